@@ -1,0 +1,33 @@
+# `make` alone prints the targets.
+
+# What `make run` passes on to the benchmark, as in: make run ARGS='--same-subnet --calls 2000'
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench canisters fmt clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: canisters ## Build all and print the benchmark (ARGS='--help' for its options)
+	cargo run --locked -- $(ARGS)
+
+test: canisters ## Check formatting, lints and documentation, and run all tests
+	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
+	cargo test --locked --workspace
+
+bench: canisters ## Run the criterion benchmarks
+	cargo bench --locked --workspace --profile dev
+
+canisters: ## Build the canisters to Wasm and print their sizes
+	@scripts/build-canisters
+
+fmt: ## Format the code
+	cargo fmt --all
+
+clean: ## Remove everything built
+	cargo clean
