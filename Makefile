@@ -21,7 +21,7 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	cargo test --locked --workspace
 
 bench: canisters ## Run the criterion benchmarks
-	cargo bench --locked --workspace --profile dev
+	cargo bench --locked --workspace --profile dev --bench '*'
 
 canisters: ## Build the canisters to Wasm and print their sizes
 	@scripts/build-canisters

@@ -8,7 +8,9 @@ use ic_stable_structures::{DefaultMemoryImpl, StableCell};
 
 /// The most calls one request may ask for.
 ///
-/// All the calls of `parallel_calls` are made by one message, which also pays for those that fail at once.
+/// `parallel_calls` makes all of them in one message. Each costs it about 12,000 instructions, most of them for
+/// system calls, and 220 bytes of memory, whether it is sent or fails at once. So this many take 1.2 billion
+/// instructions, which is within the 2 billion a subnet executes before it interrupts a message, and 21 MiB.
 pub const MAX_CALLS: u64 = 100_000;
 
 /// Where `icp deploy` leaves the id of the canister named `callee`.

@@ -1,4 +1,7 @@
 //! The caller: the same calls to another canister, sequentially and in parallel.
+//!
+//! The endpoints reply by hand since they may also reject, and read their argument with `wire`, which keeps the
+//! module small. `ic-cdk` then takes the argument for bytes, so `candid_method` states the interface in its place.
 
 mod callee;
 mod wire;
