@@ -1,0 +1,201 @@
+//! The Wasm modules to install: named by the user, or built from this workspace.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::SystemTime,
+};
+
+use crate::error::Error;
+
+/// Names the caller's module.
+pub const CALLER_VARIABLE: &str = "CALLER_WASM";
+/// Names the callee's module.
+pub const CALLEE_VARIABLE: &str = "CALLEE_WASM";
+
+/// What the canisters are built from, relative to the workspace.
+const SOURCES: [&str; 7] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+    "src",
+    "caller",
+    "callee",
+    BUILD_SCRIPT,
+];
+const BUILD_SCRIPT: &str = "scripts/build-canisters";
+
+/// How Wasm begins, plain and compressed; a canister may be installed as either.
+const WASM_MAGIC: &[u8] = b"\0asm";
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+
+/// The two modules, read.
+#[derive(Clone, Debug)]
+pub struct Modules {
+    /// The module that makes the calls.
+    pub caller: Vec<u8>,
+    /// The module that answers them.
+    pub callee: Vec<u8>,
+}
+
+/// Where the canisters of this workspace are once they are built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModulePaths {
+    /// The module that makes the calls.
+    pub caller: PathBuf,
+    /// The module that answers them.
+    pub callee: PathBuf,
+}
+
+impl Modules {
+    /// Reads the modules that `CALLER_WASM` and `CALLEE_WASM` name; for what they leave open, builds the
+    /// canisters of this workspace if need be.
+    pub fn load(env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let named = |variable| {
+            env(variable)
+                .filter(|path| !path.is_empty())
+                .map(|path| read_named(variable, Path::new(&path)))
+                .transpose()
+        };
+        let (caller, callee) = (named(CALLER_VARIABLE)?, named(CALLEE_VARIABLE)?);
+        if let (Some(caller), Some(callee)) = (&caller, &callee) {
+            return Ok(Self {
+                caller: caller.clone(),
+                callee: callee.clone(),
+            });
+        }
+        let paths = workspace_modules()?;
+        let read = |path: PathBuf| fs::read(&path).map_err(Error::file("read", path));
+        Ok(Self {
+            caller: caller.map_or_else(|| read(paths.caller), Ok)?,
+            callee: callee.map_or_else(|| read(paths.callee), Ok)?,
+        })
+    }
+}
+
+fn read_named(variable: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+    let refuse = |reason: String| Error::ModuleFromEnvironment {
+        variable,
+        path: path.into(),
+        reason,
+    };
+    let module = fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    if !module.starts_with(WASM_MAGIC) && !module.starts_with(GZIP_MAGIC) {
+        return Err(refuse("it is neither Wasm nor compressed Wasm".into()));
+    }
+    Ok(module)
+}
+
+/// The canisters of this workspace, built with `scripts/build-canisters` when a module is missing or older
+/// than its sources. What the build prints goes to standard error.
+///
+/// Any number of threads and processes may ask at once: one builds, the others wait for it.
+pub fn workspace_modules() -> Result<ModulePaths, Error> {
+    let root = workspace_root();
+    let target = target_dir(&root, env::var_os("CARGO_TARGET_DIR"));
+    let release = target.join("wasm32-unknown-unknown/release");
+    let paths = ModulePaths {
+        caller: release.join("caller.wasm"),
+        callee: release.join("callee.wasm"),
+    };
+    let stamp = release.join(".canisters-built");
+
+    fs::create_dir_all(&release).map_err(Error::file("create", &release))?;
+    let lock_path = release.join(".canisters-lock");
+    let lock = File::create(&lock_path).map_err(Error::file("create", &lock_path))?;
+    // Held until the end of this function; the operating system lets go of it should we crash.
+    lock.lock().map_err(Error::file("lock", &lock_path))?;
+
+    let sources = SOURCES.map(|source| root.join(source));
+    if is_stale([&paths.caller, &paths.callee], &stamp, &sources)? {
+        build(&root, &target, &stamp)?;
+    }
+    Ok(paths)
+}
+
+/// The checkout this program was compiled in.
+fn workspace_root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).into()
+}
+
+fn target_dir(root: &Path, variable: Option<OsString>) -> PathBuf {
+    // A relative path is cargo's to resolve, from wherever it was started: most likely the root.
+    root.join(
+        variable
+            .filter(|dir| !dir.is_empty())
+            .unwrap_or_else(|| "target".into()),
+    )
+}
+
+fn build(root: &Path, target: &Path, stamp: &Path) -> Result<(), Error> {
+    let script = root.join(BUILD_SCRIPT);
+    if !script.is_file() {
+        return Err(Error::NoBuildScript(script));
+    }
+    // Taken before the build: what is edited during it must count as newer.
+    let started = SystemTime::now();
+    let status = Command::new(&script)
+        .current_dir(root)
+        .env("CARGO_TARGET_DIR", target)
+        .stdin(Stdio::null())
+        .stdout(io::stderr())
+        .status()
+        .map_err(Error::file("run", &script))?;
+    if !status.success() {
+        return Err(Error::CanisterBuild(status));
+    }
+    File::create(stamp)
+        .and_then(|file| file.set_modified(started))
+        .map_err(Error::file("write", stamp))
+}
+
+/// Whether a module is missing or some source is newer than the last build.
+///
+/// The stamp is there because cargo leaves a module untouched when a changed source does not concern it:
+/// without it such a module would stay older than its sources for ever.
+fn is_stale(modules: [&Path; 2], stamp: &Path, sources: &[PathBuf]) -> Result<bool, Error> {
+    let mut built = SystemTime::now();
+    for module in modules {
+        match modified(module)? {
+            Some(time) => built = built.min(time),
+            None => return Ok(true),
+        }
+    }
+    let built = modified(stamp)?.map_or(built, |stamp| stamp.max(built));
+    for source in sources {
+        if newest(source)?.is_some_and(|changed| changed > built) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// When the file was changed last; `None` if there is none.
+fn modified(path: &Path) -> Result<Option<SystemTime>, Error> {
+    match fs::metadata(path).and_then(|metadata| metadata.modified()) {
+        Ok(time) => Ok(Some(time)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("look at", path)(error)),
+    }
+}
+
+/// When the file, or any in the folder, was changed last. The folder itself counts, so that a removal shows.
+fn newest(path: &Path) -> Result<Option<SystemTime>, Error> {
+    let mut newest_change = modified(path)?;
+    if path.is_dir() {
+        for entry in fs::read_dir(path).map_err(Error::file("list", path))? {
+            let entry = entry.map_err(Error::file("list", path))?;
+            newest_change = newest_change.max(newest(&entry.path())?);
+        }
+    }
+    Ok(newest_change)
+}
+
+#[cfg(test)]
+#[path = "canisters_tests.rs"]
+mod tests;

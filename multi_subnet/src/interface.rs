@@ -1,0 +1,160 @@
+//! The one question a caller's interface leaves open: are its numbers `nat64` or `nat`?
+
+use candid::{Decode, Encode, Nat, TypeEnv, types::TypeInner};
+use candid_parser::{IDLProg, check_prog};
+use wasmparser::{Parser, Payload};
+
+/// The methods that are measured; both take a number of calls and return how many succeeded.
+pub const SEQUENTIAL_CALLS: &str = "sequential_calls";
+/// See [`SEQUENTIAL_CALLS`].
+pub const PARALLEL_CALLS: &str = "parallel_calls";
+/// Tells the caller who its callee is.
+pub const SETUP_CALLEE: &str = "setup_callee";
+/// The environment variable in which a caller without [`SETUP_CALLEE`] finds its callee.
+pub const CALLEE_VARIABLE: &str = "PUBLIC_CANISTER_ID:callee";
+
+/// The sections in which compilers leave the interface, readable for everyone or for controllers.
+const INTERFACE_SECTIONS: [&str; 2] = ["icp:public candid:service", "icp:private candid:service"];
+
+/// How a caller writes its numbers. Candid converts neither into the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberType {
+    /// `nat64`, as the caller of this workspace does.
+    Nat64,
+    /// `nat`, as Motoko does by default.
+    Nat,
+}
+
+impl NumberType {
+    /// Both, the likelier first.
+    pub const ALL: [Self; 2] = [Self::Nat64, Self::Nat];
+
+    /// One number as the argument of a call.
+    pub fn encode(self, number: u64) -> Result<Vec<u8>, candid::Error> {
+        match self {
+            Self::Nat64 => Encode!(&number),
+            Self::Nat => Encode!(&Nat::from(number)),
+        }
+    }
+}
+
+/// The one number in a reply, of whichever type.
+pub fn decode_number(reply: &[u8]) -> Result<u64, String> {
+    if let Ok(number) = Decode!(reply, u64) {
+        return Ok(number);
+    }
+    let number = Decode!(reply, Nat).map_err(|error| error.to_string())?;
+    u64::try_from(&number.0).map_err(|_| format!("{number} is too large"))
+}
+
+/// The Candid interface inside a Wasm module, if there is one to be read.
+pub fn candid_interface(module: &[u8]) -> Option<&str> {
+    Parser::new(0)
+        .parse_all(module)
+        .map_while(Result::ok)
+        .find_map(|payload| match payload {
+            Payload::CustomSection(section) if INTERFACE_SECTIONS.contains(&section.name()) => {
+                std::str::from_utf8(section.data()).ok()
+            }
+            _ => None,
+        })
+}
+
+/// What the interface inside the module says about the caller's numbers. `None` when it says nothing: then
+/// trying is the only way to know.
+pub fn number_type(module: &[u8]) -> Option<NumberType> {
+    let program: IDLProg = candid_interface(module)?.parse().ok()?;
+    let mut types = TypeEnv::new();
+    let actor = check_prog(&mut types, &program).ok()?;
+    let method = types.get_method(actor.as_ref()?, SEQUENTIAL_CALLS).ok()?;
+    let [argument] = method.args.as_slice() else {
+        return None;
+    };
+    number_of(types.trace_type(argument).ok()?.as_ref())
+}
+
+fn number_of(argument: &TypeInner) -> Option<NumberType> {
+    match argument {
+        TypeInner::Nat64 => Some(NumberType::Nat64),
+        TypeInner::Nat => Some(NumberType::Nat),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasm_encoder::{CustomSection, Module};
+
+    fn module(sections: &[(&str, &str)]) -> Vec<u8> {
+        let mut module = Module::new();
+        for (name, data) in sections {
+            module.section(&CustomSection {
+                name: (*name).into(),
+                data: data.as_bytes().into(),
+            });
+        }
+        module.finish()
+    }
+
+    fn service(argument: &str) -> String {
+        format!(
+            "service : {{ parallel_calls : ({argument}) -> (nat); sequential_calls : ({argument}) -> (nat) }}"
+        )
+    }
+
+    #[test]
+    fn the_number_type_is_read_from_the_public_or_the_private_section() {
+        for section in INTERFACE_SECTIONS {
+            let read =
+                |argument| number_type(&module(&[("name", "x"), (section, &service(argument))]));
+            assert_eq!(read("nat64"), Some(NumberType::Nat64));
+            assert_eq!(read("nat"), Some(NumberType::Nat));
+            assert_eq!(read("n : nat"), Some(NumberType::Nat));
+            assert_eq!(read("text"), None);
+            assert_eq!(read("nat, nat"), None);
+        }
+    }
+
+    #[test]
+    fn aliases_and_services_with_init_arguments_are_followed() {
+        let text =
+            "type N = M; type M = nat64; service : (text) -> { sequential_calls : (N) -> (N) }";
+        assert_eq!(
+            number_type(&module(&[(INTERFACE_SECTIONS[0], text)])),
+            Some(NumberType::Nat64)
+        );
+    }
+
+    #[test]
+    fn modules_that_say_nothing_give_nothing() {
+        assert_eq!(number_type(&module(&[])), None);
+        assert_eq!(
+            number_type(&module(&[("candid:service", &service("nat64"))])),
+            None
+        );
+        assert_eq!(
+            number_type(&module(&[(INTERFACE_SECTIONS[0], "service : {}")])),
+            None
+        );
+        assert_eq!(
+            number_type(&module(&[(INTERFACE_SECTIONS[0], "not candid")])),
+            None
+        );
+        assert_eq!(number_type(b"\x1f\x8b compressed"), None);
+        assert_eq!(number_type(b""), None);
+    }
+
+    #[test]
+    fn a_reply_of_either_type_is_understood() {
+        for number_type in NumberType::ALL {
+            for number in [0, 90, u64::MAX] {
+                let bytes = number_type.encode(number).expect("numbers encode");
+                assert_eq!(decode_number(&bytes), Ok(number));
+            }
+        }
+        assert!(decode_number(&Encode!(&(Nat::from(u64::MAX) + 1u8)).expect("encodes")).is_err());
+        assert!(decode_number(&Encode!(&"90").expect("encodes")).is_err());
+        assert!(decode_number(b"garbage").is_err());
+    }
+}

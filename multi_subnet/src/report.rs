@@ -1,0 +1,202 @@
+//! The result, as text and as JSON.
+
+use std::{fmt, time::Duration};
+
+use embedded_replica::network::NetworkProfile;
+use serde::{Serialize, Serializer};
+
+/// What was measured, and under which conditions.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Who executed the canisters.
+    pub server: String,
+    /// Which network the rounds imitated.
+    pub profile: &'static str,
+    /// Whether caller and callee shared a subnet.
+    pub same_subnet: bool,
+    /// How many calls each strategy was asked for.
+    pub calls: u64,
+    /// One measurement per strategy, in the order in which they ran.
+    pub strategies: Vec<Measurement>,
+}
+
+/// What one strategy did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measurement {
+    /// `sequential` or `parallel`.
+    pub name: &'static str,
+    /// Calls asked for.
+    pub attempted: u64,
+    /// Calls that were answered with a reply.
+    pub succeeded: u64,
+    /// All others.
+    pub failed: u64,
+    /// Rounds until the caller answered.
+    pub rounds: u64,
+    /// What the main network would take for them.
+    #[serde(rename = "model_time_ms", serialize_with = "whole_milliseconds")]
+    pub model_time: Duration,
+    /// What this machine took.
+    #[serde(rename = "host_time_ms", serialize_with = "milliseconds")]
+    pub host_time: Duration,
+    /// Cycles the caller spent.
+    pub cycles: u128,
+}
+
+/// A network profile counts in whole milliseconds.
+fn whole_milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u128(time.as_millis())
+}
+
+fn milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64() * 1_000.0)
+}
+
+impl Report {
+    /// One JSON object.
+    pub fn to_json(&self) -> String {
+        // Strings and numbers under fixed keys: there is nothing that JSON could not express.
+        serde_json::to_string_pretty(self).expect("a report is representable in JSON")
+    }
+
+    /// How the table is to be read.
+    fn notes(&self) -> Vec<String> {
+        let NetworkProfile {
+            round_length_ms,
+            rounds_per_hop,
+            ..
+        } = NetworkProfile::MAINNET;
+        let placement = if self.same_subnet {
+            "one subnet"
+        } else {
+            "two subnets"
+        };
+        let mut notes = vec![
+            format!(
+                "Caller and callee on {placement}; server {}, profile {}.",
+                self.server, self.profile
+            ),
+            format!(
+                "Model time: these rounds on the main network, {round_length_ms} ms each and {rounds_per_hop} \
+                 per hop between subnets."
+            ),
+            "Host time: what this machine needed for them.".into(),
+        ];
+        if self.strategies.iter().any(|strategy| strategy.failed > 0) {
+            notes.extend([
+                "Why calls fail: no more than 500 may be open between two canisters, and each withholds about"
+                    .into(),
+                "42 B cycles until it is answered; a call beyond that is refused at once.".into(),
+            ]);
+        }
+        notes
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for strategy in &self.strategies {
+            let Measurement {
+                name,
+                attempted,
+                succeeded,
+                host_time,
+                ..
+            } = strategy;
+            let name = capitalised(name);
+            writeln!(
+                f,
+                "{name} calls: {succeeded}/{attempted} successful calls in {host_time:?}"
+            )?;
+        }
+        writeln!(f)?;
+        write_table(f, &self.strategies)?;
+        writeln!(f)?;
+        for note in self.notes() {
+            writeln!(f, "{note}")?;
+        }
+        Ok(())
+    }
+}
+
+const HEADINGS: [&str; 8] = [
+    "strategy",
+    "calls",
+    "succeeded",
+    "failed",
+    "rounds",
+    "model time (mainnet)",
+    "host time",
+    "caller's cycles",
+];
+
+fn write_table(f: &mut fmt::Formatter<'_>, strategies: &[Measurement]) -> fmt::Result {
+    let rows: Vec<_> = strategies.iter().map(cells).collect();
+    let widths: [usize; 8] = std::array::from_fn(|column| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells
+            .chain([HEADINGS[column].len()])
+            .max()
+            .unwrap_or_default()
+    });
+    write_row(f, &HEADINGS, &widths)?;
+    rows.iter().try_for_each(|row| write_row(f, row, &widths))
+}
+
+/// The name to the left, the figures to the right.
+fn write_row(
+    f: &mut fmt::Formatter<'_>,
+    cells: &[impl AsRef<str>; 8],
+    widths: &[usize; 8],
+) -> fmt::Result {
+    for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        match column {
+            0 => write!(f, "{:<width$}", cell.as_ref())?,
+            _ => write!(f, "  {:>width$}", cell.as_ref())?,
+        }
+    }
+    writeln!(f)
+}
+
+fn cells(strategy: &Measurement) -> [String; 8] {
+    [
+        strategy.name.into(),
+        grouped(strategy.attempted.into()),
+        grouped(strategy.succeeded.into()),
+        grouped(strategy.failed.into()),
+        grouped(strategy.rounds.into()),
+        seconds(strategy.model_time),
+        format!("{:.1} ms", strategy.host_time.as_secs_f64() * 1_000.0),
+        grouped(strategy.cycles),
+    ]
+}
+
+/// Seconds to a tenth, which no profile needs more of.
+fn seconds(time: Duration) -> String {
+    let tenths = time.as_millis() / 100;
+    format!("{}.{} s", grouped(tenths / 10), tenths % 10)
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// A number with a comma after every third digit from the right.
+fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

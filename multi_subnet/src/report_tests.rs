@@ -1,0 +1,120 @@
+use std::{fs, path::Path};
+
+use super::*;
+
+fn measurement(
+    name: &'static str,
+    succeeded: u64,
+    rounds: u64,
+    host_nanos: u64,
+    cycles: u128,
+) -> Measurement {
+    Measurement {
+        name,
+        attempted: 2_000,
+        succeeded,
+        failed: 2_000 - succeeded,
+        rounds,
+        model_time: Duration::from_secs(2 * (rounds - 1)),
+        host_time: Duration::from_nanos(host_nanos),
+        cycles,
+    }
+}
+
+fn report(parallel_succeeded: u64) -> Report {
+    Report {
+        server: "embedded".into(),
+        profile: "pocket-ic",
+        same_subnet: false,
+        calls: 2_000,
+        strategies: vec![
+            measurement("sequential", 2_000, 2_001, 599_863_583, 10_596_145_633),
+            measurement(
+                "parallel",
+                parallel_succeeded,
+                2,
+                296_402_000,
+                2_678_905_405,
+            ),
+        ],
+    }
+}
+
+/// Compares with a committed file; `BLESS=1` accepts what is there now.
+fn assert_golden(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
+        fs::write(&path, actual).expect("the golden file can be written");
+    }
+    let expected = fs::read_to_string(&path)
+        .unwrap_or_default()
+        .replace("\r\n", "\n");
+    assert_eq!(
+        actual, expected,
+        "{name} has changed: if that is meant, run the test once with BLESS=1"
+    );
+}
+
+#[test]
+fn the_text_is_as_agreed() {
+    assert_golden("report.txt", &report(500).to_string());
+}
+
+#[test]
+fn the_json_is_as_agreed() {
+    assert_golden("report.json", &format!("{}\n", report(500).to_json()));
+}
+
+#[test]
+fn the_first_two_lines_have_the_form_of_the_original_demo() {
+    let text = report(2_000).to_string();
+    let lines: Vec<_> = text.lines().take(2).collect();
+    assert_eq!(
+        lines,
+        [
+            "Sequential calls: 2000/2000 successful calls in 599.863583ms",
+            "Parallel calls: 2000/2000 successful calls in 296.402ms"
+        ]
+    );
+}
+
+#[test]
+fn failures_are_explained_only_when_there_are_any() {
+    assert!(report(500).to_string().contains("Why calls fail"));
+    assert!(!report(2_000).to_string().contains("Why calls fail"));
+}
+
+#[test]
+fn digits_are_grouped_by_three() {
+    for (number, text) in [
+        (0, "0"),
+        (999, "999"),
+        (1_000, "1,000"),
+        (12_345, "12,345"),
+        (483_080_498, "483,080,498"),
+    ] {
+        assert_eq!(grouped(number), text);
+    }
+    assert_eq!(grouped(u128::MAX).matches(',').count(), 12);
+}
+
+#[test]
+fn model_time_is_shown_in_tenths_of_a_second() {
+    for (millis, text) in [
+        (0, "0.0 s"),
+        (500, "0.5 s"),
+        (180_000, "180.0 s"),
+        (4_000_500, "4,000.5 s"),
+    ] {
+        assert_eq!(seconds(Duration::from_millis(millis)), text);
+    }
+}
+
+#[test]
+fn json_carries_balances_beyond_64_bits() {
+    let mut report = report(500);
+    report.strategies[0].cycles = u128::MAX;
+    assert!(report.to_json().contains(&u128::MAX.to_string()));
+}

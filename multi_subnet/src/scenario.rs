@@ -1,0 +1,170 @@
+//! The measurement: each strategy once, round by round.
+
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+use pocket_ic::nonblocking::PocketIc;
+use tokio::runtime::Runtime;
+
+use crate::{
+    args::Settings,
+    canisters::Modules,
+    client::ask,
+    deployment::{Deployment, SENDER, needed_subnets},
+    error::Error,
+    interface::{PARALLEL_CALLS, SEQUENTIAL_CALLS, decode_number},
+    measures::model_time,
+    report::{Measurement, Report},
+    server::Server,
+};
+
+/// Rounds a strategy may take, besides those for its calls.
+///
+/// With [`ROUNDS_PER_CALL_LIMIT`] this is many times what any network profile needs (four rounds per
+/// sequential call on the main network): whoever exceeds it will not answer any more.
+const ROUNDS_LIMIT: u64 = 1_000;
+/// See [`ROUNDS_LIMIT`].
+const ROUNDS_PER_CALL_LIMIT: u64 = 20;
+
+/// Name in the report, and method of the caller.
+const STRATEGIES: [(&str, &str); 2] = [
+    ("sequential", SEQUENTIAL_CALLS),
+    ("parallel", PARALLEL_CALLS),
+];
+
+/// Measures both strategies on one fresh instance, one after the other.
+pub fn run(
+    settings: &Settings,
+    modules: &Modules,
+    progress: &ProgressBar,
+) -> Result<Report, Error> {
+    let server = Server::start(&settings.server, settings.profile)?;
+    let runtime = Runtime::new().map_err(Error::Runtime)?;
+    let report = runtime.block_on(run_on(&server, settings, modules, progress));
+    // A client that waits for its server in vain blocks a thread; that must not keep us.
+    runtime.shutdown_background();
+    progress.finish_and_clear();
+    report
+}
+
+async fn run_on(
+    server: &Server,
+    settings: &Settings,
+    modules: &Modules,
+    progress: &ProgressBar,
+) -> Result<Report, Error> {
+    progress.set_message("starting");
+    let instance = server
+        .create_instance(needed_subnets(settings.same_subnet))
+        .await?;
+    let strategies = measure_all(&instance, settings, modules, progress).await;
+    // Also after a failure: the server may go on running, and the instance with it.
+    let deleted = ask("deleting the instance", instance.drop()).await;
+    let strategies = strategies?;
+    deleted?;
+    Ok(Report {
+        server: settings.server.to_string(),
+        profile: settings.profile.name(),
+        same_subnet: settings.same_subnet,
+        calls: settings.calls,
+        strategies,
+    })
+}
+
+async fn measure_all(
+    instance: &PocketIc,
+    settings: &Settings,
+    modules: &Modules,
+    progress: &ProgressBar,
+) -> Result<Vec<Measurement>, Error> {
+    progress.set_message("installing the canisters");
+    let deployment = Deployment::new(instance, settings, modules).await?;
+    let mut measurements = Vec::new();
+    for (name, method) in STRATEGIES {
+        progress.reset();
+        progress.set_message(name);
+        measurements.push(measure(&deployment, settings, name, method, progress).await?);
+    }
+    Ok(measurements)
+}
+
+async fn measure(
+    deployment: &Deployment<'_>,
+    settings: &Settings,
+    name: &'static str,
+    method: &'static str,
+    progress: &ProgressBar,
+) -> Result<Measurement, Error> {
+    let attempted = settings.calls;
+    let cycles_before = deployment.cycles().await?;
+    let answer = drive(deployment, method, attempted, progress).await?;
+    let cycles_after = deployment.cycles().await?;
+    let wrong_reply = |reason| Error::Reply { method, reason };
+    let succeeded = decode_number(&answer.reply).map_err(wrong_reply)?;
+    let failed = attempted
+        .checked_sub(succeeded)
+        .ok_or_else(|| wrong_reply(format!("{succeeded} of {attempted} calls succeeded")))?;
+    Ok(Measurement {
+        name,
+        attempted,
+        succeeded,
+        failed,
+        rounds: answer.rounds,
+        model_time: model_time(answer.rounds, settings.profile, settings.same_subnet),
+        host_time: answer.host_time,
+        cycles: cycles_before.saturating_sub(cycles_after),
+    })
+}
+
+/// The end of an ingress message.
+struct Answer {
+    reply: Vec<u8>,
+    rounds: u64,
+    host_time: Duration,
+}
+
+/// Submits the message and executes rounds until it is answered, two requests per round.
+///
+/// The server would do this in one request, but gives up after 100 rounds.
+async fn drive(
+    deployment: &Deployment<'_>,
+    method: &'static str,
+    calls: u64,
+    progress: &ProgressBar,
+) -> Result<Answer, Error> {
+    let Deployment {
+        instance,
+        caller,
+        numbers,
+    } = *deployment;
+    let action = format!("calling `{method}`");
+    let rejected = |reject| Error::Rejected { method, reject };
+    let argument = numbers.encode(calls).map_err(|error| Error::Client {
+        action: action.clone(),
+        reason: error.to_string(),
+    })?;
+
+    let start = Instant::now();
+    let submitted = instance.submit_call(caller, SENDER, method, argument);
+    let message = ask(&action, submitted).await?.map_err(rejected)?;
+    let limit = calls
+        .saturating_mul(ROUNDS_PER_CALL_LIMIT)
+        .saturating_add(ROUNDS_LIMIT);
+    for rounds in 1..=limit {
+        ask(&action, instance.tick()).await?;
+        progress.inc(1);
+        if let Some(status) = ask(&action, instance.ingress_status(message.clone())).await? {
+            let reply = status.map_err(rejected)?;
+            return Ok(Answer {
+                reply,
+                rounds,
+                host_time: start.elapsed(),
+            });
+        }
+    }
+    Err(Error::TooManyRounds {
+        method,
+        rounds: limit,
+        calls,
+    })
+}
