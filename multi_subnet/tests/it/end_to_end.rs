@@ -1,0 +1,139 @@
+//! The figures of this project, on the embedded replica and, where `POCKET_IC_BIN` names one, on a real server.
+
+use std::env;
+
+use serde_json::Value;
+
+use crate::binary::run;
+
+/// How many parallel calls a caller with 2 T cycles can have open.
+///
+/// The ingress message's own execution withholds 40.005 B cycles, each open call 42.102 B:
+/// (2,000 - 40.005) / 42.102 = 46.55.
+const CALLS_CARRIED_BY_2T: u64 = 46;
+
+/// Sequential same-subnet calls that fit into a round decide this one: about 99 of them.
+const ROUNDS_FOR_2000_ON_ONE_SUBNET: u64 = 21;
+
+/// Rounds of the main network per sequential call to another subnet: two hops of two rounds.
+const MAINNET_ROUNDS_PER_CALL: u64 = 4;
+
+/// The servers on which every test of PocketIC's order runs.
+fn servers() -> Vec<String> {
+    let mut servers = vec!["embedded".to_owned()];
+    match env::var("POCKET_IC_BIN") {
+        Ok(path) if !path.is_empty() => servers.push(path),
+        _ => println!("POCKET_IC_BIN is not set: run on the embedded replica only"),
+    }
+    servers
+}
+
+/// One strategy of one run.
+struct Measured(Value);
+
+impl Measured {
+    fn get(&self, key: &str) -> u64 {
+        self.0[key]
+            .as_u64()
+            .unwrap_or_else(|| panic!("`{key}` is a whole number in {}", self.0))
+    }
+
+    /// That all calls were accounted for, so many of them succeeded, in so many rounds.
+    fn assert(&self, succeeded: u64, rounds: u64) {
+        let found = ["succeeded", "failed", "rounds"].map(|key| self.get(key));
+        assert_eq!(
+            found,
+            [succeeded, self.get("attempted") - succeeded, rounds],
+            "{}",
+            self.0
+        );
+        assert!(self.get("cycles") > 0);
+    }
+}
+
+/// Runs the benchmark; what its sequential and its parallel strategy did.
+fn measure(server: &str, args: &[&str]) -> [Measured; 2] {
+    let report = run(&[&["--json", "--server", server], args].concat()).json();
+    assert_eq!(report["server"], server);
+    let strategies = report["strategies"].as_array().expect("a list");
+    let names: Vec<_> = strategies
+        .iter()
+        .map(|strategy| strategy["name"].clone())
+        .collect();
+    assert_eq!(names, ["sequential", "parallel"]);
+    [0, 1].map(|index| Measured(strategies[index].clone()))
+}
+
+#[test]
+fn across_subnets_ninety_calls_take_a_round_each_or_one_round_together() {
+    for server in servers() {
+        let [sequential, parallel] = measure(&server, &[]);
+        sequential.assert(90, 91);
+        parallel.assert(90, 2);
+        assert_eq!(sequential.get("model_time_ms"), 180_000);
+        assert_eq!(parallel.get("model_time_ms"), 2_000);
+    }
+}
+
+#[test]
+fn under_the_mainnet_profile_ninety_calls_take_three_minutes_or_two_seconds() {
+    let [sequential, parallel] = measure("embedded", &["--profile", "mainnet"]);
+    sequential.assert(90, 90 * MAINNET_ROUNDS_PER_CALL + 1);
+    parallel.assert(90, MAINNET_ROUNDS_PER_CALL + 1);
+    assert_eq!(sequential.get("model_time_ms"), 180_000);
+    assert_eq!(parallel.get("model_time_ms"), 2_000);
+}
+
+#[test]
+fn on_one_subnet_2000_sequential_calls_succeed_and_500_parallel_ones() {
+    for server in servers() {
+        let [sequential, parallel] = measure(&server, &["--same-subnet", "--calls", "2000"]);
+        sequential.assert(2_000, ROUNDS_FOR_2000_ON_ONE_SUBNET);
+        parallel.assert(500, 2);
+    }
+}
+
+#[test]
+fn across_subnets_2000_sequential_calls_succeed_and_500_parallel_ones() {
+    for server in servers() {
+        let [sequential, parallel] = measure(&server, &["--calls", "2000"]);
+        sequential.assert(2_000, 2_001);
+        parallel.assert(500, 2);
+    }
+}
+
+#[test]
+fn with_two_trillion_cycles_only_some_parallel_calls_can_be_paid_for() {
+    for server in servers() {
+        let [sequential, parallel] = measure(&server, &["--caller-cycles", "2000000000000"]);
+        sequential.assert(90, 91);
+        parallel.assert(CALLS_CARRIED_BY_2T, 2);
+    }
+}
+
+#[test]
+fn no_calls_are_answered_in_the_first_round() {
+    for server in servers() {
+        for strategy in measure(&server, &["--calls", "0"]) {
+            strategy.assert(0, 1);
+            assert_eq!(strategy.get("model_time_ms"), 0);
+        }
+    }
+}
+
+#[test]
+fn the_same_run_costs_the_same_cycles_every_time() {
+    for server in servers() {
+        let cycles = || measure(&server, &["--calls", "10"]).map(|strategy| strategy.get("cycles"));
+        assert_eq!(cycles(), cycles());
+    }
+}
+
+#[test]
+fn a_number_of_calls_above_the_callers_maximum_is_its_reject() {
+    for server in servers() {
+        let failed = run(&["--server", &server, "--calls", "18446744073709551615"]);
+        let message = failed.error(1);
+        assert!(message.contains("reject code 4"), "{message}");
+    }
+}
