@@ -1,7 +1,11 @@
 //! The figures of this project, on the embedded replica and, where `POCKET_IC_BIN` names one, on a real server.
 
-use std::env;
+use std::{env, fs};
 
+use multi_subnet::{
+    canisters::workspace_modules,
+    interface::{NumberType, number_type},
+};
 use serde_json::Value;
 
 use crate::binary::run;
@@ -109,6 +113,13 @@ fn with_two_trillion_cycles_only_some_parallel_calls_can_be_paid_for() {
         sequential.assert(90, 91);
         parallel.assert(CALLS_CARRIED_BY_2T, 2);
     }
+}
+
+#[test]
+fn the_caller_of_this_workspace_says_itself_that_its_numbers_are_nat64() {
+    let paths = workspace_modules().expect("the canisters can be built");
+    let caller = fs::read(paths.caller).expect("it was built");
+    assert_eq!(number_type(&caller), Some(NumberType::Nat64));
 }
 
 #[test]
