@@ -1,36 +1,51 @@
-//! Placeholder: the interface the benchmark is written against.
-#![allow(missing_docs)]
+//! A multi-subnet Internet Computer replica as a crate, behind PocketIC's protocol.
+//!
+//! Real canister modules run in wasmtime, on any number of subnets, by the rules of the network:
+//! rounds, queues, call contexts, cycles, deadlines. Nothing is downloaded and nothing is started
+//! beside the process. Any client of the PocketIC server can drive it, most conveniently the
+//! `pocket-ic` crate, unmodified:
+//!
+//! ```
+//! use embedded_replica::server::{EmbeddedServer, ServerConfig};
+//! use pocket_ic::PocketIcBuilder;
+//!
+//! let server = EmbeddedServer::start(ServerConfig::default())?;
+//! let pic = PocketIcBuilder::new()
+//!     .with_server_url(server.url().parse().expect("it is a URL"))
+//!     .with_application_subnet()
+//!     .with_application_subnet()
+//!     .build();
+//! let canister = pic.create_canister();
+//! assert_eq!(pic.cycle_balance(canister), 100_000_000_000_000);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! Data flows one way; a module uses only what stands above it:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`types`], [`limits`], [`cycles`], [`error`], [`message`] | words, numbers, prices, failures, what travels |
+//! | [`wasm`] | modules: validation, metering, compilation; stable memory |
+//! | [`system_api`] | the functions a canister imports |
+//! | [`canister`] | state, queues, call contexts, executing one message with rollback |
+//! | [`subnet`] | a round, its scheduler, the management canister |
+//! | [`network`] | topology, streams between subnets, time, the network profile |
+//! | [`instance`] | all of it as one value with an in-process interface |
+//! | [`server`] | the same over HTTP, as PocketIC speaks it |
+//!
+//! Below [`server`] there is no wall clock, no thread and no unordered map: the same calls give the
+//! same results, cycle for cycle.
 
-pub mod network {
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub struct NetworkProfile {
-        pub name: &'static str,
-        pub round_length_ms: u64,
-        pub rounds_per_hop: u64,
-    }
-    impl NetworkProfile {
-        pub const POCKET_IC: Self = Self { name: "pocket-ic", round_length_ms: 0, rounds_per_hop: 0 };
-        pub const MAINNET: Self = Self { name: "mainnet", round_length_ms: 500, rounds_per_hop: 2 };
-    }
-}
-
-pub mod server {
-    use crate::network::NetworkProfile;
-    #[derive(Clone, Debug)]
-    pub struct ServerConfig {
-        pub port: u16,
-        pub profile: NetworkProfile,
-    }
-    #[derive(Debug)]
-    pub struct EmbeddedServer;
-    impl EmbeddedServer {
-        /// Starts a server on a loopback port, on a runtime of its own; stops when dropped.
-        pub fn start(_config: ServerConfig) -> std::io::Result<Self> {
-            unimplemented!()
-        }
-        /// `http://127.0.0.1:PORT/`
-        pub fn url(&self) -> String {
-            unimplemented!()
-        }
-    }
-}
+pub mod canister;
+pub mod cycles;
+pub mod error;
+pub mod instance;
+pub mod limits;
+pub mod message;
+pub mod network;
+pub mod server;
+pub mod subnet;
+pub mod system_api;
+pub mod topology;
+pub mod types;
+pub mod wasm;

@@ -1,0 +1,291 @@
+//! Call contexts: what a canister owes its callers, and the callbacks it waits for.
+//!
+//! Rules: interface specification, "Call contexts"; `call_context_manager.rs` in the replica's
+//! repository.
+
+use crate::cycles::CallPrice;
+use crate::error::{Reject, Trap, UserError};
+use crate::system_api::{Closure, OutgoingCall};
+use crate::types::{
+    CallContextId, CallbackId, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
+};
+use candid::Principal;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who is to be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A user.
+    Ingress {
+        /// The message.
+        message: MessageId,
+        /// Who sent it.
+        sender: Principal,
+    },
+    /// A canister.
+    Canister {
+        /// The caller.
+        sender: CanisterId,
+        /// The callee as the caller named it.
+        receiver: CanisterId,
+        /// The caller's callback.
+        callback: CallbackId,
+        /// When the caller stops waiting.
+        deadline: Option<Time>,
+    },
+    /// Nobody: a timer or a heartbeat.
+    Task,
+}
+
+impl Origin {
+    /// The principal that called.
+    pub fn caller(&self) -> Principal {
+        match self {
+            Self::Ingress { sender, .. } | Self::Canister { sender, .. } => *sender,
+            Self::Task => Principal::management_canister(),
+        }
+    }
+
+    /// When the caller stops waiting.
+    pub fn deadline(&self) -> Option<Time> {
+        match self {
+            Self::Canister { deadline, .. } => *deadline,
+            Self::Ingress { .. } | Self::Task => None,
+        }
+    }
+}
+
+/// One call that is being worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallContext {
+    /// Who is to be answered.
+    pub origin: Origin,
+    /// Whether that has happened.
+    pub answered: bool,
+    /// Attached cycles not yet accepted; none once it is answered.
+    pub cycles_available: Cycles,
+    /// Calls whose callbacks have not run.
+    pub open_calls: usize,
+    /// Instructions used on its behalf.
+    pub instructions: Instructions,
+    /// Whether the code it belongs to is gone, so that its callbacks must not run.
+    pub deleted: bool,
+}
+
+/// One call that was made and waits for its response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callback {
+    /// On whose behalf.
+    pub context: CallContextId,
+    /// Who was called.
+    pub callee: CanisterId,
+    /// Runs on a reply.
+    pub on_reply: Closure,
+    /// Runs on a reject.
+    pub on_reject: Closure,
+    /// Runs when one of these traps.
+    pub on_cleanup: Option<Closure>,
+    /// What was withheld for it.
+    pub price: CallPrice,
+    /// When the caller stops waiting.
+    pub deadline: Option<Time>,
+}
+
+/// An answer on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Who is to be answered.
+    pub origin: Origin,
+    /// With what; an error still as a user would see it.
+    pub result: Result<Payload, Failure>,
+    /// Attached cycles that go back.
+    pub refund: Cycles,
+}
+
+/// Why a call was answered with a reject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// By the canister itself.
+    Rejected(Reject),
+    /// By the replica.
+    Error(UserError),
+}
+
+impl From<Failure> for Reject {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected(reject) => reject,
+            Failure::Error(error) => error.into(),
+        }
+    }
+}
+
+/// What one execution means for its call context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It answered.
+    Answered(Result<Payload, Reject>),
+    /// It ended without an answer.
+    Nothing,
+    /// It trapped.
+    Failed(Trap),
+}
+
+/// All call contexts and callbacks of a canister.
+#[derive(Debug, Default)]
+pub struct CallContexts {
+    next_context: u64,
+    next_callback: u64,
+    contexts: BTreeMap<CallContextId, CallContext>,
+    callbacks: BTreeMap<CallbackId, Callback>,
+    /// Callbacks of bounded-wait calls by deadline, until they expire or are answered.
+    deadlines: BTreeSet<(Time, CallbackId)>,
+}
+
+impl CallContexts {
+    /// Opens a context.
+    pub fn open(&mut self, origin: Origin, cycles_available: Cycles) -> CallContextId {
+        let id = CallContextId(self.next_context);
+        self.next_context += 1;
+        let context = CallContext {
+            origin,
+            answered: false,
+            cycles_available,
+            open_calls: 0,
+            instructions: 0,
+            deleted: false,
+        };
+        self.contexts.insert(id, context);
+        id
+    }
+
+    /// The context of this id, which must be open.
+    pub fn get(&self, id: CallContextId) -> &CallContext {
+        &self.contexts[&id]
+    }
+
+    /// Notes that `cycles` attached to the call were accepted.
+    pub fn accept_cycles(&mut self, id: CallContextId, cycles: Cycles) {
+        let context = self.contexts.get_mut(&id).expect("the context is open");
+        context.cycles_available -= cycles;
+    }
+
+    /// Registers a call made on behalf of a context.
+    pub fn register(&mut self, id: CallContextId, call: &OutgoingCall) -> CallbackId {
+        let callback = CallbackId(self.next_callback);
+        self.next_callback += 1;
+        self.contexts.get_mut(&id).expect("the context is open").open_calls += 1;
+        self.deadlines.extend(call.deadline.map(|deadline| (deadline, callback)));
+        let registered = Callback {
+            context: id,
+            callee: call.callee,
+            on_reply: call.on_reply,
+            on_reject: call.on_reject,
+            on_cleanup: call.on_cleanup,
+            price: call.price,
+            deadline: call.deadline,
+        };
+        self.callbacks.insert(callback, registered);
+        callback
+    }
+
+    /// Takes the callback a response is for. There is none if it was answered before.
+    pub fn take_callback(&mut self, id: CallbackId) -> Option<Callback> {
+        let callback = self.callbacks.remove(&id)?;
+        self.contexts.get_mut(&callback.context).expect("callbacks have contexts").open_calls -= 1;
+        self.settle(id, callback.deadline);
+        Some(callback)
+    }
+
+    /// Whether a response for this callback is awaited.
+    pub fn awaits(&self, id: CallbackId) -> bool {
+        match self.callbacks.get(&id) {
+            Some(Callback { deadline: Some(deadline), .. }) => {
+                self.deadlines.contains(&(*deadline, id))
+            }
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// Notes that the response for this callback is there, so that its deadline no longer matters.
+    pub fn settle(&mut self, id: CallbackId, deadline: Option<Time>) {
+        if let Some(deadline) = deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+    }
+
+    /// Takes the bounded-wait callbacks whose deadline has passed at `now` and that no response has
+    /// reached. They stay open: their canister gets a reject made here.
+    pub fn expire(&mut self, now: Time) -> Vec<(CallbackId, Callback)> {
+        let mut expired = Vec::new();
+        while let Some((deadline, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(deadline, id));
+            expired.push((id, self.callbacks[&id].clone()));
+        }
+        expired
+    }
+
+    /// Notes what an execution came to, and returns the answer that is due because of it.
+    ///
+    /// A failure does not answer while other calls are open, an answer is given at once, and a
+    /// context is gone when it is answered and nothing is open any more.
+    pub fn conclude(
+        &mut self,
+        id: CallContextId,
+        outcome: Outcome,
+        instructions: Instructions,
+        canister: CanisterId,
+    ) -> Option<Answer> {
+        let context = self.contexts.get_mut(&id).expect("the context is open");
+        context.instructions += instructions;
+        let last = context.open_calls == 0;
+        let result = match outcome {
+            _ if context.answered => None,
+            Outcome::Answered(Ok(reply)) => Some(Ok(reply)),
+            Outcome::Answered(Err(reject)) => Some(Err(Failure::Rejected(reject))),
+            Outcome::Nothing | Outcome::Failed(_) if !last => None,
+            Outcome::Nothing => {
+                Some(Err(Failure::Error(Trap::DidNotReply.into_user_error(canister))))
+            }
+            Outcome::Failed(trap) => Some(Err(Failure::Error(trap.into_user_error(canister)))),
+        };
+        let answer = result.map(|result| {
+            context.answered = true;
+            let refund = std::mem::take(&mut context.cycles_available);
+            Answer { origin: context.origin.clone(), result, refund }
+        });
+        if last {
+            self.contexts.remove(&id);
+        }
+        answer
+    }
+
+    /// Marks all contexts as belonging to code that is gone and answers those not yet answered.
+    pub fn delete_all(&mut self, error: &UserError) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        for context in self.contexts.values_mut() {
+            context.deleted = true;
+            if !std::mem::replace(&mut context.answered, true) {
+                let refund = std::mem::take(&mut context.cycles_available);
+                let result = Err(Failure::Error(error.clone()));
+                answers.push(Answer { origin: context.origin.clone(), result, refund });
+            }
+        }
+        self.contexts.retain(|_, context| context.open_calls > 0);
+        answers
+    }
+
+    /// Whether nothing is being worked on.
+    pub fn is_empty(&self) -> bool {
+        self.contexts.is_empty()
+    }
+
+    /// Open callbacks.
+    pub fn open_callbacks(&self) -> usize {
+        self.callbacks.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

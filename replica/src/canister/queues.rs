@@ -1,0 +1,319 @@
+//! The queues of one canister: a pair of them for every canister it talks to, with a slot reserved
+//! for each response that will come.
+//!
+//! Rules: `replicated_state/src/canister_state/queues.rs` in the replica's repository. Requests and
+//! responses have [`QUEUE_CAPACITY`] slots each, per peer and direction. A call takes a request slot
+//! in the caller's output queue, until it is routed, and a response slot in the caller's input
+//! queue, until its callback runs; so at most that many calls are open per ordered pair.
+
+use crate::error::Reject;
+use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS, RESPONSE_RESERVATION_BYTES};
+use crate::message::{Ingress, Message, Request, Response};
+use crate::types::{CanisterId, Cycles, Time};
+use ic_error_types::ErrorCode;
+use std::collections::{BTreeMap, VecDeque};
+
+/// All queues of a canister.
+#[derive(Debug, Default)]
+pub struct Queues {
+    pairs: BTreeMap<CanisterId, Pair>,
+    ingress: VecDeque<Ingress>,
+    /// Senders with something in their input queue, by where they are.
+    local: VecDeque<CanisterId>,
+    remote: VecDeque<CanisterId>,
+    next: Source,
+    /// Unbounded-wait calls of which a response is still to pass through here.
+    guaranteed_calls: usize,
+}
+
+/// The queues between the canister and one peer.
+#[derive(Debug, Default)]
+struct Pair {
+    input: VecDeque<Message>,
+    output: VecDeque<Queued>,
+    input_requests: usize,
+    /// Reserved and filled response slots.
+    input_responses: usize,
+    output_requests: usize,
+    output_responses: usize,
+}
+
+#[derive(Debug)]
+struct Queued {
+    message: Message,
+    /// When a waiting request is given up.
+    expiry: Option<Time>,
+}
+
+/// Whose turn it is to be executed next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Source {
+    #[default]
+    Local,
+    Ingress,
+    Remote,
+}
+
+impl Source {
+    fn following(self) -> Self {
+        match self {
+            Self::Local => Self::Ingress,
+            Self::Ingress => Self::Remote,
+            Self::Remote => Self::Local,
+        }
+    }
+}
+
+/// The next thing to execute.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Input {
+    /// From a user.
+    Ingress(Ingress),
+    /// From a canister.
+    Message(Message),
+}
+
+/// What passing deadlines did to the queues.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TimedOut {
+    /// Rejects for the canister's own requests that were never sent.
+    pub rejects: Vec<Response>,
+    /// Cycles of messages that were dropped without a word.
+    pub cycles_lost: Cycles,
+}
+
+impl Queues {
+    /// Requests that can be made to `peer` now.
+    pub fn free_slots(&self, peer: CanisterId) -> usize {
+        self.pairs.get(&peer).map_or(QUEUE_CAPACITY, Pair::free_slots)
+    }
+
+    /// The same for every peer that has not all slots free.
+    pub fn slots(&self) -> BTreeMap<CanisterId, usize> {
+        self.pairs.iter().map(|(peer, pair)| (*peer, pair.free_slots())).collect()
+    }
+
+    /// Bytes reserved for responses of unbounded-wait calls.
+    pub fn guaranteed_bytes(&self) -> u64 {
+        self.guaranteed_calls as u64 * RESPONSE_RESERVATION_BYTES
+    }
+
+    /// Whether there is something to execute.
+    pub fn has_input(&self) -> bool {
+        !(self.ingress.is_empty() && self.local.is_empty() && self.remote.is_empty())
+    }
+
+    /// Whether there is something to route.
+    pub fn has_output(&self) -> bool {
+        self.pairs.values().any(|pair| !pair.output.is_empty())
+    }
+
+    /// Whether nothing is queued and nothing expected.
+    pub fn is_idle(&self) -> bool {
+        !self.has_input() && self.pairs.values().all(Pair::is_idle)
+    }
+
+    /// Puts a request in line to be sent. The caller has checked that a slot is free.
+    pub fn push_output_request(&mut self, request: Request, now: Time) {
+        let pair = self.pairs.entry(request.receiver).or_default();
+        assert!(pair.free_slots() > 0, "call_perform checks the slots");
+        pair.output_requests += 1;
+        pair.input_responses += 1;
+        self.guaranteed_calls += usize::from(request.deadline.is_none());
+        let expiry = request.deadline.or(Some(now.plus_secs(REQUEST_LIFETIME_SECONDS)));
+        pair.output.push_back(Queued { message: Message::Request(request), expiry });
+    }
+
+    /// Puts the answer to a request that came in before in line to be sent.
+    pub fn push_output_response(&mut self, response: Response) {
+        let pair = self.pairs.entry(response.originator).or_default();
+        let expiry = response.deadline;
+        pair.output.push_back(Queued { message: Message::Response(response), expiry });
+    }
+
+    /// Takes in a request; gives it back if there is no slot for it or for its response.
+    pub fn push_input_request(&mut self, request: Request, local: bool) -> Result<(), Request> {
+        let pair = self.pairs.entry(request.sender).or_default();
+        if !pair.has_room_for_request() {
+            return Err(request);
+        }
+        pair.input_requests += 1;
+        pair.output_responses += 1;
+        self.guaranteed_calls += usize::from(request.deadline.is_none());
+        self.push_input(request.sender, Message::Request(request), local);
+        Ok(())
+    }
+
+    /// Takes in the response for which a slot was reserved when the request was made.
+    pub fn push_input_response(&mut self, response: Response, local: bool) {
+        self.push_input(response.respondent, Message::Response(response), local);
+    }
+
+    /// Takes in a message from a user.
+    pub fn push_ingress(&mut self, ingress: Ingress) {
+        self.ingress.push_back(ingress);
+    }
+
+    fn push_input(&mut self, sender: CanisterId, message: Message, local: bool) {
+        let pair = self.pairs.entry(sender).or_default();
+        if pair.input.is_empty() {
+            let schedule = if local { &mut self.local } else { &mut self.remote };
+            schedule.push_back(sender);
+        }
+        pair.input.push_back(message);
+    }
+
+    /// The next input: sources take turns, senders take turns within a source, and what one sender
+    /// sent keeps its order.
+    pub fn pop_input(&mut self) -> Option<Input> {
+        for _ in 0..3 {
+            let source = self.next;
+            self.next = source.following();
+            let input = match source {
+                Source::Ingress => self.ingress.pop_front().map(Input::Ingress),
+                Source::Local => self.pop_message(true).map(Input::Message),
+                Source::Remote => self.pop_message(false).map(Input::Message),
+            };
+            if input.is_some() {
+                return input;
+            }
+        }
+        None
+    }
+
+    fn pop_message(&mut self, local: bool) -> Option<Message> {
+        let schedule = if local { &mut self.local } else { &mut self.remote };
+        let sender = schedule.pop_front()?;
+        let pair = self.pairs.get_mut(&sender).expect("scheduled senders have queues");
+        let message = pair.input.pop_front().expect("scheduled senders have input");
+        if !pair.input.is_empty() {
+            schedule.push_back(sender);
+        }
+        match &message {
+            Message::Request(_) => pair.input_requests -= 1,
+            Message::Response(response) => {
+                pair.input_responses -= 1;
+                self.guaranteed_calls -= usize::from(response.deadline.is_none());
+            }
+        }
+        self.forget_if_idle(sender);
+        Some(message)
+    }
+
+    /// Peers with something to be sent to them, in order.
+    pub fn output_peers(&self) -> Vec<CanisterId> {
+        let waiting = self.pairs.iter().filter(|(_, pair)| !pair.output.is_empty());
+        waiting.map(|(peer, _)| *peer).collect()
+    }
+
+    /// The next message to `peer`, left in place.
+    pub fn peek_output(&self, peer: CanisterId) -> Option<&Message> {
+        self.pairs.get(&peer)?.output.front().map(|queued| &queued.message)
+    }
+
+    /// Takes the next message to `peer` out, to send it.
+    pub fn pop_output(&mut self, peer: CanisterId) -> Option<Message> {
+        let pair = self.pairs.get_mut(&peer)?;
+        let message = pair.output.pop_front()?.message;
+        match &message {
+            Message::Request(_) => pair.output_requests -= 1,
+            Message::Response(response) => {
+                pair.output_responses -= 1;
+                self.guaranteed_calls -= usize::from(response.deadline.is_none());
+            }
+        }
+        self.forget_if_idle(peer);
+        Some(message)
+    }
+
+    /// Whether a request from `peer` would be taken in.
+    pub fn has_room_for_request(&self, peer: CanisterId) -> bool {
+        self.pairs.get(&peer).is_none_or(Pair::has_room_for_request)
+    }
+
+    /// Removes what has passed its deadline at `now`, a time in whole seconds.
+    pub fn time_out(&mut self, now: Time) -> TimedOut {
+        let mut timed_out = TimedOut::default();
+        for pair in self.pairs.values_mut() {
+            pair.time_out_output(now, &mut timed_out);
+            pair.time_out_input(now, &mut timed_out);
+        }
+        for schedule in [&mut self.local, &mut self.remote] {
+            schedule.retain(|peer| self.pairs.get(peer).is_some_and(|pair| !pair.input.is_empty()));
+        }
+        self.pairs.retain(|_, pair| !pair.is_idle());
+        timed_out
+    }
+
+    /// Removes and returns everything that waits to be executed.
+    pub fn drain_input(&mut self) -> Vec<Input> {
+        std::iter::from_fn(|| self.pop_input()).collect()
+    }
+
+    fn forget_if_idle(&mut self, peer: CanisterId) {
+        if self.pairs.get(&peer).is_some_and(Pair::is_idle) {
+            self.pairs.remove(&peer);
+        }
+    }
+}
+
+impl Pair {
+    fn free_slots(&self) -> usize {
+        QUEUE_CAPACITY.saturating_sub(self.output_requests.max(self.input_responses))
+    }
+
+    fn has_room_for_request(&self) -> bool {
+        self.input_requests < QUEUE_CAPACITY && self.output_responses < QUEUE_CAPACITY
+    }
+
+    fn is_idle(&self) -> bool {
+        self.input.is_empty()
+            && self.output.is_empty()
+            && self.input_responses == 0
+            && self.output_responses == 0
+    }
+
+    fn time_out_output(&mut self, now: Time, timed_out: &mut TimedOut) {
+        let expired = |queued: &Queued| queued.expiry.is_some_and(|expiry| expiry <= now);
+        let (gone, kept) = std::mem::take(&mut self.output).into_iter().partition(expired);
+        self.output = kept;
+        let gone: VecDeque<Queued> = gone;
+        for queued in gone {
+            match queued.message {
+                Message::Request(request) => {
+                    self.output_requests -= 1;
+                    let reject = Reject::routing(
+                        ErrorCode::CanisterQueueFull,
+                        "Request timed out: it could not be sent before its deadline",
+                    );
+                    timed_out.rejects.push(request.rejected(reject));
+                }
+                Message::Response(response) => {
+                    self.output_responses -= 1;
+                    timed_out.cycles_lost += response.refund;
+                }
+            }
+        }
+    }
+
+    fn time_out_input(&mut self, now: Time, timed_out: &mut TimedOut) {
+        let expired = |message: &Message| match message {
+            Message::Request(request) => request.deadline.is_some_and(|deadline| deadline <= now),
+            // A response that has arrived never expires.
+            Message::Response(_) => false,
+        };
+        let (gone, kept) = std::mem::take(&mut self.input).into_iter().partition(expired);
+        self.input = kept;
+        let gone: VecDeque<Message> = gone;
+        for message in gone {
+            self.input_requests -= 1;
+            self.output_responses -= 1;
+            if let Message::Request(request) = message {
+                timed_out.cycles_lost += request.cycles;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

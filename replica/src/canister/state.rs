@@ -1,0 +1,220 @@
+//! What a canister is.
+
+use crate::canister::call_context::CallContexts;
+use crate::canister::queues::Queues;
+use crate::canister::sandbox::Sandbox;
+use crate::cycles::Prices;
+use crate::limits::*;
+use crate::system_api::{Environment, RunState};
+use crate::types::{CanisterId, Cycles, SubnetId, Time};
+use candid::Principal;
+use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// What a canister's controllers decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Who controls it.
+    pub controllers: BTreeSet<Principal>,
+    /// Share of a core that is reserved for it, in percent.
+    pub compute_allocation: u64,
+    /// Memory that is reserved for it, in bytes.
+    pub memory_allocation: u64,
+    /// How long its cycles must last while it is idle, in seconds.
+    pub freezing_threshold_seconds: u64,
+    /// Most cycles that may be set aside for its memory.
+    pub reserved_cycles_limit: Cycles,
+    /// Fewest cycles a call from a canister must bring.
+    pub minimum_incoming_canister_call_cycles: Cycles,
+    /// Who may read its log.
+    pub log_visibility: LogVisibility,
+    /// Bytes of log that are kept.
+    pub log_memory_limit: u64,
+    /// Who may see its snapshots.
+    pub snapshot_visibility: SnapshotVisibility,
+    /// Who may see its status.
+    pub status_visibility: StatusVisibility,
+    /// Heap it may have, in bytes.
+    pub wasm_memory_limit: u64,
+    /// Free heap below which it is told, in bytes.
+    pub wasm_memory_threshold: u64,
+    /// Values it can read.
+    pub environment_variables: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// The settings of a canister that says nothing else.
+    pub fn new(controllers: BTreeSet<Principal>) -> Self {
+        Self {
+            controllers,
+            compute_allocation: 0,
+            memory_allocation: 0,
+            freezing_threshold_seconds: FREEZING_THRESHOLD_SECONDS_DEFAULT,
+            reserved_cycles_limit: RESERVED_CYCLES_LIMIT_DEFAULT,
+            minimum_incoming_canister_call_cycles: 0,
+            log_visibility: LogVisibility::Controllers,
+            log_memory_limit: CANISTER_LOG_BYTES_MAX as u64,
+            snapshot_visibility: SnapshotVisibility::Controllers,
+            status_visibility: StatusVisibility::Controllers,
+            wasm_memory_limit: WASM_MEMORY_LIMIT_DEFAULT,
+            wasm_memory_threshold: 0,
+            environment_variables: BTreeMap::new(),
+        }
+    }
+}
+
+/// Whether a canister takes messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It does.
+    Running,
+    /// It finishes what it began, then answers those who asked it to stop.
+    Stopping(Vec<StopRequest>),
+    /// It does not.
+    Stopped,
+}
+
+/// A `stop_canister` that waits for its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StopRequest {
+    /// Who asked.
+    pub origin: super::Origin,
+    /// Cycles attached, which go back.
+    pub cycles: Cycles,
+    /// When it is given up.
+    pub expiry: Time,
+}
+
+/// One canister.
+#[derive(Debug)]
+pub struct Canister {
+    /// Its id.
+    pub id: CanisterId,
+    /// What its controllers decided.
+    pub settings: Settings,
+    /// Its cycles.
+    pub balance: Cycles,
+    /// Whether it takes messages.
+    pub status: Status,
+    /// Counts its changes of state.
+    pub version: u64,
+    /// Its queues.
+    pub queues: Queues,
+    /// What it is working on.
+    pub contexts: CallContexts,
+    /// What it had certified.
+    pub certified_data: Vec<u8>,
+    /// When its global timer fires.
+    pub global_timer: Option<Time>,
+    /// The latest lines it printed, with the time.
+    pub log: VecDeque<(Time, String)>,
+    /// When it last paid for its memory.
+    pub charged_until: Time,
+    pub(super) sandbox: Option<Sandbox>,
+    environment: Option<Arc<Environment>>,
+}
+
+impl Canister {
+    /// A canister without code.
+    pub fn new(id: CanisterId, settings: Settings, balance: Cycles, now: Time) -> Self {
+        Self {
+            id,
+            settings,
+            balance,
+            status: Status::Running,
+            version: 0,
+            queues: Queues::default(),
+            contexts: CallContexts::default(),
+            certified_data: Vec::new(),
+            global_timer: None,
+            log: VecDeque::new(),
+            charged_until: now,
+            sandbox: None,
+            environment: None,
+        }
+    }
+
+    /// SHA-256 of the module it runs.
+    pub fn module_hash(&self) -> Option<[u8; 32]> {
+        self.sandbox.as_ref().map(|sandbox| sandbox.module().hash)
+    }
+
+    /// Whether its module exports this function.
+    pub fn exports(&self, name: &str) -> bool {
+        self.sandbox.as_ref().is_some_and(|sandbox| sandbox.module().info.exports.contains(name))
+    }
+
+    /// Bytes of heap.
+    pub fn heap_bytes(&self) -> u64 {
+        self.sandbox.as_ref().map_or(0, Sandbox::heap_bytes)
+    }
+
+    /// Bytes of stable memory.
+    pub fn stable_bytes(&self) -> u64 {
+        self.sandbox.as_ref().map_or(0, Sandbox::stable_bytes)
+    }
+
+    /// Bytes of its module.
+    pub fn module_bytes(&self) -> u64 {
+        self.sandbox.as_ref().map_or(0, |sandbox| sandbox.module().size_bytes)
+    }
+
+    /// Bytes it pays for: memories, module and what its open calls reserve.
+    pub fn memory_bytes(&self) -> u64 {
+        let used = self.heap_bytes() + self.stable_bytes() + self.module_bytes();
+        used.max(self.settings.memory_allocation) + self.queues.guaranteed_bytes()
+    }
+
+    /// The balance below which it is frozen.
+    pub fn freezing_threshold(&self, prices: Prices) -> Cycles {
+        prices.freezing_threshold(
+            self.memory_bytes(),
+            self.settings.compute_allocation,
+            self.settings.freezing_threshold_seconds,
+        )
+    }
+
+    /// What `ic0.canister_status` says.
+    pub fn run_state(&self) -> RunState {
+        match self.status {
+            Status::Running => RunState::Running,
+            Status::Stopping(_) => RunState::Stopping,
+            Status::Stopped => RunState::Stopped,
+        }
+    }
+
+    /// Adds a line to its log and forgets the oldest ones beyond the log's size.
+    pub fn print(&mut self, now: Time, line: String) {
+        tracing::info!(target: "canister", canister = %self.id, "{line}");
+        self.log.push_back((now, line));
+        let bytes = |log: &VecDeque<(Time, String)>| log.iter().map(|(_, line)| line.len()).sum::<usize>();
+        while bytes(&self.log) as u64 > self.settings.log_memory_limit {
+            self.log.pop_front();
+        }
+    }
+
+    /// Has its settings or code changed, what executions see of them is made anew.
+    pub fn settings_changed(&mut self) {
+        self.environment = None;
+    }
+
+    /// What executions see of its settings and code.
+    pub(crate) fn environment(&mut self, subnet: SubnetId, prices: Prices) -> Arc<Environment> {
+        let wasm64 = self.sandbox.as_ref().is_some_and(|sandbox| sandbox.module().info.wasm64);
+        let environment = self.environment.get_or_insert_with(|| {
+            Arc::new(Environment {
+                canister: self.id,
+                subnet,
+                prices,
+                controllers: self.settings.controllers.clone(),
+                variables: self.settings.environment_variables.clone(),
+                wasm64,
+                wasm_memory_limit: self.settings.wasm_memory_limit,
+                compute_allocation: self.settings.compute_allocation,
+                freezing_threshold_seconds: self.settings.freezing_threshold_seconds,
+            })
+        });
+        environment.clone()
+    }
+}

@@ -1,0 +1,209 @@
+//! What things cost. Pure functions of a subnet's size and cost schedule.
+//!
+//! Prices are those of a 13-node application subnet (`config/src/subnet_config.rs`,
+//! `CyclesAccountManagerConfig::application_subnet`, in the replica's repository); other sizes pay
+//! in proportion.
+
+use crate::limits::{GIB, MESSAGE_INSTRUCTIONS_MAX, RESPONSE_BYTES_MAX};
+use crate::types::{Cycles, Instructions};
+
+/// Nodes of the subnet the prices are stated for.
+pub const REFERENCE_SUBNET_SIZE: u64 = 13;
+
+/// Executing a message, whatever it does.
+pub const EXECUTION_BASE_FEE: Cycles = 5_000_000;
+
+/// One instruction of a 32-bit module; a 64-bit one pays [`WASM64_INSTRUCTION_FACTOR`] times this.
+pub const INSTRUCTION_FEE: Cycles = 1;
+
+/// How much dearer an instruction of a 64-bit module is.
+pub const WASM64_INSTRUCTION_FACTOR: Cycles = 2;
+
+/// Making an inter-canister call.
+pub const CALL_BASE_FEE: Cycles = 260_000;
+
+/// Each byte of a call's method name and argument, and of its response.
+pub const CALL_BYTE_FEE: Cycles = 1_000;
+
+/// Taking in an ingress message.
+pub const INGRESS_BASE_FEE: Cycles = 1_200_000;
+
+/// Each byte of an ingress message's signed envelope.
+pub const INGRESS_BYTE_FEE: Cycles = 2_000;
+
+/// Creating a canister.
+pub const CANISTER_CREATION_FEE: Cycles = 500_000_000_000;
+
+/// One GiB of memory for one second.
+pub const GIB_SECOND_FEE: Cycles = 127_000;
+
+/// One percent of compute allocation for one second.
+pub const COMPUTE_PERCENT_SECOND_FEE: Cycles = 10_000_000;
+
+/// A threshold signature or key derivation on a 13-node subnet.
+pub const THRESHOLD_SIGNATURE_FEE: Cycles = 10_000_000_000;
+
+/// An HTTP outcall, and what its nodes and bytes add
+/// (`config/src/subnet_config.rs`, `http_request_*_fee`).
+const HTTP_REQUEST_LINEAR_BASE_FEE: Cycles = 3_000_000;
+const HTTP_REQUEST_QUADRATIC_BASE_FEE: Cycles = 60_000;
+const HTTP_REQUEST_BYTE_FEE: Cycles = 400;
+const HTTP_RESPONSE_BYTE_FEE: Cycles = 800;
+
+const SECONDS_PER_DAY: Cycles = 24 * 60 * 60;
+
+/// The prices of one subnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prices {
+    nodes: u64,
+    free: bool,
+}
+
+/// What a call withholds from its caller's balance until its response has been executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallPrice {
+    /// Base fee and request bytes: spent whatever happens.
+    pub request: Cycles,
+    /// For the largest response; what its bytes do not need comes back.
+    pub response_transmission: Cycles,
+    /// For executing the callback; unused instructions come back.
+    pub response_execution: Cycles,
+}
+
+impl CallPrice {
+    /// All of it, the amount `call_perform` needs above the freezing threshold.
+    pub const fn total(self) -> Cycles {
+        self.request + self.response_transmission + self.response_execution
+    }
+}
+
+impl Prices {
+    /// Prices of a subnet of `nodes` nodes; none of them when `free`.
+    pub const fn new(nodes: u64, free: bool) -> Self {
+        Self { nodes, free }
+    }
+
+    /// Prices of the subnet size all fees are stated for, which `ic0.cost_call` quotes.
+    pub const fn reference(self) -> Self {
+        Self { nodes: REFERENCE_SUBNET_SIZE, free: self.free }
+    }
+
+    /// Nodes of the subnet.
+    pub const fn nodes(self) -> u64 {
+        self.nodes
+    }
+
+    /// A 13-node price on this subnet: multiplied first, then divided
+    /// (`cycles_account_manager/src/lib.rs`, `scale_cost`).
+    const fn scaled(self, fee: Cycles) -> Cycles {
+        if self.free {
+            0
+        } else {
+            fee * self.nodes as Cycles / REFERENCE_SUBNET_SIZE as Cycles
+        }
+    }
+
+    /// Executing a message that used `instructions`.
+    pub const fn execution(self, instructions: Instructions, wasm64: bool) -> Cycles {
+        self.scaled(EXECUTION_BASE_FEE) + self.instructions(instructions, wasm64)
+    }
+
+    /// Instructions alone, without the base fee.
+    pub const fn instructions(self, instructions: Instructions, wasm64: bool) -> Cycles {
+        let factor = if wasm64 { WASM64_INSTRUCTION_FACTOR } else { 1 };
+        self.scaled(instructions as Cycles * INSTRUCTION_FEE * factor)
+    }
+
+    /// What an inter-canister call with `request_bytes` of method name and argument withholds.
+    pub const fn call(self, request_bytes: u64, wasm64: bool) -> CallPrice {
+        CallPrice {
+            request: self.scaled(CALL_BASE_FEE + request_bytes as Cycles * CALL_BYTE_FEE),
+            response_transmission: self.response_transmission(RESPONSE_BYTES_MAX),
+            response_execution: self.execution(MESSAGE_INSTRUCTIONS_MAX, wasm64),
+        }
+    }
+
+    /// Transmitting a response of `bytes`.
+    pub const fn response_transmission(self, bytes: usize) -> Cycles {
+        self.scaled(bytes as Cycles * CALL_BYTE_FEE)
+    }
+
+    /// Taking in an ingress message whose signed envelope has `bytes`.
+    pub const fn ingress(self, bytes: usize) -> Cycles {
+        self.scaled(INGRESS_BASE_FEE + bytes as Cycles * INGRESS_BYTE_FEE)
+    }
+
+    /// Creating a canister.
+    pub const fn canister_creation(self) -> Cycles {
+        self.scaled(CANISTER_CREATION_FEE)
+    }
+
+    /// An HTTP outcall of `request_bytes` with responses of at most `response_bytes`.
+    pub const fn http_request(self, request_bytes: u64, response_bytes: u64) -> Cycles {
+        if self.free {
+            return 0;
+        }
+        let nodes = self.nodes as Cycles;
+        (HTTP_REQUEST_LINEAR_BASE_FEE
+            + HTTP_REQUEST_QUADRATIC_BASE_FEE * nodes
+            + HTTP_REQUEST_BYTE_FEE * request_bytes as Cycles
+            + HTTP_RESPONSE_BYTE_FEE * response_bytes as Cycles)
+            * nodes
+    }
+
+    /// A threshold signature or key derivation.
+    pub const fn threshold_signature(self) -> Cycles {
+        self.scaled(THRESHOLD_SIGNATURE_FEE)
+    }
+
+    /// Holding `memory_bytes` and a compute allocation for some seconds.
+    pub const fn allocation(self, memory_bytes: u64, compute_percent: u64, seconds: u64) -> Cycles {
+        let memory = memory_bytes as Cycles * GIB_SECOND_FEE * seconds as Cycles / GIB as Cycles;
+        let compute = compute_percent as Cycles * COMPUTE_PERCENT_SECOND_FEE * seconds as Cycles;
+        self.scaled(memory + compute)
+    }
+
+    /// What an idle canister of this size burns in a day.
+    pub const fn idle_burn_per_day(self, memory_bytes: u64, compute_percent: u64) -> Cycles {
+        self.allocation(memory_bytes, compute_percent, SECONDS_PER_DAY as u64)
+    }
+
+    /// The balance below which a canister is frozen: its idle burn over the freezing period.
+    pub const fn freezing_threshold(
+        self,
+        memory_bytes: u64,
+        compute_percent: u64,
+        freezing_seconds: u64,
+    ) -> Cycles {
+        self.idle_burn_per_day(memory_bytes, compute_percent) * freezing_seconds as Cycles
+            / SECONDS_PER_DAY
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APPLICATION: Prices = Prices::new(13, false);
+
+    #[test]
+    fn an_open_call_withholds_about_42_billion_cycles() {
+        assert_eq!(APPLICATION.call(0, false).total(), 42_102_412_000);
+        assert_eq!(APPLICATION.call(10, false).total(), 42_102_412_000 + 10_000);
+        assert_eq!(APPLICATION.call(0, true).response_execution, 80_005_000_000);
+    }
+
+    #[test]
+    fn larger_subnets_cost_in_proportion_and_free_ones_nothing() {
+        assert_eq!(Prices::new(34, false).canister_creation(), 1_307_692_307_692);
+        assert_eq!(Prices::new(34, true).canister_creation(), 0);
+        assert_eq!(Prices::new(34, true).call(1_000, false).total(), 0);
+        assert_eq!(Prices::new(34, false).reference().call(0, false), APPLICATION.call(0, false));
+    }
+
+    #[test]
+    fn a_gib_for_thirty_days_freezes_at_its_idle_burn() {
+        let threshold = APPLICATION.freezing_threshold(GIB, 0, 30 * 24 * 60 * 60);
+        assert_eq!(threshold, 127_000 * 30 * 24 * 60 * 60);
+    }
+}

@@ -1,0 +1,227 @@
+//! Every limit of the network, with its unit, meaning and source.
+//!
+//! Values are those of an application subnet of the mainnet. Sources name files of the replica's
+//! repository (dfinity/ic, below `rs/`, October 2025 and later) or the interface specification.
+
+use crate::types::{Cycles, Instructions};
+
+// ---- Instructions ---------------------------------------------------------------------------
+
+/// Instructions one update message, reply callback or task may use
+/// (`config/src/subnet_config.rs`).
+pub const MESSAGE_INSTRUCTIONS_MAX: Instructions = 40_000_000_000;
+
+/// Instructions one installation or upgrade may use (`config/src/subnet_config.rs`).
+pub const INSTALL_INSTRUCTIONS_MAX: Instructions = 300_000_000_000;
+
+/// Instructions one query may use (`config/src/execution_environment.rs`).
+pub const QUERY_INSTRUCTIONS_MAX: Instructions = 5_000_000_000;
+
+/// What replaces the limits above on a subnet made for benchmarking
+/// (`pocket_ic_server/src/pocket_ic.rs`).
+pub const BENCHMARKING_INSTRUCTIONS_MAX: Instructions = 99_999_999_999_999;
+
+/// The budget with which a round starts: the round's maximum less one slice, plus one
+/// (`execution_environment/src/scheduler.rs`, `execute_round`). Executions start while it is
+/// above zero, and the last one may overdraw it.
+pub const ROUND_BUDGET: i64 = 2_000_000_001;
+
+/// What each executed message takes from the round's budget besides its instructions; nobody pays
+/// for it (`INSTRUCTION_OVERHEAD_PER_EXECUTION`).
+pub const ROUND_OVERHEAD_PER_MESSAGE: i64 = 2_000_000;
+
+/// What each canister that executed something takes from the round's budget in an iteration
+/// (`INSTRUCTION_OVERHEAD_PER_CANISTER`).
+pub const ROUND_OVERHEAD_PER_CANISTER: i64 = 8_000_000;
+
+/// What every canister of the subnet takes from the round's budget in an iteration
+/// (`INSTRUCTION_OVERHEAD_PER_CANISTER_FOR_FINALIZATION`).
+pub const ROUND_OVERHEAD_FINALIZATION: i64 = 12_000;
+
+/// Execution threads over which a round spreads its canisters (`config/src/subnet_config.rs`).
+/// They are only counted here: one after the other, each with the budget it would have had.
+pub const SCHEDULER_THREADS: usize = 4;
+
+/// Share of the message limit kept back for cleanup, in percent
+/// (`execution_environment/src/execution/response.rs`).
+pub const CLEANUP_RESERVE_PERCENT: u64 = 5;
+
+/// Instructions charged for compiling one Wasm instruction at installation
+/// (`config/src/embedders.rs`).
+pub const COMPILE_COST_PER_WASM_INSTRUCTION: Instructions = 6_000;
+
+// ---- Queues and callbacks -------------------------------------------------------------------
+
+/// Slots per ordered pair of canisters and direction, for requests and for responses each
+/// (`replicated_state/src/canister_state/queues.rs`, `DEFAULT_QUEUE_CAPACITY`).
+pub const QUEUE_CAPACITY: usize = 500;
+
+/// Open callbacks of all canisters of a subnet beyond which only guaranteed quotas remain
+/// (`config/src/execution_environment.rs`, `SUBNET_CALLBACK_SOFT_LIMIT`).
+pub const SUBNET_CALLBACKS_SOFT_MAX: usize = 1_000_000;
+
+/// Open callbacks every canister may have whatever the others do
+/// (`CANISTER_GUARANTEED_CALLBACK_QUOTA`).
+pub const CANISTER_CALLBACKS_GUARANTEED: usize = 50;
+
+/// Memory of a subnet for guaranteed-response messages, in bytes
+/// (`config/src/execution_environment.rs`).
+pub const GUARANTEED_MESSAGE_MEMORY_MAX: u64 = 15 * GIB;
+
+/// Seconds a guaranteed-response request may wait in its sender's output queue
+/// (`replicated_state/src/canister_state/queues/message_pool.rs`, `REQUEST_LIFETIME`).
+pub const REQUEST_LIFETIME_SECONDS: u64 = 300;
+
+/// Longest timeout of a bounded-wait call, in seconds; longer ones are shortened to it
+/// (`system_api.rs`, `MAX_CALL_TIMEOUT_SECONDS`).
+pub const CALL_TIMEOUT_SECONDS_MAX: u32 = 300;
+
+// ---- Streams between subnets ----------------------------------------------------------------
+
+/// Messages one stream to another subnet may hold (`config/src/message_routing.rs`).
+pub const STREAM_MESSAGES_MAX: usize = 10_000;
+
+/// Payload bytes in a stream beyond which nothing more is put into it
+/// (`config/src/message_routing.rs`, `TARGET_STREAM_SIZE_BYTES`).
+pub const STREAM_BYTES_TARGET: usize = 10 * MIB as usize;
+
+// ---- Payloads -------------------------------------------------------------------------------
+
+/// Bytes of method name and argument of a call to another subnet; five times as much within one
+/// (`types/types/src/messages.rs`, `system_api.rs`).
+pub const REQUEST_BYTES_MAX_REMOTE: usize = 2 * MIB as usize;
+
+/// Bytes of method name and argument of any call.
+pub const REQUEST_BYTES_MAX: usize = 5 * REQUEST_BYTES_MAX_REMOTE;
+
+/// Bytes of a reply (`MAX_INTER_CANISTER_PAYLOAD_IN_BYTES`).
+pub const RESPONSE_BYTES_MAX: usize = 2 * MIB as usize;
+
+/// Bytes of the reply of a query that is not replicated (`types/types/src/messages.rs`).
+pub const QUERY_RESPONSE_BYTES_MAX: usize = 3 * MIB as usize;
+
+/// Bytes an open guaranteed-response call reserves for its response on either side: the largest
+/// payload and its envelope (`MAX_RESPONSE_COUNT_BYTES`).
+pub const RESPONSE_RESERVATION_BYTES: u64 = RESPONSE_BYTES_MAX as u64 + 1_000;
+
+/// Bytes of a method name (`request_in_prep.rs`).
+pub const METHOD_NAME_BYTES_MAX: usize = 20_000;
+
+/// Bytes of one ingress message (`limits/src/lib.rs`).
+pub const INGRESS_BYTES_MAX: usize = 2 * MIB as usize;
+
+/// Ingress messages in one block (`limits/src/lib.rs`).
+pub const INGRESS_PER_BLOCK_MAX: usize = 1_000;
+
+/// Bytes of ingress messages in one block (`limits/src/lib.rs`).
+pub const INGRESS_BYTES_PER_BLOCK_MAX: usize = 4 * MIB as usize;
+
+/// Seconds after which an ingress message that was not executed fails
+/// (`limits/src/lib.rs`, `MAX_INGRESS_TTL`).
+pub const INGRESS_LIFETIME_SECONDS: u64 = 300;
+
+/// Bytes of a reject message (`types/types/src/messages/inter_canister.rs`).
+pub const REJECT_MESSAGE_BYTES_MAX: usize = 8 * KIB as usize;
+
+// ---- Memory ---------------------------------------------------------------------------------
+
+/// Bytes in a kibibyte.
+pub const KIB: u64 = 1 << 10;
+/// Bytes in a mebibyte.
+pub const MIB: u64 = 1 << 20;
+/// Bytes in a gibibyte.
+pub const GIB: u64 = 1 << 30;
+
+/// Bytes in a Wasm page.
+pub const WASM_PAGE_BYTES: u64 = 64 * KIB;
+
+/// Bytes in a page of the replica's bookkeeping.
+pub const OS_PAGE_BYTES: usize = 4 * KIB as usize;
+
+/// Heap a canister may have when its settings do not say otherwise, in bytes
+/// (`config/src/execution_environment.rs`).
+pub const WASM_MEMORY_LIMIT_DEFAULT: u64 = 3 * GIB;
+
+/// Heap of a 32-bit module, in bytes (`config/src/embedders.rs`).
+pub const WASM32_MEMORY_MAX: u64 = 4 * GIB;
+
+/// Heap of a 64-bit module, in bytes (`config/src/embedders.rs`).
+pub const WASM64_MEMORY_MAX: u64 = 6 * GIB;
+
+/// Stable memory of a canister, in bytes (`config/src/embedders.rs`).
+pub const STABLE_MEMORY_MAX: u64 = 500 * GIB;
+
+/// Bytes of certified data (interface specification, "Certified data").
+pub const CERTIFIED_DATA_BYTES_MAX: usize = 32;
+
+/// Native stack a Wasm execution may use, in bytes (`wasmtime_embedder.rs`).
+pub const WASM_STACK_BYTES: usize = 5 * MIB as usize;
+
+/// Elements of one table.
+pub const TABLE_ELEMENTS_MAX: usize = 1_000_000;
+
+// ---- Modules (embedders/src/wasm_utils/validation.rs) ---------------------------------------
+
+/// Bytes of a module once it is decompressed (`config/src/embedders.rs`).
+pub const MODULE_BYTES_MAX: usize = 100 * MIB as usize;
+
+/// Bytes of a module's code section.
+pub const CODE_SECTION_BYTES_MAX: usize = 11 * MIB as usize;
+
+/// Functions a module may define.
+pub const FUNCTIONS_MAX: u32 = 50_000;
+
+/// Globals a module may define.
+pub const GLOBALS_MAX: u32 = 1_000;
+
+/// Exported canister methods a module may have.
+pub const EXPORTED_METHODS_MAX: usize = 1_000;
+
+/// Bytes of the names of all exported canister methods together.
+pub const EXPORTED_METHOD_NAME_BYTES_MAX: usize = 20_000;
+
+/// Custom sections named `icp:…` a module may have.
+pub const CUSTOM_SECTIONS_MAX: usize = 16;
+
+/// Bytes of all custom sections named `icp:…` together.
+pub const CUSTOM_SECTIONS_BYTES_MAX: usize = MIB as usize;
+
+// ---- Settings and tasks ---------------------------------------------------------------------
+
+/// Cycles a canister created without an amount starts with (PocketIC, and the `pocket-ic` crate).
+pub const PROVISIONAL_CYCLES_DEFAULT: Cycles = 100_000_000_000_000;
+
+/// Controllers a canister may have (interface specification, `update_settings`).
+pub const CONTROLLERS_MAX: usize = 10;
+
+/// Default freezing threshold, in seconds: 30 days.
+pub const FREEZING_THRESHOLD_SECONDS_DEFAULT: u64 = 30 * 24 * 60 * 60;
+
+/// Default limit of reserved cycles.
+pub const RESERVED_CYCLES_LIMIT_DEFAULT: Cycles = 5_000_000_000_000;
+
+/// Environment variables a canister may have (interface specification, settings).
+pub const ENVIRONMENT_VARIABLES_MAX: usize = 20;
+
+/// Bytes of an environment variable's name or value (interface specification, settings).
+pub const ENVIRONMENT_VARIABLE_BYTES_MAX: usize = 128;
+
+/// Bytes of canister log that are kept (`types/types/src/canister_log.rs`).
+pub const CANISTER_LOG_BYTES_MAX: usize = 4 * KIB as usize;
+
+/// Seconds between two charges for memory and compute allocation
+/// (`config/src/subnet_config.rs`).
+pub const ALLOCATION_CHARGE_INTERVAL_SECONDS: u64 = 10;
+
+/// Seconds after which `stop_canister` gives up on a canister with open call contexts
+/// (`config/src/execution_environment.rs`).
+pub const STOP_TIMEOUT_SECONDS: u64 = 300;
+
+// ---- PocketIC -------------------------------------------------------------------------------
+
+/// Rounds after which awaiting an ingress message gives up (`pocket_ic_server/src/pocket_ic.rs`).
+pub const AWAIT_INGRESS_ROUNDS_MAX: usize = 100;
+
+/// Nanoseconds by which a round moves time on when nobody else did
+/// (`state_machine_tests/src/lib.rs`, `EXECUTE_ROUND_TIME_INCREMENT`).
+pub const ROUND_TIME_INCREMENT_NANOS: u64 = 1;

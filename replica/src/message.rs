@@ -1,0 +1,150 @@
+//! The messages that travel: requests and responses between canisters, and ingress from users.
+
+use crate::error::Reject;
+use crate::types::{CallbackId, CanisterId, Cycles, MessageId, Payload, Time};
+use candid::Principal;
+
+/// A call on its way from one canister to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Who calls.
+    pub sender: CanisterId,
+    /// Who is called; the management canister's or a subnet's principal for a management call.
+    pub receiver: CanisterId,
+    /// The method.
+    pub method: String,
+    /// Its argument.
+    pub argument: Payload,
+    /// Cycles attached.
+    pub cycles: Cycles,
+    /// The sender's callback for the response.
+    pub callback: CallbackId,
+    /// When the sender stops waiting; never, for an unbounded-wait call.
+    pub deadline: Option<Time>,
+}
+
+impl Request {
+    /// Bytes that count for limits and fees.
+    pub fn payload_bytes(&self) -> usize {
+        self.method.len() + self.argument.len()
+    }
+
+    /// The response that turns this request down and returns its cycles.
+    pub fn rejected(&self, reject: Reject) -> Response {
+        self.answered(Err(reject), self.cycles)
+    }
+
+    /// The response to this request with `refund` of its cycles returned.
+    pub fn answered(&self, result: Result<Payload, Reject>, refund: Cycles) -> Response {
+        Response {
+            originator: self.sender,
+            respondent: self.receiver,
+            callback: self.callback,
+            refund,
+            deadline: self.deadline,
+            result,
+        }
+    }
+}
+
+/// The one response every request gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Who made the call, and gets this.
+    pub originator: CanisterId,
+    /// Who was called.
+    pub respondent: CanisterId,
+    /// The originator's callback.
+    pub callback: CallbackId,
+    /// Attached cycles that were not accepted.
+    pub refund: Cycles,
+    /// As in the request.
+    pub deadline: Option<Time>,
+    /// A reply or a reject.
+    pub result: Result<Payload, Reject>,
+}
+
+impl Response {
+    /// Bytes that count for limits and fees.
+    pub fn payload_bytes(&self) -> usize {
+        match &self.result {
+            Ok(reply) => reply.len(),
+            Err(reject) => reject.message.len(),
+        }
+    }
+}
+
+/// Anything that travels between canisters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A call.
+    Request(Request),
+    /// Its answer.
+    Response(Response),
+}
+
+impl Message {
+    /// The canister it goes to.
+    pub fn receiver(&self) -> CanisterId {
+        match self {
+            Self::Request(request) => request.receiver,
+            Self::Response(response) => response.originator,
+        }
+    }
+
+    /// The canister it comes from.
+    pub fn sender(&self) -> CanisterId {
+        match self {
+            Self::Request(request) => request.sender,
+            Self::Response(response) => response.respondent,
+        }
+    }
+
+    /// Bytes that count for limits and fees.
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Request(request) => request.payload_bytes(),
+            Self::Response(response) => response.payload_bytes(),
+        }
+    }
+
+    /// When the caller stops waiting; never, for an unbounded-wait call.
+    pub fn deadline(&self) -> Option<Time> {
+        match self {
+            Self::Request(request) => request.deadline,
+            Self::Response(response) => response.deadline,
+        }
+    }
+}
+
+/// A call from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingress {
+    /// What its sender asks for its status by.
+    pub id: MessageId,
+    /// Who calls.
+    pub sender: Principal,
+    /// Who is called.
+    pub receiver: CanisterId,
+    /// For a management call: the canister it is about, where there is one.
+    pub effective_canister: Option<CanisterId>,
+    /// The method.
+    pub method: String,
+    /// Its argument.
+    pub argument: Payload,
+    /// When it is dropped if nobody executed it.
+    pub expiry: Time,
+}
+
+impl Ingress {
+    /// Bytes of the signed envelope in which an anonymous sender's agent would have sent it: what
+    /// induction is charged for. The fixed part is the envelope's field names, expiry and nonce.
+    pub fn envelope_bytes(&self) -> usize {
+        const FIXED_BYTES: usize = 150;
+        FIXED_BYTES
+            + self.method.len()
+            + self.argument.len()
+            + self.sender.as_slice().len()
+            + self.receiver.as_slice().len()
+    }
+}

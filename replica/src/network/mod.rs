@@ -1,0 +1,144 @@
+//! All subnets, the streams between them, and time.
+
+mod profile;
+mod stream;
+
+use crate::message::Message;
+use crate::subnet::{Router, Subnet};
+use crate::types::{CanisterId, SubnetId, Time};
+pub use profile::NetworkProfile;
+use std::collections::BTreeMap;
+pub use stream::Stream;
+
+/// The network: subnets in the order of their ids, which is the order in which they take turns.
+#[derive(Debug)]
+pub struct Network {
+    profile: NetworkProfile,
+    subnets: BTreeMap<SubnetId, Subnet>,
+    streams: BTreeMap<(SubnetId, SubnetId), Stream>,
+    ranges: Vec<(CanisterId, CanisterId, SubnetId)>,
+    rounds: u64,
+    time: Time,
+    /// The time of the latest round.
+    round_time: Time,
+}
+
+impl Network {
+    /// A network of these subnets, whose time is `now`.
+    pub fn new(profile: NetworkProfile, subnets: Vec<Subnet>, now: Time) -> Self {
+        let mut ranges: Vec<_> = subnets
+            .iter()
+            .flat_map(|subnet| {
+                let config = subnet.config();
+                config.canister_ranges.iter().map(|(first, last)| (*first, *last, config.id))
+            })
+            .collect();
+        ranges.sort();
+        Self {
+            profile,
+            subnets: subnets.into_iter().map(|subnet| (subnet.config().id, subnet)).collect(),
+            streams: BTreeMap::new(),
+            ranges,
+            rounds: 0,
+            time: now,
+            round_time: now,
+        }
+    }
+
+    /// The time every subnet's next round begins at, at the earliest.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// Sets the time.
+    pub fn set_time(&mut self, time: Time) {
+        self.time = time;
+    }
+
+    /// The time of the latest round, which time cannot go behind.
+    pub fn round_time(&self) -> Time {
+        self.round_time
+    }
+
+    /// Rounds executed.
+    pub fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// All subnets, in order.
+    pub fn subnets(&self) -> impl Iterator<Item = &Subnet> {
+        self.subnets.values()
+    }
+
+    /// One subnet.
+    pub fn subnet_mut(&mut self, id: SubnetId) -> Option<&mut Subnet> {
+        self.subnets.get_mut(&id)
+    }
+
+    /// One subnet.
+    pub fn subnet(&self, id: SubnetId) -> Option<&Subnet> {
+        self.subnets.get(&id)
+    }
+
+    /// The subnet whose ranges hold a canister id, whether or not there is such a canister.
+    pub fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
+        subnet_of(&self.ranges, canister)
+    }
+
+    /// Executes one round on every subnet, one after the other, and moves time on.
+    ///
+    /// What an earlier subnet sends in this round, a later one can get in the same round, when the
+    /// profile has no delay: that is how PocketIC ticks.
+    pub fn tick(&mut self) {
+        self.rounds += 1;
+        self.time = self.profile.round_time(self.time, self.round_time);
+        self.round_time = self.time;
+        for (id, subnet) in &mut self.subnets {
+            let incoming = self
+                .streams
+                .iter_mut()
+                .filter(|((_, to), _)| to == id)
+                .flat_map(|(_, stream)| stream.take_visible(self.rounds))
+                .collect();
+            let mut outgoing = Outgoing {
+                from: *id,
+                visible_from_round: self.rounds + self.profile.rounds_per_hop,
+                ranges: &self.ranges,
+                streams: &mut self.streams,
+            };
+            subnet.execute_round(self.time, incoming, &mut outgoing);
+        }
+    }
+}
+
+fn subnet_of(
+    ranges: &[(CanisterId, CanisterId, SubnetId)],
+    canister: CanisterId,
+) -> Option<SubnetId> {
+    let after = ranges.partition_point(|(first, _, _)| *first <= canister);
+    let (_, last, subnet) = ranges.get(after.checked_sub(1)?)?;
+    (canister <= *last).then_some(*subnet)
+}
+
+/// The streams that leave one subnet.
+struct Outgoing<'a> {
+    from: SubnetId,
+    visible_from_round: u64,
+    ranges: &'a [(CanisterId, CanisterId, SubnetId)],
+    streams: &'a mut BTreeMap<(SubnetId, SubnetId), Stream>,
+}
+
+impl Router for Outgoing<'_> {
+    fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
+        subnet_of(self.ranges, canister)
+    }
+
+    fn has_room(&self, to: SubnetId) -> bool {
+        self.streams.get(&(self.from, to)).is_none_or(Stream::has_room)
+    }
+
+    fn send(&mut self, to: SubnetId, message: Message) -> Result<(), Message> {
+        let stream = self.streams.entry((self.from, to)).or_default();
+        stream.push(message, self.visible_from_round)
+    }
+}

@@ -1,0 +1,89 @@
+//! Requests and answers as PocketIC's clients send and read them: JSON, and errors with a message.
+
+use crate::instance::InstanceError;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// An error with the HTTP status and the message a client gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    message: String,
+}
+
+impl ApiError {
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+    }
+
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::NOT_FOUND, message: message.into() }
+    }
+
+    pub(super) fn internal(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: message.into() }
+    }
+
+    pub(super) fn method_not_allowed(message: impl Into<String>) -> Self {
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, message: message.into() }
+    }
+}
+
+impl From<InstanceError> for ApiError {
+    fn from(error: InstanceError) -> Self {
+        let status = match error {
+            InstanceError::NotTheSender => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self { status, message: error.to_string() }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body {
+            message: String,
+        }
+        json(self.status, &Body { message: self.message })
+    }
+}
+
+/// The answer to a request: JSON, or an error.
+pub(super) type ApiResult<T> = Result<Answer<T>, ApiError>;
+
+/// A result, as JSON.
+pub(super) struct Answer<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        json(StatusCode::OK, &self.0)
+    }
+}
+
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("wire types are valid JSON");
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// A body of JSON, whatever the request calls it.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| ApiError {
+            status: rejection.status(),
+            message: format!("the request's body cannot be read: {}", rejection.body_text()),
+        })?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| {
+            ApiError::bad_request(format!("the request's body is not what was expected: {error}"))
+        })?;
+        Ok(Self(value))
+    }
+}

@@ -1,0 +1,178 @@
+//! Between the types on the wire, which are the `pocket-ic` crate's own, and the replica's.
+
+use crate::canister::Failure;
+use crate::error::{Reject, UserError};
+use crate::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig, SubnetInfo};
+use crate::network::NetworkProfile;
+use crate::server::api::ApiError;
+use crate::topology::{SubnetKind, SubnetRequest};
+use crate::types::{MessageId, Payload, Time};
+use candid::Principal;
+use ic_error_types::ErrorCode;
+use pocket_ic::common::rest::{
+    self, CanisterCyclesCostSchedule, InitialTime, RawCanisterCall, RawCanisterResult,
+    RawEffectivePrincipal, RawMessageId, SubnetInstructionConfig, SubnetSpec, Topology,
+};
+
+/// A principal's bytes.
+pub(super) fn principal(bytes: &[u8]) -> Result<Principal, ApiError> {
+    Principal::try_from_slice(bytes).map_err(|error| {
+        ApiError::bad_request(format!("these {} bytes are no principal: {error}", bytes.len()))
+    })
+}
+
+pub(super) fn canister_call(raw: RawCanisterCall) -> Result<CanisterCall, ApiError> {
+    Ok(CanisterCall {
+        sender: principal(&raw.sender)?,
+        canister: principal(&raw.canister_id)?,
+        effective: match &raw.effective_principal {
+            RawEffectivePrincipal::None => EffectivePrincipal::None,
+            RawEffectivePrincipal::SubnetId(id) => EffectivePrincipal::Subnet(principal(id)?),
+            RawEffectivePrincipal::CanisterId(id) => EffectivePrincipal::Canister(principal(id)?),
+        },
+        method: raw.method,
+        argument: raw.payload,
+    })
+}
+
+pub(super) fn message_id(raw: &RawMessageId) -> Result<MessageId, ApiError> {
+    let bytes = raw.message_id.as_slice().try_into().map_err(|_| {
+        ApiError::bad_request(format!(
+            "a message id has 32 bytes, not {}: use what submitting returned",
+            raw.message_id.len()
+        ))
+    })?;
+    Ok(MessageId(bytes))
+}
+
+/// An answer to an update call, certified, or to a query, which is not.
+pub(super) fn canister_result(
+    result: Result<Payload, Failure>,
+    certified: bool,
+) -> RawCanisterResult {
+    match result {
+        Ok(reply) => RawCanisterResult::Ok(reply),
+        Err(failure) => RawCanisterResult::Err(reject_response(failure, certified)),
+    }
+}
+
+/// A reject as users see it: without the code in the text.
+pub(super) fn reject_response(failure: Failure, certified: bool) -> pocket_ic::RejectResponse {
+    let (reject_message, error_code) = match failure {
+        Failure::Error(UserError { code, description }) => (description, code),
+        Failure::Rejected(Reject { message, error_code, .. }) => {
+            (message, error_code.unwrap_or(ErrorCode::CanisterRejectedMessage))
+        }
+    };
+    let error_code = pocket_ic::ErrorCode::try_from(error_code as u64)
+        .expect("the client knows every error code of the replica");
+    let reject_code = pocket_ic::RejectCode::try_from(error_code as u64 / 100)
+        .expect("the first digit of an error code is a reject code");
+    pocket_ic::RejectResponse { reject_code, reject_message, error_code, certified }
+}
+
+/// What an instance is asked to be; a message, when that is more than this replica can.
+pub(super) fn instance_config(
+    raw: rest::InstanceConfig,
+    profile: NetworkProfile,
+) -> Result<InstanceConfig, String> {
+    raw.subnet_config_set.validate()?;
+    let unsupported = [
+        ("state_dir", raw.state_dir.is_some()),
+        ("http_gateway_config", raw.http_gateway_config.is_some()),
+        ("bitcoind_addr", raw.bitcoind_addr.is_some()),
+        ("dogecoind_addr", raw.dogecoind_addr.is_some()),
+        ("icp_features", raw.icp_features.is_some_and(|features| features != Default::default())),
+    ];
+    if let Some((name, _)) = unsupported.iter().find(|(_, asked)| *asked) {
+        return Err(format!(
+            "'{name}' is not supported by the embedded replica: leave it out, or use a PocketIC \
+             server"
+        ));
+    }
+    let initial_time = match raw.initial_time {
+        None => Time::GENESIS,
+        Some(InitialTime::Timestamp(time)) => Time::from_nanos(time.nanos_since_epoch),
+        Some(InitialTime::AutoProgress(_)) => {
+            return Err("an instance that progresses by itself is not supported by the embedded \
+                        replica: tick it"
+                .into());
+        }
+    };
+    Ok(InstanceConfig { subnets: subnets(raw.subnet_config_set)?, profile, initial_time })
+}
+
+fn subnets(set: rest::ExtendedSubnetConfigSet) -> Result<Vec<SubnetRequest>, String> {
+    use SubnetKind::*;
+    let one = |kind, spec: Option<SubnetSpec>| spec.into_iter().map(move |spec| (kind, spec));
+    let many = |kind, specs: Vec<SubnetSpec>| specs.into_iter().map(move |spec| (kind, spec));
+    one(NetworkNervousSystem, set.nns)
+        .chain(one(ServiceNervousSystem, set.sns))
+        .chain(one(InternetIdentity, set.ii))
+        .chain(one(Fiduciary, set.fiduciary))
+        .chain(one(Bitcoin, set.bitcoin))
+        .chain(one(TestThresholdKeys, set.test_threshold_keys))
+        .chain(many(System, set.system))
+        .chain(many(Application, set.application))
+        .chain(many(CloudEngine, set.cloud_engine))
+        .chain(many(VerifiedApplication, set.verified_application))
+        .map(|(kind, spec)| subnet(kind, &spec))
+        .collect()
+}
+
+fn subnet(kind: SubnetKind, spec: &SubnetSpec) -> Result<SubnetRequest, String> {
+    if spec.get_state_path().is_some() || !spec.is_supported() {
+        return Err("subnets cannot be loaded from a state: the embedded replica keeps all in \
+                    memory; ask for a new subnet"
+            .into());
+    }
+    if spec.get_subnet_admins().is_some() {
+        return Err("subnet admins are not supported by the embedded replica: leave them out".into());
+    }
+    Ok(SubnetRequest {
+        kind,
+        free: spec.get_cost_schedule() == CanisterCyclesCostSchedule::Free,
+        benchmarking: spec.get_instruction_config() == SubnetInstructionConfig::Benchmarking,
+    })
+}
+
+pub(super) fn topology(instance: &Instance) -> Topology {
+    let subnets = instance.subnets().iter();
+    Topology {
+        subnet_configs: subnets.map(|info| (info.place.id, subnet_config(info))).collect(),
+        default_effective_canister_id: instance.default_effective_canister().into(),
+    }
+}
+
+fn subnet_config(info: &SubnetInfo) -> rest::SubnetConfig {
+    rest::SubnetConfig {
+        subnet_kind: match info.request.kind {
+            SubnetKind::Application => rest::SubnetKind::Application,
+            SubnetKind::Bitcoin => rest::SubnetKind::Bitcoin,
+            SubnetKind::CloudEngine => rest::SubnetKind::CloudEngine,
+            SubnetKind::Fiduciary => rest::SubnetKind::Fiduciary,
+            SubnetKind::InternetIdentity => rest::SubnetKind::II,
+            SubnetKind::NetworkNervousSystem => rest::SubnetKind::NNS,
+            SubnetKind::ServiceNervousSystem => rest::SubnetKind::SNS,
+            SubnetKind::System => rest::SubnetKind::System,
+            SubnetKind::TestThresholdKeys => rest::SubnetKind::TestThresholdKeys,
+            SubnetKind::VerifiedApplication => rest::SubnetKind::VerifiedApplication,
+        },
+        subnet_admins: None,
+        cost_schedule: match info.request.free {
+            true => CanisterCyclesCostSchedule::Free,
+            false => CanisterCyclesCostSchedule::Normal,
+        },
+        subnet_seed: info.place.seed,
+        instruction_config: match info.request.benchmarking {
+            true => SubnetInstructionConfig::Benchmarking,
+            false => SubnetInstructionConfig::Production,
+        },
+        canister_ranges: info
+            .place
+            .canister_ranges
+            .iter()
+            .map(|(start, end)| rest::CanisterIdRange { start: (*start).into(), end: (*end).into() })
+            .collect(),
+    }
+}

@@ -1,0 +1,129 @@
+//! The beginning of a round: what is too late goes, what has arrived gets into queues.
+
+use crate::error::Reject;
+use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
+use crate::message::{Message, Request, Response};
+use crate::subnet::Subnet;
+use crate::subnet::ingress::{canister_not_found, check_running};
+use crate::types::CanisterId;
+use ic_error_types::ErrorCode;
+
+impl Subnet {
+    /// Removes expired messages from all queues and rejects calls whose deadline has passed.
+    pub(super) fn time_out(&mut self) {
+        let now = self.time.floor_to_seconds();
+        for canister in self.canisters.values_mut() {
+            for reject in canister.queues.time_out(now).rejects {
+                canister.contexts.settle(reject.callback, reject.deadline);
+                canister.queues.push_input_response(reject, true);
+            }
+            for (id, callback) in canister.contexts.expire(now) {
+                let response = Response {
+                    originator: canister.id,
+                    respondent: callback.callee,
+                    callback: id,
+                    refund: 0,
+                    deadline: callback.deadline,
+                    result: Err(Reject::routing(
+                        ErrorCode::DeadlineExpired,
+                        "Call deadline has expired: whether it was executed is unknown",
+                    )),
+                };
+                canister.queues.push_input_response(response, true);
+            }
+        }
+    }
+
+    /// Puts a message that arrived by a stream into a queue.
+    pub(super) fn induct(&mut self, message: Message) {
+        match message {
+            Message::Request(request) => {
+                if let Err((request, reject)) = self.induct_request(request) {
+                    self.reject_request(&request, reject);
+                }
+            }
+            Message::Response(response) => self.induct_response(response),
+        }
+    }
+
+    /// Sends a request back as a reject: at once to the subnet's own canisters, by the next stream
+    /// to others.
+    fn reject_request(&mut self, request: &Request, reject: Reject) {
+        let response = request.rejected(reject);
+        if self.canisters.contains_key(&response.originator) {
+            self.induct_response(response);
+        } else {
+            self.responses.push(response);
+        }
+    }
+
+    fn induct_request(&mut self, request: Request) -> Result<(), (Request, Reject)> {
+        if self.is_management(request.receiver) {
+            self.induct_management_request(request);
+            return Ok(());
+        }
+        match self.check_induction(&request) {
+            Ok(()) => self.push_request(request).map_err(|request| {
+                let text = format!("Canister {} input queue is full", request.receiver);
+                (request, Reject::routing(ErrorCode::CanisterQueueFull, text))
+            }),
+            Err(reject) => Err((request, reject)),
+        }
+    }
+
+    /// Whether the receiver can take the request, its queue aside.
+    pub(super) fn check_induction(&self, request: &Request) -> Result<(), Reject> {
+        let routing =
+            |error: crate::error::UserError| Reject::routing(error.code, error.description);
+        let receiver = self
+            .canisters
+            .get(&request.receiver)
+            .ok_or_else(|| routing(canister_not_found(request.receiver)))?;
+        check_running(receiver).map_err(routing)?;
+        let reserved = self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES;
+        if request.deadline.is_none() && reserved > GUARANTEED_MESSAGE_MEMORY_MAX {
+            let text = "Cannot induct the request: the subnet is out of memory for messages";
+            return Err(Reject::routing(ErrorCode::CanisterOutOfMemory, text));
+        }
+        let minimum = receiver.settings.minimum_incoming_canister_call_cycles;
+        if request.cycles < minimum && request.sender != request.receiver {
+            let text = format!(
+                "Canister {} takes calls with at least {minimum} cycles attached, not {}",
+                request.receiver, request.cycles
+            );
+            return Err(Reject::routing(ErrorCode::InsufficientCyclesInCall, text));
+        }
+        Ok(())
+    }
+
+    /// Puts a request into its receiver's queue, if there is a slot.
+    pub(super) fn push_request(&mut self, request: Request) -> Result<(), Request> {
+        let local = self.canisters.contains_key(&request.sender);
+        match self.canisters.get_mut(&request.receiver) {
+            Some(receiver) => receiver.queues.push_input_request(request, local),
+            None => Err(request),
+        }
+    }
+
+    /// Puts a response into its queue, unless nobody waits for it any more; then only its refund
+    /// counts.
+    pub(super) fn induct_response(&mut self, response: Response) {
+        let local = self.is_local_peer(response.respondent);
+        let Some(canister) = self.canisters.get_mut(&response.originator) else { return };
+        if canister.contexts.awaits(response.callback) {
+            canister.contexts.settle(response.callback, response.deadline);
+            canister.queues.push_input_response(response, local);
+        } else {
+            canister.balance += response.refund;
+        }
+    }
+
+    fn is_local_peer(&self, canister: CanisterId) -> bool {
+        self.canisters.contains_key(&canister) || self.is_management(canister)
+    }
+
+    /// Whether calls to this principal are calls to the management canister.
+    pub(super) fn is_management(&self, receiver: CanisterId) -> bool {
+        receiver == CanisterId::management_canister() || receiver == self.config.id
+    }
+}

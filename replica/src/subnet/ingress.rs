@@ -1,0 +1,180 @@
+//! Messages from users: whether they are let in, and what has become of them.
+
+use crate::canister::{Canister, Failure, Status, inspect};
+use crate::error::UserError;
+use crate::limits::*;
+use crate::message::Ingress;
+use crate::subnet::Subnet;
+use crate::subnet::management;
+use crate::types::{CanisterId, MessageId, Payload, Time};
+use candid::Principal;
+use ic_error_types::ErrorCode;
+use std::collections::BTreeMap;
+
+/// What has become of a user's message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IngressState {
+    /// It is in a block.
+    Received,
+    /// It was executed and waits for calls it made.
+    Processing,
+    /// It was answered.
+    Done(Result<Payload, Failure>),
+}
+
+impl From<Result<Payload, Failure>> for IngressState {
+    fn from(result: Result<Payload, Failure>) -> Self {
+        Self::Done(result)
+    }
+}
+
+/// What has become of all messages users sent, until they expire.
+#[derive(Debug, Default)]
+pub(super) struct IngressHistory {
+    records: BTreeMap<MessageId, Record>,
+    by_expiry: std::collections::BTreeSet<(Time, MessageId)>,
+}
+
+#[derive(Debug)]
+struct Record {
+    sender: Principal,
+    state: IngressState,
+}
+
+impl IngressHistory {
+    fn receive(&mut self, ingress: &Ingress) {
+        let record = Record { sender: ingress.sender, state: IngressState::Received };
+        self.records.insert(ingress.id, record);
+        self.by_expiry.insert((ingress.expiry, ingress.id));
+    }
+
+    pub(super) fn set(&mut self, message: MessageId, state: IngressState) {
+        if let Some(record) = self.records.get_mut(&message) {
+            record.state = state;
+        }
+    }
+
+    pub(super) fn forget_expired(&mut self, now: Time) {
+        while let Some((expiry, message)) = self.by_expiry.first().copied() {
+            // A message that is still being worked on is kept, however long that takes.
+            let done = matches!(
+                self.records.get(&message),
+                Some(Record { state: IngressState::Done(_), .. })
+            );
+            if expiry >= now || !done {
+                break;
+            }
+            self.by_expiry.remove(&(expiry, message));
+            self.records.remove(&message);
+        }
+    }
+}
+
+/// The error for a canister that is not there.
+pub(super) fn canister_not_found(canister: CanisterId) -> UserError {
+    UserError::new(ErrorCode::CanisterNotFound, format!("Canister {canister} not found"))
+}
+
+/// The error for a canister that takes no messages, if it is one.
+pub(super) fn check_running(canister: &Canister) -> Result<(), UserError> {
+    let (code, state) = match canister.status {
+        Status::Running => return Ok(()),
+        Status::Stopping(_) => (ErrorCode::CanisterStopping, "stopping"),
+        Status::Stopped => (ErrorCode::CanisterStopped, "stopped"),
+    };
+    Err(UserError::new(code, format!("Canister {} is {state}", canister.id)))
+}
+
+impl Subnet {
+    /// Lets a message into the pool, from which the next round takes it; or says why not.
+    pub fn submit(&mut self, ingress: Ingress) -> Result<(), UserError> {
+        self.check_ingress(&ingress)?;
+        self.ingress_pool.push_back(ingress);
+        Ok(())
+    }
+
+    fn check_ingress(&mut self, ingress: &Ingress) -> Result<(), UserError> {
+        if ingress.receiver == Principal::management_canister() {
+            return management::check_ingress(self, ingress);
+        }
+        let round = self.round_context();
+        let canister = self
+            .canisters
+            .get_mut(&ingress.receiver)
+            .ok_or_else(|| canister_not_found(ingress.receiver))?;
+        check_running(canister)?;
+        if canister.module_hash().is_none() {
+            return Err(crate::error::Trap::NoWasmModule.into_user_error(canister.id));
+        }
+        let fee = round.prices.ingress(ingress.envelope_bytes());
+        check_cycles(canister, fee, round.prices)?;
+        inspect(canister, ingress, &round)
+    }
+
+    /// What has become of a message, and who sent it.
+    pub fn ingress_state(&self, message: MessageId) -> Option<(Principal, &IngressState)> {
+        self.history.records.get(&message).map(|record| (record.sender, &record.state))
+    }
+
+    /// Whether a message waits for the next round.
+    pub fn has_pooled(&self, message: MessageId) -> bool {
+        self.ingress_pool.iter().any(|ingress| ingress.id == message)
+    }
+
+    /// Takes the pool's messages in, as many as fit into a block.
+    pub(super) fn induct_ingress(&mut self) {
+        let mut bytes = 0;
+        for _ in 0..INGRESS_PER_BLOCK_MAX {
+            let Some(ingress) = self.ingress_pool.front() else { break };
+            bytes += ingress.envelope_bytes();
+            if bytes > INGRESS_BYTES_PER_BLOCK_MAX {
+                break;
+            }
+            let Some(ingress) = self.ingress_pool.pop_front() else { break };
+            self.history.receive(&ingress);
+            let id = ingress.id;
+            if let Err(error) = self.induct_one(ingress) {
+                self.history.set(id, IngressState::Done(Err(Failure::Error(error))));
+            }
+        }
+    }
+
+    /// Charges for a message and puts it in its canister's queue.
+    fn induct_one(&mut self, ingress: Ingress) -> Result<(), UserError> {
+        if ingress.expiry < self.time {
+            return Err(UserError::new(
+                ErrorCode::IngressMessageTimeout,
+                "Ingress message timed out before it was executed",
+            ));
+        }
+        let fee = self.prices.ingress(ingress.envelope_bytes());
+        if ingress.receiver == Principal::management_canister() {
+            return self.induct_management_ingress(ingress, fee);
+        }
+        let canister = self
+            .canisters
+            .get_mut(&ingress.receiver)
+            .ok_or_else(|| canister_not_found(ingress.receiver))?;
+        check_running(canister)?;
+        check_cycles(canister, fee, self.prices)?;
+        canister.balance -= fee;
+        canister.queues.push_ingress(ingress);
+        Ok(())
+    }
+}
+
+/// Fails unless the canister can pay `fee` without being frozen.
+pub(super) fn check_cycles(
+    canister: &Canister,
+    fee: crate::types::Cycles,
+    prices: crate::cycles::Prices,
+) -> Result<(), UserError> {
+    let needed = canister.freezing_threshold(prices) + fee;
+    if canister.balance >= needed {
+        return Ok(());
+    }
+    let missing = needed - canister.balance;
+    let trap =
+        crate::error::Trap::OutOfCycles(format!("top it up with at least {missing} cycles"));
+    Err(trap.into_user_error(canister.id))
+}

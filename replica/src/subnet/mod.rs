@@ -1,0 +1,258 @@
+//! One subnet: its canisters, and the round in which they execute.
+//!
+//! A round's steps are one file each: messages come in (`induct`), canisters execute
+//! (`scheduler`), messages go out (`route`). Calls to the management canister are `management`.
+
+mod induct;
+mod ingress;
+mod management;
+mod route;
+mod scheduler;
+mod settings;
+
+use crate::canister::{Answer, Canister, Failure, Origin, RoundContext, Status};
+use crate::cycles::Prices;
+use crate::error::{Reject, UserError};
+use crate::limits::*;
+use crate::message::{Ingress, Message, Response};
+use crate::types::*;
+use candid::Principal;
+use std::collections::{BTreeMap, VecDeque};
+
+pub use ingress::IngressState;
+use ingress::IngressHistory;
+pub use management::{effective_canister, is_creation};
+use management::ManagementCall;
+
+/// What distinguishes one subnet from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubnetConfig {
+    /// Its id.
+    pub id: SubnetId,
+    /// Its number of nodes, which decides prices.
+    pub nodes: u64,
+    /// Whether it charges nothing.
+    pub free: bool,
+    /// Whether instruction limits are lifted.
+    pub benchmarking: bool,
+    /// The first and the last id of each range of canisters it hosts.
+    pub canister_ranges: Vec<(CanisterId, CanisterId)>,
+}
+
+/// Where messages that leave a subnet go.
+pub trait Router {
+    /// The subnet that hosts a canister.
+    fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId>;
+    /// Whether the stream to another subnet takes another message.
+    fn has_room(&self, to: SubnetId) -> bool;
+    /// Puts a message into the stream to another subnet; gives it back when the stream is full.
+    fn send(&mut self, to: SubnetId, message: Message) -> Result<(), Message>;
+}
+
+/// One subnet.
+#[derive(Debug)]
+pub struct Subnet {
+    config: SubnetConfig,
+    prices: Prices,
+    canisters: BTreeMap<CanisterId, Canister>,
+    /// Number of the next canister within the ranges.
+    next_canister: u64,
+    time: Time,
+    rounds: u64,
+    ingress_pool: VecDeque<Ingress>,
+    history: IngressHistory,
+    management_calls: VecDeque<ManagementCall>,
+    /// Messages to the subnet's own canisters that could not be delivered within their round.
+    loopback: VecDeque<Message>,
+    /// Responses made by the subnet itself, on their way out.
+    responses: Vec<Response>,
+}
+
+impl Subnet {
+    /// A subnet without canisters.
+    pub fn new(config: SubnetConfig, now: Time) -> Self {
+        Self {
+            prices: Prices::new(config.nodes, config.free),
+            config,
+            canisters: BTreeMap::new(),
+            next_canister: 0,
+            time: now,
+            rounds: 0,
+            ingress_pool: VecDeque::new(),
+            history: IngressHistory::default(),
+            management_calls: VecDeque::new(),
+            loopback: VecDeque::new(),
+            responses: Vec::new(),
+        }
+    }
+
+    /// What it was made as.
+    pub fn config(&self) -> &SubnetConfig {
+        &self.config
+    }
+
+    /// Its prices.
+    pub fn prices(&self) -> Prices {
+        self.prices
+    }
+
+    /// A canister it hosts.
+    pub fn canister(&self, id: CanisterId) -> Option<&Canister> {
+        self.canisters.get(&id)
+    }
+
+    /// A canister it hosts, to be changed from outside the rules of the network.
+    pub fn canister_mut(&mut self, id: CanisterId) -> Option<&mut Canister> {
+        self.canisters.get_mut(&id)
+    }
+
+    /// All canisters it hosts, in order.
+    pub fn canisters(&self) -> impl Iterator<Item = &Canister> {
+        self.canisters.values()
+    }
+
+    /// Executes one round at `time`, with what other subnets sent, in order.
+    pub fn execute_round(&mut self, time: Time, incoming: Vec<Message>, router: &mut impl Router) {
+        self.time = time;
+        self.rounds += 1;
+        self.time_out();
+        for message in std::mem::take(&mut self.loopback).into_iter().chain(incoming) {
+            self.induct(message);
+        }
+        self.induct_ingress();
+        self.execute_canisters();
+        self.route(router);
+        self.finish_round();
+    }
+
+    /// Answers a query from outside.
+    pub fn query(
+        &mut self,
+        sender: Principal,
+        canister: CanisterId,
+        method: &str,
+        argument: Payload,
+    ) -> Result<Payload, Failure> {
+        let round = self.round_context();
+        match self.canisters.get_mut(&canister) {
+            Some(canister) => crate::canister::query(canister, sender, method, argument, &round),
+            None => Err(Failure::Error(ingress::canister_not_found(canister))),
+        }
+    }
+
+    fn hosts(&self, canister: CanisterId) -> bool {
+        self.config.canister_ranges.iter().any(|(first, last)| (*first..=*last).contains(&canister))
+    }
+
+    fn round_context(&self) -> RoundContext {
+        let limit = |limit| {
+            if self.config.benchmarking { BENCHMARKING_INSTRUCTIONS_MAX } else { limit }
+        };
+        RoundContext {
+            subnet: self.config.id,
+            prices: self.prices,
+            time: self.time,
+            message_instructions_max: limit(MESSAGE_INSTRUCTIONS_MAX),
+            install_instructions_max: limit(INSTALL_INSTRUCTIONS_MAX),
+            subnet_callbacks: self.open_callbacks(),
+            guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX
+                .saturating_sub(self.guaranteed_bytes()),
+        }
+    }
+
+    fn open_callbacks(&self) -> usize {
+        self.canisters.values().map(|canister| canister.contexts.open_callbacks()).sum()
+    }
+
+    fn guaranteed_bytes(&self) -> u64 {
+        self.canisters.values().map(|canister| canister.queues.guaranteed_bytes()).sum()
+    }
+
+    /// Delivers an answer the subnet itself gives, to a management call or for a canister that is
+    /// gone.
+    fn answer(&mut self, answer: Answer) {
+        match answer.origin {
+            Origin::Ingress { message, .. } => self.history.set(message, answer.result.into()),
+            Origin::Canister { sender, receiver, callback, deadline } => {
+                self.responses.push(Response {
+                    originator: sender,
+                    respondent: receiver,
+                    callback,
+                    refund: answer.refund,
+                    deadline,
+                    result: answer.result.map_err(Reject::from),
+                });
+            }
+            Origin::Task => {}
+        }
+    }
+
+    /// The end of a round: canisters that have nothing left to do stop, memory is paid for, old
+    /// ingress statuses are forgotten.
+    fn finish_round(&mut self) {
+        let now = self.time;
+        let mut answers = Vec::new();
+        for canister in self.canisters.values_mut() {
+            answers.extend(finish_stopping(canister, now));
+            answers.extend(charge_for_resources(canister, self.prices, now));
+        }
+        for answer in answers {
+            self.answer(answer);
+        }
+        self.history.forget_expired(now);
+    }
+}
+
+/// Stops a canister that was stopping and has no call context left; gives up on stop requests that
+/// have waited too long.
+fn finish_stopping(canister: &mut Canister, now: Time) -> Vec<Answer> {
+    let Status::Stopping(requests) = &mut canister.status else { return Vec::new() };
+    let answer = |request: crate::canister::StopRequest, result| Answer {
+        origin: request.origin,
+        result,
+        refund: request.cycles,
+    };
+    if canister.contexts.is_empty() {
+        let requests = std::mem::take(requests);
+        canister.status = Status::Stopped;
+        canister.version += 1;
+        return requests
+            .into_iter()
+            .map(|request| answer(request, Ok(management::empty_reply())))
+            .collect();
+    }
+    let (expired, waiting) =
+        std::mem::take(requests).into_iter().partition(|request| request.expiry <= now);
+    *requests = waiting;
+    let expired: Vec<_> = expired;
+    let error = UserError::new(
+        ic_error_types::ErrorCode::StopCanisterRequestTimeout,
+        format!("Stopping Canister {} took too long: it still has open call contexts", canister.id),
+    );
+    expired
+        .into_iter()
+        .map(|request| answer(request, Err(Failure::Error(error.clone()))))
+        .collect()
+}
+
+/// Charges for memory and compute allocation, every ten seconds of the network's time. A canister
+/// that cannot pay loses its code.
+fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> Vec<Answer> {
+    let seconds = now.nanos_since(canister.charged_until) / NANOS_PER_SECOND;
+    if seconds < ALLOCATION_CHARGE_INTERVAL_SECONDS {
+        return Vec::new();
+    }
+    canister.charged_until = now;
+    let compute = canister.settings.compute_allocation;
+    let charge = prices.allocation(canister.memory_bytes(), compute, seconds);
+    match canister.balance.checked_sub(charge) {
+        Some(balance) => {
+            canister.balance = balance;
+            Vec::new()
+        }
+        None => {
+            canister.balance = 0;
+            crate::canister::uninstall(canister)
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The end of a round: what canisters sent goes into streams.
+
+use crate::error::Reject;
+use crate::limits::REQUEST_BYTES_MAX_REMOTE;
+use crate::message::{Message, Request};
+use crate::subnet::management::effective_canister;
+use crate::subnet::{Router, Subnet};
+use crate::types::{CanisterId, SubnetId};
+use ic_error_types::ErrorCode;
+
+impl Subnet {
+    /// Moves everything from output queues into streams: the loopback stream for the subnet's own
+    /// canisters, other streams for others. What does not fit stays.
+    pub(super) fn route(&mut self, router: &mut impl Router) {
+        for response in std::mem::take(&mut self.responses) {
+            let destination = router.subnet_of(response.originator);
+            // A response that finds no room waits for the next round.
+            if let Err(Message::Response(response)) =
+                self.put(router, destination, Message::Response(response))
+            {
+                self.responses.push(response);
+            }
+        }
+        let senders: Vec<CanisterId> = self
+            .canisters
+            .values()
+            .filter(|canister| canister.queues.has_output())
+            .map(|canister| canister.id)
+            .collect();
+        for sender in senders {
+            for peer in self.canisters[&sender].queues.output_peers() {
+                while self.route_one(sender, peer, router) {}
+            }
+        }
+    }
+
+    /// Routes the next message of a queue; no more, once the queue is empty or has to wait.
+    fn route_one(&mut self, sender: CanisterId, peer: CanisterId, router: &mut impl Router) -> bool {
+        let Some(message) = self.canisters[&sender].queues.peek_output(peer) else { return false };
+        let destination = match message {
+            Message::Request(request) => self.destination(request, router),
+            Message::Response(response) => router.subnet_of(response.originator),
+        };
+        let refusal = match message {
+            Message::Request(request) => self.refusal(request, destination),
+            Message::Response(_) => None,
+        };
+        let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
+        if let Some(reject) = refusal {
+            if let Some(Message::Request(request)) = queues.pop_output(peer) {
+                self.induct_response(request.rejected(reject));
+            }
+            return true;
+        }
+        if destination != Some(self.config.id)
+            && let Some(destination) = destination
+            && !router.has_room(destination)
+        {
+            return false;
+        }
+        let Some(message) = queues.pop_output(peer) else { return false };
+        self.put(router, destination, message).is_ok()
+    }
+
+    /// Puts a message into the stream to `destination`; gives it back when that is full.
+    fn put(
+        &mut self,
+        router: &mut impl Router,
+        destination: Option<SubnetId>,
+        message: Message,
+    ) -> Result<(), Message> {
+        match destination {
+            Some(subnet) if subnet == self.config.id => {
+                self.loopback.push_back(message);
+                Ok(())
+            }
+            Some(subnet) => router.send(subnet, message),
+            // A response to a canister that no subnet hosts any more has nowhere to go.
+            None => Ok(()),
+        }
+    }
+
+    /// The subnet a request goes to. A management call goes to the subnet of the canister it is
+    /// about, or else stays here.
+    fn destination(&self, request: &Request, router: &impl Router) -> Option<SubnetId> {
+        if request.receiver != CanisterId::management_canister() {
+            return match request.receiver == self.config.id {
+                true => Some(self.config.id),
+                false => router.subnet_of(request.receiver),
+            };
+        }
+        match effective_canister(&request.method, &request.argument) {
+            Some(canister) => router.subnet_of(canister).or(Some(self.config.id)),
+            None => Some(self.config.id),
+        }
+    }
+
+    /// Why a request cannot be routed at all.
+    fn refusal(&self, request: &Request, destination: Option<SubnetId>) -> Option<Reject> {
+        let Some(destination) = destination else {
+            let text = format!("No route to canister {}", request.receiver);
+            return Some(Reject::routing(ErrorCode::CanisterNotFound, text));
+        };
+        let bytes = request.payload_bytes();
+        (destination != self.config.id && bytes > REQUEST_BYTES_MAX_REMOTE).then(|| {
+            let text = format!(
+                "Request to canister {} has {bytes} bytes, more than the {REQUEST_BYTES_MAX_REMOTE} \
+                 that may go to another subnet",
+                request.receiver
+            );
+            Reject::routing(ErrorCode::CanisterContractViolation, text)
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! The middle of a round: canisters execute while the round's budget of instructions lasts.
+//!
+//! Rules: `execution_environment/src/scheduler.rs` in the replica's repository. In each iteration
+//! every canister executes all it has; then messages within the subnet are delivered, and the next
+//! iteration begins. Nothing limits the number of messages but the budget.
+
+use crate::canister::{Execution, RoundContext, Status, Task, execute_next, execute_task};
+use crate::limits::*;
+use crate::message::Message;
+use crate::subnet::Subnet;
+use crate::subnet::ingress::IngressState;
+use crate::types::CanisterId;
+
+impl Subnet {
+    /// Runs iterations until there is nothing to do or the budget is spent.
+    pub(super) fn execute_canisters(&mut self) {
+        let mut budget = ROUND_BUDGET;
+        let mut tasks = self.due_tasks();
+        loop {
+            self.execute_management_calls();
+            let spent = self.execute_iteration(budget, &mut tasks);
+            if spent == 0 {
+                break;
+            }
+            budget -= spent + ROUND_OVERHEAD_FINALIZATION * self.canisters.len() as i64;
+            self.deliver_within_subnet();
+            if budget <= 0 {
+                break;
+            }
+        }
+    }
+
+    /// Heartbeats and timers of this round, by canister.
+    fn due_tasks(&self) -> Vec<(CanisterId, Task)> {
+        let mut tasks = Vec::new();
+        for canister in self.canisters.values().filter(|canister| canister.status == Status::Running) {
+            if canister.global_timer.is_some_and(|timer| timer <= self.time)
+                && canister.exports(Task::GlobalTimer.export())
+            {
+                tasks.push((canister.id, Task::GlobalTimer));
+            }
+            if canister.exports(Task::Heartbeat.export()) {
+                tasks.push((canister.id, Task::Heartbeat));
+            }
+        }
+        tasks
+    }
+
+    /// Lets every canister execute what it has. The canisters are spread over threads as on the
+    /// network; what the busiest thread spent is what the round is charged.
+    fn execute_iteration(&mut self, budget: i64, tasks: &mut Vec<(CanisterId, Task)>) -> i64 {
+        let mut active: Vec<CanisterId> = self
+            .canisters
+            .values()
+            .filter(|canister| {
+                canister.queues.has_input() || tasks.iter().any(|(id, _)| *id == canister.id)
+            })
+            .map(|canister| canister.id)
+            .collect();
+        // Everybody comes first in turn, so that nobody starves behind one who never finishes.
+        if !active.is_empty() {
+            let first = self.rounds as usize % active.len();
+            active.rotate_left(first);
+        }
+        let mut context = self.round_context();
+        let guaranteed_per_thread = context.guaranteed_memory / SCHEDULER_THREADS as u64;
+        let mut most_spent = 0;
+        for thread in 0..SCHEDULER_THREADS.min(active.len()) {
+            let mut left = budget;
+            let mut memory_left = guaranteed_per_thread;
+            for id in active.iter().skip(thread).step_by(SCHEDULER_THREADS) {
+                if left <= 0 {
+                    break;
+                }
+                context.guaranteed_memory = memory_left;
+                left -= self.execute_canister(*id, left, tasks, &mut context);
+                memory_left = context.guaranteed_memory;
+            }
+            most_spent = most_spent.max(budget - left);
+        }
+        most_spent
+    }
+
+    /// Executes one canister's tasks and messages while the budget lasts, and returns what that
+    /// spent.
+    fn execute_canister(
+        &mut self,
+        id: CanisterId,
+        budget: i64,
+        tasks: &mut Vec<(CanisterId, Task)>,
+        context: &mut RoundContext,
+    ) -> i64 {
+        let mut spent = 0;
+        while spent < budget {
+            let Some(canister) = self.canisters.get_mut(&id) else { break };
+            let before = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
+            let task = tasks.iter().position(|(owner, _)| *owner == id);
+            let execution = match task {
+                Some(position) => {
+                    let (_, task) = tasks.remove(position);
+                    Some(execute_task(canister, task, context))
+                }
+                None => execute_next(canister, context),
+            };
+            let Some(execution) = execution else { break };
+            let after = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
+            context.guaranteed_memory =
+                context.guaranteed_memory.saturating_add(before.0).saturating_sub(after.0);
+            context.subnet_callbacks = (context.subnet_callbacks + after.1).saturating_sub(before.1);
+            spent += execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
+            self.note(execution);
+        }
+        if spent > 0 { spent + ROUND_OVERHEAD_PER_CANISTER } else { 0 }
+    }
+
+    /// Writes down what an execution means for users.
+    fn note(&mut self, execution: Execution) {
+        if let Some(message) = execution.processing {
+            self.history.set(message, IngressState::Processing);
+        }
+        if let Some(answer) = execution.answer {
+            self.answer(answer);
+        }
+    }
+
+    /// Delivers messages between the subnet's own canisters, each canister's to itself first. What
+    /// cannot be delivered stays where it is and leaves by the loopback stream.
+    fn deliver_within_subnet(&mut self) {
+        let senders: Vec<CanisterId> = self
+            .canisters
+            .values()
+            .filter(|canister| canister.queues.has_output())
+            .map(|canister| canister.id)
+            .collect();
+        for sender in senders {
+            let mut peers = self.canisters[&sender].queues.output_peers();
+            peers.sort_by_key(|peer| *peer != sender);
+            for peer in peers {
+                while self.deliver_one(sender, peer) {}
+            }
+        }
+    }
+
+    /// Delivers the next message of a queue, if its receiver is here and can take it.
+    fn deliver_one(&mut self, sender: CanisterId, peer: CanisterId) -> bool {
+        if !self.canisters.contains_key(&peer) {
+            return false;
+        }
+        match self.canisters[&sender].queues.peek_output(peer) {
+            Some(Message::Request(request)) => {
+                let full = !self.canisters[&peer].queues.has_room_for_request(sender);
+                if full || self.check_induction(request).is_err() {
+                    return false;
+                }
+            }
+            Some(Message::Response(_)) => {}
+            None => return false,
+        }
+        let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
+        match queues.pop_output(peer) {
+            Some(Message::Request(request)) => self.push_request(request).is_ok(),
+            Some(Message::Response(response)) => {
+                self.induct_response(response);
+                true
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Calls to other canisters: prepared piece by piece, then performed or not.
+
+use super::functions::*;
+use super::host::{OutgoingCall, PreparedCall};
+use super::{Closure, Pointer, SystemResult, contract, enter, read};
+use crate::limits::*;
+use crate::system_api::Host;
+use crate::types::{Cycles, cycles_from_halves};
+use candid::Principal;
+use wasmtime::{Caller, Linker};
+
+type C<'a> = Caller<'a, Host>;
+
+/// What `call_perform` returns for a call that was not made: the reject code `SYS_TRANSIENT`.
+const NOT_PERFORMED: u32 = 2;
+
+pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
+    linker.func_wrap("ic0", CALL_NEW.name, call_new::<P>)?;
+    linker.func_wrap("ic0", CALL_ON_CLEANUP.name, |mut c: C<'_>, function: P, env: P| {
+        enter(&mut c, CALL_ON_CLEANUP, 0)?;
+        let call = prepared(c.data_mut())?;
+        let closure = Closure { function: function.wide(), env: env.wide() };
+        match call.on_cleanup.replace(closure) {
+            Some(_) => Err(contract("call_on_cleanup was called twice for one call")),
+            None => Ok(()),
+        }
+    })?;
+    linker.func_wrap("ic0", CALL_DATA_APPEND.name, |mut c: C<'_>, src: P, size: P| {
+        enter(&mut c, CALL_DATA_APPEND, size.wide())?;
+        let call = prepared(c.data_mut())?;
+        check_request_bytes((call.method.len() + call.argument.len()) as u64 + size.wide())?;
+        let bytes = read(&mut c, src.wide(), size.wide())?;
+        prepared(c.data_mut())?.argument.extend(bytes);
+        Ok(())
+    })?;
+    linker.func_wrap("ic0", CALL_CYCLES_ADD128.name, |mut c: C<'_>, high: u64, low: u64| {
+        enter(&mut c, CALL_CYCLES_ADD128, 0)?;
+        add_cycles(c.data_mut(), cycles_from_halves(high, low))
+    })?;
+    linker.func_wrap("ic0", CALL_CYCLES_ADD.name, |mut c: C<'_>, amount: u64| {
+        enter(&mut c, CALL_CYCLES_ADD, 0)?;
+        add_cycles(c.data_mut(), amount.into())
+    })?;
+    linker.func_wrap("ic0", CALL_WITH_BEST_EFFORT_RESPONSE.name, |mut c: C<'_>, seconds: u32| {
+        enter(&mut c, CALL_WITH_BEST_EFFORT_RESPONSE, 0)?;
+        let call = prepared(c.data_mut())?;
+        match call.timeout_seconds.replace(seconds.min(CALL_TIMEOUT_SECONDS_MAX)) {
+            Some(_) => Err(contract("a timeout was set twice for one call")),
+            None => Ok(()),
+        }
+    })?;
+    linker.func_wrap("ic0", CALL_PERFORM.name, |mut c: C<'_>| {
+        enter(&mut c, CALL_PERFORM, 0)?;
+        let host = c.data_mut();
+        let call = host.call.take().ok_or_else(no_call)?;
+        Ok(if perform(host, call) { 0 } else { NOT_PERFORMED })
+    })?;
+    Ok(())
+}
+
+fn no_call() -> wasmtime::Error {
+    contract("there is no call under construction: call_new comes first")
+}
+
+fn prepared(host: &mut Host) -> SystemResult<&mut PreparedCall> {
+    host.call.as_mut().ok_or_else(no_call)
+}
+
+fn check_request_bytes(bytes: u64) -> SystemResult<()> {
+    if bytes > REQUEST_BYTES_MAX as u64 {
+        return Err(contract(format!(
+            "method name and argument of a call may have at most {REQUEST_BYTES_MAX} bytes, not {bytes}"
+        )));
+    }
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "this is the function's signature in the interface")]
+fn call_new<P: Pointer>(
+    mut c: C<'_>,
+    callee: P,
+    callee_size: P,
+    name: P,
+    name_size: P,
+    reply_function: P,
+    reply_env: P,
+    reject_function: P,
+    reject_env: P,
+) -> SystemResult<()> {
+    enter(&mut c, CALL_NEW, callee_size.wide().saturating_add(name_size.wide()))?;
+    abandon(c.data_mut());
+    if name_size.wide() > METHOD_NAME_BYTES_MAX as u64 {
+        return Err(contract(format!(
+            "a method name may have at most {METHOD_NAME_BYTES_MAX} bytes, not {}",
+            name_size.wide()
+        )));
+    }
+    let callee = read(&mut c, callee.wide(), callee_size.wide())?;
+    let callee = Principal::try_from_slice(&callee)
+        .map_err(|error| contract(format!("the callee is no principal: {error}")))?;
+    let method = read(&mut c, name.wide(), name_size.wide())?;
+    let method = String::from_utf8(method)
+        .map_err(|_| contract("the method name must be valid UTF-8"))?;
+    c.data_mut().call = Some(PreparedCall {
+        callee,
+        method,
+        argument: Vec::new(),
+        cycles: 0,
+        timeout_seconds: None,
+        on_reply: Closure { function: reply_function.wide(), env: reply_env.wide() },
+        on_reject: Closure { function: reject_function.wide(), env: reject_env.wide() },
+        on_cleanup: None,
+    });
+    Ok(())
+}
+
+/// Gives back what was attached to a call that is not going to be made.
+fn abandon(host: &mut Host) {
+    if let Some(call) = host.call.take() {
+        host.balance += call.cycles;
+    }
+}
+
+fn add_cycles(host: &mut Host, amount: Cycles) -> SystemResult<()> {
+    let liquid = host.liquid_balance();
+    let call = prepared(host)?;
+    if amount > liquid {
+        return Err(contract(format!(
+            "{amount} cycles cannot be attached to a call: {liquid} are above the freezing threshold"
+        )));
+    }
+    call.cycles += amount;
+    host.balance -= amount;
+    Ok(())
+}
+
+/// Makes the call, unless a limit forbids it; then the attached cycles come back.
+fn perform(host: &mut Host, call: PreparedCall) -> bool {
+    let environment = &host.input.environment;
+    let request_bytes = (call.method.len() + call.argument.len()) as u64;
+    let price = environment.prices.call(request_bytes, environment.wasm64);
+    // An unbounded-wait call reserves room for its response; a bounded-wait one does not.
+    let reserved = match call.timeout_seconds {
+        None => RESPONSE_RESERVATION_BYTES.max(request_bytes),
+        Some(_) => 0,
+    };
+    let slots = host.input.slots.get(&call.callee).copied().unwrap_or(QUEUE_CAPACITY);
+    let taken = host.slots_taken.get(&call.callee).copied().unwrap_or(0);
+    let affordable = host.balance >= host.freezing_threshold(reserved) + price.total();
+    if slots <= taken
+        || host.input.callbacks <= host.effects.calls.len()
+        || host.input.guaranteed_memory < host.memory_reserved + reserved
+        || !affordable
+    {
+        host.balance += call.cycles;
+        return false;
+    }
+    host.slots_taken.insert(call.callee, taken + 1);
+    host.memory_reserved += reserved;
+    host.balance -= price.total();
+    let deadline = call.timeout_seconds.map(|seconds| {
+        host.input.time.plus_secs(seconds.into()).floor_to_seconds()
+    });
+    host.effects.calls.push(OutgoingCall {
+        callee: call.callee,
+        method: call.method,
+        argument: call.argument,
+        cycles: call.cycles,
+        deadline,
+        on_reply: call.on_reply,
+        on_reject: call.on_reject,
+        on_cleanup: call.on_cleanup,
+        price,
+    });
+    true
+}

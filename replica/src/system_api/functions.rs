@@ -1,0 +1,192 @@
+//! The functions a canister may import, where each may be called and what calling it costs.
+//!
+//! Contexts: interface specification, "Overview of imports". Costs:
+//! `embedders/src/wasmtime_embedder/system_api_complexity.rs` in the replica's repository.
+
+use crate::types::Instructions;
+
+/// Where execution can be when a canister calls the system, by the specification's letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// `canister_init` and `canister_post_upgrade`.
+    Init,
+    /// `canister_pre_upgrade`.
+    PreUpgrade,
+    /// An update method.
+    Update,
+    /// A query method called as an update.
+    ReplicatedQuery,
+    /// A query method.
+    Query,
+    /// A reply callback.
+    ReplyCallback,
+    /// A reject callback.
+    RejectCallback,
+    /// A cleanup callback.
+    Cleanup,
+    /// The module's start function.
+    Start,
+    /// `canister_inspect_message`.
+    InspectMessage,
+    /// A heartbeat or a timer.
+    Task,
+}
+
+impl Context {
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    /// The words for it in error messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::PreUpgrade => "pre-upgrade",
+            Self::Update => "update",
+            Self::ReplicatedQuery => "replicated query",
+            Self::Query => "non replicated query",
+            Self::ReplyCallback => "reply callback",
+            Self::RejectCallback => "reject callback",
+            Self::Cleanup => "cleanup",
+            Self::Start => "start",
+            Self::InspectMessage => "inspect message",
+            Self::Task => "system task",
+        }
+    }
+
+    /// Whether all nodes of the subnet execute this and agree on it.
+    pub const fn is_replicated(self) -> bool {
+        !matches!(self, Self::Query | Self::InspectMessage)
+    }
+}
+
+/// A set of contexts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contexts(u16);
+
+impl Contexts {
+    /// Whether `context` is in the set.
+    pub const fn contains(self, context: Context) -> bool {
+        self.0 & context.bit() != 0
+    }
+}
+
+/// A function of the system interface.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name in the module `ic0`.
+    pub name: &'static str,
+    /// Where it may be called.
+    pub contexts: Contexts,
+    /// Instructions a call costs.
+    pub fixed: Instructions,
+    /// Instructions each byte it moves costs in addition.
+    pub per_byte: Instructions,
+}
+
+const I: u16 = Context::Init.bit();
+const G: u16 = Context::PreUpgrade.bit();
+const U: u16 = Context::Update.bit();
+const RQ: u16 = Context::ReplicatedQuery.bit();
+const NRQ: u16 = Context::Query.bit();
+const RY: u16 = Context::ReplyCallback.bit();
+const RT: u16 = Context::RejectCallback.bit();
+const C: u16 = Context::Cleanup.bit();
+const S: u16 = Context::Start.bit();
+const F: u16 = Context::InspectMessage.bit();
+const T: u16 = Context::Task.bit();
+/// All but the start function, the specification's `*`.
+const ALL: u16 = I | G | U | RQ | NRQ | RY | RT | C | F | T;
+const ANSWERING: u16 = U | RQ | NRQ | RY | RT;
+const CALLING: u16 = U | RY | RT | T;
+
+macro_rules! functions {
+    ($($constant:ident $name:literal $contexts:expr, $fixed:literal + $per_byte:literal;)+) => {
+        $(pub(super) const $constant: &Function = &Function {
+            name: $name,
+            contexts: Contexts($contexts),
+            fixed: $fixed,
+            per_byte: $per_byte,
+        };)+
+        /// Every function there is.
+        pub const FUNCTIONS: &[&Function] = &[$($constant),+];
+    };
+}
+
+functions! {
+    MSG_ARG_DATA_SIZE "msg_arg_data_size" I | U | RQ | NRQ | RY | F, 500 + 0;
+    MSG_ARG_DATA_COPY "msg_arg_data_copy" I | U | RQ | NRQ | RY | F, 500 + 1;
+    MSG_CALLER_SIZE "msg_caller_size" ALL, 500 + 0;
+    MSG_CALLER_COPY "msg_caller_copy" ALL, 500 + 1;
+    MSG_CALLER_INFO_DATA_SIZE "msg_caller_info_data_size" U | RQ | NRQ | RY | RT | C | F, 500 + 0;
+    MSG_CALLER_INFO_DATA_COPY "msg_caller_info_data_copy" U | RQ | NRQ | RY | RT | C | F, 500 + 1;
+    MSG_CALLER_INFO_SIGNER_SIZE "msg_caller_info_signer_size" U | RQ | NRQ | RY | RT | C | F, 500 + 0;
+    MSG_CALLER_INFO_SIGNER_COPY "msg_caller_info_signer_copy" U | RQ | NRQ | RY | RT | C | F, 500 + 1;
+    MSG_REJECT_CODE "msg_reject_code" RY | RT | C, 500 + 0;
+    MSG_REJECT_MSG_SIZE "msg_reject_msg_size" RT, 500 + 0;
+    MSG_REJECT_MSG_COPY "msg_reject_msg_copy" RT, 500 + 1;
+    MSG_DEADLINE "msg_deadline" U | RQ | NRQ | RY | RT, 500 + 0;
+    MSG_REPLY_DATA_APPEND "msg_reply_data_append" ANSWERING, 500 + 50;
+    MSG_REPLY "msg_reply" ANSWERING, 500 + 0;
+    MSG_REJECT "msg_reject" ANSWERING, 500 + 50;
+    MSG_METHOD_NAME_SIZE "msg_method_name_size" F, 500 + 0;
+    MSG_METHOD_NAME_COPY "msg_method_name_copy" F, 500 + 1;
+    ACCEPT_MESSAGE "accept_message" F, 500 + 0;
+
+    MSG_CYCLES_AVAILABLE "msg_cycles_available" U | RQ | RY | RT, 500 + 0;
+    MSG_CYCLES_AVAILABLE128 "msg_cycles_available128" U | RQ | RY | RT, 500 + 0;
+    MSG_CYCLES_REFUNDED "msg_cycles_refunded" RY | RT, 500 + 0;
+    MSG_CYCLES_REFUNDED128 "msg_cycles_refunded128" RY | RT, 500 + 0;
+    MSG_CYCLES_ACCEPT "msg_cycles_accept" U | RQ | RY | RT, 500 + 0;
+    MSG_CYCLES_ACCEPT128 "msg_cycles_accept128" U | RQ | RY | RT, 500 + 0;
+    CYCLES_BURN128 "cycles_burn128" I | G | U | RQ | RY | RT | C | T, 500 + 0;
+    CANISTER_CYCLE_BALANCE "canister_cycle_balance" ALL, 500 + 0;
+    CANISTER_CYCLE_BALANCE128 "canister_cycle_balance128" ALL, 500 + 0;
+    CANISTER_LIQUID_CYCLE_BALANCE128 "canister_liquid_cycle_balance128" ALL, 500 + 0;
+    COST_CALL "cost_call" ALL | S, 500 + 0;
+    COST_CREATE_CANISTER "cost_create_canister" ALL | S, 500 + 0;
+    COST_HTTP_REQUEST "cost_http_request" ALL | S, 500 + 0;
+
+    CALL_NEW "call_new" CALLING, 1500 + 1;
+    CALL_ON_CLEANUP "call_on_cleanup" CALLING, 500 + 0;
+    CALL_DATA_APPEND "call_data_append" CALLING, 500 + 50;
+    CALL_CYCLES_ADD "call_cycles_add" CALLING, 500 + 0;
+    CALL_CYCLES_ADD128 "call_cycles_add128" CALLING, 500 + 0;
+    CALL_WITH_BEST_EFFORT_RESPONSE "call_with_best_effort_response" CALLING, 500 + 0;
+    CALL_PERFORM "call_perform" CALLING, 5000 + 0;
+
+    STABLE_SIZE "stable_size" ALL | S, 20 + 0;
+    STABLE_GROW "stable_grow" ALL | S, 100 + 0;
+    STABLE_READ "stable_read" ALL | S, 20 + 1;
+    STABLE_WRITE "stable_write" ALL | S, 20 + 1;
+    STABLE64_SIZE "stable64_size" ALL | S, 20 + 0;
+    STABLE64_GROW "stable64_grow" ALL | S, 100 + 0;
+    STABLE64_READ "stable64_read" ALL | S, 20 + 1;
+    STABLE64_WRITE "stable64_write" ALL | S, 20 + 1;
+
+    CANISTER_SELF_SIZE "canister_self_size" ALL, 500 + 0;
+    CANISTER_SELF_COPY "canister_self_copy" ALL, 500 + 1;
+    CANISTER_STATUS "canister_status" ALL, 500 + 0;
+    CANISTER_VERSION "canister_version" ALL, 500 + 0;
+    SUBNET_SELF_SIZE "subnet_self_size" ALL, 500 + 0;
+    SUBNET_SELF_COPY "subnet_self_copy" ALL, 500 + 1;
+    SUBNET_SELF_NODE_COUNT "subnet_self_node_count" ALL, 500 + 0;
+    IS_CONTROLLER "is_controller" ALL | S, 1000 + 1;
+    IN_REPLICATED_EXECUTION "in_replicated_execution" ALL | S, 500 + 0;
+    CERTIFIED_DATA_SET "certified_data_set" I | G | U | RY | RT | T, 500 + 1;
+    DATA_CERTIFICATE_PRESENT "data_certificate_present" ALL, 500 + 0;
+    DATA_CERTIFICATE_SIZE "data_certificate_size" NRQ, 500 + 0;
+    DATA_CERTIFICATE_COPY "data_certificate_copy" NRQ, 500 + 1;
+    ENV_VAR_COUNT "env_var_count" ALL, 500 + 0;
+    ENV_VAR_NAME_SIZE "env_var_name_size" ALL, 500 + 0;
+    ENV_VAR_NAME_COPY "env_var_name_copy" ALL, 500 + 1;
+    ENV_VAR_NAME_EXISTS "env_var_name_exists" ALL, 500 + 1;
+    ENV_VAR_VALUE_SIZE "env_var_value_size" ALL, 500 + 1;
+    ENV_VAR_VALUE_COPY "env_var_value_copy" ALL, 500 + 1;
+
+    TIME "time" ALL, 500 + 0;
+    GLOBAL_TIMER_SET "global_timer_set" I | G | U | RY | RT | C | T, 500 + 0;
+    PERFORMANCE_COUNTER "performance_counter" ALL | S, 200 + 0;
+    DEBUG_PRINT "debug_print" ALL | S, 100 + 1;
+    TRAP "trap" ALL | S, 500 + 1;
+}

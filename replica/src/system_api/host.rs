@@ -1,0 +1,301 @@
+//! One execution as the system interface sees it: what goes in, what comes out, and the state in
+//! between.
+
+use crate::cycles::{CallPrice, Prices};
+use crate::error::{Reject, Trap};
+use crate::limits::*;
+use crate::system_api::functions::Context;
+use crate::types::{CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
+use crate::wasm::{MEMORY_GROW_EXTRA, StableMemory};
+use candid::Principal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use wasmtime::{Memory, ResourceLimiter};
+
+/// What an execution can learn of its canister, and what changes rarely.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The canister itself.
+    pub canister: CanisterId,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// The subnet's prices.
+    pub prices: Prices,
+    /// Who controls the canister.
+    pub controllers: BTreeSet<Principal>,
+    /// Its environment variables.
+    pub variables: BTreeMap<String, String>,
+    /// Whether its module has 64-bit pointers.
+    pub wasm64: bool,
+    /// Heap it may have, in bytes.
+    pub wasm_memory_limit: u64,
+    /// Its compute allocation, in percent.
+    pub compute_allocation: u64,
+    /// Its freezing threshold, in seconds.
+    pub freezing_threshold_seconds: u64,
+}
+
+/// Whether a canister takes messages, by the numbers of `ic0.canister_status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// It does.
+    Running = 1,
+    /// It finishes what it began.
+    Stopping = 2,
+    /// It does not.
+    Stopped = 3,
+}
+
+/// Everything an execution may depend on, besides the canister's memories. Executing the same input
+/// on the same memories does the same, which is what rolling back relies on.
+#[derive(Clone, Debug)]
+pub struct ExecutionInput {
+    /// Where execution begins, for the rules of the system interface.
+    pub context: Context,
+    /// What is known of the canister.
+    pub environment: Arc<Environment>,
+    /// Its state.
+    pub run_state: RunState,
+    /// Its version.
+    pub version: u64,
+    /// The round's time.
+    pub time: Time,
+    /// Who called.
+    pub caller: Principal,
+    /// The argument, or the reply in a reply callback.
+    pub argument: Payload,
+    /// The called method, for `inspect_message`.
+    pub method: String,
+    /// The reject in a reject callback and its cleanup.
+    pub reject: Option<Reject>,
+    /// Attached cycles not yet accepted.
+    pub cycles_available: Cycles,
+    /// Cycles that came back with the response.
+    pub cycles_refunded: Cycles,
+    /// When the caller stops waiting.
+    pub deadline: Option<Time>,
+    /// Whether the call context may still be answered.
+    pub answerable: bool,
+    /// The canister's balance, less what is prepaid for this execution.
+    pub balance: Cycles,
+    /// Bytes the canister is charged for, which decide its freezing threshold.
+    pub memory_bytes: u64,
+    /// Free request slots to the canisters it has queues with; all others have them all.
+    pub slots: BTreeMap<CanisterId, usize>,
+    /// Callbacks it may still open.
+    pub callbacks: usize,
+    /// Bytes its guaranteed-response calls may still reserve.
+    pub guaranteed_memory: u64,
+    /// Instructions this execution may use.
+    pub instructions_max: Instructions,
+    /// Instructions its call context used before.
+    pub context_instructions: Instructions,
+    /// When the global timer fires.
+    pub global_timer: Option<Time>,
+}
+
+/// A function in the canister's table and the value it is called with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closure {
+    /// Index in the table.
+    pub function: u64,
+    /// The argument.
+    pub env: u64,
+}
+
+/// A call that `call_perform` accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingCall {
+    /// Who is called.
+    pub callee: Principal,
+    /// The method.
+    pub method: String,
+    /// Its argument.
+    pub argument: Payload,
+    /// Cycles attached.
+    pub cycles: Cycles,
+    /// When the caller stops waiting; never, for an unbounded-wait call.
+    pub deadline: Option<Time>,
+    /// Runs on a reply.
+    pub on_reply: Closure,
+    /// Runs on a reject.
+    pub on_reject: Closure,
+    /// Runs when one of these traps.
+    pub on_cleanup: Option<Closure>,
+    /// What was withheld for it.
+    pub price: CallPrice,
+}
+
+/// What an execution did besides changing memory. Only its caller makes it count; rolling back is
+/// dropping it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// Calls made, in order.
+    pub calls: Vec<OutgoingCall>,
+    /// The answer to the call context.
+    pub answer: Option<Result<Payload, Reject>>,
+    /// Attached cycles taken.
+    pub cycles_accepted: Cycles,
+    /// Cycles burned.
+    pub cycles_burned: Cycles,
+    /// New certified data.
+    pub certified_data: Option<Vec<u8>>,
+    /// A new setting of the global timer.
+    pub global_timer: Option<Option<Time>>,
+    /// Whether `accept_message` was called.
+    pub message_accepted: bool,
+    /// Lines printed.
+    pub log: Vec<String>,
+}
+
+/// A call between `call_new` and `call_perform`.
+#[derive(Clone, Debug)]
+pub(super) struct PreparedCall {
+    pub callee: Principal,
+    pub method: String,
+    pub argument: Payload,
+    pub cycles: Cycles,
+    pub timeout_seconds: Option<u32>,
+    pub on_reply: Closure,
+    pub on_reject: Closure,
+    pub on_cleanup: Option<Closure>,
+}
+
+/// What the functions of the system interface work on.
+pub struct Host {
+    pub(super) input: Arc<ExecutionInput>,
+    pub(super) effects: Effects,
+    pub(super) reply: Payload,
+    pub(super) call: Option<PreparedCall>,
+    pub(super) balance: Cycles,
+    pub(super) slots_taken: BTreeMap<CanisterId, usize>,
+    pub(super) memory_reserved: u64,
+    pub(crate) stable: StableMemory,
+    pub(crate) memory: Option<Memory>,
+    limits: MemoryLimits,
+}
+
+impl Host {
+    /// A host that has executed nothing yet.
+    pub(crate) fn new(input: Arc<ExecutionInput>, stable: StableMemory) -> Self {
+        Self {
+            // Until an execution begins there is only the hard limit, so that memories can be loaded.
+            limits: MemoryLimits { wasm_memory_limit: None, ..MemoryLimits::of(&input) },
+            balance: input.balance,
+            input,
+            effects: Effects::default(),
+            reply: Payload::new(),
+            call: None,
+            slots_taken: BTreeMap::new(),
+            memory_reserved: 0,
+            stable,
+            memory: None,
+        }
+    }
+
+    /// Gets ready for the next execution.
+    pub(crate) fn begin(&mut self, input: Arc<ExecutionInput>) {
+        self.limits = MemoryLimits::of(&input);
+        self.balance = input.balance;
+        self.input = input;
+        self.effects = Effects::default();
+        self.reply.clear();
+        self.call = None;
+        self.slots_taken.clear();
+        self.memory_reserved = 0;
+    }
+
+    /// The effects of the execution that just ended.
+    pub(crate) fn take_effects(&mut self) -> Effects {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Instructions used that the engine's own counter does not know of.
+    pub(crate) fn extra_instructions(&self) -> Instructions {
+        self.limits.grow_instructions
+    }
+
+    pub(crate) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
+        &mut self.limits
+    }
+
+    /// The balance below which the canister is frozen, were it to use `extra_bytes` more memory.
+    pub(super) fn freezing_threshold(&self, extra_bytes: u64) -> Cycles {
+        let environment = &self.input.environment;
+        environment.prices.freezing_threshold(
+            self.input.memory_bytes + self.memory_reserved + extra_bytes,
+            environment.compute_allocation,
+            environment.freezing_threshold_seconds,
+        )
+    }
+
+    /// Balance above the freezing threshold.
+    pub(super) fn liquid_balance(&self) -> Cycles {
+        self.balance.saturating_sub(self.freezing_threshold(0))
+    }
+
+    /// Attached cycles that can still be accepted.
+    pub(super) fn cycles_available(&self) -> Cycles {
+        self.input.cycles_available - self.effects.cycles_accepted
+    }
+
+    /// Fails unless the call context can still be answered.
+    pub(super) fn check_answerable(&self) -> Result<(), Trap> {
+        if self.input.answerable && self.effects.answer.is_none() {
+            Ok(())
+        } else {
+            Err(Trap::Contract("the call is already replied to or rejected".into()))
+        }
+    }
+}
+
+/// Bounds the heap and table of one execution.
+#[derive(Debug)]
+struct MemoryLimits {
+    bytes_max: u64,
+    wasm_memory_limit: Option<u64>,
+    grow_instructions: Instructions,
+}
+
+impl MemoryLimits {
+    fn of(input: &ExecutionInput) -> Self {
+        let environment = &input.environment;
+        // `wasm_memory_limit` guards new work only, so that callbacks can still finish old work
+        // (`system_api.rs`, `effective_wasm_memory_limit`).
+        let limited = matches!(input.context, Context::Update | Context::Init | Context::Start);
+        Self {
+            bytes_max: if environment.wasm64 { WASM64_MEMORY_MAX } else { WASM32_MEMORY_MAX },
+            wasm_memory_limit: limited.then_some(environment.wasm_memory_limit),
+            grow_instructions: 0,
+        }
+    }
+}
+
+impl ResourceLimiter for MemoryLimits {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if current > 0 {
+            self.grow_instructions += MEMORY_GROW_EXTRA;
+        }
+        let bytes = desired as u64;
+        match self.wasm_memory_limit {
+            Some(limit) if current > 0 && bytes > limit && bytes <= self.bytes_max => {
+                Err(wasmtime::Error::new(Trap::WasmMemoryLimit { bytes, limit }))
+            }
+            _ => Ok(bytes <= self.bytes_max),
+        }
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

@@ -1,0 +1,143 @@
+//! The message being executed: its argument, its caller, its answer.
+
+use super::functions::*;
+use super::{Pointer, SystemResult, contract, copy_from_host, enter, read};
+use crate::error::{Reject, Trap};
+use crate::limits::{QUERY_RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX};
+use crate::system_api::Host;
+use wasmtime::{Caller, Linker};
+
+type C<'a> = Caller<'a, Host>;
+
+pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
+    link_data::<P>(linker)?;
+    link_reject::<P>(linker)?;
+    link_answer::<P>(linker)?;
+    link_inspect::<P>(linker)
+}
+
+fn link_data<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
+    linker.func_wrap("ic0", MSG_ARG_DATA_SIZE.name, |mut c: C<'_>| {
+        enter(&mut c, MSG_ARG_DATA_SIZE, 0)?;
+        Ok(P::of(c.data().input.argument.len()))
+    })?;
+    linker.func_wrap("ic0", MSG_ARG_DATA_COPY.name, |mut c: C<'_>, dst: P, offset: P, size: P| {
+        enter(&mut c, MSG_ARG_DATA_COPY, size.wide())?;
+        copy_from_host(&mut c, (dst, offset, size), |host| &host.input.argument)
+    })?;
+    linker.func_wrap("ic0", MSG_CALLER_SIZE.name, |mut c: C<'_>| {
+        enter(&mut c, MSG_CALLER_SIZE, 0)?;
+        Ok(P::of(c.data().input.caller.as_slice().len()))
+    })?;
+    linker.func_wrap("ic0", MSG_CALLER_COPY.name, |mut c: C<'_>, dst: P, offset: P, size: P| {
+        enter(&mut c, MSG_CALLER_COPY, size.wide())?;
+        copy_from_host(&mut c, (dst, offset, size), |host| host.input.caller.as_slice())
+    })?;
+    // No client can attach caller information yet, so it is always empty.
+    for size in [MSG_CALLER_INFO_DATA_SIZE, MSG_CALLER_INFO_SIGNER_SIZE] {
+        linker.func_wrap("ic0", size.name, move |mut c: C<'_>| {
+            enter(&mut c, size, 0)?;
+            Ok(P::of(0))
+        })?;
+    }
+    for copy in [MSG_CALLER_INFO_DATA_COPY, MSG_CALLER_INFO_SIGNER_COPY] {
+        linker.func_wrap("ic0", copy.name, move |mut c: C<'_>, dst: P, offset: P, size: P| {
+            enter(&mut c, copy, size.wide())?;
+            copy_from_host(&mut c, (dst, offset, size), |_| &[])
+        })?;
+    }
+    linker.func_wrap("ic0", MSG_DEADLINE.name, |mut c: C<'_>| {
+        enter(&mut c, MSG_DEADLINE, 0)?;
+        Ok(c.data().input.deadline.map_or(0, |deadline| deadline.as_nanos()))
+    })?;
+    Ok(())
+}
+
+fn reject(host: &Host) -> SystemResult<&Reject> {
+    host.input.reject.as_ref().ok_or_else(|| contract("the message was not rejected"))
+}
+
+fn link_reject<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
+    linker.func_wrap("ic0", MSG_REJECT_CODE.name, |mut c: C<'_>| {
+        enter(&mut c, MSG_REJECT_CODE, 0)?;
+        Ok(c.data().input.reject.as_ref().map_or(0, |reject| reject.code as u32))
+    })?;
+    linker.func_wrap("ic0", MSG_REJECT_MSG_SIZE.name, |mut c: C<'_>| {
+        enter(&mut c, MSG_REJECT_MSG_SIZE, 0)?;
+        Ok(P::of(reject(c.data())?.message.len()))
+    })?;
+    linker.func_wrap("ic0", MSG_REJECT_MSG_COPY.name, |mut c: C<'_>, dst: P, offset: P, size: P| {
+        enter(&mut c, MSG_REJECT_MSG_COPY, size.wide())?;
+        reject(c.data())?;
+        copy_from_host(&mut c, (dst, offset, size), |host| {
+            host.input.reject.as_ref().map_or(&[], |reject| reject.message.as_bytes())
+        })
+    })?;
+    Ok(())
+}
+
+fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
+    linker.func_wrap("ic0", MSG_REPLY_DATA_APPEND.name, |mut c: C<'_>, src: P, size: P| {
+        enter(&mut c, MSG_REPLY_DATA_APPEND, size.wide())?;
+        c.data().check_answerable()?;
+        let limit = if c.data().input.context.is_replicated() {
+            RESPONSE_BYTES_MAX
+        } else {
+            QUERY_RESPONSE_BYTES_MAX
+        };
+        if c.data().reply.len() as u64 + size.wide() > limit as u64 {
+            return Err(contract(format!("a reply may have at most {limit} bytes")));
+        }
+        let bytes = read(&mut c, src.wide(), size.wide())?;
+        c.data_mut().reply.extend(bytes);
+        Ok(())
+    })?;
+    linker.func_wrap("ic0", MSG_REPLY.name, |mut c: C<'_>| {
+        enter(&mut c, MSG_REPLY, 0)?;
+        c.data().check_answerable()?;
+        let host = c.data_mut();
+        host.effects.answer = Some(Ok(std::mem::take(&mut host.reply)));
+        Ok(())
+    })?;
+    linker.func_wrap("ic0", MSG_REJECT.name, |mut c: C<'_>, src: P, size: P| {
+        enter(&mut c, MSG_REJECT, size.wide())?;
+        c.data().check_answerable()?;
+        if size.wide() > RESPONSE_BYTES_MAX as u64 {
+            return Err(contract(format!("a reject may have at most {RESPONSE_BYTES_MAX} bytes")));
+        }
+        let text = read(&mut c, src.wide(), size.wide())?;
+        let text = String::from_utf8(text)
+            .map_err(|_| contract("a reject message must be valid UTF-8"))?;
+        c.data_mut().effects.answer = Some(Err(Reject::by_canister(text)));
+        Ok(())
+    })?;
+    linker.func_wrap("ic0", TRAP.name, |mut c: C<'_>, src: P, size: P| -> SystemResult<()> {
+        enter(&mut c, TRAP, size.wide())?;
+        let text = read(&mut c, src.wide(), size.wide())?;
+        Err(wasmtime::Error::new(Trap::Called(String::from_utf8_lossy(&text).into_owned())))
+    })?;
+    Ok(())
+}
+
+fn link_inspect<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
+    linker.func_wrap("ic0", MSG_METHOD_NAME_SIZE.name, |mut c: C<'_>| {
+        enter(&mut c, MSG_METHOD_NAME_SIZE, 0)?;
+        Ok(P::of(c.data().input.method.len()))
+    })?;
+    linker.func_wrap(
+        "ic0",
+        MSG_METHOD_NAME_COPY.name,
+        |mut c: C<'_>, dst: P, offset: P, size: P| {
+            enter(&mut c, MSG_METHOD_NAME_COPY, size.wide())?;
+            copy_from_host(&mut c, (dst, offset, size), |host| host.input.method.as_bytes())
+        },
+    )?;
+    linker.func_wrap("ic0", ACCEPT_MESSAGE.name, |mut c: C<'_>| {
+        enter(&mut c, ACCEPT_MESSAGE, 0)?;
+        if std::mem::replace(&mut c.data_mut().effects.message_accepted, true) {
+            return Err(contract("the message is already accepted"));
+        }
+        Ok(())
+    })?;
+    Ok(())
+}

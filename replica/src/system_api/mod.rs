@@ -1,0 +1,159 @@
+//! The system interface: the functions of the module `ic0`, in both pointer widths.
+//!
+//! [`functions`] says what there is, where it may be called and what it costs; one file a group
+//! says what it does; [`host`] is what they work on.
+
+mod call;
+mod canister;
+mod cycles;
+mod functions;
+mod host;
+mod message;
+mod stable;
+mod time;
+
+use crate::error::Trap;
+use crate::wasm::{CompiledModule, InvalidModule};
+pub use functions::{Context, Contexts, FUNCTIONS, Function};
+pub use host::{
+    Closure, Effects, Environment, ExecutionInput, Host, OutgoingCall, RunState,
+};
+use std::sync::LazyLock;
+use wasmtime::{Caller, InstancePre, Linker, WasmTy};
+
+/// An address or a size of a module: 32 or 64 bits wide.
+pub(crate) trait Pointer: WasmTy + Copy + 'static {
+    /// As a plain number.
+    fn wide(self) -> u64;
+    /// A size or count that is known to fit, since it is bounded by the limits of payloads.
+    fn of(size: usize) -> Self;
+}
+
+impl Pointer for u32 {
+    fn wide(self) -> u64 {
+        self.into()
+    }
+    fn of(size: usize) -> Self {
+        size as Self
+    }
+}
+
+impl Pointer for u64 {
+    fn wide(self) -> u64 {
+        self
+    }
+    fn of(size: usize) -> Self {
+        size as Self
+    }
+}
+
+static LINKER32: LazyLock<Linker<Host>> = LazyLock::new(|| {
+    let mut linker = linker::<u32>(false);
+    cycles::link_32_bit_names(&mut linker).expect("the names are distinct");
+    stable::link_32_bit_names(&mut linker).expect("the names are distinct");
+    linker
+});
+static LINKER64: LazyLock<Linker<Host>> = LazyLock::new(|| linker::<u64>(true));
+
+fn linker<P: Pointer>(wasm64: bool) -> Linker<Host> {
+    let mut linker = Linker::new(crate::wasm::engine(wasm64));
+    let groups: [fn(&mut Linker<Host>) -> wasmtime::Result<()>; 6] = [
+        message::link::<P>,
+        cycles::link::<P>,
+        call::link::<P>,
+        stable::link,
+        canister::link::<P>,
+        time::link::<P>,
+    ];
+    for link in groups {
+        link(&mut linker).expect("the names are distinct");
+    }
+    linker
+}
+
+/// Connects a module with the system interface.
+pub(crate) fn link(module: &CompiledModule) -> Result<InstancePre<Host>, InvalidModule> {
+    for import in &module.info.imports {
+        if !FUNCTIONS.iter().any(|function| function.name == import) {
+            return Err(InvalidModule(format!("it imports 'ic0.{import}', which does not exist here")));
+        }
+    }
+    let linker: &Linker<Host> = if module.info.wasm64 { &LINKER64 } else { &LINKER32 };
+    linker.instantiate_pre(&module.module).map_err(|error| InvalidModule(format!("{error:#}")))
+}
+
+/// The result of a system call.
+pub(crate) type SystemResult<T> = wasmtime::Result<T>;
+
+/// Begins a system call that moves `bytes`: charges for it, then checks that it may be made here.
+fn enter(caller: &mut Caller<'_, Host>, function: &Function, bytes: u64) -> SystemResult<()> {
+    let cost = function.fixed.saturating_add(function.per_byte.saturating_mul(bytes));
+    charge(caller, cost)?;
+    let context = caller.data().input.context;
+    if function.contexts.contains(context) {
+        return Ok(());
+    }
+    Err(contract(format!("'ic0.{}' cannot be called in {} mode", function.name, context.name())))
+}
+
+/// Takes `instructions` from what the execution has left.
+fn charge(caller: &mut Caller<'_, Host>, instructions: u64) -> SystemResult<()> {
+    match caller.get_fuel()?.checked_sub(instructions) {
+        Some(left) => caller.set_fuel(left),
+        None => {
+            caller.set_fuel(0)?;
+            Err(wasmtime::Trap::OutOfFuel.into())
+        }
+    }
+}
+
+/// The error for a rule that the canister broke.
+fn contract(rule: impl Into<String>) -> wasmtime::Error {
+    wasmtime::Error::new(Trap::Contract(rule.into()))
+}
+
+/// The canister's heap and the host beside it.
+fn heap<'a>(caller: &'a mut Caller<'_, Host>) -> SystemResult<(&'a mut [u8], &'a mut Host)> {
+    match caller.data().memory {
+        Some(memory) => Ok(memory.data_and_store_mut(caller)),
+        None => Err(contract("the module has no memory")),
+    }
+}
+
+/// The range of `size` bytes from `start` on, if it lies within `length`.
+fn range(start: u64, size: u64, length: usize) -> Option<std::ops::Range<usize>> {
+    let end = start.checked_add(size).filter(|end| *end <= length as u64)?;
+    Some(start as usize..end as usize)
+}
+
+/// Reads `size` bytes of the heap.
+fn read(caller: &mut Caller<'_, Host>, source: u64, size: u64) -> SystemResult<Vec<u8>> {
+    let (heap, _) = heap(caller)?;
+    let range = range(source, size, heap.len()).ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
+    Ok(heap[range].to_vec())
+}
+
+/// Writes `bytes` to the heap.
+fn write(caller: &mut Caller<'_, Host>, destination: u64, bytes: &[u8]) -> SystemResult<()> {
+    let (heap, _) = heap(caller)?;
+    let range = range(destination, bytes.len() as u64, heap.len())
+        .ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
+    heap[range].copy_from_slice(bytes);
+    Ok(())
+}
+
+/// Copies `size` bytes from `offset` on of what `source` finds in the host to the heap.
+fn copy_from_host<P: Pointer>(
+    caller: &mut Caller<'_, Host>,
+    (destination, offset, size): (P, P, P),
+    source: impl FnOnce(&Host) -> &[u8],
+) -> SystemResult<()> {
+    let (heap, host) = heap(caller)?;
+    let source = source(host);
+    let from = range(offset.wide(), size.wide(), source.len())
+        .ok_or_else(|| contract("the range to copy does not lie within the data"))?;
+    let to = range(destination.wide(), size.wide(), heap.len())
+        .ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
+    heap[to].copy_from_slice(&source[from]);
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Time, instruction counters, the global timer and debug output.
+
+use super::functions::*;
+use super::{Pointer, SystemResult, contract, enter, read};
+use crate::system_api::Host;
+use crate::types::Time;
+use wasmtime::{Caller, Linker};
+
+type C<'a> = Caller<'a, Host>;
+
+pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
+    linker.func_wrap("ic0", TIME.name, |mut c: C<'_>| {
+        enter(&mut c, TIME, 0)?;
+        Ok(c.data().input.time.as_nanos())
+    })?;
+    linker.func_wrap("ic0", GLOBAL_TIMER_SET.name, |mut c: C<'_>, nanos: u64| {
+        enter(&mut c, GLOBAL_TIMER_SET, 0)?;
+        let host = c.data_mut();
+        let timer = (nanos != 0).then_some(Time::from_nanos(nanos));
+        let before = host.effects.global_timer.replace(timer).unwrap_or(host.input.global_timer);
+        Ok(before.map_or(0, Time::as_nanos))
+    })?;
+    linker.func_wrap("ic0", PERFORMANCE_COUNTER.name, |mut c: C<'_>, counter: u32| {
+        enter(&mut c, PERFORMANCE_COUNTER, 0)?;
+        let left = c.get_fuel()?;
+        let host = c.data();
+        let used = host.input.instructions_max - left + host.extra_instructions();
+        match counter {
+            0 => Ok(used),
+            1 => Ok(host.input.context_instructions + used),
+            _ => Err(contract(format!("there is no performance counter {counter}"))),
+        }
+    })?;
+    linker.func_wrap("ic0", DEBUG_PRINT.name, |mut c: C<'_>, src: P, size: P| {
+        enter(&mut c, DEBUG_PRINT, size.wide())?;
+        let line = read(&mut c, src.wide(), size.wide())?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        c.data_mut().effects.log.push(line);
+        Ok(())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! The engine: compiles prepared modules once, in this process and, through the engine's own
+//! cache, on this machine.
+
+use crate::limits::WASM_STACK_BYTES;
+use crate::wasm::module::{InvalidModule, ModuleInfo, prepare};
+use crate::wasm::weights::operator_costs;
+use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module};
+
+/// A module ready to be instantiated any number of times.
+pub struct CompiledModule {
+    /// SHA-256 of the bytes it was installed from.
+    pub hash: [u8; 32],
+    /// Length of these bytes.
+    pub size_bytes: u64,
+    /// What is known of it.
+    pub info: ModuleInfo,
+    pub(crate) module: Module,
+}
+
+impl std::fmt::Debug for CompiledModule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CompiledModule").field("hash", &self.hash).finish_non_exhaustive()
+    }
+}
+
+/// One engine per pointer width, since the price of a memory access is part of what is compiled.
+struct Engines {
+    wasm32: Engine,
+    wasm64: Engine,
+}
+
+static ENGINES: LazyLock<Engines> = LazyLock::new(|| {
+    // Without a cache on disk (no home directory, read-only file system) everything still works,
+    // only the first installation of a module takes longer.
+    let cache = Cache::new(CacheConfig::new()).ok();
+    let engine = |wasm64| {
+        Engine::new(&config(wasm64, cache.clone())).expect("the engine's configuration is constant")
+    };
+    Engines { wasm32: engine(false), wasm64: engine(true) }
+});
+
+/// Modules this process keeps compiled, whether or not an instance still uses them.
+const MODULES_KEPT_MAX: usize = 32;
+
+/// The most recently used modules, the latest last.
+static MODULES: Mutex<VecDeque<Arc<CompiledModule>>> = Mutex::new(VecDeque::new());
+
+/// The engine that modules of this pointer width are compiled for.
+pub(crate) fn engine(wasm64: bool) -> &'static Engine {
+    if wasm64 { &ENGINES.wasm64 } else { &ENGINES.wasm32 }
+}
+
+/// The replica's feature set (`embedders/src/wasmtime_embedder.rs`), deterministic throughout.
+fn config(wasm64: bool, cache: Option<Cache>) -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .operator_cost(operator_costs(wasm64))
+        .cranelift_nan_canonicalization(true)
+        .wasm_backtrace_max_frames(None)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .collector(Collector::Null)
+        .wasm_bulk_memory(true)
+        .wasm_reference_types(true)
+        .wasm_tail_call(true)
+        .wasm_memory64(true)
+        .wasm_simd(true)
+        .wasm_multi_value(true)
+        .wasm_multi_memory(false)
+        .wasm_extended_const(false)
+        .wasm_relaxed_simd(false)
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .cache(cache);
+    config
+}
+
+/// Checks and compiles `bytes` (plain or gzip), or finds what was compiled of them before.
+pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
+    let hash: [u8; 32] = Sha256::digest(bytes).into();
+    if let Some(module) = recall(&hash) {
+        return Ok(module);
+    }
+    let (prepared, info) = prepare(bytes)?;
+    let module = Module::from_binary(engine(info.wasm64), &prepared)
+        .map_err(|error| InvalidModule(format!("{error:#}")))?;
+    let compiled = Arc::new(CompiledModule { hash, size_bytes: bytes.len() as u64, info, module });
+    remember(compiled.clone());
+    Ok(compiled)
+}
+
+fn recall(hash: &[u8; 32]) -> Option<Arc<CompiledModule>> {
+    let mut kept = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    let position = kept.iter().position(|module| module.hash == *hash)?;
+    let module = kept.remove(position)?;
+    kept.push_back(module.clone());
+    Some(module)
+}
+
+fn remember(module: Arc<CompiledModule>) {
+    let mut kept = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() == MODULES_KEPT_MAX {
+        kept.pop_front();
+    }
+    kept.push_back(module);
+}

@@ -1,0 +1,189 @@
+//! Stable memory: pages that survive upgrades, with the changes of one execution undoable.
+
+use crate::limits::{OS_PAGE_BYTES, STABLE_MEMORY_MAX, WASM_PAGE_BYTES};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+type Page = [u8; OS_PAGE_BYTES];
+
+/// A canister's stable memory.
+///
+/// Pages that were never written take no space. Writes happen in place; the pages they replace are
+/// kept until [`commit`](Self::commit) or [`roll_back`](Self::roll_back).
+#[derive(Clone, Debug, Default)]
+pub struct StableMemory {
+    wasm_pages: u64,
+    pages: BTreeMap<u64, Arc<Page>>,
+    undo: Undo,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Undo {
+    wasm_pages: Option<u64>,
+    /// What stood in a page before this execution wrote to it; nothing, for a page not yet written.
+    pages: BTreeMap<u64, Option<Arc<Page>>>,
+}
+
+/// An access beyond the end of stable memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stable memory out of bounds")]
+pub struct StableMemoryError;
+
+impl StableMemory {
+    /// Size in Wasm pages of 64 KiB.
+    pub fn size_pages(&self) -> u64 {
+        self.wasm_pages
+    }
+
+    /// Size in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.wasm_pages * WASM_PAGE_BYTES
+    }
+
+    /// Grows by `additional` Wasm pages and returns the size before, or nothing when that would
+    /// exceed the largest stable memory there is.
+    pub fn grow(&mut self, additional: u64) -> Option<u64> {
+        let before = self.wasm_pages;
+        let after = before.checked_add(additional)?;
+        if after > STABLE_MEMORY_MAX / WASM_PAGE_BYTES {
+            return None;
+        }
+        self.undo.wasm_pages.get_or_insert(before);
+        self.wasm_pages = after;
+        Some(before)
+    }
+
+    /// Fails unless `size` bytes from `offset` on lie within stable memory.
+    pub fn check_range(&self, offset: u64, size: u64) -> Result<(), StableMemoryError> {
+        match offset.checked_add(size) {
+            Some(end) if end <= self.size_bytes() => Ok(()),
+            _ => Err(StableMemoryError),
+        }
+    }
+
+    /// Fills `destination` with what stands at `offset`.
+    pub fn read(&self, offset: u64, destination: &mut [u8]) -> Result<(), StableMemoryError> {
+        self.check_range(offset, destination.len() as u64)?;
+        for (page, start, chunk) in chunks(offset, destination.len()) {
+            let destination = &mut destination[chunk.clone()];
+            match self.pages.get(&page) {
+                Some(bytes) => destination.copy_from_slice(&bytes[start..start + chunk.len()]),
+                None => destination.fill(0),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes `source` at `offset` and returns how many pages that made dirty for the first time in
+    /// this execution.
+    pub fn write(&mut self, offset: u64, source: &[u8]) -> Result<u64, StableMemoryError> {
+        self.check_range(offset, source.len() as u64)?;
+        let mut newly_dirty = 0;
+        for (page, start, chunk) in chunks(offset, source.len()) {
+            if !self.undo.pages.contains_key(&page) {
+                self.undo.pages.insert(page, self.pages.get(&page).cloned());
+                newly_dirty += 1;
+            }
+            let bytes = self.pages.entry(page).or_insert_with(|| Arc::new([0; OS_PAGE_BYTES]));
+            Arc::make_mut(bytes)[start..start + chunk.len()].copy_from_slice(&source[chunk]);
+        }
+        Ok(newly_dirty)
+    }
+
+    /// Makes all changes since the last commit permanent.
+    pub fn commit(&mut self) {
+        self.undo = Undo::default();
+    }
+
+    /// Takes back all changes since the last commit.
+    pub fn roll_back(&mut self) {
+        let undo = std::mem::take(&mut self.undo);
+        for (page, before) in undo.pages {
+            match before {
+                Some(bytes) => self.pages.insert(page, bytes),
+                None => self.pages.remove(&page),
+            };
+        }
+        if let Some(wasm_pages) = undo.wasm_pages {
+            self.wasm_pages = wasm_pages;
+        }
+    }
+}
+
+/// Splits `length` bytes from `offset` on at page borders, into the page's number, the first byte
+/// in it and the range of the whole it covers.
+fn chunks(
+    offset: u64,
+    length: usize,
+) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+    let page_bytes = OS_PAGE_BYTES as u64;
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        (done < length).then(|| {
+            let at = offset + done as u64;
+            let start = (at % page_bytes) as usize;
+            let taken = (OS_PAGE_BYTES - start).min(length - done);
+            done += taken;
+            (at / page_bytes, start, done - taken..done)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn access_beyond_the_end_is_refused() {
+        let mut memory = StableMemory::default();
+        assert_eq!(memory.write(0, &[1]), Err(StableMemoryError));
+        assert_eq!(memory.grow(1), Some(0));
+        assert_eq!(memory.write(WASM_PAGE_BYTES - 1, &[1]), Ok(1));
+        assert_eq!(memory.write(WASM_PAGE_BYTES - 1, &[1, 2]), Err(StableMemoryError));
+        assert_eq!(memory.read(u64::MAX, &mut [0]), Err(StableMemoryError));
+    }
+
+    #[test]
+    fn growing_past_the_largest_size_changes_nothing() {
+        let mut memory = StableMemory::default();
+        assert_eq!(memory.grow(u64::MAX), None);
+        assert_eq!(memory.grow(STABLE_MEMORY_MAX / WASM_PAGE_BYTES + 1), None);
+        assert_eq!(memory.size_pages(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn it_behaves_like_an_array_with_undo(
+            rounds in proptest::collection::vec(
+                (proptest::collection::vec((0u64..130_000, 0usize..9_000, any::<u8>()), 0..6), any::<bool>()),
+                0..8,
+            )
+        ) {
+            let mut memory = StableMemory::default();
+            memory.grow(2);
+            memory.commit();
+            let mut model = vec![0u8; 2 * WASM_PAGE_BYTES as usize];
+            for (writes, keep) in rounds {
+                let before = model.clone();
+                for (offset, length, byte) in writes {
+                    let written = memory.write(offset, &vec![byte; length]);
+                    let range = offset as usize..offset as usize + length;
+                    prop_assert_eq!(written.is_ok(), range.end <= model.len());
+                    if written.is_ok() {
+                        model[range].fill(byte);
+                    }
+                }
+                if keep {
+                    memory.commit();
+                } else {
+                    memory.roll_back();
+                    model = before;
+                }
+                let mut content = vec![0u8; model.len()];
+                memory.read(0, &mut content).expect("in bounds");
+                prop_assert!(content == model);
+            }
+        }
+    }
+}
