@@ -61,6 +61,7 @@ fn config(wasm64: bool, cache: Option<Cache>) -> Config {
         .operator_cost(operator_costs(wasm64))
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(None)
+        .async_stack_size(2 * WASM_STACK_BYTES)
         .max_wasm_stack(WASM_STACK_BYTES)
         .collector(Collector::Null)
         .wasm_bulk_memory(true)
