@@ -19,10 +19,7 @@ struct Peer {
 
 impl Peer {
     fn call(&self) -> Call<'_> {
-        Call {
-            peer: self,
-            number: None,
-        }
+        Call { peer: self, number: None }
     }
 
     fn open(&self) -> Vec<usize> {
@@ -129,10 +126,7 @@ fn failures_are_counted_and_do_not_stop_the_calls_after_them() {
 
 #[test]
 fn calls_beyond_the_open_ones_a_peer_takes_fail_at_once() {
-    let peer = Peer {
-        capacity: Some(500),
-        ..Peer::default()
-    };
+    let peer = Peer { capacity: Some(500), ..Peer::default() };
     let mut run = pin!(parallel(2_000, || peer.call()));
     assert_eq!(poll(run.as_mut()), Poll::Pending);
     assert_eq!(*peer.sent.borrow(), 2_000);

@@ -45,9 +45,7 @@ pub fn set(id: Principal) -> Result<(), String> {
 /// The canister to call, provided that `n` calls may be made: the one that was set, else the one of the environment.
 pub fn for_calls(n: u64) -> Result<Principal, String> {
     if n > MAX_CALLS {
-        return Err(format!(
-            "{n} calls are too many: the maximum is {MAX_CALLS}"
-        ));
+        return Err(format!("{n} calls are too many: the maximum is {MAX_CALLS}"));
     }
     match CALLEE.with_borrow(|callee| *callee.get()) {
         Some(id) => Ok(id),

@@ -174,9 +174,7 @@ impl Settings {
             })
             .unwrap_or(ServerChoice::Embedded);
         if cli.profile == Profile::Mainnet && server != ServerChoice::Embedded {
-            return Err(Error::ProfileNeedsEmbedded {
-                server: server.to_string(),
-            });
+            return Err(Error::ProfileNeedsEmbedded { server: server.to_string() });
         }
         Ok(Self {
             calls: cli.calls,
@@ -194,9 +192,7 @@ fn whole_number<T: FromStr>(text: &str) -> Result<T, String> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("give a whole number of 0 or more, such as 90 or 2_000".into());
     }
-    digits
-        .parse()
-        .map_err(|_| "this number is too large".into())
+    digits.parse().map_err(|_| "this number is too large".into())
 }
 
 fn server_url(text: &str) -> Result<Url, String> {

@@ -18,15 +18,8 @@ pub const CALLER_VARIABLE: &str = "CALLER_WASM";
 pub const CALLEE_VARIABLE: &str = "CALLEE_WASM";
 
 /// What the canisters are built from, relative to the workspace.
-const SOURCES: [&str; 7] = [
-    "Cargo.toml",
-    "Cargo.lock",
-    "rust-toolchain.toml",
-    "src",
-    "caller",
-    "callee",
-    BUILD_SCRIPT,
-];
+const SOURCES: [&str; 7] =
+    ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "src", "caller", "callee", BUILD_SCRIPT];
 const BUILD_SCRIPT: &str = "scripts/build-canisters";
 
 /// How Wasm begins, plain and compressed; a canister may be installed as either.
@@ -63,10 +56,7 @@ impl Modules {
         };
         let (caller, callee) = (named(CALLER_VARIABLE)?, named(CALLEE_VARIABLE)?);
         if let (Some(caller), Some(callee)) = (&caller, &callee) {
-            return Ok(Self {
-                caller: caller.clone(),
-                callee: callee.clone(),
-            });
+            return Ok(Self { caller: caller.clone(), callee: callee.clone() });
         }
         let paths = workspace_modules()?;
         let read = |path: PathBuf| fs::read(&path).map_err(Error::file("read", path));
@@ -78,11 +68,8 @@ impl Modules {
 }
 
 fn read_named(variable: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
-    let refuse = |reason: String| Error::ModuleFromEnvironment {
-        variable,
-        path: path.into(),
-        reason,
-    };
+    let refuse =
+        |reason: String| Error::ModuleFromEnvironment { variable, path: path.into(), reason };
     let module = fs::read(path).map_err(|error| refuse(error.to_string()))?;
     if !module.starts_with(WASM_MAGIC) && !module.starts_with(GZIP_MAGIC) {
         return Err(refuse("it is neither Wasm nor compressed Wasm".into()));
@@ -98,10 +85,8 @@ pub fn workspace_modules() -> Result<ModulePaths, Error> {
     let root = workspace_root();
     let target = target_dir(&root, env::var_os("CARGO_TARGET_DIR"));
     let release = target.join("wasm32-unknown-unknown/release");
-    let paths = ModulePaths {
-        caller: release.join("caller.wasm"),
-        callee: release.join("callee.wasm"),
-    };
+    let paths =
+        ModulePaths { caller: release.join("caller.wasm"), callee: release.join("callee.wasm") };
     let stamp = release.join(".canisters-built");
 
     fs::create_dir_all(&release).map_err(Error::file("create", &release))?;
@@ -125,11 +110,7 @@ fn workspace_root() -> PathBuf {
 
 fn target_dir(root: &Path, variable: Option<OsString>) -> PathBuf {
     // A relative path is cargo's to resolve, from wherever it was started: most likely the root.
-    root.join(
-        variable
-            .filter(|dir| !dir.is_empty())
-            .unwrap_or_else(|| "target".into()),
-    )
+    root.join(variable.filter(|dir| !dir.is_empty()).unwrap_or_else(|| "target".into()))
 }
 
 fn build(root: &Path, target: &Path, stamp: &Path) -> Result<(), Error> {

@@ -33,9 +33,7 @@ impl Workspace {
 
     fn set_time(&self, name: &str, minute: u64) {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + 60 * minute);
-        File::open(self.path(name))
-            .and_then(|file| file.set_modified(time))
-            .expect("a time stamp");
+        File::open(self.path(name)).and_then(|file| file.set_modified(time)).expect("a time stamp");
     }
 
     fn is_stale(&self) -> bool {
@@ -97,10 +95,7 @@ fn modules_named_by_the_environment_are_read_and_nothing_is_built() {
     for content in [b"\0asm\x01\0\0\0".as_slice(), &[0x1f, 0x8b, 8]] {
         fs::write(&module, content).expect("a file");
         let modules = Modules::load(|_| Some(module.clone().into())).expect("both are named");
-        assert_eq!(
-            (modules.caller.as_slice(), modules.callee.as_slice()),
-            (content, content)
-        );
+        assert_eq!((modules.caller.as_slice(), modules.callee.as_slice()), (content, content));
     }
 }
 
@@ -115,10 +110,7 @@ fn a_named_module_that_cannot_be_used_is_refused_with_the_name_of_its_variable()
                 .expect_err("it cannot be used");
         assert_eq!(error.exit_code(), 2);
         let message = error.to_string();
-        assert!(
-            message.starts_with("CALLEE_WASM names") && message.contains(name),
-            "{message}"
-        );
+        assert!(message.starts_with("CALLEE_WASM names") && message.contains(name), "{message}");
     }
 }
 
@@ -126,18 +118,9 @@ fn a_named_module_that_cannot_be_used_is_refused_with_the_name_of_its_variable()
 fn the_target_folder_follows_cargo() {
     let root = Path::new("/checkout");
     assert_eq!(target_dir(root, None), Path::new("/checkout/target"));
-    assert_eq!(
-        target_dir(root, Some("".into())),
-        Path::new("/checkout/target")
-    );
-    assert_eq!(
-        target_dir(root, Some("/elsewhere".into())),
-        Path::new("/elsewhere")
-    );
-    assert_eq!(
-        target_dir(root, Some("build".into())),
-        Path::new("/checkout/build")
-    );
+    assert_eq!(target_dir(root, Some("".into())), Path::new("/checkout/target"));
+    assert_eq!(target_dir(root, Some("/elsewhere".into())), Path::new("/elsewhere"));
+    assert_eq!(target_dir(root, Some("build".into())), Path::new("/checkout/build"));
 }
 
 #[test]

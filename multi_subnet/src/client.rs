@@ -20,20 +20,15 @@ pub async fn ask<T>(action: &str, call: impl Future<Output = T>) -> Result<T, Er
     let mut call = pin!(call);
     // Sound to go on after a panic: the client is not used again, but for deleting its instance.
     let caught =
-        poll_fn(
-            |context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
-                Ok(Poll::Pending) => Poll::Pending,
-                Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-                Err(panic) => Poll::Ready(Err(panic)),
-            },
-        );
+        poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        });
     match tokio::time::timeout(REQUEST_LIMIT, caught).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(panic)) => Err(gave_up(action, panic.as_ref())),
-        Err(_) => Err(Error::NoAnswer {
-            action: action.into(),
-            limit: REQUEST_LIMIT,
-        }),
+        Err(_) => Err(Error::NoAnswer { action: action.into(), limit: REQUEST_LIMIT }),
     }
 }
 
@@ -44,10 +39,7 @@ pub(crate) fn gave_up(action: &str, panic: &(dyn Any + Send)) -> Error {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("the client gave no reason");
-    Error::Client {
-        action: action.into(),
-        reason: without_unwrap(message).into(),
-    }
+    Error::Client { action: action.into(), reason: without_unwrap(message).into() }
 }
 
 /// Cuts what `Result::unwrap` puts before the error it was called on.
@@ -69,18 +61,14 @@ pub fn silence_client_panics() {
 }
 
 fn is_client_panic(info: &PanicHookInfo<'_>) -> bool {
-    info.location()
-        .is_some_and(|location| is_client_source(location.file()))
+    info.location().is_some_and(|location| is_client_source(location.file()))
 }
 
 /// Whether a source file belongs to the crate: in cargo's registry its folder also carries the version.
 fn is_client_source(file: &str) -> bool {
     Path::new(file).components().any(|part| {
         let part = part.as_os_str().to_string_lossy();
-        part == "pocket-ic"
-            || part
-                .strip_prefix("pocket-ic-")
-                .is_some_and(starts_with_digit)
+        part == "pocket-ic" || part.strip_prefix("pocket-ic-").is_some_and(starts_with_digit)
     })
 }
 
@@ -100,14 +88,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_of_the_client_becomes_an_error_that_names_the_action() {
-        let answer = ask("asking for cycles", async {
-            insist(Err((400, "no such canister")))
-        });
+        let answer = ask("asking for cycles", async { insist(Err((400, "no such canister"))) });
         let error = answer.await.expect_err("it panicked");
-        assert_eq!(
-            error.to_string(),
-            r#"asking for cycles failed: (400, "no such canister")"#
-        );
+        assert_eq!(error.to_string(), r#"asking for cycles failed: (400, "no such canister")"#);
         assert_eq!(error.exit_code(), 1);
     }
 
@@ -126,10 +109,7 @@ mod tests {
             without_unwrap("called `Result::unwrap()` on an `Err` value: (400, \"no\")"),
             "(400, \"no\")"
         );
-        assert_eq!(
-            without_unwrap("HTTP failure: refused"),
-            "HTTP failure: refused"
-        );
+        assert_eq!(without_unwrap("HTTP failure: refused"), "HTTP failure: refused");
     }
 
     #[test]

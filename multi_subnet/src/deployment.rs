@@ -35,13 +35,8 @@ impl<'a> Deployment<'a> {
         modules: &Modules,
     ) -> Result<Self, Error> {
         let (caller_subnet, callee_subnet) = subnets(instance, settings.same_subnet).await?;
-        let caller = create(
-            instance,
-            "the caller",
-            caller_subnet,
-            Some(settings.caller_cycles),
-        )
-        .await?;
+        let caller =
+            create(instance, "the caller", caller_subnet, Some(settings.caller_cycles)).await?;
         let callee = create(instance, "the callee", callee_subnet, None).await?;
         install(instance, "the caller", caller, &modules.caller).await?;
         install(instance, "the callee", callee, &modules.callee).await?;
@@ -50,20 +45,12 @@ impl<'a> Deployment<'a> {
             Some(numbers) => numbers,
             None => find_out_numbers(instance, caller).await?,
         };
-        Ok(Self {
-            instance,
-            caller,
-            numbers,
-        })
+        Ok(Self { instance, caller, numbers })
     }
 
     /// The caller's balance.
     pub async fn cycles(&self) -> Result<u128, Error> {
-        ask(
-            "reading the caller's cycles",
-            self.instance.cycle_balance(self.caller),
-        )
-        .await
+        ask("reading the caller's cycles", self.instance.cycle_balance(self.caller)).await
     }
 }
 
@@ -74,16 +61,13 @@ pub fn needed_subnets(same_subnet: bool) -> usize {
 
 /// The subnets of caller and callee.
 async fn subnets(instance: &PocketIc, same_subnet: bool) -> Result<(Principal, Principal), Error> {
-    let subnets = ask("reading the topology", instance.topology())
-        .await?
-        .get_app_subnets();
+    let subnets = ask("reading the topology", instance.topology()).await?.get_app_subnets();
     match (subnets.as_slice(), same_subnet) {
         (&[only, ..], true) => Ok((only, only)),
         (&[first, second, ..], false) => Ok((first, second)),
-        _ => Err(Error::MissingSubnets {
-            made: subnets.len(),
-            needed: needed_subnets(same_subnet),
-        }),
+        _ => {
+            Err(Error::MissingSubnets { made: subnets.len(), needed: needed_subnets(same_subnet) })
+        }
     }
 }
 
@@ -95,11 +79,7 @@ async fn create(
 ) -> Result<Principal, Error> {
     let action = format!("creating {name}");
     let placement = Some(CreateCanisterPlacement::SubnetId(subnet));
-    let params = CreateCanisterParams {
-        cycles,
-        placement,
-        ..Default::default()
-    };
+    let params = CreateCanisterParams { cycles, placement, ..Default::default() };
     ask(&action, instance.create_canister_with_params(None, params))
         .await?
         .map_err(|reason| Error::Client { action, reason })
@@ -124,43 +104,23 @@ fn empty_argument() -> Vec<u8> {
 /// Names the callee by the method for it, or by the environment variable when the caller has no such method.
 async fn introduce(instance: &PocketIc, caller: Principal, callee: Principal) -> Result<(), Error> {
     const ACTION: &str = "naming the callee to the caller";
-    let argument = Encode!(&callee).map_err(|error| Error::Client {
-        action: ACTION.into(),
-        reason: error.to_string(),
-    })?;
-    let answer = ask(
-        ACTION,
-        instance.update_call(caller, SENDER, SETUP_CALLEE, argument),
-    )
-    .await?;
+    let argument = Encode!(&callee)
+        .map_err(|error| Error::Client { action: ACTION.into(), reason: error.to_string() })?;
+    let answer = ask(ACTION, instance.update_call(caller, SENDER, SETUP_CALLEE, argument)).await?;
     let reject = match answer {
         Ok(_) => return Ok(()),
         Err(reject) if reject.error_code == ErrorCode::CanisterMethodNotFound => reject,
         Err(reject) => {
-            return Err(Error::Rejected {
-                method: SETUP_CALLEE,
-                reject,
-            });
+            return Err(Error::Rejected { method: SETUP_CALLEE, reject });
         }
     };
-    let variable = EnvironmentVariable {
-        name: CALLEE_VARIABLE.into(),
-        value: callee.to_text(),
-    };
-    let settings = CanisterSettings {
-        environment_variables: Some(vec![variable]),
-        ..Default::default()
-    };
-    ask(
-        ACTION,
-        instance.update_canister_settings(caller, None, settings),
-    )
-    .await?
-    // The method was the first choice, so its reject tells more than this one.
-    .map_err(|_| Error::Rejected {
-        method: SETUP_CALLEE,
-        reject,
-    })
+    let variable = EnvironmentVariable { name: CALLEE_VARIABLE.into(), value: callee.to_text() };
+    let settings =
+        CanisterSettings { environment_variables: Some(vec![variable]), ..Default::default() };
+    ask(ACTION, instance.update_canister_settings(caller, None, settings))
+        .await?
+        // The method was the first choice, so its reject tells more than this one.
+        .map_err(|_| Error::Rejected { method: SETUP_CALLEE, reject })
 }
 
 /// Asks for no calls at all with either type: a caller rejects the argument that it cannot decode.
@@ -169,10 +129,9 @@ async fn introduce(instance: &PocketIc, caller: Principal, callee: Principal) ->
 async fn find_out_numbers(instance: &PocketIc, caller: Principal) -> Result<NumberType, Error> {
     const ACTION: &str = "finding out the caller's number type";
     for numbers in NumberType::ALL {
-        let argument = numbers.encode(0).map_err(|error| Error::Client {
-            action: ACTION.into(),
-            reason: error.to_string(),
-        })?;
+        let argument = numbers
+            .encode(0)
+            .map_err(|error| Error::Client { action: ACTION.into(), reason: error.to_string() })?;
         let call = instance.update_call(caller, SENDER, SEQUENTIAL_CALLS, argument);
         if ask(ACTION, call).await?.is_ok() {
             return Ok(numbers);

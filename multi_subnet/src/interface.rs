@@ -49,15 +49,12 @@ pub fn decode_number(reply: &[u8]) -> Result<u64, String> {
 
 /// The Candid interface inside a Wasm module, if there is one to be read.
 pub fn candid_interface(module: &[u8]) -> Option<&str> {
-    Parser::new(0)
-        .parse_all(module)
-        .map_while(Result::ok)
-        .find_map(|payload| match payload {
-            Payload::CustomSection(section) if INTERFACE_SECTIONS.contains(&section.name()) => {
-                std::str::from_utf8(section.data()).ok()
-            }
-            _ => None,
-        })
+    Parser::new(0).parse_all(module).map_while(Result::ok).find_map(|payload| match payload {
+        Payload::CustomSection(section) if INTERFACE_SECTIONS.contains(&section.name()) => {
+            std::str::from_utf8(section.data()).ok()
+        }
+        _ => None,
+    })
 }
 
 /// What the interface inside the module says about the caller's numbers. `None` when it says nothing: then
@@ -89,10 +86,7 @@ mod tests {
     fn module(sections: &[(&str, &str)]) -> Vec<u8> {
         let mut module = Module::new();
         for (name, data) in sections {
-            module.section(&CustomSection {
-                name: (*name).into(),
-                data: data.as_bytes().into(),
-            });
+            module.section(&CustomSection { name: (*name).into(), data: data.as_bytes().into() });
         }
         module.finish()
     }
@@ -120,27 +114,15 @@ mod tests {
     fn aliases_and_services_with_init_arguments_are_followed() {
         let text =
             "type N = M; type M = nat64; service : (text) -> { sequential_calls : (N) -> (N) }";
-        assert_eq!(
-            number_type(&module(&[(INTERFACE_SECTIONS[0], text)])),
-            Some(NumberType::Nat64)
-        );
+        assert_eq!(number_type(&module(&[(INTERFACE_SECTIONS[0], text)])), Some(NumberType::Nat64));
     }
 
     #[test]
     fn modules_that_say_nothing_give_nothing() {
         assert_eq!(number_type(&module(&[])), None);
-        assert_eq!(
-            number_type(&module(&[("candid:service", &service("nat64"))])),
-            None
-        );
-        assert_eq!(
-            number_type(&module(&[(INTERFACE_SECTIONS[0], "service : {}")])),
-            None
-        );
-        assert_eq!(
-            number_type(&module(&[(INTERFACE_SECTIONS[0], "not candid")])),
-            None
-        );
+        assert_eq!(number_type(&module(&[("candid:service", &service("nat64"))])), None);
+        assert_eq!(number_type(&module(&[(INTERFACE_SECTIONS[0], "service : {}")])), None);
+        assert_eq!(number_type(&module(&[(INTERFACE_SECTIONS[0], "not candid")])), None);
         assert_eq!(number_type(b"\x1f\x8b compressed"), None);
         assert_eq!(number_type(b""), None);
     }

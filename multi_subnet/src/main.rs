@@ -34,11 +34,7 @@ fn run(cli: &Cli) -> Result<(), Error> {
     let settings = Settings::resolve(cli, |name| env::var_os(name))?;
     let mut stdout = stdout::take().map_err(Error::Output)?;
     let report = multi_subnet::run(&settings, |name| env::var_os(name), &progress())?;
-    let text = if cli.json {
-        report.to_json()
-    } else {
-        report.to_string()
-    };
+    let text = if cli.json { report.to_json() } else { report.to_string() };
     match writeln!(stdout, "{}", text.trim_end()) {
         // Whoever read it has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

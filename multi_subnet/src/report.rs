@@ -61,16 +61,8 @@ impl Report {
 
     /// How the table is to be read.
     fn notes(&self) -> Vec<String> {
-        let NetworkProfile {
-            round_length_ms,
-            rounds_per_hop,
-            ..
-        } = NetworkProfile::MAINNET;
-        let placement = if self.same_subnet {
-            "one subnet"
-        } else {
-            "two subnets"
-        };
+        let NetworkProfile { round_length_ms, rounds_per_hop, .. } = NetworkProfile::MAINNET;
+        let placement = if self.same_subnet { "one subnet" } else { "two subnets" };
         let mut notes = vec![
             format!(
                 "Caller and callee on {placement}; server {}, profile {}.",
@@ -96,18 +88,9 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for strategy in &self.strategies {
-            let Measurement {
-                name,
-                attempted,
-                succeeded,
-                host_time,
-                ..
-            } = strategy;
+            let Measurement { name, attempted, succeeded, host_time, .. } = strategy;
             let name = capitalised(name);
-            writeln!(
-                f,
-                "{name} calls: {succeeded}/{attempted} successful calls in {host_time:?}"
-            )?;
+            writeln!(f, "{name} calls: {succeeded}/{attempted} successful calls in {host_time:?}")?;
         }
         writeln!(f)?;
         write_table(f, &self.strategies)?;
@@ -134,10 +117,7 @@ fn write_table(f: &mut fmt::Formatter<'_>, strategies: &[Measurement]) -> fmt::R
     let rows: Vec<_> = strategies.iter().map(cells).collect();
     let widths: [usize; 8] = std::array::from_fn(|column| {
         let cells = rows.iter().map(|row| row[column].chars().count());
-        cells
-            .chain([HEADINGS[column].len()])
-            .max()
-            .unwrap_or_default()
+        cells.chain([HEADINGS[column].len()]).max().unwrap_or_default()
     });
     write_row(f, &HEADINGS, &widths)?;
     rows.iter().try_for_each(|row| write_row(f, row, &widths))
@@ -179,9 +159,7 @@ fn seconds(time: Duration) -> String {
 
 fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A number with a comma after every third digit from the right.

@@ -29,28 +29,18 @@ fn report(parallel_succeeded: u64) -> Report {
         calls: 2_000,
         strategies: vec![
             measurement("sequential", 2_000, 2_001, 599_863_583, 10_596_145_633),
-            measurement(
-                "parallel",
-                parallel_succeeded,
-                2,
-                296_402_000,
-                2_678_905_405,
-            ),
+            measurement("parallel", parallel_succeeded, 2, 296_402_000, 2_678_905_405),
         ],
     }
 }
 
 /// Compares with a committed file; `BLESS=1` accepts what is there now.
 fn assert_golden(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
         fs::write(&path, actual).expect("the golden file can be written");
     }
-    let expected = fs::read_to_string(&path)
-        .unwrap_or_default()
-        .replace("\r\n", "\n");
+    let expected = fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
     assert_eq!(
         actual, expected,
         "{name} has changed: if that is meant, run the test once with BLESS=1"
@@ -88,13 +78,9 @@ fn failures_are_explained_only_when_there_are_any() {
 
 #[test]
 fn digits_are_grouped_by_three() {
-    for (number, text) in [
-        (0, "0"),
-        (999, "999"),
-        (1_000, "1,000"),
-        (12_345, "12,345"),
-        (483_080_498, "483,080,498"),
-    ] {
+    for (number, text) in
+        [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (483_080_498, "483,080,498")]
+    {
         assert_eq!(grouped(number), text);
     }
     assert_eq!(grouped(u128::MAX).matches(',').count(), 12);
@@ -102,12 +88,9 @@ fn digits_are_grouped_by_three() {
 
 #[test]
 fn model_time_is_shown_in_tenths_of_a_second() {
-    for (millis, text) in [
-        (0, "0.0 s"),
-        (500, "0.5 s"),
-        (180_000, "180.0 s"),
-        (4_000_500, "4,000.5 s"),
-    ] {
+    for (millis, text) in
+        [(0, "0.0 s"), (500, "0.5 s"), (180_000, "180.0 s"), (4_000_500, "4,000.5 s")]
+    {
         assert_eq!(seconds(Duration::from_millis(millis)), text);
     }
 }

@@ -27,10 +27,8 @@ const ROUNDS_LIMIT: u64 = 1_000;
 const ROUNDS_PER_CALL_LIMIT: u64 = 20;
 
 /// Name in the report, and method of the caller.
-const STRATEGIES: [(&str, &str); 2] = [
-    ("sequential", SEQUENTIAL_CALLS),
-    ("parallel", PARALLEL_CALLS),
-];
+const STRATEGIES: [(&str, &str); 2] =
+    [("sequential", SEQUENTIAL_CALLS), ("parallel", PARALLEL_CALLS)];
 
 /// Measures both strategies on one fresh instance, one after the other.
 pub fn run(
@@ -54,9 +52,7 @@ async fn run_on(
     progress: &ProgressBar,
 ) -> Result<Report, Error> {
     progress.set_message("starting");
-    let instance = server
-        .create_instance(needed_subnets(settings.same_subnet))
-        .await?;
+    let instance = server.create_instance(needed_subnets(settings.same_subnet)).await?;
     let strategies = measure_all(&instance, settings, modules, progress).await;
     // Also after a failure: the server may go on running, and the instance with it.
     let deleted = ask("deleting the instance", instance.drop()).await;
@@ -132,39 +128,24 @@ async fn drive(
     calls: u64,
     progress: &ProgressBar,
 ) -> Result<Answer, Error> {
-    let Deployment {
-        instance,
-        caller,
-        numbers,
-    } = *deployment;
+    let Deployment { instance, caller, numbers } = *deployment;
     let action = format!("calling `{method}`");
     let rejected = |reject| Error::Rejected { method, reject };
-    let argument = numbers.encode(calls).map_err(|error| Error::Client {
-        action: action.clone(),
-        reason: error.to_string(),
-    })?;
+    let argument = numbers
+        .encode(calls)
+        .map_err(|error| Error::Client { action: action.clone(), reason: error.to_string() })?;
 
     let start = Instant::now();
     let submitted = instance.submit_call(caller, SENDER, method, argument);
     let message = ask(&action, submitted).await?.map_err(rejected)?;
-    let limit = calls
-        .saturating_mul(ROUNDS_PER_CALL_LIMIT)
-        .saturating_add(ROUNDS_LIMIT);
+    let limit = calls.saturating_mul(ROUNDS_PER_CALL_LIMIT).saturating_add(ROUNDS_LIMIT);
     for rounds in 1..=limit {
         ask(&action, instance.tick()).await?;
         progress.inc(1);
         if let Some(status) = ask(&action, instance.ingress_status(message.clone())).await? {
             let reply = status.map_err(rejected)?;
-            return Ok(Answer {
-                reply,
-                rounds,
-                host_time: start.elapsed(),
-            });
+            return Ok(Answer { reply, rounds, host_time: start.elapsed() });
         }
     }
-    Err(Error::TooManyRounds {
-        method,
-        rounds: limit,
-        calls,
-    })
+    Err(Error::TooManyRounds { method, rounds: limit, calls })
 }

@@ -30,10 +30,8 @@ impl ServerChoice {
     /// as well, though not all of it, and later.
     pub fn check(&self) -> Result<(), Error> {
         match self {
-            Self::Binary(path) => check_binary(path).map_err(|reason| Error::ServerBinary {
-                path: path.clone(),
-                reason,
-            }),
+            Self::Binary(path) => check_binary(path)
+                .map_err(|reason| Error::ServerBinary { path: path.clone(), reason }),
             Self::Embedded | Self::PocketIc | Self::Url(_) => Ok(()),
         }
     }
@@ -74,10 +72,7 @@ impl Server {
             ServerChoice::PocketIc => DOWNLOAD_LIMIT,
             _ => START_LIMIT,
         };
-        Ok(Self {
-            location,
-            start_limit,
-        })
+        Ok(Self { location, start_limit })
     }
 
     /// Makes an instance with so many application subnets.
@@ -100,15 +95,9 @@ impl Server {
             Ok(Ok(instance)) => Ok(instance),
             Ok(Err(error)) => Err(match error.try_into_panic() {
                 Ok(panic) => client::gave_up(&action, panic.as_ref()),
-                Err(cancelled) => Error::Client {
-                    action,
-                    reason: cancelled.to_string(),
-                },
+                Err(cancelled) => Error::Client { action, reason: cancelled.to_string() },
             }),
-            Err(_) => Err(Error::NoAnswer {
-                action,
-                limit: self.start_limit,
-            }),
+            Err(_) => Err(Error::NoAnswer { action, limit: self.start_limit }),
         }
     }
 }
@@ -125,29 +114,18 @@ impl std::fmt::Display for Location {
 }
 
 fn start_embedded(profile: Profile) -> Result<Location, Error> {
-    let server = EmbeddedServer::start(ServerConfig {
-        port: 0,
-        profile: profile.network(),
-    })
-    .map_err(Error::EmbeddedServer)?;
+    let server = EmbeddedServer::start(ServerConfig { port: 0, profile: profile.network() })
+        .map_err(Error::EmbeddedServer)?;
     let url = server.url();
     let url = Url::parse(&url)
         .map_err(|error| Error::EmbeddedServer(io::Error::other(format!("{url}: {error}"))))?;
-    Ok(Location::Embedded {
-        _server: server,
-        url,
-    })
+    Ok(Location::Embedded { _server: server, url })
 }
 
 /// Makes sure that something listens there.
 fn reach(url: &Url) -> Result<(), Error> {
-    let unreachable = |reason: String| Error::Unreachable {
-        url: url.to_string(),
-        reason,
-    };
-    let addresses = url
-        .socket_addrs(|| None)
-        .map_err(|error| unreachable(error.to_string()))?;
+    let unreachable = |reason: String| Error::Unreachable { url: url.to_string(), reason };
+    let addresses = url.socket_addrs(|| None).map_err(|error| unreachable(error.to_string()))?;
     let mut reason = "the name has no address".to_owned();
     for address in addresses {
         match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
@@ -182,10 +160,7 @@ fn check_binary(path: &Path) -> Result<(), String> {
 fn check_version(line: &str) -> Result<(), String> {
     let major = |version: &str| version.split('.').next().map(str::to_owned);
     match line.strip_prefix("pocket-ic-server ") {
-        None => Err(format!(
-            "`--version` printed `{}`, not a PocketIC server's",
-            shorten(line)
-        )),
+        None => Err(format!("`--version` printed `{}`, not a PocketIC server's", shorten(line))),
         Some(version) if major(version) == major(LATEST_SERVER_VERSION) => Ok(()),
         Some(version) => Err(format!(
             "it is version {}, the client needs one compatible with {LATEST_SERVER_VERSION}",
@@ -196,12 +171,7 @@ fn check_version(line: &str) -> Result<(), String> {
 
 /// The beginning of a text that may be anything.
 fn shorten(text: &str) -> String {
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(80)
-        .collect()
+    text.lines().next().unwrap_or_default().chars().take(80).collect()
 }
 
 #[cfg(unix)]
@@ -221,41 +191,24 @@ mod tests {
 
     #[test]
     fn servers_of_the_clients_major_version_are_accepted() {
-        assert_eq!(
-            check_version(&format!("pocket-ic-server {LATEST_SERVER_VERSION}")),
-            Ok(())
-        );
+        assert_eq!(check_version(&format!("pocket-ic-server {LATEST_SERVER_VERSION}")), Ok(()));
         assert_eq!(check_version("pocket-ic-server 16.0.0"), Ok(()));
     }
 
     #[test]
     fn other_versions_and_other_programs_are_refused() {
-        for line in [
-            "pocket-ic-server 10.0.0",
-            "pocket-ic-server 160.0.0",
-            "pocket-ic-server ",
-        ] {
-            assert!(
-                check_version(line)
-                    .expect_err(line)
-                    .contains(LATEST_SERVER_VERSION)
-            );
+        for line in ["pocket-ic-server 10.0.0", "pocket-ic-server 160.0.0", "pocket-ic-server "] {
+            assert!(check_version(line).expect_err(line).contains(LATEST_SERVER_VERSION));
         }
         for line in ["cat (GNU coreutils) 9.1", "", "16.1.0"] {
-            assert!(
-                check_version(line)
-                    .expect_err(line)
-                    .contains("not a PocketIC server")
-            );
+            assert!(check_version(line).expect_err(line).contains("not a PocketIC server"));
         }
     }
 
     #[test]
     fn an_address_where_nobody_listens_is_an_error_with_a_way_out() {
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-        socket
-            .bind(([127, 0, 0, 1], 0).into())
-            .expect("a free port");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
         let address = socket.local_addr().expect("it is bound");
         let url = Url::parse(&format!("http://{address}/")).expect("a URL");
         // Bound, so that nobody else takes the port, but not listening.

@@ -96,11 +96,7 @@ impl Prices {
     /// A 13-node price on this subnet: multiplied first, then divided
     /// (`cycles_account_manager/src/lib.rs`, `scale_cost`).
     const fn scaled(self, fee: Cycles) -> Cycles {
-        if self.free {
-            0
-        } else {
-            fee * self.nodes as Cycles / REFERENCE_SUBNET_SIZE as Cycles
-        }
+        if self.free { 0 } else { fee * self.nodes as Cycles / REFERENCE_SUBNET_SIZE as Cycles }
     }
 
     /// Executing a message that used `instructions`.

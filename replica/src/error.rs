@@ -163,7 +163,9 @@ impl Trap {
             Self::Called(_) | Self::Wasm(_) => {
                 "The canister's code decides this: look at the condition it names, or catch it there."
             }
-            Self::Contract(_) => "The canister or its development kit uses the system interface wrongly.",
+            Self::Contract(_) => {
+                "The canister or its development kit uses the system interface wrongly."
+            }
             Self::InstructionLimit { .. } => {
                 "Do less in one message, for example by splitting the work over several calls."
             }

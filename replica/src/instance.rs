@@ -256,9 +256,8 @@ impl Instance {
         &mut self,
         message: MessageId,
     ) -> Result<Result<Payload, Failure>, InstanceError> {
-        let known = |subnet: &Subnet| {
-            subnet.has_pooled(message) || subnet.ingress_state(message).is_some()
-        };
+        let known =
+            |subnet: &Subnet| subnet.has_pooled(message) || subnet.ingress_state(message).is_some();
         if !self.network.subnets().any(known) {
             return Err(InstanceError::NoSuchMessage);
         }
@@ -283,10 +282,7 @@ impl Instance {
     }
 
     /// Answers a query on the state as it is.
-    pub fn query(
-        &mut self,
-        call: CanisterCall,
-    ) -> Result<Result<Payload, Failure>, InstanceError> {
+    pub fn query(&mut self, call: CanisterCall) -> Result<Result<Payload, Failure>, InstanceError> {
         if call.canister == CanisterId::management_canister() {
             return Ok(Err(Failure::Error(UserError::new(
                 ErrorCode::UnknownManagementMessage,
@@ -333,10 +329,7 @@ impl Instance {
     }
 
     /// The subnet a call goes to; the inner error is the network's own.
-    fn route(
-        &self,
-        call: &CanisterCall,
-    ) -> Result<Result<SubnetId, UserError>, InstanceError> {
+    fn route(&self, call: &CanisterCall) -> Result<Result<SubnetId, UserError>, InstanceError> {
         let of_canister = |canister: CanisterId| {
             self.network.subnet_of(canister).ok_or_else(|| {
                 let text = format!("Canister {canister} does not belong to any subnet");
@@ -406,12 +399,9 @@ impl SubnetInfo {
 fn message_id(n: u64, call: &CanisterCall) -> MessageId {
     let mut hash = Sha256::new();
     hash.update(n.to_be_bytes());
-    for part in [
-        call.sender.as_slice(),
-        call.canister.as_slice(),
-        call.method.as_bytes(),
-        &call.argument,
-    ] {
+    for part in
+        [call.sender.as_slice(), call.canister.as_slice(), call.method.as_bytes(), &call.argument]
+    {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

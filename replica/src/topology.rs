@@ -86,14 +86,14 @@ pub struct Place {
 }
 
 /// Places for subnets of these kinds, in the same order. Without a place on the mainnet a subnet
-/// gets one counted down from the highest ids, as PocketIC does it.
+/// gets one counted down from the highest ids but one, as PocketIC does it.
 pub fn places(kinds: &[SubnetKind]) -> Vec<Place> {
     let mut unplaced = 0;
     let mut place = |(number, kind): (usize, &SubnetKind)| {
         let mut ranges = kind.mainnet_ranges().to_vec();
         if ranges.is_empty() {
             unplaced += 1;
-            let first = (u64::MAX / CANISTERS_PER_SUBNET + 1 - unplaced) * CANISTERS_PER_SUBNET;
+            let first = (u64::MAX / CANISTERS_PER_SUBNET - unplaced) * CANISTERS_PER_SUBNET;
             ranges.push(first..=first + (CANISTERS_PER_SUBNET - 1));
         }
         let mut seed = [0; 32];
@@ -172,8 +172,16 @@ mod tests {
     fn no_two_subnets_share_an_id_or_a_canister() {
         use SubnetKind::*;
         let kinds = [
-            Application, Application, System, NetworkNervousSystem, InternetIdentity, Bitcoin,
-            ServiceNervousSystem, Fiduciary, VerifiedApplication, CloudEngine,
+            Application,
+            Application,
+            System,
+            NetworkNervousSystem,
+            InternetIdentity,
+            Bitcoin,
+            ServiceNervousSystem,
+            Fiduciary,
+            VerifiedApplication,
+            CloudEngine,
         ];
         let places = places(&kinds);
         let mut ranges: Vec<_> = places.iter().flat_map(|place| &place.canister_ranges).collect();

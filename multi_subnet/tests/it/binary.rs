@@ -19,11 +19,7 @@ pub fn run_with(args: &[&str], env: &[(&str, &str)]) -> Run {
     }
     // A server that outlives the run must not hold on to the pipes we read.
     command.env("POCKET_IC_MUTE_SERVER", "1");
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command
+    let Output { status, stdout, stderr } = command
         .args(args)
         .envs(env.iter().copied())
         .output()

@@ -41,10 +41,7 @@ fn wrong_arguments_end_with_code_2_and_a_message() {
         (&["--server", "ftp://localhost"], "http://"),
         (&["--server", "http://"], "not a URL"),
         (&["--frobnicate"], "--frobnicate"),
-        (
-            &["--profile", "mainnet", "--server", "pocket-ic"],
-            "--server embedded",
-        ),
+        (&["--profile", "mainnet", "--server", "pocket-ic"], "--server embedded"),
     ] {
         let failed = run(args);
         let message = failed.error(2);
@@ -60,16 +57,8 @@ fn a_server_that_is_no_pocketic_binary_ends_with_code_2() {
     let absent = folder.path().join("absent");
     for path in [&text, &absent, &folder.path().to_path_buf()] {
         let path = path.to_str().expect("a temporary folder has a plain name");
-        assert!(
-            run(&["--server", path])
-                .error(2)
-                .contains("PocketIC server")
-        );
-        assert!(
-            run_with(&[], &[("POCKET_IC_BIN", path)])
-                .error(2)
-                .contains("PocketIC server")
-        );
+        assert!(run(&["--server", path]).error(2).contains("PocketIC server"));
+        assert!(run_with(&[], &[("POCKET_IC_BIN", path)]).error(2).contains("PocketIC server"));
     }
 }
 
@@ -88,9 +77,6 @@ fn modules_that_cannot_be_used_end_with_code_2_and_the_variable() {
     for variable in ["CALLER_WASM", "CALLEE_WASM"] {
         let failed = run_with(&[], &[(variable, absent)]);
         let message = failed.error(2);
-        assert!(
-            message.contains(variable) && message.contains("absent.wasm"),
-            "{message}"
-        );
+        assert!(message.contains(variable) && message.contains("absent.wasm"), "{message}");
     }
 }

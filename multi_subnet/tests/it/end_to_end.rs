@@ -37,20 +37,13 @@ struct Measured(Value);
 
 impl Measured {
     fn get(&self, key: &str) -> u64 {
-        self.0[key]
-            .as_u64()
-            .unwrap_or_else(|| panic!("`{key}` is a whole number in {}", self.0))
+        self.0[key].as_u64().unwrap_or_else(|| panic!("`{key}` is a whole number in {}", self.0))
     }
 
     /// That all calls were accounted for, so many of them succeeded, in so many rounds.
     fn assert(&self, succeeded: u64, rounds: u64) {
         let found = ["succeeded", "failed", "rounds"].map(|key| self.get(key));
-        assert_eq!(
-            found,
-            [succeeded, self.get("attempted") - succeeded, rounds],
-            "{}",
-            self.0
-        );
+        assert_eq!(found, [succeeded, self.get("attempted") - succeeded, rounds], "{}", self.0);
         assert!(self.get("cycles") > 0);
     }
 }
@@ -60,10 +53,7 @@ fn measure(server: &str, args: &[&str]) -> [Measured; 2] {
     let report = run(&[&["--json", "--server", server], args].concat()).json();
     assert_eq!(report["server"], server);
     let strategies = report["strategies"].as_array().expect("a list");
-    let names: Vec<_> = strategies
-        .iter()
-        .map(|strategy| strategy["name"].clone())
-        .collect();
+    let names: Vec<_> = strategies.iter().map(|strategy| strategy["name"].clone()).collect();
     assert_eq!(names, ["sequential", "parallel"]);
     [0, 1].map(|index| Measured(strategies[index].clone()))
 }

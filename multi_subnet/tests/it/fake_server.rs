@@ -78,15 +78,9 @@ impl FakeServer {
     /// Starts it on a thread that ends with the test process.
     pub fn start(behaviour: Behaviour) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener
-            .set_nonblocking(true)
-            .expect("a socket can do that");
+        listener.set_nonblocking(true).expect("a socket can do that");
         let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
-        let server = Self {
-            behaviour: Arc::new(behaviour),
-            seen: Arc::default(),
-            url,
-        };
+        let server = Self { behaviour: Arc::new(behaviour), seen: Arc::default(), url };
         let routes = server.routes();
         thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("threads");
@@ -120,10 +114,7 @@ impl FakeServer {
             .route("/instances/7/read/get_cycles", post(cycles))
             .route("/instances/7/update/tick", post(tick))
             .route("/instances/7/update/submit_ingress_message", post(submit))
-            .route(
-                "/instances/7/update/await_ingress_message",
-                post(await_answer),
-            )
+            .route("/instances/7/update/await_ingress_message", post(await_answer))
             .route("/instances/7/read/ingress_status", post(status))
             .with_state(self.clone())
     }
@@ -148,21 +139,14 @@ impl FakeServer {
             NumberType::Nat => candid::decode_one::<candid::Nat>(payload).is_ok(),
         };
         match (&self.behaviour.reject, decoded) {
-            (_, false) => reject(
-                RejectCode::CanisterError,
-                ErrorCode::CanisterCalledTrap,
-                "cannot decode",
-            ),
-            (Some(text), _) => reject(
-                RejectCode::CanisterReject,
-                ErrorCode::CanisterRejectedMessage,
-                text,
-            ),
+            (_, false) => {
+                reject(RejectCode::CanisterError, ErrorCode::CanisterCalledTrap, "cannot decode")
+            }
+            (Some(text), _) => {
+                reject(RejectCode::CanisterReject, ErrorCode::CanisterRejectedMessage, text)
+            }
             (None, _) => RawCanisterResult::Ok(
-                self.behaviour
-                    .numbers
-                    .encode(self.behaviour.succeeded)
-                    .expect("encodes"),
+                self.behaviour.numbers.encode(self.behaviour.succeeded).expect("encodes"),
             ),
         }
     }
@@ -176,10 +160,7 @@ async fn cycles(State(server): State<FakeServer>) -> Json<Value> {
 
 async fn tick(State(server): State<FakeServer>) -> (StatusCode, Json<Value>) {
     if server.behaviour.broken {
-        return (
-            StatusCode::BAD_REQUEST,
-            Json(json!({"message": "out of order"})),
-        );
+        return (StatusCode::BAD_REQUEST, Json(json!({"message": "out of order"})));
     }
     server.seen().ticks += 1;
     (StatusCode::OK, Json(Value::Null))
@@ -204,9 +185,7 @@ async fn await_answer(
     State(server): State<FakeServer>,
     Json(id): Json<RawMessageId>,
 ) -> Json<RawCanisterResult> {
-    let call = server.seen().pending[usize::from(id.message_id[0])]
-        .0
-        .clone();
+    let call = server.seen().pending[usize::from(id.message_id[0])].0.clone();
     Json(server.answer(&call))
 }
 
@@ -235,10 +214,8 @@ fn candid_record_of_a_canister() -> Vec<u8> {
     struct Created {
         canister_id: candid::Principal,
     }
-    candid::encode_one(Created {
-        canister_id: candid::Principal::from_slice(&[0, 1, 1]),
-    })
-    .expect("encodes")
+    candid::encode_one(Created { canister_id: candid::Principal::from_slice(&[0, 1, 1]) })
+        .expect("encodes")
 }
 
 /// Two application subnets.

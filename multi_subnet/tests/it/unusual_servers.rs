@@ -16,39 +16,24 @@ fn run_with_empty_modules(args: &[&str], env: &[(&str, &str)]) -> Run {
     let module = folder.path().join("empty.wasm");
     fs::write(&module, b"\0asm\x01\0\0\0").expect("a file");
     let module = module.to_str().expect("a plain name");
-    run_with(
-        args,
-        &[&[("CALLER_WASM", module), ("CALLEE_WASM", module)], env].concat(),
-    )
+    run_with(args, &[&[("CALLER_WASM", module), ("CALLEE_WASM", module)], env].concat())
 }
 
 /// Runs five calls against the server.
 fn measure(server: &FakeServer, args: &[&str]) -> Run {
-    run_with_empty_modules(
-        &[&["--server", &server.url, "--calls", "5"], args].concat(),
-        &[],
-    )
+    run_with_empty_modules(&[&["--server", &server.url, "--calls", "5"], args].concat(), &[])
 }
 
 #[test]
 fn each_strategy_is_measured_and_the_instance_deleted() {
-    let server = FakeServer::start(Behaviour {
-        succeeded: 4,
-        rounds: 3,
-        ..Behaviour::default()
-    });
+    let server = FakeServer::start(Behaviour { succeeded: 4, rounds: 3, ..Behaviour::default() });
     let report = measure(&server, &["--json"]).json();
     assert_eq!(report["server"], server.url.as_str());
     assert_eq!(report["profile"], "pocket-ic");
     assert_eq!(report["same_subnet"], false);
     assert_eq!(report["calls"], 5);
     let names = ["sequential", "parallel"];
-    for (strategy, name) in report["strategies"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .zip(names)
-    {
+    for (strategy, name) in report["strategies"].as_array().expect("a list").iter().zip(names) {
         assert_eq!(strategy["name"], name);
         assert_eq!(strategy["attempted"], 5);
         assert_eq!(strategy["succeeded"], 4);
@@ -67,10 +52,9 @@ fn text_begins_with_one_line_per_strategy() {
     let server = FakeServer::start(Behaviour::default());
     let text = measure(&server, &[]).stdout;
     let mut lines = text.lines();
-    for start in [
-        "Sequential calls: 5/5 successful calls in ",
-        "Parallel calls: 5/5 successful calls in ",
-    ] {
+    for start in
+        ["Sequential calls: 5/5 successful calls in ", "Parallel calls: 5/5 successful calls in "]
+    {
         let line = lines.next().expect("a line");
         let time = line.strip_prefix(start).expect(line);
         assert!(
@@ -83,20 +67,14 @@ fn text_begins_with_one_line_per_strategy() {
 
 #[test]
 fn a_caller_that_takes_nat_is_found_out_by_asking() {
-    let server = FakeServer::start(Behaviour {
-        numbers: NumberType::Nat,
-        ..Behaviour::default()
-    });
+    let server = FakeServer::start(Behaviour { numbers: NumberType::Nat, ..Behaviour::default() });
     let report = measure(&server, &["--json"]).json();
     assert_eq!(report["strategies"][1]["succeeded"], 5);
 }
 
 #[test]
 fn a_caller_without_setup_finds_its_callee_in_the_environment_variable() {
-    let server = FakeServer::start(Behaviour {
-        has_setup: false,
-        ..Behaviour::default()
-    });
+    let server = FakeServer::start(Behaviour { has_setup: false, ..Behaviour::default() });
     assert_eq!(measure(&server, &[]).code, 0);
     assert!(
         server.seen().methods.contains(&"update_settings".into()),
@@ -112,18 +90,12 @@ fn a_caller_without_setup_finds_its_callee_in_the_environment_variable() {
 #[test]
 fn a_reject_of_the_caller_is_shown_with_its_codes_and_the_instance_deleted() {
     let reject = Some("at most 10 calls".into());
-    let server = FakeServer::start(Behaviour {
-        reject,
-        ..Behaviour::default()
-    });
+    let server = FakeServer::start(Behaviour { reject, ..Behaviour::default() });
     let failed = measure(&server, &["--json"]);
     let message = failed.error(1);
-    for part in [
-        "`sequential_calls`",
-        "reject code 4",
-        "CanisterRejectedMessage",
-        "at most 10 calls",
-    ] {
+    for part in
+        ["`sequential_calls`", "reject code 4", "CanisterRejectedMessage", "at most 10 calls"]
+    {
         assert!(message.contains(part), "{message}");
     }
     assert_eq!(server.seen().deleted, 1);
@@ -131,39 +103,22 @@ fn a_reject_of_the_caller_is_shown_with_its_codes_and_the_instance_deleted() {
 
 #[test]
 fn a_message_without_end_is_given_up() {
-    let server = FakeServer::start(Behaviour {
-        rounds: u64::MAX,
-        ..Behaviour::default()
-    });
+    let server = FakeServer::start(Behaviour { rounds: u64::MAX, ..Behaviour::default() });
     let failed = measure(&server, &[]);
-    assert!(
-        failed.error(1).contains("not answered within 1100 rounds"),
-        "{}",
-        failed.stderr
-    );
+    assert!(failed.error(1).contains("not answered within 1100 rounds"), "{}", failed.stderr);
 }
 
 #[test]
 fn an_error_of_the_server_is_passed_on_without_a_panic() {
-    let server = FakeServer::start(Behaviour {
-        broken: true,
-        ..Behaviour::default()
-    });
+    let server = FakeServer::start(Behaviour { broken: true, ..Behaviour::default() });
     let failed = measure(&server, &[]);
-    assert!(
-        failed.error(1).contains("out of order"),
-        "{}",
-        failed.stderr
-    );
+    assert!(failed.error(1).contains("out of order"), "{}", failed.stderr);
     assert_eq!(server.seen().deleted, 1);
 }
 
 #[test]
 fn more_successes_than_calls_are_not_believed() {
-    let server = FakeServer::start(Behaviour {
-        succeeded: 6,
-        ..Behaviour::default()
-    });
+    let server = FakeServer::start(Behaviour { succeeded: 6, ..Behaviour::default() });
     assert!(measure(&server, &[]).error(1).contains("6 of 5"));
 }
 
@@ -171,39 +126,24 @@ fn more_successes_than_calls_are_not_believed() {
 fn a_server_that_is_not_there_is_an_error_with_code_1() {
     // Bound, so that nobody else takes the port, but not listening.
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-    socket
-        .bind(([127, 0, 0, 1], 0).into())
-        .expect("a free port");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let url = format!("http://{}", socket.local_addr().expect("it is bound"));
     let failed = run_with_empty_modules(&["--server", &url], &[]);
     let message = failed.error(1);
-    assert!(
-        message.contains(&url) && message.contains("--server embedded"),
-        "{message}"
-    );
+    assert!(message.contains(&url) && message.contains("--server embedded"), "{message}");
 }
 
 #[cfg(unix)]
 #[test]
 fn what_a_server_prints_does_not_end_up_in_the_result() {
     let server = FakeServer::start(Behaviour::default());
-    let port = server
-        .url
-        .trim_end_matches('/')
-        .rsplit(':')
-        .next()
-        .expect("a port");
-    let noisy = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/fixtures/noisy-pocket-ic"
-    );
+    let port = server.url.trim_end_matches('/').rsplit(':').next().expect("a port");
+    let noisy = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/noisy-pocket-ic");
     let folder = TempDir::new().expect("a temporary folder");
     let folder = folder.path().to_str().expect("a plain name");
-    for (args, binary) in [
-        (&["--server", noisy][..], ""),
-        (&[], noisy),
-        (&["--server", "pocket-ic"], noisy),
-    ] {
+    for (args, binary) in
+        [(&["--server", noisy][..], ""), (&[], noisy), (&["--server", "pocket-ic"], noisy)]
+    {
         let args = [&["--json", "--calls", "5"], args].concat();
         let env = [
             ("FAKE_PORT", port),
@@ -222,9 +162,5 @@ fn something_else_at_the_url_is_an_error_with_code_1() {
     let mut elsewhere = FakeServer::start(Behaviour::default());
     elsewhere.url.push_str("elsewhere/");
     let failed = measure(&elsewhere, &[]);
-    assert!(
-        failed.error(1).contains("creating an instance"),
-        "{}",
-        failed.stderr
-    );
+    assert!(failed.error(1).contains("creating an instance"), "{}", failed.stderr);
 }

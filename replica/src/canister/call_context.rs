@@ -219,7 +219,9 @@ impl CallContexts {
     /// reached. They stay open: their canister gets a reject made here.
     pub fn expire(&mut self, now: Time) -> Vec<(CallbackId, Callback)> {
         let mut expired = Vec::new();
-        while let Some((deadline, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+        while let Some((deadline, id)) =
+            self.deadlines.first().copied().filter(|(at, _)| *at <= now)
+        {
             self.deadlines.remove(&(deadline, id));
             expired.push((id, self.callbacks[&id].clone()));
         }

@@ -116,8 +116,7 @@ pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -
     if task == Task::GlobalTimer {
         canister.global_timer = None;
     }
-    let call =
-        NewCall { origin: Origin::Task, method: String::new(), argument: vec![], cycles: 0 };
+    let call = NewCall { origin: Origin::Task, method: String::new(), argument: vec![], cycles: 0 };
     execute_entry(canister, call, Context::Task, Entry::Export(task.export().into()), round)
 }
 
@@ -343,7 +342,8 @@ pub fn inspect(
 ) -> Result<(), UserError> {
     const INSPECT: &str = "canister_inspect_message";
     const INSPECT_INSTRUCTIONS_MAX: Instructions = 200_000_000;
-    let inspects = |sandbox: &super::sandbox::Sandbox| sandbox.module().info.exports.contains(INSPECT);
+    let inspects =
+        |sandbox: &super::sandbox::Sandbox| sandbox.module().info.exports.contains(INSPECT);
     if !canister.sandbox.as_ref().is_some_and(inspects) {
         return Ok(());
     }

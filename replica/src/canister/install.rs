@@ -66,18 +66,16 @@ pub fn install(
     if let Err(error) = withdraw(canister, prepaid, round) {
         return (Err(error), 0);
     }
-    let compilation = installation.code.module.info.instructions * COMPILE_COST_PER_WASM_INSTRUCTION;
+    let compilation =
+        installation.code.module.info.instructions * COMPILE_COST_PER_WASM_INSTRUCTION;
     let mut hooks = Hooks { round, caller: installation.caller, used: compilation };
     let result = match installation.mode {
         InstallMode::Upgrade { skip_pre_upgrade } => {
             hooks.upgrade(canister, &installation, skip_pre_upgrade)
         }
-        InstallMode::Install | InstallMode::Reinstall => hooks.begin(
-            canister,
-            &installation,
-            StableMemory::default(),
-            "canister_init",
-        ),
+        InstallMode::Install | InstallMode::Reinstall => {
+            hooks.begin(canister, &installation, StableMemory::default(), "canister_init")
+        }
     };
     let spent = round.prices.execution(hooks.used, wasm64);
     canister.balance += prepaid.saturating_sub(spent);
@@ -131,9 +129,9 @@ impl Hooks<'_> {
         let (timer, certified_data) =
             (canister.global_timer.take(), std::mem::take(&mut canister.certified_data));
         canister.settings_changed();
-        let effects = self.start(canister).and_then(|()| {
-            self.hook(canister, Context::Init, hook, &installation.argument)
-        });
+        let effects = self
+            .start(canister)
+            .and_then(|()| self.hook(canister, Context::Init, hook, &installation.argument));
         match effects {
             Ok(effects) => {
                 if let Some(sandbox) = &mut canister.sandbox {

@@ -8,9 +8,7 @@ mod sandbox;
 mod state;
 
 pub use call_context::{Answer, CallContext, CallContexts, Callback, Failure, Origin, Outcome};
-pub use execute::{
-    Execution, RoundContext, Task, execute_next, execute_task, inspect, query,
-};
+pub use execute::{Execution, RoundContext, Task, execute_next, execute_task, inspect, query};
 pub use install::{InstallMode, Installation, install, uninstall};
 pub use queues::{Input, Queues, TimedOut};
 pub use sandbox::Code;

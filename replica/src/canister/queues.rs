@@ -131,17 +131,14 @@ impl Queues {
         pair.output.push_back(Queued { message: Message::Response(response), expiry });
     }
 
-    /// Takes in a request; gives it back if there is no slot for it or for its response.
-    pub fn push_input_request(&mut self, request: Request, local: bool) -> Result<(), Request> {
+    /// Takes in a request. The caller has checked that there is room for it.
+    pub fn push_input_request(&mut self, request: Request, local: bool) {
         let pair = self.pairs.entry(request.sender).or_default();
-        if !pair.has_room_for_request() {
-            return Err(request);
-        }
+        assert!(pair.has_room_for_request(), "induction checks the slots");
         pair.input_requests += 1;
         pair.output_responses += 1;
         self.guaranteed_calls += usize::from(request.deadline.is_none());
         self.push_input(request.sender, Message::Request(request), local);
-        Ok(())
     }
 
     /// Takes in the response for which a slot was reserved when the request was made.
@@ -226,7 +223,7 @@ impl Queues {
         Some(message)
     }
 
-    /// Whether a request from `peer` would be taken in.
+    /// Whether there are slots for a request from `peer` and for its response.
     pub fn has_room_for_request(&self, peer: CanisterId) -> bool {
         self.pairs.get(&peer).is_none_or(Pair::has_room_for_request)
     }

@@ -134,8 +134,7 @@ impl Sandbox {
         stable.commit();
         let stable_bytes = stable.size_bytes();
         // A fresh instance has no stable memory, so where there is some it needs a checkpoint.
-        let checkpoint =
-            (stable_bytes > 0).then(|| Checkpoint { stable, ..Checkpoint::default() });
+        let checkpoint = (stable_bytes > 0).then(|| Checkpoint { stable, ..Checkpoint::default() });
         Self {
             code,
             checkpoint,
@@ -263,8 +262,7 @@ impl Sandbox {
 impl Live {
     fn new(code: &Code, input: Arc<ExecutionInput>, stable: StableMemory) -> Result<Self, Trap> {
         let instructions_max = input.instructions_max;
-        let mut store =
-            Store::new(engine(code.module.info.wasm64), Host::new(input, stable));
+        let mut store = Store::new(engine(code.module.info.wasm64), Host::new(input, stable));
         store.limiter(|host| host.limiter());
         store.set_fuel(instructions_max).expect("fuel is configured");
         let instance = code

@@ -188,7 +188,8 @@ impl Canister {
     pub fn print(&mut self, now: Time, line: String) {
         tracing::info!(target: "canister", canister = %self.id, "{line}");
         self.log.push_back((now, line));
-        let bytes = |log: &VecDeque<(Time, String)>| log.iter().map(|(_, line)| line.len()).sum::<usize>();
+        let bytes =
+            |log: &VecDeque<(Time, String)>| log.iter().map(|(_, line)| line.len()).sum::<usize>();
         while bytes(&self.log) as u64 > self.settings.log_memory_limit {
             self.log.pop_front();
         }

@@ -137,8 +137,8 @@ impl Router for Outgoing<'_> {
         self.streams.get(&(self.from, to)).is_none_or(Stream::has_room)
     }
 
-    fn send(&mut self, to: SubnetId, message: Message) -> Result<(), Message> {
+    fn send(&mut self, to: SubnetId, message: Message) {
         let stream = self.streams.entry((self.from, to)).or_default();
-        stream.push(message, self.visible_from_round)
+        stream.push(message, self.visible_from_round);
     }
 }

@@ -56,6 +56,8 @@ impl std::str::FromStr for NetworkProfile {
         [Self::POCKET_IC, Self::MAINNET]
             .into_iter()
             .find(|profile| profile.name == name)
-            .ok_or_else(|| format!("'{name}' is no network profile; there are pocket-ic and mainnet"))
+            .ok_or_else(|| {
+                format!("'{name}' is no network profile; there are pocket-ic and mainnet")
+            })
     }
 }

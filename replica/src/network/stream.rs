@@ -17,14 +17,12 @@ impl Stream {
         self.messages.len() < STREAM_MESSAGES_MAX && self.bytes < STREAM_BYTES_TARGET
     }
 
-    /// Puts a message in, to be seen from a certain round on; gives it back when there is no room.
-    pub fn push(&mut self, message: Message, visible_from_round: u64) -> Result<(), Message> {
-        if !self.has_room() {
-            return Err(message);
-        }
+    /// Puts a message in, to be seen from a certain round on. The caller has checked that there is
+    /// room.
+    pub fn push(&mut self, message: Message, visible_from_round: u64) {
+        assert!(self.has_room(), "routing checks the room");
         self.bytes += message.payload_bytes();
         self.messages.push_back((visible_from_round, message));
-        Ok(())
     }
 
     /// Takes out what can be seen in `round`.
@@ -60,7 +58,7 @@ mod tests {
     fn messages_wait_for_their_round_in_order() {
         let mut stream = Stream::default();
         for round in [1, 1, 3] {
-            stream.push(message(1), round).expect("there is room");
+            stream.push(message(1), round);
         }
         assert_eq!(stream.take_visible(0).count(), 0);
         assert_eq!(stream.take_visible(1).count(), 2);
@@ -72,12 +70,14 @@ mod tests {
     fn a_stream_is_full_by_messages_or_by_bytes() {
         let mut stream = Stream::default();
         for _ in 0..STREAM_MESSAGES_MAX {
-            stream.push(message(0), 0).expect("there is room");
+            assert!(stream.has_room());
+            stream.push(message(0), 0);
         }
-        assert!(stream.push(message(0), 0).is_err());
+        assert!(!stream.has_room());
         assert_eq!(stream.take_visible(0).count(), STREAM_MESSAGES_MAX);
-        stream.push(message(STREAM_BYTES_TARGET), 0).expect("the last one may exceed the target");
-        assert!(stream.push(message(0), 0).is_err());
+        // The last message may exceed the target.
+        stream.push(message(STREAM_BYTES_TARGET), 0);
+        assert!(!stream.has_room());
         assert_eq!(stream.take_visible(0).count(), 1);
         assert!(stream.has_room());
     }

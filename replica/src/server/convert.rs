@@ -127,7 +127,9 @@ fn subnet(kind: SubnetKind, spec: &SubnetSpec) -> Result<SubnetRequest, String> 
             .into());
     }
     if spec.get_subnet_admins().is_some() {
-        return Err("subnet admins are not supported by the embedded replica: leave them out".into());
+        return Err(
+            "subnet admins are not supported by the embedded replica: leave them out".into()
+        );
     }
     Ok(SubnetRequest {
         kind,
@@ -172,7 +174,10 @@ fn subnet_config(info: &SubnetInfo) -> rest::SubnetConfig {
             .place
             .canister_ranges
             .iter()
-            .map(|(start, end)| rest::CanisterIdRange { start: (*start).into(), end: (*end).into() })
+            .map(|(start, end)| rest::CanisterIdRange {
+                start: (*start).into(),
+                end: (*end).into(),
+            })
             .collect(),
     }
 }

@@ -61,19 +61,20 @@ impl EmbeddedServer {
         let instances = Arc::new(Instances::new(config.profile));
         let (stop, stopped) = oneshot::channel();
         let shared = instances.clone();
-        let thread = std::thread::Builder::new().name("embedded-replica".into()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    result = routes::serve(listener, shared) => {
-                        if let Err(error) = result {
-                            tracing::error!("the server ended: {error}");
+        let thread =
+            std::thread::Builder::new().name("embedded-replica".into()).spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        result = routes::serve(listener, shared) => {
+                            if let Err(error) = result {
+                                tracing::error!("the server ended: {error}");
+                            }
                         }
+                        _ = stopped => {}
                     }
-                    _ = stopped => {}
-                }
-            });
-            runtime.shutdown_timeout(STOP_PATIENCE);
-        })?;
+                });
+                runtime.shutdown_timeout(STOP_PATIENCE);
+            })?;
         Ok(Self { address, instances, stop: Some(stop), thread: Some(thread) })
     }
 

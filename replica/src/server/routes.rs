@@ -92,9 +92,8 @@ async fn create_instance(
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    let created = instance_config(raw, instances.profile()).and_then(|config| {
-        instances.create(config, topology).map_err(|error| error.to_string())
-    });
+    let created = instance_config(raw, instances.profile())
+        .and_then(|config| instances.create(config, topology).map_err(|error| error.to_string()));
     match created {
         Ok((instance_id, topology)) => {
             let http_gateway_info = None;
@@ -182,8 +181,7 @@ async fn ingress_status(
 ) -> ApiResult<Option<RawCanisterResult>> {
     let message = message_id(&raw.raw_message_id)?;
     let caller = raw.raw_caller.map(|caller| principal(&caller.principal_id)).transpose()?;
-    let status =
-        instances.with(id, |instance| instance.ingress_status(message, caller)).await??;
+    let status = instances.with(id, |instance| instance.ingress_status(message, caller)).await??;
     Ok(Answer(status.map(|result| canister_result(result, true))))
 }
 
@@ -213,8 +211,7 @@ async fn add_cycles(
     Body(raw): Body<RawAddCycles>,
 ) -> ApiResult<RawCycles> {
     let canister = principal(&raw.canister_id)?;
-    let cycles =
-        instances.with(id, |instance| instance.add_cycles(canister, raw.amount)).await??;
+    let cycles = instances.with(id, |instance| instance.add_cycles(canister, raw.amount)).await??;
     Ok(Answer(RawCycles { cycles }))
 }
 

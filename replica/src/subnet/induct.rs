@@ -37,11 +37,13 @@ impl Subnet {
     /// Puts a message that arrived by a stream into a queue.
     pub(super) fn induct(&mut self, message: Message) {
         match message {
-            Message::Request(request) => {
-                if let Err((request, reject)) = self.induct_request(request) {
-                    self.reject_request(&request, reject);
-                }
+            Message::Request(request) if self.is_management(request.receiver) => {
+                self.induct_management_request(request);
             }
+            Message::Request(request) => match self.check_induction(&request) {
+                Ok(()) => self.push_request(request),
+                Err(reject) => self.reject_request(&request, reject),
+            },
             Message::Response(response) => self.induct_response(response),
         }
     }
@@ -57,21 +59,7 @@ impl Subnet {
         }
     }
 
-    fn induct_request(&mut self, request: Request) -> Result<(), (Request, Reject)> {
-        if self.is_management(request.receiver) {
-            self.induct_management_request(request);
-            return Ok(());
-        }
-        match self.check_induction(&request) {
-            Ok(()) => self.push_request(request).map_err(|request| {
-                let text = format!("Canister {} input queue is full", request.receiver);
-                (request, Reject::routing(ErrorCode::CanisterQueueFull, text))
-            }),
-            Err(reject) => Err((request, reject)),
-        }
-    }
-
-    /// Whether the receiver can take the request, its queue aside.
+    /// Whether the receiver can take the request.
     pub(super) fn check_induction(&self, request: &Request) -> Result<(), Reject> {
         let routing =
             |error: crate::error::UserError| Reject::routing(error.code, error.description);
@@ -93,16 +81,18 @@ impl Subnet {
             );
             return Err(Reject::routing(ErrorCode::InsufficientCyclesInCall, text));
         }
+        if !receiver.queues.has_room_for_request(request.sender) {
+            let text = format!("Canister {} input queue is full", request.receiver);
+            return Err(Reject::routing(ErrorCode::CanisterQueueFull, text));
+        }
         Ok(())
     }
 
-    /// Puts a request into its receiver's queue, if there is a slot.
-    pub(super) fn push_request(&mut self, request: Request) -> Result<(), Request> {
+    /// Puts a request into the queue of its receiver, which can take it.
+    pub(super) fn push_request(&mut self, request: Request) {
         let local = self.canisters.contains_key(&request.sender);
-        match self.canisters.get_mut(&request.receiver) {
-            Some(receiver) => receiver.queues.push_input_request(request, local),
-            None => Err(request),
-        }
+        let receiver = self.canisters.get_mut(&request.receiver).expect("induction was checked");
+        receiver.queues.push_input_request(request, local);
     }
 
     /// Puts a response into its queue, unless nobody waits for it any more; then only its refund

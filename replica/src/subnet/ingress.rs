@@ -174,7 +174,6 @@ pub(super) fn check_cycles(
         return Ok(());
     }
     let missing = needed - canister.balance;
-    let trap =
-        crate::error::Trap::OutOfCycles(format!("top it up with at least {missing} cycles"));
+    let trap = crate::error::Trap::OutOfCycles(format!("top it up with at least {missing} cycles"));
     Err(trap.into_user_error(canister.id))
 }

@@ -87,10 +87,7 @@ impl Method {
 
 /// Whether a management method makes a canister, so that none can be named by its argument.
 pub fn is_creation(method: &str) -> bool {
-    matches!(
-        Method::named(method),
-        Ok(Method::CreateCanister | Method::ProvisionalCreateCanister)
-    )
+    matches!(Method::named(method), Ok(Method::CreateCanister | Method::ProvisionalCreateCanister))
 }
 
 /// The canister a management call is about, as its argument says.
@@ -281,8 +278,7 @@ impl Subnet {
         balance: Cycles,
     ) -> Result<Reply, UserError> {
         let controllers = [call.origin.caller()].into();
-        let settings =
-            settings::changed(&Settings::new(controllers), changes.unwrap_or_default())?;
+        let settings = settings::changed(&Settings::new(controllers), changes.unwrap_or_default())?;
         let id = match specified {
             Some(id) => self.check_specified(id)?,
             None => self.next_canister_id()?,
@@ -310,13 +306,14 @@ impl Subnet {
     /// The next id of the subnet's ranges that is not taken.
     fn next_canister_id(&mut self) -> Result<CanisterId, UserError> {
         loop {
-            let id = crate::topology::nth_canister(&self.config.canister_ranges, self.next_canister)
-                .ok_or_else(|| {
-                    UserError::new(
-                        ErrorCode::SubnetOversubscribed,
-                        format!("Subnet {} has no canister ids left", self.config.id),
-                    )
-                })?;
+            let id =
+                crate::topology::nth_canister(&self.config.canister_ranges, self.next_canister)
+                    .ok_or_else(|| {
+                        UserError::new(
+                            ErrorCode::SubnetOversubscribed,
+                            format!("Subnet {} has no canister ids left", self.config.id),
+                        )
+                    })?;
             self.next_canister += 1;
             if !self.canisters.contains_key(&id) {
                 return Ok(id);
@@ -433,8 +430,7 @@ impl Subnet {
     ) -> Result<(), UserError> {
         let id = decode::<CanisterIdRecord>(argument)?.canister_id;
         let expiry = self.time.plus_secs(STOP_TIMEOUT_SECONDS);
-        let request =
-            StopRequest { origin: call.origin.clone(), cycles: call.cycles, expiry };
+        let request = StopRequest { origin: call.origin.clone(), cycles: call.cycles, expiry };
         let canister = self.controlled(call, id)?;
         match &mut canister.status {
             Status::Stopping(requests) => requests.push(request),

@@ -19,10 +19,10 @@ use crate::types::*;
 use candid::Principal;
 use std::collections::{BTreeMap, VecDeque};
 
-pub use ingress::IngressState;
 use ingress::IngressHistory;
-pub use management::{effective_canister, is_creation};
+pub use ingress::IngressState;
 use management::ManagementCall;
+pub use management::{effective_canister, is_creation};
 
 /// What distinguishes one subnet from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub trait Router {
     fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId>;
     /// Whether the stream to another subnet takes another message.
     fn has_room(&self, to: SubnetId) -> bool;
-    /// Puts a message into the stream to another subnet; gives it back when the stream is full.
-    fn send(&mut self, to: SubnetId, message: Message) -> Result<(), Message>;
+    /// Puts a message into the stream to another subnet, which has room.
+    fn send(&mut self, to: SubnetId, message: Message);
 }
 
 /// One subnet.
@@ -229,10 +229,7 @@ fn finish_stopping(canister: &mut Canister, now: Time) -> Vec<Answer> {
         ic_error_types::ErrorCode::StopCanisterRequestTimeout,
         format!("Stopping Canister {} took too long: it still has open call contexts", canister.id),
     );
-    expired
-        .into_iter()
-        .map(|request| answer(request, Err(Failure::Error(error.clone()))))
-        .collect()
+    expired.into_iter().map(|request| answer(request, Err(Failure::Error(error.clone())))).collect()
 }
 
 /// Charges for memory and compute allocation, every ten seconds of the network's time. A canister

@@ -14,10 +14,9 @@ impl Subnet {
     pub(super) fn route(&mut self, router: &mut impl Router) {
         for response in std::mem::take(&mut self.responses) {
             let destination = router.subnet_of(response.originator);
-            // A response that finds no room waits for the next round.
-            if let Err(Message::Response(response)) =
-                self.put(router, destination, Message::Response(response))
-            {
+            if self.has_room(router, destination) {
+                self.put(router, destination, Message::Response(response));
+            } else {
                 self.responses.push(response);
             }
         }
@@ -35,7 +34,12 @@ impl Subnet {
     }
 
     /// Routes the next message of a queue; no more, once the queue is empty or has to wait.
-    fn route_one(&mut self, sender: CanisterId, peer: CanisterId, router: &mut impl Router) -> bool {
+    fn route_one(
+        &mut self,
+        sender: CanisterId,
+        peer: CanisterId,
+        router: &mut impl Router,
+    ) -> bool {
         let Some(message) = self.canisters[&sender].queues.peek_output(peer) else { return false };
         let destination = match message {
             Message::Request(request) => self.destination(request, router),
@@ -45,38 +49,35 @@ impl Subnet {
             Message::Request(request) => self.refusal(request, destination),
             Message::Response(_) => None,
         };
-        let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
         if let Some(reject) = refusal {
+            let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
             if let Some(Message::Request(request)) = queues.pop_output(peer) {
                 self.induct_response(request.rejected(reject));
             }
             return true;
         }
-        if destination != Some(self.config.id)
-            && let Some(destination) = destination
-            && !router.has_room(destination)
-        {
+        if !self.has_room(router, destination) {
             return false;
         }
-        let Some(message) = queues.pop_output(peer) else { return false };
-        self.put(router, destination, message).is_ok()
+        let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
+        if let Some(message) = queues.pop_output(peer) {
+            self.put(router, destination, message);
+        }
+        true
     }
 
-    /// Puts a message into the stream to `destination`; gives it back when that is full.
-    fn put(
-        &mut self,
-        router: &mut impl Router,
-        destination: Option<SubnetId>,
-        message: Message,
-    ) -> Result<(), Message> {
+    /// Whether a message can leave for `destination` now.
+    fn has_room(&self, router: &impl Router, destination: Option<SubnetId>) -> bool {
+        destination.is_none_or(|subnet| subnet == self.config.id || router.has_room(subnet))
+    }
+
+    /// Puts a message into the stream to `destination`.
+    fn put(&mut self, router: &mut impl Router, destination: Option<SubnetId>, message: Message) {
         match destination {
-            Some(subnet) if subnet == self.config.id => {
-                self.loopback.push_back(message);
-                Ok(())
-            }
+            Some(subnet) if subnet == self.config.id => self.loopback.push_back(message),
             Some(subnet) => router.send(subnet, message),
-            // A response to a canister that no subnet hosts any more has nowhere to go.
-            None => Ok(()),
+            // A response to a canister that no subnet hosts has nowhere to go.
+            None => {}
         }
     }
 

@@ -33,7 +33,9 @@ impl Subnet {
     /// Heartbeats and timers of this round, by canister.
     fn due_tasks(&self) -> Vec<(CanisterId, Task)> {
         let mut tasks = Vec::new();
-        for canister in self.canisters.values().filter(|canister| canister.status == Status::Running) {
+        for canister in
+            self.canisters.values().filter(|canister| canister.status == Status::Running)
+        {
             if canister.global_timer.is_some_and(|timer| timer <= self.time)
                 && canister.exports(Task::GlobalTimer.export())
             {
@@ -106,7 +108,8 @@ impl Subnet {
             let after = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
             context.guaranteed_memory =
                 context.guaranteed_memory.saturating_add(before.0).saturating_sub(after.0);
-            context.subnet_callbacks = (context.subnet_callbacks + after.1).saturating_sub(before.1);
+            context.subnet_callbacks =
+                (context.subnet_callbacks + after.1).saturating_sub(before.1);
             spent += execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
             self.note(execution);
         }
@@ -143,27 +146,20 @@ impl Subnet {
 
     /// Delivers the next message of a queue, if its receiver is here and can take it.
     fn deliver_one(&mut self, sender: CanisterId, peer: CanisterId) -> bool {
-        if !self.canisters.contains_key(&peer) {
+        let Some(message) = self.canisters[&sender].queues.peek_output(peer) else { return false };
+        let deliverable = match message {
+            Message::Request(request) => self.check_induction(request).is_ok(),
+            Message::Response(_) => self.canisters.contains_key(&peer),
+        };
+        if !deliverable {
             return false;
-        }
-        match self.canisters[&sender].queues.peek_output(peer) {
-            Some(Message::Request(request)) => {
-                let full = !self.canisters[&peer].queues.has_room_for_request(sender);
-                if full || self.check_induction(request).is_err() {
-                    return false;
-                }
-            }
-            Some(Message::Response(_)) => {}
-            None => return false,
         }
         let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
         match queues.pop_output(peer) {
-            Some(Message::Request(request)) => self.push_request(request).is_ok(),
-            Some(Message::Response(response)) => {
-                self.induct_response(response);
-                true
-            }
-            None => false,
+            Some(Message::Request(request)) => self.push_request(request),
+            Some(Message::Response(response)) => self.induct_response(response),
+            None => {}
         }
+        true
     }
 }

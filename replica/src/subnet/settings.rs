@@ -40,12 +40,7 @@ pub(super) fn changed(
         u64::MAX,
     )?;
     set(&mut settings.log_memory_limit, changes.log_memory_limit, "log_memory_limit", 2 * MIB)?;
-    set(
-        &mut settings.wasm_memory_limit,
-        changes.wasm_memory_limit,
-        "wasm_memory_limit",
-        1 << 48,
-    )?;
+    set(&mut settings.wasm_memory_limit, changes.wasm_memory_limit, "wasm_memory_limit", 1 << 48)?;
     set(
         &mut settings.wasm_memory_threshold,
         changes.wasm_memory_threshold,

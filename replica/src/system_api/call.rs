@@ -41,14 +41,18 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         enter(&mut c, CALL_CYCLES_ADD, 0)?;
         add_cycles(c.data_mut(), amount.into())
     })?;
-    linker.func_wrap("ic0", CALL_WITH_BEST_EFFORT_RESPONSE.name, |mut c: C<'_>, seconds: u32| {
-        enter(&mut c, CALL_WITH_BEST_EFFORT_RESPONSE, 0)?;
-        let call = prepared(c.data_mut())?;
-        match call.timeout_seconds.replace(seconds.min(CALL_TIMEOUT_SECONDS_MAX)) {
-            Some(_) => Err(contract("a timeout was set twice for one call")),
-            None => Ok(()),
-        }
-    })?;
+    linker.func_wrap(
+        "ic0",
+        CALL_WITH_BEST_EFFORT_RESPONSE.name,
+        |mut c: C<'_>, seconds: u32| {
+            enter(&mut c, CALL_WITH_BEST_EFFORT_RESPONSE, 0)?;
+            let call = prepared(c.data_mut())?;
+            match call.timeout_seconds.replace(seconds.min(CALL_TIMEOUT_SECONDS_MAX)) {
+                Some(_) => Err(contract("a timeout was set twice for one call")),
+                None => Ok(()),
+            }
+        },
+    )?;
     linker.func_wrap("ic0", CALL_PERFORM.name, |mut c: C<'_>| {
         enter(&mut c, CALL_PERFORM, 0)?;
         let host = c.data_mut();
@@ -99,8 +103,8 @@ fn call_new<P: Pointer>(
     let callee = Principal::try_from_slice(&callee)
         .map_err(|error| contract(format!("the callee is no principal: {error}")))?;
     let method = read(&mut c, name.wide(), name_size.wide())?;
-    let method = String::from_utf8(method)
-        .map_err(|_| contract("the method name must be valid UTF-8"))?;
+    let method =
+        String::from_utf8(method).map_err(|_| contract("the method name must be valid UTF-8"))?;
     c.data_mut().call = Some(PreparedCall {
         callee,
         method,
@@ -158,9 +162,9 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
     host.slots_taken.insert(call.callee, taken + 1);
     host.memory_reserved += reserved;
     host.balance -= price.total();
-    let deadline = call.timeout_seconds.map(|seconds| {
-        host.input.time.plus_secs(seconds.into()).floor_to_seconds()
-    });
+    let deadline = call
+        .timeout_seconds
+        .map(|seconds| host.input.time.plus_secs(seconds.into()).floor_to_seconds());
     host.effects.calls.push(OutgoingCall {
         callee: call.callee,
         method: call.method,

@@ -20,20 +20,30 @@ fn link_identity<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         enter(&mut c, CANISTER_SELF_SIZE, 0)?;
         Ok(P::of(c.data().input.environment.canister.as_slice().len()))
     })?;
-    linker.func_wrap("ic0", CANISTER_SELF_COPY.name, |mut c: C<'_>, dst: P, offset: P, size: P| {
-        enter(&mut c, CANISTER_SELF_COPY, size.wide())?;
-        copy_from_host(&mut c, (dst, offset, size), |host| {
-            host.input.environment.canister.as_slice()
-        })
-    })?;
+    linker.func_wrap(
+        "ic0",
+        CANISTER_SELF_COPY.name,
+        |mut c: C<'_>, dst: P, offset: P, size: P| {
+            enter(&mut c, CANISTER_SELF_COPY, size.wide())?;
+            copy_from_host(&mut c, (dst, offset, size), |host| {
+                host.input.environment.canister.as_slice()
+            })
+        },
+    )?;
     linker.func_wrap("ic0", SUBNET_SELF_SIZE.name, |mut c: C<'_>| {
         enter(&mut c, SUBNET_SELF_SIZE, 0)?;
         Ok(P::of(c.data().input.environment.subnet.as_slice().len()))
     })?;
-    linker.func_wrap("ic0", SUBNET_SELF_COPY.name, |mut c: C<'_>, dst: P, offset: P, size: P| {
-        enter(&mut c, SUBNET_SELF_COPY, size.wide())?;
-        copy_from_host(&mut c, (dst, offset, size), |host| host.input.environment.subnet.as_slice())
-    })?;
+    linker.func_wrap(
+        "ic0",
+        SUBNET_SELF_COPY.name,
+        |mut c: C<'_>, dst: P, offset: P, size: P| {
+            enter(&mut c, SUBNET_SELF_COPY, size.wide())?;
+            copy_from_host(&mut c, (dst, offset, size), |host| {
+                host.input.environment.subnet.as_slice()
+            })
+        },
+    )?;
     linker.func_wrap("ic0", SUBNET_SELF_NODE_COUNT.name, |mut c: C<'_>| {
         enter(&mut c, SUBNET_SELF_NODE_COUNT, 0)?;
         Ok(c.data().input.environment.prices.nodes() as u32)

@@ -35,18 +35,14 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
             put(&mut c, dst, accepted)
         },
     )?;
-    linker.func_wrap(
-        "ic0",
-        CYCLES_BURN128.name,
-        |mut c: C<'_>, high: u64, low: u64, dst: P| {
-            enter(&mut c, CYCLES_BURN128, 0)?;
-            let host = c.data_mut();
-            let burned = cycles_from_halves(high, low).min(host.liquid_balance());
-            host.balance -= burned;
-            host.effects.cycles_burned += burned;
-            put(&mut c, dst, burned)
-        },
-    )?;
+    linker.func_wrap("ic0", CYCLES_BURN128.name, |mut c: C<'_>, high: u64, low: u64, dst: P| {
+        enter(&mut c, CYCLES_BURN128, 0)?;
+        let host = c.data_mut();
+        let burned = cycles_from_halves(high, low).min(host.liquid_balance());
+        host.balance -= burned;
+        host.effects.cycles_burned += burned;
+        put(&mut c, dst, burned)
+    })?;
     linker.func_wrap(
         "ic0",
         COST_CALL.name,

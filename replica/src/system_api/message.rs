@@ -21,10 +21,14 @@ fn link_data<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         enter(&mut c, MSG_ARG_DATA_SIZE, 0)?;
         Ok(P::of(c.data().input.argument.len()))
     })?;
-    linker.func_wrap("ic0", MSG_ARG_DATA_COPY.name, |mut c: C<'_>, dst: P, offset: P, size: P| {
-        enter(&mut c, MSG_ARG_DATA_COPY, size.wide())?;
-        copy_from_host(&mut c, (dst, offset, size), |host| &host.input.argument)
-    })?;
+    linker.func_wrap(
+        "ic0",
+        MSG_ARG_DATA_COPY.name,
+        |mut c: C<'_>, dst: P, offset: P, size: P| {
+            enter(&mut c, MSG_ARG_DATA_COPY, size.wide())?;
+            copy_from_host(&mut c, (dst, offset, size), |host| &host.input.argument)
+        },
+    )?;
     linker.func_wrap("ic0", MSG_CALLER_SIZE.name, |mut c: C<'_>| {
         enter(&mut c, MSG_CALLER_SIZE, 0)?;
         Ok(P::of(c.data().input.caller.as_slice().len()))
@@ -66,13 +70,17 @@ fn link_reject<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         enter(&mut c, MSG_REJECT_MSG_SIZE, 0)?;
         Ok(P::of(reject(c.data())?.message.len()))
     })?;
-    linker.func_wrap("ic0", MSG_REJECT_MSG_COPY.name, |mut c: C<'_>, dst: P, offset: P, size: P| {
-        enter(&mut c, MSG_REJECT_MSG_COPY, size.wide())?;
-        reject(c.data())?;
-        copy_from_host(&mut c, (dst, offset, size), |host| {
-            host.input.reject.as_ref().map_or(&[], |reject| reject.message.as_bytes())
-        })
-    })?;
+    linker.func_wrap(
+        "ic0",
+        MSG_REJECT_MSG_COPY.name,
+        |mut c: C<'_>, dst: P, offset: P, size: P| {
+            enter(&mut c, MSG_REJECT_MSG_COPY, size.wide())?;
+            reject(c.data())?;
+            copy_from_host(&mut c, (dst, offset, size), |host| {
+                host.input.reject.as_ref().map_or(&[], |reject| reject.message.as_bytes())
+            })
+        },
+    )?;
     Ok(())
 }
 

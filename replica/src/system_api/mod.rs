@@ -15,9 +15,7 @@ mod time;
 use crate::error::Trap;
 use crate::wasm::{CompiledModule, InvalidModule};
 pub use functions::{Context, Contexts, FUNCTIONS, Function};
-pub use host::{
-    Closure, Effects, Environment, ExecutionInput, Host, OutgoingCall, RunState,
-};
+pub use host::{Closure, Effects, Environment, ExecutionInput, Host, OutgoingCall, RunState};
 use std::sync::LazyLock;
 use wasmtime::{Caller, InstancePre, Linker, WasmTy};
 
@@ -55,9 +53,12 @@ static LINKER32: LazyLock<Linker<Host>> = LazyLock::new(|| {
 });
 static LINKER64: LazyLock<Linker<Host>> = LazyLock::new(|| linker::<u64>(true));
 
+/// Defines one group of functions.
+type LinkGroup = fn(&mut Linker<Host>) -> SystemResult<()>;
+
 fn linker<P: Pointer>(wasm64: bool) -> Linker<Host> {
     let mut linker = Linker::new(crate::wasm::engine(wasm64));
-    let groups: [fn(&mut Linker<Host>) -> wasmtime::Result<()>; 6] = [
+    let groups: [LinkGroup; 6] = [
         message::link::<P>,
         cycles::link::<P>,
         call::link::<P>,
@@ -75,7 +76,9 @@ fn linker<P: Pointer>(wasm64: bool) -> Linker<Host> {
 pub(crate) fn link(module: &CompiledModule) -> Result<InstancePre<Host>, InvalidModule> {
     for import in &module.info.imports {
         if !FUNCTIONS.iter().any(|function| function.name == import) {
-            return Err(InvalidModule(format!("it imports 'ic0.{import}', which does not exist here")));
+            return Err(InvalidModule(format!(
+                "it imports 'ic0.{import}', which does not exist here"
+            )));
         }
     }
     let linker: &Linker<Host> = if module.info.wasm64 { &LINKER64 } else { &LINKER32 };

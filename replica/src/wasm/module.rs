@@ -109,7 +109,9 @@ impl ModuleInfo {
 /// Undoes gzip compression where there is any.
 fn decompressed(bytes: &[u8]) -> Result<Cow<'_, [u8]>, InvalidModule> {
     let too_large = || {
-        InvalidModule(format!("the module is larger than {MODULE_BYTES_MAX} bytes; make it smaller"))
+        InvalidModule(format!(
+            "the module is larger than {MODULE_BYTES_MAX} bytes; make it smaller"
+        ))
     };
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return if bytes.len() > MODULE_BYTES_MAX { Err(too_large()) } else { Ok(bytes.into()) };
@@ -195,7 +197,10 @@ impl Scan {
         }
     }
 
-    fn imports(&mut self, section: wasmparser::ImportSectionReader<'_>) -> Result<(), InvalidModule> {
+    fn imports(
+        &mut self,
+        section: wasmparser::ImportSectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
         for import in section.into_imports() {
             let import = import?;
             let (module, name) = (import.module, import.name);
@@ -221,7 +226,10 @@ impl Scan {
         Ok(())
     }
 
-    fn memories(&mut self, section: wasmparser::MemorySectionReader<'_>) -> Result<(), InvalidModule> {
+    fn memories(
+        &mut self,
+        section: wasmparser::MemorySectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
         for memory in section {
             self.info.wasm64 = memory?.memory64;
             self.memories += 1;
@@ -232,7 +240,10 @@ impl Scan {
         Ok(())
     }
 
-    fn globals(&mut self, section: wasmparser::GlobalSectionReader<'_>) -> Result<(), InvalidModule> {
+    fn globals(
+        &mut self,
+        section: wasmparser::GlobalSectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
         let count = section.count();
         if count > GLOBALS_MAX {
             return invalid(format!("it defines {count} globals, more than {GLOBALS_MAX}"));
@@ -303,7 +314,12 @@ impl Scan {
             }
         };
         let content = section.data().to_vec();
-        if self.info.metadata.insert(name.to_owned(), MetadataSection { visibility, content }).is_some() {
+        if self
+            .info
+            .metadata
+            .insert(name.to_owned(), MetadataSection { visibility, content })
+            .is_some()
+        {
             return invalid(format!("it has two metadata sections named '{name}'"));
         }
         let bytes: usize = self.info.metadata.values().map(|section| section.content.len()).sum();
