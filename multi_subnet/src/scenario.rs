@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use pocket_ic::nonblocking::PocketIc;
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 
 use crate::{
     args::Settings,
@@ -37,7 +37,7 @@ pub fn run(
     progress: &ProgressBar,
 ) -> Result<Report, Error> {
     let server = Server::start(&settings.server, settings.profile)?;
-    let runtime = Runtime::new().map_err(Error::Runtime)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
     let report = runtime.block_on(run_on(&server, settings, modules, progress));
     // A client that waits for its server in vain blocks a thread; that must not keep us.
     runtime.shutdown_background();

@@ -92,8 +92,7 @@ impl Instances {
         let slot = lock(&self.slots).get(id).cloned().flatten().ok_or_else(|| unknown(id))?;
         let mut guard = slot.lock().await;
         let Ok(instance) = guard.as_mut() else { return Err(panicked(id)) };
-        let result =
-            tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(|| operation(instance))));
+        let result = catch_unwind(AssertUnwindSafe(|| operation(instance)));
         result.map_err(|_| {
             *guard = Err(Panicked);
             panicked(id)
