@@ -41,9 +41,13 @@ impl SubnetKind {
         }
     }
 
-    /// Whether canisters pay nothing there (`cycles_account_manager`, system subnets).
+    /// Whether canisters pay nothing there, as on all subnets of the type "system"
+    /// (`pocket_ic_server/src/pocket_ic.rs`, `conv_type`).
     pub const fn is_free(self) -> bool {
-        matches!(self, Self::NetworkNervousSystem | Self::System)
+        matches!(
+            self,
+            Self::Bitcoin | Self::InternetIdentity | Self::NetworkNervousSystem | Self::System
+        )
     }
 
     /// The ids the mainnet's subnet of this kind hosts; none for kinds without a place of their own
