@@ -17,6 +17,9 @@ pub const INSTALL_INSTRUCTIONS_MAX: Instructions = 300_000_000_000;
 /// Instructions one query may use (`config/src/execution_environment.rs`).
 pub const QUERY_INSTRUCTIONS_MAX: Instructions = 5_000_000_000;
 
+/// Instructions `canister_inspect_message` may use (`config/src/execution_environment.rs`).
+pub const INSPECT_INSTRUCTIONS_MAX: Instructions = 200_000_000;
+
 /// What replaces the limits above on a subnet made for benchmarking
 /// (`pocket_ic_server/src/pocket_ic.rs`).
 pub const BENCHMARKING_INSTRUCTIONS_MAX: Instructions = 99_999_999_999_999;

@@ -1,9 +1,9 @@
 //! Installs, reinstalls, upgrades and uninstalls code.
 
 use crate::canister::call_context::Answer;
-use crate::canister::execute::{RoundContext, input, run, send, withdraw};
 use crate::canister::sandbox::{Code, Entry, Sandbox};
 use crate::canister::state::Canister;
+use crate::canister::steps::{RoundContext, input, run, send, withdraw};
 use crate::error::{Trap, UserError};
 use crate::limits::COMPILE_COST_PER_WASM_INSTRUCTION;
 use crate::system_api::{Context, Effects, ExecutionInput};

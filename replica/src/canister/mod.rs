@@ -3,13 +3,18 @@
 mod call_context;
 mod execute;
 mod install;
+mod query;
 mod queues;
+mod response;
 mod sandbox;
 mod state;
+mod steps;
 
 pub use call_context::{Answer, CallContext, CallContexts, Callback, Failure, Origin, Outcome};
-pub use execute::{Execution, RoundContext, Task, execute_next, execute_task, inspect, query};
+pub use execute::{Task, execute_next, execute_task};
 pub use install::{InstallMode, Installation, install, uninstall};
+pub use query::{inspect, query};
 pub use queues::{Input, Queues, TimedOut};
 pub use sandbox::Code;
 pub use state::{Canister, Settings, Status, StopRequest};
+pub use steps::{Execution, RoundContext};

@@ -14,8 +14,9 @@ use crate::wasm::{
     CompiledModule, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_START, EXPORT_TABLE, InvalidModule,
     StableMemory, engine,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use wasmtime::{Global, Instance, InstancePre, Ref, Store, Val};
+use wasmtime::{Global, Instance, InstancePre, Ref, Store, TypedFunc, Val};
 
 /// Instructions a journal may hold, whatever the size of the heap.
 const JOURNAL_INSTRUCTIONS_MIN: Instructions = 50_000_000;
@@ -59,7 +60,7 @@ impl Code {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// An exported function.
-    Export(String),
+    Export(Arc<str>),
     /// A function in the table.
     Closure(Closure),
 }
@@ -104,6 +105,17 @@ struct JournalEntry {
 struct Live {
     store: Store<Host>,
     instance: Instance,
+    wasm64: bool,
+    /// Functions that were called before, so that they need not be looked up and checked again.
+    exports: BTreeMap<Arc<str>, TypedFunc<(), ()>>,
+    callbacks: BTreeMap<u64, TableFunction>,
+}
+
+/// A callback, by the width of its module's pointers.
+#[derive(Clone)]
+enum TableFunction {
+    Wasm32(TypedFunc<u32, ()>),
+    Wasm64(TypedFunc<u64, ()>),
 }
 
 /// A canister's whole memory at one moment.
@@ -155,7 +167,7 @@ impl Sandbox {
     /// Whether the module has what an entry names.
     pub fn has(&self, entry: &Entry) -> bool {
         match entry {
-            Entry::Export(name) => self.module().info.exports.contains(name),
+            Entry::Export(name) => self.module().info.exports.contains(&**name),
             Entry::Closure(_) => true,
         }
     }
@@ -270,7 +282,13 @@ impl Live {
             .instantiate(&mut store)
             .map_err(|error| trap(&error, instructions_max))?;
         store.data_mut().memory = instance.get_memory(&mut store, EXPORT_MEMORY);
-        Ok(Self { store, instance })
+        Ok(Self {
+            store,
+            instance,
+            wasm64: code.module.info.wasm64,
+            exports: BTreeMap::new(),
+            callbacks: BTreeMap::new(),
+        })
     }
 
     fn run(&mut self, JournalEntry { entry, input }: &JournalEntry) -> Executed {
@@ -295,27 +313,50 @@ impl Live {
     }
 
     fn call(&mut self, entry: &Entry) -> wasmtime::Result<()> {
-        let store = &mut self.store;
         match entry {
-            Entry::Export(name) => {
-                self.instance.get_typed_func::<(), ()>(&mut *store, name)?.call(store, ())
-            }
-            Entry::Closure(closure) => {
-                let function = self
-                    .instance
-                    .get_table(&mut *store, EXPORT_TABLE)
-                    .and_then(|table| table.get(&mut *store, closure.function));
-                let Some(Ref::Func(Some(function))) = function else {
-                    let rule = format!("there is no function {} in the table", closure.function);
-                    return Err(wasmtime::Error::new(Trap::Contract(rule)));
-                };
-                if function.ty(&*store).params().any(|param| param.is_i64()) {
-                    function.typed::<u64, ()>(&*store)?.call(store, closure.env)
-                } else {
-                    function.typed::<u32, ()>(&*store)?.call(store, closure.env as u32)
+            Entry::Export(name) => self.export(name)?.call(&mut self.store, ()),
+            Entry::Closure(closure) => match self.callback(closure.function)? {
+                TableFunction::Wasm32(function) => {
+                    function.call(&mut self.store, closure.env as u32)
                 }
-            }
+                TableFunction::Wasm64(function) => function.call(&mut self.store, closure.env),
+            },
         }
+    }
+
+    fn export(&mut self, name: &Arc<str>) -> wasmtime::Result<TypedFunc<(), ()>> {
+        if let Some(function) = self.exports.get(name) {
+            return Ok(function.clone());
+        }
+        let function: TypedFunc<(), ()> = self.instance.get_typed_func(&mut self.store, name)?;
+        self.exports.insert(name.clone(), function.clone());
+        Ok(function)
+    }
+
+    /// A function of the table, which never changes: no module with an instruction that could
+    /// change it is let in.
+    fn callback(&mut self, index: u64) -> wasmtime::Result<TableFunction> {
+        if let Some(function) = self.callbacks.get(&index) {
+            return Ok(function.clone());
+        }
+        let table = self.instance.get_table(&mut self.store, EXPORT_TABLE);
+        let Some(Ref::Func(Some(function))) =
+            table.and_then(|table| table.get(&mut self.store, index))
+        else {
+            let rule = format!("there is no function {index} in the table");
+            return Err(wasmtime::Error::new(Trap::Contract(rule)));
+        };
+        let mistyped = |_| {
+            let rule = format!("function {index} of the table does not take one pointer");
+            wasmtime::Error::new(Trap::Contract(rule))
+        };
+        let function = if self.wasm64 {
+            TableFunction::Wasm64(function.typed(&self.store).map_err(mistyped)?)
+        } else {
+            TableFunction::Wasm32(function.typed(&self.store).map_err(mistyped)?)
+        };
+        self.callbacks.insert(index, function.clone());
+        Ok(function)
     }
 
     fn heap(&self) -> &[u8] {

@@ -1,8 +1,11 @@
 //! One subnet: its canisters, and the round in which they execute.
 //!
 //! A round's steps are one file each: messages come in (`induct`), canisters execute
-//! (`scheduler`), messages go out (`route`). Calls to the management canister are `management`.
+//! (`scheduler`), messages go out (`route`). Calls to the management canister are taken in by
+//! `management` and carried out by `creation` and `control`.
 
+mod control;
+mod creation;
 mod induct;
 mod ingress;
 mod management;

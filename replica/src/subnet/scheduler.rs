@@ -4,12 +4,28 @@
 //! every canister executes all it has; then messages within the subnet are delivered, and the next
 //! iteration begins. Nothing limits the number of messages but the budget.
 
-use crate::canister::{Execution, RoundContext, Status, Task, execute_next, execute_task};
+use crate::canister::{
+    Canister, Execution, RoundContext, Status, Task, execute_next, execute_task,
+};
 use crate::limits::*;
 use crate::message::Message;
 use crate::subnet::Subnet;
 use crate::subnet::ingress::IngressState;
 use crate::types::CanisterId;
+use std::collections::BTreeMap;
+
+/// What is to run by itself in this round, by canister.
+type Tasks = BTreeMap<CanisterId, Vec<Task>>;
+
+/// Takes the canister's next task.
+fn next_task(tasks: &mut Tasks, canister: CanisterId) -> Option<Task> {
+    let due = tasks.get_mut(&canister)?;
+    let task = due.pop();
+    if due.is_empty() {
+        tasks.remove(&canister);
+    }
+    task
+}
 
 impl Subnet {
     /// Runs iterations until there is nothing to do or the budget is spent.
@@ -31,32 +47,29 @@ impl Subnet {
     }
 
     /// Heartbeats and timers of this round, by canister.
-    fn due_tasks(&self) -> Vec<(CanisterId, Task)> {
-        let mut tasks = Vec::new();
-        for canister in
-            self.canisters.values().filter(|canister| canister.status == Status::Running)
-        {
-            if canister.global_timer.is_some_and(|timer| timer <= self.time)
-                && canister.exports(Task::GlobalTimer.export())
-            {
-                tasks.push((canister.id, Task::GlobalTimer));
-            }
-            if canister.exports(Task::Heartbeat.export()) {
-                tasks.push((canister.id, Task::Heartbeat));
-            }
-        }
+    fn due_tasks(&self) -> Tasks {
+        let due = |canister: &Canister| {
+            let timer = canister.global_timer.is_some_and(|timer| timer <= self.time);
+            // The last one comes first.
+            [(Task::Heartbeat, true), (Task::GlobalTimer, timer)]
+                .into_iter()
+                .filter(|(task, due)| *due && canister.exports(task.export()))
+                .map(|(task, _)| task)
+                .collect()
+        };
+        let running = self.canisters.values().filter(|canister| canister.status == Status::Running);
+        let mut tasks: Tasks = running.map(|canister| (canister.id, due(canister))).collect();
+        tasks.retain(|_, due| !due.is_empty());
         tasks
     }
 
     /// Lets every canister execute what it has. The canisters are spread over threads as on the
     /// network; what the busiest thread spent is what the round is charged.
-    fn execute_iteration(&mut self, budget: i64, tasks: &mut Vec<(CanisterId, Task)>) -> i64 {
+    fn execute_iteration(&mut self, budget: i64, tasks: &mut Tasks) -> i64 {
         let mut active: Vec<CanisterId> = self
             .canisters
             .values()
-            .filter(|canister| {
-                canister.queues.has_input() || tasks.iter().any(|(id, _)| *id == canister.id)
-            })
+            .filter(|canister| canister.queues.has_input() || tasks.contains_key(&canister.id))
             .map(|canister| canister.id)
             .collect();
         // Everybody comes first in turn, so that nobody starves behind one who never finishes.
@@ -89,19 +102,15 @@ impl Subnet {
         &mut self,
         id: CanisterId,
         budget: i64,
-        tasks: &mut Vec<(CanisterId, Task)>,
+        tasks: &mut Tasks,
         context: &mut RoundContext,
     ) -> i64 {
         let mut spent = 0;
         while spent < budget {
             let Some(canister) = self.canisters.get_mut(&id) else { break };
             let before = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
-            let task = tasks.iter().position(|(owner, _)| *owner == id);
-            let execution = match task {
-                Some(position) => {
-                    let (_, task) = tasks.remove(position);
-                    Some(execute_task(canister, task, context))
-                }
+            let execution = match next_task(tasks, id) {
+                Some(task) => Some(execute_task(canister, task, context)),
                 None => execute_next(canister, context),
             };
             let Some(execution) = execution else { break };

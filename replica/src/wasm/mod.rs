@@ -8,6 +8,6 @@ mod weights;
 pub(crate) use engine::engine;
 pub use engine::{CompiledModule, compile};
 pub(crate) use module::{EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_START, EXPORT_TABLE};
-pub use module::{InvalidModule, MetadataSection, MethodKind, ModuleInfo, Visibility};
+pub use module::{InvalidModule, MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
 pub use stable::{StableMemory, StableMemoryError};
 pub(crate) use weights::MEMORY_GROW_EXTRA;

@@ -8,6 +8,7 @@ use crate::limits::*;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::sync::Arc;
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
 use wasmparser::{ExternalKind, Operator, Parser, Payload};
 
@@ -57,11 +58,15 @@ impl MethodKind {
             Self::CompositeQuery => "composite_query",
         }
     }
+}
 
-    /// The name under which a module exports `method` of this kind.
-    pub fn export(self, method: &str) -> String {
-        format!("canister_{} {method}", self.name())
-    }
+/// A method a module offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// How it may be called.
+    pub kind: MethodKind,
+    /// The name under which the module exports it.
+    pub export: Arc<str>,
 }
 
 /// Who may read a metadata section.
@@ -91,19 +96,14 @@ pub struct ModuleInfo {
     pub imports: BTreeSet<String>,
     /// Names of the functions it exports.
     pub exports: BTreeSet<String>,
+    /// The methods among them.
+    pub methods: BTreeMap<String, Method>,
     /// Metadata sections by name.
     pub metadata: BTreeMap<String, MetadataSection>,
     /// Wasm instructions in its code section.
     pub instructions: u64,
     /// Mutable globals, which make up the state beside the memory.
     pub mutable_globals: u32,
-}
-
-impl ModuleInfo {
-    /// Whether the module exports `method` as `kind`.
-    pub fn has_method(&self, kind: MethodKind, method: &str) -> bool {
-        self.exports.contains(&kind.export(method))
-    }
 }
 
 /// Undoes gzip compression where there is any.
@@ -146,7 +146,7 @@ pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModu
         prepared.section(&RawSection { id, data: &bytes[range] });
     }
     scan.put_exports(&mut prepared);
-    scan.check_methods()?;
+    scan.find_methods()?;
     Ok((prepared.finish(), scan.info))
 }
 
@@ -332,23 +332,26 @@ impl Scan {
         Ok(())
     }
 
-    fn check_methods(&self) -> Result<(), InvalidModule> {
-        let mut methods = BTreeSet::new();
+    /// Finds the methods among the exports, and refuses what looks like an entry point but is none.
+    fn find_methods(&mut self) -> Result<(), InvalidModule> {
+        let methods = &mut self.info.methods;
         for export in &self.info.exports {
             let Some(entry) = export.strip_prefix("canister_") else { continue };
-            let method = MethodKind::ALL
-                .iter()
-                .find_map(|kind| entry.strip_prefix(kind.name())?.strip_prefix(' '));
-            match method {
-                Some(method) if !methods.insert(method) => {
-                    return invalid(format!("it exports the method '{method}' twice"));
+            let method = MethodKind::ALL.into_iter().find_map(|kind| {
+                let name = entry.strip_prefix(kind.name())?.strip_prefix(' ')?;
+                Some((name, Method { kind, export: export.as_str().into() }))
+            });
+            let Some((name, method)) = method else {
+                if ENTRY_POINTS.contains(&entry) {
+                    continue;
                 }
-                Some(_) => {}
-                None if ENTRY_POINTS.contains(&entry) => {}
-                None => return invalid(format!("it exports '{export}', which is no entry point")),
+                return invalid(format!("it exports '{export}', which is no entry point"));
+            };
+            if methods.insert(name.to_owned(), method).is_some() {
+                return invalid(format!("it exports the method '{name}' twice"));
             }
         }
-        let name_bytes: usize = methods.iter().map(|method| method.len()).sum();
+        let name_bytes: usize = methods.keys().map(String::len).sum();
         if methods.len() > EXPORTED_METHODS_MAX || name_bytes > EXPORTED_METHOD_NAME_BYTES_MAX {
             return invalid(format!(
                 "it exports {} methods with {name_bytes} bytes of names; allowed are \

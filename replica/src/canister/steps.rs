@@ -1,0 +1,207 @@
+//! The steps every execution is made of: find the code, take cycles, make the input, run, keep or
+//! undo, make the effects count, conclude the call context, send the answer.
+
+use crate::canister::call_context::{Answer, Origin, Outcome};
+use crate::canister::sandbox::{Entry, Executed};
+use crate::canister::state::{Canister, Status};
+use crate::cycles::Prices;
+use crate::error::{Reject, Trap, UserError};
+use crate::limits::*;
+use crate::message::{Request, Response};
+use crate::system_api::{Context, Effects, ExecutionInput, OutgoingCall};
+use crate::types::*;
+use crate::wasm::ModuleInfo;
+use candid::Principal;
+use ic_error_types::ErrorCode;
+
+/// What executing a message needs to know of its round.
+#[derive(Clone, Copy, Debug)]
+pub struct RoundContext {
+    /// The subnet.
+    pub subnet: SubnetId,
+    /// Its prices.
+    pub prices: Prices,
+    /// The round's time.
+    pub time: Time,
+    /// Instructions a message may use.
+    pub message_instructions_max: Instructions,
+    /// Instructions an installation may use.
+    pub install_instructions_max: Instructions,
+    /// Open callbacks of all canisters of the subnet.
+    pub subnet_callbacks: usize,
+    /// Bytes unbounded-wait calls may still reserve.
+    pub guaranteed_memory: u64,
+}
+
+/// What executing one message came to, beyond what it did to its canister.
+#[derive(Debug, Default)]
+pub struct Execution {
+    /// Instructions used.
+    pub instructions: Instructions,
+    /// The answer a user gets, if it was a user who called and it is time.
+    pub answer: Option<Answer>,
+    /// The user's message that is being worked on from now on.
+    pub processing: Option<MessageId>,
+}
+
+/// The canister's module, if the canister takes messages.
+pub(super) fn runnable_module(canister: &Canister) -> Result<&ModuleInfo, UserError> {
+    let id = canister.id;
+    let not_running = |code| UserError::new(code, format!("Canister {id} is not running"));
+    match canister.status {
+        Status::Running => {}
+        Status::Stopping(_) => return Err(not_running(ErrorCode::CanisterStopping)),
+        Status::Stopped => return Err(not_running(ErrorCode::CanisterStopped)),
+    }
+    match &canister.sandbox {
+        Some(sandbox) => Ok(&sandbox.module().info),
+        None => Err(Trap::NoWasmModule.into_user_error(id)),
+    }
+}
+
+/// Takes cycles that must be there above the freezing threshold.
+pub(super) fn withdraw(
+    canister: &mut Canister,
+    amount: Cycles,
+    round: &RoundContext,
+) -> Result<(), UserError> {
+    let needed = canister.freezing_threshold(round.prices) + amount;
+    if canister.balance < needed {
+        let missing = needed - canister.balance;
+        let trap = Trap::OutOfCycles(format!("top it up with at least {missing} cycles"));
+        return Err(trap.into_user_error(canister.id));
+    }
+    canister.balance -= amount;
+    Ok(())
+}
+
+/// The part of an input that depends on the canister and the round alone.
+pub(super) fn input(
+    canister: &mut Canister,
+    context: Context,
+    round: &RoundContext,
+) -> ExecutionInput {
+    let own_callbacks = canister.contexts.open_callbacks();
+    ExecutionInput {
+        context,
+        environment: canister.environment(round.subnet, round.prices),
+        run_state: canister.run_state(),
+        version: canister.version,
+        time: round.time,
+        caller: Principal::management_canister(),
+        argument: Payload::new(),
+        method: String::new(),
+        reject: None,
+        cycles_available: 0,
+        cycles_refunded: 0,
+        deadline: None,
+        answerable: false,
+        balance: canister.balance,
+        memory_bytes: canister.memory_bytes(),
+        slots: canister.queues.slots(),
+        callbacks: SUBNET_CALLBACKS_SOFT_MAX
+            .saturating_sub(round.subnet_callbacks)
+            .max(CANISTER_CALLBACKS_GUARANTEED.saturating_sub(own_callbacks)),
+        guaranteed_memory: round.guaranteed_memory,
+        instructions_max: round.message_instructions_max,
+        context_instructions: 0,
+        global_timer: canister.global_timer,
+    }
+}
+
+/// Runs code of the canister, which has some, and keeps what it printed.
+pub(super) fn run(
+    canister: &mut Canister,
+    entry: Entry,
+    input: ExecutionInput,
+    round: &RoundContext,
+) -> Executed {
+    let sandbox = canister.sandbox.as_mut().expect("there is code to run");
+    let mut executed = sandbox.run(entry, input);
+    for line in std::mem::take(&mut executed.log) {
+        canister.print(round.time, line);
+    }
+    executed
+}
+
+/// Keeps what the latest execution did to the memories: the canister's state has changed.
+pub(super) fn keep(canister: &mut Canister) {
+    canister.sandbox.as_mut().expect("there is code that ran").keep();
+    canister.version += 1;
+}
+
+pub(super) fn undo(canister: &mut Canister) {
+    canister.sandbox.as_mut().expect("there is code that ran").undo();
+}
+
+/// Makes the effects of an execution count.
+pub(super) fn apply(
+    canister: &mut Canister,
+    context: CallContextId,
+    effects: Effects,
+    round: &RoundContext,
+) -> Outcome {
+    canister.balance += effects.cycles_accepted;
+    canister.balance -= effects.cycles_burned;
+    canister.contexts.accept_cycles(context, effects.cycles_accepted);
+    if let Some(data) = effects.certified_data {
+        canister.certified_data = data;
+    }
+    if let Some(timer) = effects.global_timer {
+        canister.global_timer = timer;
+    }
+    for call in effects.calls {
+        send_call(canister, context, call, round.time);
+    }
+    effects.answer.map_or(Outcome::Nothing, Outcome::Answered)
+}
+
+pub(super) fn send_call(
+    canister: &mut Canister,
+    context: CallContextId,
+    call: OutgoingCall,
+    now: Time,
+) {
+    let callback = canister.contexts.register(context, &call);
+    canister.balance -= call.price.total() + call.cycles;
+    let request = Request {
+        sender: canister.id,
+        receiver: call.callee,
+        method: call.method,
+        argument: call.argument,
+        cycles: call.cycles,
+        callback,
+        deadline: call.deadline,
+    };
+    canister.queues.push_output_request(request, now);
+}
+
+pub(super) fn conclude(
+    canister: &mut Canister,
+    context: CallContextId,
+    outcome: Outcome,
+    instructions: Instructions,
+) -> Execution {
+    let answer = canister.contexts.conclude(context, outcome, instructions, canister.id);
+    let answer = answer.and_then(|answer| send(canister, answer));
+    Execution { instructions, answer, processing: None }
+}
+
+/// Sends an answer on its way if a canister gets it; gives it back if a user does.
+pub(super) fn send(canister: &mut Canister, answer: Answer) -> Option<Answer> {
+    match answer.origin {
+        Origin::Ingress { .. } => Some(answer),
+        Origin::Task => None,
+        Origin::Canister { sender, receiver, callback, deadline } => {
+            canister.queues.push_output_response(Response {
+                originator: sender,
+                respondent: receiver,
+                callback,
+                refund: answer.refund,
+                deadline,
+                result: answer.result.map_err(Reject::from),
+            });
+            None
+        }
+    }
+}
