@@ -21,17 +21,17 @@ each answer adds up. On one subnet calls are answered within the round, and it m
 const AFTER_HELP: &str = "\
 What the figures mean:
   rounds      how many rounds every subnet executed until the caller answered; exact, the same on every machine
-  model time  those rounds on the main network: 0.5 s per round, 2 rounds per hop to another subnet
+  model time  those rounds on the mainnet: 0.5 s per round, 2 rounds per hop to another subnet
   host time   what this machine needed; says little about a network
   cycles      what the caller paid
 
 Examples:
-  multi_subnet                                   90 calls across two subnets
-  multi_subnet --same-subnet --calls 2000        all sequential calls succeed, only 500 parallel ones:
+  cargo run                                      90 calls across two subnets
+  cargo run -- --same-subnet --calls 2000        all sequential calls succeed, only 500 parallel ones:
                                                  no more may be open between two canisters
-  multi_subnet --caller-cycles 2_000_000_000_000 each open call withholds cycles; 2 T carry 46 of them
-  multi_subnet --profile mainnet --json          run the main network's latencies instead of deriving them
-  multi_subnet --server ./pocket-ic              ask a real PocketIC server
+  cargo run -- --caller-cycles 2_000_000_000_000 each open call withholds cycles; 2 T carry 46 of them
+  cargo run -- --profile mainnet --json          run the mainnet's latencies instead of deriving them
+  cargo run -- --server ./pocket-ic              ask a real PocketIC server
 
 Environment:
   CALLER_WASM, CALLEE_WASM  Wasm modules to run instead of the canisters of this workspace
@@ -43,6 +43,7 @@ Exit codes: 0 measured, 1 the run failed, 2 wrong arguments or environment.";
 #[derive(Debug, Parser)]
 #[command(
     name = "multi_subnet",
+    bin_name = "multi_subnet",
     version,
     about = "Times sequential against parallel inter-canister calls",
     long_about = LONG_ABOUT,
@@ -51,6 +52,8 @@ Exit codes: 0 measured, 1 the run failed, 2 wrong arguments or environment.";
 )]
 pub struct Cli {
     /// How many calls each strategy makes
+    ///
+    /// The caller of this workspace takes up to 100,000.
     #[arg(long, value_name = "N", default_value = "90", value_parser = whole_number::<u64>)]
     #[arg(allow_negative_numbers = true)]
     pub calls: u64,
@@ -86,7 +89,7 @@ pub struct Cli {
 pub enum Profile {
     /// PocketIC's order: a call to another subnet and its answer take one extra round
     PocketIc,
-    /// The main network's latency: two rounds per hop, half a second each (embedded server only)
+    /// The mainnet's latency: two rounds per hop, half a second each (embedded server only)
     Mainnet,
 }
 
@@ -130,6 +133,9 @@ impl FromStr for ServerChoice {
             "embedded" => Ok(Self::Embedded),
             "pocket-ic" => Ok(Self::PocketIc),
             url if url.contains("://") => server_url(url).map(Self::Url),
+            address if is_address(address) => {
+                Err(format!("write the address of a running server as http://{address}/"))
+            }
             path => Ok(Self::Binary(path.into())),
         }
     }
@@ -184,6 +190,13 @@ impl Settings {
             server,
         })
     }
+}
+
+/// Whether this is a host and a port rather than a path.
+fn is_address(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok()
+    })
 }
 
 /// Parses a number as Candid prints it: digits, with underscores wherever they help.

@@ -39,7 +39,19 @@ pub(crate) fn gave_up(action: &str, panic: &(dyn Any + Send)) -> Error {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("the client gave no reason");
-    Error::Client { action: action.into(), reason: without_unwrap(message).into() }
+    Error::Client { action: action.into(), reason: reject_message(without_unwrap(message)) }
+}
+
+/// The message inside a reject that the crate printed as the structure it is; any other text as it stands.
+fn reject_message(text: &str) -> String {
+    let message = text
+        .strip_prefix("RejectResponse {")
+        .and_then(|fields| fields.split_once("reject_message: \""))
+        .and_then(|(_, rest)| rest.split_once("\", error_code: "));
+    match message {
+        Some((message, _)) => message.replace("\\n", " ").replace("\\\"", "\"").replace("\\'", "'"),
+        None => text.into(),
+    }
 }
 
 /// Cuts what `Result::unwrap` puts before the error it was called on.
@@ -79,6 +91,14 @@ fn starts_with_digit(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_reject_only_its_message_is_shown() {
+        let reject = "RejectResponse { reject_code: SysTransient, reject_message: \"out of \\\"cycles\\\"\", \
+                      error_code: CanisterOutOfCycles, certified: true }";
+        assert_eq!(reject_message(reject), "out of \"cycles\"");
+        assert_eq!(reject_message("connection refused"), "connection refused");
+    }
 
     /// As the client does with what it did not expect.
     #[expect(clippy::unwrap_used)]

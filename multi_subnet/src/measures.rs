@@ -9,7 +9,7 @@ use crate::args::Profile;
 /// Hops of a call: the request to the callee's subnet, the response back.
 const HOPS_PER_CALL: u64 = 2;
 
-/// How long the main network would take, by the caller's own clock: from the round in which the caller starts
+/// How long the mainnet would take, by the caller's own clock: from the round in which the caller starts
 /// to the round in which it answers.
 ///
 /// `rounds` counts both of them, so `rounds - 1` steps lie between. What a step stands for depends on how the
@@ -18,7 +18,7 @@ const HOPS_PER_CALL: u64 = 2;
 /// - Under the `mainnet` profile a step is one round of that network.
 /// - On one subnet a step is one round as well, under either profile: no message travels.
 /// - Under the `pocket-ic` profile a step is the round trip of a call to another subnet, since there request,
-///   execution and response together cost one extra round. On the main network it costs
+///   execution and response together cost one extra round. On the mainnet it costs
 ///   two hops, each of [`NetworkProfile::MAINNET`]'s rounds per hop.
 ///
 /// Left out are the user's own latency to the network and the certification of the answer, which both
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn both_profiles_agree_on_ninety_calls_across_subnets() {
-        // Sequentially: 91 rounds in PocketIC's order, 4 per call and a last one on the main network.
+        // Sequentially: 91 rounds in PocketIC's order, 4 per call and a last one on the mainnet.
         assert_eq!(seconds(91, Profile::PocketIc, false), 180.0);
         assert_eq!(seconds(361, Profile::Mainnet, false), 180.0);
         // In parallel: one round trip.

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use embedded_replica::cycles::{Prices, REFERENCE_SUBNET_SIZE};
+use embedded_replica::limits::QUEUE_CAPACITY;
 use embedded_replica::network::NetworkProfile;
 use serde::{Serialize, Serializer};
 
@@ -33,7 +35,7 @@ pub struct Measurement {
     pub failed: u64,
     /// Rounds until the caller answered.
     pub rounds: u64,
-    /// What the main network would take for them.
+    /// What the mainnet would take for them.
     #[serde(rename = "model_time_ms", serialize_with = "whole_milliseconds")]
     pub model_time: Duration,
     /// What this machine took.
@@ -69,20 +71,43 @@ impl Report {
                 self.server, self.profile
             ),
             format!(
-                "Model time: these rounds on the main network, {round_length_ms} ms each and {rounds_per_hop} \
+                "Model time: these rounds on the mainnet, {round_length_ms} ms each and {rounds_per_hop} \
                  per hop between subnets."
             ),
             "Host time: what this machine needed for them.".into(),
         ];
-        if self.strategies.iter().any(|strategy| strategy.failed > 0) {
-            notes.extend([
-                "Why calls fail: no more than 500 may be open between two canisters, and each withholds about"
-                    .into(),
-                "42 B cycles until it is answered; a call beyond that is refused at once.".into(),
-            ]);
-        }
+        notes.extend(self.strategies.iter().filter_map(why_calls_failed));
         notes
     }
+}
+
+/// What most likely kept calls of a strategy from succeeding.
+fn why_calls_failed(strategy: &Measurement) -> Option<String> {
+    let Measurement { name, attempted, succeeded, failed, .. } = strategy;
+    if *failed == 0 {
+        return None;
+    }
+    let name = capitalised(name);
+    Some(if *succeeded == QUEUE_CAPACITY as u64 {
+        format!(
+            "{name} calls failed because no more than {QUEUE_CAPACITY} may be open between two canisters."
+        )
+    } else {
+        let enough = cycles_for_parallel(*attempted);
+        format!(
+            "{name} calls failed most likely for want of cycles, of which each open call withholds about 42 B: \
+             `--caller-cycles {enough}` would do."
+        )
+    })
+}
+
+/// Cycles with which a caller can make this many calls at once, as far as its slots allow: what open calls
+/// withhold, as much as one more for the message that makes them, rounded up to a tenth of a trillion.
+fn cycles_for_parallel(calls: u64) -> u128 {
+    const ROUNDING: u128 = 100_000_000_000;
+    let per_call = Prices::new(REFERENCE_SUBNET_SIZE, false).call(0, false).total();
+    let open = u128::from(calls.min(QUEUE_CAPACITY as u64)) + 1;
+    (open * per_call).next_multiple_of(ROUNDING)
 }
 
 impl fmt::Display for Report {

@@ -21,7 +21,7 @@ use crate::{
 /// Rounds a strategy may take, besides those for its calls.
 ///
 /// With [`ROUNDS_PER_CALL_LIMIT`] this is many times what any network profile needs (four rounds per
-/// sequential call on the main network): whoever exceeds it will not answer any more.
+/// sequential call on the mainnet): whoever exceeds it will not answer any more.
 const ROUNDS_LIMIT: u64 = 1_000;
 /// See [`ROUNDS_LIMIT`].
 const ROUNDS_PER_CALL_LIMIT: u64 = 20;

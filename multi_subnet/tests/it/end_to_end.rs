@@ -1,14 +1,16 @@
 //! The figures of this project, on the embedded replica and, where `POCKET_IC_BIN` names one, on a real server.
 
-use std::{env, fs};
+use std::fs;
 
 use multi_subnet::{
     canisters::workspace_modules,
     interface::{NumberType, number_type},
 };
-use serde_json::Value;
 
-use crate::binary::run;
+use crate::{
+    binary::run,
+    measured::{measure, servers},
+};
 
 /// How many parallel calls a caller with 2 T cycles can have open.
 ///
@@ -19,44 +21,8 @@ const CALLS_CARRIED_BY_2T: u64 = 46;
 /// Sequential same-subnet calls that fit into a round decide this one: about 99 of them.
 const ROUNDS_FOR_2000_ON_ONE_SUBNET: u64 = 21;
 
-/// Rounds of the main network per sequential call to another subnet: two hops of two rounds.
+/// Rounds of the mainnet per sequential call to another subnet: two hops of two rounds.
 const MAINNET_ROUNDS_PER_CALL: u64 = 4;
-
-/// The servers on which every test of PocketIC's order runs.
-fn servers() -> Vec<String> {
-    let mut servers = vec!["embedded".to_owned()];
-    match env::var("POCKET_IC_BIN") {
-        Ok(path) if !path.is_empty() => servers.push(path),
-        _ => println!("POCKET_IC_BIN is not set: run on the embedded replica only"),
-    }
-    servers
-}
-
-/// One strategy of one run.
-struct Measured(Value);
-
-impl Measured {
-    fn get(&self, key: &str) -> u64 {
-        self.0[key].as_u64().unwrap_or_else(|| panic!("`{key}` is a whole number in {}", self.0))
-    }
-
-    /// That all calls were accounted for, so many of them succeeded, in so many rounds.
-    fn assert(&self, succeeded: u64, rounds: u64) {
-        let found = ["succeeded", "failed", "rounds"].map(|key| self.get(key));
-        assert_eq!(found, [succeeded, self.get("attempted") - succeeded, rounds], "{}", self.0);
-        assert!(self.get("cycles") > 0);
-    }
-}
-
-/// Runs the benchmark; what its sequential and its parallel strategy did.
-fn measure(server: &str, args: &[&str]) -> [Measured; 2] {
-    let report = run(&[&["--json", "--server", server], args].concat()).json();
-    assert_eq!(report["server"], server);
-    let strategies = report["strategies"].as_array().expect("a list");
-    let names: Vec<_> = strategies.iter().map(|strategy| strategy["name"].clone()).collect();
-    assert_eq!(names, ["sequential", "parallel"]);
-    [0, 1].map(|index| Measured(strategies[index].clone()))
-}
 
 #[test]
 fn across_subnets_ninety_calls_take_a_round_each_or_one_round_together() {

@@ -4,4 +4,8 @@ mod binary;
 mod command_line;
 mod end_to_end;
 mod fake_server;
+mod foreign_pairs;
+mod measured;
+mod motoko;
+mod official_sample;
 mod unusual_servers;

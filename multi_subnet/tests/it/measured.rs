@@ -1,0 +1,49 @@
+//! Runs of the benchmark's binary, as the figures they printed.
+
+use std::env;
+
+use serde_json::Value;
+
+use crate::binary::run_with;
+
+/// The servers on which every test of PocketIC's order runs.
+pub fn servers() -> Vec<String> {
+    let mut servers = vec!["embedded".to_owned()];
+    match env::var("POCKET_IC_BIN") {
+        Ok(path) if !path.is_empty() => servers.push(path),
+        _ => println!("POCKET_IC_BIN is not set: run on the embedded replica only"),
+    }
+    servers
+}
+
+/// One strategy of one run.
+pub struct Measured(Value);
+
+impl Measured {
+    pub fn get(&self, key: &str) -> u64 {
+        self.0[key].as_u64().unwrap_or_else(|| panic!("`{key}` is a whole number in {}", self.0))
+    }
+
+    /// That all calls were accounted for, so many of them succeeded, in so many rounds.
+    #[track_caller]
+    pub fn assert(&self, succeeded: u64, rounds: u64) {
+        let found = ["succeeded", "failed", "rounds"].map(|key| self.get(key));
+        assert_eq!(found, [succeeded, self.get("attempted") - succeeded, rounds], "{}", self.0);
+        assert!(self.get("cycles") > 0);
+    }
+}
+
+/// Runs the benchmark with the canisters of this workspace; what its sequential and its parallel strategy did.
+pub fn measure(server: &str, args: &[&str]) -> [Measured; 2] {
+    measure_with(server, args, &[])
+}
+
+/// The same with environment variables, which may name other canisters.
+pub fn measure_with(server: &str, args: &[&str], env: &[(&str, &str)]) -> [Measured; 2] {
+    let report = run_with(&[&["--json", "--server", server], args].concat(), env).json();
+    assert_eq!(report["server"], server);
+    let strategies = report["strategies"].as_array().expect("a list");
+    let names: Vec<_> = strategies.iter().map(|strategy| strategy["name"].clone()).collect();
+    assert_eq!(names, ["sequential", "parallel"]);
+    [0, 1].map(|index| Measured(strategies[index].clone()))
+}
