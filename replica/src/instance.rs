@@ -75,8 +75,9 @@ pub enum InstanceError {
     NotTheSender,
     /// An ingress message without an answer for too long.
     #[error(
-        "the ingress message was not answered within {AWAIT_INGRESS_ROUNDS_MAX} rounds: \
-         tick and ask for its status instead of awaiting it"
+        "the ingress message was not answered within {AWAIT_INGRESS_ROUNDS_MAX} rounds: instead of \
+         awaiting it, tick and ask for its status in turn (`submit_call`, `tick` and \
+         `ingress_status` of the pocket-ic crate)"
     )]
     NotAnswered,
     /// More cycles than a balance can hold.

@@ -75,13 +75,18 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         None => None,
     };
     let config = ServerConfig { port: arguments.port, profile: arguments.profile };
-    let server = EmbeddedServer::start(config)
-        .map_err(|error| format!("cannot listen on port {}: {error}", arguments.port))?;
+    let server = EmbeddedServer::start(config).map_err(|error| {
+        format!("cannot listen on port {}: {error}; choose another --port, or 0", arguments.port)
+    })?;
     match &port_file {
         Some(file) => file
             .announce(server.port())
             .map_err(|error| format!("cannot write {}: {error}", file.path.display()))?,
-        None => eprintln!("embedded-replica: listening on {}", server.url()),
+        None => eprintln!(
+            "embedded-replica: listening on {}; ends after {} s without a request (--ttl)",
+            server.url(),
+            arguments.ttl
+        ),
     }
     wait_for_the_end(arguments, &server)
 }
