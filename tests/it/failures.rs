@@ -1,0 +1,126 @@
+//! Calls that fail: they are counted, and the caller works on.
+
+use candid::Principal;
+
+use crate::pair::{Pair, Parallel, Sequential, Strategy, caller_module, controller};
+use crate::servers::{Server, on_every_server};
+
+/// Breaks the callee, or names a broken one, and mends it; calls fail in between, and only then.
+fn failures_are_counted(
+    server: Server,
+    subnets: usize,
+    break_callee: impl Fn(&Pair),
+    mend: impl Fn(&Pair),
+) {
+    let pair = Pair::ready(server, subnets);
+    for strategy in Strategy::BOTH {
+        break_callee(&pair);
+        for n in [1, 5] {
+            assert_eq!(pair.successes(strategy, n), 0, "{strategy:?}");
+        }
+        mend(&pair);
+        assert_eq!(pair.successes(Sequential, 3), 3, "the caller works on");
+        assert_eq!(pair.successes(Parallel, 500), 500, "nothing is left of the failures");
+    }
+}
+
+fn set_callee(pair: &Pair, id: Principal) {
+    pair.setup_callee(id, controller()).expect("the controller may name a canister");
+}
+
+#[test]
+fn calls_to_a_stopped_callee_fail_until_it_is_started() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            failures_are_counted(
+                server,
+                subnets,
+                |pair| pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops"),
+                |pair| pair.pic.start_canister(pair.callee, Some(controller())).expect("it starts"),
+            );
+        }
+    });
+}
+
+#[test]
+fn calls_to_a_canister_without_ping_fail() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            failures_are_counted(
+                server,
+                subnets,
+                |pair| {
+                    let other = pair.another_canister();
+                    pair.install_code(other, caller_module());
+                    set_callee(pair, other);
+                },
+                |pair| set_callee(pair, pair.callee),
+            );
+        }
+    });
+}
+
+#[test]
+fn calls_to_a_canister_without_code_fail() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            failures_are_counted(
+                server,
+                subnets,
+                |pair| set_callee(pair, pair.another_canister()),
+                |pair| set_callee(pair, pair.callee),
+            );
+        }
+    });
+}
+
+#[test]
+fn calls_to_a_deleted_canister_fail() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            failures_are_counted(
+                server,
+                subnets,
+                |pair| {
+                    let deleted = pair.another_canister();
+                    let sender = Some(controller());
+                    pair.pic.stop_canister(deleted, sender).expect("it stops");
+                    pair.pic.delete_canister(deleted, sender).expect("it is stopped");
+                    set_callee(pair, deleted);
+                },
+                |pair| set_callee(pair, pair.callee),
+            );
+        }
+    });
+}
+
+#[test]
+fn calls_to_who_is_no_canister_fail() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            failures_are_counted(
+                server,
+                subnets,
+                |pair| set_callee(pair, controller()),
+                |pair| set_callee(pair, pair.callee),
+            );
+        }
+    });
+}
+
+#[test]
+fn calls_fail_in_part_when_the_callee_stops_amid_them() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let message = pair.submit(Sequential, 50).expect("the caller takes messages");
+        for _ in 0..5 {
+            pair.pic.tick();
+        }
+        pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops");
+        for _ in 0..50 {
+            pair.pic.tick();
+        }
+        let succeeded = pair.answer(&message).expect("it is answered").expect("not with a reject");
+        assert!((5..50).contains(&succeeded), "{succeeded}");
+    });
+}

@@ -1,0 +1,187 @@
+//! Caller and callee, installed, and what can be asked of them.
+
+use std::fs;
+use std::sync::LazyLock;
+
+use candid::{CandidType, Principal, decode_one, encode_args, encode_one};
+use multi_subnet::canisters::{ModulePaths, workspace_modules};
+use pocket_ic::common::rest::RawMessageId;
+use pocket_ic::{CanisterSettings, EnvironmentVariable, PocketIc, RejectCode, RejectResponse};
+
+use crate::servers::Server;
+
+/// What canisters get that are created without an amount.
+pub const DEFAULT_CYCLES: u128 = 100_000_000_000_000;
+
+/// How many calls of one canister to another can be open.
+pub const OPEN_CALLS_MAX: u64 = 500;
+
+/// Where the caller looks for its callee when it was told none.
+const CALLEE_VARIABLE: &str = "PUBLIC_CANISTER_ID:callee";
+
+/// Rounds after which a message counts as lost.
+const ROUNDS_MAX: u64 = 10_000;
+
+static MODULES: LazyLock<ModulePaths> =
+    LazyLock::new(|| workspace_modules().expect("the canisters of this workspace build"));
+
+/// The caller's module.
+pub fn caller_module() -> Vec<u8> {
+    fs::read(&MODULES.caller).expect("it was built")
+}
+
+/// The callee's module.
+pub fn callee_module() -> Vec<u8> {
+    fs::read(&MODULES.callee).expect("it was built")
+}
+
+/// Who creates and controls the canisters.
+pub fn controller() -> Principal {
+    Principal::self_authenticating([1])
+}
+
+/// Who controls nothing.
+pub fn stranger() -> Principal {
+    Principal::self_authenticating([2])
+}
+
+/// The two strategies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    Sequential,
+    Parallel,
+}
+
+pub use Strategy::{Parallel, Sequential};
+
+impl Strategy {
+    pub const BOTH: [Self; 2] = [Sequential, Parallel];
+
+    fn method(self) -> &'static str {
+        match self {
+            Sequential => "sequential_calls",
+            Parallel => "parallel_calls",
+        }
+    }
+}
+
+/// An instance with both canisters installed, and nothing said to the caller yet.
+pub struct Pair {
+    pub pic: PocketIc,
+    pub caller: Principal,
+    pub callee: Principal,
+}
+
+impl Pair {
+    /// On two subnets, or on one.
+    pub fn install(server: Server, subnets: usize) -> Self {
+        let pic = server.instance(subnets);
+        let caller = create(&pic, 0);
+        let callee = create(&pic, subnets - 1);
+        let pair = Self { pic, caller, callee };
+        pair.install_code(caller, caller_module());
+        pair.install_code(callee, callee_module());
+        pair
+    }
+
+    /// The same, and the caller knows its callee.
+    pub fn ready(server: Server, subnets: usize) -> Self {
+        let pair = Self::install(server, subnets);
+        pair.setup_callee(pair.callee, controller()).expect("the controller may name a canister");
+        pair
+    }
+
+    /// One more canister, without code, on the callee's subnet.
+    pub fn another_canister(&self) -> Principal {
+        create(&self.pic, self.pic.topology().get_app_subnets().len() - 1)
+    }
+
+    pub fn install_code(&self, canister: Principal, module: Vec<u8>) {
+        self.pic.install_canister(canister, module, nothing(), Some(controller()));
+    }
+
+    pub fn setup_callee(&self, id: Principal, sender: Principal) -> Result<(), RejectResponse> {
+        let reply = self.pic.update_call(self.caller, sender, "setup_callee", encode(id))?;
+        assert_eq!(reply, nothing());
+        Ok(())
+    }
+
+    /// Leaves a text where `icp deploy` leaves the callee's id.
+    pub fn set_environment(&self, value: &str) {
+        let variable = EnvironmentVariable { name: CALLEE_VARIABLE.into(), value: value.into() };
+        let settings =
+            CanisterSettings { environment_variables: Some(vec![variable]), ..Default::default() };
+        self.pic
+            .update_canister_settings(self.caller, Some(controller()), settings)
+            .expect("the controller may do that");
+    }
+
+    /// Asks for `n` calls and executes rounds until they are answered.
+    pub fn run(&self, strategy: Strategy, n: u64) -> Result<Outcome, RejectResponse> {
+        let message = self.submit(strategy, n)?;
+        for rounds in 1..=ROUNDS_MAX {
+            self.pic.tick();
+            if let Some(answer) = self.answer(&message) {
+                return answer.map(|succeeded| Outcome { succeeded, rounds });
+            }
+        }
+        panic!("{n} {strategy:?} calls are not answered within {ROUNDS_MAX} rounds");
+    }
+
+    /// How many of `n` calls succeed.
+    pub fn successes(&self, strategy: Strategy, n: u64) -> u64 {
+        self.run(strategy, n).expect("the caller counts failures and does not fail").succeeded
+    }
+
+    /// What the caller answers when it makes no calls.
+    pub fn refusal(&self, strategy: Strategy, n: u64) -> RejectResponse {
+        self.run(strategy, n).expect_err("the caller refuses")
+    }
+
+    /// Asks for `n` calls; the next round is when they are made.
+    pub fn submit(&self, strategy: Strategy, n: u64) -> Result<RawMessageId, RejectResponse> {
+        // Anybody may.
+        self.pic.submit_call(self.caller, stranger(), strategy.method(), encode(n))
+    }
+
+    /// The answer to a message, once there is one.
+    pub fn answer(&self, message: &RawMessageId) -> Option<Result<u64, RejectResponse>> {
+        let answer = self.pic.ingress_status(message.clone())?;
+        Some(answer.map(|reply| decode_one(&reply).expect("the reply is one nat64")))
+    }
+
+    /// The balances of caller and callee.
+    pub fn cycles(&self) -> [u128; 2] {
+        [self.caller, self.callee].map(|canister| self.pic.cycle_balance(canister))
+    }
+}
+
+/// What came of a number of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub succeeded: u64,
+    pub rounds: u64,
+}
+
+/// Asserts that the caller itself rejected, with a text that contains these fragments.
+#[track_caller]
+pub fn assert_refusal(reject: &RejectResponse, fragments: &[&str]) {
+    assert_eq!(reject.reject_code, RejectCode::CanisterReject, "{reject:?}");
+    for fragment in fragments {
+        assert!(reject.reject_message.contains(fragment), "no `{fragment}` in {reject:?}");
+    }
+}
+
+/// The argument and the reply `()`.
+pub fn nothing() -> Vec<u8> {
+    encode_args(()).expect("it encodes")
+}
+
+fn encode(value: impl CandidType) -> Vec<u8> {
+    encode_one(value).expect("it encodes")
+}
+
+fn create(pic: &PocketIc, subnet: usize) -> Principal {
+    let subnet = pic.topology().get_app_subnets()[subnet];
+    pic.create_canister_on_subnet(Some(controller()), None, subnet)
+}
