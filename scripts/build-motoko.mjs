@@ -1,0 +1,83 @@
+// Compiles Motoko sources: node scripts/build-motoko.mjs FOLDER SOURCE.mo...
+//
+// Each source becomes FOLDER/<name>.wasm, unless that is newer than the source. The compiler is the npm package
+// `motoko`; it is installed into FOLDER too, the first time. Exits with 69 when it cannot be had, as on a machine
+// without network.
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const COMPILER = "motoko";
+const VERSION = "4.10.0";
+
+/** "Service unavailable", by the convention of `sysexits.h`. */
+const UNAVAILABLE = 69;
+
+const [folder, ...sources] = process.argv.slice(2);
+if (!folder || sources.length === 0) {
+  console.error("usage: node scripts/build-motoko.mjs FOLDER SOURCE.mo...");
+  process.exit(2);
+}
+mkdirSync(folder, { recursive: true });
+
+const changed = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
+const script = fileURLToPath(import.meta.url);
+const target = (source) => join(folder, `${basename(source, ".mo")}.wasm`);
+const stale = sources.filter((source) => changed(target(source)) < Math.max(changed(source), changed(script)));
+if (stale.length > 0) {
+  const compiler = load(install());
+  stale.forEach((source) => compile(compiler, source));
+}
+
+/** The folder of the installed compiler. */
+function install() {
+  const modules = resolve(folder, "node_modules");
+  const manifest = join(modules, COMPILER, "package.json");
+  if (Number.isFinite(changed(manifest)) && JSON.parse(readFileSync(manifest)).version === VERSION) {
+    return modules;
+  }
+  const options = ["--prefix", folder, "--no-save", "--omit=dev", "--no-audit", "--no-fund"];
+  // Nothing of the packages is run while they are installed.
+  options.push("--ignore-scripts");
+  // Without a network one attempt has to do: the others would only take time.
+  options.push("--prefer-offline", "--fetch-retries=0", "--fetch-timeout=30000");
+  const npm = spawnSync("npm", ["install", ...options, `${COMPILER}@${VERSION}`], {
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
+    shell: process.platform === "win32",
+  });
+  if (npm.status !== 0) {
+    const reason = npm.error?.message ?? npm.stderr.split("\n").find((line) => line.startsWith("npm error"));
+    console.error(`npm cannot install ${COMPILER}@${VERSION}: ${reason ?? "it gives no reason"}`);
+    process.exit(UNAVAILABLE);
+  }
+  return modules;
+}
+
+function load(modules) {
+  return createRequire(join(modules, "/"))(COMPILER).default;
+}
+
+function compile(compiler, source) {
+  const name = basename(source);
+  compiler.write(name, readFileSync(source, "utf8"));
+  const { wasm } = attempt(() => compiler.wasm(name, "ic"));
+  // Renamed into place: who sees the module sees all of it.
+  const partial = `${target(source)}.partial`;
+  writeFileSync(partial, wasm);
+  renameSync(partial, target(source));
+  console.error(`${target(source)}: ${wasm.length} bytes`);
+}
+
+/** What `work` returns. Its error would be shown with a line of the compiler's code, all of which is one line. */
+function attempt(work) {
+  try {
+    return work();
+  } catch (error) {
+    console.error(`error: ${error.message ?? error}`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,4 @@
+// The callee of the Motoko sample.
+persistent actor {
+  public func ping() : async () {};
+};
