@@ -13,6 +13,9 @@ import { fileURLToPath } from "node:url";
 const COMPILER = "motoko";
 const VERSION = "4.10.0";
 
+/** How long the installation may take. */
+const INSTALL_LIMIT_MS = 120_000;
+
 /** "Service unavailable", by the convention of `sysexits.h`. */
 const UNAVAILABLE = 69;
 
@@ -47,10 +50,11 @@ function install() {
   const npm = spawnSync("npm", ["install", ...options, `${COMPILER}@${VERSION}`], {
     stdio: ["ignore", "ignore", "pipe"],
     encoding: "utf8",
+    timeout: INSTALL_LIMIT_MS,
     shell: process.platform === "win32",
   });
   if (npm.status !== 0) {
-    const reason = npm.error?.message ?? npm.stderr.split("\n").find((line) => line.startsWith("npm error"));
+    const reason = npm.error?.message ?? npm.stderr.split("\n").find((line) => /^npm (error|ERR!)/.test(line));
     console.error(`npm cannot install ${COMPILER}@${VERSION}: ${reason ?? "it gives no reason"}`);
     process.exit(UNAVAILABLE);
   }

@@ -68,7 +68,11 @@ pub fn motoko_pairs() -> Option<[ForeignPair; 2]> {
 /// `scripts/build-motoko.mjs` ends with it when the compiler cannot be had.
 const UNAVAILABLE: i32 = 69;
 
+/// The major version of Node.js from which on the compiler and our script run.
+const NODE_MIN: u32 = 18;
+
 fn build_motoko_pairs() -> Result<[ForeignPair; 2], String> {
+    check_node()?;
     let folder = target().join("motoko");
     let sources = checkout().join("tests/canisters/motoko");
     let [caller, callee] = ["caller.mo", "callee.mo"].map(|name| sources.join(name));
@@ -81,7 +85,7 @@ fn build_motoko_pairs() -> Result<[ForeignPair; 2], String> {
         .args([&caller, &caller_with_nat, &callee])
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| format!("node does not run: {error}"))?;
+        .expect("node runs");
     let said = String::from_utf8_lossy(&built.stderr);
     match built.status.code() {
         Some(0) => {}
@@ -91,6 +95,20 @@ fn build_motoko_pairs() -> Result<[ForeignPair; 2], String> {
     let module = |name| folder.join(name);
     Ok(["caller.wasm", "caller_with_nat.wasm"]
         .map(|caller| ForeignPair { caller: module(caller), callee: module("callee.wasm") }))
+}
+
+fn check_node() -> Result<(), String> {
+    let answer = Command::new("node")
+        .arg("--version")
+        .output()
+        .map_err(|error| format!("node does not run: {error}"))?;
+    let version = String::from_utf8_lossy(&answer.stdout);
+    let major = version.strip_prefix('v').and_then(|version| version.split('.').next());
+    if major.and_then(|major| major.parse().ok()).is_some_and(|major: u32| major >= NODE_MIN) {
+        Ok(())
+    } else {
+        Err(format!("node is {}, it takes {NODE_MIN} or later", version.trim()))
+    }
 }
 
 /// The same caller with the other type of numbers.
