@@ -3,25 +3,32 @@
 use candid::Principal;
 
 use crate::pair::{Pair, Parallel, Sequential, Strategy, caller_module, controller};
-use crate::servers::{Server, on_every_server};
+use crate::servers::on_every_server;
 
 /// Breaks the callee, or names a broken one, and mends it; calls fail in between, and only then.
-fn failures_are_counted(
-    server: Server,
-    subnets: usize,
-    break_callee: impl Fn(&Pair),
-    mend: impl Fn(&Pair),
-) {
-    let pair = Pair::ready(server, subnets);
-    for strategy in Strategy::BOTH {
-        break_callee(&pair);
-        for n in [1, 5] {
-            assert_eq!(pair.successes(strategy, n), 0, "{strategy:?}");
+fn assert_failures_are_counted(break_callee: impl Fn(&Pair), mend: impl Fn(&Pair)) {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            let pair = Pair::ready(server, subnets);
+            for strategy in Strategy::BOTH {
+                break_callee(&pair);
+                for n in [1, 5] {
+                    assert_eq!(pair.successes(strategy, n), 0, "{strategy:?}");
+                }
+                mend(&pair);
+                assert_eq!(pair.successes(Sequential, 3), 3, "the caller works on");
+                assert_eq!(pair.successes(Parallel, 500), 500, "nothing is left of the failures");
+            }
         }
-        mend(&pair);
-        assert_eq!(pair.successes(Sequential, 3), 3, "the caller works on");
-        assert_eq!(pair.successes(Parallel, 500), 500, "nothing is left of the failures");
-    }
+    });
+}
+
+/// The same with another canister than the callee, which cannot be called.
+fn assert_calls_fail_to(other: impl Fn(&Pair) -> Principal) {
+    assert_failures_are_counted(
+        |pair| set_callee(pair, other(pair)),
+        |pair| set_callee(pair, pair.callee),
+    );
 }
 
 fn set_callee(pair: &Pair, id: Principal) {
@@ -30,82 +37,39 @@ fn set_callee(pair: &Pair, id: Principal) {
 
 #[test]
 fn calls_to_a_stopped_callee_fail_until_it_is_started() {
-    on_every_server(|server| {
-        for subnets in [1, 2] {
-            failures_are_counted(
-                server,
-                subnets,
-                |pair| pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops"),
-                |pair| pair.pic.start_canister(pair.callee, Some(controller())).expect("it starts"),
-            );
-        }
-    });
+    assert_failures_are_counted(
+        |pair| pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops"),
+        |pair| pair.pic.start_canister(pair.callee, Some(controller())).expect("it starts"),
+    );
 }
 
 #[test]
 fn calls_to_a_canister_without_ping_fail() {
-    on_every_server(|server| {
-        for subnets in [1, 2] {
-            failures_are_counted(
-                server,
-                subnets,
-                |pair| {
-                    let other = pair.another_canister();
-                    pair.install_code(other, caller_module());
-                    set_callee(pair, other);
-                },
-                |pair| set_callee(pair, pair.callee),
-            );
-        }
+    assert_calls_fail_to(|pair| {
+        let other = pair.another_canister();
+        pair.install_code(other, caller_module());
+        other
     });
 }
 
 #[test]
 fn calls_to_a_canister_without_code_fail() {
-    on_every_server(|server| {
-        for subnets in [1, 2] {
-            failures_are_counted(
-                server,
-                subnets,
-                |pair| set_callee(pair, pair.another_canister()),
-                |pair| set_callee(pair, pair.callee),
-            );
-        }
-    });
+    assert_calls_fail_to(Pair::another_canister);
 }
 
 #[test]
 fn calls_to_a_deleted_canister_fail() {
-    on_every_server(|server| {
-        for subnets in [1, 2] {
-            failures_are_counted(
-                server,
-                subnets,
-                |pair| {
-                    let deleted = pair.another_canister();
-                    let sender = Some(controller());
-                    pair.pic.stop_canister(deleted, sender).expect("it stops");
-                    pair.pic.delete_canister(deleted, sender).expect("it is stopped");
-                    set_callee(pair, deleted);
-                },
-                |pair| set_callee(pair, pair.callee),
-            );
-        }
+    assert_calls_fail_to(|pair| {
+        let deleted = pair.another_canister();
+        pair.pic.stop_canister(deleted, Some(controller())).expect("it stops");
+        pair.pic.delete_canister(deleted, Some(controller())).expect("it is stopped");
+        deleted
     });
 }
 
 #[test]
 fn calls_to_who_is_no_canister_fail() {
-    on_every_server(|server| {
-        for subnets in [1, 2] {
-            failures_are_counted(
-                server,
-                subnets,
-                |pair| set_callee(pair, controller()),
-                |pair| set_callee(pair, pair.callee),
-            );
-        }
-    });
+    assert_calls_fail_to(|_| controller());
 }
 
 #[test]
