@@ -1,0 +1,362 @@
+//! Where cycles go: what a call withholds, what comes back, what is charged.
+
+use crate::script::{Script, call, number, numbers, script};
+use crate::world::{World, install_module, on_every_server};
+use candid::{Nat, Principal};
+
+use pocket_ic::{CanisterSettings, CreateCanisterParams, ErrorCode, RejectCode};
+
+/// Executing a message, on 13 nodes.
+pub const EXECUTION_BASE: u64 = 5_000_000;
+/// Making a call, and each byte of it and of its response.
+const CALL_BASE: u64 = 260_000;
+const CALL_BYTE: u64 = 1_000;
+/// Prepaid for the largest response and for the longest callback.
+const RESPONSE_TRANSMISSION: u64 = 2 * 1024 * 1024 * CALL_BYTE;
+const EXECUTION_PREPAID: u64 = 40_000_000_000 + EXECUTION_BASE;
+/// Withheld for a call without method name and argument.
+const CALL_WITHHELD: u64 = 42_102_412_000;
+
+/// `run` and an empty script.
+const EMPTY_CALL_BYTES: u64 = 3;
+
+#[test]
+fn an_open_call_withholds_42_102_412_000_cycles_and_1000_for_each_byte() {
+    assert_eq!(CALL_WITHHELD, CALL_BASE + RESPONSE_TRANSMISSION + EXECUTION_PREPAID);
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        for bytes in [0, 1, 1_000] {
+            let one = call(world.b).argument(vec![0; bytes]).on_answer(script());
+            let script = script()
+                .balance()
+                .append_acc()
+                .call(one)
+                .balance()
+                .append_acc()
+                .cost_call(EMPTY_CALL_BYTES, bytes as u64)
+                .append_acc()
+                .reply_appended();
+            let reply = numbers(&world.run(world.a, script).unwrap());
+            let withheld = CALL_WITHHELD + CALL_BYTE * (EMPTY_CALL_BYTES + bytes as u64);
+            assert_eq!(reply[0] - reply[1], withheld);
+            assert_eq!(reply[2], withheld, "as quoted");
+        }
+    });
+}
+
+#[test]
+fn a_call_is_made_exactly_if_its_cycles_fit_into_the_liquid_balance() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let cost = CALL_WITHHELD + CALL_BYTE * EMPTY_CALL_BYTES;
+        // Attaches all the liquid balance but `kept`.
+        let attempt = |kept: u64| {
+            let one = call(world.b).timeout(10).on_answer(script());
+            script().prepare(one).liquid().add(kept.wrapping_neg()).call_cycles_acc()
+        };
+        let script = script()
+            .liquid()
+            .append_acc()
+            .append_after(attempt(cost - 1))
+            .liquid()
+            .append_acc()
+            .append_after(attempt(cost))
+            .liquid()
+            .append_acc()
+            .reply_appended();
+        let reply = numbers(&world.run(world.a, script).unwrap());
+        let [before, refused, between, made, after] = reply[..] else { panic!("five numbers") };
+        assert_eq!((refused, made), (2, 0));
+        assert_eq!(before, between, "a call that is not made returns its cycles");
+        assert_eq!(after, 0);
+    });
+}
+
+#[test]
+fn more_than_the_liquid_balance_cannot_be_attached() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let one = call(world.b).on_answer(script());
+        let script = script().prepare(one).liquid().add(1).call_cycles_acc().reply("");
+        let reject = world.run(world.a, script).unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterContractViolation);
+    });
+}
+
+#[test]
+fn two_trillion_cycles_carry_46_open_calls() {
+    on_every_server(|server| {
+        let pic = server.network().with_application_subnet().build();
+        let cycles = Some(2_000_000_000_000);
+        let params = CreateCanisterParams { cycles, ..Default::default() };
+        let a = pic.create_canister_with_params(None, params).unwrap();
+        pic.install_canister(a, crate::script::canister(), vec![], None);
+        let b = crate::world::install(&pic);
+        let world = World { pic, a, b };
+        let one = script().call(call(b).timeout(60).on_answer(script())).unless(script().count(0));
+        let script =
+            script().liquid().append_acc().repeat(60, one).load(0).append_acc().reply_appended();
+        let reply = numbers(&world.run(a, script).unwrap());
+        let [liquid, made] = reply[..] else { panic!("two numbers") };
+        assert_eq!(made, liquid / (CALL_WITHHELD + CALL_BYTE * EMPTY_CALL_BYTES));
+        assert_eq!(made, 46);
+    });
+}
+
+#[test]
+fn the_liquid_balance_is_what_lies_above_the_freezing_threshold() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let gap = || {
+            let script = script().balance().append_acc().liquid().append_acc().reply_appended();
+            let reply = numbers(&world.run(world.a, script).unwrap());
+            reply[0] - reply[1]
+        };
+        let freeze = |days: u64| {
+            let freezing_threshold = Some(Nat::from(days * 86_400));
+            let settings = CanisterSettings { freezing_threshold, ..Default::default() };
+            world.pic.update_canister_settings(world.a, None, settings).unwrap();
+        };
+        freeze(0);
+        assert_eq!(gap(), 0);
+        for days in [30, 10_000] {
+            freeze(days);
+            let status = world.pic.canister_status(world.a, None).unwrap();
+            let burn = u64::try_from(status.idle_cycles_burned_per_day.0).unwrap();
+            let threshold = burn * days;
+            // The day's burn is rounded down.
+            assert!((threshold..threshold + days).contains(&gap()), "{} {threshold}", gap());
+        }
+    });
+}
+
+#[test]
+fn a_message_is_not_executed_when_its_prepayment_does_not_fit() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        // What is left is what was prepaid for this message, less what it uses.
+        world.run(world.a, script().liquid().burn_acc().reply("")).unwrap();
+        let reject = world.run(world.a, script().put(0, 1).reply("")).unwrap_err();
+        assert_eq!(reject.reject_code, RejectCode::SysTransient);
+        assert_eq!(reject.error_code, ErrorCode::CanisterOutOfCycles);
+        assert!(reject.reject_message.contains("out of cycles"), "{}", reject.reject_message);
+        world.pic.add_cycles(world.a, u128::from(EXECUTION_PREPAID));
+        world.run(world.a, script().reply("")).unwrap();
+        assert_eq!(world.cell(world.a, 0), 0);
+    });
+}
+
+#[test]
+fn a_callback_is_prepaid_and_runs_in_a_frozen_canister() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let script = script().call(call(world.b).running(script().reply("b"))).liquid().burn_acc();
+        assert_eq!(world.run(world.a, script), Ok(b"b".to_vec()));
+    });
+}
+
+/// What two canisters and their caller spend on one call with cycles attached.
+fn transfer(world: &World, attached: u64, accepted: u64) -> (i128, i128, Vec<u64>) {
+    let balances = || [world.a, world.b].map(|id| world.pic.cycle_balance(id) as i128);
+    let callee = script().available().append_acc().accept(accepted).append_acc().available();
+    let on_reply = script().refunded().append_acc().append_argument().reply_appended();
+    let one = call(world.b).running(callee.append_acc().reply_appended()).on_reply(on_reply);
+    let before = balances();
+    let script = script().prepare(one).call_cycles(attached).call_perform_it();
+    let reply = world.run(world.a, script).unwrap();
+    let after = balances();
+    (before[0] - after[0], before[1] - after[1], numbers(&reply))
+}
+
+#[test]
+fn attached_cycles_that_are_not_accepted_come_back() {
+    on_every_server(|server| {
+        for world in [server.one_subnet(), server.two_subnets()] {
+            let (a_idle, b_idle, _) = transfer(&world, 0, 0);
+            for (attached, accepted) in [(1, 1), (1_000_000, 400_000), (7_000_000_000, 0)] {
+                let (a, b, reply) = transfer(&world, attached, accepted);
+                let refunded = attached - accepted;
+                assert_eq!(reply, [refunded, attached, accepted, refunded]);
+                // All else costs what it cost without cycles.
+                assert_eq!(a - a_idle, i128::from(accepted));
+                assert_eq!(b_idle - b, i128::from(accepted));
+            }
+        }
+    });
+}
+
+#[test]
+fn no_more_than_what_is_attached_can_be_accepted() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let (_, _, reply) = transfer(&world, 1_000, 5_000);
+        assert_eq!(reply, [0, 1_000, 1_000, 0]);
+    });
+}
+
+#[test]
+fn cycles_can_be_accepted_in_a_callback_until_the_answer() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let later = script().accept(300).append_acc().available().append_acc().reply_appended();
+        let callee = script().call(call(world.a).running(script().reply("")).on_reply(later));
+        let one = call(world.b)
+            .cycles(1_000)
+            .running(callee)
+            .on_reply(script().refunded().append_acc().append_argument().reply_appended());
+        let reply = world.run(world.a, script().call(one)).unwrap();
+        assert_eq!(numbers(&reply), [700, 300, 700]);
+    });
+}
+
+#[test]
+fn all_cycles_come_back_with_a_reject() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let refunded = || script().refunded().append_acc().reply_appended();
+        for callee in [script().accept(400).reject("no"), script().accept(400).trap("no")] {
+            let accepted = if callee.bytes() == script().accept(400).reject("no").bytes() {
+                400
+            } else {
+                // What a canister accepts before it traps it has not accepted.
+                0
+            };
+            let one = call(world.b).cycles(1_000).running(callee).on_answer(refunded());
+            let reply = world.run(world.a, script().call(one)).unwrap();
+            assert_eq!(number(&reply), 1_000 - accepted);
+        }
+        let missing = call(world.b).cycles(1_000).method("missing").on_answer(refunded());
+        assert_eq!(number(&world.run(world.a, script().call(missing)).unwrap()), 1_000);
+    });
+}
+
+/// A caller and a callee that note how many instructions they used when they end.
+fn measured(callee: Principal) -> Vec<u8> {
+    let bytes: String = callee.as_slice().iter().map(|byte| format!("\\{byte:02x}")).collect();
+    crate::script::wasm(&format!(
+        r#"(module
+            (import "ic0" "performance_counter" (func $counter (param i32) (result i64)))
+            (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+            (import "ic0" "msg_reply" (func $reply))
+            (import "ic0" "call_new" (func $call_new (param i32 i32 i32 i32 i32 i32 i32 i32)))
+            (import "ic0" "call_data_append" (func $data (param i32 i32)))
+            (import "ic0" "call_perform" (func $perform (result i32)))
+            (memory 1)
+            (table 1 funcref)
+            (elem (i32.const 0) func $callback)
+            (data (i32.const 0) "{bytes}")
+            (data (i32.const 32) "callee")
+            (global $update (mut i64) (i64.const 0))
+            (global $callback (mut i64) (i64.const 0))
+            (func (export "canister_update callee")
+                (call $append (i32.const 0) (i32.const 100))
+                (call $reply)
+                (global.set $update (call $counter (i32.const 0))))
+            (func (export "canister_update caller")
+                (call $call_new (i32.const 0) (i32.const {size}) (i32.const 32) (i32.const 6)
+                    (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+                (call $data (i32.const 0) (i32.const 50))
+                (drop (call $perform))
+                (global.set $update (call $counter (i32.const 0))))
+            (func $callback (param i32)
+                (call $reply)
+                (global.set $callback (call $counter (i32.const 0))))
+            (func (export "canister_update nothin"))
+            (func (export "canister_query counts")
+                (i64.store (i32.const 0) (global.get $update))
+                (i64.store (i32.const 8) (global.get $callback))
+                (call $append (i32.const 0) (i32.const 16))
+                (call $reply)))"#,
+        size = callee.as_slice().len(),
+    ))
+}
+
+#[test]
+fn what_a_call_costs_is_the_sum_of_its_parts() {
+    // The counter of a PocketIC server is ahead by the rest of the block it is read in.
+    let server = crate::world::Server::Embedded;
+    let world = server.two_subnets();
+    let a = install_module(&world.pic, measured(world.b));
+    let subnet = world.pic.get_subnet(world.b).unwrap();
+    let b = world.pic.create_canister_on_subnet(None, None, subnet);
+    world.pic.install_canister(b, measured(a), vec![], None);
+    world.pic.reinstall_canister(a, measured(b), vec![], None).unwrap();
+    let anonymous = Principal::anonymous();
+    let update = |method| world.pic.update_call(a, anonymous, method, vec![]);
+    let counts = |id| {
+        numbers(&world.pic.query_call(id, anonymous, "counts", vec![]).unwrap())
+            .iter()
+            // Storing the count comes after counting.
+            .map(|count| count + 2)
+            .collect::<Vec<_>>()
+    };
+    // A method of nothing costs its induction, its execution and the one instruction of a function.
+    let (nothing, _) = world.spent(a, || update("nothin").unwrap_err());
+    let induction = nothing - u128::from(EXECUTION_BASE + 1);
+    let before = world.pic.cycle_balance(b);
+    let (spent, _) = world.spent(a, || update("caller").unwrap());
+    let [in_update, in_callback] = counts(a)[..] else { panic!("two counts") };
+    let caller = EXECUTION_BASE
+        + in_update
+        + CALL_BASE
+        + CALL_BYTE * (6 + 50 + 100)
+        + EXECUTION_BASE
+        + in_callback;
+    assert_eq!(spent, induction + u128::from(caller));
+    let in_callee = counts(b)[0];
+    assert_eq!(before - world.pic.cycle_balance(b), u128::from(EXECUTION_BASE + in_callee));
+}
+
+#[test]
+fn induction_costs_2000_cycles_for_each_byte() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let anonymous = Principal::anonymous();
+        // A method that does not exist is not executed, so only its bytes matter.
+        let induct = |bytes: usize| {
+            let update = || world.pic.update_call(world.a, anonymous, "nothing", vec![1; bytes]);
+            world.spent(world.a, || update().unwrap_err()).0
+        };
+        let small = induct(1_000);
+        assert_eq!(induct(2_000) - small, 2_000 * 1_000);
+        assert!(small > 1_200_000 + 2_000 * 1_000);
+    });
+}
+
+#[test]
+fn queries_are_free() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let ask = || world.ask(world.a, script().spin(1_000_000).reply("free")).unwrap();
+        assert_eq!(world.spent(world.a, ask), (0, b"free".to_vec()));
+    });
+}
+
+#[test]
+fn larger_subnets_cost_in_proportion() {
+    on_every_server(|server| {
+        let pic = server.network().with_application_subnet().with_fiduciary_subnet().build();
+        let topology = pic.topology();
+        let withheld = |subnet: Principal| {
+            let id = pic.create_canister_on_subnet(None, None, subnet);
+            pic.install_canister(id, crate::script::canister(), vec![], None);
+            let script: Script = script()
+                .balance()
+                .append_acc()
+                .call(call(id).on_answer(script()))
+                .balance()
+                .append_acc()
+                .reply_appended();
+            let reply = pic.update_call(id, Principal::anonymous(), "run", script.bytes());
+            let reply = numbers(&reply.unwrap());
+            reply[0] - reply[1]
+        };
+        let subnet = topology.get_fiduciary().unwrap();
+        // Each part is multiplied by 34 nodes, then divided by 13.
+        let scaled = |cycles: u64| cycles * 34 / 13;
+        let expected = scaled(CALL_BASE + CALL_BYTE * EMPTY_CALL_BYTES)
+            + scaled(RESPONSE_TRANSMISSION)
+            + scaled(EXECUTION_PREPAID);
+        assert!(withheld(subnet).abs_diff(expected) <= 3, "{}", withheld(subnet));
+    });
+}

@@ -1,0 +1,12 @@
+//! The embedded replica from outside: everything here goes through the `pocket-ic` crate as it is
+//! published, and so can be asked of a PocketIC server as well. When `POCKET_IC_BIN` names one,
+//! each test runs on both.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod cycles;
+mod patterns;
+mod queues;
+mod rounds;
+mod script;
+mod world;

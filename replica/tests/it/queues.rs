@@ -1,0 +1,165 @@
+//! How many calls can be open, and when room for more comes free.
+
+use crate::patterns::{open_gate, parallel_calls, parallel_report, pong, wait_for};
+use crate::script::{Call, call, numbers, script};
+use crate::world::{World, install, on_every_server};
+use candid::Principal;
+
+/// Calls one canister can have open to another.
+const OPEN_CALLS_MAX: u64 = 500;
+
+/// What a call that was not made returns.
+const NOT_PERFORMED: u64 = 2;
+
+fn report(world: &World, caller: Principal, one: Call, count: u64) -> [u64; 3] {
+    let message = world.submit(caller, parallel_calls(one, count));
+    parallel_report(&world.ticks(&message).1.expect("it replies"))
+}
+
+/// A call that stays open until the gate opens, and its caller's answer to nobody.
+fn pending(callee: Principal, gate: Principal) -> Call {
+    call(callee).running(wait_for(gate, script().reply("late")))
+}
+
+#[test]
+fn the_501st_open_call_to_a_canister_returns_2() {
+    on_every_server(|server| {
+        for world in [server.one_subnet(), server.two_subnets()] {
+            for one in [pong(world.b), pong(world.b).timeout(300)] {
+                assert_eq!(report(&world, world.a, one.clone(), 500), [500, 500, 0]);
+                assert_eq!(report(&world, world.a, one, 501), [500, 500, 0]);
+            }
+            let made = script()
+                .repeat(OPEN_CALLS_MAX, script().call(pong(world.b)))
+                .call(pong(world.b))
+                .append_acc()
+                .call(pong(world.b).timeout(10))
+                .append_acc()
+                .reply_appended();
+            let reply = world.run(world.a, made).unwrap();
+            assert_eq!(numbers(&reply), [NOT_PERFORMED, NOT_PERFORMED]);
+        }
+    });
+}
+
+#[test]
+fn of_2000_parallel_calls_500_succeed() {
+    on_every_server(|server| {
+        for world in [server.one_subnet(), server.two_subnets()] {
+            assert_eq!(report(&world, world.a, pong(world.b), 2_000), [500, 500, 0]);
+        }
+    });
+}
+
+#[test]
+fn a_canister_can_have_500_open_calls_to_itself() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        assert_eq!(report(&world, world.a, pong(world.a), 501), [500, 500, 0]);
+    });
+}
+
+#[test]
+fn slots_are_free_again_once_the_callbacks_have_run() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        for _ in 0..3 {
+            assert_eq!(report(&world, world.a, pong(world.b), 600), [500, 500, 0]);
+        }
+    });
+}
+
+#[test]
+fn open_calls_count_across_messages_and_only_for_their_pair() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let other = install(&world.pic);
+        // Two messages of 300 calls in one round: the second finds 200 slots.
+        let made = |callee| {
+            let one = script().call(call(callee).running(script())).unless(script().count(5));
+            script().put(5, 0).repeat(300, one).load(5).reply_number()
+        };
+        // The callee comes first in a tick, so its answers are one tick away.
+        let first = world.submit(world.b, made(world.a));
+        let second = world.submit(world.b, made(world.a));
+        let third = world.submit(world.b, made(other));
+        world.pic.tick();
+        let made: Vec<u64> = [first, second, third]
+            .iter()
+            .map(|message| numbers(&world.answer(message).unwrap().unwrap())[0])
+            .collect();
+        assert_eq!(made, [300, 200, 300]);
+    });
+}
+
+#[test]
+fn the_opposite_direction_has_slots_of_its_own() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let full = script().repeat(500, script().call(pong(world.a))).reply("");
+        world.submit(world.b, full);
+        world.pic.tick();
+        // 500 calls from b to a are open now.
+        let message = world.submit(world.a, parallel_calls(pong(world.b), 500));
+        assert_eq!(parallel_report(&world.ticks(&message).1.unwrap()), [500, 500, 0]);
+    });
+}
+
+#[test]
+fn a_call_that_is_not_answered_keeps_its_slot() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let subnet = world.pic.get_subnet(world.b).unwrap();
+        let callee = world.pic.create_canister_on_subnet(None, None, subnet);
+        world.pic.install_canister(callee, crate::script::canister(), vec![], None);
+        let message = world.submit(world.b, script().call(pending(callee, world.a)));
+        for _ in 0..5 {
+            world.pic.tick();
+        }
+        assert_eq!(world.answer(&message), None);
+        assert_eq!(report(&world, world.b, pong(callee), 500), [499, 499, 0]);
+        world.run(world.a, open_gate()).unwrap();
+        assert_eq!(world.ticks(&message).1, Ok(b"late".to_vec()));
+        assert_eq!(report(&world, world.b, pong(callee), 500), [500, 500, 0]);
+    });
+}
+
+#[test]
+fn a_call_that_is_not_made_changes_nothing() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let failing = pong(world.b).cycles(1_000_000).on_answer(script().put(9, 1));
+        let script = script()
+            .repeat(OPEN_CALLS_MAX, script().call(pong(world.b).on_answer(script())))
+            .balance()
+            .append_acc()
+            .call(failing)
+            .append_acc()
+            .balance()
+            .append_acc()
+            .reply_appended();
+        let reply = numbers(&world.run(world.a, script).unwrap());
+        // The attached cycles are back at once.
+        assert_eq!(reply[1..], [NOT_PERFORMED, reply[0]]);
+        world.pic.tick();
+        assert_eq!(world.cell(world.a, 9), 0);
+    });
+}
+
+#[test]
+fn calls_from_one_canister_to_another_keep_their_order() {
+    on_every_server(|server| {
+        for world in [server.one_subnet(), server.two_subnets()] {
+            let mut calls = script();
+            for cell in 10..15 {
+                let counted = call(world.b).running(script().count(6).reply_number());
+                calls = calls.call(counted.on_reply(script().take().store(cell)));
+            }
+            let message = world.submit(world.a, calls.reply(""));
+            world.ticks(&message).1.unwrap();
+            world.pic.tick();
+            let counts: Vec<u64> = (10..15).map(|cell| world.cell(world.a, cell)).collect();
+            assert_eq!(counts, [1, 2, 3, 4, 5]);
+        }
+    });
+}

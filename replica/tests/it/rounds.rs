@@ -1,0 +1,207 @@
+//! When things happen: ticks, the order within them, time.
+
+use crate::patterns::{parallel_calls, parallel_report, pong, sequential_calls};
+use crate::script::{Script, call, number, script};
+use crate::world::{World, on_every_server};
+use candid::{Encode, Principal};
+use ic_management_canister_types::CanisterIdRecord;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+/// Nanoseconds since the epoch at which networks begin: 2021-05-06 19:17:10 UTC.
+const GENESIS: u64 = 1_620_328_630_000_000_000;
+
+fn ticks_of(world: &World, canister: Principal, script: Script) -> (usize, Vec<u8>) {
+    let message = world.submit(canister, script);
+    let (ticks, answer) = world.ticks(&message);
+    (ticks, answer.expect("it replies"))
+}
+
+#[test]
+fn a_call_tree_within_a_subnet_completes_in_one_tick() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let leaf = script().reply("leaf");
+        let inner = script().call(call(world.a).running(leaf));
+        let outer = script().call(call(world.b).running(inner));
+        let root = script().call(call(world.a).running(outer));
+        assert_eq!(ticks_of(&world, world.a, root), (1, b"leaf".to_vec()));
+    });
+}
+
+#[test]
+fn n_sequential_calls_to_another_subnet_take_n_plus_one_ticks_in_either_direction() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        for (caller, callee) in [(world.a, world.b), (world.b, world.a)] {
+            for count in [1, 2, 10, 90] {
+                let (ticks, reply) = ticks_of(&world, caller, sequential_calls(callee, count));
+                assert_eq!((ticks as u64, number(&reply)), (count + 1, count));
+            }
+        }
+    });
+}
+
+#[test]
+fn parallel_calls_to_another_subnet_take_two_ticks() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        for (caller, callee) in [(world.a, world.b), (world.b, world.a)] {
+            let (ticks, reply) = ticks_of(&world, caller, parallel_calls(pong(callee), 90));
+            assert_eq!((ticks, parallel_report(&reply)), (2, [90, 90, 0]));
+        }
+    });
+}
+
+#[test]
+fn a_request_to_a_later_subnet_executes_in_the_same_tick_and_to_an_earlier_one_in_the_next() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let mark = |callee| script().call(call(callee).running(script().put(9, 1).reply("")));
+        world.submit(world.a, mark(world.b));
+        world.pic.tick();
+        assert_eq!(world.cell(world.b, 9), 1);
+        world.submit(world.b, mark(world.a));
+        world.pic.tick();
+        assert_eq!(world.cell(world.a, 9), 0);
+        world.pic.tick();
+        assert_eq!(world.cell(world.a, 9), 1);
+    });
+}
+
+#[test]
+fn a_management_call_adds_two_ticks() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let argument = Encode!(&CanisterIdRecord { canister_id: world.a }).unwrap();
+        let status = call(Principal::management_canister())
+            .method("canister_status")
+            .argument(argument)
+            .on_reply(script().reply("known"));
+        let (ticks, reply) = ticks_of(&world, world.a, script().call(status));
+        assert_eq!((ticks, reply), (3, b"known".to_vec()));
+    });
+}
+
+#[test]
+fn two_thousand_sequential_calls_within_a_subnet_take_21_ticks() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let (ticks, reply) = ticks_of(&world, world.a, sequential_calls(world.b, 2_000));
+        assert_eq!((ticks, number(&reply)), (21, 2_000));
+    });
+}
+
+#[test]
+fn five_hundred_parallel_calls_within_a_subnet_spill_into_a_second_tick() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let (ticks, reply) = ticks_of(&world, world.a, parallel_calls(pong(world.b), 500));
+        assert_eq!((ticks, parallel_report(&reply)), (2, [500, 500, 0]));
+    });
+}
+
+#[test]
+fn a_message_starts_while_the_round_has_budget_left_and_may_overdraw_it() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        // 1.2 billion instructions of a budget of 2 billion each.
+        let long = || script().spin(150_000_000).reply("done");
+        let messages: Vec<_> = (0..3).map(|_| world.submit(world.a, long())).collect();
+        world.pic.tick();
+        let done: Vec<bool> = messages.iter().map(|id| world.answer(id).is_some()).collect();
+        assert_eq!(done, [true, true, false]);
+        world.pic.tick();
+        assert!(world.answer(&messages[2]).is_some());
+    });
+}
+
+#[test]
+fn messages_to_one_canister_execute_in_the_order_they_were_submitted() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let messages: Vec<_> =
+            (0..5).map(|_| world.submit(world.a, script().count(0).reply_number())).collect();
+        assert!(messages.iter().all(|id| world.answer(id).is_none()));
+        world.pic.tick();
+        let replies = messages.iter().map(|id| number(&world.answer(id).unwrap().unwrap()));
+        assert_eq!(replies.collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    });
+}
+
+#[test]
+fn a_message_has_no_answer_while_it_waits_for_calls() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let message =
+            world.submit(world.a, script().call(call(world.b).running(script().reply("b"))));
+        for _ in 0..2 {
+            assert_eq!(world.answer(&message), None);
+            world.pic.tick();
+        }
+        assert_eq!(world.answer(&message), Some(Ok(b"b".to_vec())));
+    });
+}
+
+#[test]
+fn awaiting_gives_up_after_100_ticks_and_the_message_goes_on() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        // The answer has to be there before the 100th tick.
+        let message = world.submit(world.a, sequential_calls(world.b, 98));
+        assert_eq!(number(&world.pic.await_call(message).unwrap()), 98);
+        let message = world.submit(world.a, sequential_calls(world.b, 99));
+        let awaited = message.clone();
+        let failure = catch_unwind(AssertUnwindSafe(|| world.pic.await_call(awaited))).unwrap_err();
+        let text = failure.downcast_ref::<String>().expect("it panics with a message");
+        assert!(text.contains("100 rounds"), "{text}");
+        let (_, answer) = world.ticks(&message);
+        assert_eq!(number(&answer.unwrap()), 99);
+    });
+}
+
+#[test]
+fn time_begins_at_genesis_unless_it_is_told_otherwise() {
+    on_every_server(|server| {
+        let pic = server.network().with_application_subnet().build();
+        let since = pic.get_time().as_nanos_since_unix_epoch() - GENESIS;
+        assert!(since < 1_000_000_000, "{since} ns after genesis");
+        let later = GENESIS + 86_400_000_000_000;
+        let pic = server.network().with_application_subnet().with_initial_timestamp(later).build();
+        let since = pic.get_time().as_nanos_since_unix_epoch() - later;
+        assert!(since < 1_000_000_000, "{since} ns after the time it was given");
+    });
+}
+
+#[test]
+fn a_round_moves_time_by_one_nanosecond_unless_it_was_set() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let now = || world.pic.get_time().as_nanos_since_unix_epoch();
+        let seen = || number(&world.run(world.a, script().time().reply_number()).unwrap());
+        // Any pending change of time is used up.
+        world.pic.tick();
+        let before = now();
+        assert_eq!(seen(), before + 1);
+        assert_eq!(now(), before + 1);
+        world.pic.tick();
+        assert_eq!(now(), before + 2);
+        world.pic.advance_time(Duration::from_secs(7));
+        assert_eq!(now(), before + 2 + 7_000_000_000);
+        assert_eq!(seen(), before + 2 + 7_000_000_000);
+        assert_eq!(seen(), before + 2 + 7_000_000_001);
+    });
+}
+
+#[test]
+fn time_cannot_be_set_back() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let now = world.pic.get_time();
+        let earlier = now + Duration::ZERO;
+        world.pic.advance_time(Duration::from_secs(1));
+        let failure = catch_unwind(AssertUnwindSafe(|| world.pic.set_time(earlier)));
+        assert!(failure.is_err());
+        assert_eq!(world.pic.get_time(), now + Duration::from_secs(1));
+    });
+}
