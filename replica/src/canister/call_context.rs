@@ -10,6 +10,7 @@ use crate::types::{
     CallContextId, CallbackId, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
 };
 use candid::Principal;
+use ic_error_types::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who is to be answered.
@@ -219,8 +220,7 @@ impl CallContexts {
     /// reached. They stay open: their canister gets a reject made here.
     pub fn expire(&mut self, now: Time) -> Vec<(CallbackId, Callback)> {
         let mut expired = Vec::new();
-        while let Some((deadline, id)) =
-            self.deadlines.first().copied().filter(|(at, _)| *at <= now)
+        while let Some((deadline, id)) = self.deadlines.first().copied().filter(|(at, _)| *at < now)
         {
             self.deadlines.remove(&(deadline, id));
             expired.push((id, self.callbacks[&id].clone()));
@@ -247,9 +247,7 @@ impl CallContexts {
             Outcome::Answered(Ok(reply)) => Some(Ok(reply)),
             Outcome::Answered(Err(reject)) => Some(Err(Failure::Rejected(reject))),
             Outcome::Nothing | Outcome::Failed(_) if !last => None,
-            Outcome::Nothing => {
-                Some(Err(Failure::Error(Trap::DidNotReply.into_user_error(canister))))
-            }
+            Outcome::Nothing => Some(Err(no_answer(&context.origin, canister))),
             Outcome::Failed(trap) => Some(Err(Failure::Error(trap.into_user_error(canister)))),
         };
         let answer = result.map(|result| {
@@ -286,6 +284,18 @@ impl CallContexts {
     /// Open callbacks.
     pub fn open_callbacks(&self) -> usize {
         self.callbacks.len()
+    }
+}
+
+/// What a caller gets whose call ended without an answer; a canister gets it without an error code.
+fn no_answer(origin: &Origin, canister: CanisterId) -> Failure {
+    match origin {
+        Origin::Canister { .. } => {
+            Failure::Rejected(Reject::routing(ErrorCode::CanisterDidNotReply, "No response"))
+        }
+        Origin::Ingress { .. } | Origin::Task => {
+            Failure::Error(Trap::DidNotReply.into_user_error(canister))
+        }
     }
 }
 

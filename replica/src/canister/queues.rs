@@ -120,7 +120,8 @@ impl Queues {
         pair.output_requests += 1;
         pair.input_responses += 1;
         self.guaranteed_calls += usize::from(request.deadline.is_none());
-        let expiry = request.deadline.or(Some(now.plus_secs(REQUEST_LIFETIME_SECONDS)));
+        let given_up = || now.floor_to_seconds().plus_secs(REQUEST_LIFETIME_SECONDS);
+        let expiry = Some(request.deadline.unwrap_or_else(given_up));
         pair.output.push_back(Queued { message: Message::Request(request), expiry });
     }
 
@@ -271,7 +272,7 @@ impl Pair {
     }
 
     fn time_out_output(&mut self, now: Time, timed_out: &mut TimedOut) {
-        let expired = |queued: &Queued| queued.expiry.is_some_and(|expiry| expiry <= now);
+        let expired = |queued: &Queued| queued.expiry.is_some_and(|expiry| expiry < now);
         let (gone, kept) = std::mem::take(&mut self.output).into_iter().partition(expired);
         self.output = kept;
         let gone: VecDeque<Queued> = gone;
@@ -295,7 +296,7 @@ impl Pair {
 
     fn time_out_input(&mut self, now: Time, timed_out: &mut TimedOut) {
         let expired = |message: &Message| match message {
-            Message::Request(request) => request.deadline.is_some_and(|deadline| deadline <= now),
+            Message::Request(request) => request.deadline.is_some_and(|deadline| deadline < now),
             // A response that has arrived never expires.
             Message::Response(_) => false,
         };
