@@ -4,9 +4,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod call_contexts;
 mod cycles;
 mod patterns;
 mod queues;
+mod rollback;
 mod rounds;
 mod script;
 mod world;

@@ -5,6 +5,7 @@ use crate::script::{Script, call, number, script};
 use crate::world::{World, on_every_server};
 use candid::{Encode, Principal};
 use ic_management_canister_types::CanisterIdRecord;
+use pocket_ic::Time;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -167,7 +168,11 @@ fn time_begins_at_genesis_unless_it_is_told_otherwise() {
         let since = pic.get_time().as_nanos_since_unix_epoch() - GENESIS;
         assert!(since < 1_000_000_000, "{since} ns after genesis");
         let later = GENESIS + 86_400_000_000_000;
-        let pic = server.network().with_application_subnet().with_initial_timestamp(later).build();
+        let pic = server
+            .network()
+            .with_application_subnet()
+            .with_initial_time(Time::from_nanos_since_unix_epoch(later))
+            .build();
         let since = pic.get_time().as_nanos_since_unix_epoch() - later;
         assert!(since < 1_000_000_000, "{since} ns after the time it was given");
     });

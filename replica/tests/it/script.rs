@@ -188,10 +188,15 @@ impl Script {
         self.prepare(call).call_perform_it()
     }
 
-    /// Takes these steps, then makes the call they prepared and appends what that returned.
-    pub fn append_after(mut self, steps: Script) -> Self {
+    /// Takes these steps, too.
+    pub fn append_all(mut self, steps: Script) -> Self {
         self.0.extend(steps.0);
-        self.call_perform_it().append_acc()
+        self
+    }
+
+    /// Takes these steps, then makes the call they prepared and appends what that returned.
+    pub fn append_after(self, steps: Script) -> Self {
+        self.append_all(steps).call_perform_it().append_acc()
     }
 
     /// Does everything for a call but the last.

@@ -1,0 +1,214 @@
+//! When a call is answered, and with what.
+
+use crate::patterns::{open_gate, pong, wait_for};
+use crate::script::{Script, call, number, numbers, rejected, script};
+use crate::world::{World, on_every_server};
+use pocket_ic::ErrorCode;
+
+/// Asks another canister first, which takes a tick, and then goes on.
+fn later(world: &World, then: Script) -> Script {
+    script().call(pong(world.b).on_answer(then))
+}
+
+fn code(world: &World, script: Script) -> ErrorCode {
+    world.run(world.a, script).expect_err("it is rejected").error_code
+}
+
+#[test]
+fn an_answer_is_given_at_once_and_open_calls_go_on() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let script = later(&world, script().put(9, 1)).reply("at once");
+        let message = world.submit(world.a, script);
+        assert_eq!(world.ticks(&message), (1, Ok(b"at once".to_vec())));
+        assert_eq!(world.cell(world.a, 9), 0);
+        world.pic.tick();
+        assert_eq!(world.cell(world.a, 9), 1);
+    });
+}
+
+#[test]
+fn a_reject_is_given_at_once_and_open_calls_go_on() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let message = world.submit(world.a, later(&world, script().put(9, 1)).reject("at once"));
+        let (ticks, answer) = world.ticks(&message);
+        assert_eq!((ticks, answer.unwrap_err().reject_message.as_str()), (1, "at once"));
+        world.pic.tick();
+        assert_eq!(world.cell(world.a, 9), 1);
+    });
+}
+
+#[test]
+fn a_call_that_ends_without_an_answer_is_rejected() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        for script in [script(), later(&world, script()), later(&world, later(&world, script()))] {
+            let reject = world.run(world.a, script).unwrap_err();
+            assert_eq!(reject.error_code, ErrorCode::CanisterDidNotReply);
+            assert!(reject.reject_message.contains("did not reply"), "{}", reject.reject_message);
+        }
+        let reply = world.run(world.a, script().call(call(world.b).cycles(77))).unwrap();
+        let (code, message) = rejected(&reply);
+        assert_eq!((code, message.to_lowercase().as_str()), (5, "no response"));
+    });
+}
+
+#[test]
+fn a_trap_in_a_callback_does_not_answer_while_other_calls_are_open() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        // The first callback traps at once; the other call waits for the gate.
+        let held = call(world.b).running(wait_for(world.a, script().reply("held")));
+        let both = |then| {
+            script()
+                .call(pong(world.b).on_reply(script().trap("first")))
+                .call(held.clone().on_reply(then))
+        };
+        let message = world.submit(world.a, both(script().reply("second")));
+        for _ in 0..5 {
+            world.pic.tick();
+        }
+        assert_eq!(world.answer(&message), None);
+        world.run(world.a, open_gate()).unwrap();
+        assert_eq!(world.ticks(&message).1, Ok(b"second".to_vec()));
+        // Whichever execution is the last decides.
+        assert_eq!(code(&world, both(script())), ErrorCode::CanisterDidNotReply);
+        assert_eq!(code(&world, both(script().unreachable())), ErrorCode::CanisterTrapped);
+    });
+}
+
+#[test]
+fn the_last_callback_that_traps_answers_with_its_error() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let script = later(&world, script().reply("thrown away").trap("after the reply"));
+        let reject = world.run(world.a, script).unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
+        assert!(reject.reject_message.contains("'after the reply'"), "{}", reject.reject_message);
+    });
+}
+
+#[test]
+fn a_reply_followed_by_a_trap_in_the_same_execution_is_no_reply() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let script = script().reply("thrown away").trap("too late");
+        assert_eq!(code(&world, script), ErrorCode::CanisterCalledTrap);
+    });
+}
+
+#[test]
+fn a_trap_after_the_answer_was_given_changes_nothing_for_the_caller() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let message = world
+            .submit(world.a, later(&world, script().put(9, 1).trap("nobody hears")).reply("given"));
+        world.pic.tick();
+        world.pic.tick();
+        world.pic.tick();
+        assert_eq!(world.answer(&message), Some(Ok(b"given".to_vec())));
+        assert_eq!(world.cell(world.a, 9), 0);
+    });
+}
+
+#[test]
+fn a_call_is_answered_only_once() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        for twice in [
+            script().reply("one").reply("two"),
+            script().reply("one").reject("two"),
+            script().reject("one").append("more"),
+        ] {
+            assert_eq!(code(&world, twice), ErrorCode::CanisterContractViolation);
+        }
+        // In a callback after the answer: the callback traps and what it did is undone.
+        let message =
+            world.submit(world.a, later(&world, script().put(9, 1).reply("two")).reply("one"));
+        assert_eq!(world.ticks(&message).1, Ok(b"one".to_vec()));
+        world.pic.tick();
+        assert_eq!(world.cell(world.a, 9), 0);
+    });
+}
+
+#[test]
+fn no_cycles_are_available_after_the_answer() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let after = script().available().store(10).accept(5).store(11).put(9, 1);
+        let callee =
+            script().call(pong(world.a).on_answer(after)).available().append_acc().reply_appended();
+        let one = call(world.b)
+            .cycles(500)
+            .running(callee)
+            .on_reply(script().refunded().append_acc().append_argument().reply_appended());
+        let reply = world.run(world.a, script().call(one)).unwrap();
+        assert_eq!(numbers(&reply), [500, 500]);
+        world.pic.tick();
+        assert_eq!([9, 10, 11].map(|cell| world.cell(world.b, cell)), [1, 0, 0]);
+    });
+}
+
+#[test]
+fn contexts_of_one_canister_do_not_mix() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let messages: Vec<_> = ["one", "two", "three"]
+            .map(|text| world.submit(world.a, later(&world, script().reply(text))))
+            .into();
+        world.pic.tick();
+        world.pic.tick();
+        let replies = messages.iter().map(|id| world.answer(id).unwrap().unwrap());
+        assert_eq!(replies.collect::<Vec<_>>(), [&b"one"[..], b"two", b"three"]);
+    });
+}
+
+#[test]
+fn counter_1_adds_up_the_instructions_of_a_call_context() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let both = || script().counter(0).append_acc().counter(1).append_acc();
+        let script = later(&world, both().spin(100_000).append_argument().reply_appended())
+            .spin(1_000_000)
+            .counter(0)
+            .store(9)
+            .counter(1)
+            .store(10);
+        let reply = world.run(world.a, script).unwrap();
+        let [own, all] = numbers(&reply[..16])[..] else { panic!("two numbers") };
+        let first = world.cell(world.a, 9);
+        // The first execution, of at least 8 instructions for each turn, and a little of this one.
+        assert!(first > 8_000_000, "{first}");
+        assert!(all > first && all - own < first + 10_000, "{all} {own} {first}");
+        assert!(own < 100_000, "{own}");
+        let unknown = crate::script::script().counter(2).reply("");
+        assert_eq!(code(&world, unknown), ErrorCode::CanisterContractViolation);
+    });
+}
+
+#[test]
+fn the_version_counts_executions_that_succeed() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let version =
+            || number(&world.ask(world.a, script().version().reply_number()).expect("it replies"));
+        let before = version();
+        world.run(world.a, script().reply("")).unwrap();
+        assert_eq!(version(), before + 1);
+        world.run(world.a, script().trap("")).unwrap_err();
+        world.ask(world.a, script().reply("")).unwrap();
+        assert_eq!(version(), before + 1);
+        // The update and its callback.
+        world.run(world.a, later(&world, script().reply(""))).unwrap();
+        assert_eq!(version(), before + 3);
+        // The update and the cleanup of the callback that traps.
+        let trapping = pong(world.b).on_reply(script().trap("")).on_cleanup(script().put(9, 1));
+        world.run(world.a, script().call(trapping)).unwrap_err();
+        assert_eq!(version(), before + 5);
+        world.pic.stop_canister(world.a, None).unwrap();
+        world.pic.start_canister(world.a, None).unwrap();
+        // Stopping, stopped, started.
+        assert_eq!(version(), before + 8);
+    });
+}
