@@ -174,6 +174,9 @@ pub const CODE_SECTION_BYTES_MAX: usize = 11 * MIB as usize;
 /// Functions a module may define.
 pub const FUNCTIONS_MAX: u32 = 50_000;
 
+/// Instructions one function may have.
+pub const FUNCTION_INSTRUCTIONS_MAX: u64 = 1_000_000;
+
 /// Globals a module may define.
 pub const GLOBALS_MAX: u32 = 1_000;
 

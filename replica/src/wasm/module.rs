@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection};
-use wasmparser::{ExternalKind, Operator, Parser, Payload};
+use wasmparser::{Encoding, ExternalKind, Operator, Parser, Payload};
 
 /// Names under which a prepared module exports what the replica has to reach in it. A name with a
 /// colon cannot collide with one a compiler makes, and modules that use these are refused.
@@ -104,6 +104,8 @@ pub struct ModuleInfo {
     pub instructions: u64,
     /// Mutable globals, which make up the state beside the memory.
     pub mutable_globals: u32,
+    /// Whether it drops data segments, which are there again in the next execution.
+    pub drops_data: bool,
 }
 
 /// Undoes gzip compression where there is any.
@@ -135,6 +137,10 @@ pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModu
         let payload = payload?;
         scan.payload(&payload)?;
         let Some((id, range)) = payload.as_section() else { continue };
+        // The code section is announced before it is known to be there.
+        let Some(data) = bytes.get(range) else {
+            return invalid("the bytes are not a Wasm module: the last section is cut off");
+        };
         match id {
             EXPORT_SECTION | START_SECTION => continue,
             // These come after the exports.
@@ -143,7 +149,7 @@ pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModu
             }
             _ => {}
         }
-        prepared.section(&RawSection { id, data: &bytes[range] });
+        prepared.section(&RawSection { id, data });
     }
     scan.put_exports(&mut prepared);
     scan.find_methods()?;
@@ -162,7 +168,10 @@ const DATA_COUNT_SECTION: u8 = 12;
 struct Scan {
     info: ModuleInfo,
     exports: Vec<(String, ExportKind, u32)>,
-    functions: u32,
+    /// Whether each function type neither takes nor returns anything.
+    plain_types: Vec<bool>,
+    /// The type of each function, imported ones first.
+    function_types: Vec<u32>,
     memories: u32,
     tables: u32,
     mutable_globals: Vec<u32>,
@@ -173,8 +182,12 @@ struct Scan {
 impl Scan {
     fn payload(&mut self, payload: &Payload<'_>) -> Result<(), InvalidModule> {
         match payload {
+            Payload::Version { encoding: Encoding::Component, .. } => {
+                invalid("the bytes are a Wasm component; a canister is a plain module")
+            }
             Payload::ImportSection(section) => self.imports(section.clone()),
-            Payload::FunctionSection(section) => self.function_count(section.count()),
+            Payload::TypeSection(section) => self.types(section.clone()),
+            Payload::FunctionSection(section) => self.functions(section.clone()),
             Payload::TableSection(section) => {
                 self.tables += section.count();
                 Ok(())
@@ -204,24 +217,40 @@ impl Scan {
         for import in section.into_imports() {
             let import = import?;
             let (module, name) = (import.module, import.name);
-            if !matches!(import.ty, wasmparser::TypeRef::Func(_)) {
+            let wasmparser::TypeRef::Func(function_type) = import.ty else {
                 return invalid(format!("'{name}' is imported from '{module}' but is no function"));
-            }
+            };
             if module != "ic0" {
                 return invalid(format!(
                     "it imports the function '{name}' from '{module}'; a canister may only import \
                      from 'ic0' (a crate that expects a browser or WASI was linked in)"
                 ));
             }
+            self.function_types.push(function_type);
             self.info.imports.insert(name.to_owned());
         }
         Ok(())
     }
 
-    fn function_count(&mut self, count: u32) -> Result<(), InvalidModule> {
-        self.functions = count;
+    fn types(&mut self, section: wasmparser::TypeSectionReader<'_>) -> Result<(), InvalidModule> {
+        for function in section.into_iter_err_on_gc_types() {
+            let function = function?;
+            let plain = function.params().is_empty() && function.results().is_empty();
+            self.plain_types.push(plain);
+        }
+        Ok(())
+    }
+
+    fn functions(
+        &mut self,
+        section: wasmparser::FunctionSectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
+        let count = section.count();
         if count > FUNCTIONS_MAX {
             return invalid(format!("it defines {count} functions, more than {FUNCTIONS_MAX}"));
+        }
+        for function_type in section {
+            self.function_types.push(function_type?);
         }
         Ok(())
     }
@@ -283,14 +312,26 @@ impl Scan {
 
     fn function_body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), InvalidModule> {
         let mut operators = body.get_operators_reader()?;
+        let mut instructions = 0;
         while !operators.eof() {
+            instructions += 1;
             self.info.instructions += 1;
+            if instructions > FUNCTION_INSTRUCTIONS_MAX {
+                return invalid(format!(
+                    "one of its functions has more than {FUNCTION_INSTRUCTIONS_MAX} instructions; \
+                     split it up"
+                ));
+            }
             let refused = match operators.read()? {
                 Operator::TableGrow { .. } => "table.grow",
                 Operator::TableSet { .. } => "table.set",
                 Operator::TableFill { .. } => "table.fill",
                 Operator::TableCopy { .. } => "table.copy",
                 Operator::TableInit { .. } => "table.init",
+                Operator::DataDrop { .. } => {
+                    self.info.drops_data = true;
+                    continue;
+                }
                 _ => continue,
             };
             return invalid(format!("it uses the instruction '{refused}', which is not allowed"));
@@ -332,8 +373,20 @@ impl Scan {
         Ok(())
     }
 
+    /// Whether a function neither takes nor returns anything, as far as the module is valid.
+    fn is_plain(&self, function: u32) -> bool {
+        let function_type = self.function_types.get(function as usize);
+        function_type.is_none_or(|of| self.plain_types.get(*of as usize).is_none_or(|plain| *plain))
+    }
+
     /// Finds the methods among the exports, and refuses what looks like an entry point but is none.
     fn find_methods(&mut self) -> Result<(), InvalidModule> {
+        for (name, kind, index) in &self.exports {
+            let is_entry_point = *kind == ExportKind::Func && name.starts_with("canister_");
+            if is_entry_point && !self.is_plain(*index) {
+                return invalid(format!("'{name}' must neither take nor return anything"));
+            }
+        }
         let methods = &mut self.info.methods;
         for export in &self.info.exports {
             let Some(entry) = export.strip_prefix("canister_") else { continue };
@@ -398,3 +451,6 @@ const ENTRY_POINTS: [&str; 7] = [
     "global_timer",
     "on_low_wasm_memory",
 ];
+
+#[cfg(test)]
+mod tests;

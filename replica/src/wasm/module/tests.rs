@@ -1,0 +1,295 @@
+//! What modules are refused, and that the reason names the offender.
+
+mod damaged;
+
+use super::*;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write;
+use wasm_encoder as encoder;
+
+fn wat(text: &str) -> Vec<u8> {
+    wat::parse_str(text).expect("the text is a module")
+}
+
+/// Checks a module as `compile` does, without compiling it.
+fn check(bytes: &[u8]) -> Result<ModuleInfo, String> {
+    let (prepared, info) = prepare(bytes).map_err(|error| error.to_string())?;
+    wasmtime::Module::validate(crate::wasm::engine(info.wasm64), &prepared)
+        .map_err(|error| format!("{error:#}"))?;
+    Ok(info)
+}
+
+/// Fails unless the module is refused for a reason that names all of `offenders`.
+#[track_caller]
+fn refused(bytes: &[u8], offenders: &[&str]) {
+    let reason = check(bytes).expect_err("the module breaks a rule");
+    for offender in offenders {
+        assert!(reason.contains(offender), "'{reason}' does not name '{offender}'");
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("writing to memory");
+    encoder.finish().expect("writing to memory")
+}
+
+/// A module that has some of everything.
+const RICH: &str = r#"(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "msg_arg_data_copy" (func $copy (param i32 i32 i32)))
+  (memory (export "memory") 1 2)
+  (table 2 funcref)
+  (elem (i32.const 0) func $reply $f)
+  (data (i32.const 8) "some data")
+  (data "passive")
+  (global $g (mut i32) (i32.const 1))
+  (global i64 (i64.const 2))
+  (global $h (export "h") (mut f64) (f64.const 3))
+  (func $begin (global.set $g (i32.const 5)))
+  (start $begin)
+  (func $f (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+  (func (export "canister_init"))
+  (func (export "canister_update go") (drop (call $f (i32.const 1))) (call $reply))
+  (func (export "canister_query look") (memory.init 1 (i32.const 0) (i32.const 0) (i32.const 7)))
+  (func (export "canister_composite_query see"))
+  (func (export "helper"))
+  (@custom "icp:public candid:service" "service : {}")
+  (@custom "icp:private notes" "secret")
+  (@custom "name_of_something_else" "ignored"))"#;
+
+#[test]
+fn what_a_module_offers_is_found() {
+    let info = check(&wat(RICH)).expect("the module is valid");
+    assert!(!info.wasm64);
+    assert_eq!(Vec::from_iter(&info.imports), ["msg_arg_data_copy", "msg_reply"]);
+    for export in ["canister_init", "canister_update go", "canister_query look", "helper"] {
+        assert!(info.exports.contains(export), "{export}");
+    }
+    assert_eq!(info.mutable_globals, 2);
+    // Each function ends with an `end`, which is an instruction too.
+    assert_eq!(info.instructions, 3 + 4 + 1 + 5 + 5 + 1 + 1);
+    let section = |visibility, content: &str| MetadataSection {
+        visibility,
+        content: content.as_bytes().to_vec(),
+    };
+    let expected = [
+        ("candid:service".to_owned(), section(Visibility::Public, "service : {}")),
+        ("notes".to_owned(), section(Visibility::Private, "secret")),
+    ];
+    assert_eq!(info.metadata, expected.into());
+}
+
+#[test]
+fn the_insides_the_replica_needs_are_exported_and_the_start_function_does_not_run_by_itself() {
+    let (prepared, info) = prepare(&wat(RICH)).expect("the module is valid");
+    assert!(info.exports.contains(EXPORT_START));
+    let mut exports = BTreeSet::new();
+    for payload in Parser::new(0).parse_all(&prepared) {
+        match payload.expect("it is a module") {
+            Payload::ExportSection(section) => {
+                exports.extend(section.into_iter().map(|export| {
+                    let export = export.expect("it is a module");
+                    (export.name.to_owned(), export.index)
+                }));
+            }
+            Payload::StartSection { .. } => panic!("the start function is left to the replica"),
+            _ => {}
+        }
+    }
+    for (name, index) in [
+        (EXPORT_MEMORY, 0),
+        (EXPORT_TABLE, 0),
+        (EXPORT_START, 2),
+        (&format!("{EXPORT_GLOBAL}0"), 0),
+        (&format!("{EXPORT_GLOBAL}1"), 2),
+        ("canister_update go", 5),
+        ("memory", 0),
+        ("h", 2),
+    ] {
+        assert!(exports.contains(&(name.to_owned(), index)), "{name} in {exports:?}");
+    }
+}
+
+#[test]
+fn a_64_bit_memory_makes_a_64_bit_module() {
+    assert!(check(&wat("(module (memory i64 1))")).expect("the module is valid").wasm64);
+}
+
+#[test]
+fn imports_are_functions_of_the_system_interface_only() {
+    refused(&wat(r#"(module (import "env" "print" (func)))"#), &["'print'", "'env'", "ic0"]);
+    refused(&wat(r#"(module (import "ic0" "m" (memory 1)))"#), &["'m'", "no function"]);
+    refused(&wat(r#"(module (import "env" "t" (table 1 funcref)))"#), &["'t'", "no function"]);
+    refused(&wat(r#"(module (import "ic0" "g" (global i32)))"#), &["'g'", "no function"]);
+}
+
+#[test]
+fn counts_of_functions_globals_memories_and_methods_are_limited() {
+    let many = |count: usize, text: &str| format!("(module {})", text.repeat(count));
+    assert!(check(&wat(&many(50_000, "(func)"))).is_ok());
+    refused(&wat(&many(50_001, "(func)")), &["50001 functions", "50000"]);
+    assert!(check(&wat(&many(1_000, "(global i32 (i32.const 0))"))).is_ok());
+    refused(&wat(&many(1_001, "(global i32 (i32.const 0))")), &["1001 globals", "1000"]);
+    refused(&wat("(module (memory 1) (memory 1))"), &["2 memories"]);
+
+    let methods = |count: usize, name_bytes: usize| {
+        let method = |n| format!(r#"(func (export "canister_update {n:0name_bytes$}"))"#);
+        wat(&format!("(module {})", (0..count).map(method).collect::<String>()))
+    };
+    assert!(check(&methods(1_000, 20)).is_ok());
+    refused(&methods(1_001, 4), &["1001 methods", "1000"]);
+    refused(&methods(1_000, 21), &["21000 bytes", "20000"]);
+}
+
+#[test]
+fn instructions_that_change_tables_are_refused_by_name() {
+    for (name, operands) in [
+        ("table.grow", "ref.null func i32.const 0 table.grow drop"),
+        ("table.set", "i32.const 0 ref.null func table.set 0"),
+        ("table.fill", "i32.const 0 ref.null func i32.const 0 table.fill 0"),
+        ("table.copy", "i32.const 0 i32.const 0 i32.const 0 table.copy"),
+        ("table.init", "i32.const 0 i32.const 0 i32.const 0 table.init 0"),
+    ] {
+        let text = format!("(module (table 1 funcref) (elem func) (func {operands}))");
+        refused(&wat(&text), &[name]);
+    }
+}
+
+#[test]
+fn exports_that_look_like_entry_points_are_entry_points() {
+    for export in ["canister_updates x", "canister_update", "canister_update_x", "canister_start"] {
+        refused(&wat(&format!(r#"(module (func (export "{export}")))"#)), &[export]);
+    }
+    for export in ENTRY_POINTS {
+        let text = format!(r#"(module (func (export "canister_{export}")))"#);
+        assert!(check(&wat(&text)).is_ok(), "{export}");
+    }
+    // An empty name is a name.
+    assert!(check(&wat(r#"(module (func (export "canister_query ")))"#)).is_ok());
+}
+
+#[test]
+fn entry_points_neither_take_nor_return_anything() {
+    for export in ["canister_init", "canister_update m", "canister_heartbeat"] {
+        for of in ["(param i32)", "(result i64) (i64.const 1)"] {
+            let text = format!(r#"(module (func (export "{export}") {of}))"#);
+            refused(&wat(&text), &[&format!("'{export}'"), "neither take nor return"]);
+        }
+        // The type of an imported function counts as much.
+        let text = format!(
+            r#"(module (import "ic0" "debug_print" (func $f (param i32 i32)))
+              (export "{export}" (func $f)))"#
+        );
+        refused(&wat(&text), &[&format!("'{export}'")]);
+    }
+    assert!(check(&wat(r#"(module (func (export "helper") (param i32)))"#)).is_ok());
+}
+
+#[test]
+fn a_method_has_one_kind() {
+    for (one, other) in [("update", "query"), ("query", "composite_query")] {
+        let text =
+            format!(r#"(module (func (export "canister_{one} m") (export "canister_{other} m")))"#);
+        refused(&wat(&text), &["'m'", "twice"]);
+    }
+}
+
+#[test]
+fn names_the_replica_uses_itself_are_reserved() {
+    let text = format!(r#"(module (memory (export "{EXPORT_MEMORY}") 1))"#);
+    refused(&wat(&text), &[EXPORT_MEMORY, "reserved"]);
+    refused(&wat(r#"(module (tag $t) (export "t" (tag $t)))"#), &["'t'"]);
+}
+
+#[test]
+fn metadata_sections_are_public_or_private_once_per_name_few_and_small() {
+    let module = |sections: &str| wat(&format!("(module {sections})"));
+    let numbered = |count: usize| {
+        let section = |n| format!(r#"(@custom "icp:public {n}" "x")"#);
+        module(&(0..count).map(section).collect::<String>())
+    };
+    for name in ["icp:publik x", "icp:public", "icp:", "icp:publicx y"] {
+        refused(&module(&format!(r#"(@custom "{name}" "")"#)), &[&format!("'{name}'")]);
+    }
+    let twice = r#"(@custom "icp:public x" "") (@custom "icp:private x" "")"#;
+    refused(&module(twice), &["two metadata sections", "'x'"]);
+    assert!(check(&numbered(16)).is_ok());
+    refused(&numbered(17), &["16"]);
+    let sized =
+        |bytes: usize| module(&format!(r#"(@custom "icp:public x" "{}")"#, "x".repeat(bytes)));
+    assert!(check(&sized(1 << 20)).is_ok());
+    refused(&sized((1 << 20) + 1), &["1048576 bytes"]);
+}
+
+/// A module with one function of this many `nop`s.
+fn nops(count: usize) -> Vec<u8> {
+    let mut module = encoder::Module::new();
+    let mut types = encoder::TypeSection::new();
+    types.ty().function([], []);
+    let mut functions = encoder::FunctionSection::new();
+    functions.function(0);
+    let mut function = encoder::Function::new([]);
+    const NOP: u8 = 0x01;
+    function.raw(std::iter::repeat_n(NOP, count));
+    function.instruction(&encoder::Instruction::End);
+    let mut code = encoder::CodeSection::new();
+    code.function(&function);
+    module.section(&types).section(&functions).section(&code);
+    module.finish()
+}
+
+#[test]
+fn code_and_module_have_a_largest_size() {
+    refused(&nops(11 << 20), &["the code section", "11534336"]);
+    assert!(check(&nops(999_999)).is_ok());
+    refused(&nops(1_000_000), &["one of its functions", "1000000 instructions"]);
+    refused(&vec![0; MODULE_BYTES_MAX + 1], &["larger than 104857600 bytes"]);
+    refused(&gzip(&vec![0; MODULE_BYTES_MAX + 1]), &["larger than 104857600 bytes"]);
+}
+
+#[test]
+fn a_compressed_module_is_the_module() {
+    let module = wat(RICH);
+    let info = check(&gzip(&module)).expect("the module is valid");
+    assert_eq!(info.exports, check(&module).expect("the module is valid").exports);
+    // Gzip allows a file to be made of several.
+    let (head, tail) = module.split_at(40);
+    assert!(check(&[gzip(head), gzip(tail)].concat()).is_ok());
+}
+
+#[test]
+fn broken_compressed_data_says_so() {
+    let module = gzip(&wat(RICH));
+    for end in 2..module.len() {
+        refused(&module[..end], &["gzip"]);
+    }
+    let mut wrong = module;
+    let middle = wrong.len() / 2;
+    wrong[middle] ^= 0x55;
+    assert!(check(&wrong).is_err());
+}
+
+#[test]
+fn a_module_cut_off_anywhere_within_a_section_is_refused() {
+    let module = wat(RICH);
+    let mut section_ends = BTreeSet::from([8]);
+    for payload in Parser::new(0).parse_all(&module) {
+        let payload = payload.expect("it is a module");
+        section_ends.extend(payload.as_section().map(|(_, range)| range.end));
+    }
+    for end in (0..module.len()).filter(|end| !section_ends.contains(end)) {
+        assert!(check(&module[..end]).is_err(), "cut off after {end} bytes");
+    }
+}
+
+#[test]
+fn what_is_no_module_is_refused() {
+    for bytes in [&b""[..], b"\0asm", b"(module)", b"#!/bin/sh", &[0x1f, 0x8b]] {
+        assert!(check(bytes).is_err(), "{bytes:?}");
+    }
+    // A component begins like a module.
+    refused(&wat("(component)"), &["component"]);
+    refused(&wat("(component (core module (memory 1)))"), &["component"]);
+}
