@@ -105,8 +105,8 @@ impl Hooks<'_> {
             if !skip_pre_upgrade {
                 self.hook(canister, Context::PreUpgrade, "canister_pre_upgrade", &[])?;
             }
-            let stable = canister.sandbox.as_mut().map(Sandbox::stable).unwrap_or_default();
-            self.begin(canister, installation, stable, "canister_post_upgrade")
+            let stable = canister.sandbox.as_mut().map(Sandbox::stable).transpose()?;
+            self.begin(canister, installation, stable.unwrap_or_default(), "canister_post_upgrade")
         })();
         if result.is_err()
             && let Some(old) = &mut canister.sandbox

@@ -2,6 +2,8 @@
 
 mod call_context;
 mod execute;
+#[cfg(test)]
+pub(crate) mod harness;
 mod install;
 mod query;
 mod queues;

@@ -183,10 +183,16 @@ impl Sandbox {
     }
 
     /// Stable memory as the latest execution left it, kept or not.
-    pub fn stable(&mut self) -> StableMemory {
-        match &self.live {
-            Some(live) => live.store.data().stable.clone(),
-            None => self.checkpoint.as_ref().map(|base| base.stable.clone()).unwrap_or_default(),
+    pub fn stable(&mut self) -> Result<StableMemory, Trap> {
+        if let Some(live) = &self.live {
+            return Ok(live.store.data().stable.clone());
+        }
+        // After an execution was undone, what was kept since the checkpoint is in the journal alone.
+        match self.journal.last().map(|entry| entry.input.clone()) {
+            Some(input) => Ok(self.live(&input)?.store.data().stable.clone()),
+            None => {
+                Ok(self.checkpoint.as_ref().map(|base| base.stable.clone()).unwrap_or_default())
+            }
         }
     }
 
@@ -234,9 +240,15 @@ impl Sandbox {
         self.journal.push(entry);
         let affordable =
             JOURNAL_INSTRUCTIONS_MIN.max(self.heap_bytes * JOURNAL_INSTRUCTIONS_PER_HEAP_BYTE);
-        if self.journal_cost > affordable {
+        // A dropped data segment is no part of a checkpoint. So that every execution has them all,
+        // each gets an instance of its own.
+        let drops_data = self.code.module.info.drops_data;
+        if drops_data || self.journal_cost > affordable {
             let checkpoint = live.checkpoint();
             self.begin_journal(checkpoint);
+        }
+        if drops_data {
+            self.live = None;
         }
     }
 
@@ -438,3 +450,6 @@ fn trap(error: &wasmtime::Error, instructions_max: Instructions) -> Trap {
         _ => return Trap::Engine(format!("{error:#}")),
     })
 }
+
+#[cfg(test)]
+mod tests;

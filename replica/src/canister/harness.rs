@@ -1,0 +1,84 @@
+//! One canister by itself, for unit tests: code goes in as text, messages go in and come out.
+
+use super::*;
+use crate::cycles::Prices;
+use crate::error::UserError;
+use crate::limits::*;
+use crate::message::Ingress;
+use crate::topology::canister_id;
+use crate::types::*;
+use candid::Principal;
+use std::sync::Arc;
+
+/// A round of a 13-node subnet on which nothing else happens.
+pub(crate) fn round() -> RoundContext {
+    RoundContext {
+        subnet: Principal::self_authenticating([7]),
+        prices: Prices::new(13, false),
+        time: Time::GENESIS,
+        message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,
+        install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
+        subnet_callbacks: 0,
+        guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
+    }
+}
+
+/// A module from its text, linked.
+pub(crate) fn code(text: &str) -> Arc<Code> {
+    let binary = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let module = crate::wasm::compile(&binary).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    Arc::new(Code::link(module).unwrap_or_else(|error| panic!("{error}\n{text}")))
+}
+
+/// A canister without code.
+pub(crate) fn empty() -> Canister {
+    let settings = Settings::new([Principal::anonymous()].into());
+    Canister::new(canister_id(0), settings, PROVISIONAL_CYCLES_DEFAULT, Time::GENESIS)
+}
+
+/// Installs a module into a canister without code.
+pub(crate) fn try_install(text: &str) -> Result<Canister, UserError> {
+    let mut canister = empty();
+    let installation = Installation {
+        mode: InstallMode::Install,
+        code: code(text),
+        argument: b"argument".to_vec(),
+        caller: Principal::anonymous(),
+    };
+    install(&mut canister, installation, &round()).0.map(|()| canister)
+}
+
+/// A canister with this code.
+pub(crate) fn installed(text: &str) -> Canister {
+    try_install(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Executes an update call from a user, which must be answered at once.
+pub(crate) fn update(
+    canister: &mut Canister,
+    method: &str,
+    argument: &[u8],
+) -> (Result<Payload, Failure>, Instructions) {
+    let ingress = Ingress {
+        id: MessageId([0; 32]),
+        sender: Principal::anonymous(),
+        receiver: canister.id,
+        effective_canister: None,
+        method: method.to_owned(),
+        argument: argument.to_vec(),
+        expiry: Time::GENESIS,
+    };
+    canister.queues.push_ingress(ingress);
+    let execution = execute_next(canister, &round()).expect("there is a message");
+    let answer = execution.answer.expect("the call is answered at once");
+    (answer.result, execution.instructions)
+}
+
+/// The text of the error a call failed with.
+#[track_caller]
+pub(crate) fn error(result: Result<Payload, Failure>) -> UserError {
+    match result {
+        Err(Failure::Error(error)) => error,
+        other => panic!("no error: {other:?}"),
+    }
+}

@@ -1,0 +1,310 @@
+//! Keeping and undoing executions, against a model that copies everything before each.
+
+use super::*;
+use crate::canister::harness;
+use crate::canister::steps::input;
+use crate::limits::WASM_PAGE_BYTES;
+use crate::system_api::Context;
+use proptest::prelude::*;
+
+/// Executes its argument: instructions of 8 bytes each, of which byte 0 says what to do, bytes 2
+/// and 3 are a number `$v` and bytes 4 to 7 a number `$p`.
+const INTERPRETER: &str = r#"(module
+  (import "ic0" "msg_arg_data_size" (func $size (result i32)))
+  (import "ic0" "msg_arg_data_copy" (func $copy (param i32 i32 i32)))
+  (import "ic0" "stable64_size" (func $stable_size (result i64)))
+  (import "ic0" "stable64_grow" (func $stable_grow (param i64) (result i64)))
+  (import "ic0" "stable64_write" (func $stable_write (param i64 i64 i64)))
+  (import "ic0" "stable64_read" (func $stable_read (param i64 i64 i64)))
+  (import "ic0" "trap" (func $trap (param i32 i32)))
+  (memory 2 5)
+  (data (i32.const 70000) "what the module begins with")
+  (global $a (mut i32) (i32.const 11))
+  (global $b (mut i64) (i64.const 12))
+  (func $heap_at (param $p i32) (result i32)
+    (i32.add (i32.const 1024)
+      (i32.rem_u (local.get $p)
+        (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 10000)))))
+  (func $stable_at (param $p i32) (result i64)
+    (i64.rem_u (i64.extend_i32_u (local.get $p))
+      (i64.mul (call $stable_size) (i64.const 65536))))
+  (func $busy (param $times i32)
+    (loop $again
+      (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+      (br_if $again (i32.gt_s (local.get $times) (i32.const 0)))))
+  (func $do (param $op i32) (param $v i32) (param $p i32)
+    (block (block (block (block (block (block (block (block (block (block
+      (br_table 0 1 2 3 4 5 6 7 8 9 (local.get $op)))
+      (; 0 ;) (i32.store16 (call $heap_at (local.get $p)) (local.get $v)) return)
+      (; 1 ;) (global.set $a (local.get $v)) return)
+      (; 2 ;) (global.set $b (i64.add (global.get $b) (i64.extend_i32_u (local.get $p)))) return)
+      (; 3 ;) (memory.fill (call $heap_at (local.get $p)) (local.get $v) (i32.const 6000)) return)
+      (; 4 ;) (drop (memory.grow (i32.const 1))) return)
+      (; 5 ;) (drop (call $stable_grow (i64.const 1))) return)
+      (; 6 ;) (call $stable_write (call $stable_at (local.get $p))
+        (i64.extend_i32_u (call $heap_at (local.get $v))) (i64.const 5000)) return)
+      (; 7 ;) (call $stable_read (i64.extend_i32_u (call $heap_at (local.get $v)))
+        (call $stable_at (local.get $p)) (i64.const 5000)) return)
+      (; 8 ;) (call $busy (i32.mul (local.get $v) (i32.const 1024))) return)
+    (; 9 ;) (call $trap (i32.const 0) (i32.const 1)))
+  (func (export "canister_update run") (local $at i32) (local $end i32)
+    (local.set $end (call $size))
+    (call $copy (i32.const 0) (i32.const 0) (local.get $end))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
+        (call $do (i32.load8_u (local.get $at)) (i32.load16_u offset=2 (local.get $at))
+          (i32.load offset=4 (local.get $at)))
+        (local.set $at (i32.add (local.get $at) (i32.const 8)))
+        (br $next)))))"#;
+
+#[derive(Clone, Copy, Debug)]
+struct Op(u8, u16, u32);
+
+const GROW_STABLE: Op = Op(5, 0, 0);
+const TRAP: Op = Op(9, 0, 0);
+/// Enough instructions to make any journal too expensive.
+const LONG: Op = Op(8, 12_000, 0);
+
+/// What an execution can change.
+#[derive(Clone, PartialEq, Eq)]
+struct Model {
+    heap: Vec<u8>,
+    a: i32,
+    b: i64,
+    stable: Vec<u8>,
+}
+
+struct Trapped;
+
+impl Model {
+    fn new() -> Self {
+        let mut heap = vec![0; 2 * WASM_PAGE_BYTES as usize];
+        heap[70_000..70_027].copy_from_slice(b"what the module begins with");
+        Self { heap, a: 11, b: 12, stable: vec![] }
+    }
+
+    fn heap_at(&self, p: u32) -> usize {
+        1024 + p as usize % (self.heap.len() - 10_000)
+    }
+
+    fn stable_range(&self, p: u32) -> Result<std::ops::Range<usize>, Trapped> {
+        let start = (p as usize).checked_rem(self.stable.len()).ok_or(Trapped)?;
+        if start + 5_000 > self.stable.len() { Err(Trapped) } else { Ok(start..start + 5_000) }
+    }
+
+    fn run(&mut self, ops: &[Op]) -> Result<(), Trapped> {
+        let page = WASM_PAGE_BYTES as usize;
+        let program = program(ops);
+        self.heap[..program.len()].copy_from_slice(&program);
+        for &Op(op, v, p) in ops {
+            let (at, from) = (self.heap_at(p), self.heap_at(v.into()));
+            match op {
+                0 => self.heap[at..at + 2].copy_from_slice(&v.to_le_bytes()),
+                1 => self.a = v.into(),
+                2 => self.b += i64::from(p),
+                3 => self.heap[at..at + 6_000].fill(v as u8),
+                4 => self.heap.resize((self.heap.len() + page).min(5 * page), 0),
+                5 => self.stable.resize(self.stable.len() + page, 0),
+                6 => {
+                    let range = self.stable_range(p)?;
+                    self.stable[range].copy_from_slice(&self.heap[from..from + 5_000]);
+                }
+                7 => {
+                    let range = self.stable_range(p)?;
+                    self.heap[from..from + 5_000].copy_from_slice(&self.stable[range]);
+                }
+                8 => {}
+                _ => return Err(Trapped),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn program(ops: &[Op]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for Op(op, v, p) in ops {
+        bytes.extend([*op, 0]);
+        bytes.extend(v.to_le_bytes());
+        bytes.extend(p.to_le_bytes());
+    }
+    bytes
+}
+
+/// The sandbox and the model, doing the same.
+struct Both {
+    sandbox: Sandbox,
+    model: Model,
+}
+
+impl Both {
+    fn new() -> Self {
+        let mut sandbox = Sandbox::new(harness::code(INTERPRETER), StableMemory::default());
+        sandbox.instantiate(Self::input(&[])).expect("the data fits");
+        Self { sandbox, model: Model::new() }
+    }
+
+    fn input(ops: &[Op]) -> ExecutionInput {
+        let base = input(&mut harness::empty(), Context::Update, &harness::round());
+        ExecutionInput { argument: program(ops), ..base }
+    }
+
+    /// Executes, then keeps what that did if it may be kept and `keep` says so. Returns whether it
+    /// trapped.
+    fn run(&mut self, ops: &[Op], keep: bool) -> bool {
+        let before = self.model.clone();
+        let expected = self.model.run(ops);
+        let executed =
+            self.sandbox.run(Entry::Export("canister_update run".into()), Self::input(ops));
+        assert_eq!(executed.result.is_err(), expected.is_err(), "{ops:?} {executed:?}");
+        if expected.is_ok() && keep {
+            self.sandbox.keep();
+        } else {
+            self.sandbox.undo();
+            self.model = before;
+        }
+        assert_eq!(self.sandbox.heap_bytes(), self.model.heap.len() as u64);
+        assert_eq!(self.sandbox.stable_bytes(), self.model.stable.len() as u64);
+        expected.is_err()
+    }
+
+    /// Everything the sandbox holds is what the model holds.
+    fn compare(&mut self) {
+        let mut stable = vec![0; self.model.stable.len()];
+        let kept = self.sandbox.stable().expect("it can be restored");
+        kept.read(0, &mut stable).expect("it has the model's size");
+        assert!(stable == self.model.stable, "the stable memory an upgrade would keep differs");
+        let live = self.sandbox.live(&Arc::new(Self::input(&[]))).expect("it can be restored");
+        live.store.data().stable.read(0, &mut stable).expect("it has the model's size");
+        assert!(stable == self.model.stable, "stable memory differs");
+        let first = live.heap().iter().zip(&self.model.heap).position(|(a, b)| a != b);
+        assert_eq!((live.heap().len(), first), (self.model.heap.len(), None), "heap differs");
+        let globals = live.globals();
+        let globals: Vec<Val> = globals.iter().map(|global| global.get(&mut live.store)).collect();
+        let (Val::I32(a), Val::I64(b)) = (globals[0], globals[1]) else { panic!("{globals:?}") };
+        assert_eq!((a, b), (self.model.a, self.model.b), "globals differ");
+    }
+}
+
+#[test]
+fn an_execution_that_trapped_leaves_nothing_behind() {
+    let mut both = Both::new();
+    both.run(&[Op(0, 1, 500), Op(1, 1, 0), GROW_STABLE, Op(6, 0, 100)], true);
+    let all = [Op(0, 9, 500), Op(1, 9, 0), Op(2, 0, 9), Op(4, 0, 0), GROW_STABLE, Op(6, 500, 0)];
+    assert!(both.run(&[&all[..], &[TRAP]].concat(), true));
+    both.compare();
+    assert!(!both.run(&all, true));
+    both.compare();
+}
+
+#[test]
+fn an_execution_that_ended_well_can_be_undone_too() {
+    let mut both = Both::new();
+    assert!(!both.run(&[Op(0, 1, 500), GROW_STABLE], false));
+    both.compare();
+}
+
+#[test]
+fn undoing_works_across_a_checkpoint() {
+    let mut both = Both::new();
+    // Zeros where the module has data must not come back as that data.
+    both.run(&[Op(3, 0, 68_000), Op(4, 0, 0), Op(0, 7, 130_000), GROW_STABLE], true);
+    both.run(&[LONG, Op(1, 3, 0)], true);
+    both.run(&[Op(0, 8, 130_000)], true);
+    assert!(both.run(&[Op(3, 255, 0), GROW_STABLE, TRAP], true));
+    both.compare();
+}
+
+#[test]
+fn stable_memory_that_was_there_before_the_code_stays() {
+    let mut stable = StableMemory::default();
+    stable.grow(1);
+    stable.write(10, b"from before").expect("in bounds");
+    let mut both = Both::new();
+    both.sandbox = Sandbox::new(harness::code(INTERPRETER), stable);
+    both.sandbox.instantiate(Both::input(&[])).expect("the data fits");
+    both.model.stable = vec![0; WASM_PAGE_BYTES as usize];
+    both.model.stable[10..21].copy_from_slice(b"from before");
+    both.compare();
+    both.run(&[Op(6, 0, 0), TRAP], true);
+    both.compare();
+}
+
+#[test]
+fn stable_memory_for_an_upgrade_is_what_was_kept_also_after_an_execution_was_undone() {
+    let mut both = Both::new();
+    both.run(&[GROW_STABLE, Op(6, 0, 100)], true);
+    assert!(both.run(&[GROW_STABLE, TRAP], true));
+    let stable = both.sandbox.stable().expect("it can be restored");
+    assert_eq!(stable.size_pages(), 1);
+    let mut content = vec![0; both.model.stable.len()];
+    stable.read(0, &mut content).expect("it has the model's size");
+    assert!(content == both.model.stable);
+}
+
+#[test]
+fn a_closure_that_is_not_there_or_has_another_type_breaks_the_contract() {
+    let text = r#"(module (table 3 funcref) (elem (i32.const 1) $wrong $right)
+        (func $wrong (param i64)) (func $right (param i32)))"#;
+    let mut sandbox = Sandbox::new(harness::code(text), StableMemory::default());
+    for function in [0, 1, 3, u64::MAX] {
+        let closure = Entry::Closure(Closure { function, env: 0 });
+        let executed = sandbox.run(closure, Both::input(&[]));
+        assert!(matches!(executed.result, Err(Trap::Contract(_))), "{function}: {executed:?}");
+        sandbox.undo();
+    }
+    let executed = sandbox.run(Entry::Closure(Closure { function: 2, env: 0 }), Both::input(&[]));
+    assert!(executed.result.is_ok(), "{executed:?}");
+}
+
+#[test]
+fn dropped_data_is_there_again_in_the_next_execution() {
+    // Every message starts from the module, the heap and the globals alone.
+    let text = r#"(module (memory 1) (data "passive")
+        (func (export "canister_update use")
+          (memory.init 0 (i32.const 0) (i32.const 0) (i32.const 7))
+          data.drop 0))"#;
+    let mut sandbox = Sandbox::new(harness::code(text), StableMemory::default());
+    for time in 1..=3 {
+        let entry = Entry::Export("canister_update use".into());
+        let executed = sandbox.run(entry, Both::input(&[]));
+        assert!(executed.result.is_ok(), "time {time}: {executed:?}");
+        sandbox.keep();
+    }
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    // Few addresses, so that executions overwrite each other's work.
+    let p = prop_oneof![any::<u32>(), (0u32..20).prop_map(|page| page * 4_096)];
+    let busy = prop_oneof![30 => Just(0u16), 5 => Just(200), 1 => Just(12_000)];
+    prop_oneof![
+        12 => (0u8..=3, any::<u16>(), p.clone()).prop_map(|(op, v, p)| Op(op, v, p)),
+        2 => Just(Op(4, 0, 0)),
+        2 => Just(GROW_STABLE),
+        6 => (6u8..=7, any::<u16>(), p).prop_map(|(op, v, p)| Op(op, v, p)),
+        2 => busy.prop_map(|times| Op(8, times, 0)),
+        1 => Just(TRAP),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn memories_are_what_copying_everything_would_make_them(
+        executions in prop::collection::vec(
+            (prop::collection::vec(op(), 1..10), prop::bool::weighted(0.8), any::<bool>()),
+            1..24,
+        )
+    ) {
+        let mut both = Both::new();
+        for (ops, keep, look) in executions {
+            both.run(&ops, keep);
+            if look {
+                both.compare();
+            }
+        }
+        both.compare();
+    }
+}
