@@ -37,10 +37,6 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         enter(&mut c, CALL_CYCLES_ADD128, 0)?;
         add_cycles(c.data_mut(), cycles_from_halves(high, low))
     })?;
-    linker.func_wrap("ic0", CALL_CYCLES_ADD.name, |mut c: C<'_>, amount: u64| {
-        enter(&mut c, CALL_CYCLES_ADD, 0)?;
-        add_cycles(c.data_mut(), amount.into())
-    })?;
     linker.func_wrap(
         "ic0",
         CALL_WITH_BEST_EFFORT_RESPONSE.name,
@@ -58,6 +54,15 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         let host = c.data_mut();
         let call = host.call.take().ok_or_else(no_call)?;
         Ok(if perform(host, call) { 0 } else { NOT_PERFORMED })
+    })?;
+    Ok(())
+}
+
+/// The older function that passes an amount as one 64-bit number.
+pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
+    linker.func_wrap("ic0", CALL_CYCLES_ADD.name, |mut c: C<'_>, amount: u64| {
+        enter(&mut c, CALL_CYCLES_ADD, 0)?;
+        add_cycles(c.data_mut(), amount.into())
     })?;
     Ok(())
 }

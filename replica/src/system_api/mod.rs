@@ -47,6 +47,7 @@ impl Pointer for u64 {
 
 static LINKER32: LazyLock<Linker<Host>> = LazyLock::new(|| {
     let mut linker = linker::<u32>(false);
+    call::link_32_bit_names(&mut linker).expect("the names are distinct");
     cycles::link_32_bit_names(&mut linker).expect("the names are distinct");
     stable::link_32_bit_names(&mut linker).expect("the names are distinct");
     linker
@@ -160,3 +161,6 @@ fn copy_from_host<P: Pointer>(
     heap[to].copy_from_slice(&source[from]);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

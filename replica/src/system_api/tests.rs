@@ -1,0 +1,188 @@
+//! The table of functions against the crate canisters are built with, and the contexts in which
+//! they may be called.
+
+mod executed;
+
+use super::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic;
+use std::sync::Mutex;
+
+/// Functions of the crate that the replica does not have yet.
+const ABSENT: [&str; 6] = [
+    "root_key_size",
+    "root_key_copy",
+    "cost_http_request_v2",
+    "cost_sign_with_ecdsa",
+    "cost_sign_with_schnorr",
+    "cost_vetkd_derive_key",
+];
+
+/// Older functions that the network still offers to 32-bit modules, with their types, and that the
+/// crate no longer names.
+const OLD: [(&str, &str); 9] = [
+    ("msg_cycles_available", "(result i64)"),
+    ("msg_cycles_refunded", "(result i64)"),
+    ("msg_cycles_accept", "(param i64) (result i64)"),
+    ("canister_cycle_balance", "(result i64)"),
+    ("call_cycles_add", "(param i64)"),
+    ("stable_size", "(result i32)"),
+    ("stable_grow", "(param i32) (result i32)"),
+    ("stable_read", "(param i32 i32 i32)"),
+    ("stable_write", "(param i32 i32 i32)"),
+];
+
+/// The crate's own declarations: names, and Rust's types of parameters and results.
+///
+/// They are read from the source the crate was compiled from. Outside of Wasm all of its functions
+/// panic, and a panic tells in which file that source is.
+fn declared() -> BTreeMap<String, (Vec<String>, Option<String>)> {
+    // The declarations for Wasm stand in an `extern` block; after it come those that panic.
+    let block = IC0_SOURCE.split_once("extern \"C\" {").expect("there is a block").1;
+    let block = block.split_once("\n}").expect("the block ends").0;
+    let mut functions = BTreeMap::new();
+    for declaration in block.split("pub fn ").skip(1) {
+        let (name, rest) = declaration.split_once('(').expect("a function has parameters");
+        let (parameters, rest) = rest.split_once(')').expect("parameters end");
+        let (result, _) = rest.split_once(';').expect("a declaration ends");
+        let parameters = parameters.split(',').filter_map(|parameter| parameter.split_once(": "));
+        let parameters = parameters.map(|(_, of)| of.trim().to_owned()).collect();
+        let result = result.trim().strip_prefix("-> ").map(str::to_owned);
+        functions.insert(name.to_owned(), (parameters, result));
+    }
+    assert!(functions.len() > 60, "the source of ic0 is not written as expected: {functions:?}");
+    functions
+}
+
+/// Read once, since the hook for panics is everybody's.
+static IC0_SOURCE: LazyLock<String> = LazyLock::new(|| {
+    static FILE: Mutex<Option<String>> = Mutex::new(None);
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(|info| {
+        let file = info.location().map(|location| location.file().to_owned());
+        if let Some(file) = file.filter(|file| file.contains("ic0-")) {
+            *FILE.lock().expect("nothing panics here") = Some(file);
+        }
+    }));
+    let panicked = panic::catch_unwind(ic0::msg_reply);
+    panic::set_hook(before);
+    assert!(panicked.is_err());
+    let file = FILE.lock().expect("nothing panics here").take().expect("the panic has a location");
+    let known = "ic0-1.2.0";
+    assert!(
+        file.contains(known),
+        "{file} is not {known}: compare the table with it, then name it here"
+    );
+    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"))
+});
+
+/// The text of a module of either width that imports a function of this type.
+fn importing(name: &str, of: &str, wasm64: bool) -> String {
+    let memory = if wasm64 { "i64 1" } else { "1" };
+    format!(r#"(module (import "ic0" "{name}" (func {of})) (memory {memory}))"#)
+}
+
+fn links(text: &str) -> Result<(), String> {
+    let module = crate::wasm::compile(&wat::parse_str(text).expect("the text is a module"));
+    let module = module.map_err(|error| error.to_string())?;
+    link(&module).map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_function_of_the_crate_is_here_or_in_the_list_of_absent_ones_and_no_other() {
+    let declared: BTreeSet<String> = declared().into_keys().collect();
+    let here: BTreeSet<String> =
+        FUNCTIONS.iter().map(|function| function.name.to_owned()).collect();
+    assert_eq!(here.len(), FUNCTIONS.len(), "a name is there twice");
+    let absent = BTreeSet::from(ABSENT.map(str::to_owned));
+    let old = BTreeSet::from(OLD.map(|(name, _)| name.to_owned()));
+    assert_eq!(&declared - &here, absent);
+    assert_eq!(&here - &declared, old);
+}
+
+#[test]
+fn every_function_has_the_type_the_crate_declares_in_both_pointer_widths() {
+    for (name, (parameters, result)) in declared() {
+        if ABSENT.contains(&&*name) {
+            continue;
+        }
+        for wasm64 in [false, true] {
+            let wasm_type = |of: &String| match &**of {
+                "usize" if wasm64 => "i64",
+                "usize" | "u32" => "i32",
+                "u64" => "i64",
+                other => panic!("{name} has the type {other}"),
+            };
+            let parameters: Vec<&str> = parameters.iter().map(wasm_type).collect();
+            let result = result.as_ref().map(wasm_type).unwrap_or_default();
+            let of = format!("(param {}) (result {result})", parameters.join(" "));
+            links(&importing(&name, &of, wasm64)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn the_older_functions_are_there_for_32_bit_modules_only() {
+    for (name, of) in OLD {
+        links(&importing(name, of, false)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        links(&importing(name, of, true)).expect_err(name);
+    }
+}
+
+#[test]
+fn a_function_that_is_not_there_or_has_another_type_is_refused_by_name() {
+    let reason = links(&importing("msg_answer", "", false)).expect_err("there is none");
+    assert!(reason.contains("'ic0.msg_answer'"), "{reason}");
+    let reason =
+        links(&importing("msg_reply", "(param i32)", false)).expect_err("it takes nothing");
+    assert!(reason.contains("msg_reply"), "{reason}");
+    let reason = links(&importing("msg_arg_data_size", "(result i32)", true));
+    assert!(reason.expect_err("sizes have 64 bits there").contains("msg_arg_data_size"));
+}
+
+/// The contexts in which a function may be called, by the letters of the interface specification.
+fn contexts(name: &str) -> String {
+    use Context::*;
+    const LETTERS: [(Context, &str); 11] = [
+        (Init, "I"),
+        (PreUpgrade, "G"),
+        (Update, "U"),
+        (ReplicatedQuery, "RQ"),
+        (Query, "NRQ"),
+        (ReplyCallback, "Ry"),
+        (RejectCallback, "Rt"),
+        (Cleanup, "C"),
+        (Start, "s"),
+        (InspectMessage, "F"),
+        (Task, "T"),
+    ];
+    let function = FUNCTIONS.iter().find(|function| function.name == name);
+    let contexts = function.unwrap_or_else(|| panic!("there is no {name}")).contexts;
+    let letters = LETTERS.iter().filter(|(context, _)| contexts.contains(*context));
+    letters.map(|(_, letter)| *letter).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn functions_may_be_called_where_the_specification_says() {
+    for (letters, names) in [
+        ("I U RQ NRQ Ry F", "msg_arg_data_size msg_arg_data_copy"),
+        ("U RQ NRQ Ry Rt", "msg_reply msg_reject msg_reply_data_append msg_deadline"),
+        ("Ry Rt C", "msg_reject_code"),
+        ("Rt", "msg_reject_msg_size msg_reject_msg_copy"),
+        ("U RQ Ry Rt", "msg_cycles_accept128 msg_cycles_available128"),
+        ("Ry Rt", "msg_cycles_refunded128"),
+        ("I G U RQ Ry Rt C T", "cycles_burn128"),
+        ("U Ry Rt T", "call_cycles_add128"),
+        ("U Ry Rt T", "call_new call_on_cleanup call_data_append call_perform"),
+        ("I G U Ry Rt T", "certified_data_set"),
+        ("NRQ", "data_certificate_size data_certificate_copy"),
+        ("I G U Ry Rt C T", "global_timer_set"),
+        ("F", "accept_message msg_method_name_size msg_method_name_copy"),
+        ("I G U RQ NRQ Ry Rt C F T", "time canister_self_copy canister_version env_var_count"),
+        ("I G U RQ NRQ Ry Rt C s F T", "trap debug_print stable64_write cost_call is_controller"),
+    ] {
+        for name in names.split_whitespace() {
+            assert_eq!(contexts(name), letters, "{name}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Functions called by canisters: in the wrong place, with wrong arguments, and what they cost.
+
+use crate::canister::harness::{code, error, installed, round, try_install, update};
+use crate::canister::query;
+use crate::error::{Trap, UserError};
+use candid::Principal;
+use ic_error_types::ErrorCode;
+
+/// A module that calls a function without parameters in every place it could be called.
+fn calling(function: &str, result: &str) -> String {
+    let drop = if result.is_empty() { "" } else { "drop" };
+    format!(
+        r#"(module (import "ic0" "{function}" (func $called {result}))
+          (func $call (call $called) {drop})
+          (func (export "canister_update update") (call $call))
+          (func (export "canister_query query") (call $call)))"#
+    )
+}
+
+#[track_caller]
+fn assert_forbidden(error: UserError, function: &str, mode: &str) {
+    assert_eq!(error.code, ErrorCode::CanisterContractViolation);
+    let text = format!("'ic0.{function}' cannot be called in {mode} mode");
+    assert!(error.description.contains(&text), "{error}");
+}
+
+#[test]
+fn a_function_called_in_the_wrong_place_breaks_the_contract() {
+    let mut canister = installed(&calling("accept_message", ""));
+    let (result, _) = update(&mut canister, "update", &[]);
+    assert_forbidden(error(result), "accept_message", "update");
+
+    let mut canister = installed(&calling("call_perform", "(result i32)"));
+    let (result, _) = update(&mut canister, "query", &[]);
+    assert_forbidden(error(result), "call_perform", "replicated query");
+    let result = query(&mut canister, Principal::anonymous(), "query", vec![], &round());
+    assert_forbidden(error(result), "call_perform", "non replicated query");
+
+    for (place, mode) in [(r#"(export "canister_init")"#, "init"), ("$start", "start")] {
+        let start = if mode == "start" { "(start $start)" } else { "" };
+        let text = format!(
+            r#"(module (import "ic0" "msg_reply" (func $reply)) (func {place} (call $reply)) {start})"#
+        );
+        let failure = try_install(&text).expect_err("there is nobody to reply to");
+        assert_forbidden(failure, "msg_reply", mode);
+    }
+}
+
+#[test]
+fn a_call_is_answered_once() {
+    let mut canister = installed(
+        r#"(module (import "ic0" "msg_reply" (func $reply))
+          (func (export "canister_update twice") (call $reply) (call $reply))
+          (func (export "canister_update never")))"#,
+    );
+    let twice = error(update(&mut canister, "twice", &[]).0);
+    assert_eq!(twice.code, ErrorCode::CanisterContractViolation);
+    assert!(twice.description.contains("already replied"), "{twice}");
+    let never = error(update(&mut canister, "never", &[]).0);
+    assert_eq!(never.code, ErrorCode::CanisterDidNotReply);
+}
+
+/// Instructions that `body` uses, measured by the module itself. Addresses 0 to 99 are free.
+fn instructions(import: &str, body: &str) -> u64 {
+    let mut canister = installed(&format!(
+        r#"(module
+          (import "ic0" "performance_counter" (func $counter (param i32) (result i64)))
+          (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+          (import "ic0" "msg_reply" (func $reply))
+          (import "ic0" {import})
+          (memory 1)
+          (func (export "canister_update measure") (local $before i64)
+            (local.set $before (call $counter (i32.const 0)))
+            {body}
+            (i64.store (i32.const 100)
+              (i64.sub (call $counter (i32.const 0)) (local.get $before)))
+            (call $append (i32.const 100) (i32.const 8))
+            (call $reply)))"#
+    ));
+    let reply = update(&mut canister, "measure", &[1; 40]).0.expect("it replies");
+    let counted = u64::from_le_bytes(*reply.last_chunk().expect("it ends with a number"));
+    // Between the two readings lie `local.set`, the address of the store, the constant and the
+    // second call with what that costs.
+    counted - (1 + 1 + 1 + 5 + 200)
+}
+
+#[test]
+fn a_system_call_costs_its_call_its_operands_and_its_own_weight() {
+    let call = 5;
+    for (import, body, sum) in [
+        (r#""time" (func $f (result i64))"#, "(drop (call $f))", call + 500 + 1),
+        (
+            r#""performance_counter" (func $f (param i32) (result i64))"#,
+            "(drop (call $f (i32.const 1)))",
+            1 + call + 200 + 1,
+        ),
+        (
+            r#""msg_arg_data_copy" (func $f (param i32 i32 i32))"#,
+            "(call $f (i32.const 0) (i32.const 0) (i32.const 40))",
+            3 + call + 500 + 40,
+        ),
+        (
+            r#""msg_reply_data_append" (func $f (param i32 i32))"#,
+            "(call $f (i32.const 0) (i32.const 30))",
+            2 + call + 500 + 30 * 50,
+        ),
+        (
+            r#""debug_print" (func $f (param i32 i32))"#,
+            "(call $f (i32.const 0) (i32.const 0))",
+            2 + call + 100,
+        ),
+        (
+            r#""is_controller" (func $f (param i32 i32) (result i32))"#,
+            "(drop (call $f (i32.const 0) (i32.const 1)))",
+            2 + call + 1_000 + 1 + 1,
+        ),
+        (r#""stable64_size" (func $f (result i64))"#, "(drop (call $f))", call + 20 + 1),
+        (
+            r#""stable64_grow" (func $f (param i64) (result i64))"#,
+            "(drop (call $f (i64.const 1)))",
+            1 + call + 100 + 1,
+        ),
+        (
+            r#""call_new" (func $f (param i32 i32 i32 i32 i32 i32 i32 i32))"#,
+            "(call $f (i32.const 0) (i32.const 9) (i32.const 0) (i32.const 5) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))",
+            8 + call + 1_500 + 14,
+        ),
+    ] {
+        assert_eq!(instructions(import, body), sum, "{body}");
+    }
+}
+
+#[test]
+fn writing_stable_memory_costs_each_page_it_makes_dirty_once() {
+    let import = r#""stable64_write" (func $write (param i64 i64 i64)))
+        (import "ic0" "stable64_grow" (func $grow (param i64) (result i64))"#;
+    let grow = "(drop (call $grow (i64.const 1)))";
+    let grown = instructions(import, grow);
+    let write = "(call $write (i64.const 4000) (i64.const 0) (i64.const 200))";
+    let written = 3 + 5 + 20 + 200;
+    assert_eq!(instructions(import, &format!("{grow} {write}")), grown + written + 2_000);
+    assert_eq!(
+        instructions(import, &format!("{grow} {write} {write}")),
+        grown + 2 * written + 2_000
+    );
+}
+
+#[test]
+fn growing_the_heap_costs_three_hundred() {
+    let import = r#""time" (func $f (result i64))"#;
+    let grow = "(drop (memory.grow (i32.const 1)))";
+    assert_eq!(instructions(import, grow), 1 + 300 + 1);
+    // One that fails was tried, too.
+    let fail = "(drop (memory.grow (i32.const 70000)))";
+    assert_eq!(instructions(import, fail), 1 + 300 + 1);
+}
+
+#[test]
+fn addresses_and_sizes_from_a_canister_are_not_trusted() {
+    let traps = [
+        (
+            r#""msg_arg_data_copy" (func $f (param i32 i32 i32))"#,
+            "(call $f (i32.const 65530) (i32.const 0) (i32.const 10))",
+        ),
+        (
+            r#""msg_arg_data_copy" (func $f (param i32 i32 i32))"#,
+            "(call $f (i32.const 0) (i32.const 35) (i32.const 10))",
+        ),
+        (
+            r#""msg_arg_data_copy" (func $f (param i32 i32 i32))"#,
+            "(call $f (i32.const 0) (i32.const -1) (i32.const 2))",
+        ),
+        (
+            r#""debug_print" (func $f (param i32 i32))"#,
+            "(call $f (i32.const 65530) (i32.const 10))",
+        ),
+        (r#""debug_print" (func $f (param i32 i32))"#, "(call $f (i32.const -1) (i32.const -1))"),
+        (
+            r#""stable64_read" (func $f (param i64 i64 i64))"#,
+            "(call $f (i64.const 0) (i64.const 0) (i64.const 1))",
+        ),
+        (
+            r#""stable64_write" (func $f (param i64 i64 i64))"#,
+            "(call $f (i64.const -1) (i64.const 0) (i64.const 1))",
+        ),
+        (
+            r#""is_controller" (func $f (param i32 i32) (result i32))"#,
+            "(drop (call $f (i32.const 0) (i32.const 30)))",
+        ),
+        (r#""call_perform" (func $f (result i32))"#, "(drop (call $f))"),
+        (
+            r#""performance_counter" (func $f (param i32) (result i64))"#,
+            "(drop (call $f (i32.const 2)))",
+        ),
+    ];
+    for (import, body) in traps {
+        let mut canister = installed(&format!(
+            r#"(module (import "ic0" {import}) (memory 1)
+              (func (export "canister_update go") {body}))"#
+        ));
+        let failure = error(update(&mut canister, "go", &[1; 40]).0);
+        let codes = [ErrorCode::CanisterContractViolation, ErrorCode::CanisterTrapped];
+        assert!(codes.contains(&failure.code), "{body}: {failure}");
+    }
+}
+
+#[test]
+fn a_module_without_a_memory_gets_an_error_instead_of_data() {
+    let mut canister = installed(
+        r#"(module (import "ic0" "msg_caller_copy" (func $f (param i32 i32 i32)))
+          (func (export "canister_update go") (call $f (i32.const 0) (i32.const 0) (i32.const 0))))"#,
+    );
+    let failure = error(update(&mut canister, "go", &[]).0);
+    let expected = Trap::Contract("the module has no memory".into());
+    assert!(failure.description.contains(&expected.to_string()), "{failure}");
+    assert!(code("(module)").module.info.exports.is_empty());
+}
