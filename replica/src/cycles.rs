@@ -177,29 +177,4 @@ impl Prices {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const APPLICATION: Prices = Prices::new(13, false);
-
-    #[test]
-    fn an_open_call_withholds_about_42_billion_cycles() {
-        assert_eq!(APPLICATION.call(0, false).total(), 42_102_412_000);
-        assert_eq!(APPLICATION.call(10, false).total(), 42_102_412_000 + 10_000);
-        assert_eq!(APPLICATION.call(0, true).response_execution, 80_005_000_000);
-    }
-
-    #[test]
-    fn larger_subnets_cost_in_proportion_and_free_ones_nothing() {
-        assert_eq!(Prices::new(34, false).canister_creation(), 1_307_692_307_692);
-        assert_eq!(Prices::new(34, true).canister_creation(), 0);
-        assert_eq!(Prices::new(34, true).call(1_000, false).total(), 0);
-        assert_eq!(Prices::new(34, false).reference().call(0, false), APPLICATION.call(0, false));
-    }
-
-    #[test]
-    fn a_gib_for_thirty_days_freezes_at_its_idle_burn() {
-        let threshold = APPLICATION.freezing_threshold(GIB, 0, 30 * 24 * 60 * 60);
-        assert_eq!(threshold, 127_000 * 30 * 24 * 60 * 60);
-    }
-}
+mod tests;

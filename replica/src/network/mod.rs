@@ -142,3 +142,6 @@ impl Router for Outgoing<'_> {
         stream.push(message, self.visible_from_round);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,3 +135,6 @@ pub(super) fn definite(settings: &Settings) -> DefiniteCanisterSettings {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,13 @@ pub struct CompiledModule {
     pub(crate) module: Module,
 }
 
+impl CompiledModule {
+    /// What the engine made of it, for those who execute it without the system interface.
+    pub fn engine_module(&self) -> &Module {
+        &self.module
+    }
+}
+
 impl std::fmt::Debug for CompiledModule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CompiledModule").field("hash", &self.hash).finish_non_exhaustive()
@@ -108,3 +115,6 @@ fn remember(module: Arc<CompiledModule>) {
     }
     kept.push_back(module);
 }
+
+#[cfg(test)]
+mod tests;

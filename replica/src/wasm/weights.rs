@@ -93,3 +93,6 @@ fn wide_memory_accesses(table: &mut OperatorCost) {
              I64Store8 I64Store16 I64Store32;
     }
 }
+
+#[cfg(test)]
+mod tests;

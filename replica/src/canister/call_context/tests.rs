@@ -1,1 +1,313 @@
+//! Call contexts: the table of outcomes row by row, and what must hold whatever happens.
 
+use super::*;
+use crate::cycles::Prices;
+use crate::topology::canister_id;
+use proptest::prelude::*;
+
+const CYCLES: Cycles = 1_000;
+
+fn own() -> CanisterId {
+    canister_id(9)
+}
+
+fn origin() -> Origin {
+    Origin::Ingress { message: MessageId([1; 32]), sender: Principal::anonymous() }
+}
+
+fn outgoing(deadline: Option<u64>) -> OutgoingCall {
+    let closure = Closure { function: 0, env: 0 };
+    OutgoingCall {
+        callee: canister_id(1),
+        method: "m".into(),
+        argument: vec![],
+        cycles: 0,
+        deadline: deadline.map(|seconds| Time::from_nanos(0).plus_secs(seconds)),
+        on_reply: closure,
+        on_reject: closure,
+        on_cleanup: None,
+        price: Prices::new(13, false).call(1, false),
+    }
+}
+
+fn reply() -> Outcome {
+    Outcome::Answered(Ok(vec![7]))
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed(Trap::Called("no".into()))
+}
+
+/// A context with `open_calls` calls, answered before or not.
+fn context(open_calls: usize, answered: bool) -> (CallContexts, CallContextId) {
+    let mut contexts = CallContexts::default();
+    let id = contexts.open(origin(), CYCLES);
+    for _ in 0..open_calls {
+        contexts.register(id, &outgoing(None));
+    }
+    if answered {
+        // To be there at all, an answered context had a call open when it was answered.
+        let extra = contexts.register(id, &outgoing(None));
+        assert!(contexts.conclude(id, reply(), 0, own()).is_some());
+        assert!(contexts.take_callback(extra).is_some());
+    }
+    (contexts, id)
+}
+
+fn error_code(answer: &Answer) -> Option<ErrorCode> {
+    match &answer.result {
+        Err(Failure::Error(error)) => Some(error.code),
+        _ => None,
+    }
+}
+
+#[test]
+fn an_answer_with_nothing_open_is_given_and_ends_the_context() {
+    let (mut contexts, id) = context(0, false);
+    let answer = contexts.conclude(id, reply(), 0, own()).expect("an answer is due");
+    assert_eq!(answer, Answer { origin: origin(), result: Ok(vec![7]), refund: CYCLES });
+    assert!(contexts.is_empty());
+    let (mut contexts, id) = context(0, false);
+    let reject = Reject::by_canister("no".into());
+    let answer = contexts.conclude(id, Outcome::Answered(Err(reject.clone())), 0, own());
+    assert_eq!(answer.expect("an answer is due").result, Err(Failure::Rejected(reject)));
+}
+
+#[test]
+fn an_answer_with_calls_open_is_given_at_once_and_leaves_the_context_without_cycles() {
+    let (mut contexts, id) = context(2, false);
+    let answer = contexts.conclude(id, reply(), 0, own()).expect("an answer is due");
+    assert_eq!(answer.refund, CYCLES);
+    let context = contexts.get(id);
+    assert!(context.answered);
+    assert_eq!((context.cycles_available, context.open_calls), (0, 2));
+}
+
+#[test]
+fn nothing_or_a_trap_with_calls_open_answers_nothing_yet() {
+    for outcome in [Outcome::Nothing, failed()] {
+        let (mut contexts, id) = context(1, false);
+        assert_eq!(contexts.conclude(id, outcome, 0, own()), None);
+        let context = contexts.get(id);
+        assert!(!context.answered);
+        assert_eq!(context.cycles_available, CYCLES);
+    }
+}
+
+#[test]
+fn nothing_with_nothing_open_is_answered_with_no_reply_and_all_cycles() {
+    let (mut contexts, id) = context(0, false);
+    let answer = contexts.conclude(id, Outcome::Nothing, 0, own()).expect("an answer is due");
+    assert_eq!(error_code(&answer), Some(ErrorCode::CanisterDidNotReply));
+    assert_eq!(answer.refund, CYCLES);
+    assert!(contexts.is_empty());
+}
+
+#[test]
+fn a_canister_gets_no_response_without_an_error_code() {
+    let caller = Origin::Canister {
+        sender: canister_id(1),
+        receiver: own(),
+        callback: CallbackId(0),
+        deadline: None,
+    };
+    let mut contexts = CallContexts::default();
+    let id = contexts.open(caller, CYCLES);
+    let answer = contexts.conclude(id, Outcome::Nothing, 0, own()).expect("an answer is due");
+    let Err(failure) = answer.result else { panic!("nothing was replied") };
+    let reject = Reject::from(failure);
+    assert_eq!(reject.code, ic_error_types::RejectCode::CanisterError);
+    assert_eq!(reject.message, "No response");
+}
+
+#[test]
+fn a_trap_with_nothing_open_is_answered_with_its_error_and_the_cycles_not_accepted() {
+    let (mut contexts, id) = context(0, false);
+    contexts.accept_cycles(id, 300);
+    let answer = contexts.conclude(id, failed(), 0, own()).expect("an answer is due");
+    assert_eq!(error_code(&answer), Some(ErrorCode::CanisterCalledTrap));
+    assert_eq!(answer.refund, 700);
+    assert!(contexts.is_empty());
+}
+
+#[test]
+fn whatever_happens_after_the_answer_answers_no_more() {
+    for outcome in [reply(), Outcome::Nothing, failed()] {
+        let (mut contexts, id) = context(1, true);
+        assert_eq!(contexts.conclude(id, outcome.clone(), 0, own()), None);
+        assert!(!contexts.is_empty(), "a call is open");
+        let (mut contexts, id) = context(0, true);
+        assert_eq!(contexts.conclude(id, outcome, 0, own()), None);
+        assert!(contexts.is_empty());
+    }
+}
+
+#[test]
+fn a_context_counts_the_instructions_of_all_its_executions() {
+    let (mut contexts, id) = context(1, false);
+    contexts.conclude(id, Outcome::Nothing, 30, own());
+    contexts.conclude(id, Outcome::Nothing, 12, own());
+    assert_eq!(contexts.get(id).instructions, 42);
+}
+
+#[test]
+fn a_callback_is_taken_once() {
+    let (mut contexts, id) = context(0, false);
+    let callback = contexts.register(id, &outgoing(None));
+    assert!(contexts.awaits(callback));
+    assert_eq!(contexts.open_callbacks(), 1);
+    assert_eq!(contexts.take_callback(callback).map(|taken| taken.context), Some(id));
+    assert!(!contexts.awaits(callback));
+    assert_eq!(contexts.take_callback(callback), None);
+    assert_eq!(contexts.open_callbacks(), 0);
+}
+
+#[test]
+fn a_bounded_wait_expires_once_after_its_deadline_and_stays_open_for_its_reject() {
+    let (mut contexts, id) = context(0, false);
+    let callback = contexts.register(id, &outgoing(Some(10)));
+    let patient = contexts.register(id, &outgoing(None));
+    let at = |seconds| Time::from_nanos(0).plus_secs(seconds);
+    assert_eq!(contexts.expire(at(10)), []);
+    let expired: Vec<_> = contexts.expire(at(11)).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(expired, [callback]);
+    assert_eq!(contexts.expire(at(1_000)), []);
+    assert!(!contexts.awaits(callback), "a response that comes now is too late");
+    assert!(contexts.awaits(patient));
+    assert!(contexts.take_callback(callback).is_some());
+}
+
+#[test]
+fn a_response_that_has_arrived_does_not_expire() {
+    let (mut contexts, id) = context(0, false);
+    let callback = contexts.register(id, &outgoing(Some(10)));
+    contexts.settle(callback, outgoing(Some(10)).deadline);
+    assert_eq!(contexts.expire(Time::from_nanos(u64::MAX)), []);
+    assert!(contexts.take_callback(callback).is_some());
+}
+
+#[test]
+fn removing_the_code_answers_what_is_unanswered_and_keeps_contexts_that_wait_for_responses() {
+    let mut contexts = CallContexts::default();
+    let idle = contexts.open(origin(), 5);
+    let waiting = contexts.open(origin(), 6);
+    let callback = contexts.register(waiting, &outgoing(None));
+    let answered = contexts.open(origin(), 7);
+    contexts.register(answered, &outgoing(None));
+    contexts.conclude(answered, reply(), 0, own());
+    let error = UserError::new(ErrorCode::CanisterRejectedMessage, "uninstalled");
+    let answers = contexts.delete_all(&error);
+    assert_eq!(answers.iter().map(|answer| answer.refund).collect::<Vec<_>>(), [5, 6]);
+    assert!(answers.iter().all(|answer| answer.result == Err(Failure::Error(error.clone()))));
+    assert!(!contexts.contexts.contains_key(&idle));
+    assert!(contexts.get(waiting).deleted && contexts.get(answered).deleted);
+    contexts.take_callback(callback).expect("its response can still come");
+    assert_eq!(contexts.conclude(waiting, Outcome::Nothing, 0, own()), None);
+}
+
+/// One execution: how many calls it makes, what share of the cycles it accepts, how it ends.
+#[derive(Clone, Debug)]
+struct Execution {
+    /// A new call with these cycles, or the response to one of the open calls.
+    new_call: Option<Cycles>,
+    which: prop::sample::Index,
+    calls: usize,
+    accept_percent: u128,
+    outcome: Outcome,
+}
+
+fn execution() -> impl Strategy<Value = Execution> {
+    let outcome = prop_oneof![
+        Just(reply()),
+        Just(Outcome::Answered(Err(Reject::by_canister("no".into())))),
+        Just(Outcome::Nothing),
+        Just(failed()),
+    ];
+    let new_call = prop::option::of(0..1_000u128);
+    (new_call, any::<prop::sample::Index>(), 0..3usize, 0..=100u128, outcome).prop_map(
+        |(new_call, which, calls, accept_percent, outcome)| Execution {
+            new_call,
+            which,
+            calls,
+            accept_percent,
+            outcome,
+        },
+    )
+}
+
+/// What the model remembers of a call context.
+#[derive(Debug, Default)]
+struct Record {
+    attached: Cycles,
+    accepted: Cycles,
+    answers: Vec<Cycles>,
+    open: usize,
+}
+
+proptest! {
+    #[test]
+    fn every_context_is_answered_exactly_once_and_no_cycle_is_lost(
+        executions in prop::collection::vec(execution(), 1..60),
+            which in any::<prop::sample::Index>(),
+        ) {
+        // In the end no more calls are made, and all responses come in.
+        let last = Execution {
+            new_call: None,
+            which,
+            calls: 0,
+            accept_percent: 100,
+            outcome: Outcome::Nothing,
+        };
+        let mut contexts = CallContexts::default();
+        let mut records: Vec<Record> = Vec::new();
+        let mut open: Vec<(usize, CallbackId)> = Vec::new();
+        let mut ids: Vec<CallContextId> = Vec::new();
+        let mut executions = executions.into_iter();
+        loop {
+            let execution = match executions.next() {
+                Some(execution) => execution,
+                None if open.is_empty() => break,
+                None => last.clone(),
+            };
+            let number = match execution.new_call {
+                Some(attached) => {
+                    ids.push(contexts.open(origin(), attached));
+                    records.push(Record { attached, ..Record::default() });
+                    ids.len() - 1
+                }
+                None if open.is_empty() => continue,
+                None => {
+                    let (number, callback) = open.remove(execution.which.index(open.len()));
+                    let taken = contexts.take_callback(callback);
+                    prop_assert_eq!(taken.map(|taken| taken.context), Some(ids[number]));
+                    records[number].open -= 1;
+                    number
+                }
+            };
+            let (id, record) = (ids[number], &mut records[number]);
+            // What an execution that trapped did was undone before it came here.
+            if !matches!(execution.outcome, Outcome::Failed(_)) {
+                let accepted = contexts.get(id).cycles_available * execution.accept_percent / 100;
+                contexts.accept_cycles(id, accepted);
+                record.accepted += accepted;
+                for _ in 0..execution.calls {
+                    open.push((number, contexts.register(id, &outgoing(None))));
+                    record.open += 1;
+                }
+            }
+            let answer = contexts.conclude(id, execution.outcome.clone(), 1, own());
+            let answers = matches!(execution.outcome, Outcome::Answered(_)) || record.open == 0;
+            prop_assert_eq!(answer.is_some(), answers && record.answers.is_empty());
+            record.answers.extend(answer.map(|answer| answer.refund));
+            prop_assert_eq!(contexts.contexts.contains_key(&id), record.open > 0);
+            prop_assert_eq!(contexts.open_callbacks(), open.len());
+        }
+        prop_assert!(contexts.is_empty());
+        for record in records {
+            let [refund] = record.answers[..] else {
+                return Err(TestCaseError::fail(format!("not answered once: {record:?}")));
+            };
+            prop_assert_eq!(refund + record.accepted, record.attached);
+        }
+    }
+}

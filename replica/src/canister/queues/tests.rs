@@ -1,1 +1,132 @@
+//! The queues: slots, turns and time, and random use against a naive model.
 
+mod against_model;
+mod model;
+
+use super::*;
+use crate::topology::canister_id;
+use crate::types::{CallbackId, MessageId};
+use candid::Principal;
+
+/// Peers 0 and 1 are on the canister's subnet, 2 and 3 are not.
+const PEERS: u64 = 4;
+const OWN: u64 = 9;
+
+fn is_local(peer: u64) -> bool {
+    peer < 2
+}
+
+fn request(from: u64, to: u64, call: u64, deadline: Option<Time>) -> Request {
+    Request {
+        sender: canister_id(from),
+        receiver: canister_id(to),
+        method: "m".into(),
+        argument: vec![],
+        cycles: call.into(),
+        callback: CallbackId(call),
+        deadline,
+    }
+}
+
+fn answer(request: &Request) -> Response {
+    request.answered(Ok(vec![]), request.cycles)
+}
+
+fn seconds(seconds: u64) -> Time {
+    Time::from_nanos(0).plus_secs(seconds)
+}
+
+fn ingress(number: u8) -> Ingress {
+    Ingress {
+        id: MessageId([number; 32]),
+        sender: Principal::anonymous(),
+        receiver: canister_id(OWN),
+        effective_canister: None,
+        method: "m".into(),
+        argument: vec![],
+        expiry: seconds(0),
+    }
+}
+
+#[test]
+fn five_hundred_calls_to_one_canister_can_be_open_and_no_more() {
+    let mut queues = Queues::default();
+    let requests: Vec<Request> = (0..500).map(|call| request(OWN, 0, call, None)).collect();
+    for request in &requests {
+        assert!(queues.free_slots(canister_id(0)) > 0);
+        queues.push_output_request(request.clone(), seconds(0));
+    }
+    assert_eq!(queues.free_slots(canister_id(0)), 0);
+    assert_eq!(queues.free_slots(canister_id(1)), 500);
+    // Sending them frees no slot, nor does the response's arrival; only its execution does.
+    while queues.pop_output(canister_id(0)).is_some() {}
+    assert_eq!(queues.free_slots(canister_id(0)), 0);
+    queues.push_input_response(answer(&requests[0]), true);
+    assert_eq!(queues.free_slots(canister_id(0)), 0);
+    assert!(queues.pop_input().is_some());
+    assert_eq!(queues.free_slots(canister_id(0)), 1);
+}
+
+#[test]
+fn a_request_takes_a_slot_for_its_response_at_the_callee_until_that_is_sent() {
+    let mut queues = Queues::default();
+    for call in 0..500 {
+        assert!(queues.has_room_for_request(canister_id(2)));
+        queues.push_input_request(request(2, OWN, call, None), false);
+    }
+    assert!(!queues.has_room_for_request(canister_id(2)));
+    let Some(Input::Message(Message::Request(first))) = queues.pop_input() else {
+        panic!("requests were pushed");
+    };
+    assert!(!queues.has_room_for_request(canister_id(2)));
+    queues.push_output_response(answer(&first));
+    assert!(!queues.has_room_for_request(canister_id(2)));
+    assert!(queues.pop_output(canister_id(2)).is_some());
+    assert!(queues.has_room_for_request(canister_id(2)));
+}
+
+#[test]
+#[should_panic(expected = "call_perform checks the slots")]
+fn a_call_without_a_slot_is_a_broken_invariant() {
+    let mut queues = Queues::default();
+    for call in 0..501 {
+        queues.push_output_request(request(OWN, 0, call, None), seconds(0));
+    }
+}
+
+#[test]
+fn the_local_subnet_users_and_other_subnets_take_turns() {
+    let mut queues = Queues::default();
+    for call in 0..2 {
+        queues.push_input_request(request(0, OWN, call, None), true);
+        queues.push_input_request(request(2, OWN, 10 + call, None), false);
+        queues.push_ingress(ingress(call as u8));
+    }
+    let order: Vec<char> = queues
+        .drain_input()
+        .iter()
+        .map(|input| match input {
+            Input::Ingress(_) => 'u',
+            Input::Message(message) if message.sender() == canister_id(0) => 'l',
+            Input::Message(_) => 'r',
+        })
+        .collect();
+    assert_eq!(order, ['l', 'u', 'r', 'l', 'u', 'r']);
+}
+
+#[test]
+fn a_request_waiting_for_five_minutes_is_rejected_and_its_slot_stays_until_that_is_executed() {
+    let mut queues = Queues::default();
+    let waiting = request(OWN, 2, 7, None);
+    queues.push_output_request(waiting.clone(), seconds(10));
+    assert_eq!(queues.time_out(seconds(310)), TimedOut::default());
+    let timed_out = queues.time_out(seconds(311));
+    let [reject] = &timed_out.rejects[..] else { panic!("one request timed out") };
+    assert_eq!((reject.callback, reject.refund), (waiting.callback, waiting.cycles));
+    assert!(reject.result.as_ref().is_err_and(|reject| reject.message.contains("timed out")));
+    assert_eq!(queues.free_slots(canister_id(2)), 499);
+    queues.push_input_response(reject.clone(), true);
+    assert!(queues.pop_input().is_some());
+    assert!(queues.is_idle());
+    assert_eq!(queues.guaranteed_bytes(), 0);
+}

@@ -1,0 +1,119 @@
+//! Prices: figures everybody quotes, and random ones against arithmetic of its own.
+
+use super::*;
+use proptest::prelude::*;
+
+const APPLICATION: Prices = Prices::new(13, false);
+
+#[test]
+fn an_open_call_withholds_about_42_billion_cycles() {
+    assert_eq!(APPLICATION.call(0, false).total(), 42_102_412_000);
+    assert_eq!(APPLICATION.call(10, false).total(), 42_102_412_000 + 10_000);
+    assert_eq!(APPLICATION.call(0, true).response_execution, 80_005_000_000);
+}
+
+#[test]
+fn larger_subnets_cost_in_proportion_and_free_ones_nothing() {
+    assert_eq!(Prices::new(34, false).canister_creation(), 1_307_692_307_692);
+    assert_eq!(Prices::new(34, true).canister_creation(), 0);
+    assert_eq!(Prices::new(34, true).call(1_000, false).total(), 0);
+    assert_eq!(Prices::new(34, false).reference().call(0, false), APPLICATION.call(0, false));
+}
+
+#[test]
+fn a_gib_for_thirty_days_freezes_at_its_idle_burn() {
+    let threshold = APPLICATION.freezing_threshold(GIB, 0, 30 * 24 * 60 * 60);
+    assert_eq!(threshold, 127_000 * 30 * 24 * 60 * 60);
+}
+
+/// `fee * nodes / 13`, rounded down, by searching for the quotient's digits instead of dividing.
+fn scaled(fee: u128, nodes: u128) -> u128 {
+    let product = fee * nodes;
+    let mut quotient = 0u128;
+    for bit in (0..124).rev() {
+        let larger = quotient | 1 << bit;
+        if larger.checked_mul(13).is_some_and(|back| back <= product) {
+            quotient = larger;
+        }
+    }
+    quotient
+}
+
+proptest! {
+    #[test]
+    fn prices_are_the_13_node_prices_in_proportion_rounded_down(
+        nodes in 1u64..60,
+        bytes in 0u64..3_000_000,
+        instructions in 0u64..300_000_000_000,
+        wasm64: bool,
+    ) {
+        let prices = Prices::new(nodes, false);
+        let n = u128::from(nodes);
+        let width = if wasm64 { 2 } else { 1 };
+
+        let call = prices.call(bytes, wasm64);
+        prop_assert_eq!(call.request, scaled(260_000 + 1_000 * u128::from(bytes), n));
+        prop_assert_eq!(call.response_transmission, scaled(2_097_152_000, n));
+        let callback = scaled(5_000_000, n) + scaled(40_000_000_000 * width, n);
+        prop_assert_eq!(call.response_execution, callback);
+        prop_assert_eq!(
+            call.total(),
+            call.request + call.response_transmission + call.response_execution
+        );
+
+        let execution = scaled(5_000_000, n) + scaled(u128::from(instructions) * width, n);
+        prop_assert_eq!(prices.execution(instructions, wasm64), execution);
+        let bytes = bytes as usize;
+        prop_assert_eq!(prices.response_transmission(bytes), scaled(1_000 * bytes as u128, n));
+        prop_assert_eq!(prices.ingress(bytes), scaled(1_200_000 + 2_000 * bytes as u128, n));
+        prop_assert_eq!(prices.canister_creation(), scaled(500_000_000_000, n));
+        prop_assert_eq!(prices.threshold_signature(), scaled(10_000_000_000, n));
+    }
+
+    #[test]
+    fn nothing_costs_anything_on_a_free_subnet(nodes in 1u64..60, amount in 0u64..1 << 40) {
+        let prices = Prices::new(nodes, true);
+        let bytes = (amount >> 20) as usize;
+        prop_assert_eq!(prices.call(amount, true).total(), 0);
+        prop_assert_eq!(prices.execution(amount, true), 0);
+        prop_assert_eq!(prices.ingress(bytes), 0);
+        prop_assert_eq!(prices.http_request(amount, amount), 0);
+        prop_assert_eq!(prices.allocation(amount, 100, 1_000), 0);
+        prop_assert_eq!(prices.freezing_threshold(amount, 100, 1_000), 0);
+    }
+
+    #[test]
+    fn what_a_response_does_not_need_never_exceeds_what_was_withheld_for_it(
+        nodes in 1u64..60,
+        bytes in 0usize..=2 << 20,
+        instructions in 0u64..=40_000_000_000,
+        wasm64: bool,
+    ) {
+        let prices = Prices::new(nodes, false);
+        let withheld = prices.call(0, wasm64);
+        prop_assert!(prices.response_transmission(bytes) <= withheld.response_transmission);
+        prop_assert!(prices.execution(instructions, wasm64) <= withheld.response_execution);
+    }
+
+    #[test]
+    fn memory_is_paid_by_the_gib_and_second(
+        nodes in 1u64..60,
+        mib in 0u64..100_000,
+        percent in 0u64..=100,
+        seconds in 0u64..10_000_000,
+    ) {
+        let prices = Prices::new(nodes, false);
+        let n = u128::from(nodes);
+        // A MiB is a 1024th of a GiB.
+        let memory = u128::from(mib) * 127_000 * u128::from(seconds) / 1_024;
+        let compute = u128::from(percent) * 10_000_000 * u128::from(seconds);
+        let charge = prices.allocation(mib << 20, percent, seconds);
+        prop_assert_eq!(charge, scaled(memory + compute, n));
+        let day = prices.idle_burn_per_day(mib << 20, percent);
+        prop_assert_eq!(day, prices.allocation(mib << 20, percent, 86_400));
+        // Both are rounded down before they are scaled and after, one of them for every day.
+        let lost = (n / 13 + 2) * u128::from(seconds / 86_400 + 2);
+        let threshold = prices.freezing_threshold(mib << 20, percent, seconds);
+        prop_assert!(threshold <= charge + n / 13 + 1 && charge <= threshold + lost);
+    }
+}

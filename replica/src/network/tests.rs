@@ -1,0 +1,98 @@
+//! Rounds, time and the way between subnets.
+
+use super::*;
+use crate::limits::QUEUE_CAPACITY;
+use crate::subnet::SubnetConfig;
+use crate::topology::{SubnetKind, canister_id, places};
+use proptest::prelude::*;
+
+fn network(profile: NetworkProfile, subnets: usize) -> Network {
+    let places = places(&vec![SubnetKind::Application; subnets]);
+    let subnets = places.into_iter().map(|place| {
+        let config = SubnetConfig {
+            id: place.id,
+            nodes: 13,
+            free: false,
+            benchmarking: false,
+            canister_ranges: place.canister_ranges,
+        };
+        Subnet::new(config, Time::GENESIS)
+    });
+    Network::new(profile, subnets.collect(), Time::GENESIS)
+}
+
+#[test]
+fn subnets_take_turns_in_the_order_of_their_ids() {
+    let network = network(NetworkProfile::POCKET_IC, 5);
+    let ids: Vec<SubnetId> = network.subnets().map(|subnet| subnet.config().id).collect();
+    assert!(ids.is_sorted());
+    assert_eq!(ids.len(), 5);
+}
+
+#[test]
+fn an_id_belongs_to_the_subnet_whose_range_holds_it_or_to_none() {
+    let network = network(NetworkProfile::POCKET_IC, 3);
+    for subnet in network.subnets() {
+        let (first, last) = subnet.config().canister_ranges[0];
+        assert_eq!(network.subnet_of(first), Some(subnet.config().id));
+        assert_eq!(network.subnet_of(last), Some(subnet.config().id));
+    }
+    assert_eq!(network.subnet_of(canister_id(0)), None);
+    assert_eq!(network.subnet_of(canister_id(u64::MAX)), None);
+    assert_eq!(network.subnet_of(CanisterId::management_canister()), None);
+    assert_eq!(network.subnet_of(CanisterId::anonymous()), None);
+}
+
+#[test]
+fn a_round_of_pocket_ic_takes_a_nanosecond_unless_somebody_moved_the_time() {
+    let mut network = network(NetworkProfile::POCKET_IC, 2);
+    network.tick();
+    network.tick();
+    assert_eq!(network.time(), Time::GENESIS.plus_nanos(2));
+    let later = Time::GENESIS.plus_secs(5);
+    network.set_time(later);
+    network.tick();
+    assert_eq!((network.time(), network.round_time()), (later, later));
+    network.tick();
+    assert_eq!(network.time(), later.plus_nanos(1));
+    assert_eq!(network.rounds(), 4);
+}
+
+#[test]
+fn a_round_of_the_mainnet_takes_half_a_second() {
+    let mut network = network(NetworkProfile::MAINNET, 1);
+    (0..4).for_each(|_| network.tick());
+    assert_eq!(network.time(), Time::GENESIS.plus_secs(2));
+}
+
+#[test]
+fn profiles_are_known_by_name() {
+    for profile in [NetworkProfile::POCKET_IC, NetworkProfile::MAINNET] {
+        assert_eq!(profile.name.parse(), Ok(profile));
+    }
+    let refusal = "localnet".parse::<NetworkProfile>().expect_err("there is none");
+    for word in ["'localnet'", "pocket-ic", "mainnet"] {
+        assert!(refusal.contains(word), "{refusal}");
+    }
+}
+
+#[test]
+fn a_stream_takes_a_full_queue_of_small_messages() {
+    // Calls between one pair of canisters never wait for room in a stream.
+    const { assert!(QUEUE_CAPACITY < crate::limits::STREAM_MESSAGES_MAX) };
+}
+
+proptest! {
+    #[test]
+    fn a_round_is_later_than_the_one_before_whatever_the_clock_says(
+        now in 0..u64::MAX / 2,
+        last in 0..u64::MAX / 2,
+        length in 0..100_000u64,
+    ) {
+        let profile = NetworkProfile::custom(length, 0);
+        let (now, last) = (Time::from_nanos(now), Time::from_nanos(last));
+        let round = profile.round_time(now, last);
+        prop_assert!(round > last);
+        prop_assert!(round >= now.plus_nanos(length * 1_000_000));
+    }
+}

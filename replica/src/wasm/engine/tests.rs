@@ -1,0 +1,105 @@
+//! Compilation: what is remembered, what the engine does and does not understand.
+
+use super::*;
+use wasmtime::{Instance, Store, Trap, WasmResults};
+
+fn wat(text: &str) -> Vec<u8> {
+    wat::parse_str(text).expect("the text is a module")
+}
+
+/// What the function `f` of a module returns.
+fn call<R: WasmResults>(text: &str) -> wasmtime::Result<R> {
+    let compiled = compile(&wat(text)).expect("the module is valid");
+    let mut store = Store::new(engine(compiled.info.wasm64), ());
+    store.set_fuel(1_000_000_000).expect("fuel is configured");
+    let instance = Instance::new(&mut store, &compiled.module, &[])?;
+    instance.get_typed_func::<(), R>(&mut store, "f")?.call(&mut store, ())
+}
+
+#[test]
+fn a_module_is_compiled_once_and_known_by_the_hash_of_its_bytes() {
+    let module = wat(r#"(module (func (export "compiled_once")))"#);
+    let first = compile(&module).expect("the module is valid");
+    assert_eq!(first.hash, <[u8; 32]>::from(Sha256::digest(&module)));
+    assert_eq!(first.size_bytes, module.len() as u64);
+    // Other tests use the memory too, and could push this module out between two uses.
+    let again = || compile(&module).expect("the module is valid");
+    assert!((0..10).any(|_| Arc::ptr_eq(&again(), &again())));
+}
+
+#[test]
+fn old_modules_are_forgotten_and_can_be_compiled_again() {
+    let module = |n: usize| wat(&format!(r#"(module (func (export "forgotten {n}")))"#));
+    let modules: Vec<_> =
+        (0..=MODULES_KEPT_MAX).map(|n| compile(&module(n)).expect("the module is valid")).collect();
+    let kept = || MODULES.lock().unwrap_or_else(PoisonError::into_inner).len();
+    assert!(kept() <= MODULES_KEPT_MAX);
+    let again = compile(&module(0)).expect("the module is valid");
+    assert_eq!(again.hash, modules[0].hash);
+    assert!(!Arc::ptr_eq(&again, &modules[0]));
+}
+
+#[test]
+fn what_is_not_valid_is_refused_with_a_reason_and_not_remembered() {
+    let module = wat(r#"(module (func (export "f") (result i32)))"#);
+    for _ in 0..2 {
+        let error = compile(&module).expect_err("the function returns nothing");
+        assert!(error.to_string().contains("type mismatch"), "{error}");
+    }
+}
+
+#[test]
+fn no_bits_of_a_nan_depend_on_the_machine() {
+    let canonical = 0x7fc0_0000;
+    for nan in ["f32.const 0 f32.const 0 f32.div", "f32.const -nan:0x1 f32.const 1 f32.add"] {
+        let text =
+            format!(r#"(module (func (export "f") (result i32) {nan} i32.reinterpret_f32))"#);
+        assert_eq!(call::<i32>(&text).expect("nothing traps"), canonical, "{nan}");
+    }
+    let text = r#"(module (func (export "f") (result i64)
+        f64.const -1 f64.sqrt i64.reinterpret_f64))"#;
+    assert_eq!(call::<i64>(text).expect("nothing traps"), 0x7ff8_0000_0000_0000);
+}
+
+#[test]
+fn the_features_of_the_network_are_there() {
+    for text in [
+        "(module (memory i64 1) (table i64 1 funcref))",
+        "(module (memory 1) (func i32.const 0 i32.const 0 i32.const 0 memory.fill))",
+        "(module (func $f return_call $f))",
+        "(module (func (result v128) v128.const i64x2 1 2))",
+        "(module (func (result i32 i32) i32.const 1 i32.const 2))",
+        "(module (func (result i32) f32.const 1 i32.trunc_sat_f32_s i32.extend8_s))",
+        "(module (func (result funcref) ref.null func))",
+    ] {
+        assert!(compile(&wat(text)).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn features_the_network_does_not_have_are_refused() {
+    for text in [
+        "(module (memory 1 1 shared))",
+        "(module (func (param v128) local.get 0 local.get 0 local.get 0 f32x4.relaxed_madd drop))",
+        "(module (type (struct)))",
+        "(module (type $t (func)) (func (param (ref $t))))",
+        "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))",
+        "(module (memory 1) (memory 1))",
+        "(module (func throw_ref))",
+    ] {
+        assert!(compile(&wat(text)).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn endless_code_runs_out_of_fuel_or_of_stack() {
+    let endless = r#"(module (func (export "f") (loop $l br $l)))"#;
+    let error = call::<()>(endless).expect_err("it cannot end by itself");
+    assert_eq!(error.downcast_ref(), Some(&Trap::OutOfFuel));
+    let deep = r#"(module (func $f (export "f") call $f))"#;
+    let error = stacker::grow(4 * WASM_STACK_BYTES, || call::<()>(deep));
+    assert_eq!(
+        error.expect_err("no stack is deep enough").downcast_ref(),
+        Some(&Trap::StackOverflow)
+    );
+}

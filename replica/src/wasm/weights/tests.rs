@@ -1,0 +1,248 @@
+//! Instructions of small functions, counted by the engine and summed by hand.
+//!
+//! Sums follow the weights of the replica's instrumentation: entering a function is 1, a constant
+//! is 1, `drop` is 1.
+
+use crate::wasm::{compile, engine};
+use wasmtime::{Instance, Store};
+
+const FUEL: u64 = 1_000_000;
+
+/// What the function `f` of a module uses, and whether it trapped.
+fn run(module: &str) -> (u64, bool) {
+    let binary = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
+    let compiled = compile(&binary).unwrap_or_else(|error| panic!("{error}\n{module}"));
+    let mut store = Store::new(engine(compiled.info.wasm64), ());
+    store.set_fuel(FUEL).expect("fuel is configured");
+    let instance = Instance::new(&mut store, &compiled.module, &[]).expect("it has no imports");
+    assert_eq!(store.get_fuel().expect("fuel is configured"), FUEL, "nothing ran yet");
+    let function = instance.get_typed_func::<(), ()>(&mut store, "f").expect("there is an `f`");
+    let trapped = function.call(&mut store, ()).is_err();
+    (FUEL - store.get_fuel().expect("fuel is configured"), trapped)
+}
+
+/// Instructions of a function with this body, beside some things to work on.
+#[track_caller]
+fn cost(address: &str, body: &str) -> u64 {
+    let (instructions, trapped) = run(&format!(
+        r#"(module
+          (memory {address} 1 10)
+          (table $t 3 funcref)
+          (type $void (func))
+          (elem (i32.const 0) func $callee $callee)
+          (data "passive data")
+          (global $g (mut i32) (i32.const 0))
+          (func $callee)
+          (func (export "f") (local $n i32) (local $x i64) {body}))"#
+    ));
+    assert!(!trapped, "{body}");
+    instructions
+}
+
+const WASM32: &str = "i32";
+const WASM64: &str = "i64";
+
+/// Operands that no instruction traps on.
+fn operand(of: &str) -> String {
+    match of {
+        "v128" => "v128.const i32x4 1 2 3 4".into(),
+        of => format!("{of}.const 7"),
+    }
+}
+
+/// Checks that each of the instructions costs `weight`, given operands of these types.
+fn check_weight(weight: u64, operands: &[&str], instructions: &str) {
+    let given: Vec<String> = operands.iter().map(|of| operand(of)).collect();
+    for instruction in instructions.split_whitespace() {
+        // Instructions with a lane or lanes to name.
+        let immediate = match instruction {
+            "i8x16.shuffle" => " 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15",
+            lane if lane.contains("_lane") => " 0",
+            _ => "",
+        };
+        let body = format!("{} {instruction}{immediate} drop", given.join(" "));
+        let sum = 1 + operands.len() as u64 + weight + 1;
+        assert_eq!(cost(WASM32, &body), sum, "{body}");
+    }
+}
+
+#[test]
+fn entering_a_function_is_one_instruction() {
+    assert_eq!(cost(WASM32, ""), 1);
+}
+
+#[test]
+fn integer_instructions_are_one_and_divisions_ten() {
+    for of in ["i32", "i64"] {
+        let named = |names: &str| {
+            names.split_whitespace().map(|name| format!("{of}.{name} ")).collect::<String>()
+        };
+        let binary = "add sub mul and or xor shl shr_s shr_u rotl rotr eq ne lt_s lt_u gt_s gt_u \
+                      le_s le_u ge_s ge_u";
+        check_weight(1, &[of, of], &named(binary));
+        check_weight(1, &[of], &named("clz ctz popcnt eqz extend8_s extend16_s"));
+        check_weight(10, &[of, of], &named("div_s div_u rem_s rem_u"));
+    }
+    check_weight(1, &["i32"], "i64.extend_i32_s i64.extend_i32_u f32.reinterpret_i32");
+    check_weight(1, &["i64"], "i32.wrap_i64 i64.extend32_s f64.reinterpret_i64");
+}
+
+#[test]
+fn floating_point_instructions_have_their_own_weights() {
+    for of in ["f32", "f64"] {
+        let named = |names: &str| {
+            names.split_whitespace().map(|name| format!("{of}.{name} ")).collect::<String>()
+        };
+        check_weight(2, &[of, of], &named("add sub mul"));
+        check_weight(2, &[of], &named("ceil floor trunc nearest"));
+        check_weight(1, &[of], &named("abs neg"));
+        check_weight(18, &[of, of], &named("min max"));
+        check_weight(3, &[of, of], &named("eq ne lt gt le ge"));
+        check_weight(3, &["i32"], &named("convert_i32_s"));
+        check_weight(3, &["i64"], &named("convert_i64_s"));
+        check_weight(16, &["i32"], &named("convert_i32_u"));
+        check_weight(16, &["i64"], &named("convert_i64_u"));
+        for to in ["i32", "i64"] {
+            for conversion in ["trunc", "trunc_sat"] {
+                let both = format!("{to}.{conversion}_{of}_s {to}.{conversion}_{of}_u");
+                check_weight(20, &[of], &both);
+            }
+        }
+    }
+    check_weight(2, &["f32", "f32"], "f32.copysign");
+    check_weight(3, &["f64", "f64"], "f64.copysign");
+    check_weight(3, &["f32", "f32"], "f32.div");
+    check_weight(5, &["f64", "f64"], "f64.div");
+    check_weight(5, &["f32"], "f32.sqrt");
+    check_weight(8, &["f64"], "f64.sqrt");
+    check_weight(1, &["f32"], "f64.promote_f32 i32.reinterpret_f32");
+    check_weight(1, &["f64"], "f32.demote_f64 i64.reinterpret_f64");
+}
+
+#[test]
+fn vector_instructions_are_one_with_named_exceptions() {
+    let (v, vv, vi) = (&["v128"][..], &["v128", "v128"][..], &["v128", "i32"][..]);
+    check_weight(1, vv, "i8x16.add i16x8.mul i32x4.sub i64x2.add v128.and v128.xor i32x4.eq");
+    check_weight(1, v, "v128.not i8x16.abs i32x4.neg f64x2.abs i8x16.extract_lane_s v128.any_true");
+    check_weight(3, vi, "i8x16.shl i8x16.shr_s i64x2.shr_s");
+    check_weight(2, vi, "i8x16.shr_u i16x8.shl i16x8.shr_s i16x8.shr_u");
+    check_weight(2, vi, "i32x4.shl i32x4.shr_s i32x4.shr_u");
+    check_weight(1, vi, "i64x2.shl i64x2.shr_u");
+    check_weight(3, vv, "i8x16.shuffle");
+    check_weight(3, v, "i8x16.popcnt");
+    check_weight(2, vv, "i32x4.mul f32x4.add f32x4.sub f32x4.mul");
+    check_weight(4, vv, "i64x2.mul f32x4.min f32x4.max f64x2.min");
+    check_weight(5, vv, "f64x2.max");
+    check_weight(10, vv, "f32x4.div");
+    check_weight(12, vv, "f64x2.div");
+    check_weight(5, v, "f32x4.sqrt");
+    check_weight(14, v, "f64x2.sqrt");
+}
+
+#[test]
+fn variables_are_one_if_local_and_two_if_global() {
+    assert_eq!(cost(WASM32, "local.get $n drop"), 1 + 1 + 1);
+    assert_eq!(cost(WASM32, "i32.const 1 local.set $n"), 1 + 1 + 1);
+    assert_eq!(cost(WASM32, "i32.const 1 local.tee $n drop"), 1 + 1 + 1 + 1);
+    assert_eq!(cost(WASM32, "global.get $g drop"), 1 + 2 + 1);
+    assert_eq!(cost(WASM32, "i32.const 1 global.set $g"), 1 + 1 + 2);
+    assert_eq!(cost(WASM32, "nop i32.const 1 i32.const 2 i32.const 3 select drop"), 1 + 1 + 5);
+}
+
+#[test]
+fn blocks_are_free_and_branches_two() {
+    assert_eq!(cost(WASM32, "block nop end"), 1 + 1);
+    assert_eq!(cost(WASM32, "block br 0 end"), 1 + 2);
+    assert_eq!(cost(WASM32, "block i32.const 0 br_if 0 nop end"), 1 + 1 + 2 + 1);
+    assert_eq!(cost(WASM32, "block i32.const 1 br_if 0 nop end"), 1 + 1 + 2);
+    assert_eq!(cost(WASM32, "block i32.const 5 br_table 0 0 end"), 1 + 1 + 2);
+    assert_eq!(cost(WASM32, "i32.const 1 if nop nop else nop end"), 1 + 1 + 2 + 2);
+    assert_eq!(cost(WASM32, "i32.const 0 if nop nop else nop end"), 1 + 1 + 2 + 1);
+    assert_eq!(cost(WASM32, "return nop"), 1 + 1);
+}
+
+#[test]
+fn a_loop_is_counted_every_time_around() {
+    let body = "loop $again
+        local.get $n i32.const 1 i32.add local.tee $n
+        i32.const 100 i32.lt_u br_if $again
+      end";
+    assert_eq!(cost(WASM32, body), 1 + 100 * (4 + 2 + 2));
+}
+
+#[test]
+fn calls_cost_more_the_less_direct_they_are() {
+    let entry = 1;
+    assert_eq!(cost(WASM32, "call $callee"), 1 + 5 + entry);
+    let indirect = "i32.const 1 call_indirect $t (type $void)";
+    assert_eq!(cost(WASM32, indirect), 1 + 1 + 10 + entry);
+    assert_eq!(cost(WASM32, "return_call $callee"), 1 + 3 + entry);
+    let indirect = "i32.const 1 return_call_indirect $t (type $void)";
+    assert_eq!(cost(WASM32, indirect), 1 + 1 + 60 + entry);
+}
+
+#[test]
+fn loads_and_stores_cost_one_in_32_bit_modules_and_two_in_64_bit_ones() {
+    for (address, weight) in [(WASM32, 1), (WASM64, 2)] {
+        for load in "i32.load i64.load f32.load f64.load i32.load8_s i32.load8_u i32.load16_s \
+                     i32.load16_u i64.load8_s i64.load8_u i64.load16_s i64.load16_u \
+                     i64.load32_s i64.load32_u"
+            .split_whitespace()
+        {
+            let body = format!("{address}.const 8 {load} drop");
+            assert_eq!(cost(address, &body), 1 + 1 + weight + 1, "{body}");
+        }
+        for store in "i32.store i64.store f32.store f64.store i32.store8 i32.store16 i64.store8 \
+                      i64.store16 i64.store32"
+            .split_whitespace()
+        {
+            let body = format!("{address}.const 8 {}.const 1 {store}", &store[..3]);
+            assert_eq!(cost(address, &body), 1 + 1 + 1 + weight, "{body}");
+        }
+    }
+    // What is no access to memory costs the same in both.
+    assert_eq!(cost(WASM64, "i64.const 6 i64.const 3 i64.div_u drop"), 1 + 1 + 1 + 10 + 1);
+}
+
+#[test]
+fn bulk_operations_cost_a_hundred_and_one_for_each_byte() {
+    for bytes in [0, 1, 200, 5_000] {
+        let fill = format!("i32.const 0 i32.const 9 i32.const {bytes} memory.fill");
+        assert_eq!(cost(WASM32, &fill), 1 + 3 + 100 + bytes);
+        let copy = format!("i32.const 0 i32.const 9 i32.const {bytes} memory.copy");
+        assert_eq!(cost(WASM32, &copy), 1 + 3 + 100 + bytes);
+    }
+    let init = "i32.const 0 i32.const 0 i32.const 7 memory.init 0";
+    assert_eq!(cost(WASM32, init), 1 + 3 + 100 + 7);
+}
+
+#[test]
+fn memories_and_tables_can_be_measured() {
+    assert_eq!(cost(WASM32, "memory.size drop"), 1 + 20 + 1);
+    assert_eq!(cost(WASM32, "table.size $t drop"), 1 + 100 + 1);
+    assert_eq!(cost(WASM32, "i32.const 0 table.get $t drop"), 1 + 1 + 5 + 1);
+    assert_eq!(cost(WASM32, "ref.null func drop"), 1 + 1 + 1);
+    assert_eq!(cost(WASM32, "ref.null func ref.is_null drop"), 1 + 1 + 5 + 1);
+    assert_eq!(cost(WASM32, "ref.func $callee drop"), 1 + 130 + 1);
+}
+
+#[test]
+fn what_the_engines_table_cannot_hold_is_255() {
+    // The rest of `memory.grow` is charged where memory grows; the others stay short.
+    let grow = cost(WASM32, "i32.const 1 memory.grow drop");
+    assert_eq!(grow + super::MEMORY_GROW_EXTRA, 1 + 1 + 300 + 1);
+    assert_eq!(cost(WASM32, "data.drop 0"), 1 + 255);
+}
+
+#[test]
+fn an_execution_that_traps_is_charged_up_to_the_trap() {
+    let trapping = |body: &str| {
+        let module = format!(r#"(module (memory 1) (func (export "f") (local $n i32) {body}))"#);
+        let (instructions, trapped) = run(&module);
+        assert!(trapped, "{body}");
+        instructions
+    };
+    assert_eq!(trapping("nop nop unreachable"), 1 + 1 + 1 + 1);
+    // The limit is noticed where a loop begins, so the last turn may go past it.
+    assert_eq!(trapping("(loop $l br $l)"), FUEL);
+}
