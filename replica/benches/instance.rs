@@ -1,0 +1,70 @@
+//! What an instance costs: to make one and drop it, to keep one, to tick one that has nothing to do.
+//!
+//! `cargo bench --profile dev -p embedded-replica --bench instance`
+
+mod fixture;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use embedded_replica::instance::{Instance, InstanceConfig};
+use fixture::{Modules, Pair, medians, micros, ratio};
+
+/// Idle instances whose memory is measured.
+const INSTANCES: usize = 200;
+
+/// Resident memory of this process, in bytes; known on Linux only.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Runs before the others, whose garbage would blur it.
+fn memory(_: &mut Criterion) {
+    let modules = Modules::rust();
+    drop(Pair::new(&modules, 2));
+    let Some(before) = resident_bytes() else {
+        return println!("\nmemory per idle instance: not measured on this system");
+    };
+    let idle: Vec<Pair> = (0..INSTANCES).map(|_| Pair::new(&modules, 2)).collect();
+    let with = resident_bytes().unwrap_or(before);
+    drop(idle);
+    let after = resident_bytes().unwrap_or(before);
+    println!(
+        "\nmemory of {INSTANCES} idle instances of two subnets with both canisters\n  \
+         {} BYTES PER INSTANCE; {} bytes per instance are still resident when all are dropped",
+        with.saturating_sub(before) / INSTANCES as u64,
+        after.saturating_sub(before) / INSTANCES as u64,
+    );
+}
+
+fn making_and_dropping(c: &mut Criterion) {
+    let modules = Modules::rust();
+    let instance = || Instance::new(InstanceConfig::with_application_subnets(2));
+    let mut idle = Pair::new(&modules, 2);
+    let [with_canisters, empty, tick] = medians(100, |turn| match turn {
+        0 => drop(Pair::new(&modules, 2)),
+        1 => drop(instance()),
+        _ => idle.instance.tick(),
+    });
+    println!(
+        "\nan instance of two subnets: made, both canisters created, installed from the warm cache \
+         and set up, dropped\n  {:.2} ms, {:.0} TIMES a tick; without canisters {:.1} us; a tick with both \
+         canisters idle {:.1} us",
+        micros(with_canisters) / 1e3,
+        ratio(with_canisters, tick),
+        micros(empty),
+        micros(tick),
+    );
+    let mut group = c.benchmark_group("instance");
+    group.sample_size(30);
+    group.bench_function("make, install both canisters, drop", |b| {
+        b.iter(|| Pair::new(&modules, 2));
+    });
+    group.bench_function("make and drop, without canisters", |b| b.iter(instance));
+    group.bench_function("tick two idle subnets", |b| b.iter(|| idle.instance.tick()));
+    group.finish();
+}
+
+criterion_group!(benches, memory, making_and_dropping);
+criterion_main!(benches);

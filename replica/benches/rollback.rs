@@ -1,0 +1,138 @@
+//! What undoing a message that trapped costs, and what being able to costs the messages that do not
+//! trap: against copying the whole heap before each message and back after a trap.
+//!
+//! `cargo bench --profile dev -p embedded-replica --bench rollback`
+
+mod fixture;
+
+use candid::Principal;
+use criterion::{Criterion, criterion_group, criterion_main};
+use embedded_replica::canister::{
+    Canister, Code, InstallMode, Installation, RoundContext, Settings, execute_next, install,
+};
+use embedded_replica::cycles::Prices;
+use embedded_replica::limits::*;
+use embedded_replica::message::Ingress;
+use embedded_replica::topology::canister_id;
+use embedded_replica::types::{MessageId, Time};
+use embedded_replica::wasm::compile;
+use fixture::{medians, micros, ratio};
+use std::hint::black_box;
+use std::sync::Arc;
+
+/// Touches 16 pages of a heap of which every page was written to, and answers or traps.
+fn module(heap_mib: usize) -> Vec<u8> {
+    let pages = heap_mib * 16;
+    let bytes = heap_mib << 20;
+    let text = format!(
+        r#"(module
+          (import "ic0" "msg_reply" (func $reply))
+          (memory {pages})
+          (func (export "canister_init") (local $at i32)
+            (loop $fill
+              (i32.store (local.get $at) (i32.const 77))
+              (local.set $at (i32.add (local.get $at) (i32.const 1024)))
+              (br_if $fill (i32.lt_u (local.get $at) (i32.const {bytes})))))
+          (func $touch (local $at i32)
+            (loop $more
+              (i32.store (local.get $at) (i32.add (i32.load (local.get $at)) (i32.const 1)))
+              (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+              (br_if $more (i32.lt_u (local.get $at) (i32.const 65536)))))
+          (func (export "canister_update keep") (call $touch) (call $reply))
+          (func (export "canister_update trap") (call $touch) unreachable))"#
+    );
+    wat::parse_str(text).expect("the text is a module")
+}
+
+/// A canister by itself, without a network around it.
+struct Subject {
+    canister: Canister,
+    round: RoundContext,
+}
+
+impl Subject {
+    fn new(heap_mib: usize) -> Self {
+        let round = RoundContext {
+            subnet: Principal::anonymous(),
+            prices: Prices::new(13, true),
+            time: Time::GENESIS,
+            message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,
+            install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
+            subnet_callbacks: 0,
+            guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
+        };
+        let settings = Settings::new([Principal::anonymous()].into());
+        let mut canister = Canister::new(canister_id(0), settings, 0, Time::GENESIS);
+        let module = compile(&module(heap_mib)).expect("the module is valid");
+        let installation = Installation {
+            mode: InstallMode::Install,
+            code: Arc::new(Code::link(module).expect("the imports exist")),
+            argument: Vec::new(),
+            caller: Principal::anonymous(),
+        };
+        install(&mut canister, installation, &round).0.expect("it is installed");
+        Self { canister, round }
+    }
+
+    fn execute(&mut self, method: &str) {
+        let ingress = Ingress {
+            id: MessageId([0; 32]),
+            sender: Principal::anonymous(),
+            receiver: self.canister.id,
+            effective_canister: None,
+            method: method.to_owned(),
+            argument: Vec::new(),
+            expiry: Time::GENESIS,
+        };
+        self.canister.queues.push_ingress(ingress);
+        let execution = execute_next(&mut self.canister, &self.round).expect("there is a message");
+        let answer = execution.answer.expect("the message is answered");
+        assert_eq!(answer.result.is_ok(), method == "keep");
+    }
+}
+
+fn against_full_copies(c: &mut Criterion) {
+    println!("\nundoing a message, against a copy of the whole heap");
+    for heap_mib in [1, 16, 64] {
+        let mut subject = Subject::new(heap_mib);
+        let heap = vec![77u8; heap_mib << 20];
+        let mut copy = heap.clone();
+        let [kept, trapped, copied] = medians(60, |turn| match turn {
+            0 => subject.execute("keep"),
+            // Undoing may be left to the next message, so that one is part of it.
+            1 => {
+                subject.execute("trap");
+                subject.execute("keep");
+            }
+            _ => copy.copy_from_slice(black_box(&heap)),
+        });
+        let undone = trapped.saturating_sub(kept);
+        println!(
+            "  heap of {heap_mib:2} MiB: copy {:7.1} us; message kept {:7.1} us, RATIO {:.3}; \
+             message trapped and undone {:7.1} us, RATIO {:.3}",
+            micros(copied),
+            micros(kept),
+            ratio(kept, kept + copied),
+            micros(undone),
+            ratio(undone, kept + 2 * copied),
+        );
+        let mut group = c.benchmark_group(format!("heap of {heap_mib} MiB"));
+        group.sample_size(20);
+        group.bench_function("keep", |b| b.iter(|| subject.execute("keep")));
+        group.bench_function("trap, then keep", |b| {
+            b.iter(|| {
+                subject.execute("trap");
+                subject.execute("keep");
+            });
+        });
+        group.bench_function("copy", |b| b.iter(|| copy.copy_from_slice(black_box(&heap))));
+        group.finish();
+    }
+    println!(
+        "  RATIO: the replica's time to what the message alone and a copy before it take (and a copy \
+         back, when it traps)"
+    );
+}
+
+criterion_group!(benches, against_full_copies);
+criterion_main!(benches);
