@@ -1,0 +1,168 @@
+//! Input that makes no sense gets an error that says so; the server and its instances go on.
+
+use crate::http::{get, instance, post, request, server};
+
+/// A management canister call with this method and payload, in base64.
+fn call(method: &str, payload: &str, effective: &str) -> String {
+    format!(
+        r#"{{"sender":"BA==","canister_id":"","effective_principal":{effective},
+            "method":"{method}","payload":"{payload}"}}"#
+    )
+}
+
+#[test]
+fn an_unknown_route_is_404_with_a_message_that_names_it() {
+    let server = server();
+    for path in ["/", "/blobstore", "/http_gateway", "/instances/0/auto_progress", "/no/such"] {
+        let answer = get(server.port(), path);
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.message().contains(path), "{}", answer.message());
+    }
+}
+
+#[test]
+fn a_wrong_http_method_is_405_with_a_message() {
+    let server = server();
+    let answer = get(server.port(), "/instances/0/update/tick");
+    assert_eq!(answer.status, 405);
+    assert!(answer.message().contains("GET"), "{}", answer.message());
+}
+
+#[test]
+fn an_instance_that_was_never_made_or_is_deleted_is_404() {
+    let server = server();
+    let port = server.port();
+    let id = instance(port);
+    assert_eq!(get(port, &format!("/instances/{id}/read/get_time")).status, 200);
+    assert_eq!(request(port, "DELETE", &format!("/instances/{id}"), b"").status, 200);
+    for id in [id, 77] {
+        for answer in [
+            get(port, &format!("/instances/{id}/read/get_time")),
+            post(port, &format!("/instances/{id}/update/tick"), "{}"),
+            request(port, "DELETE", &format!("/instances/{id}/"), b""),
+        ] {
+            assert_eq!(answer.status, 404);
+            assert!(answer.message().contains(&format!("no instance {id}")));
+        }
+    }
+}
+
+#[test]
+fn broken_json_and_base64_and_principals_are_400_with_a_message() {
+    let server = server();
+    let port = server.port();
+    let id = instance(port);
+    let long = "A".repeat(40);
+    for (route, body, fragment) in [
+        ("update/tick", "{".to_owned(), "EOF"),
+        ("update/set_time", "[]".to_owned(), "expected"),
+        ("update/set_time", r#"{"nanos_since_epoch":-1}"#.to_owned(), "-1"),
+        ("update/set_time", r#"{"nanos_since_epoch":0}"#.to_owned(), "cannot go back"),
+        ("read/get_cycles", r#"{"canister_id":"%%%"}"#.to_owned(), "Invalid"),
+        ("read/get_cycles", format!(r#"{{"canister_id":"{long}"}}"#), "no principal"),
+        ("read/get_cycles", r#"{"canister_id":"AAAAAAAAAAABAQ=="}"#.to_owned(), "no canister"),
+        ("update/add_cycles", r#"{"canister_id":"BA==","amount":1}"#.to_owned(), "no canister"),
+        ("read/query", call("x", "!", r#""None""#), "Invalid"),
+        ("update/submit_ingress_message", call("x", "", r#"{"SubnetId":"BA=="}"#), "no subnet"),
+        ("update/tick", r#"{"blockmakers":[]}"#.to_owned(), "block makers"),
+        (
+            "update/await_ingress_message",
+            r#"{"effective_principal":"None","message_id":"AAAA"}"#.to_owned(),
+            "32 bytes",
+        ),
+    ] {
+        let answer = post(port, &format!("/instances/{id}/{route}"), &body);
+        assert_eq!(answer.status, 400, "{route} {body}: {}", answer.body);
+        assert!(answer.message().contains(fragment), "{route} {body}: {}", answer.message());
+    }
+    assert_eq!(get(port, &format!("/instances/{id}/read/get_time")).status, 200);
+}
+
+#[test]
+fn awaiting_a_message_nobody_submitted_is_an_error_and_no_wait() {
+    let server = server();
+    let id = instance(server.port());
+    let message = format!("{}=", "A".repeat(43));
+    let body = format!(r#"{{"effective_principal":"None","message_id":"{message}"}}"#);
+    let path = format!("/instances/{id}/update/await_ingress_message");
+    let answer = post(server.port(), &path, &body);
+    assert_eq!(answer.status, 400);
+    assert!(answer.message().contains("submit it first"), "{}", answer.message());
+}
+
+#[test]
+fn management_calls_with_a_broken_argument_are_rejects() {
+    let server = server();
+    let id = instance(server.port());
+    let path = format!("/instances/{id}/update/submit_ingress_message");
+    for (method, code) in
+        [("install_code", "InvalidManagementPayload"), ("no_such", "InvalidManagementPayload")]
+    {
+        let answer = post(server.port(), &path, &call(method, "AAAA", r#""None""#));
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.body["Err"]["error_code"], code, "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_413_with_a_message() {
+    let server = server();
+    let id = instance(server.port());
+    let path = format!("/instances/{id}/update/submit_ingress_message");
+    let answer = request(server.port(), "POST", &path, &vec![b' '; 9 << 20]);
+    assert_eq!(answer.status, 413);
+    assert!(answer.message().contains("body"), "{}", answer.message());
+    assert_eq!(get(server.port(), &format!("/instances/{id}/read/get_time")).status, 200);
+}
+
+#[test]
+fn an_ingress_message_beyond_two_mib_is_refused() {
+    let server = server();
+    let id = instance(server.port());
+    let path = format!("/instances/{id}/update/submit_ingress_message");
+    let payload = "AAAA".repeat((2 << 20) / 3 + 1);
+    let body = call("provisional_create_canister_with_cycles", &payload, r#""None""#);
+    let answer = post(server.port(), &path, &body);
+    assert_eq!(answer.status, 400, "{}", answer.body);
+    assert!(answer.message().contains("2097152"), "{}", answer.message());
+}
+
+#[test]
+fn what_an_instance_cannot_be_is_an_error_that_names_it() {
+    let server = server();
+    let application = r#"{"state_config":"New","instruction_config":"Production"}"#;
+    let set = |application: &str| {
+        format!(
+            r#""subnet_config_set":{{"system":[],"application":[{application}],"verified_application":[]}}"#
+        )
+    };
+    for (config, fragment) in [
+        (set(""), "at least one subnet"),
+        (format!(r#"{},"state_dir":"/nowhere""#, set(application)), "state_dir"),
+        (
+            format!(r#"{},"icp_features":{{"registry":"DefaultConfig"}}"#, set(application)),
+            "icp_features",
+        ),
+        (
+            format!(r#"{},"initial_time":{{"AutoProgress":{{}}}}"#, set(application)),
+            "progresses by itself",
+        ),
+        (
+            format!(
+                r#"{},"initial_time":{{"Timestamp":{{"nanos_since_epoch":1}}}}"#,
+                set(application)
+            ),
+            "cannot go back",
+        ),
+        (
+            set(r#"{"state_config":{"FromPath":"/nowhere"},"instruction_config":"Production"}"#),
+            "in memory",
+        ),
+    ] {
+        let answer = post(server.port(), "/instances", &format!("{{{config}}}"));
+        assert_eq!(answer.status, 400, "{config}");
+        let message = answer.body["Error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains(fragment), "{config}: {}", answer.body);
+    }
+    assert_eq!(get(server.port(), "/instances").body, serde_json::json!([]));
+}

@@ -1,0 +1,173 @@
+//! The server binary, as the `pocket-ic` crate starts it.
+
+use crate::http::{get, instance};
+use pocket_ic::PocketIcBuilder;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(BINARY).args(arguments).output().unwrap()
+}
+
+/// A server process with a port file, killed if a test leaves it running.
+struct Server {
+    process: Child,
+    port_file: PathBuf,
+}
+
+impl Server {
+    fn start(port_file: &Path, arguments: &[&str]) -> Self {
+        let process = Command::new(BINARY)
+            .arg("--port-file")
+            .arg(port_file)
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { process, port_file: port_file.to_owned() }
+    }
+
+    /// The port, once it is announced: with a line end, as clients wait for it.
+    fn port(&self) -> u16 {
+        let started = Instant::now();
+        loop {
+            let content = std::fs::read_to_string(&self.port_file).unwrap_or_default();
+            if let Some(port) = content.strip_suffix('\n') {
+                return port.parse().unwrap();
+            }
+            assert!(started.elapsed() < PATIENCE, "no port in the file: {content:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until it has ended, and returns whether it ended well.
+    fn ended_well(&mut self) -> bool {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(started.elapsed() < PATIENCE, "the server does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn its_version_line_is_the_one_clients_check() {
+    let output = run(&["--version"]);
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "pocket-ic-server 16.1.0\n");
+}
+
+#[test]
+fn its_help_says_what_it_really_is() {
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    assert!(help.contains("not DFINITY's PocketIC server"), "{help}");
+    for option in ["--port-file", "--ttl", "--hard-ttl", "--port", "--profile", "--version"] {
+        assert!(help.contains(option), "{option} is missing in {help}");
+    }
+}
+
+#[test]
+fn wrong_arguments_are_refused_with_exit_code_2() {
+    for arguments in [&["--ttl", "soon"][..], &["--no-such"], &["--profile", "moon"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn the_client_starts_it_and_drives_it() {
+    let pic = PocketIcBuilder::new()
+        .with_server_binary(BINARY.into())
+        .with_application_subnet()
+        .with_application_subnet()
+        .build();
+    let canister = pic.create_canister();
+    assert_eq!(pic.cycle_balance(canister), 100_000_000_000_000);
+    assert_eq!(pic.topology().get_app_subnets().len(), 2);
+}
+
+#[test]
+fn a_second_server_with_the_same_port_file_leaves_the_first_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let port_file = folder.path().join("port");
+    let first = Server::start(&port_file, &[]);
+    let port = first.port();
+    let mut second = Server::start(&port_file, &[]);
+    assert!(second.ended_well());
+    assert_eq!(first.port(), port);
+    instance(port);
+}
+
+#[cfg(unix)]
+#[test]
+fn asked_to_end_by_a_signal_it_removes_its_port_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for signal in ["-TERM", "-INT"] {
+        let port_file = folder.path().join(signal);
+        let mut server = Server::start(&port_file, &[]);
+        instance(server.port());
+        server.signal(signal);
+        assert!(server.ended_well(), "{signal}");
+        assert!(!port_file.exists(), "{signal}");
+    }
+}
+
+#[test]
+fn it_ends_by_itself_when_nobody_uses_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let port_file = folder.path().join("port");
+    let mut server = Server::start(&port_file, &["--ttl", "1"]);
+    let port = server.port();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(1_500) {
+        assert_eq!(get(port, "/instances").status, 200);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(server.ended_well());
+    assert!(!port_file.exists());
+}
+
+#[test]
+fn it_ends_at_its_hard_limit_even_while_it_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(&folder.path().join("port"), &["--hard-ttl", "1"]);
+    let port = server.port();
+    let started = Instant::now();
+    while server.process.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < PATIENCE);
+        // It may end in the middle of a request, so use it without looking at the answer.
+        let _ = std::net::TcpStream::connect(("127.0.0.1", port));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(server.ended_well());
+}
+
+#[test]
+fn a_port_file_that_cannot_be_created_is_an_error() {
+    let output = run(&["--port-file", "/no/such/folder/port"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("/no/such/folder/port"), "{error}");
+}

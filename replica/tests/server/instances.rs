@@ -1,0 +1,133 @@
+//! Instances beside each other: independent, repeatable, gone when they are deleted.
+
+use crate::http::server;
+use candid::Principal;
+use embedded_replica::network::NetworkProfile;
+use embedded_replica::server::{EmbeddedServer, ServerConfig};
+use pocket_ic::{PocketIc, PocketIcBuilder};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+/// Counts up in its heap; `fill` makes a megabyte of it its own.
+const COUNTER: &str = r#"(module
+    (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+    (import "ic0" "msg_reply" (func $reply))
+    (memory 16)
+    (func (export "canister_update count")
+        (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+        (call $append (i32.const 0) (i32.const 4))
+        (call $reply))
+    (func (export "canister_update fill")
+        (memory.fill (i32.const 0) (i32.const 1) (i32.const 1000000))
+        (call $reply)))"#;
+
+fn network(server: &EmbeddedServer) -> PocketIc {
+    PocketIcBuilder::new()
+        .with_server_url(server.url().parse().unwrap())
+        .with_application_subnet()
+        .build()
+}
+
+fn install(pic: &PocketIc) -> Principal {
+    let canister = pic.create_canister();
+    pic.install_canister(canister, wat::parse_str(COUNTER).unwrap(), vec![], None);
+    canister
+}
+
+fn update(pic: &PocketIc, canister: Principal, method: &str) -> Vec<u8> {
+    pic.update_call(canister, Principal::anonymous(), method, vec![]).unwrap()
+}
+
+#[test]
+fn instances_used_at_the_same_time_do_not_see_each_other() {
+    let server = server();
+    std::thread::scope(|scope| {
+        for rounds in 1..=12u32 {
+            let server = &server;
+            scope.spawn(move || {
+                let pic = network(server);
+                let canister = install(&pic);
+                for count in 1..=rounds {
+                    assert_eq!(update(&pic, canister, "count"), count.to_le_bytes());
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_same_requests_give_the_same_ids_times_and_cycles() {
+    let server = server();
+    let run = || {
+        let pic = network(&server);
+        let canister = install(&pic);
+        update(&pic, canister, "count");
+        let submitted = pic.submit_call(canister, Principal::anonymous(), "count", vec![]).unwrap();
+        pic.tick();
+        let time = pic.get_time().as_nanos_since_unix_epoch();
+        (pic.topology(), canister, submitted.message_id, time, pic.cycle_balance(canister))
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn under_the_mainnet_profile_a_round_lasts_half_a_second() {
+    let config = ServerConfig { profile: NetworkProfile::MAINNET, ..ServerConfig::default() };
+    let server = EmbeddedServer::start(config).unwrap();
+    let pic = network(&server);
+    let nanos = || pic.get_time().as_nanos_since_unix_epoch();
+    let before = nanos();
+    for _ in 0..3 {
+        pic.tick();
+    }
+    assert_eq!(nanos() - before, 1_500_000_000);
+}
+
+#[test]
+fn a_server_that_is_dropped_lets_go_of_its_port() {
+    let server = server();
+    let port = server.port();
+    drop(server);
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("nobody listens there any more");
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error() {
+    let server = server();
+    let config = ServerConfig { port: server.port(), ..ServerConfig::default() };
+    assert!(EmbeddedServer::start(config).is_err());
+}
+
+#[test]
+fn it_listens_on_the_loopback_interface_only() {
+    let server = server();
+    // All of 127.0.0.0/8 leads to this machine; a server on every interface would answer here.
+    let elsewhere = (Ipv4Addr::new(127, 0, 0, 2), server.port());
+    assert!(TcpStream::connect(elsewhere).is_err());
+}
+
+/// Resident memory of this process, in KiB.
+#[cfg(target_os = "linux")]
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_instance_frees_its_memory_when_it_is_deleted() {
+    let server = server();
+    let make_and_delete = |count: usize| {
+        for _ in 0..count {
+            let pic = network(&server);
+            let canister = install(&pic);
+            update(&pic, canister, "fill");
+        }
+    };
+    make_and_delete(20);
+    let before = resident_kib();
+    make_and_delete(100);
+    let grown_mib = resident_kib().saturating_sub(before) / 1024;
+    // Each of the hundred filled a megabyte, and others run beside this test.
+    assert!(grown_mib < 40, "{grown_mib} MiB more after 100 instances came and went");
+}

@@ -1,0 +1,8 @@
+//! The server around the replica: what only it does, and what bad input from outside gets.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod bad_input;
+mod binary;
+mod http;
+mod instances;
