@@ -9,7 +9,7 @@ use crate::subnet::management;
 use crate::types::{CanisterId, MessageId, Payload, Time};
 use candid::Principal;
 use ic_error_types::ErrorCode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What has become of a user's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +28,13 @@ impl From<Result<Payload, Failure>> for IngressState {
     }
 }
 
-/// What has become of all messages users sent, until they expire.
+/// What has become of all messages users sent. An answer is kept for [`INGRESS_LIFETIME_SECONDS`]
+/// from when it was given; what is not answered yet is kept, however long that takes.
 #[derive(Debug, Default)]
 pub(super) struct IngressHistory {
     records: BTreeMap<MessageId, Record>,
-    by_expiry: std::collections::BTreeSet<(Time, MessageId)>,
+    /// The answered messages, by the time they are forgotten.
+    answered: BTreeSet<(Time, MessageId)>,
 }
 
 #[derive(Debug)]
@@ -45,26 +47,21 @@ impl IngressHistory {
     fn receive(&mut self, ingress: &Ingress) {
         let record = Record { sender: ingress.sender, state: IngressState::Received };
         self.records.insert(ingress.id, record);
-        self.by_expiry.insert((ingress.expiry, ingress.id));
     }
 
-    pub(super) fn set(&mut self, message: MessageId, state: IngressState) {
-        if let Some(record) = self.records.get_mut(&message) {
-            record.state = state;
+    pub(super) fn set(&mut self, message: MessageId, state: IngressState, now: Time) {
+        let Some(record) = self.records.get_mut(&message) else { return };
+        if matches!(state, IngressState::Done(_)) {
+            self.answered.insert((now.plus_secs(INGRESS_LIFETIME_SECONDS), message));
         }
+        record.state = state;
     }
 
     pub(super) fn forget_expired(&mut self, now: Time) {
-        while let Some((expiry, message)) = self.by_expiry.first().copied() {
-            // A message that is still being worked on is kept, however long that takes.
-            let done = matches!(
-                self.records.get(&message),
-                Some(Record { state: IngressState::Done(_), .. })
-            );
-            if expiry >= now || !done {
-                break;
-            }
-            self.by_expiry.remove(&(expiry, message));
+        while let Some((end, message)) = self.answered.first().copied()
+            && end < now
+        {
+            self.answered.remove(&(end, message));
             self.records.remove(&message);
         }
     }
@@ -134,7 +131,8 @@ impl Subnet {
             self.history.receive(&ingress);
             let id = ingress.id;
             if let Err(error) = self.induct_one(ingress) {
-                self.history.set(id, IngressState::Done(Err(Failure::Error(error))));
+                let state = IngressState::Done(Err(Failure::Error(error)));
+                self.history.set(id, state, self.time);
             }
         }
     }

@@ -175,7 +175,9 @@ impl Subnet {
     /// gone.
     fn answer(&mut self, answer: Answer) {
         match answer.origin {
-            Origin::Ingress { message, .. } => self.history.set(message, answer.result.into()),
+            Origin::Ingress { message, .. } => {
+                self.history.set(message, answer.result.into(), self.time);
+            }
             Origin::Canister { sender, receiver, callback, deadline } => {
                 self.responses.push(Response {
                     originator: sender,

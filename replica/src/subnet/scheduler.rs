@@ -128,7 +128,7 @@ impl Subnet {
     /// Writes down what an execution means for users.
     fn note(&mut self, execution: Execution) {
         if let Some(message) = execution.processing {
-            self.history.set(message, IngressState::Processing);
+            self.history.set(message, IngressState::Processing, self.time);
         }
         if let Some(answer) = execution.answer {
             self.answer(answer);
