@@ -6,8 +6,12 @@
 
 mod call_contexts;
 mod cycles;
+mod deadlines;
+mod lifecycle;
 mod patterns;
+mod payloads;
 mod queues;
+mod rejects;
 mod rollback;
 mod rounds;
 mod script;

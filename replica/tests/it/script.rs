@@ -188,6 +188,10 @@ impl Script {
         self.prepare(call).call_perform_it()
     }
 
+    pub fn on_cleanup_again(self) -> Self {
+        self.step("call_on_cleanup").text(&[])
+    }
+
     /// Takes these steps, too.
     pub fn append_all(mut self, steps: Script) -> Self {
         self.0.extend(steps.0);

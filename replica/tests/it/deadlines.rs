@@ -1,0 +1,207 @@
+//! Calls that wait no longer than they said.
+
+use crate::patterns::{open_gate, pong, wait_for};
+use crate::script::{Script, call, number, rejected, script};
+use crate::world::{World, on_every_server};
+use std::time::Duration;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn advance(world: &World, seconds: u64) {
+    world.pic.advance_time(Duration::from_secs(seconds));
+    world.pic.tick();
+}
+
+/// Calls the second canister, which answers once the gate, the first canister, is open.
+fn waiting(world: &World, seconds: u64) -> Script {
+    let one = call(world.b).timeout(seconds).running(wait_for(world.a, script().reply("late")));
+    script().call(one)
+}
+
+#[test]
+fn the_callee_sees_the_deadline_in_whole_seconds_and_at_most_300_away() {
+    on_every_server(|server| {
+        for world in [server.one_subnet(), server.two_subnets()] {
+            let seen = |timeout: Option<u64>| {
+                let mut one = call(world.b).running(script().deadline().reply_number());
+                if let Some(seconds) = timeout {
+                    one = one.timeout(seconds);
+                }
+                number(&world.run(world.a, script().call(one)).unwrap())
+            };
+            // Not at a whole second.
+            world.pic.advance_time(Duration::from_millis(1_700));
+            world.pic.tick();
+            let now = world.pic.get_time().as_nanos_since_unix_epoch();
+            assert_ne!(now % SECOND, 0);
+            let deadline = |seconds: u64| now / SECOND * SECOND + seconds * SECOND;
+            assert_eq!(seen(Some(10)), deadline(10));
+            assert_eq!(seen(Some(300)), deadline(300));
+            assert_eq!(seen(Some(301)), deadline(300));
+            assert_eq!(seen(Some(4_000_000_000)), deadline(300));
+            assert_eq!(seen(None), 0);
+            // A user's call has no deadline.
+            let own = world.run(world.a, script().deadline().reply_number()).unwrap();
+            assert_eq!(number(&own), 0);
+        }
+    });
+}
+
+#[test]
+fn a_callee_that_never_answers_is_6_once_the_deadline_has_passed() {
+    on_every_server(|server| {
+        for world in [server.two_subnets()] {
+            let message = world.submit(world.a, waiting(&world, 10));
+            world.pic.tick();
+            advance(&world, 9);
+            advance(&world, 1);
+            assert_eq!(world.answer(&message), None, "the last second has only begun");
+            advance(&world, 1);
+            let (code, text) = rejected(&world.answer(&message).unwrap().unwrap());
+            assert_eq!(code, 6);
+            assert!(text.to_lowercase().contains("expired"), "{text}");
+            assert!(text.len() <= 255);
+        }
+    });
+}
+
+#[test]
+fn a_call_without_a_deadline_waits_for_ever() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let one = call(world.b).running(wait_for(world.a, script().reply("late")));
+        let message = world.submit(world.a, script().call(one));
+        world.pic.tick();
+        for _ in 0..5 {
+            advance(&world, 1_000_000);
+        }
+        assert_eq!(world.answer(&message), None);
+        world.run(world.a, open_gate()).unwrap();
+        assert_eq!(world.ticks(&message).1, Ok(b"late".to_vec()));
+    });
+}
+
+#[test]
+fn a_late_response_is_dropped_and_runs_no_callback() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let one = call(world.b)
+            .timeout(10)
+            .running(wait_for(world.a, script().put(9, 1).reply("late")))
+            .on_answer(script().count(5).reply("answered"));
+        let message = world.submit(world.a, script().call(one));
+        world.pic.tick();
+        advance(&world, 11);
+        assert_eq!(world.ticks(&message).1, Ok(b"answered".to_vec()));
+        world.run(world.a, open_gate()).unwrap();
+        for _ in 0..4 {
+            world.pic.tick();
+        }
+        assert_eq!(world.cell(world.b, 9), 1, "the callee finished");
+        assert_eq!(world.cell(world.a, 5), 1);
+        // Its slot is free again.
+        let script = script().repeat(500, script().call(pong(world.b))).call(pong(world.b));
+        let script = crate::script::script().append_all(script.reply_number());
+        assert_eq!(number(&world.run(world.a, script).unwrap()), 2);
+    });
+}
+
+#[test]
+fn cycles_of_a_call_that_expired_are_not_refunded_with_the_reject() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let one = call(world.b)
+            .timeout(10)
+            .cycles(1_000_000)
+            .running(wait_for(world.a, script().reply("")))
+            .on_reject(script().refunded().reply_number());
+        let message = world.submit(world.a, script().call(one));
+        world.pic.tick();
+        advance(&world, 11);
+        assert_eq!(number(&world.ticks(&message).1.unwrap()), 0);
+    });
+}
+
+#[test]
+fn the_refund_of_a_late_response_within_a_subnet_is_credited() {
+    on_every_server(|server| {
+        // The callee waits for a canister on another subnet, the caller is on the callee's own.
+        let world = server.two_subnets();
+        let subnet = world.pic.get_subnet(world.b).unwrap();
+        let caller = world.pic.create_canister_on_subnet(None, None, subnet);
+        world.pic.install_canister(caller, crate::script::canister(), vec![], None);
+        let cost = |cycles: u64| {
+            world.run(world.a, script().put(40, 0).reply("")).unwrap();
+            let before = world.pic.cycle_balance(caller);
+            let one = call(world.b)
+                .timeout(10)
+                .running(wait_for(world.a, script().reply("")))
+                .on_answer(script());
+            let script = script().prepare(one).call_cycles(cycles).call_perform_it().reply("");
+            world.submit(caller, script);
+            world.pic.tick();
+            advance(&world, 11);
+            let expired = before - world.pic.cycle_balance(caller);
+            world.run(world.a, open_gate()).unwrap();
+            for _ in 0..4 {
+                world.pic.tick();
+            }
+            (expired, before - world.pic.cycle_balance(caller))
+        };
+        let (idle_expired, idle) = cost(1);
+        let (expired, end) = cost(5_000_000);
+        assert_eq!(expired - idle_expired, 4_999_999);
+        assert_eq!(end.abs_diff(idle), 0);
+    });
+}
+
+#[test]
+fn a_timeout_of_zero_is_enough_within_a_second() {
+    on_every_server(|server| {
+        for world in [server.one_subnet(), server.two_subnets()] {
+            let message = world.submit(world.a, script().call(pong(world.b).timeout(0)));
+            assert_eq!(world.ticks(&message).1, Ok(b"pong".to_vec()));
+        }
+    });
+}
+
+#[test]
+fn a_request_that_expires_before_it_is_executed_is_dropped() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        // From the later subnet to the earlier one, a request is under way for a tick.
+        let one = pong(world.a).timeout(10).running(script().count(0).reply(""));
+        let message = world.submit(world.b, script().call(one));
+        world.pic.tick();
+        advance(&world, 11);
+        let (code, _) = rejected(&world.ticks(&message).1.unwrap());
+        assert_eq!(code, 6);
+    });
+}
+
+#[test]
+fn a_request_that_cannot_be_sent_for_300_seconds_is_2() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        // Six requests of almost 2 MiB fill the stream; the rest wait in the output queue.
+        let one = call(world.a)
+            .method("size")
+            .zeros(2_000_000)
+            .on_reply(script().count(0))
+            .on_reject(script().reject_code().store(9).count(1));
+        let mut calls = script();
+        for _ in 0..8 {
+            calls = calls.call(one.clone());
+        }
+        let message = world.submit(world.b, calls.reply(""));
+        world.pic.tick();
+        assert!(world.answer(&message).unwrap().is_ok());
+        advance(&world, 301);
+        for _ in 0..10 {
+            world.pic.tick();
+        }
+        let [sent, rejected] = [0, 1].map(|cell| world.cell(world.b, cell));
+        assert_eq!((sent, rejected), (6, 2));
+        assert_eq!(world.cell(world.b, 9), 2);
+    });
+}

@@ -1,0 +1,122 @@
+//! How large messages may be.
+
+use crate::patterns::pong;
+use crate::script::{call, number, rejected, script};
+use crate::world::{World, on_every_server};
+use candid::Principal;
+use pocket_ic::ErrorCode;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+const MIB: u64 = 1024 * 1024;
+
+/// The name of the method that says how large its argument is.
+const METHOD: &str = "size";
+
+/// Has the first canister call the second with this many bytes of method name and argument.
+fn send(world: &World, bytes: u64) -> crate::world::Answer {
+    let one = call(world.b).method(METHOD).zeros(bytes - METHOD.len() as u64);
+    let message = world.submit(world.a, script().call(one));
+    world.ticks(&message).1
+}
+
+#[test]
+fn a_request_within_a_subnet_may_have_10_mib_and_no_byte_more() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let reply = send(&world, 10 * MIB).unwrap();
+        assert_eq!(number(&reply), 10 * MIB - METHOD.len() as u64);
+        let reject = send(&world, 10 * MIB + 1).unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterContractViolation);
+    });
+}
+
+#[test]
+fn a_request_to_another_subnet_may_have_2_mib_and_no_byte_more() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let reply = send(&world, 2 * MIB).unwrap();
+        assert_eq!(number(&reply), 2 * MIB - METHOD.len() as u64);
+        let (code, text) = rejected(&send(&world, 2 * MIB + 1).unwrap());
+        assert_eq!(code, 5);
+        let sizes = [2 * MIB + 1, 2 * MIB].map(|bytes| bytes.to_string());
+        assert!(sizes.iter().all(|size| text.contains(size)), "{text}");
+    });
+}
+
+#[test]
+fn a_reply_may_have_2_mib_and_no_byte_more() {
+    on_every_server(|server| {
+        for world in [server.one_subnet(), server.two_subnets()] {
+            let reply = |bytes: u64| {
+                let one = call(world.b)
+                    .running(script().append_zeros(bytes).reply_appended())
+                    .on_reply(script().append_argument_size().reply_appended());
+                let message = world.submit(world.a, script().call(one));
+                world.ticks(&message).1.unwrap()
+            };
+            assert_eq!(number(&reply(2 * MIB)), 2 * MIB);
+            let (code, text) = rejected(&reply(2 * MIB + 1));
+            assert_eq!(code, 5);
+            assert!(text.starts_with("IC0504: "), "{text}");
+        }
+    });
+}
+
+#[test]
+fn a_query_may_reply_with_3_mib_and_no_byte_more() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let reply = |bytes: u64| world.ask(world.a, script().append_zeros(bytes).reply_appended());
+        assert_eq!(reply(3 * MIB).unwrap().len() as u64, 3 * MIB);
+        let reject = reply(3 * MIB + 1).unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterContractViolation);
+    });
+}
+
+#[test]
+fn a_method_name_may_have_20_000_bytes_and_no_byte_more() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let named = |bytes: usize| {
+            let one = pong(world.b).method(&"m".repeat(bytes));
+            world.run(world.a, script().call(one))
+        };
+        assert!(rejected(&named(20_000).unwrap()).1.starts_with("IC0536: "));
+        let reject = named(20_001).unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterContractViolation);
+    });
+}
+
+#[test]
+fn an_ingress_message_may_not_have_more_than_2_mib() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let send = |bytes: u64| {
+            let argument = vec![0; bytes as usize];
+            world.pic.update_call(world.a, Principal::anonymous(), METHOD, argument)
+        };
+        // The limit holds for the whole envelope.
+        assert_eq!(number(&send(2 * MIB - 1_000).unwrap()), 2 * MIB - 1_000);
+        let refused = catch_unwind(AssertUnwindSafe(|| send(2 * MIB)));
+        assert!(!matches!(refused, Ok(Ok(_))), "it was let in");
+        assert_eq!(number(&send(8).unwrap()), 8);
+    });
+}
+
+#[test]
+fn each_byte_of_a_request_and_of_its_response_costs_1000_cycles() {
+    on_every_server(|server| {
+        for world in [server.one_subnet(), server.two_subnets()] {
+            let spent = |request: u64, response: u64| {
+                let callee = script().append_zeros(response).reply_appended();
+                let mut argument = callee.bytes();
+                // An argument that is longer ends with steps that would come after the reply.
+                argument.extend(script().repeat(request, script()).bytes());
+                let one = call(world.b).argument(argument).on_reply(script().reply(""));
+                let script = script().call(one);
+                world.spent(world.a, || world.run(world.a, script).unwrap()).0
+            };
+            assert_eq!(spent(0, 31_000) - spent(0, 1_000), 30_000 * 1_000);
+        }
+    });
+}
