@@ -107,14 +107,17 @@ fn against_full_copies(c: &mut Criterion) {
             _ => copy.copy_from_slice(black_box(&heap)),
         });
         let undone = trapped.saturating_sub(kept);
+        // What not copying saves, a trap may cost.
+        let worth = ratio(undone.saturating_sub(2 * copied), copied);
         println!(
-            "  heap of {heap_mib:2} MiB: copy {:7.1} us; message kept {:7.1} us, RATIO {:.3}; \
-             message trapped and undone {:7.1} us, RATIO {:.3}",
+            "  heap of {heap_mib:2} MiB: copy {:7.1} us; message kept {:5.1} us, RATIO {:.3}; \
+             message trapped and undone {:7.1} us, RATIO {:.1}; worth it up to 1 trap in {:.0} messages",
             micros(copied),
             micros(kept),
             ratio(kept, kept + copied),
             micros(undone),
             ratio(undone, kept + 2 * copied),
+            worth.max(1.0),
         );
         let mut group = c.benchmark_group(format!("heap of {heap_mib} MiB"));
         group.sample_size(20);
