@@ -3,6 +3,7 @@
 use crate::patterns::{open_gate, pong, wait_for};
 use crate::script::{Script, call, number, numbers, rejected, script};
 use crate::world::{World, on_every_server};
+use candid::Principal;
 use pocket_ic::ErrorCode;
 
 /// Asks another canister first, which takes a tick, and then goes on.
@@ -210,5 +211,37 @@ fn the_version_counts_executions_that_succeed() {
         world.pic.start_canister(world.a, None).unwrap();
         // Stopping, stopped, started.
         assert_eq!(version(), before + 8);
+    });
+}
+
+#[test]
+fn a_callback_knows_the_caller_of_its_context() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let user = Principal::self_authenticating([1; 32]);
+        let own = later(&world, script().append_caller().reply_appended());
+        let update = |script: Script| world.pic.update_call(world.a, user, "run", script.bytes());
+        assert_eq!(update(own).unwrap(), user.as_slice());
+        let callee = call(world.b).running(script().append_caller().reply_appended());
+        assert_eq!(update(script().call(callee)).unwrap(), world.a.as_slice());
+    });
+}
+
+#[test]
+fn a_callback_in_a_stopping_canister_runs_and_knows() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let status = || script().status().append_acc();
+        let script = wait_for(world.b, status().reply_appended());
+        let message = world.submit(world.a, script);
+        world.pic.tick();
+        let stopping = world.submit_management("stop_canister", world.a);
+        world.pic.tick();
+        world.run(world.b, open_gate()).unwrap();
+        assert_eq!(numbers(&world.ticks(&message).1.unwrap()), [2]);
+        assert!(world.ticks(&stopping).1.is_ok());
+        world.pic.start_canister(world.a, None).unwrap();
+        let reply = world.run(world.a, status().reply_appended()).unwrap();
+        assert_eq!(number(&reply), 1);
     });
 }

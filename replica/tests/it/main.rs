@@ -7,12 +7,16 @@
 mod call_contexts;
 mod cycles;
 mod deadlines;
+mod determinism;
 mod lifecycle;
+mod metering;
 mod patterns;
 mod payloads;
+mod profiles;
 mod queues;
 mod rejects;
 mod rollback;
 mod rounds;
 mod script;
+mod wasm64;
 mod world;

@@ -163,3 +163,41 @@ fn calls_from_one_canister_to_another_keep_their_order() {
         }
     });
 }
+
+/// Ids of canisters that do not exist, on the canister's own subnet.
+fn nobody(world: &World) -> Vec<Principal> {
+    let range = &world.pic.topology().subnet_configs[&world.pic.get_subnet(world.a).unwrap()];
+    let first = Principal::from(range.canister_ranges[0].start.clone());
+    let id = |n: u8| {
+        let mut bytes = first.as_slice().to_vec();
+        bytes[6] = 100 + n;
+        Principal::from_slice(&bytes)
+    };
+    (0..7).map(id).collect()
+}
+
+#[test]
+fn memory_for_responses_bounds_calls_that_wait_for_ever_and_no_others() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        world.pic.add_cycles(world.a, 200 * crate::world::CYCLES);
+        let made = |timeout: Option<u64>| {
+            let mut calls = script().put(5, 0);
+            for peer in nobody(&world) {
+                let mut one = call(peer).on_answer(script());
+                if let Some(seconds) = timeout {
+                    one = one.timeout(seconds);
+                }
+                calls = calls.repeat(500, script().call(one).unless(script().count(5)));
+            }
+            numbers(&world.run(world.a, calls.load(5).reply_number()).unwrap())[0]
+        };
+        // A quarter of 15 GiB, at 2 MiB and a little for each call.
+        let unbounded = made(None);
+        assert!((1_900..1_920).contains(&unbounded), "{unbounded}");
+        for _ in 0..3 {
+            world.pic.tick();
+        }
+        assert_eq!(made(Some(300)), 3_500);
+    });
+}

@@ -1,0 +1,311 @@
+//! What instructions count, down to the single one.
+//!
+//! A canister that is called pays the base fee and one cycle for each instruction, so its balance
+//! tells how many there were.
+
+use crate::cycles::EXECUTION_BASE;
+use crate::script::{call, number, script, wasm};
+use crate::world::{Server, World, install_module, on_every_server};
+use candid::Principal;
+
+/// Instructions a method with this body has, besides the one every function begins with.
+fn body_counts(server: &Server, bodies: &[(&str, u64)]) {
+    let methods: String = bodies
+        .iter()
+        .enumerate()
+        .map(|(n, (body, _))| {
+            format!(
+                r#"(func (export "canister_update m{n:03}")
+                    (local $i i32) (local $l i64) (local $d f64) {body})"#
+            )
+        })
+        .collect();
+    let world = server.one_subnet();
+    let callee = install_module(&world.pic, module("i32", &methods));
+    for (n, (body, instructions)) in bodies.iter().enumerate() {
+        let counted = count(&world, callee, &format!("m{n:03}"));
+        assert_eq!(counted, instructions + 1, "{body}");
+    }
+}
+
+/// A module with what the bodies use; `pointer` is the type of addresses.
+fn module(pointer: &str, methods: &str) -> Vec<u8> {
+    let memory = if pointer == "i64" { "i64" } else { "" };
+    wasm(&format!(
+        r#"(module
+            (import "ic0" "msg_reply" (func $reply))
+            (import "ic0" "msg_reply_data_append" (func $append (param {pointer} {pointer})))
+            (import "ic0" "msg_caller_size" (func $caller_size (result {pointer})))
+            (import "ic0" "msg_caller_copy"
+                (func $caller_copy (param {pointer} {pointer} {pointer})))
+            (import "ic0" "msg_reject" (func $reject (param {pointer} {pointer})))
+            (import "ic0" "performance_counter" (func $counter (param i32) (result i64)))
+            (import "ic0" "is_controller" (func $is_controller (param {pointer} {pointer}) (result i32)))
+            (import "ic0" "time" (func $time (result i64)))
+            (import "ic0" "stable64_size" (func $stable_size (result i64)))
+            (import "ic0" "stable64_grow" (func $stable_grow (param i64) (result i64)))
+            (import "ic0" "stable64_read" (func $stable_read (param i64 i64 i64)))
+            (import "ic0" "stable64_write" (func $stable_write (param i64 i64 i64)))
+            (memory {memory} 1)
+            (table 4 funcref)
+            (elem (i32.const 0) func $nothing)
+            (type $nothing (func))
+            (global $g (mut i64) (i64.const 0))
+            (func $nothing)
+            {methods})"#
+    ))
+}
+
+/// Instructions of one execution of a method.
+fn count(world: &World, callee: Principal, method: &str) -> u64 {
+    let one = call(callee).method(method).on_answer(script().reply(""));
+    let (spent, _) = world.spent(callee, || world.run(world.a, script().call(one)).unwrap());
+    u64::try_from(spent).unwrap() - EXECUTION_BASE
+}
+
+#[test]
+fn an_empty_method_is_one_instruction() {
+    on_every_server(|server| body_counts(server, &[("", 0), ("(block)", 0), ("(nop)", 1)]));
+}
+
+#[test]
+fn plain_instructions_count_1_and_division_10() {
+    on_every_server(|server| {
+        body_counts(
+            server,
+            &[
+                ("(drop (i32.const 1))", 2),
+                ("(drop (i32.add (i32.const 1) (i32.const 2)))", 4),
+                ("(drop (i64.mul (i64.const 1) (i64.const 2)))", 4),
+                ("(drop (i64.popcnt (i64.const 7)))", 3),
+                ("(drop (i32.div_u (i32.const 7) (i32.const 2)))", 13),
+                ("(drop (i64.rem_s (i64.const 7) (i64.const 2)))", 13),
+                ("(local.set $i (i32.const 1))", 2),
+                ("(drop (local.tee $i (i32.const 1)))", 3),
+                ("(drop (select (i32.const 1) (i32.const 2) (i32.const 3)))", 5),
+                ("(drop (i32.wrap_i64 (i64.const 1)))", 3),
+                ("(drop (i32.load (i32.const 0)))", 3),
+                ("(return)", 1),
+                ("(global.set $g (i64.const 1))", 3),
+                ("(drop (global.get $g))", 3),
+            ],
+        );
+    });
+}
+
+#[test]
+fn floats_count_more() {
+    on_every_server(|server| {
+        let one = "(f64.const 1)";
+        let binary = |name: &str| format!("(drop ({name} {one} {one}))");
+        let unary = |name: &str| format!("(drop ({name} {one}))");
+        let bodies = [
+            (binary("f64.add"), 5),
+            (binary("f64.mul"), 5),
+            (binary("f64.div"), 8),
+            (binary("f64.min"), 21),
+            (binary("f64.copysign"), 6),
+            (binary("f64.lt"), 6),
+            (unary("f64.sqrt"), 10),
+            (unary("f64.floor"), 4),
+            (unary("f64.abs"), 3),
+            (unary("i32.trunc_f64_s"), 22),
+            ("(drop (f64.convert_i32_s (i32.const 1)))".into(), 5),
+            ("(drop (f64.convert_i32_u (i32.const 1)))".into(), 18),
+            ("(drop (f32.div (f32.const 1) (f32.const 1)))".into(), 6),
+            ("(drop (f32.sqrt (f32.const 1)))".into(), 7),
+        ];
+        let bodies: Vec<(&str, u64)> =
+            bodies.iter().map(|(body, count)| (body.as_str(), *count)).collect();
+        body_counts(server, &bodies);
+    });
+}
+
+#[test]
+fn branches_count_2_and_only_the_way_taken() {
+    on_every_server(|server| {
+        body_counts(
+            server,
+            &[
+                ("(if (i32.const 1) (then (nop) (nop)) (else (nop)))", 5),
+                ("(if (i32.const 0) (then (nop) (nop)) (else (nop)))", 4),
+                ("(block $b (br $b))", 2),
+                ("(block $b (br_if $b (i32.const 1)) (nop))", 3),
+                ("(block $b (br_if $b (i32.const 0)) (nop))", 4),
+                ("(block $b (br_table $b $b (i32.const 0)))", 3),
+                // Ten turns: get 1, const 1, sub 1, tee 1, br_if 2; before them const 1 and set 1.
+                (
+                    "(local.set $i (i32.const 10)) (loop $l (br_if $l (local.tee $i \
+                     (i32.sub (local.get $i) (i32.const 1)))))",
+                    62,
+                ),
+            ],
+        );
+    });
+}
+
+#[test]
+fn bytes_that_are_moved_or_filled_count_1_each() {
+    // On a PocketIC server the pages that change cost as well.
+    body_counts(
+        &Server::Embedded,
+        &[
+            ("(memory.copy (i32.const 0) (i32.const 9000) (i32.const 5000))", 5_103),
+            ("(memory.fill (i32.const 0) (i32.const 7) (i32.const 60000))", 60_103),
+        ],
+    );
+}
+
+#[test]
+fn calls_count_5_and_indirect_ones_10_and_what_they_call() {
+    on_every_server(|server| {
+        body_counts(
+            server,
+            &[
+                ("(call $nothing)", 6),
+                ("(call $nothing) (call $nothing)", 12),
+                ("(call_indirect (type $nothing) (i32.const 0))", 12),
+                ("(return_call $nothing)", 4),
+            ],
+        );
+    });
+}
+
+#[test]
+fn memory_size_counts_20_growing_300_and_moving_nothing_100() {
+    on_every_server(|server| {
+        body_counts(
+            server,
+            &[
+                ("(drop (memory.size))", 21),
+                ("(drop (memory.grow (i32.const 1)))", 302),
+                // Growing in vain is not free.
+                ("(drop (memory.grow (i32.const 65536)))", 302),
+                // Nothing is moved here, since pages that change cost on their own.
+                ("(memory.copy (i32.const 0) (i32.const 0) (i32.const 0))", 103),
+                ("(memory.fill (i32.const 0) (i32.const 0) (i32.const 0))", 103),
+            ],
+        );
+    });
+}
+
+#[test]
+fn a_system_call_counts_its_price_its_bytes_and_the_call() {
+    on_every_server(|server| {
+        let caller = "(drop (call $caller_size))";
+        body_counts(
+            server,
+            &[
+                (caller, 506),
+                ("(drop (call $time))", 506),
+                ("(call $reply)", 505),
+                ("(drop (call $counter (i32.const 0)))", 207),
+                ("(drop (call $is_controller (i32.const 0) (i32.const 10)))", 1_018),
+                ("(call $append (i32.const 0) (i32.const 0)) (call $reply)", 507 + 505),
+                ("(call $append (i32.const 0) (i32.const 7)) (call $reply)", 507 + 350 + 505),
+                ("(call $reject (i32.const 0) (i32.const 0))", 507),
+                ("(call $reject (i32.const 0) (i32.const 3))", 507 + 150),
+                ("(drop (call $stable_size))", 26),
+                ("(drop (call $stable_grow (i64.const 1)))", 107),
+                // The first write makes one page dirty, the second none.
+                (
+                    "(drop (call $stable_grow (i64.const 1))) \
+                     (call $stable_write (i64.const 0) (i64.const 0) (i64.const 9)) \
+                     (call $stable_write (i64.const 9) (i64.const 0) (i64.const 9))",
+                    107 + 28 + 9 + 1_000 + 28 + 9,
+                ),
+                // Four bytes on either side of a page's end.
+                (
+                    "(drop (call $stable_grow (i64.const 1))) \
+                     (call $stable_write (i64.const 4092) (i64.const 0) (i64.const 8))",
+                    107 + 28 + 8 + 2_000,
+                ),
+            ],
+        );
+    });
+}
+
+#[test]
+fn the_counter_counts_what_was_executed_before() {
+    on_every_server(|server| {
+        // Loops begin blocks of their own, so that both ways of counting agree.
+        let read = "(loop (call $push (call $counter (i32.const 0))))";
+        let work = "(loop (local.set $n (i32.const 100)) \
+             (loop $l (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))";
+        let methods = format!(
+            r#"(func $push (param $n i64)
+                (i64.store (i32.const 0) (local.get $n))
+                (call $append (i32.const 0) (i32.const 8)))
+            (func (export "canister_update work") (local $n i32)
+                {read} {read} {work} {read} (call $reply))"#
+        );
+        let world = server.one_subnet();
+        let id = install_module(&world.pic, module("i32", &methods));
+        let reply = world.pic.update_call(id, Principal::anonymous(), "work", vec![]).unwrap();
+        let counts = crate::script::numbers(&reply);
+        // A hundred turns of 6 and two to begin with.
+        assert_eq!((counts[2] - counts[1]) - (counts[1] - counts[0]), 602);
+    });
+}
+
+#[test]
+fn a_message_that_traps_pays_for_what_it_executed() {
+    on_every_server(|server| {
+        let methods = r#"
+            (func $work (local $i i32)
+                (local.set $i (i32.const 1000))
+                (loop $l (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1))))))
+            (func (export "canister_update works") (call $work))
+            (func (export "canister_update traps") (call $work) (unreachable))"#;
+        let world = server.one_subnet();
+        let id = install_module(&world.pic, module("i32", methods));
+        let worked = count(&world, id, "works");
+        assert_eq!(worked, 1 + 5 + 1 + 2 + 6 * 1_000);
+        assert_eq!(count(&world, id, "traps"), worked + 1);
+    });
+}
+
+#[test]
+fn wasm64_pays_twice_for_instructions_and_its_memory_accesses_count_2() {
+    on_every_server(|server| {
+        let methods = r#"
+            (func (export "canister_update m000"))
+            (func (export "canister_update m001") (drop (i64.const 1)))
+            (func (export "canister_update m002") (drop (i64.load (i64.const 0))))
+            (func (export "canister_update m003") (drop (call $caller_size)))"#;
+        let world = server.one_subnet();
+        let id = install_module(&world.pic, module("i64", methods));
+        for (method, instructions) in [("m000", 1), ("m001", 3), ("m002", 5), ("m003", 507)] {
+            assert_eq!(count(&world, id, method), 2 * instructions, "{method}");
+        }
+    });
+}
+
+#[test]
+fn installing_costs_6000_for_each_instruction_compiled() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let cost = |nops: usize| {
+            let module = wasm(&format!("(module (func {}))", "(nop)".repeat(nops)));
+            let id = world.pic.create_canister();
+            let bytes = module.len() as u128;
+            let (spent, ()) =
+                world.spent(id, || world.pic.install_canister(id, module, vec![], None));
+            // What the message costs to induct depends on the module's bytes.
+            spent - 2_000 * bytes
+        };
+        assert_eq!(cost(2_200) - cost(1_200), 6_000 * 1_000);
+    });
+}
+
+#[test]
+fn the_script_interpreter_counts_the_same_every_time() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let counter = || {
+            let script = script().spin(1_000).counter(0).reply_number();
+            number(&world.run(world.a, script).unwrap())
+        };
+        assert_eq!(counter(), counter());
+    });
+}

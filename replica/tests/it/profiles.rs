@@ -1,0 +1,91 @@
+//! Network profiles, which only the embedded server has: when things arrive, and nothing else.
+
+use crate::patterns::{parallel_calls, pong, sequential_calls};
+use crate::script::{Script, call, number, script};
+use crate::world::{World, on};
+use embedded_replica::network::NetworkProfile;
+use embedded_replica::server::{EmbeddedServer, ServerConfig};
+
+fn world(profile: NetworkProfile) -> (EmbeddedServer, World) {
+    let config = ServerConfig { profile, ..ServerConfig::default() };
+    let server = EmbeddedServer::start(config).expect("a port is free");
+    let pic = on(&server).with_application_subnet().with_application_subnet().build();
+    let subnets = pic.topology().get_app_subnets();
+    let [a, b] = [0, 1].map(|number| {
+        let id = pic.create_canister_on_subnet(None, None, subnets[number]);
+        pic.install_canister(id, crate::script::canister(), vec![], None);
+        id
+    });
+    (server, World { pic, a, b })
+}
+
+/// Rounds and milliseconds until a script has its answer.
+fn rounds(world: &World, caller: candid::Principal, script: Script) -> (usize, u64) {
+    let now = || world.pic.get_time().as_nanos_since_unix_epoch();
+    let before = now();
+    let message = world.submit(caller, script);
+    let (ticks, answer) = world.ticks(&message);
+    answer.expect("it replies");
+    (ticks, (now() - before) / 1_000_000)
+}
+
+#[test]
+fn under_mainnet_a_round_trip_between_subnets_takes_four_rounds_of_half_a_second() {
+    let (_server, world) = world(NetworkProfile::MAINNET);
+    for (caller, callee) in [(world.a, world.b), (world.b, world.a)] {
+        // One round to take the message in, four for each round trip.
+        for count in [1, 2, 5] {
+            let expected = (1 + 4 * count as usize, 500 + 2_000 * count);
+            assert_eq!(rounds(&world, caller, sequential_calls(callee, count)), expected);
+        }
+        assert_eq!(rounds(&world, caller, parallel_calls(pong(callee), 90)), (5, 2_500));
+    }
+}
+
+#[test]
+fn under_mainnet_calls_within_a_subnet_still_take_one_round() {
+    let (_server, world) = world(NetworkProfile::MAINNET);
+    assert_eq!(rounds(&world, world.a, sequential_calls(world.a, 50)), (1, 500));
+}
+
+#[test]
+fn a_custom_profile_has_the_round_length_and_hops_it_says() {
+    let (_server, world) = world(NetworkProfile::custom(1_000, 3));
+    assert_eq!(rounds(&world, world.a, sequential_calls(world.b, 2)), (13, 13_000));
+    let (_server, world) = self::world(NetworkProfile::custom(0, 1));
+    assert_eq!(rounds(&world, world.b, sequential_calls(world.a, 2)), (5, 0));
+}
+
+#[test]
+fn a_profile_changes_neither_results_nor_cycles() {
+    let run = |profile| {
+        let (_server, world) = world(profile);
+        let attached = call(world.b).cycles(1_000).running(script().accept(300).reply("b"));
+        let spent = [
+            sequential_calls(world.b, 20),
+            parallel_calls(pong(world.b), 600),
+            script().call(attached),
+            script().call(call(world.b).running(script().trap("no"))),
+        ]
+        .map(|script| {
+            world.spent(world.a, || {
+                let message = world.submit(world.a, script);
+                world.ticks(&message).1
+            })
+        });
+        (spent, world.pic.cycle_balance(world.b))
+    };
+    assert_eq!(run(NetworkProfile::POCKET_IC), run(NetworkProfile::custom(1, 3)));
+}
+
+#[test]
+fn deadlines_pass_in_the_profiles_own_time() {
+    let (_server, world) = world(NetworkProfile::MAINNET);
+    let call = |seconds: u64| {
+        let one = pong(world.b).timeout(seconds).on_reject(script().reject_code().reply_number());
+        world.run(world.a, script().call(one)).unwrap()
+    };
+    // A round trip takes two seconds.
+    assert_eq!(call(4), b"pong");
+    assert_eq!(number(&call(1)), 6);
+}
