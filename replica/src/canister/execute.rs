@@ -146,6 +146,7 @@ fn execute_entry(
             } else {
                 keep(canister);
             }
+            canister.version += 1;
             apply(canister, id, effects, round)
         }
         Err(trap) => {

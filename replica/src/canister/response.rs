@@ -59,6 +59,7 @@ pub(super) fn execute_response(
     let outcome = match executed.result {
         Ok(effects) => {
             keep(canister);
+            canister.version += 1;
             apply(canister, callback.context, effects, round)
         }
         Err(trap) => {
@@ -97,6 +98,7 @@ fn clean_up(
     match executed.result {
         Ok(effects) => {
             keep(canister);
+            canister.version += 1;
             apply(canister, callback.context, effects, round);
             (trap, executed.instructions)
         }

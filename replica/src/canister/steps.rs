@@ -124,10 +124,9 @@ pub(super) fn run(
     executed
 }
 
-/// Keeps what the latest execution did to the memories: the canister's state has changed.
+/// Keeps what the latest execution did to the memories.
 pub(super) fn keep(canister: &mut Canister) {
     canister.sandbox.as_mut().expect("there is code that ran").keep();
-    canister.version += 1;
 }
 
 pub(super) fn undo(canister: &mut Canister) {

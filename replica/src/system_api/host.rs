@@ -234,9 +234,13 @@ impl Host {
         self.balance.saturating_sub(self.freezing_threshold(0))
     }
 
-    /// Attached cycles that can still be accepted.
+    /// Attached cycles that can still be accepted: none once the call is answered, for then what is
+    /// left goes back.
     pub(super) fn cycles_available(&self) -> Cycles {
-        self.input.cycles_available - self.effects.cycles_accepted
+        match self.effects.answer {
+            Some(_) => 0,
+            None => self.input.cycles_available - self.effects.cycles_accepted,
+        }
     }
 
     /// Fails unless the call context can still be answered.
