@@ -5,9 +5,12 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod call_contexts;
+mod calls;
 mod cycles;
 mod deadlines;
 mod determinism;
+mod hooks;
+mod installation;
 mod lifecycle;
 mod metering;
 mod patterns;

@@ -1,7 +1,7 @@
 //! How large messages may be.
 
 use crate::patterns::pong;
-use crate::script::{call, number, rejected, script};
+use crate::script::{Call, call, number, rejected, script};
 use crate::world::{World, on_every_server};
 use candid::Principal;
 use pocket_ic::ErrorCode;
@@ -107,16 +107,17 @@ fn an_ingress_message_may_not_have_more_than_2_mib() {
 fn each_byte_of_a_request_and_of_its_response_costs_1000_cycles() {
     on_every_server(|server| {
         for world in [server.one_subnet(), server.two_subnets()] {
-            let spent = |request: u64, response: u64| {
-                let callee = script().append_zeros(response).reply_appended();
-                let mut argument = callee.bytes();
-                // An argument that is longer ends with steps that would come after the reply.
-                argument.extend(script().repeat(request, script()).bytes());
-                let one = call(world.b).argument(argument).on_reply(script().reply(""));
-                let script = script().call(one);
+            let spent = |one: Call| {
+                let script = script().call(one.on_reply(script().reply("")));
                 world.spent(world.a, || world.run(world.a, script).unwrap()).0
             };
-            assert_eq!(spent(0, 31_000) - spent(0, 1_000), 30_000 * 1_000);
+            // Up to 32,000 zeros are appended at once, at 50 instructions a byte.
+            let request = |bytes: u64| spent(call(world.b).method(METHOD).zeros(bytes));
+            assert_eq!(request(31_000) - request(1_000), 30_000 * (1_000 + 50));
+            let response = |bytes: u64| {
+                spent(call(world.b).running(script().append_zeros(bytes).reply_appended()))
+            };
+            assert_eq!(response(31_000) - response(1_000), 30_000 * 1_000);
         }
     });
 }

@@ -1,6 +1,7 @@
 //! What the canister of the tests can be told to do.
 
-use candid::Principal;
+use crate::calls::Argument;
+pub use crate::calls::{Call, call};
 use std::sync::LazyLock;
 
 /// Everything a script is made of, by the names of the functions in `canister.wat`.
@@ -245,100 +246,6 @@ impl Script {
     fn text(mut self, text: &[u8]) -> Self {
         self.0.extend((text.len() as u32).to_le_bytes());
         self.0.extend(text);
-        self
-    }
-}
-
-/// A call one canister makes to another.
-#[derive(Clone, Debug)]
-pub struct Call {
-    callee: Vec<u8>,
-    method: String,
-    argument: Argument,
-    cycles: u64,
-    timeout: Option<u64>,
-    on_reply: Script,
-    on_reject: Script,
-    on_cleanup: Option<Script>,
-}
-
-#[derive(Clone, Debug)]
-enum Argument {
-    Bytes(Vec<u8>),
-    Zeros(u64),
-}
-
-/// A call of `run` with an empty script. A reply is passed on, a reject is replied with, see
-/// [`rejected`].
-pub fn call(callee: Principal) -> Call {
-    Call {
-        callee: callee.as_slice().to_vec(),
-        method: "run".into(),
-        argument: Argument::Bytes(Vec::new()),
-        cycles: 0,
-        timeout: None,
-        on_reply: script().append_argument().reply_appended(),
-        on_reject: script().reject_code().append_acc().append_reject_message().reply_appended(),
-        on_cleanup: None,
-    }
-}
-
-impl Call {
-    /// Calls whatever these bytes are.
-    pub fn callee(mut self, bytes: &[u8]) -> Self {
-        self.callee = bytes.to_vec();
-        self
-    }
-
-    pub fn method(mut self, method: &str) -> Self {
-        self.method = method.into();
-        self
-    }
-
-    /// What the callee does.
-    pub fn running(self, script: Script) -> Self {
-        self.argument(script.0)
-    }
-
-    pub fn argument(mut self, bytes: Vec<u8>) -> Self {
-        self.argument = Argument::Bytes(bytes);
-        self
-    }
-
-    /// An argument of zeros.
-    pub fn zeros(mut self, count: u64) -> Self {
-        self.argument = Argument::Zeros(count);
-        self
-    }
-
-    pub fn cycles(mut self, cycles: u64) -> Self {
-        self.cycles = cycles;
-        self
-    }
-
-    /// Waits no longer than this.
-    pub fn timeout(mut self, seconds: u64) -> Self {
-        self.timeout = Some(seconds);
-        self
-    }
-
-    pub fn on_reply(mut self, script: Script) -> Self {
-        self.on_reply = script;
-        self
-    }
-
-    pub fn on_reject(mut self, script: Script) -> Self {
-        self.on_reject = script;
-        self
-    }
-
-    /// Does the same on a reply and on a reject.
-    pub fn on_answer(self, script: Script) -> Self {
-        self.on_reply(script.clone()).on_reject(script)
-    }
-
-    pub fn on_cleanup(mut self, script: Script) -> Self {
-        self.on_cleanup = Some(script);
         self
     }
 }

@@ -1,0 +1,82 @@
+//! What canisters run without being called by a canister: queries, inspection, timers, heartbeats.
+
+use crate::installation::{fill, memories};
+use crate::script::{ON_INSPECT, ON_TIMER, Script, call, canister, canister_with, script};
+use crate::world::on_every_server;
+use candid::Principal;
+use pocket_ic::ErrorCode;
+use std::time::Duration;
+
+#[test]
+fn a_query_changes_nothing() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        fill(&world);
+        let change =
+            script().set(6).store(9).store_global().store_stable(0).stable_grow(1).reply("asked");
+        assert_eq!(world.ask(world.a, change), Ok(b"asked".to_vec()));
+        assert_eq!(memories(&world), [5, 5, 5]);
+    });
+}
+
+#[test]
+fn inspect_message_decides_which_ingress_messages_are_let_in() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let send = || {
+            let anonymous = Principal::anonymous();
+            world.pic.submit_call(world.a, anonymous, "run", script().count(9).bytes())
+        };
+        let inspect = |script: Script| {
+            let setup = crate::script::script().keep(ON_INSPECT, script);
+            world.pic.reinstall_canister(world.a, canister(), setup.bytes(), None).unwrap();
+        };
+        inspect(script().count(8).method_name_size().when(script().accept_ingress()));
+        send().unwrap();
+        world.pic.tick();
+        assert_eq!((world.cell(world.a, 9), world.cell(world.a, 8)), (1, 0));
+        inspect(script());
+        assert_eq!(send().unwrap_err().error_code, ErrorCode::CanisterRejectedMessage);
+        inspect(script().trap("no"));
+        assert_eq!(send().unwrap_err().error_code, ErrorCode::CanisterCalledTrap);
+        // 200 million instructions are allowed, 8 a turn.
+        inspect(script().spin(26_000_000).accept_ingress());
+        send().unwrap_err();
+        // Canisters' calls are not inspected.
+        let one = call(world.a).running(script().reply("let in"));
+        assert_eq!(world.run(world.b, script().call(one)), Ok(b"let in".to_vec()));
+    });
+}
+
+#[test]
+fn a_timer_fires_once_in_the_first_round_that_is_not_before_it() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let setup = script().keep(ON_TIMER, script().count(9)).reply("");
+        world.run(world.a, setup).unwrap();
+        let now = world.pic.get_time().as_nanos_since_unix_epoch();
+        world.run(world.a, script().timer(now + 1_000_000_000).reply("")).unwrap();
+        world.pic.tick();
+        assert_eq!(world.cell(world.a, 9), 0);
+        world.pic.advance_time(Duration::from_secs(1));
+        world.pic.tick();
+        world.pic.tick();
+        assert_eq!(world.cell(world.a, 9), 1);
+    });
+}
+
+#[test]
+fn a_heartbeat_runs_in_every_round() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let heartbeat = r#"(func (export "canister_heartbeat")
+            (i64.store (i32.const 72) (i64.add (i64.load (i32.const 72)) (i64.const 1))))"#;
+        let id = world.pic.create_canister();
+        world.pic.install_canister(id, canister_with(heartbeat), vec![], None);
+        let before = world.cell(id, 9);
+        for _ in 0..7 {
+            world.pic.tick();
+        }
+        assert_eq!(world.cell(id, 9), before + 7);
+    });
+}

@@ -1,0 +1,185 @@
+//! Code comes into canisters, changes and goes.
+
+use crate::patterns::{open_gate, pong, wait_for};
+use crate::script::{
+    ON_PRE_UPGRADE, call, canister, canister_with, number, numbers, rejected, script, wasm,
+};
+use crate::world::{World, on_every_server};
+use pocket_ic::ErrorCode;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Heap, stable memory and global.
+pub fn memories(world: &World) -> [u64; 3] {
+    let steps = [script().load(9), script().load_stable(0), script().load_global()];
+    steps.map(|steps| number(&world.ask(world.a, steps.reply_number()).unwrap()))
+}
+
+/// Puts a 5 into each of them.
+pub fn fill(world: &World) {
+    let steps = script().set(5).store(9).store_global().stable_grow(1).set(5).store_stable(0);
+    world.run(world.a, steps.reply("")).unwrap();
+}
+
+#[test]
+fn an_upgrade_keeps_stable_memory_and_loses_the_rest() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        fill(&world);
+        let after = script().load_stable(0).add(1).store(10).bytes();
+        world.pic.upgrade_canister(world.a, canister(), after, None).unwrap();
+        assert_eq!(memories(&world), [0, 5, 0]);
+        assert_eq!(world.cell(world.a, 10), 6, "post_upgrade sees stable memory");
+    });
+}
+
+#[test]
+fn an_upgrade_runs_pre_upgrade_of_the_old_code() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        fill(&world);
+        let save = script().load(9).add(100).store_stable(0);
+        world.run(world.a, script().keep(ON_PRE_UPGRADE, save).reply("")).unwrap();
+        world.pic.upgrade_canister(world.a, canister(), vec![], None).unwrap();
+        assert_eq!(memories(&world), [0, 105, 0]);
+    });
+}
+
+#[test]
+fn reinstalling_begins_anew() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        fill(&world);
+        world.pic.reinstall_canister(world.a, canister(), vec![], None).unwrap();
+        let stable = world.ask(world.a, script().stable_size().reply_number()).unwrap();
+        assert_eq!(number(&stable), 0);
+        assert_eq!(world.cell(world.a, 9), 0);
+    });
+}
+
+#[test]
+fn an_upgrade_that_fails_leaves_the_old_canister() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        fill(&world);
+        let hash = || world.pic.canister_status(world.a, None).unwrap().module_hash;
+        let before = hash();
+        let change = || script().set(6).store_stable(0);
+        let other = canister_with("(func (export \"canister_update more\"))");
+        let trapping = change().trap("post_upgrade").bytes();
+        let reject = world.pic.upgrade_canister(world.a, other, trapping, None).unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
+        let hook = script().keep(ON_PRE_UPGRADE, change().trap("pre_upgrade")).reply("");
+        world.run(world.a, hook).unwrap();
+        let reject = world.pic.upgrade_canister(world.a, canister(), vec![], None).unwrap_err();
+        assert!(reject.reject_message.contains("'pre_upgrade'"), "{}", reject.reject_message);
+        let reject = world.pic.upgrade_canister(world.a, vec![0; 9], vec![], None).unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterInvalidWasm);
+        assert_eq!((memories(&world), hash()), ([5, 5, 5], before));
+    });
+}
+
+#[test]
+fn an_init_that_traps_installs_nothing() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let id = world.pic.create_canister();
+        let install =
+            |argument: Vec<u8>| world.pic.reinstall_canister(id, canister(), argument, None);
+        let reject = install(script().trap("init").bytes()).unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
+        assert_eq!(world.pic.canister_status(id, None).unwrap().module_hash, None);
+        install(script().put(9, 3).bytes()).unwrap();
+        assert_eq!(world.cell(id, 9), 3);
+    });
+}
+
+#[test]
+fn callbacks_do_not_run_in_code_that_was_uninstalled() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let message = world.submit(world.a, wait_for(world.b, script().reply("never")));
+        world.pic.tick();
+        world.pic.uninstall_canister(world.a, None).unwrap();
+        let reject = world.ticks(&message).1.unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterRejectedMessage);
+        world.pic.install_canister(world.a, canister(), vec![], None);
+        for _ in 0..3 {
+            world.pic.tick();
+        }
+        assert_eq!(world.run(world.a, script().reply("anew")), Ok(b"anew".to_vec()));
+    });
+}
+
+#[test]
+fn a_call_to_a_canister_that_is_uninstalled_meanwhile_is_4_with_its_cycles() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let one = call(world.b)
+            .cycles(1_000)
+            .running(script().accept(1).append_all(wait_for(world.a, script().reply(""))))
+            .on_reject(
+                script().reject_code().append_acc().refunded().append_acc().reply_appended(),
+            );
+        let message = world.submit(world.a, script().call(one));
+        world.pic.tick();
+        world.pic.uninstall_canister(world.b, None).unwrap();
+        let reply = world.ticks(&message).1.unwrap();
+        assert_eq!(numbers(&reply), [4, 999]);
+    });
+}
+
+#[test]
+fn garbage_is_not_installed_and_says_why() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let import = |module: &str, name: &str| {
+            wasm(&format!(r#"(module (import "{module}" "{name}" (func)))"#))
+        };
+        for (module, part) in [
+            (b"not a module at all".to_vec(), ""),
+            (vec![], ""),
+            (canister()[..canister().len() / 2].to_vec(), ""),
+            (import("env", "__wbindgen_throw"), "__wbindgen_throw"),
+            (import("ic0", "no_such_function"), "no_such_function"),
+            (wasm(r#"(module (func (export "canister_whatever")))"#), "canister_whatever"),
+            (wasm("(module (memory 1) (memory 1))"), ""),
+        ] {
+            let id = world.pic.create_canister();
+            let reject = world.pic.reinstall_canister(id, module, vec![], None).unwrap_err();
+            assert_eq!(reject.error_code, ErrorCode::CanisterInvalidWasm);
+            assert!(reject.reject_message.contains(part), "{}", reject.reject_message);
+            assert_eq!(world.pic.canister_status(id, None).unwrap().module_hash, None);
+        }
+        assert_eq!(world.run(world.a, script().reply("well")), Ok(b"well".to_vec()));
+    });
+}
+
+#[test]
+fn a_canister_is_not_installed_over_another() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let install = || world.pic.install_canister(world.a, canister(), vec![], None);
+        let failure = catch_unwind(AssertUnwindSafe(install));
+        assert!(failure.is_err());
+        fill(&world);
+        assert_eq!(memories(&world), [5, 5, 5]);
+    });
+}
+
+#[test]
+fn calls_that_are_open_during_an_upgrade_are_still_answered() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        // The callee is upgraded while a call to it waits.
+        let held = call(world.b).running(wait_for(world.a, script().reply("held")));
+        let message = world.submit(world.a, script().call(held));
+        world.pic.tick();
+        world.pic.upgrade_canister(world.b, canister(), vec![], None).unwrap();
+        // Its callbacks run in the new code, whose heap is empty: they find no script there.
+        world.run(world.a, open_gate()).unwrap();
+        let (code, _) = rejected(&world.ticks(&message).1.unwrap());
+        assert_eq!(code, 5);
+        let message = world.submit(world.a, script().call(pong(world.b)));
+        assert_eq!(world.ticks(&message).1, Ok(b"pong".to_vec()));
+    });
+}
