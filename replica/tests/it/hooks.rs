@@ -80,3 +80,12 @@ fn a_heartbeat_runs_in_every_round() {
         assert_eq!(world.cell(id, 9), before + 7);
     });
 }
+
+#[test]
+fn queries_are_free() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let ask = || world.ask(world.a, script().spin(1_000_000).reply("free")).unwrap();
+        assert_eq!(world.spent(world.a, ask), (0, b"free".to_vec()));
+    });
+}

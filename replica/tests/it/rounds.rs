@@ -5,7 +5,7 @@ use crate::script::{Script, call, number, script};
 use crate::world::{World, on_every_server};
 use candid::{Encode, Principal};
 use ic_management_canister_types::CanisterIdRecord;
-use pocket_ic::Time;
+use pocket_ic::{IngressStatusResult, Time};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -208,5 +208,38 @@ fn time_cannot_be_set_back() {
         let failure = catch_unwind(AssertUnwindSafe(|| world.pic.set_time(earlier)));
         assert!(failure.is_err());
         assert_eq!(world.pic.get_time(), now + Duration::from_secs(1));
+    });
+}
+
+#[test]
+fn only_the_sender_of_a_message_can_ask_for_its_status() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let message = world.submit(world.a, script().reply("mine"));
+        world.pic.tick();
+        let status = |caller| world.pic.ingress_status_as(message.clone(), caller);
+        let stranger = Principal::self_authenticating([1; 32]);
+        assert!(matches!(status(stranger), IngressStatusResult::Forbidden(_)));
+        let own = status(Principal::anonymous());
+        assert!(matches!(own, IngressStatusResult::Success(Ok(reply)) if reply == b"mine"));
+    });
+}
+
+#[test]
+fn an_answer_is_kept_for_five_minutes_however_late_it_was_given() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let advance = |seconds| {
+            world.pic.advance_time(Duration::from_secs(seconds));
+            world.pic.tick();
+        };
+        let script = script().call(call(world.b).running(script().reply("late")));
+        let message = world.submit(world.a, script);
+        world.pic.tick();
+        advance(3_600);
+        advance(299);
+        assert_eq!(world.answer(&message), Some(Ok(b"late".to_vec())));
+        advance(2);
+        assert_eq!(world.answer(&message), None);
     });
 }

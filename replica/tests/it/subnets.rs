@@ -1,0 +1,134 @@
+//! Kinds of subnets: where canisters go, what they pay.
+
+use crate::cycles::{
+    CALL_BASE, CALL_BYTE, EMPTY_CALL_BYTES, EXECUTION_PREPAID, RESPONSE_TRANSMISSION,
+};
+use crate::script::{Script, call, canister, numbers, script};
+use crate::world::on_every_server;
+use candid::Principal;
+use pocket_ic::PocketIc;
+use pocket_ic::common::rest::SubnetKind;
+
+/// A canister on a certain subnet.
+fn install_on(pic: &PocketIc, subnet: Principal) -> Principal {
+    let id = pic.create_canister_on_subnet(None, None, subnet);
+    pic.install_canister(id, canister(), vec![], None);
+    id
+}
+
+fn run(pic: &PocketIc, id: Principal, script: &Script) -> Vec<u8> {
+    pic.update_call(id, Principal::anonymous(), "run", script.bytes()).unwrap()
+}
+
+#[test]
+fn every_kind_of_subnet_can_be_had_and_hosts_its_own_canisters() {
+    on_every_server(|server| {
+        let pic = server
+            .network()
+            .with_nns_subnet()
+            .with_sns_subnet()
+            .with_ii_subnet()
+            .with_fiduciary_subnet()
+            .with_bitcoin_subnet()
+            .with_system_subnet()
+            .with_application_subnet()
+            .with_verified_application_subnet()
+            .build();
+        let topology = pic.topology();
+        assert_eq!(topology.subnet_configs.len(), 8);
+        for subnet in topology.subnet_configs.keys() {
+            let id = install_on(&pic, *subnet);
+            assert_eq!(pic.get_subnet(id), Some(*subnet));
+            assert_eq!(run(&pic, id, &script().reply("here")), b"here");
+        }
+    });
+}
+
+#[test]
+fn a_canister_goes_to_an_application_subnet_unless_told_otherwise() {
+    on_every_server(|server| {
+        let pic = server.network().with_nns_subnet().with_application_subnet().build();
+        let subnet = pic.get_subnet(pic.create_canister()).unwrap();
+        assert_eq!(pic.topology().subnet_configs[&subnet].subnet_kind, SubnetKind::Application);
+    });
+}
+
+#[test]
+fn a_canister_can_have_the_id_it_has_on_mainnet() {
+    on_every_server(|server| {
+        let pic = server.network().with_nns_subnet().with_application_subnet().build();
+        let ledger = Principal::from_text("ryjl3-tyaaa-aaaaa-aaaba-cai").unwrap();
+        assert_eq!(pic.create_canister_with_id(None, None, ledger), Ok(ledger));
+        assert_eq!(pic.get_subnet(ledger), pic.topology().get_nns());
+        assert!(pic.create_canister_with_id(None, None, ledger).is_err(), "it exists");
+    });
+}
+
+#[test]
+fn canisters_of_different_kinds_of_subnets_call_each_other() {
+    on_every_server(|server| {
+        let pic = server.network().with_nns_subnet().with_application_subnet().build();
+        let topology = pic.topology();
+        let a = install_on(&pic, topology.get_app_subnets()[0]);
+        let b = install_on(&pic, topology.get_nns().unwrap());
+        for (caller, callee) in [(a, b), (b, a)] {
+            let one = call(callee).running(script().reply("kind"));
+            assert_eq!(run(&pic, caller, &script().call(one)), b"kind");
+        }
+    });
+}
+
+#[test]
+fn a_system_subnet_charges_nothing() {
+    on_every_server(|server| {
+        let pic = server.network().with_system_subnet().with_application_subnet().build();
+        let subnet = pic.topology().get_system_subnets()[0];
+        let id = install_on(&pic, subnet);
+        let before = pic.cycle_balance(id);
+        run(&pic, id, &script().spin(1_000).call(call(id).running(script().reply(""))));
+        assert_eq!(pic.cycle_balance(id), before);
+    });
+}
+
+#[test]
+fn a_benchmarking_subnet_lifts_the_limit_of_instructions() {
+    on_every_server(|server| {
+        let pic = server.network().with_benchmarking_application_subnet().build();
+        let id = pic.create_canister();
+        // An execution is prepaid up to its limit, which is 100 T cycles here.
+        pic.add_cycles(id, 200_000_000_000_000);
+        pic.install_canister(id, canister(), vec![], None);
+        // 40 billion are the limit elsewhere.
+        let turn = script().prepare(call(id).zeros(10_000_000));
+        assert_eq!(run(&pic, id, &script().repeat(82, turn).reply("done")), b"done");
+    });
+}
+
+#[test]
+fn larger_subnets_cost_in_proportion() {
+    on_every_server(|server| {
+        let pic = server.network().with_application_subnet().with_fiduciary_subnet().build();
+        let topology = pic.topology();
+        let withheld = |subnet: Principal| {
+            let id = pic.create_canister_on_subnet(None, None, subnet);
+            pic.install_canister(id, crate::script::canister(), vec![], None);
+            let script: Script = script()
+                .balance()
+                .append_acc()
+                .call(call(id).on_answer(script()))
+                .balance()
+                .append_acc()
+                .reply_appended();
+            let reply = pic.update_call(id, Principal::anonymous(), "run", script.bytes());
+            let reply = numbers(&reply.unwrap());
+            reply[0] - reply[1]
+        };
+        let subnet = topology.get_fiduciary().unwrap();
+        // Each part is multiplied by 34 nodes, then divided by 13.
+        let scaled = |cycles: u64| cycles * 34 / 13;
+        let expected = scaled(CALL_BASE + CALL_BYTE * EMPTY_CALL_BYTES)
+            + scaled(RESPONSE_TRANSMISSION)
+            + scaled(EXECUTION_PREPAID);
+        assert!(withheld(subnet).abs_diff(expected) <= 3, "{}", withheld(subnet));
+    });
+}
