@@ -5,7 +5,7 @@ use super::host::{OutgoingCall, PreparedCall};
 use super::{Closure, Pointer, SystemResult, contract, enter, read};
 use crate::limits::*;
 use crate::system_api::Host;
-use crate::types::{Cycles, cycles_from_halves};
+use crate::types::{CanisterId, Cycles, cycles_from_halves};
 use candid::Principal;
 use wasmtime::{Caller, Linker};
 
@@ -153,8 +153,8 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
         None => RESPONSE_RESERVATION_BYTES.max(request_bytes),
         Some(_) => 0,
     };
-    let slots = host.input.slots.get(&call.callee).copied().unwrap_or(QUEUE_CAPACITY);
-    let taken = host.slots_taken.get(&call.callee).copied().unwrap_or(0);
+    let (peer, slots) = free_slots(host, call.callee);
+    let taken = host.slots_taken.get(&peer).copied().unwrap_or(0);
     let affordable = host.balance >= host.freezing_threshold(reserved) + price.total();
     if slots <= taken
         || host.input.callbacks <= host.effects.calls.len()
@@ -164,7 +164,7 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
         host.balance += call.cycles;
         return false;
     }
-    host.slots_taken.insert(call.callee, taken + 1);
+    host.slots_taken.insert(peer, taken + 1);
     host.memory_reserved += reserved;
     host.balance -= price.total();
     let deadline = call
@@ -182,4 +182,18 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
         price,
     });
     true
+}
+
+/// The peer whose slots a call takes, and how many were free when this execution began. The
+/// management canister is one peer under both its names, its own and that of the subnet, and has as
+/// many slots as the name with fewer (`sandbox_safe_system_state.rs`, available request slots).
+fn free_slots(host: &Host, callee: CanisterId) -> (CanisterId, usize) {
+    let free = |peer| host.input.slots.get(&peer).copied().unwrap_or(QUEUE_CAPACITY);
+    let management = CanisterId::management_canister();
+    let subnet = host.input.environment.subnet;
+    if callee == management || callee == subnet {
+        (management, free(management).min(free(subnet)))
+    } else {
+        (callee, free(callee))
+    }
 }
