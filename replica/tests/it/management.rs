@@ -1,6 +1,6 @@
 //! Calls of canisters to the management canister.
 
-use crate::script::{Call, call, number, rejected, script};
+use crate::script::{Call, call, number, numbers, rejected, script};
 use crate::world::{World, on_every_server};
 use candid::{CandidType, Decode, Encode, Principal};
 use ic_management_canister_types::{CanisterIdRecord, CreateCanisterArgs};
@@ -93,5 +93,25 @@ fn a_management_method_or_argument_that_makes_no_sense_is_rejected_with_its_cycl
             let one = one.on_reject(script().refunded().reply_number());
             assert_eq!(number(&world.run(world.a, script().call(one)).unwrap()), 5);
         }
+    });
+}
+
+#[test]
+fn the_management_canister_has_500_slots_under_all_its_names() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let subnet = world.pic.get_subnet(world.a).unwrap();
+        let status = || management("canister_status", about(world.a)).on_answer(script());
+        let by_subnet = || status().callee(subnet.as_slice());
+        // Across executions, too: the callback finds what the update took, less its own call.
+        let later =
+            script().call(by_subnet()).append_acc().call(by_subnet()).append_acc().reply_appended();
+        let script = script()
+            .call(status().on_answer(later))
+            .repeat(499, script().call(status()))
+            .call(by_subnet())
+            .store(9);
+        assert_eq!(numbers(&world.run(world.a, script).unwrap()), [0, 2]);
+        assert_eq!(world.cell(world.a, 9), 2);
     });
 }
