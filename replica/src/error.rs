@@ -54,7 +54,7 @@ pub struct UserError {
 impl UserError {
     /// An error of this code and text.
     pub fn new(code: ErrorCode, description: impl Into<String>) -> Self {
-        Self { code, description: description.into() }
+        Self { code, description: truncated(description.into(), REJECT_MESSAGE_BYTES_MAX) }
     }
 
     /// The reject code that belongs to the error code.
@@ -92,6 +92,14 @@ pub enum Trap {
     /// The message needed more instructions than a message may.
     #[error("Canister exceeded the limit of {limit} instructions for single message execution")]
     InstructionLimit {
+        /// The limit it ran into.
+        limit: u64,
+    },
+    /// Writing to more stable memory than one message may.
+    #[error(
+        "Canister exceeded the limit of {limit} bytes of stable memory written to in one message"
+    )]
+    StableMemoryDirty {
         /// The limit it ran into.
         limit: u64,
     },
@@ -146,6 +154,7 @@ impl Trap {
             Self::Wasm(_) => ErrorCode::CanisterTrapped,
             Self::Contract(_) => ErrorCode::CanisterContractViolation,
             Self::InstructionLimit { .. } => ErrorCode::CanisterInstructionLimitExceeded,
+            Self::StableMemoryDirty { .. } => ErrorCode::CanisterMemoryAccessLimitExceeded,
             Self::WasmMemoryLimit { .. } => ErrorCode::CanisterWasmMemoryLimitExceeded,
             Self::MethodNotFound { .. } => ErrorCode::CanisterMethodNotFound,
             Self::NoWasmModule => ErrorCode::CanisterWasmModuleNotFound,
@@ -166,7 +175,7 @@ impl Trap {
             Self::Contract(_) => {
                 "The canister or its development kit uses the system interface wrongly."
             }
-            Self::InstructionLimit { .. } => {
+            Self::InstructionLimit { .. } | Self::StableMemoryDirty { .. } => {
                 "Do less in one message, for example by splitting the work over several calls."
             }
             Self::WasmMemoryLimit { .. } => {

@@ -216,7 +216,7 @@ impl Instance {
             id: message_id(self.messages, &call),
             sender: call.sender,
             receiver: call.canister,
-            effective_canister: is_management
+            effective_canister: (is_management && !is_creation(&call.method))
                 .then(|| effective_canister(&call.method, &call.argument))
                 .flatten(),
             method: call.method,

@@ -24,12 +24,12 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`types`], [`limits`], [`cycles`], [`error`], [`message`] | words, numbers, prices, failures, what travels |
+//! | [`types`], [`limits`], [`cycles`], [`error`], [`message`], [`log`], [`topology`] | words, numbers, prices, failures, what travels, what is printed, which ids there are |
 //! | [`wasm`] | modules: validation, metering, compilation; stable memory |
 //! | [`system_api`] | the functions a canister imports |
 //! | [`canister`] | state, queues, call contexts, executing one message with rollback |
 //! | [`subnet`] | a round, its scheduler, the management canister |
-//! | [`network`] | topology, streams between subnets, time, the network profile |
+//! | [`network`] | streams between subnets, time, the network profile |
 //! | [`instance`] | all of it as one value with an in-process interface |
 //! | [`server`] | the same over HTTP, as PocketIC speaks it |
 //!
@@ -41,6 +41,7 @@ pub mod cycles;
 pub mod error;
 pub mod instance;
 pub mod limits;
+pub mod log;
 pub mod message;
 pub mod network;
 pub mod server;

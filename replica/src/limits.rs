@@ -154,6 +154,9 @@ pub const WASM64_MEMORY_MAX: u64 = 6 * GIB;
 /// Stable memory of a canister, in bytes (`config/src/embedders.rs`).
 pub const STABLE_MEMORY_MAX: u64 = 500 * GIB;
 
+/// Stable memory one message may write to, in bytes (`config/src/embedders.rs`).
+pub const STABLE_MEMORY_DIRTY_MAX: u64 = 2 * GIB;
+
 /// Bytes of certified data (interface specification, "Certified data").
 pub const CERTIFIED_DATA_BYTES_MAX: usize = 32;
 
@@ -215,6 +218,13 @@ pub const ENVIRONMENT_VARIABLE_BYTES_MAX: usize = 128;
 /// Bytes of canister log that are kept (`types/types/src/canister_log.rs`).
 pub const CANISTER_LOG_BYTES_MAX: usize = 4 * KIB as usize;
 
+/// What a line of log counts for beside its text, so that empty lines count, too.
+pub const CANISTER_LOG_LINE_BYTES: usize = 16;
+
+/// Bytes of lines one message may print before its older ones are forgotten; the canister's log may
+/// keep fewer.
+pub const MESSAGE_LOG_BYTES_MAX: usize = 64 * KIB as usize;
+
 /// Seconds between two charges for memory and compute allocation
 /// (`config/src/subnet_config.rs`).
 pub const ALLOCATION_CHARGE_INTERVAL_SECONDS: u64 = 10;
@@ -222,6 +232,13 @@ pub const ALLOCATION_CHARGE_INTERVAL_SECONDS: u64 = 10;
 /// Seconds after which `stop_canister` gives up on a canister with open call contexts
 /// (`config/src/execution_environment.rs`).
 pub const STOP_TIMEOUT_SECONDS: u64 = 300;
+
+/// Work that decoding the argument of a management call may take, in the `candid` crate's units: ten
+/// times what the largest argument needs.
+pub const MANAGEMENT_DECODING_QUOTA: usize = 100_000_000;
+
+/// The same for parts of it that are passed over.
+pub const MANAGEMENT_SKIPPING_QUOTA: usize = 20_000_000;
 
 // ---- PocketIC -------------------------------------------------------------------------------
 

@@ -138,7 +138,7 @@ fn execute_entry(
     };
     let executed = run(canister, entry, input, round);
     let spent = round.prices.execution(executed.instructions, environment.wasm64);
-    canister.balance += prepaid.saturating_sub(spent);
+    canister.credit(prepaid.saturating_sub(spent));
     let outcome = match executed.result {
         Ok(effects) => {
             if context == Context::ReplicatedQuery {

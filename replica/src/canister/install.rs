@@ -7,7 +7,7 @@ use crate::canister::steps::{RoundContext, input, run, send, withdraw};
 use crate::error::{Trap, UserError};
 use crate::limits::COMPILE_COST_PER_WASM_INSTRUCTION;
 use crate::system_api::{Context, Effects, ExecutionInput};
-use crate::types::{Instructions, Payload};
+use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::StableMemory;
 use candid::Principal;
 use ic_error_types::ErrorCode;
@@ -68,7 +68,7 @@ pub fn install(
     }
     let compilation =
         installation.code.module.info.instructions * COMPILE_COST_PER_WASM_INSTRUCTION;
-    let mut hooks = Hooks { round, caller: installation.caller, used: compilation };
+    let mut hooks = Hooks { round, caller: installation.caller, used: compilation, burned: 0 };
     let result = match installation.mode {
         InstallMode::Upgrade { skip_pre_upgrade } => {
             hooks.upgrade(canister, &installation, skip_pre_upgrade)
@@ -78,10 +78,9 @@ pub fn install(
         }
     };
     let spent = round.prices.execution(hooks.used, wasm64);
-    canister.balance += prepaid.saturating_sub(spent);
+    canister.credit(prepaid.saturating_sub(spent));
     if result.is_ok() {
-        canister.version += 1;
-        canister.settings_changed();
+        canister.balance -= hooks.burned;
     }
     (result.map_err(|trap| trap.into_user_error(id)), hooks.used)
 }
@@ -91,6 +90,7 @@ struct Hooks<'a> {
     round: &'a RoundContext,
     caller: Principal,
     used: Instructions,
+    burned: Cycles,
 }
 
 impl Hooks<'_> {
@@ -128,6 +128,7 @@ impl Hooks<'_> {
         let old = canister.sandbox.replace(Sandbox::new(installation.code.clone(), stable));
         let (timer, certified_data) =
             (canister.global_timer.take(), std::mem::take(&mut canister.certified_data));
+        canister.version += 1;
         canister.settings_changed();
         let effects = self
             .start(canister)
@@ -147,6 +148,7 @@ impl Hooks<'_> {
             }
             Err(trap) => {
                 canister.sandbox = old;
+                canister.version -= 1;
                 canister.global_timer = timer;
                 canister.certified_data = certified_data;
                 canister.settings_changed();
@@ -197,7 +199,7 @@ impl Hooks<'_> {
         let executed = run(canister, entry, input, self.round);
         self.used += executed.instructions;
         let effects = executed.result?;
-        canister.balance -= effects.cycles_burned;
+        self.burned += effects.cycles_burned;
         Ok(effects)
     }
 }

@@ -20,18 +20,18 @@ pub(super) fn execute_response(
 ) -> Execution {
     let bytes = response.payload_bytes();
     let Some(callback) = canister.contexts.take_callback(response.callback) else {
-        canister.balance += response.refund;
+        canister.credit(response.refund);
         return Execution::default();
     };
     let unsent = callback
         .price
         .response_transmission
         .saturating_sub(round.prices.response_transmission(bytes));
-    canister.balance += response.refund + unsent;
+    canister.credit(response.refund + unsent);
 
     let context = canister.contexts.get(callback.context);
     if context.deleted {
-        canister.balance += callback.price.response_execution;
+        canister.credit(callback.price.response_execution);
         return conclude(canister, callback.context, Outcome::Nothing, 0);
     }
     let (kind, closure, argument, reject) = match response.result {
@@ -65,7 +65,11 @@ pub(super) fn execute_response(
         Err(trap) => {
             undo(canister);
             let left = round.message_instructions_max.saturating_sub(instructions);
-            let input = ExecutionInput { instructions_max: left, ..base };
+            let input = ExecutionInput {
+                instructions_max: left,
+                context_instructions: base.context_instructions + instructions,
+                ..base
+            };
             let (trap, used) = clean_up(canister, &callback, input, trap, round);
             instructions += used;
             Outcome::Failed(trap)
@@ -73,7 +77,7 @@ pub(super) fn execute_response(
     };
     let wasm64 = canister.environment(round.subnet, round.prices).wasm64;
     let spent = round.prices.execution(instructions, wasm64);
-    canister.balance += callback.price.response_execution.saturating_sub(spent);
+    canister.credit(callback.price.response_execution.saturating_sub(spent));
     conclude(canister, callback.context, outcome, instructions)
 }
 
@@ -91,7 +95,6 @@ fn clean_up(
         context: Context::Cleanup,
         cycles_available: 0,
         answerable: false,
-        context_instructions: 0,
         ..input
     };
     let executed = run(canister, Entry::Closure(cleanup), input, round);

@@ -8,6 +8,7 @@
 
 use crate::error::Trap;
 use crate::limits::{OS_PAGE_BYTES, WASM_STACK_BYTES};
+use crate::log::Log;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
 use crate::wasm::{
@@ -78,7 +79,7 @@ pub struct Executed {
     pub result: Result<Effects, Trap>,
     pub instructions: Instructions,
     /// Lines printed, also by an execution that trapped.
-    pub log: Vec<String>,
+    pub log: Log,
 }
 
 /// A canister's code and memories.
@@ -203,7 +204,9 @@ impl Sandbox {
         let entry = JournalEntry { entry, input: Arc::new(input) };
         let live = match self.live(&entry.input) {
             Ok(live) => live,
-            Err(trap) => return Executed { result: Err(trap), instructions: 0, log: vec![] },
+            Err(trap) => {
+                return Executed { result: Err(trap), instructions: 0, log: Log::default() };
+            }
         };
         let executed = live.run(&entry);
         self.pending = Some((entry, executed.instructions));

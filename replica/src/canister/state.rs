@@ -5,11 +5,12 @@ use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
 use crate::cycles::Prices;
 use crate::limits::*;
+use crate::log::Log;
 use crate::system_api::{Environment, RunState};
 use crate::types::{CanisterId, Cycles, SubnetId, Time};
 use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a canister's controllers decide.
@@ -108,7 +109,7 @@ pub struct Canister {
     /// When its global timer fires.
     pub global_timer: Option<Time>,
     /// The latest lines it printed, with the time.
-    pub log: VecDeque<(Time, String)>,
+    pub log: Log,
     /// When it last paid for its memory.
     pub charged_until: Time,
     pub(super) sandbox: Option<Sandbox>,
@@ -128,7 +129,7 @@ impl Canister {
             contexts: CallContexts::default(),
             certified_data: Vec::new(),
             global_timer: None,
-            log: VecDeque::new(),
+            log: Log::default(),
             charged_until: now,
             sandbox: None,
             environment: None,
@@ -184,15 +185,16 @@ impl Canister {
         }
     }
 
-    /// Adds a line to its log and forgets the oldest ones beyond the log's size.
-    pub fn print(&mut self, now: Time, line: String) {
+    /// Adds a line to its log.
+    pub fn print(&mut self, now: Time, line: &str) {
         tracing::info!(target: "canister", canister = %self.id, "{line}");
-        self.log.push_back((now, line));
-        let bytes =
-            |log: &VecDeque<(Time, String)>| log.iter().map(|(_, line)| line.len()).sum::<usize>();
-        while bytes(&self.log) as u64 > self.settings.log_memory_limit {
-            self.log.pop_front();
-        }
+        let bytes_max = usize::try_from(self.settings.log_memory_limit).unwrap_or(usize::MAX);
+        self.log.push(now, line.to_owned(), bytes_max);
+    }
+
+    /// Adds cycles. What would exceed the largest balance there is, is lost.
+    pub fn credit(&mut self, cycles: Cycles) {
+        self.balance = self.balance.saturating_add(cycles);
     }
 
     /// Has its settings or code changed, what executions see of them is made anew.

@@ -117,8 +117,8 @@ pub(super) fn run(
     round: &RoundContext,
 ) -> Executed {
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
-    let mut executed = sandbox.run(entry, input);
-    for line in std::mem::take(&mut executed.log) {
+    let executed = sandbox.run(entry, input);
+    for (_, line) in executed.log.lines() {
         canister.print(round.time, line);
     }
     executed
@@ -140,7 +140,7 @@ pub(super) fn apply(
     effects: Effects,
     round: &RoundContext,
 ) -> Outcome {
-    canister.balance += effects.cycles_accepted;
+    canister.credit(effects.cycles_accepted);
     canister.balance -= effects.cycles_burned;
     canister.contexts.accept_cycles(context, effects.cycles_accepted);
     if let Some(data) = effects.certified_data {

@@ -82,8 +82,8 @@ impl Instances {
         slots.iter().map(|slot| word(slot).to_owned()).collect()
     }
 
-    /// Does something with an instance, once it is this request's turn. A panic ends the instance,
-    /// and only it.
+    /// Does something short with an instance, once it is this request's turn. A panic ends the
+    /// instance, and only it.
     pub(super) async fn with<T>(
         &self,
         id: usize,
@@ -92,11 +92,20 @@ impl Instances {
         let slot = lock(&self.slots).get(id).cloned().flatten().ok_or_else(|| unknown(id))?;
         let mut guard = slot.lock().await;
         let Ok(instance) = guard.as_mut() else { return Err(panicked(id)) };
-        let result = catch_unwind(AssertUnwindSafe(|| operation(instance)));
-        result.map_err(|_| {
+        catch_unwind(AssertUnwindSafe(|| operation(instance))).map_err(|_| {
             *guard = Err(Panicked);
             panicked(id)
         })
+    }
+
+    /// Does something with an instance that executes canisters and may take as long as they do.
+    /// Meanwhile another thread takes over what else this one had to do.
+    pub(super) async fn execute<T>(
+        &self,
+        id: usize,
+        operation: impl FnOnce(&mut Instance) -> T,
+    ) -> Result<T, ApiError> {
+        self.with(id, |instance| tokio::task::block_in_place(|| operation(instance))).await
     }
 
     /// Notes that a request has begun; it has ended when the value is dropped.

@@ -21,11 +21,6 @@ use tokio::sync::oneshot;
 /// The version of the PocketIC protocol that is spoken here.
 pub const PROTOCOL_VERSION: &str = "16.1.0";
 
-/// Threads that answer requests. An operation occupies one while it lasts, so as many long ones may
-/// be under way at once before others have to wait; handing operations over to further threads would
-/// cost short ones, which are the rule, half as much again.
-const THREADS: usize = 8;
-
 /// Native stack of the threads that execute canisters: what Wasm may use, and as much again.
 const THREAD_STACK_BYTES: usize = 2 * crate::limits::WASM_STACK_BYTES;
 
@@ -60,7 +55,6 @@ impl EmbeddedServer {
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
-            .worker_threads(THREADS)
             .thread_name("embedded-replica")
             .thread_stack_size(THREAD_STACK_BYTES)
             .build()?;

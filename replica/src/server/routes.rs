@@ -7,7 +7,8 @@ use crate::server::convert::*;
 use crate::server::instances::Instances;
 use crate::types::Time;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, OriginalUri, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -22,7 +23,19 @@ use std::sync::Arc;
 const BODY_BYTES_MAX: usize = 8 << 20;
 
 type Shared = State<Arc<Instances>>;
-type Id = Path<usize>;
+/// The number of an instance, in the path.
+struct Id(usize);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(id)),
+            Err(_) => Err(ApiError::bad_request("the number of an instance is a whole number")),
+        }
+    }
+}
 
 /// Serves until the listener fails.
 pub(super) async fn serve(
@@ -105,24 +118,20 @@ async fn create_instance(
     }
 }
 
-async fn delete_instance(State(instances): Shared, Path(id): Id) -> ApiResult<()> {
+async fn delete_instance(State(instances): Shared, Id(id): Id) -> ApiResult<()> {
     instances.delete(id).map(Answer)
 }
 
-async fn read_topology(State(instances): Shared, Path(id): Id) -> ApiResult<Topology> {
+async fn read_topology(State(instances): Shared, Id(id): Id) -> ApiResult<Topology> {
     instances.with(id, |instance| topology(instance)).await.map(Answer)
 }
 
-async fn get_time(State(instances): Shared, Path(id): Id) -> ApiResult<RawTime> {
+async fn get_time(State(instances): Shared, Id(id): Id) -> ApiResult<RawTime> {
     let time = instances.with(id, |instance| instance.time()).await?;
     Ok(Answer(RawTime { nanos_since_epoch: time.as_nanos() }))
 }
 
-async fn set_time(
-    State(instances): Shared,
-    Path(id): Id,
-    Body(raw): Body<RawTime>,
-) -> ApiResult<()> {
+async fn set_time(State(instances): Shared, Id(id): Id, Body(raw): Body<RawTime>) -> ApiResult<()> {
     let time = Time::from_nanos(raw.nanos_since_epoch);
     instances.with(id, |instance| instance.set_time(time)).await??;
     Ok(Answer(()))
@@ -136,7 +145,7 @@ struct TickConfig {
 
 async fn tick(
     State(instances): Shared,
-    Path(id): Id,
+    Id(id): Id,
     Body(config): Body<TickConfig>,
 ) -> ApiResult<()> {
     if config.blockmakers.is_some() {
@@ -144,7 +153,7 @@ async fn tick(
             "block makers cannot be chosen on the embedded replica: tick without them",
         ));
     }
-    instances.with(id, Instance::tick).await.map(Answer)
+    instances.execute(id, Instance::tick).await.map(Answer)
 }
 
 /// Submitting returns an id, or the reject of a network that did not let the message in.
@@ -152,12 +161,12 @@ type Submitted = Result<RawMessageId, RejectResponse>;
 
 async fn submit(
     State(instances): Shared,
-    Path(id): Id,
+    Id(id): Id,
     Body(raw): Body<RawCanisterCall>,
 ) -> ApiResult<Submitted> {
     let effective_principal = raw.effective_principal.clone();
     let call = canister_call(raw)?;
-    let submitted = instances.with(id, |instance| instance.submit(call)).await??;
+    let submitted = instances.execute(id, |instance| instance.submit(call)).await??;
     Ok(Answer(match submitted {
         Ok(id) => Ok(RawMessageId { effective_principal, message_id: id.0.to_vec() }),
         Err(error) => Err(reject_response(Failure::Error(error), false)),
@@ -166,17 +175,17 @@ async fn submit(
 
 async fn await_ingress(
     State(instances): Shared,
-    Path(id): Id,
+    Id(id): Id,
     Body(raw): Body<RawMessageId>,
 ) -> ApiResult<RawCanisterResult> {
     let message = message_id(&raw)?;
-    let result = instances.with(id, |instance| instance.await_ingress(message)).await??;
+    let result = instances.execute(id, |instance| instance.await_ingress(message)).await??;
     Ok(Answer(canister_result(result, true)))
 }
 
 async fn ingress_status(
     State(instances): Shared,
-    Path(id): Id,
+    Id(id): Id,
     Body(raw): Body<RawIngressStatusArgs>,
 ) -> ApiResult<Option<RawCanisterResult>> {
     let message = message_id(&raw.raw_message_id)?;
@@ -187,17 +196,17 @@ async fn ingress_status(
 
 async fn query(
     State(instances): Shared,
-    Path(id): Id,
+    Id(id): Id,
     Body(raw): Body<RawCanisterCall>,
 ) -> ApiResult<RawCanisterResult> {
     let call = canister_call(raw)?;
-    let result = instances.with(id, |instance| instance.query(call)).await??;
+    let result = instances.execute(id, |instance| instance.query(call)).await??;
     Ok(Answer(canister_result(result, false)))
 }
 
 async fn get_cycles(
     State(instances): Shared,
-    Path(id): Id,
+    Id(id): Id,
     Body(raw): Body<RawCanisterId>,
 ) -> ApiResult<RawCycles> {
     let canister = principal(&raw.canister_id)?;
@@ -207,7 +216,7 @@ async fn get_cycles(
 
 async fn add_cycles(
     State(instances): Shared,
-    Path(id): Id,
+    Id(id): Id,
     Body(raw): Body<RawAddCycles>,
 ) -> ApiResult<RawCycles> {
     let canister = principal(&raw.canister_id)?;
@@ -217,7 +226,7 @@ async fn add_cycles(
 
 async fn get_subnet(
     State(instances): Shared,
-    Path(id): Id,
+    Id(id): Id,
     Body(raw): Body<RawCanisterId>,
 ) -> ApiResult<Option<RawSubnetId>> {
     let canister = principal(&raw.canister_id)?;

@@ -109,7 +109,7 @@ impl Subnet {
     ) -> Result<(), UserError> {
         let id = decode::<CanisterIdRecord>(argument)?.canister_id;
         let canister = self.canisters.get_mut(&id).ok_or_else(|| canister_not_found(id))?;
-        canister.balance += std::mem::take(&mut call.cycles);
+        canister.credit(std::mem::take(&mut call.cycles));
         Ok(())
     }
 }

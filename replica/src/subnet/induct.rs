@@ -104,7 +104,7 @@ impl Subnet {
             canister.contexts.settle(response.callback, response.deadline);
             canister.queues.push_input_response(response, local);
         } else {
-            canister.balance += response.refund;
+            canister.credit(response.refund);
         }
     }
 

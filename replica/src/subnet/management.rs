@@ -4,12 +4,13 @@
 
 use crate::canister::{Answer, Canister, Failure, Origin};
 use crate::error::UserError;
+use crate::limits::{MANAGEMENT_DECODING_QUOTA, MANAGEMENT_SKIPPING_QUOTA};
 use crate::message::{Ingress, Request};
 use crate::subnet::Subnet;
 use crate::subnet::ingress::{canister_not_found, check_cycles};
 use crate::types::{CanisterId, Cycles, Payload};
 use candid::utils::ArgumentEncoder;
-use candid::{CandidType, Principal};
+use candid::{CandidType, DecoderConfig, Principal};
 use ic_error_types::ErrorCode;
 use ic_management_canister_types::CanisterIdRecord;
 use serde::Deserialize;
@@ -107,7 +108,11 @@ pub(super) fn encode(values: impl ArgumentEncoder) -> Payload {
 }
 
 pub(super) fn decode<T: CandidType + DeserializeOwned>(argument: &[u8]) -> Result<T, UserError> {
-    candid::decode_one(argument).map_err(|error| {
+    // Candid can say in a few bytes that a value is endless; real arguments need far less than this.
+    let mut config = DecoderConfig::new();
+    config.set_decoding_quota(MANAGEMENT_DECODING_QUOTA);
+    config.set_skipping_quota(MANAGEMENT_SKIPPING_QUOTA);
+    candid::utils::decode_one_with_config(argument, &config).map_err(|error| {
         UserError::new(
             ErrorCode::InvalidManagementPayload,
             format!("The argument of the management call cannot be decoded: {error}"),

@@ -124,8 +124,8 @@ impl Subnet {
         }
         self.induct_ingress();
         self.execute_canisters();
+        self.finish_execution();
         self.route(router);
-        self.finish_round();
     }
 
     /// Answers a query from outside.
@@ -192,9 +192,9 @@ impl Subnet {
         }
     }
 
-    /// The end of a round: canisters that have nothing left to do stop, memory is paid for, old
+    /// The end of execution: canisters that have nothing left to do stop, memory is paid for, old
     /// ingress statuses are forgotten.
-    fn finish_round(&mut self) {
+    fn finish_execution(&mut self) {
         let now = self.time;
         let mut answers = Vec::new();
         for canister in self.canisters.values_mut() {

@@ -126,7 +126,7 @@ fn call_new<P: Pointer>(
 /// Gives back what was attached to a call that is not going to be made.
 fn abandon(host: &mut Host) {
     if let Some(call) = host.call.take() {
-        host.balance += call.cycles;
+        host.credit(call.cycles);
     }
 }
 
@@ -161,7 +161,7 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
         || host.input.guaranteed_memory < host.memory_reserved + reserved
         || !affordable
     {
-        host.balance += call.cycles;
+        host.credit(call.cycles);
         return false;
     }
     host.slots_taken.insert(peer, taken + 1);

@@ -94,7 +94,7 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
 
 fn accept(host: &mut Host, max: Cycles) -> Cycles {
     let accepted = max.min(host.cycles_available());
-    host.balance += accepted;
+    host.credit(accepted);
     host.effects.cycles_accepted += accepted;
     accepted
 }

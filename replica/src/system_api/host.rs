@@ -4,6 +4,7 @@
 use crate::cycles::{CallPrice, Prices};
 use crate::error::{Reject, Trap};
 use crate::limits::*;
+use crate::log::Log;
 use crate::system_api::functions::Context;
 use crate::types::{CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
 use crate::wasm::{MEMORY_GROW_EXTRA, StableMemory};
@@ -145,7 +146,7 @@ pub struct Effects {
     /// Whether `accept_message` was called.
     pub message_accepted: bool,
     /// Lines printed.
-    pub log: Vec<String>,
+    pub log: Log,
 }
 
 /// A call between `call_new` and `call_perform`.
@@ -179,8 +180,7 @@ impl Host {
     /// A host that has executed nothing yet.
     pub(crate) fn new(input: Arc<ExecutionInput>, stable: StableMemory) -> Self {
         Self {
-            // Until an execution begins there is only the hard limit, so that memories can be loaded.
-            limits: MemoryLimits { wasm_memory_limit: None, ..MemoryLimits::of(&input) },
+            limits: MemoryLimits::of(&input),
             balance: input.balance,
             input,
             effects: Effects::default(),
@@ -195,7 +195,7 @@ impl Host {
 
     /// Gets ready for the next execution.
     pub(crate) fn begin(&mut self, input: Arc<ExecutionInput>) {
-        self.limits = MemoryLimits::of(&input);
+        self.limits = MemoryLimits { running: true, ..MemoryLimits::of(&input) };
         self.balance = input.balance;
         self.input = input;
         self.effects = Effects::default();
@@ -229,6 +229,11 @@ impl Host {
         )
     }
 
+    /// Adds cycles to the balance. What would exceed the largest balance there is, is lost.
+    pub(super) fn credit(&mut self, cycles: Cycles) {
+        self.balance = self.balance.saturating_add(cycles);
+    }
+
     /// Balance above the freezing threshold.
     pub(super) fn liquid_balance(&self) -> Cycles {
         self.balance.saturating_sub(self.freezing_threshold(0))
@@ -256,6 +261,8 @@ impl Host {
 /// Bounds the heap and table of one execution.
 #[derive(Debug)]
 struct MemoryLimits {
+    /// Whether canister code runs, and not the engine or the replica prepare for it.
+    running: bool,
     bytes_max: u64,
     wasm_memory_limit: Option<u64>,
     grow_instructions: Instructions,
@@ -268,6 +275,7 @@ impl MemoryLimits {
         // (`system_api.rs`, `effective_wasm_memory_limit`).
         let limited = matches!(input.context, Context::Update | Context::Init | Context::Start);
         Self {
+            running: false,
             bytes_max: if environment.wasm64 { WASM64_MEMORY_MAX } else { WASM32_MEMORY_MAX },
             wasm_memory_limit: limited.then_some(environment.wasm_memory_limit),
             grow_instructions: 0,
@@ -278,16 +286,16 @@ impl MemoryLimits {
 impl ResourceLimiter for MemoryLimits {
     fn memory_growing(
         &mut self,
-        current: usize,
+        _current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if current > 0 {
+        let bytes = desired as u64;
+        if self.running {
             self.grow_instructions += MEMORY_GROW_EXTRA;
         }
-        let bytes = desired as u64;
         match self.wasm_memory_limit {
-            Some(limit) if current > 0 && bytes > limit && bytes <= self.bytes_max => {
+            Some(limit) if self.running && bytes > limit && bytes <= self.bytes_max => {
                 Err(wasmtime::Error::new(Trap::WasmMemoryLimit { bytes, limit }))
             }
             _ => Ok(bytes <= self.bytes_max),

@@ -2,6 +2,8 @@
 
 use super::functions::*;
 use super::{SystemResult, charge, enter, heap, range};
+use crate::error::Trap;
+use crate::limits::STABLE_MEMORY_DIRTY_MAX;
 use crate::system_api::Host;
 use crate::wasm::StableMemoryError;
 use wasmtime::{Caller, Linker};
@@ -87,21 +89,26 @@ fn narrow(pages: u64) -> SystemResult<u32> {
     }
 }
 
-fn out_of_bounds(error: StableMemoryError) -> wasmtime::Error {
-    super::contract(error.to_string())
+fn failure(error: StableMemoryError) -> wasmtime::Error {
+    match error {
+        StableMemoryError::OutOfBounds => super::contract(error.to_string()),
+        StableMemoryError::TooMuchWritten => {
+            wasmtime::Error::new(Trap::StableMemoryDirty { limit: STABLE_MEMORY_DIRTY_MAX })
+        }
+    }
 }
 
 fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
     let (heap, host) = heap(c)?;
-    host.stable.check_range(offset, size).map_err(out_of_bounds)?;
+    host.stable.check_range(offset, size).map_err(failure)?;
     let to = range(dst, size, heap.len()).ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
-    host.stable.read(offset, &mut heap[to]).map_err(out_of_bounds)
+    host.stable.read(offset, &mut heap[to]).map_err(failure)
 }
 
 fn write(c: &mut C<'_>, offset: u64, src: u64, size: u64) -> SystemResult<()> {
     let (heap, host) = heap(c)?;
-    host.stable.check_range(offset, size).map_err(out_of_bounds)?;
+    host.stable.check_range(offset, size).map_err(failure)?;
     let from = range(src, size, heap.len()).ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
-    let dirty = host.stable.write(offset, &heap[from]).map_err(out_of_bounds)?;
+    let dirty = host.stable.write(offset, &heap[from]).map_err(failure)?;
     charge(c, dirty * DIRTY_PAGE_INSTRUCTIONS)
 }

@@ -2,6 +2,7 @@
 
 use super::functions::*;
 use super::{Pointer, SystemResult, contract, enter, read};
+use crate::limits::MESSAGE_LOG_BYTES_MAX;
 use crate::system_api::Host;
 use crate::types::Time;
 use wasmtime::{Caller, Linker};
@@ -35,7 +36,8 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         enter(&mut c, DEBUG_PRINT, size.wide())?;
         let line = read(&mut c, src.wide(), size.wide())?;
         let line = String::from_utf8_lossy(&line).into_owned();
-        c.data_mut().effects.log.push(line);
+        let host = c.data_mut();
+        host.effects.log.push(host.input.time, line, MESSAGE_LOG_BYTES_MAX);
         Ok(())
     })?;
     Ok(())

@@ -82,6 +82,7 @@ fn config(wasm64: bool, cache: Option<Cache>) -> Config {
         .wasm_relaxed_simd(false)
         .wasm_gc(false)
         .wasm_function_references(false)
+        .wasm_exceptions(false)
         .cache(cache);
     config
 }

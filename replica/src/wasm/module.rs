@@ -278,7 +278,11 @@ impl Scan {
             return invalid(format!("it defines {count} globals, more than {GLOBALS_MAX}"));
         }
         for (index, global) in (0..).zip(section) {
-            if global?.ty.mutable {
+            let wasmparser::GlobalType { content_type, mutable, .. } = global?.ty;
+            if matches!(content_type, wasmparser::ValType::Ref(_)) {
+                return invalid(format!("global {index} holds a reference; globals hold numbers"));
+            }
+            if mutable {
                 self.mutable_globals.push(index);
             }
         }

@@ -1,6 +1,6 @@
 //! Stable memory: pages that survive upgrades, with the changes of one execution undoable.
 
-use crate::limits::{OS_PAGE_BYTES, STABLE_MEMORY_MAX, WASM_PAGE_BYTES};
+use crate::limits::{OS_PAGE_BYTES, STABLE_MEMORY_DIRTY_MAX, STABLE_MEMORY_MAX, WASM_PAGE_BYTES};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,10 +24,16 @@ struct Undo {
     pages: BTreeMap<u64, Option<Arc<Page>>>,
 }
 
-/// An access beyond the end of stable memory.
+/// An access that is not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stable memory out of bounds")]
-pub struct StableMemoryError;
+pub enum StableMemoryError {
+    /// It goes beyond the end of stable memory.
+    #[error("stable memory out of bounds")]
+    OutOfBounds,
+    /// It writes to more pages than one execution may.
+    #[error("more stable memory is written to than one message may")]
+    TooMuchWritten,
+}
 
 impl StableMemory {
     /// Size in Wasm pages of 64 KiB.
@@ -57,7 +63,7 @@ impl StableMemory {
     pub fn check_range(&self, offset: u64, size: u64) -> Result<(), StableMemoryError> {
         match offset.checked_add(size) {
             Some(end) if end <= self.size_bytes() => Ok(()),
-            _ => Err(StableMemoryError),
+            _ => Err(StableMemoryError::OutOfBounds),
         }
     }
 
@@ -81,6 +87,9 @@ impl StableMemory {
         let mut newly_dirty = 0;
         for (page, start, chunk) in chunks(offset, source.len()) {
             if !self.undo.pages.contains_key(&page) {
+                if self.undo.pages.len() as u64 >= STABLE_MEMORY_DIRTY_MAX / OS_PAGE_BYTES as u64 {
+                    return Err(StableMemoryError::TooMuchWritten);
+                }
                 self.undo.pages.insert(page, self.pages.get(&page).cloned());
                 newly_dirty += 1;
             }
@@ -137,11 +146,11 @@ mod tests {
     #[test]
     fn access_beyond_the_end_is_refused() {
         let mut memory = StableMemory::default();
-        assert_eq!(memory.write(0, &[1]), Err(StableMemoryError));
+        assert_eq!(memory.write(0, &[1]), Err(StableMemoryError::OutOfBounds));
         assert_eq!(memory.grow(1), Some(0));
         assert_eq!(memory.write(WASM_PAGE_BYTES - 1, &[1]), Ok(1));
-        assert_eq!(memory.write(WASM_PAGE_BYTES - 1, &[1, 2]), Err(StableMemoryError));
-        assert_eq!(memory.read(u64::MAX, &mut [0]), Err(StableMemoryError));
+        assert_eq!(memory.write(WASM_PAGE_BYTES - 1, &[1, 2]), Err(StableMemoryError::OutOfBounds));
+        assert_eq!(memory.read(u64::MAX, &mut [0]), Err(StableMemoryError::OutOfBounds));
     }
 
     #[test]

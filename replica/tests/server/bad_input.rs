@@ -1,6 +1,8 @@
 //! Input that makes no sense gets an error that says so; the server and its instances go on.
 
 use crate::http::{get, instance, post, request, server};
+use pocket_ic::common::rest::RawCanisterId;
+use std::time::{Duration, Instant};
 
 /// A management canister call with this method and payload, in base64.
 fn call(method: &str, payload: &str, effective: &str) -> String {
@@ -76,6 +78,64 @@ fn broken_json_and_base64_and_principals_are_400_with_a_message() {
         assert!(answer.message().contains(fragment), "{route} {body}: {}", answer.message());
     }
     assert_eq!(get(port, &format!("/instances/{id}/read/get_time")).status, 200);
+}
+
+#[test]
+fn a_number_that_is_none_is_400_with_a_message() {
+    let server = server();
+    let answer = get(server.port(), "/instances/first/read/get_time");
+    assert_eq!(answer.status, 400);
+    assert!(answer.message().contains("whole number"), "{}", answer.message());
+}
+
+#[test]
+fn an_argument_that_says_it_is_endless_is_a_reject_and_no_wait() {
+    let server = server();
+    let id = instance(server.port());
+    // DIDL, two types: a record of canister_id : principal and 9 : vec null, and the vector; then
+    // one value: the anonymous principal and 2^60 nulls. Fields come in the order of their hashes.
+    let argument = [
+        b"DIDL\x02".as_slice(),
+        b"\x6c\x02\x09\x01\xb3\xc4\xb1\xf2\x04\x68",
+        b"\x6d\x7f",
+        b"\x01\x00",
+        b"\x80\x80\x80\x80\x80\x80\x80\x80\x10",
+        b"\x01\x01\x04",
+    ]
+    .concat();
+    let path = format!("/instances/{id}/update/submit_ingress_message");
+    let payload = base64(&argument);
+    let started = Instant::now();
+    let answer = post(server.port(), &path, &call("start_canister", &payload, r#""None""#));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.body["Err"]["error_code"], "InvalidManagementPayload", "{}", answer.body);
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let raw = serde_json::to_value(RawCanisterId { canister_id: bytes.to_vec() }).unwrap();
+    raw["canister_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn only_the_sender_of_a_message_is_told_its_status() {
+    let server = server();
+    let id = instance(server.port());
+    let submit = format!("/instances/{id}/update/submit_ingress_message");
+    // An empty record: a canister with the default settings.
+    let body = call("provisional_create_canister_with_cycles", "RElETAFsAAEA", r#""None""#);
+    let message = post(server.port(), &submit, &body).body["Ok"].clone();
+    assert_eq!(post(server.port(), &format!("/instances/{id}/update/tick"), "{}").status, 200);
+    let status = |caller: &str| {
+        let body =
+            format!(r#"{{"raw_message_id":{message},"raw_caller":{{"principal_id":"{caller}"}}}}"#);
+        post(server.port(), &format!("/instances/{id}/read/ingress_status"), &body)
+    };
+    let own = status("BA==");
+    assert!(own.body["Ok"].is_string(), "{}", own.body);
+    let other = status("AAAAAAAAAAABAQ==");
+    assert_eq!(other.status, 403);
+    assert!(other.message().contains("sender"), "{}", other.message());
 }
 
 #[test]

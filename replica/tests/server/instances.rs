@@ -7,7 +7,7 @@ use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use pocket_ic::{PocketIc, PocketIcBuilder};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-/// Counts up in its heap; `fill` makes a megabyte of it its own.
+/// Counts up in its heap; `fill` makes a megabyte of it its own, `spin` takes about a second.
 const COUNTER: &str = r#"(module
     (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
     (import "ic0" "msg_reply" (func $reply))
@@ -15,6 +15,12 @@ const COUNTER: &str = r#"(module
     (func (export "canister_update count")
         (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
         (call $append (i32.const 0) (i32.const 4))
+        (call $reply))
+    (func (export "canister_update spin") (local $left i32)
+        (local.set $left (i32.const 1000000000))
+        (loop $more
+            (br_if $more
+                (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
         (call $reply))
     (func (export "canister_update fill")
         (memory.fill (i32.const 0) (i32.const 1) (i32.const 1000000))
@@ -52,6 +58,44 @@ fn instances_used_at_the_same_time_do_not_see_each_other() {
             });
         }
     });
+}
+
+#[test]
+fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
+    let server = server();
+    let busy: Vec<_> = (0..3)
+        .map(|_| {
+            let pic = network(&server);
+            let canister = install(&pic);
+            pic.submit_call(canister, Principal::anonymous(), "spin", vec![]).unwrap();
+            pic
+        })
+        .collect();
+    let idle = network(&server);
+    std::thread::scope(|scope| {
+        let ticks: Vec<_> = busy.iter().map(|pic| scope.spawn(|| pic.tick())).collect();
+        let mut answered = 0;
+        while !ticks.iter().all(|tick| tick.is_finished()) {
+            idle.get_time();
+            idle.tick();
+            answered += 1;
+        }
+        assert!(answered > 20, "{answered} answers while others were busy");
+    });
+}
+
+#[test]
+fn a_balance_at_its_largest_takes_refunds_without_harm() {
+    let server = server();
+    let pic = network(&server);
+    let canister = install(&pic);
+    let missing = u128::MAX - pic.cycle_balance(canister);
+    assert_eq!(pic.add_cycles(canister, missing), u128::MAX);
+    let message = pic.submit_call(canister, Principal::anonymous(), "count", vec![]).unwrap();
+    let missing = u128::MAX - pic.cycle_balance(canister);
+    pic.add_cycles(canister, missing);
+    pic.await_call(message).unwrap();
+    assert!(pic.cycle_balance(canister) > u128::MAX / 2);
 }
 
 #[test]

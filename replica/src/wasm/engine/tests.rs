@@ -85,7 +85,9 @@ fn features_the_network_does_not_have_are_refused() {
         "(module (type $t (func)) (func (param (ref $t))))",
         "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))",
         "(module (memory 1) (memory 1))",
-        "(module (func throw_ref))",
+        "(module (tag))",
+        "(module (func try_table end))",
+        "(module (global (mut funcref) (ref.null func)))",
     ] {
         assert!(compile(&wat(text)).is_err(), "{text}");
     }
