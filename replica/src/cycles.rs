@@ -40,9 +40,6 @@ pub const GIB_SECOND_FEE: Cycles = 127_000;
 /// One percent of compute allocation for one second.
 pub const COMPUTE_PERCENT_SECOND_FEE: Cycles = 10_000_000;
 
-/// A threshold signature or key derivation on a 13-node subnet.
-pub const THRESHOLD_SIGNATURE_FEE: Cycles = 10_000_000_000;
-
 /// An HTTP outcall, and what its nodes and bytes add
 /// (`config/src/subnet_config.rs`, `http_request_*_fee`).
 const HTTP_REQUEST_LINEAR_BASE_FEE: Cycles = 3_000_000;
@@ -145,11 +142,6 @@ impl Prices {
             + HTTP_REQUEST_BYTE_FEE * request_bytes as Cycles
             + HTTP_RESPONSE_BYTE_FEE * response_bytes as Cycles)
             * nodes
-    }
-
-    /// A threshold signature or key derivation.
-    pub const fn threshold_signature(self) -> Cycles {
-        self.scaled(THRESHOLD_SIGNATURE_FEE)
     }
 
     /// Holding `memory_bytes` and a compute allocation for some seconds.

@@ -53,6 +53,10 @@ pub const CLEANUP_RESERVE_PERCENT: u64 = 5;
 /// (`config/src/embedders.rs`).
 pub const COMPILE_COST_PER_WASM_INSTRUCTION: Instructions = 6_000;
 
+/// Instructions charged for each page of stable memory a message makes dirty
+/// (`config/src/embedders.rs`).
+pub const DIRTY_PAGE_INSTRUCTIONS: Instructions = 1_000;
+
 // ---- Queues and callbacks -------------------------------------------------------------------
 
 /// Slots per ordered pair of canisters and direction, for requests and for responses each
@@ -112,6 +116,10 @@ pub const METHOD_NAME_BYTES_MAX: usize = 20_000;
 
 /// Bytes of one ingress message (`limits/src/lib.rs`).
 pub const INGRESS_BYTES_MAX: usize = 2 * MIB as usize;
+
+/// Bytes of an ingress message's signed envelope besides sender, receiver, method and argument:
+/// field names, expiry and nonce, as an agent would have sent them for an anonymous sender.
+pub const INGRESS_ENVELOPE_BYTES: usize = 150;
 
 /// Ingress messages in one block (`limits/src/lib.rs`).
 pub const INGRESS_PER_BLOCK_MAX: usize = 1_000;
@@ -248,3 +256,6 @@ pub const AWAIT_INGRESS_ROUNDS_MAX: usize = 100;
 /// Nanoseconds by which a round moves time on when nobody else did
 /// (`state_machine_tests/src/lib.rs`, `EXECUTE_ROUND_TIME_INCREMENT`).
 pub const ROUND_TIME_INCREMENT_NANOS: u64 = 1;
+
+/// Bytes of a request's body: the largest ingress message in base64, and the rest of the request.
+pub const REQUEST_BODY_BYTES_MAX: usize = 8 * MIB as usize;

@@ -1,6 +1,7 @@
 //! The messages that travel: requests and responses between canisters, and ingress from users.
 
 use crate::error::Reject;
+use crate::limits::INGRESS_ENVELOPE_BYTES;
 use crate::types::{CallbackId, CanisterId, Cycles, MessageId, Payload, Time};
 use candid::Principal;
 
@@ -137,11 +138,9 @@ pub struct Ingress {
 }
 
 impl Ingress {
-    /// Bytes of the signed envelope in which an anonymous sender's agent would have sent it: what
-    /// induction is charged for. The fixed part is the envelope's field names, expiry and nonce.
+    /// Bytes of the signed envelope in which an agent would have sent it: what taking it in costs.
     pub fn envelope_bytes(&self) -> usize {
-        const FIXED_BYTES: usize = 150;
-        FIXED_BYTES
+        INGRESS_ENVELOPE_BYTES
             + self.method.len()
             + self.argument.len()
             + self.sender.as_slice().len()

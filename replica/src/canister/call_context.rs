@@ -5,6 +5,7 @@
 
 use crate::cycles::CallPrice;
 use crate::error::{Reject, Trap, UserError};
+use crate::message::Response;
 use crate::system_api::{Closure, OutgoingCall};
 use crate::types::{
     CallContextId, CallbackId, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
@@ -101,6 +102,23 @@ pub struct Answer {
     pub result: Result<Payload, Failure>,
     /// Attached cycles that go back.
     pub refund: Cycles,
+}
+
+impl Answer {
+    /// What a canister that called gets; nothing, if a user called, or nobody.
+    pub fn into_response(self) -> Option<Response> {
+        let Origin::Canister { sender, receiver, callback, deadline } = self.origin else {
+            return None;
+        };
+        Some(Response {
+            originator: sender,
+            respondent: receiver,
+            callback,
+            refund: self.refund,
+            deadline,
+            result: self.result.map_err(Reject::from),
+        })
+    }
 }
 
 /// Why a call was answered with a reject.

@@ -243,11 +243,6 @@ impl Queues {
         timed_out
     }
 
-    /// Removes and returns everything that waits to be executed.
-    pub fn drain_input(&mut self) -> Vec<Input> {
-        std::iter::from_fn(|| self.pop_input()).collect()
-    }
-
     fn forget_if_idle(&mut self, peer: CanisterId) {
         if self.pairs.get(&peer).is_some_and(Pair::is_idle) {
             self.pairs.remove(&peer);

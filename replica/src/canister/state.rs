@@ -4,6 +4,7 @@ use crate::canister::call_context::CallContexts;
 use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
 use crate::cycles::Prices;
+use crate::error::{Trap, UserError};
 use crate::limits::*;
 use crate::log::Log;
 use crate::system_api::{Environment, RunState};
@@ -190,6 +191,17 @@ impl Canister {
         tracing::info!(target: "canister", canister = %self.id, "{line}");
         let bytes_max = usize::try_from(self.settings.log_memory_limit).unwrap_or(usize::MAX);
         self.log.push(now, line.to_owned(), bytes_max);
+    }
+
+    /// Fails unless it can pay `amount` without being frozen.
+    pub fn check_can_pay(&self, amount: Cycles, prices: Prices) -> Result<(), UserError> {
+        let needed = self.freezing_threshold(prices) + amount;
+        if self.balance >= needed {
+            return Ok(());
+        }
+        let missing = needed - self.balance;
+        let trap = Trap::OutOfCycles(format!("top it up with at least {missing} cycles"));
+        Err(trap.into_user_error(self.id))
     }
 
     /// Adds cycles. What would exceed the largest balance there is, is lost.

@@ -5,9 +5,9 @@ use crate::canister::call_context::{Answer, Origin, Outcome};
 use crate::canister::sandbox::{Entry, Executed};
 use crate::canister::state::{Canister, Status};
 use crate::cycles::Prices;
-use crate::error::{Reject, Trap, UserError};
+use crate::error::{Trap, UserError};
 use crate::limits::*;
-use crate::message::{Request, Response};
+use crate::message::Request;
 use crate::system_api::{Context, Effects, ExecutionInput, OutgoingCall};
 use crate::types::*;
 use crate::wasm::ModuleInfo;
@@ -65,12 +65,7 @@ pub(super) fn withdraw(
     amount: Cycles,
     round: &RoundContext,
 ) -> Result<(), UserError> {
-    let needed = canister.freezing_threshold(round.prices) + amount;
-    if canister.balance < needed {
-        let missing = needed - canister.balance;
-        let trap = Trap::OutOfCycles(format!("top it up with at least {missing} cycles"));
-        return Err(trap.into_user_error(canister.id));
-    }
+    canister.check_can_pay(amount, round.prices)?;
     canister.balance -= amount;
     Ok(())
 }
@@ -188,19 +183,11 @@ pub(super) fn conclude(
 
 /// Sends an answer on its way if a canister gets it; gives it back if a user does.
 pub(super) fn send(canister: &mut Canister, answer: Answer) -> Option<Answer> {
-    match answer.origin {
-        Origin::Ingress { .. } => Some(answer),
-        Origin::Task => None,
-        Origin::Canister { sender, receiver, callback, deadline } => {
-            canister.queues.push_output_response(Response {
-                originator: sender,
-                respondent: receiver,
-                callback,
-                refund: answer.refund,
-                deadline,
-                result: answer.result.map_err(Reject::from),
-            });
-            None
-        }
+    if matches!(answer.origin, Origin::Ingress { .. }) {
+        return Some(answer);
     }
+    if let Some(response) = answer.into_response() {
+        canister.queues.push_output_response(response);
+    }
+    None
 }

@@ -67,7 +67,6 @@ proptest! {
         prop_assert_eq!(prices.response_transmission(bytes), scaled(1_000 * bytes as u128, n));
         prop_assert_eq!(prices.ingress(bytes), scaled(1_200_000 + 2_000 * bytes as u128, n));
         prop_assert_eq!(prices.canister_creation(), scaled(500_000_000_000, n));
-        prop_assert_eq!(prices.threshold_signature(), scaled(10_000_000_000, n));
     }
 
     #[test]

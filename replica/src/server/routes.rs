@@ -2,6 +2,7 @@
 
 use crate::canister::Failure;
 use crate::instance::Instance;
+use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::server::api::{Answer, ApiError, ApiResult, Body, json};
 use crate::server::convert::*;
 use crate::server::instances::Instances;
@@ -18,9 +19,6 @@ use pocket_ic::RejectResponse;
 use pocket_ic::common::rest::*;
 use serde::Deserialize;
 use std::sync::Arc;
-
-/// Bytes of a request's body: the largest ingress message in base64, and the rest of the request.
-const BODY_BYTES_MAX: usize = 8 << 20;
 
 type Shared = State<Arc<Instances>>;
 /// The number of an instance, in the path.
@@ -75,7 +73,7 @@ fn router(instances: Arc<Instances>) -> Router {
     router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .layer(from_fn_with_state(instances.clone(), note_activity))
         .with_state(instances)
 }

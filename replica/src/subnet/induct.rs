@@ -68,8 +68,9 @@ impl Subnet {
             .get(&request.receiver)
             .ok_or_else(|| routing(canister_not_found(request.receiver)))?;
         check_running(receiver).map_err(routing)?;
-        let reserved = self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES;
-        if request.deadline.is_none() && reserved > GUARANTEED_MESSAGE_MEMORY_MAX {
+        if request.deadline.is_none()
+            && self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES > GUARANTEED_MESSAGE_MEMORY_MAX
+        {
             let text = "Cannot induct the request: the subnet is out of memory for messages";
             return Err(Reject::routing(ErrorCode::CanisterOutOfMemory, text));
         }

@@ -104,7 +104,7 @@ impl Subnet {
             return Err(crate::error::Trap::NoWasmModule.into_user_error(canister.id));
         }
         let fee = round.prices.ingress(ingress.envelope_bytes());
-        check_cycles(canister, fee, round.prices)?;
+        canister.check_can_pay(fee, round.prices)?;
         inspect(canister, ingress, &round)
     }
 
@@ -154,24 +154,9 @@ impl Subnet {
             .get_mut(&ingress.receiver)
             .ok_or_else(|| canister_not_found(ingress.receiver))?;
         check_running(canister)?;
-        check_cycles(canister, fee, self.prices)?;
+        canister.check_can_pay(fee, self.prices)?;
         canister.balance -= fee;
         canister.queues.push_ingress(ingress);
         Ok(())
     }
-}
-
-/// Fails unless the canister can pay `fee` without being frozen.
-pub(super) fn check_cycles(
-    canister: &Canister,
-    fee: crate::types::Cycles,
-    prices: crate::cycles::Prices,
-) -> Result<(), UserError> {
-    let needed = canister.freezing_threshold(prices) + fee;
-    if canister.balance >= needed {
-        return Ok(());
-    }
-    let missing = needed - canister.balance;
-    let trap = crate::error::Trap::OutOfCycles(format!("top it up with at least {missing} cycles"));
-    Err(trap.into_user_error(canister.id))
 }

@@ -7,7 +7,7 @@ use crate::error::UserError;
 use crate::limits::{MANAGEMENT_DECODING_QUOTA, MANAGEMENT_SKIPPING_QUOTA};
 use crate::message::{Ingress, Request};
 use crate::subnet::Subnet;
-use crate::subnet::ingress::{canister_not_found, check_cycles};
+use crate::subnet::ingress::canister_not_found;
 use crate::types::{CanisterId, Cycles, Payload};
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, DecoderConfig, Principal};
@@ -169,7 +169,7 @@ impl Subnet {
         if let Some(id) = ingress.effective_canister
             && let Some(canister) = self.canisters.get_mut(&id)
         {
-            check_cycles(canister, fee, self.prices)?;
+            canister.check_can_pay(fee, self.prices)?;
             canister.balance -= fee;
         }
         self.management_calls.push_back(ManagementCall {

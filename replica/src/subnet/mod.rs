@@ -15,7 +15,7 @@ mod settings;
 
 use crate::canister::{Answer, Canister, Failure, Origin, RoundContext, Status};
 use crate::cycles::Prices;
-use crate::error::{Reject, UserError};
+use crate::error::UserError;
 use crate::limits::*;
 use crate::message::{Ingress, Message, Response};
 use crate::types::*;
@@ -174,22 +174,17 @@ impl Subnet {
     /// Delivers an answer the subnet itself gives, to a management call or for a canister that is
     /// gone.
     fn answer(&mut self, answer: Answer) {
-        match answer.origin {
-            Origin::Ingress { message, .. } => {
-                self.history.set(message, answer.result.into(), self.time);
-            }
-            Origin::Canister { sender, receiver, callback, deadline } => {
-                self.responses.push(Response {
-                    originator: sender,
-                    respondent: receiver,
-                    callback,
-                    refund: answer.refund,
-                    deadline,
-                    result: answer.result.map_err(Reject::from),
-                });
-            }
-            Origin::Task => {}
+        if let Origin::Ingress { message, .. } = answer.origin {
+            self.history.set(message, answer.result.into(), self.time);
+        } else {
+            self.responses.extend(answer.into_response());
         }
+    }
+
+    /// The canisters with something in their output queues, in order.
+    fn senders(&self) -> Vec<CanisterId> {
+        let waiting = self.canisters.values().filter(|canister| canister.queues.has_output());
+        waiting.map(|canister| canister.id).collect()
     }
 
     /// The end of execution: canisters that have nothing left to do stop, memory is paid for, old

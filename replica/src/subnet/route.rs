@@ -20,13 +20,7 @@ impl Subnet {
                 self.responses.push(response);
             }
         }
-        let senders: Vec<CanisterId> = self
-            .canisters
-            .values()
-            .filter(|canister| canister.queues.has_output())
-            .map(|canister| canister.id)
-            .collect();
-        for sender in senders {
+        for sender in self.senders() {
             for peer in self.canisters[&sender].queues.output_peers() {
                 while self.route_one(sender, peer, router) {}
             }

@@ -138,13 +138,7 @@ impl Subnet {
     /// Delivers messages between the subnet's own canisters, each canister's to itself first. What
     /// cannot be delivered stays where it is and leaves by the loopback stream.
     fn deliver_within_subnet(&mut self) {
-        let senders: Vec<CanisterId> = self
-            .canisters
-            .values()
-            .filter(|canister| canister.queues.has_output())
-            .map(|canister| canister.id)
-            .collect();
-        for sender in senders {
+        for sender in self.senders() {
             let mut peers = self.canisters[&sender].queues.output_peers();
             peers.sort_by_key(|peer| *peer != sender);
             for peer in peers {

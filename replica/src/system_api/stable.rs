@@ -3,15 +3,12 @@
 use super::functions::*;
 use super::{SystemResult, charge, enter, heap, range};
 use crate::error::Trap;
-use crate::limits::STABLE_MEMORY_DIRTY_MAX;
+use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, STABLE_MEMORY_DIRTY_MAX};
 use crate::system_api::Host;
 use crate::wasm::StableMemoryError;
 use wasmtime::{Caller, Linker};
 
 type C<'a> = Caller<'a, Host>;
-
-/// What each page made dirty costs (`config/src/embedders.rs`, dirty page overhead).
-const DIRTY_PAGE_INSTRUCTIONS: u64 = 1_000;
 
 /// Returned by a grow that did not happen.
 const NOT_GROWN: u64 = u64::MAX;

@@ -102,9 +102,7 @@ fn the_local_subnet_users_and_other_subnets_take_turns() {
         queues.push_input_request(request(2, OWN, 10 + call, None), false);
         queues.push_ingress(ingress(call as u8));
     }
-    let order: Vec<char> = queues
-        .drain_input()
-        .iter()
+    let order: Vec<char> = std::iter::from_fn(|| queues.pop_input())
         .map(|input| match input {
             Input::Ingress(_) => 'u',
             Input::Message(message) if message.sender() == canister_id(0) => 'l',
