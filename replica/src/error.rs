@@ -57,6 +57,11 @@ impl UserError {
         Self { code, description: truncated(description.into(), REJECT_MESSAGE_BYTES_MAX) }
     }
 
+    /// The error for a canister that is not there.
+    pub fn canister_not_found(canister: CanisterId) -> Self {
+        Self::new(ErrorCode::CanisterNotFound, format!("Canister {canister} not found"))
+    }
+
     /// The reject code that belongs to the error code.
     pub fn reject_code(&self) -> RejectCode {
         self.code.into()

@@ -10,6 +10,7 @@ use crate::log::Log;
 use crate::system_api::{Environment, RunState};
 use crate::types::{CanisterId, Cycles, SubnetId, Time};
 use candid::Principal;
+use ic_error_types::ErrorCode;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -191,6 +192,16 @@ impl Canister {
         tracing::info!(target: "canister", canister = %self.id, "{line}");
         let bytes_max = usize::try_from(self.settings.log_memory_limit).unwrap_or(usize::MAX);
         self.log.push(now, line.to_owned(), bytes_max);
+    }
+
+    /// Fails when it takes no messages.
+    pub fn check_running(&self) -> Result<(), UserError> {
+        let (code, state) = match self.status {
+            Status::Running => return Ok(()),
+            Status::Stopping(_) => (ErrorCode::CanisterStopping, "stopping"),
+            Status::Stopped => (ErrorCode::CanisterStopped, "stopped"),
+        };
+        Err(UserError::new(code, format!("Canister {} is {state}", self.id)))
     }
 
     /// Fails unless it can pay `amount` without being frozen.

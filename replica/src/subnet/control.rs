@@ -6,7 +6,6 @@ use crate::canister::{
 use crate::cycles::Prices;
 use crate::error::{Trap, UserError};
 use crate::limits::STOP_TIMEOUT_SECONDS;
-use crate::subnet::ingress::canister_not_found;
 use crate::subnet::management::{ManagementCall, decode, encode};
 use crate::subnet::{Subnet, settings};
 use crate::types::Payload;
@@ -85,7 +84,7 @@ impl Subnet {
         let id = decode::<CanisterIdRecord>(argument)?.canister_id;
         // A canister may ask for its own status.
         let canister = match call.origin.caller() == id {
-            true => self.canisters.get_mut(&id).ok_or_else(|| canister_not_found(id))?,
+            true => self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?,
             false => self.controlled(call, id)?,
         };
         Ok(encode((status(canister, prices),)))

@@ -3,7 +3,6 @@
 use crate::canister::{Canister, Settings};
 use crate::error::UserError;
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
-use crate::subnet::ingress::canister_not_found;
 use crate::subnet::management::{ManagementCall, Reply, decode, encode};
 use crate::subnet::{Subnet, settings};
 use crate::types::{CanisterId, Cycles};
@@ -97,7 +96,8 @@ impl Subnet {
     pub(super) fn provisional_top_up(&mut self, argument: &[u8]) -> Result<(), UserError> {
         let arguments: ProvisionalTopUpCanisterArgs = decode(argument)?;
         let id = arguments.canister_id;
-        let canister = self.canisters.get_mut(&id).ok_or_else(|| canister_not_found(id))?;
+        let canister =
+            self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
         canister.balance = canister.balance.saturating_add(cycles(arguments.amount)?);
         Ok(())
     }
@@ -108,7 +108,8 @@ impl Subnet {
         argument: &[u8],
     ) -> Result<(), UserError> {
         let id = decode::<CanisterIdRecord>(argument)?.canister_id;
-        let canister = self.canisters.get_mut(&id).ok_or_else(|| canister_not_found(id))?;
+        let canister =
+            self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
         canister.credit(std::mem::take(&mut call.cycles));
         Ok(())
     }

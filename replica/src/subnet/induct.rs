@@ -1,10 +1,9 @@
 //! The beginning of a round: what is too late goes, what has arrived gets into queues.
 
-use crate::error::Reject;
+use crate::error::{Reject, UserError};
 use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Message, Request, Response};
 use crate::subnet::Subnet;
-use crate::subnet::ingress::{canister_not_found, check_running};
 use crate::types::CanisterId;
 use ic_error_types::ErrorCode;
 
@@ -61,13 +60,12 @@ impl Subnet {
 
     /// Whether the receiver can take the request.
     pub(super) fn check_induction(&self, request: &Request) -> Result<(), Reject> {
-        let routing =
-            |error: crate::error::UserError| Reject::routing(error.code, error.description);
+        let routing = |error: UserError| Reject::routing(error.code, error.description);
         let receiver = self
             .canisters
             .get(&request.receiver)
-            .ok_or_else(|| routing(canister_not_found(request.receiver)))?;
-        check_running(receiver).map_err(routing)?;
+            .ok_or_else(|| routing(UserError::canister_not_found(request.receiver)))?;
+        receiver.check_running().map_err(routing)?;
         if request.deadline.is_none()
             && self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES > GUARANTEED_MESSAGE_MEMORY_MAX
         {

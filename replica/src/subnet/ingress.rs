@@ -1,12 +1,12 @@
 //! Messages from users: whether they are let in, and what has become of them.
 
-use crate::canister::{Canister, Failure, Status, inspect};
+use crate::canister::{Failure, inspect};
 use crate::error::UserError;
 use crate::limits::*;
 use crate::message::Ingress;
 use crate::subnet::Subnet;
 use crate::subnet::management;
-use crate::types::{CanisterId, MessageId, Payload, Time};
+use crate::types::{MessageId, Payload, Time};
 use candid::Principal;
 use ic_error_types::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,21 +67,6 @@ impl IngressHistory {
     }
 }
 
-/// The error for a canister that is not there.
-pub(super) fn canister_not_found(canister: CanisterId) -> UserError {
-    UserError::new(ErrorCode::CanisterNotFound, format!("Canister {canister} not found"))
-}
-
-/// The error for a canister that takes no messages, if it is one.
-pub(super) fn check_running(canister: &Canister) -> Result<(), UserError> {
-    let (code, state) = match canister.status {
-        Status::Running => return Ok(()),
-        Status::Stopping(_) => (ErrorCode::CanisterStopping, "stopping"),
-        Status::Stopped => (ErrorCode::CanisterStopped, "stopped"),
-    };
-    Err(UserError::new(code, format!("Canister {} is {state}", canister.id)))
-}
-
 impl Subnet {
     /// Lets a message into the pool, from which the next round takes it; or says why not.
     pub fn submit(&mut self, ingress: Ingress) -> Result<(), UserError> {
@@ -98,8 +83,8 @@ impl Subnet {
         let canister = self
             .canisters
             .get_mut(&ingress.receiver)
-            .ok_or_else(|| canister_not_found(ingress.receiver))?;
-        check_running(canister)?;
+            .ok_or_else(|| UserError::canister_not_found(ingress.receiver))?;
+        canister.check_running()?;
         if canister.module_hash().is_none() {
             return Err(crate::error::Trap::NoWasmModule.into_user_error(canister.id));
         }
@@ -152,8 +137,8 @@ impl Subnet {
         let canister = self
             .canisters
             .get_mut(&ingress.receiver)
-            .ok_or_else(|| canister_not_found(ingress.receiver))?;
-        check_running(canister)?;
+            .ok_or_else(|| UserError::canister_not_found(ingress.receiver))?;
+        canister.check_running()?;
         canister.check_can_pay(fee, self.prices)?;
         canister.balance -= fee;
         canister.queues.push_ingress(ingress);

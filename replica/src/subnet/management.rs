@@ -7,7 +7,6 @@ use crate::error::UserError;
 use crate::limits::{MANAGEMENT_DECODING_QUOTA, MANAGEMENT_SKIPPING_QUOTA};
 use crate::message::{Ingress, Request};
 use crate::subnet::Subnet;
-use crate::subnet::ingress::canister_not_found;
 use crate::types::{CanisterId, Cycles, Payload};
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, DecoderConfig, Principal};
@@ -131,7 +130,8 @@ pub(super) fn check_ingress(subnet: &Subnet, ingress: &Ingress) -> Result<(), Us
     }
     if method.is_for_controllers() {
         let canister = decode::<CanisterIdRecord>(&ingress.argument)?.canister_id;
-        let canister = subnet.canister(canister).ok_or_else(|| canister_not_found(canister))?;
+        let canister =
+            subnet.canister(canister).ok_or_else(|| UserError::canister_not_found(canister))?;
         check_controller(canister, ingress.sender)?;
     }
     Ok(())
@@ -233,7 +233,8 @@ impl Subnet {
         call: &ManagementCall,
         id: CanisterId,
     ) -> Result<&mut Canister, UserError> {
-        let canister = self.canisters.get_mut(&id).ok_or_else(|| canister_not_found(id))?;
+        let canister =
+            self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
         check_controller(canister, call.origin.caller())?;
         Ok(canister)
     }

@@ -139,7 +139,7 @@ impl Subnet {
         let round = self.round_context();
         match self.canisters.get_mut(&canister) {
             Some(canister) => crate::canister::query(canister, sender, method, argument, &round),
-            None => Err(Failure::Error(ingress::canister_not_found(canister))),
+            None => Err(Failure::Error(UserError::canister_not_found(canister))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The canister itself: who and where it is, its controllers, variables and certified data.
 
 use super::functions::*;
-use super::{Pointer, SystemResult, contract, copy_from_host, enter, read};
+use super::{Pointer, SystemResult, contract, copy_from_host, enter, link_bytes, read};
 use crate::limits::CERTIFIED_DATA_BYTES_MAX;
 use crate::system_api::Host;
 use candid::Principal;
@@ -16,34 +16,12 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
 }
 
 fn link_identity<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
-    linker.func_wrap("ic0", CANISTER_SELF_SIZE.name, |mut c: C<'_>| {
-        enter(&mut c, CANISTER_SELF_SIZE, 0)?;
-        Ok(P::of(c.data().input.environment.canister.as_slice().len()))
+    link_bytes::<P>(linker, CANISTER_SELF_SIZE, CANISTER_SELF_COPY, |host| {
+        host.input.environment.canister.as_slice()
     })?;
-    linker.func_wrap(
-        "ic0",
-        CANISTER_SELF_COPY.name,
-        |mut c: C<'_>, dst: P, offset: P, size: P| {
-            enter(&mut c, CANISTER_SELF_COPY, size.wide())?;
-            copy_from_host(&mut c, (dst, offset, size), |host| {
-                host.input.environment.canister.as_slice()
-            })
-        },
-    )?;
-    linker.func_wrap("ic0", SUBNET_SELF_SIZE.name, |mut c: C<'_>| {
-        enter(&mut c, SUBNET_SELF_SIZE, 0)?;
-        Ok(P::of(c.data().input.environment.subnet.as_slice().len()))
+    link_bytes::<P>(linker, SUBNET_SELF_SIZE, SUBNET_SELF_COPY, |host| {
+        host.input.environment.subnet.as_slice()
     })?;
-    linker.func_wrap(
-        "ic0",
-        SUBNET_SELF_COPY.name,
-        |mut c: C<'_>, dst: P, offset: P, size: P| {
-            enter(&mut c, SUBNET_SELF_COPY, size.wide())?;
-            copy_from_host(&mut c, (dst, offset, size), |host| {
-                host.input.environment.subnet.as_slice()
-            })
-        },
-    )?;
     linker.func_wrap("ic0", SUBNET_SELF_NODE_COUNT.name, |mut c: C<'_>| {
         enter(&mut c, SUBNET_SELF_NODE_COUNT, 0)?;
         Ok(c.data().input.environment.prices.nodes() as u32)

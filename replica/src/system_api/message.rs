@@ -1,7 +1,7 @@
 //! The message being executed: its argument, its caller, its answer.
 
 use super::functions::*;
-use super::{Pointer, SystemResult, contract, copy_from_host, enter, read};
+use super::{Pointer, SystemResult, contract, copy_from_host, enter, link_bytes, read};
 use crate::error::{Reject, Trap};
 use crate::limits::{QUERY_RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::system_api::Host;
@@ -17,38 +17,14 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
 }
 
 fn link_data<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
-    linker.func_wrap("ic0", MSG_ARG_DATA_SIZE.name, |mut c: C<'_>| {
-        enter(&mut c, MSG_ARG_DATA_SIZE, 0)?;
-        Ok(P::of(c.data().input.argument.len()))
-    })?;
-    linker.func_wrap(
-        "ic0",
-        MSG_ARG_DATA_COPY.name,
-        |mut c: C<'_>, dst: P, offset: P, size: P| {
-            enter(&mut c, MSG_ARG_DATA_COPY, size.wide())?;
-            copy_from_host(&mut c, (dst, offset, size), |host| &host.input.argument)
-        },
-    )?;
-    linker.func_wrap("ic0", MSG_CALLER_SIZE.name, |mut c: C<'_>| {
-        enter(&mut c, MSG_CALLER_SIZE, 0)?;
-        Ok(P::of(c.data().input.caller.as_slice().len()))
-    })?;
-    linker.func_wrap("ic0", MSG_CALLER_COPY.name, |mut c: C<'_>, dst: P, offset: P, size: P| {
-        enter(&mut c, MSG_CALLER_COPY, size.wide())?;
-        copy_from_host(&mut c, (dst, offset, size), |host| host.input.caller.as_slice())
-    })?;
+    link_bytes::<P>(linker, MSG_ARG_DATA_SIZE, MSG_ARG_DATA_COPY, |host| &host.input.argument)?;
+    link_bytes::<P>(linker, MSG_CALLER_SIZE, MSG_CALLER_COPY, |host| host.input.caller.as_slice())?;
     // No client can attach caller information yet, so it is always empty.
-    for size in [MSG_CALLER_INFO_DATA_SIZE, MSG_CALLER_INFO_SIGNER_SIZE] {
-        linker.func_wrap("ic0", size.name, move |mut c: C<'_>| {
-            enter(&mut c, size, 0)?;
-            Ok(P::of(0))
-        })?;
-    }
-    for copy in [MSG_CALLER_INFO_DATA_COPY, MSG_CALLER_INFO_SIGNER_COPY] {
-        linker.func_wrap("ic0", copy.name, move |mut c: C<'_>, dst: P, offset: P, size: P| {
-            enter(&mut c, copy, size.wide())?;
-            copy_from_host(&mut c, (dst, offset, size), |_| &[])
-        })?;
+    for (size, copy) in [
+        (MSG_CALLER_INFO_DATA_SIZE, MSG_CALLER_INFO_DATA_COPY),
+        (MSG_CALLER_INFO_SIGNER_SIZE, MSG_CALLER_INFO_SIGNER_COPY),
+    ] {
+        link_bytes::<P>(linker, size, copy, |_| &[])?;
     }
     linker.func_wrap("ic0", MSG_DEADLINE.name, |mut c: C<'_>| {
         enter(&mut c, MSG_DEADLINE, 0)?;
@@ -128,18 +104,9 @@ fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
 }
 
 fn link_inspect<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
-    linker.func_wrap("ic0", MSG_METHOD_NAME_SIZE.name, |mut c: C<'_>| {
-        enter(&mut c, MSG_METHOD_NAME_SIZE, 0)?;
-        Ok(P::of(c.data().input.method.len()))
+    link_bytes::<P>(linker, MSG_METHOD_NAME_SIZE, MSG_METHOD_NAME_COPY, |host| {
+        host.input.method.as_bytes()
     })?;
-    linker.func_wrap(
-        "ic0",
-        MSG_METHOD_NAME_COPY.name,
-        |mut c: C<'_>, dst: P, offset: P, size: P| {
-            enter(&mut c, MSG_METHOD_NAME_COPY, size.wide())?;
-            copy_from_host(&mut c, (dst, offset, size), |host| host.input.method.as_bytes())
-        },
-    )?;
     linker.func_wrap("ic0", ACCEPT_MESSAGE.name, |mut c: C<'_>| {
         enter(&mut c, ACCEPT_MESSAGE, 0)?;
         if std::mem::replace(&mut c.data_mut().effects.message_accepted, true) {

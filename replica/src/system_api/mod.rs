@@ -146,6 +146,29 @@ fn write(caller: &mut Caller<'_, Host>, destination: u64, bytes: &[u8]) -> Syste
     Ok(())
 }
 
+/// Defines the pair of functions by which a canister reads bytes of the host: their size, and a copy
+/// of a range of them.
+fn link_bytes<P: Pointer>(
+    linker: &mut Linker<Host>,
+    size: &'static Function,
+    copy: &'static Function,
+    bytes: fn(&Host) -> &[u8],
+) -> SystemResult<()> {
+    linker.func_wrap("ic0", size.name, move |mut caller: Caller<'_, Host>| {
+        enter(&mut caller, size, 0)?;
+        Ok(P::of(bytes(caller.data()).len()))
+    })?;
+    linker.func_wrap(
+        "ic0",
+        copy.name,
+        move |mut caller: Caller<'_, Host>, destination: P, offset: P, size: P| {
+            enter(&mut caller, copy, size.wide())?;
+            copy_from_host(&mut caller, (destination, offset, size), bytes)
+        },
+    )?;
+    Ok(())
+}
+
 /// Copies `size` bytes from `offset` on of what `source` finds in the host to the heap.
 fn copy_from_host<P: Pointer>(
     caller: &mut Caller<'_, Host>,
