@@ -93,7 +93,24 @@ async fn install(
 ) -> Result<(), Error> {
     let no_argument = empty_argument();
     let installed = instance.install_canister(canister, module.to_vec(), no_argument, None);
-    ask(&format!("installing {name}"), installed).await
+    ask(&format!("installing {name}"), installed).await.map_err(|error| with_hint(error, module))
+}
+
+/// Adds what to do about the two reasons that do not say it themselves.
+fn with_hint(error: Error, module: &[u8]) -> Error {
+    let Error::Client { action, reason } = error else { return error };
+    let hint = if reason.contains("out of cycles") {
+        "installing sets aside 300 B cycles: with --caller-cycles, give the caller 1_000_000_000_000 or more".into()
+    } else if reason.contains("clear_chunk_store") {
+        format!(
+            "the module has {} bytes, and more than 2,000,000 need a chunked installation, which this server does \
+             not have: compress it (gzip) or strip it",
+            module.len()
+        )
+    } else {
+        return Error::Client { action, reason };
+    };
+    Error::Client { action, reason: format!("{reason} ({hint})") }
 }
 
 /// Candid's encoding of no arguments: the magic, no types, no values.

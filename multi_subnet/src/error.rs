@@ -10,10 +10,20 @@ use thiserror::Error as ThisError;
 pub enum Error {
     /// A profile that the chosen server cannot follow.
     #[error(
-        "the profile `mainnet` is a feature of the embedded replica, but the server is `{server}`: \
+        "the profile `mainnet` is a feature of `--server embedded`, but the server is `{server}`: \
          add `--server embedded`, or leave `--profile` out"
     )]
     ProfileNeedsEmbedded {
+        /// The server that was asked for.
+        server: String,
+    },
+
+    /// A server whose rounds are not those of the profile.
+    #[error(
+        "the rounds of {server} take time of their own: start it without a profile; `--profile mainnet` works \
+         with the server that this program starts itself"
+    )]
+    OtherProfile {
         /// The server that was asked for.
         server: String,
     },

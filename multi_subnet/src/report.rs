@@ -18,6 +18,9 @@ pub struct Report {
     pub same_subnet: bool,
     /// How many calls each strategy was asked for.
     pub calls: u64,
+    /// Cycles the caller started with.
+    #[serde(skip)]
+    pub caller_cycles: u128,
     /// One measurement per strategy, in the order in which they ran.
     pub strategies: Vec<Measurement>,
 }
@@ -51,7 +54,8 @@ fn whole_milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S
 }
 
 fn milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.as_secs_f64() * 1_000.0)
+    // To the microsecond: what is finer is noise.
+    serializer.serialize_f64(time.as_micros() as f64 / 1_000.0)
 }
 
 impl Report {
@@ -70,33 +74,43 @@ impl Report {
                 "Caller and callee on {placement}; server {}, profile {}.",
                 self.server, self.profile
             ),
-            format!(
-                "Model time: these rounds on the mainnet, {round_length_ms} ms each and {rounds_per_hop} \
-                 per hop between subnets."
-            ),
+            if self.same_subnet {
+                format!("Model time: these rounds on the mainnet, {round_length_ms} ms each.")
+            } else {
+                format!(
+                    "Model time: these rounds on the mainnet, {round_length_ms} ms each and {rounds_per_hop} rounds \
+                     per hop between subnets."
+                )
+            },
             "Host time: what this machine needed for them.".into(),
         ];
-        notes.extend(self.strategies.iter().filter_map(why_calls_failed));
+        let why = |strategy| why_calls_failed(strategy, self.caller_cycles);
+        notes.extend(self.strategies.iter().filter_map(why));
         notes
     }
 }
 
 /// What most likely kept calls of a strategy from succeeding.
-fn why_calls_failed(strategy: &Measurement) -> Option<String> {
+fn why_calls_failed(strategy: &Measurement, caller_cycles: u128) -> Option<String> {
     let Measurement { name, attempted, succeeded, failed, .. } = strategy;
-    if *failed == 0 {
+    let enough = cycles_for_parallel(*attempted);
+    let strategy = capitalised(name);
+    Some(if *failed == 0 {
         return None;
-    }
-    let name = capitalised(name);
-    Some(if *succeeded == QUEUE_CAPACITY as u64 {
+    } else if *succeeded == QUEUE_CAPACITY as u64 {
         format!(
-            "{name} calls failed because no more than {QUEUE_CAPACITY} may be open between two canisters."
+            "{strategy} calls failed because no more than {QUEUE_CAPACITY} may be open between two canisters."
+        )
+    } else if *succeeded > 0 && caller_cycles < enough {
+        format!(
+            "{strategy} calls failed most likely for want of cycles, of which each open call withholds about 42 B:\n\
+             --caller-cycles {} carries as many as may be open, twice that if the caller has 64-bit memory.",
+            underscored(enough)
         )
     } else {
-        let enough = cycles_for_parallel(*attempted);
         format!(
-            "{name} calls failed most likely for want of cycles, of which each open call withholds about 42 B: \
-             `--caller-cycles {enough}` would do."
+            "{strategy} calls failed, and the caller does not say why. Does the callee have an update method\n\
+             `ping : () -> ()`, and is it the right module?"
         )
     })
 }
@@ -189,11 +203,20 @@ fn capitalised(word: &str) -> String {
 
 /// A number with a comma after every third digit from the right.
 fn grouped(number: u128) -> String {
+    in_groups(number, ',')
+}
+
+/// The same as the command line takes it.
+fn underscored(number: u128) -> String {
+    in_groups(number, '_')
+}
+
+fn in_groups(number: u128, separator: char) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
+            text.push(separator);
         }
         text.push(digit);
     }

@@ -27,6 +27,7 @@ fn report(parallel_succeeded: u64) -> Report {
         profile: "pocket-ic",
         same_subnet: false,
         calls: 2_000,
+        caller_cycles: 100_000_000_000_000,
         strategies: vec![
             measurement("sequential", 2_000, 2_001, 599_863_583, 10_596_145_633),
             measurement("parallel", parallel_succeeded, 2, 296_402_000, 2_678_905_405),
@@ -56,8 +57,12 @@ fn the_text_is_as_agreed() {
 fn failures_are_explained_by_what_most_likely_caused_them() {
     let slots = report(500).to_string();
     assert!(slots.contains("no more than 500 may be open"), "{slots}");
-    let cycles = report(46).to_string();
-    assert!(cycles.contains("`--caller-cycles 21100000000000` would do"), "{cycles}");
+    let poor = Report { caller_cycles: 2_000_000_000_000, ..report(46) }.to_string();
+    assert!(poor.contains("--caller-cycles 21_100_000_000_000 carries"), "{poor}");
+    for unexplained in [report(46), Report { caller_cycles: 1, ..report(0) }] {
+        let text = unexplained.to_string();
+        assert!(text.contains("does not say why") && !text.contains("--caller-cycles"), "{text}");
+    }
     assert!(!report(2_000).to_string().contains("failed because"));
 }
 

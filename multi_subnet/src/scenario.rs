@@ -7,7 +7,7 @@ use pocket_ic::nonblocking::PocketIc;
 use tokio::runtime::Builder;
 
 use crate::{
-    args::Settings,
+    args::{ServerChoice, Settings},
     canisters::Modules,
     client::ask,
     deployment::{Deployment, SENDER, needed_subnets},
@@ -63,6 +63,7 @@ async fn run_on(
         profile: settings.profile.name(),
         same_subnet: settings.same_subnet,
         calls: settings.calls,
+        caller_cycles: settings.caller_cycles,
         strategies,
     })
 }
@@ -73,6 +74,9 @@ async fn measure_all(
     modules: &Modules,
     progress: &ProgressBar,
 ) -> Result<Vec<Measurement>, Error> {
+    if settings.server != ServerChoice::Embedded {
+        check_order(instance, &settings.server).await?;
+    }
     progress.set_message("installing the canisters");
     let deployment = Deployment::new(instance, settings, modules).await?;
     let mut measurements = Vec::new();
@@ -82,6 +86,20 @@ async fn measure_all(
         measurements.push(measure(&deployment, settings, name, method, progress).await?);
     }
     Ok(measurements)
+}
+
+/// Makes sure that a server follows PocketIC's order of rounds: one with latencies of its own, such as the
+/// embedded replica under another profile, would have its rounds taken for something else.
+async fn check_order(instance: &PocketIc, server: &ServerChoice) -> Result<(), Error> {
+    const ACTION: &str = "finding out the server's round length";
+    let before = ask(ACTION, instance.get_time()).await?.as_nanos_since_unix_epoch();
+    ask(ACTION, instance.tick()).await?;
+    let after = ask(ACTION, instance.get_time()).await?.as_nanos_since_unix_epoch();
+    // In PocketIC a round moves time by a nanosecond.
+    if after - before < 1_000 {
+        return Ok(());
+    }
+    Err(Error::OtherProfile { server: server.to_string() })
 }
 
 async fn measure(

@@ -1,5 +1,7 @@
 //! The figures of this project, on the embedded replica and, where `POCKET_IC_BIN` names one, on a real server.
 
+use embedded_replica::network::NetworkProfile;
+use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use std::fs;
 
 use multi_subnet::{
@@ -103,4 +105,12 @@ fn a_number_of_calls_above_the_callers_maximum_is_its_reject() {
         let message = failed.error(1);
         assert!(message.contains("reject code 4"), "{message}");
     }
+}
+
+#[test]
+fn a_server_with_latencies_of_its_own_is_refused() {
+    let config = ServerConfig { profile: NetworkProfile::MAINNET, ..ServerConfig::default() };
+    let server = EmbeddedServer::start(config).expect("a port is free");
+    let failed = run(&["--server", &server.url()]);
+    assert!(failed.error(1).contains("take time of their own"));
 }

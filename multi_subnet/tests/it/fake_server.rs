@@ -112,6 +112,7 @@ impl FakeServer {
             )
             .route("/instances/7/read/topology", get(async || Json(topology())))
             .route("/instances/7/read/get_cycles", post(cycles))
+            .route("/instances/7/read/get_time", get(time))
             .route("/instances/7/update/tick", post(tick))
             .route("/instances/7/update/submit_ingress_message", post(submit))
             .route("/instances/7/update/await_ingress_message", post(await_answer))
@@ -156,6 +157,11 @@ async fn cycles(State(server): State<FakeServer>) -> Json<Value> {
     let mut seen = server.seen();
     seen.cycles += 1;
     Json(json!({"cycles": 1_000_000 - 1_000 * seen.cycles}))
+}
+
+/// A nanosecond a round, as in PocketIC.
+async fn time(State(server): State<FakeServer>) -> Json<Value> {
+    Json(json!({ "nanos_since_epoch": server.seen().ticks }))
 }
 
 async fn tick(State(server): State<FakeServer>) -> (StatusCode, Json<Value>) {

@@ -1,7 +1,7 @@
 //! The system interface: the functions of the module `ic0`, in both pointer widths.
 //!
-//! [`functions`] says what there is, where it may be called and what it costs; one file a group
-//! says what it does; [`host`] is what they work on.
+//! `functions` says what there is, where it may be called and what it costs; one file a group
+//! says what it does; `host` is what they work on.
 
 mod call;
 mod canister;
