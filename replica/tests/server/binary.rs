@@ -138,10 +138,10 @@ fn asked_to_end_by_a_signal_it_removes_its_port_file() {
 fn it_ends_by_itself_when_nobody_uses_it() {
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
-    let mut server = Server::start(&port_file, &["--ttl", "1"]);
+    let mut server = Server::start(&port_file, &["--ttl", "2"]);
     let port = server.port();
     let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(1_500) {
+    while started.elapsed() < Duration::from_millis(2_500) {
         assert_eq!(get(port, "/instances").status, 200);
         std::thread::sleep(Duration::from_millis(100));
     }

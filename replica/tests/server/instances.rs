@@ -173,5 +173,5 @@ fn an_instance_frees_its_memory_when_it_is_deleted() {
     make_and_delete(100);
     let grown_mib = resident_kib().saturating_sub(before) / 1024;
     // Each of the hundred filled a megabyte, and others run beside this test.
-    assert!(grown_mib < 40, "{grown_mib} MiB more after 100 instances came and went");
+    assert!(grown_mib < 60, "{grown_mib} MiB more after 100 instances came and went");
 }
