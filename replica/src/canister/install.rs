@@ -193,6 +193,8 @@ impl Hooks<'_> {
         let input = ExecutionInput {
             caller: self.caller,
             argument: argument.to_vec(),
+            // What earlier hooks burned is only taken once the installation has succeeded.
+            balance: canister.balance - self.burned,
             instructions_max: self.round.install_instructions_max.saturating_sub(self.used),
             ..input(canister, context, self.round)
         };

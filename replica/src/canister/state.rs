@@ -194,6 +194,12 @@ impl Canister {
         self.log.push(now, line.to_owned(), bytes_max);
     }
 
+    /// Takes cycles that an execution spent, of which it had enough; they are fewer only where
+    /// [`credit`](Self::credit) lost some.
+    pub fn debit(&mut self, cycles: Cycles) {
+        self.balance = self.balance.saturating_sub(cycles);
+    }
+
     /// Fails when it takes no messages.
     pub fn check_running(&self) -> Result<(), UserError> {
         let (code, state) = match self.status {

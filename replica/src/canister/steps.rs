@@ -136,7 +136,7 @@ pub(super) fn apply(
     round: &RoundContext,
 ) -> Outcome {
     canister.credit(effects.cycles_accepted);
-    canister.balance -= effects.cycles_burned;
+    canister.debit(effects.cycles_burned);
     canister.contexts.accept_cycles(context, effects.cycles_accepted);
     if let Some(data) = effects.certified_data {
         canister.certified_data = data;
@@ -157,7 +157,8 @@ pub(super) fn send_call(
     now: Time,
 ) {
     let callback = canister.contexts.register(context, &call);
-    canister.balance -= call.price.total() + call.cycles;
+    canister.debit(call.price.total());
+    canister.debit(call.cycles);
     let request = Request {
         sender: canister.id,
         receiver: call.callee,

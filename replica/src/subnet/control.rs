@@ -54,8 +54,7 @@ impl Subnet {
         call: &ManagementCall,
         argument: &[u8],
     ) -> Result<(), UserError> {
-        let id = decode::<CanisterIdRecord>(argument)?.canister_id;
-        let answers = canister::uninstall(self.controlled(call, id)?);
+        let answers = canister::uninstall(self.named(call, argument)?);
         for answer in answers {
             self.answer(answer);
         }
@@ -95,8 +94,8 @@ impl Subnet {
         call: &ManagementCall,
         argument: &[u8],
     ) -> Result<(), UserError> {
-        let id = decode::<CanisterIdRecord>(argument)?.canister_id;
-        let canister = self.controlled(call, id)?;
+        let canister = self.named(call, argument)?;
+        let id = canister.id;
         let status = std::mem::replace(&mut canister.status, Status::Running);
         canister.version += 1;
         if let Status::Stopping(requests) = status {
@@ -118,10 +117,9 @@ impl Subnet {
         call: &mut ManagementCall,
         argument: &[u8],
     ) -> Result<(), UserError> {
-        let id = decode::<CanisterIdRecord>(argument)?.canister_id;
         let expiry = self.time.plus_secs(STOP_TIMEOUT_SECONDS);
         let request = StopRequest { origin: call.origin.clone(), cycles: call.cycles, expiry };
-        let canister = self.controlled(call, id)?;
+        let canister = self.named(call, argument)?;
         match &mut canister.status {
             Status::Stopping(requests) => requests.push(request),
             status => {
@@ -137,8 +135,8 @@ impl Subnet {
         call: &ManagementCall,
         argument: &[u8],
     ) -> Result<(), UserError> {
-        let id = decode::<CanisterIdRecord>(argument)?.canister_id;
-        let canister = self.controlled(call, id)?;
+        let canister = self.named(call, argument)?;
+        let id = canister.id;
         if canister.status != Status::Stopped {
             return Err(UserError::new(
                 ErrorCode::CanisterNotStopped,

@@ -227,6 +227,16 @@ impl Subnet {
         }
     }
 
+    /// The canister an argument names, if the caller controls it.
+    pub(super) fn named(
+        &mut self,
+        call: &ManagementCall,
+        argument: &[u8],
+    ) -> Result<&mut Canister, UserError> {
+        let id = decode::<CanisterIdRecord>(argument)?.canister_id;
+        self.controlled(call, id)
+    }
+
     /// The canister of this id, if the caller controls it.
     pub(super) fn controlled(
         &mut self,

@@ -183,3 +183,25 @@ fn calls_that_are_open_during_an_upgrade_are_still_answered() {
         assert_eq!(world.ticks(&message).1, Ok(b"pong".to_vec()));
     });
 }
+
+/// Burns all it can, before and after an upgrade.
+const BURNER: &str = r#"(module
+    (import "ic0" "cycles_burn128" (func $burn (param i64 i64 i32)))
+    (memory 1)
+    (func $all (call $burn (i64.const -1) (i64.const -1) (i32.const 0)))
+    (export "canister_pre_upgrade" (func $all))
+    (export "canister_post_upgrade" (func $all)))"#;
+
+#[test]
+fn what_the_hooks_of_an_upgrade_burn_is_burned_once() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let canister = world.pic.create_canister();
+        let module = wat::parse_str(BURNER).unwrap();
+        world.pic.install_canister(canister, module.clone(), vec![], None);
+        world.pic.upgrade_canister(canister, module, vec![], None).unwrap();
+        let left = world.pic.cycle_balance(canister);
+        assert!(left > 0, "what the upgrade had set aside comes back");
+        assert!(left < 301_000_000_000, "and nothing else is there: {left}");
+    });
+}
