@@ -6,8 +6,10 @@
 
 use crate::limits::REJECT_MESSAGE_BYTES_MAX;
 use crate::types::CanisterId;
-use ic_error_types::{ErrorCode, RejectCode};
 use std::fmt;
+
+/// The codes of errors and rejects, as the newest client knows them.
+pub use pocket_ic::{ErrorCode, RejectCode};
 
 /// A reject as a canister sees it: a code and a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +26,7 @@ impl Reject {
     /// A reject made by message routing, whose text carries no error code.
     pub fn routing(error_code: ErrorCode, message: impl Into<String>) -> Self {
         let message = truncated(message.into(), REJECT_MESSAGE_BYTES_MAX);
-        Self { code: error_code.into(), message, error_code: Some(error_code) }
+        Self { code: reject_code(error_code), message, error_code: Some(error_code) }
     }
 
     /// A canister's own `msg_reject`, its text verbatim.
@@ -61,17 +63,18 @@ impl UserError {
     pub fn canister_not_found(canister: CanisterId) -> Self {
         Self::new(ErrorCode::CanisterNotFound, format!("Canister {canister} not found"))
     }
-
-    /// The reject code that belongs to the error code.
-    pub fn reject_code(&self) -> RejectCode {
-        self.code.into()
-    }
 }
 
 impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "IC{:04}: {}", self.code as i32, self.description)
     }
+}
+
+/// The reject code of an error code is its first digit.
+pub(crate) fn reject_code(code: ErrorCode) -> RejectCode {
+    RejectCode::try_from(code as u64 / 100)
+        .expect("the first digit of an error code is a reject code")
 }
 
 /// Cuts a text to `bytes_max`, at a character border.

@@ -5,7 +5,7 @@
 
 use crate::canister::{Canister, Failure};
 use crate::cycles::Prices;
-use crate::error::UserError;
+use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::message::Ingress;
 use crate::network::{Network, NetworkProfile};
@@ -13,7 +13,6 @@ use crate::subnet::{IngressState, Subnet, SubnetConfig, effective_canister, is_c
 use crate::topology::{Place, SubnetKind, SubnetRequest, nth_canister, places};
 use crate::types::*;
 use candid::Principal;
-use ic_error_types::ErrorCode;
 use sha2::{Digest, Sha256};
 
 /// What a network is made of.

@@ -4,14 +4,13 @@
 //! repository.
 
 use crate::cycles::CallPrice;
-use crate::error::{Reject, Trap, UserError};
+use crate::error::{ErrorCode, Reject, Trap, UserError};
 use crate::message::Response;
 use crate::system_api::{Closure, OutgoingCall};
 use crate::types::{
     CallContextId, CallbackId, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
 };
 use candid::Principal;
-use ic_error_types::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who is to be answered.

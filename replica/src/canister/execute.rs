@@ -8,12 +8,11 @@ use crate::canister::response::execute_response;
 use crate::canister::sandbox::Entry;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
-use crate::error::{Trap, UserError};
+use crate::error::{ErrorCode, Trap, UserError};
 use crate::message::{Ingress, Message, Request};
 use crate::system_api::{Context, ExecutionInput};
 use crate::types::{Cycles, Payload};
 use crate::wasm::{Method, MethodKind};
-use ic_error_types::ErrorCode;
 
 /// What runs by itself, without a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,12 @@ use crate::canister::call_context::Answer;
 use crate::canister::sandbox::{Code, Entry, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::{RoundContext, input, run, send, withdraw};
-use crate::error::{Trap, UserError};
+use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::COMPILE_COST_PER_WASM_INSTRUCTION;
 use crate::system_api::{Context, Effects, ExecutionInput};
 use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::StableMemory;
 use candid::Principal;
-use ic_error_types::ErrorCode;
 use std::sync::Arc;
 
 /// What happens to the canister's memories when code is installed.

@@ -4,14 +4,13 @@ use crate::canister::call_context::Failure;
 use crate::canister::sandbox::Entry;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
-use crate::error::{Trap, UserError};
+use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::{INSPECT_INSTRUCTIONS_MAX, QUERY_INSTRUCTIONS_MAX};
 use crate::message::Ingress;
 use crate::system_api::{Context, ExecutionInput};
 use crate::types::Payload;
 use crate::wasm::{Method, MethodKind};
 use candid::Principal;
-use ic_error_types::ErrorCode;
 
 /// Answers a query from outside. Nothing it does lasts.
 pub fn query(

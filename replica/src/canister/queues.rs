@@ -6,11 +6,10 @@
 //! in the caller's output queue, until it is routed, and a response slot in the caller's input
 //! queue, until its callback runs; so at most that many calls are open per ordered pair.
 
-use crate::error::Reject;
+use crate::error::{ErrorCode, Reject};
 use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Ingress, Message, Request, Response};
 use crate::types::{CanisterId, Cycles, Time};
-use ic_error_types::ErrorCode;
 use std::collections::{BTreeMap, VecDeque};
 
 /// All queues of a canister.

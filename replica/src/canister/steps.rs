@@ -5,14 +5,13 @@ use crate::canister::call_context::{Answer, Origin, Outcome};
 use crate::canister::sandbox::{Entry, Executed};
 use crate::canister::state::{Canister, Status};
 use crate::cycles::Prices;
-use crate::error::{Trap, UserError};
+use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::*;
 use crate::message::Request;
 use crate::system_api::{Context, Effects, ExecutionInput, OutgoingCall};
 use crate::types::*;
 use crate::wasm::ModuleInfo;
 use candid::Principal;
-use ic_error_types::ErrorCode;
 
 /// What executing a message needs to know of its round.
 #[derive(Clone, Copy, Debug)]

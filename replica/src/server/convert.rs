@@ -1,14 +1,13 @@
 //! Between the types on the wire, which are the `pocket-ic` crate's own, and the replica's.
 
 use crate::canister::Failure;
-use crate::error::{Reject, UserError};
+use crate::error::{self, ErrorCode, Reject, UserError};
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig, SubnetInfo};
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
 use crate::topology::{SubnetKind, SubnetRequest};
 use crate::types::{MessageId, Payload, Time};
 use candid::Principal;
-use ic_error_types::ErrorCode;
 use pocket_ic::common::rest::{
     self, CanisterCyclesCostSchedule, InitialTime, RawCanisterCall, RawCanisterResult,
     RawEffectivePrincipal, RawMessageId, SubnetInstructionConfig, SubnetSpec, Topology,
@@ -64,10 +63,7 @@ pub(super) fn reject_response(failure: Failure, certified: bool) -> pocket_ic::R
             (message, error_code.unwrap_or(ErrorCode::CanisterRejectedMessage))
         }
     };
-    let error_code = pocket_ic::ErrorCode::try_from(error_code as u64)
-        .expect("the client knows every error code of the replica");
-    let reject_code = pocket_ic::RejectCode::try_from(error_code as u64 / 100)
-        .expect("the first digit of an error code is a reject code");
+    let reject_code = error::reject_code(error_code);
     pocket_ic::RejectResponse { reject_code, reject_message, error_code, certified }
 }
 

@@ -4,12 +4,11 @@ use crate::canister::{
     self, Answer, Canister, Code, Failure, InstallMode, Installation, Status, StopRequest,
 };
 use crate::cycles::Prices;
-use crate::error::{Trap, UserError};
+use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::STOP_TIMEOUT_SECONDS;
 use crate::subnet::management::{ManagementCall, decode, encode};
 use crate::subnet::{Subnet, settings};
 use crate::types::Payload;
-use ic_error_types::ErrorCode;
 use ic_management_canister_types::*;
 use std::sync::Arc;
 

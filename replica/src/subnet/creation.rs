@@ -1,12 +1,11 @@
 //! Management calls that make canisters and give them cycles.
 
 use crate::canister::{Canister, Settings};
-use crate::error::UserError;
+use crate::error::{ErrorCode, UserError};
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
 use crate::subnet::management::{ManagementCall, Reply, decode, encode};
 use crate::subnet::{Subnet, settings};
 use crate::types::{CanisterId, Cycles};
-use ic_error_types::ErrorCode;
 use ic_management_canister_types::*;
 
 impl Subnet {

@@ -1,11 +1,10 @@
 //! The beginning of a round: what is too late goes, what has arrived gets into queues.
 
-use crate::error::{Reject, UserError};
+use crate::error::{ErrorCode, Reject, UserError};
 use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Message, Request, Response};
 use crate::subnet::Subnet;
 use crate::types::CanisterId;
-use ic_error_types::ErrorCode;
 
 impl Subnet {
     /// Removes expired messages from all queues and rejects calls whose deadline has passed.

@@ -1,14 +1,13 @@
 //! Messages from users: whether they are let in, and what has become of them.
 
 use crate::canister::{Failure, inspect};
-use crate::error::UserError;
+use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::message::Ingress;
 use crate::subnet::Subnet;
 use crate::subnet::management;
 use crate::types::{MessageId, Payload, Time};
 use candid::Principal;
-use ic_error_types::ErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What has become of a user's message.

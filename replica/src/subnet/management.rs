@@ -3,14 +3,13 @@
 //! Methods: interface specification, "The IC management canister".
 
 use crate::canister::{Answer, Canister, Failure, Origin};
-use crate::error::UserError;
+use crate::error::{ErrorCode, UserError};
 use crate::limits::{MANAGEMENT_DECODING_QUOTA, MANAGEMENT_SKIPPING_QUOTA};
 use crate::message::{Ingress, Request};
 use crate::subnet::Subnet;
 use crate::types::{CanisterId, Cycles, Payload};
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, DecoderConfig, Principal};
-use ic_error_types::ErrorCode;
 use ic_management_canister_types::CanisterIdRecord;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

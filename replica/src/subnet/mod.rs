@@ -226,7 +226,7 @@ fn finish_stopping(canister: &mut Canister, now: Time) -> Vec<Answer> {
     *requests = waiting;
     let expired: Vec<_> = expired;
     let error = UserError::new(
-        ic_error_types::ErrorCode::StopCanisterRequestTimeout,
+        crate::error::ErrorCode::StopCanisterRequestTimeout,
         format!("Stopping Canister {} took too long: it still has open call contexts", canister.id),
     );
     expired.into_iter().map(|request| answer(request, Err(Failure::Error(error.clone())))).collect()

@@ -1,12 +1,11 @@
 //! The end of a round: what canisters sent goes into streams.
 
-use crate::error::Reject;
+use crate::error::{ErrorCode, Reject};
 use crate::limits::REQUEST_BYTES_MAX_REMOTE;
 use crate::message::{Message, Request};
 use crate::subnet::management::effective_canister;
 use crate::subnet::{Router, Subnet};
 use crate::types::{CanisterId, SubnetId};
-use ic_error_types::ErrorCode;
 
 impl Subnet {
     /// Moves everything from output queues into streams: the loopback stream for the subnet's own

@@ -1,10 +1,9 @@
 //! Canister settings: what may be set, and what a status says of them.
 
 use crate::canister::Settings;
-use crate::error::UserError;
+use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use candid::Nat;
-use ic_error_types::ErrorCode;
 use ic_management_canister_types::{
     CanisterSettings, DefiniteCanisterSettings, EnvironmentVariable,
 };

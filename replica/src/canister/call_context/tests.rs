@@ -116,7 +116,7 @@ fn a_canister_gets_no_response_without_an_error_code() {
     let answer = contexts.conclude(id, Outcome::Nothing, 0, own()).expect("an answer is due");
     let Err(failure) = answer.result else { panic!("nothing was replied") };
     let reject = Reject::from(failure);
-    assert_eq!(reject.code, ic_error_types::RejectCode::CanisterError);
+    assert_eq!(reject.code, crate::error::RejectCode::CanisterError);
     assert_eq!(reject.message, "No response");
 }
 

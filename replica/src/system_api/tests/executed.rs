@@ -2,9 +2,8 @@
 
 use crate::canister::harness::{code, error, installed, round, try_install, update};
 use crate::canister::query;
-use crate::error::{Trap, UserError};
+use crate::error::{ErrorCode, Trap, UserError};
 use candid::Principal;
-use ic_error_types::ErrorCode;
 
 /// A module that calls a function without parameters in every place it could be called.
 fn calling(function: &str, result: &str) -> String {
