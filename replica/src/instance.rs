@@ -3,17 +3,18 @@
 //! Everything a client can do goes through here, whether it comes over HTTP or from the same
 //! process. Nothing happens by itself: time and rounds move when they are told to.
 
-use crate::canister::{Canister, Failure};
-use crate::cycles::Prices;
-use crate::error::{ErrorCode, UserError};
-use crate::limits::*;
-use crate::message::Ingress;
+mod calls;
+mod error;
+
+use crate::canister::Canister;
+use crate::keys::SubnetKey;
 use crate::network::{Network, NetworkProfile};
-use crate::subnet::{IngressState, Subnet, SubnetConfig, effective_canister, is_creation};
-use crate::topology::{Place, SubnetKind, SubnetRequest, nth_canister, places};
+use crate::subnet::{Subnet, SubnetConfig};
+use crate::topology::{Place, SubnetKind, SubnetRequest, nth_canister, places, root_key};
 use crate::types::*;
-use candid::Principal;
-use sha2::{Digest, Sha256};
+pub use calls::{CanisterCall, EffectivePrincipal};
+pub use error::InstanceError;
+use std::sync::Arc;
 
 /// What a network is made of.
 #[derive(Clone, Debug)]
@@ -37,77 +38,6 @@ impl InstanceConfig {
             initial_time: Time::GENESIS,
         }
     }
-}
-
-/// A use of an instance that makes no sense, and what to do instead.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InstanceError {
-    /// A network without subnets.
-    #[error("a network needs at least one subnet: ask for one")]
-    NoSubnets,
-    /// Two subnets of a kind of which there can be only one.
-    #[error("there can be only one subnet of kind {0:?}: ask for it once")]
-    SubnetTwice(SubnetKind),
-    /// A time before the one it is.
-    #[error("time cannot go back: it is {now}, and {asked} was asked for")]
-    TimeInPast {
-        /// The time it is.
-        now: Time,
-        /// The time asked for.
-        asked: Time,
-    },
-    /// An id no subnet hosts a canister of.
-    #[error("there is no canister {0}")]
-    NoSuchCanister(CanisterId),
-    /// An id no subnet has.
-    #[error("there is no subnet {0}")]
-    NoSuchSubnet(SubnetId),
-    /// An ingress message larger than the network takes.
-    #[error("an ingress message may have at most {INGRESS_BYTES_MAX} bytes, not {0}")]
-    IngressTooLarge(usize),
-    /// An ingress message nobody submitted, or that was forgotten.
-    #[error("there is no ingress message with this id: submit it first")]
-    NoSuchMessage,
-    /// A status asked for by somebody who did not send the message.
-    #[error("only the sender of an ingress message can see its status")]
-    NotTheSender,
-    /// An ingress message without an answer for too long.
-    #[error(
-        "the ingress message was not answered within {AWAIT_INGRESS_ROUNDS_MAX} rounds: instead of \
-         awaiting it, tick and ask for its status in turn (`submit_call`, `tick` and \
-         `ingress_status` of the pocket-ic crate)"
-    )]
-    NotAnswered,
-    /// More cycles than a balance can hold.
-    #[error("a balance of cycles must stay below 2^128")]
-    TooManyCycles,
-}
-
-/// Where a call is sent, for calls that do not say it themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EffectivePrincipal {
-    /// Nowhere in particular.
-    None,
-    /// To a subnet.
-    Subnet(SubnetId),
-    /// To the subnet of a canister.
-    Canister(CanisterId),
-}
-
-/// A call from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CanisterCall {
-    /// Who calls. Nobody checks.
-    pub sender: Principal,
-    /// Who is called; the management canister's principal for management calls.
-    pub canister: CanisterId,
-    /// Where it is sent.
-    pub effective: EffectivePrincipal,
-    /// The method.
-    pub method: String,
-    /// Its argument.
-    pub argument: Payload,
 }
 
 /// A subnet as the topology shows it.
@@ -140,22 +70,21 @@ pub struct Instance {
 impl Instance {
     /// Makes a network.
     pub fn new(config: InstanceConfig) -> Result<Self, InstanceError> {
-        if config.subnets.is_empty() {
-            return Err(InstanceError::NoSubnets);
-        }
         check_time(Time::GENESIS, config.initial_time)?;
         let kinds: Vec<SubnetKind> = config.subnets.iter().map(|subnet| subnet.kind).collect();
         let places = places(&kinds);
         check_distinct(&kinds, &places)?;
+        let root_key = root_key(&places, &kinds).ok_or(InstanceError::NoSubnets)?;
         let subnets: Vec<SubnetInfo> = config
             .subnets
             .into_iter()
             .zip(places)
             .map(|(request, place)| SubnetInfo { request, place })
             .collect();
-        let members =
-            subnets.iter().map(|info| Subnet::new(subnet_config(info), config.initial_time));
-        let network = Network::new(config.profile, members.collect(), config.initial_time);
+        let time = config.initial_time;
+        let member = |info| Subnet::new(subnet_config(info, root_key.clone()), time);
+        let members = subnets.iter().map(member).collect();
+        let network = Network::new(config.profile, members, time);
         Ok(Self { network, subnets, messages: 0 })
     }
 
@@ -165,16 +94,25 @@ impl Instance {
     }
 
     /// The canister id that stands for the subnet where things happen unless they are sent
-    /// elsewhere: the first of the first application subnet, or else of the first subnet.
+    /// elsewhere: the first of the first application subnet, or else verified application subnet,
+    /// system subnet, or any subnet (`pocket_ic_server/src/pocket_ic.rs`, `try_new`).
     pub fn default_effective_canister(&self) -> CanisterId {
         let ranges = &self.default_subnet().place.canister_ranges;
         nth_canister(ranges, 0).expect("subnets host canisters")
     }
 
     fn default_subnet(&self) -> &SubnetInfo {
-        let application =
-            self.subnets.iter().find(|info| info.request.kind == SubnetKind::Application);
-        application.unwrap_or(&self.subnets[0])
+        use SubnetKind::{Application, System, VerifiedApplication};
+        let first = |kind| self.subnets.iter().find(|info| info.request.kind == kind);
+        let preferred = [Application, VerifiedApplication, System].into_iter().find_map(first);
+        preferred.unwrap_or(&self.subnets[0])
+    }
+
+    /// A subnet's public key in DER form.
+    pub fn public_key(&self, subnet: SubnetId) -> Result<Vec<u8>, InstanceError> {
+        let info = self.subnets.iter().find(|info| info.place.id == subnet);
+        let info = info.ok_or(InstanceError::NoSuchSubnet(subnet))?;
+        Ok(info.place.key().public_key_der().to_vec())
     }
 
     /// The network, to be looked at.
@@ -197,104 +135,6 @@ impl Instance {
     /// Executes one round on every subnet.
     pub fn tick(&mut self) {
         self.network.tick();
-    }
-
-    /// Submits an ingress message for the next round. The inner error is the network's own: it did
-    /// not let the message in.
-    pub fn submit(
-        &mut self,
-        call: CanisterCall,
-    ) -> Result<Result<MessageId, UserError>, InstanceError> {
-        let subnet = match self.route(&call)? {
-            Ok(subnet) => subnet,
-            Err(error) => return Ok(Err(error)),
-        };
-        self.messages += 1;
-        let is_management = call.canister == CanisterId::management_canister();
-        let ingress = Ingress {
-            id: message_id(self.messages, &call),
-            sender: call.sender,
-            receiver: call.canister,
-            effective_canister: (is_management && !is_creation(&call.method))
-                .then(|| effective_canister(&call.method, &call.argument))
-                .flatten(),
-            method: call.method,
-            argument: call.argument,
-            expiry: self.network.time().plus_secs(INGRESS_LIFETIME_SECONDS),
-        };
-        let bytes = ingress.envelope_bytes();
-        if bytes > INGRESS_BYTES_MAX {
-            return Err(InstanceError::IngressTooLarge(bytes));
-        }
-        let id = ingress.id;
-        let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
-        Ok(subnet.submit(ingress).map(|()| id))
-    }
-
-    /// The answer to an ingress message; nothing, as long as there is none. With a `caller`, only
-    /// the message's sender may see it.
-    pub fn ingress_status(
-        &self,
-        message: MessageId,
-        caller: Option<Principal>,
-    ) -> Result<Option<Result<Payload, Failure>>, InstanceError> {
-        for subnet in self.network.subnets() {
-            let Some((sender, state)) = subnet.ingress_state(message) else { continue };
-            if caller.is_some_and(|caller| caller != sender) {
-                return Err(InstanceError::NotTheSender);
-            }
-            return Ok(match state {
-                IngressState::Done(result) => Some(result.clone()),
-                IngressState::Received | IngressState::Processing => None,
-            });
-        }
-        Ok(None)
-    }
-
-    /// Ticks until an ingress message is answered, a hundred times at most.
-    pub fn await_ingress(
-        &mut self,
-        message: MessageId,
-    ) -> Result<Result<Payload, Failure>, InstanceError> {
-        let known =
-            |subnet: &Subnet| subnet.has_pooled(message) || subnet.ingress_state(message).is_some();
-        if !self.network.subnets().any(known) {
-            return Err(InstanceError::NoSuchMessage);
-        }
-        for _ in 0..AWAIT_INGRESS_ROUNDS_MAX {
-            if let Some(result) = self.ingress_status(message, None)? {
-                return Ok(result);
-            }
-            self.tick();
-        }
-        Err(InstanceError::NotAnswered)
-    }
-
-    /// Submits an ingress message and awaits its answer.
-    pub fn update(
-        &mut self,
-        call: CanisterCall,
-    ) -> Result<Result<Payload, Failure>, InstanceError> {
-        match self.submit(call)? {
-            Ok(message) => self.await_ingress(message),
-            Err(error) => Ok(Err(Failure::Error(error))),
-        }
-    }
-
-    /// Answers a query on the state as it is.
-    pub fn query(&mut self, call: CanisterCall) -> Result<Result<Payload, Failure>, InstanceError> {
-        if call.canister == CanisterId::management_canister() {
-            return Ok(Err(Failure::Error(UserError::new(
-                ErrorCode::UnknownManagementMessage,
-                format!("The management canister has no query '{}' in this replica", call.method),
-            ))));
-        }
-        let subnet = match self.route(&call)? {
-            Ok(subnet) => subnet,
-            Err(error) => return Ok(Err(Failure::Error(error))),
-        };
-        let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
-        Ok(subnet.query(call.sender, call.canister, &call.method, call.argument))
     }
 
     /// A canister, to be looked at.
@@ -327,37 +167,6 @@ impl Instance {
         canister.balance = balance;
         Ok(balance)
     }
-
-    /// The subnet a call goes to; the inner error is the network's own.
-    fn route(&self, call: &CanisterCall) -> Result<Result<SubnetId, UserError>, InstanceError> {
-        let of_canister = |canister: CanisterId| {
-            self.network.subnet_of(canister).ok_or_else(|| {
-                let text = format!("Canister {canister} does not belong to any subnet");
-                UserError::new(ErrorCode::CanisterNotFound, text)
-            })
-        };
-        if call.canister != CanisterId::management_canister() {
-            return Ok(of_canister(call.canister));
-        }
-        let named = effective_canister(&call.method, &call.argument);
-        Ok(match (call.effective, named) {
-            (EffectivePrincipal::Subnet(subnet), _) => match self.network.subnet(subnet) {
-                Some(_) => Ok(subnet),
-                None => return Err(InstanceError::NoSuchSubnet(subnet)),
-            },
-            (EffectivePrincipal::Canister(canister), _)
-                if canister != CanisterId::management_canister() =>
-            {
-                of_canister(canister)
-            }
-            (_, Some(canister)) => of_canister(canister),
-            (_, None) if is_creation(&call.method) => Ok(self.default_subnet().place.id),
-            (_, None) => Err(UserError::new(
-                ErrorCode::InvalidManagementPayload,
-                format!("The argument of '{}' names no canister", call.method),
-            )),
-        })
-    }
 }
 
 fn check_time(now: Time, asked: Time) -> Result<(), InstanceError> {
@@ -376,7 +185,7 @@ fn check_distinct(kinds: &[SubnetKind], places: &[Place]) -> Result<(), Instance
     Ok(())
 }
 
-fn subnet_config(info: &SubnetInfo) -> SubnetConfig {
+fn subnet_config(info: &SubnetInfo, root_key: Arc<SubnetKey>) -> SubnetConfig {
     let SubnetRequest { kind, free, benchmarking } = info.request;
     SubnetConfig {
         id: info.place.id,
@@ -384,26 +193,6 @@ fn subnet_config(info: &SubnetInfo) -> SubnetConfig {
         free: free || kind.is_free(),
         benchmarking,
         canister_ranges: info.place.canister_ranges.clone(),
+        root_key,
     }
-}
-
-impl SubnetInfo {
-    /// The subnet's prices.
-    pub fn prices(&self) -> Prices {
-        let config = subnet_config(self);
-        Prices::new(config.nodes, config.free)
-    }
-}
-
-/// An id for the n-th message of an instance.
-fn message_id(n: u64, call: &CanisterCall) -> MessageId {
-    let mut hash = Sha256::new();
-    hash.update(n.to_be_bytes());
-    for part in
-        [call.sender.as_slice(), call.canister.as_slice(), call.method.as_bytes(), &call.argument]
-    {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    MessageId(hash.finalize().into())
 }

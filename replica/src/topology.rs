@@ -1,9 +1,11 @@
 //! Which subnets there are, what distinguishes their kinds, and which canister ids they host.
 
+use crate::keys::{Seed, SubnetKey};
 use crate::types::{CanisterId, SubnetId};
 use candid::Principal;
-use sha2::{Digest, Sha224};
+use sha2::{Digest, Sha256};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// The kinds of subnets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,35 +85,48 @@ pub struct SubnetRequest {
 pub struct Place {
     /// Its id.
     pub id: SubnetId,
-    /// What its id is derived from.
-    pub seed: [u8; 32],
-    /// The first and last id of each range of canisters it hosts.
+    /// What its key is derived from, and from that its id.
+    pub seed: Seed,
+    /// The first and last id of each range of canisters it hosts. Those it makes without being told
+    /// their ids are in the last.
     pub canister_ranges: Vec<(CanisterId, CanisterId)>,
 }
 
-/// Places for subnets of these kinds, in the same order. Without a place on the mainnet a subnet
-/// gets one counted down from the highest ids but one, as PocketIC does it.
+impl Place {
+    fn new(canister_ranges: Vec<(CanisterId, CanisterId)>) -> Self {
+        let mut hash = Sha256::new();
+        for id in canister_ranges.iter().flat_map(|(first, last)| [first, last]) {
+            hash.update(id.as_slice());
+        }
+        let seed = hash.finalize().into();
+        Self { id: SubnetKey::of(seed).subnet_id(), seed, canister_ranges }
+    }
+
+    /// Its key.
+    pub fn key(&self) -> Arc<SubnetKey> {
+        SubnetKey::of(self.seed)
+    }
+}
+
+/// Places for subnets of these kinds, in the same order. Each has a range of its own for new
+/// canisters, counted down from the highest ids but one, after those it has on the mainnet; as
+/// PocketIC does it (`pocket_ic_server/src/pocket_ic.rs`, `get_range_config`).
 pub fn places(kinds: &[SubnetKind]) -> Vec<Place> {
-    let mut unplaced = 0;
-    let mut place = |(number, kind): (usize, &SubnetKind)| {
-        let mut ranges = kind.mainnet_ranges().to_vec();
-        if ranges.is_empty() {
-            unplaced += 1;
-            let first = (u64::MAX / CANISTERS_PER_SUBNET - unplaced) * CANISTERS_PER_SUBNET;
-            ranges.push(first..=first + (CANISTERS_PER_SUBNET - 1));
-        }
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&(number as u64).to_be_bytes());
-        Place {
-            id: subnet_id(number),
-            seed,
-            canister_ranges: ranges
-                .iter()
-                .map(|range| (canister_id(*range.start()), canister_id(*range.end())))
-                .collect(),
-        }
+    let place = |(number, kind): (u64, &SubnetKind)| {
+        let first = (u64::MAX / CANISTERS_PER_SUBNET - 1 - number) * CANISTERS_PER_SUBNET;
+        let own = first..=first + (CANISTERS_PER_SUBNET - 1);
+        let ranges = kind.mainnet_ranges().iter().chain([&own]);
+        let ids = ranges.map(|range| (canister_id(*range.start()), canister_id(*range.end())));
+        Place::new(ids.collect())
     };
-    kinds.iter().enumerate().map(&mut place).collect()
+    (0..).zip(kinds).map(place).collect()
+}
+
+/// The key all others are certified with: that of the subnet made first, which is the NNS subnet
+/// where there is one.
+pub fn root_key(places: &[Place], kinds: &[SubnetKind]) -> Option<Arc<SubnetKey>> {
+    let nns = kinds.iter().position(|kind| *kind == SubnetKind::NetworkNervousSystem);
+    places.get(nns.unwrap_or(0)).map(Place::key)
 }
 
 /// The canister id with this number: big-endian, then two bytes that mark it as a canister's.
@@ -128,28 +143,11 @@ fn canister_number(id: CanisterId) -> Option<u64> {
     (mark == [1, 1]).then(|| u64::from_be_bytes(*number))
 }
 
-/// The n-th id of the ranges, counted from 0.
-pub fn nth_canister(ranges: &[(CanisterId, CanisterId)], mut n: u64) -> Option<CanisterId> {
-    for (first, last) in ranges {
-        let (first, last) = (canister_number(*first)?, canister_number(*last)?);
-        let count = last - first + 1;
-        if n < count {
-            return Some(canister_id(first + n));
-        }
-        n -= count;
-    }
-    None
-}
-
-/// The id of the subnet made as the n-th: self-authenticating in form, of no key.
-fn subnet_id(n: usize) -> SubnetId {
-    let mut hash = Sha224::new();
-    hash.update(b"embedded-replica subnet");
-    hash.update((n as u64).to_be_bytes());
-    let mut bytes = hash.finalize().to_vec();
-    const SELF_AUTHENTICATING: u8 = 2;
-    bytes.push(SELF_AUTHENTICATING);
-    Principal::from_slice(&bytes)
+/// The n-th of the ids a subnet with these ranges gives to new canisters, counted from 0.
+pub fn nth_canister(ranges: &[(CanisterId, CanisterId)], n: u64) -> Option<CanisterId> {
+    let (first, last) = ranges.last()?;
+    let id = canister_id(canister_number(*first)?.checked_add(n)?);
+    (id <= *last).then_some(id)
 }
 
 #[cfg(test)]
@@ -165,11 +163,21 @@ mod tests {
     }
 
     #[test]
-    fn ids_go_on_in_the_next_range_and_end_with_the_last() {
+    fn new_canisters_get_no_ids_of_the_mainnet_and_no_more_than_the_subnet_has() {
         let ranges = &places(&[SubnetKind::NetworkNervousSystem])[0].canister_ranges;
-        assert_eq!(nth_canister(ranges, 6), Some(canister_id(6)));
-        assert_eq!(nth_canister(ranges, 7), Some(canister_id(8)));
-        assert_eq!(nth_canister(ranges, 0xF_FFFF), None);
+        assert_eq!(nth_canister(ranges, 0), Some(ranges[2].0));
+        assert_eq!(nth_canister(ranges, CANISTERS_PER_SUBNET - 1), Some(ranges[2].1));
+        assert_eq!(nth_canister(ranges, CANISTERS_PER_SUBNET), None);
+        assert_eq!(nth_canister(ranges, u64::MAX), None);
+    }
+
+    #[test]
+    fn a_subnet_has_the_same_id_and_key_in_every_network_of_the_same_shape() {
+        let kinds = [SubnetKind::NetworkNervousSystem, SubnetKind::Application];
+        let [one, other] = [places(&kinds), places(&kinds)];
+        assert_eq!(one, other);
+        assert_eq!(one[0].key().public_key_der(), other[0].key().public_key_der());
+        assert_ne!(one[0].key().public_key_der(), one[1].key().public_key_der());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 fn network(profile: NetworkProfile, subnets: usize) -> Network {
     let places = places(&vec![SubnetKind::Application; subnets]);
+    let root_key = places[0].key();
     let subnets = places.into_iter().map(|place| {
         let config = SubnetConfig {
             id: place.id,
@@ -15,6 +16,7 @@ fn network(profile: NetworkProfile, subnets: usize) -> Network {
             free: false,
             benchmarking: false,
             canister_ranges: place.canister_ranges,
+            root_key: root_key.clone(),
         };
         Subnet::new(config, Time::GENESIS)
     });

@@ -50,7 +50,7 @@ pub(super) async fn serve(
 }
 
 fn router(instances: Arc<Instances>) -> Router {
-    let routes: [(&str, MethodRouter<Arc<Instances>>); 13] = [
+    let routes: [(&str, MethodRouter<Arc<Instances>>); 14] = [
         ("/instances", get(list_instances).post(create_instance)),
         ("/instances/{id}", delete(delete_instance)),
         ("/instances/{id}/read/topology", get(read_topology)),
@@ -64,6 +64,7 @@ fn router(instances: Arc<Instances>) -> Router {
         ("/instances/{id}/read/get_cycles", post(get_cycles)),
         ("/instances/{id}/update/add_cycles", post(add_cycles)),
         ("/instances/{id}/read/get_subnet", post(get_subnet)),
+        ("/instances/{id}/read/pub_key", post(public_key)),
     ];
     let mut router = Router::new();
     for (path, handlers) in routes {
@@ -230,4 +231,14 @@ async fn get_subnet(
     let canister = principal(&raw.canister_id)?;
     let subnet = instances.with(id, |instance| instance.subnet_with(canister)).await?;
     Ok(Answer(subnet.map(RawSubnetId::from)))
+}
+
+async fn public_key(
+    State(instances): Shared,
+    Id(id): Id,
+    Body(raw): Body<RawSubnetId>,
+) -> ApiResult<Vec<u8>> {
+    let subnet = principal(&raw.subnet_id)?;
+    let key = instances.with(id, |instance| instance.public_key(subnet)).await??;
+    Ok(Answer(key))
 }

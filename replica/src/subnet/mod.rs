@@ -16,11 +16,13 @@ mod settings;
 use crate::canister::{Answer, Canister, Failure, Origin, RoundContext, Status};
 use crate::cycles::Prices;
 use crate::error::UserError;
+use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::{Ingress, Message, Response};
 use crate::types::*;
 use candid::Principal;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use ingress::IngressHistory;
 pub use ingress::IngressState;
@@ -40,6 +42,8 @@ pub struct SubnetConfig {
     pub benchmarking: bool,
     /// The first and the last id of each range of canisters it hosts.
     pub canister_ranges: Vec<(CanisterId, CanisterId)>,
+    /// The network's root key.
+    pub root_key: Arc<SubnetKey>,
 }
 
 /// Where messages that leave a subnet go.

@@ -7,7 +7,7 @@ use crate::script::{Script, call, canister, numbers, script};
 use crate::world::on_every_server;
 use candid::Principal;
 use pocket_ic::PocketIc;
-use pocket_ic::common::rest::SubnetKind;
+use pocket_ic::common::rest::{CanisterIdRange, SubnetKind};
 
 /// A canister on a certain subnet.
 fn install_on(pic: &PocketIc, subnet: Principal) -> Principal {
@@ -61,6 +61,38 @@ fn a_canister_can_have_the_id_it_has_on_mainnet() {
         assert_eq!(pic.create_canister_with_id(None, None, ledger), Ok(ledger));
         assert_eq!(pic.get_subnet(ledger), pic.topology().get_nns());
         assert!(pic.create_canister_with_id(None, None, ledger).is_err(), "it exists");
+    });
+}
+
+#[test]
+fn new_canisters_get_no_ids_that_are_taken_on_the_mainnet() {
+    on_every_server(|server| {
+        let pic = server.network().with_nns_subnet().with_application_subnet().build();
+        let topology = pic.topology();
+        let nns = topology.get_nns().unwrap();
+        let id = pic.create_canister_on_subnet(None, None, nns);
+        let governance = Principal::from_text("rrkah-fqaaa-aaaaa-aaaaq-cai").unwrap();
+        let ranges = &topology.subnet_configs[&nns].canister_ranges;
+        let range_of = |id: Principal| {
+            let range = |(_, range): &(usize, &CanisterIdRange)| {
+                (Principal::from(range.start.clone())..=range.end.clone().into()).contains(&id)
+            };
+            ranges.iter().enumerate().find(range).map(|(number, _)| number)
+        };
+        assert_eq!(range_of(governance), Some(0));
+        assert_eq!(range_of(id), Some(ranges.len() - 1));
+    });
+}
+
+#[test]
+fn the_root_key_is_that_from_which_the_nns_subnets_id_is_derived() {
+    on_every_server(|server| {
+        let pic = server.network().with_application_subnet().with_nns_subnet().build();
+        let key = pic.root_key().unwrap();
+        assert_eq!(key.len(), 133);
+        assert_eq!(Principal::self_authenticating(key), pic.topology().get_nns().unwrap());
+        let pic = server.network().with_application_subnet().build();
+        assert_eq!(pic.root_key(), None, "there is no NNS subnet");
     });
 }
 

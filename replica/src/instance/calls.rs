@@ -1,0 +1,181 @@
+//! Calls from outside: where they go, and what comes of them.
+
+use crate::canister::Failure;
+use crate::error::{ErrorCode, UserError};
+use crate::instance::{Instance, InstanceError};
+use crate::limits::*;
+use crate::message::Ingress;
+use crate::subnet::{IngressState, Subnet, effective_canister, is_creation};
+use crate::types::*;
+use candid::Principal;
+use sha2::{Digest, Sha256};
+
+/// Where a call is sent, for calls that do not say it themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EffectivePrincipal {
+    /// Nowhere in particular.
+    None,
+    /// To a subnet.
+    Subnet(SubnetId),
+    /// To the subnet of a canister.
+    Canister(CanisterId),
+}
+
+/// A call from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanisterCall {
+    /// Who calls. Nobody checks.
+    pub sender: Principal,
+    /// Who is called; the management canister's principal for management calls.
+    pub canister: CanisterId,
+    /// Where it is sent.
+    pub effective: EffectivePrincipal,
+    /// The method.
+    pub method: String,
+    /// Its argument.
+    pub argument: Payload,
+}
+
+impl Instance {
+    /// Submits an ingress message for the next round. The inner error is the network's own: it did
+    /// not let the message in.
+    pub fn submit(
+        &mut self,
+        call: CanisterCall,
+    ) -> Result<Result<MessageId, UserError>, InstanceError> {
+        let subnet = match self.route(&call)? {
+            Ok(subnet) => subnet,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.messages += 1;
+        let is_management = call.canister == CanisterId::management_canister();
+        let ingress = Ingress {
+            id: message_id(self.messages, &call),
+            sender: call.sender,
+            receiver: call.canister,
+            effective_canister: (is_management && !is_creation(&call.method))
+                .then(|| effective_canister(&call.method, &call.argument))
+                .flatten(),
+            method: call.method,
+            argument: call.argument,
+            expiry: self.network.time().plus_secs(INGRESS_LIFETIME_SECONDS),
+        };
+        let bytes = ingress.envelope_bytes();
+        if bytes > INGRESS_BYTES_MAX {
+            return Err(InstanceError::IngressTooLarge(bytes));
+        }
+        let id = ingress.id;
+        let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
+        Ok(subnet.submit(ingress).map(|()| id))
+    }
+
+    /// The answer to an ingress message; nothing, as long as there is none. With a `caller`, only
+    /// the message's sender may see it.
+    pub fn ingress_status(
+        &self,
+        message: MessageId,
+        caller: Option<Principal>,
+    ) -> Result<Option<Result<Payload, Failure>>, InstanceError> {
+        for subnet in self.network.subnets() {
+            let Some((sender, state)) = subnet.ingress_state(message) else { continue };
+            if caller.is_some_and(|caller| caller != sender) {
+                return Err(InstanceError::NotTheSender);
+            }
+            return Ok(match state {
+                IngressState::Done(result) => Some(result.clone()),
+                IngressState::Received | IngressState::Processing => None,
+            });
+        }
+        Ok(None)
+    }
+
+    /// Ticks until an ingress message is answered, a hundred times at most.
+    pub fn await_ingress(
+        &mut self,
+        message: MessageId,
+    ) -> Result<Result<Payload, Failure>, InstanceError> {
+        let known =
+            |subnet: &Subnet| subnet.has_pooled(message) || subnet.ingress_state(message).is_some();
+        if !self.network.subnets().any(known) {
+            return Err(InstanceError::NoSuchMessage);
+        }
+        for _ in 0..AWAIT_INGRESS_ROUNDS_MAX {
+            if let Some(result) = self.ingress_status(message, None)? {
+                return Ok(result);
+            }
+            self.tick();
+        }
+        Err(InstanceError::NotAnswered)
+    }
+
+    /// Submits an ingress message and awaits its answer.
+    pub fn update(
+        &mut self,
+        call: CanisterCall,
+    ) -> Result<Result<Payload, Failure>, InstanceError> {
+        match self.submit(call)? {
+            Ok(message) => self.await_ingress(message),
+            Err(error) => Ok(Err(Failure::Error(error))),
+        }
+    }
+
+    /// Answers a query on the state as it is.
+    pub fn query(&mut self, call: CanisterCall) -> Result<Result<Payload, Failure>, InstanceError> {
+        if call.canister == CanisterId::management_canister() {
+            return Ok(Err(Failure::Error(UserError::new(
+                ErrorCode::UnknownManagementMessage,
+                format!("The management canister has no query '{}' in this replica", call.method),
+            ))));
+        }
+        let subnet = match self.route(&call)? {
+            Ok(subnet) => subnet,
+            Err(error) => return Ok(Err(Failure::Error(error))),
+        };
+        let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
+        Ok(subnet.query(call.sender, call.canister, &call.method, call.argument))
+    }
+
+    /// The subnet a call goes to; the inner error is the network's own.
+    fn route(&self, call: &CanisterCall) -> Result<Result<SubnetId, UserError>, InstanceError> {
+        let of_canister = |canister: CanisterId| {
+            self.network.subnet_of(canister).ok_or_else(|| {
+                let text = format!("Canister {canister} does not belong to any subnet");
+                UserError::new(ErrorCode::CanisterNotFound, text)
+            })
+        };
+        if call.canister != CanisterId::management_canister() {
+            return Ok(of_canister(call.canister));
+        }
+        let named = effective_canister(&call.method, &call.argument);
+        Ok(match (call.effective, named) {
+            (EffectivePrincipal::Subnet(subnet), _) => match self.network.subnet(subnet) {
+                Some(_) => Ok(subnet),
+                None => return Err(InstanceError::NoSuchSubnet(subnet)),
+            },
+            (EffectivePrincipal::Canister(canister), _)
+                if canister != CanisterId::management_canister() =>
+            {
+                of_canister(canister)
+            }
+            (_, Some(canister)) => of_canister(canister),
+            (_, None) if is_creation(&call.method) => Ok(self.default_subnet().place.id),
+            (_, None) => Err(UserError::new(
+                ErrorCode::InvalidManagementPayload,
+                format!("The argument of '{}' names no canister", call.method),
+            )),
+        })
+    }
+}
+
+/// An id for the n-th message of an instance.
+fn message_id(n: u64, call: &CanisterCall) -> MessageId {
+    let mut hash = Sha256::new();
+    hash.update(n.to_be_bytes());
+    for part in
+        [call.sender.as_slice(), call.canister.as_slice(), call.method.as_bytes(), &call.argument]
+    {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    MessageId(hash.finalize().into())
+}

@@ -1,0 +1,50 @@
+//! What can be asked of an instance that makes no sense.
+
+use crate::limits::{AWAIT_INGRESS_ROUNDS_MAX, INGRESS_BYTES_MAX};
+use crate::topology::SubnetKind;
+use crate::types::{CanisterId, SubnetId, Time};
+
+/// A use of an instance that makes no sense, and what to do instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstanceError {
+    /// A network without subnets.
+    #[error("a network needs at least one subnet: ask for one")]
+    NoSubnets,
+    /// Two subnets of a kind of which there can be only one.
+    #[error("there can be only one subnet of kind {0:?}: ask for it once")]
+    SubnetTwice(SubnetKind),
+    /// A time before the one it is.
+    #[error("time cannot go back: it is {now}, and {asked} was asked for")]
+    TimeInPast {
+        /// The time it is.
+        now: Time,
+        /// The time asked for.
+        asked: Time,
+    },
+    /// An id no subnet hosts a canister of.
+    #[error("there is no canister {0}")]
+    NoSuchCanister(CanisterId),
+    /// An id no subnet has.
+    #[error("there is no subnet {0}")]
+    NoSuchSubnet(SubnetId),
+    /// An ingress message larger than the network takes.
+    #[error("an ingress message may have at most {INGRESS_BYTES_MAX} bytes, not {0}")]
+    IngressTooLarge(usize),
+    /// An ingress message nobody submitted, or that was forgotten.
+    #[error("there is no ingress message with this id: submit it first")]
+    NoSuchMessage,
+    /// A status asked for by somebody who did not send the message.
+    #[error("only the sender of an ingress message can see its status")]
+    NotTheSender,
+    /// An ingress message without an answer for too long.
+    #[error(
+        "the ingress message was not answered within {AWAIT_INGRESS_ROUNDS_MAX} rounds: instead of \
+         awaiting it, tick and ask for its status in turn (`submit_call`, `tick` and \
+         `ingress_status` of the pocket-ic crate)"
+    )]
+    NotAnswered,
+    /// More cycles than a balance can hold.
+    #[error("a balance of cycles must stay below 2^128")]
+    TooManyCycles,
+}

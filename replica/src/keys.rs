@@ -1,0 +1,119 @@
+//! The keys of subnets: what their ids are derived from, and what they certify with.
+//!
+//! A key is derived from the seed of its subnet, which depends on nothing but the network's shape.
+//! So keys and ids are the same in every run, and anybody can sign with them: they protect nothing.
+
+use crate::types::SubnetId;
+use candid::Principal;
+use ic_verify_bls_signature::{PrivateKey, PublicKey, Signature};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+/// What a subnet's key is derived from.
+pub type Seed = [u8; 32];
+
+/// What precedes the 96 bytes of a public key in its DER form: the two object identifiers that say
+/// it is one of BLS12-381, in G2 (interface specification, "Certificate delegation").
+const DER_PREFIX: [u8; 37] = *b"\x30\x81\x82\x30\x1d\
+    \x06\x0d\x2b\x06\x01\x04\x01\x82\xdc\x7c\x05\x03\x01\x02\x01\
+    \x06\x0c\x2b\x06\x01\x04\x01\x82\xdc\x7c\x05\x03\x02\x01\
+    \x03\x61\x00";
+
+/// The length of a public key in its DER form.
+pub const PUBLIC_KEY_DER_BYTES: usize = DER_PREFIX.len() + PublicKey::BYTES;
+
+/// The key pair of a subnet.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SubnetKey {
+    private: PrivateKey,
+    public_der: [u8; PUBLIC_KEY_DER_BYTES],
+}
+
+/// All keys of this process. Deriving one takes half a millisecond, which is as long as making
+/// an instance; and instances have few different ones.
+static KEYS: LazyLock<Mutex<BTreeMap<Seed, Arc<SubnetKey>>>> = LazyLock::new(Mutex::default);
+
+impl SubnetKey {
+    /// The key of this seed.
+    pub fn of(seed: Seed) -> Arc<Self> {
+        let cached = || KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = cached().get(&seed) {
+            return key.clone();
+        }
+        let key = Arc::new(Self::derive(seed));
+        cached().entry(seed).or_insert(key).clone()
+    }
+
+    fn derive(seed: Seed) -> Self {
+        let private = private_key(seed);
+        let mut public_der = [0; PUBLIC_KEY_DER_BYTES];
+        let (prefix, point) = public_der.split_at_mut(DER_PREFIX.len());
+        prefix.copy_from_slice(&DER_PREFIX);
+        point.copy_from_slice(&private.public_key().serialize());
+        Self { private, public_der }
+    }
+
+    /// The public key in DER form.
+    pub fn public_key_der(&self) -> &[u8] {
+        &self.public_der
+    }
+
+    /// The id of the subnet with this key: the principal that authenticates itself with it.
+    pub fn subnet_id(&self) -> SubnetId {
+        Principal::self_authenticating(self.public_der)
+    }
+
+    /// Signs a message.
+    pub fn sign(&self, message: &[u8]) -> [u8; Signature::BYTES] {
+        self.private.sign(message).serialize()
+    }
+}
+
+/// The first hash of the seed and a counter that is below the order of the curve; every second is.
+fn private_key(seed: Seed) -> PrivateKey {
+    let candidate = |counter: u32| {
+        let mut hash = Sha256::new();
+        hash.update(b"embedded-replica development key");
+        hash.update(seed);
+        hash.update(counter.to_be_bytes());
+        PrivateKey::deserialize(&hash.finalize()).ok()
+    };
+    (0..).find_map(candidate).expect("half of all numbers of 256 bits are keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ic_canister_sig_creation::extract_raw_root_pk_from_der;
+    use ic_verify_bls_signature::verify_bls_signature;
+    use sha2::Sha224;
+
+    #[test]
+    fn what_a_key_signs_its_public_key_verifies_and_no_other() {
+        let [key, other] = [1, 2].map(|number| SubnetKey::of([number; 32]));
+        let signature = key.sign(b"a message");
+        let verifies = |key: &SubnetKey, message: &[u8]| {
+            let public = extract_raw_root_pk_from_der(key.public_key_der()).expect("it is DER");
+            verify_bls_signature(&signature, message, &public).is_ok()
+        };
+        assert!(verifies(&key, b"a message"));
+        assert!(!verifies(&key, b"another message"));
+        assert!(!verifies(&other, b"a message"));
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_key_each_time_it_is_derived() {
+        let seed = [3; 32];
+        assert_eq!(SubnetKey::of(seed).public_key_der(), SubnetKey::derive(seed).public_key_der());
+        assert!(Arc::ptr_eq(&SubnetKey::of(seed), &SubnetKey::of(seed)));
+    }
+
+    #[test]
+    fn an_id_is_the_hash_of_the_public_key_marked_as_self_authenticating() {
+        let key = SubnetKey::of([4; 32]);
+        let mut id = Sha224::digest(key.public_key_der()).to_vec();
+        id.push(2);
+        assert_eq!(key.subnet_id().as_slice(), id);
+    }
+}
