@@ -1,8 +1,8 @@
-// Compiles Motoko sources: node scripts/build-motoko.mjs FOLDER SOURCE.mo...
+// Compiles Motoko sources: node scripts/build-motoko.mjs VERSION FOLDER SOURCE.mo...
 //
-// Each source becomes FOLDER/<name>.wasm, unless that is newer than the source. The compiler is the npm package
-// `motoko`; it is installed into FOLDER too, the first time. Exits with 69 when it cannot be had, as on a machine
-// without network.
+// Each source becomes FOLDER/<name>.wasm, unless all modules are newer than all sources, which may import each other.
+// The compiler is this version of the npm package `motoko`; it is installed into FOLDER too, the first time. Exits with
+// 69 when it cannot be had, as on a machine without network.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
@@ -11,7 +11,6 @@ import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const COMPILER = "motoko";
-const VERSION = "4.10.0";
 
 /** How long the installation may take. */
 const INSTALL_LIMIT_MS = 120_000;
@@ -19,9 +18,9 @@ const INSTALL_LIMIT_MS = 120_000;
 /** "Service unavailable", by the convention of `sysexits.h`. */
 const UNAVAILABLE = 69;
 
-const [folder, ...sources] = process.argv.slice(2);
-if (!folder || sources.length === 0) {
-  console.error("usage: node scripts/build-motoko.mjs FOLDER SOURCE.mo...");
+const [version, folder, ...sources] = process.argv.slice(2);
+if (!version || !folder || sources.length === 0) {
+  console.error("usage: node scripts/build-motoko.mjs VERSION FOLDER SOURCE.mo...");
   process.exit(2);
 }
 mkdirSync(folder, { recursive: true });
@@ -29,17 +28,18 @@ mkdirSync(folder, { recursive: true });
 const changed = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
 const script = fileURLToPath(import.meta.url);
 const target = (source) => join(folder, `${basename(source, ".mo")}.wasm`);
-const stale = sources.filter((source) => changed(target(source)) < Math.max(changed(source), changed(script)));
-if (stale.length > 0) {
+const lastChange = Math.max(...[script, ...sources].map(changed));
+if (sources.some((source) => changed(target(source)) < lastChange)) {
   const compiler = load(install());
-  stale.forEach((source) => compile(compiler, source));
+  sources.forEach((source) => compiler.write(basename(source), readFileSync(source, "utf8")));
+  sources.forEach((source) => compile(compiler, source));
 }
 
 /** The folder of the installed compiler. */
 function install() {
   const modules = resolve(folder, "node_modules");
   const manifest = join(modules, COMPILER, "package.json");
-  if (Number.isFinite(changed(manifest)) && JSON.parse(readFileSync(manifest)).version === VERSION) {
+  if (Number.isFinite(changed(manifest)) && JSON.parse(readFileSync(manifest)).version === version) {
     return modules;
   }
   const options = ["--prefix", folder, "--no-save", "--omit=dev", "--no-audit", "--no-fund"];
@@ -47,7 +47,7 @@ function install() {
   options.push("--ignore-scripts");
   // Without a network one attempt has to do: the others would only take time.
   options.push("--prefer-offline", "--fetch-retries=0", "--fetch-timeout=30000");
-  const npm = spawnSync("npm", ["install", ...options, `${COMPILER}@${VERSION}`], {
+  const npm = spawnSync("npm", ["install", ...options, `${COMPILER}@${version}`], {
     stdio: ["ignore", "ignore", "pipe"],
     encoding: "utf8",
     timeout: INSTALL_LIMIT_MS,
@@ -55,7 +55,7 @@ function install() {
   });
   if (npm.status !== 0) {
     const reason = npm.error?.message ?? npm.stderr.split("\n").find((line) => /^npm (error|ERR!)/.test(line));
-    console.error(`npm cannot install ${COMPILER}@${VERSION}: ${reason ?? "it gives no reason"}`);
+    console.error(`npm cannot install ${COMPILER}@${version}: ${reason ?? "it gives no reason"}`);
     process.exit(UNAVAILABLE);
   }
   return modules;
@@ -66,9 +66,7 @@ function load(modules) {
 }
 
 function compile(compiler, source) {
-  const name = basename(source);
-  compiler.write(name, readFileSync(source, "utf8"));
-  const { wasm } = attempt(() => compiler.wasm(name, "ic"));
+  const { wasm } = attempt(() => compiler.wasm(basename(source), "ic"));
   // Renamed into place: who sees the module sees all of it.
   const partial = `${target(source)}.partial`;
   writeFileSync(partial, wasm);

@@ -1,10 +1,11 @@
-//! The canisters of this workspace as their users meet them: the built modules, on two subnets and on one, driven
+//! Canisters as their users meet them: the built modules of this workspace and of others, on one and two subnets, driven
 //! by the `pocket-ic` crate.
 
 mod callee_setup;
 mod cycles;
 mod failures;
 mod fan_out;
+mod foreign;
 mod lifecycle;
 mod module;
 mod pair;

@@ -181,7 +181,8 @@ fn encode(value: impl CandidType) -> Vec<u8> {
     encode_one(value).expect("it encodes")
 }
 
-fn create(pic: &PocketIc, subnet: usize) -> Principal {
+/// A canister without code.
+pub fn create(pic: &PocketIc, subnet: usize) -> Principal {
     let subnet = pic.topology().get_app_subnets()[subnet];
     pic.create_canister_on_subnet(Some(controller()), None, subnet)
 }

@@ -32,8 +32,8 @@ persistent actor {
       try { answers[i] := ?target.ping() } catch _ {};
     };
     var succeeded : Nat64 = 0;
-    for (sent in answers.vals()) {
-      let ?answer = sent else continue;
+    label each for (sent in answers.vals()) {
+      let ?answer = sent else continue each;
       try {
         await answer;
         succeeded += 1;

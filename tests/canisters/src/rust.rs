@@ -1,0 +1,33 @@
+//! Canisters in Rust, with the crates and the settings an author has who does not think about them.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use crate::{checkout, target};
+
+/// The packages in `tests/canisters`.
+const PACKAGES: [&str; 2] = ["sample_callee", "sample_caller"];
+
+/// The profile of cargo that is what cargo does when nobody chooses.
+const PROFILE: &str = "plain";
+
+/// Where they are, once they are built. Cargo itself knows whether they are up to date.
+static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
+    let target = target();
+    let built = Command::new(checkout().join("scripts/build-canisters"))
+        .arg(PROFILE)
+        .args(PACKAGES)
+        .env("CARGO_TARGET_DIR", &target)
+        .stdin(Stdio::null())
+        .status()
+        .expect("the script runs");
+    assert!(built.success(), "the canisters in tests/canisters do not build: {built}");
+    target.join("wasm32-unknown-unknown").join(PROFILE)
+});
+
+/// The module of one of the packages in `tests/canisters`.
+pub fn rust_canister(package: &str) -> PathBuf {
+    assert!(PACKAGES.contains(&package), "`{package}` is none of {PACKAGES:?}");
+    BUILT.join(package).with_extension("wasm")
+}

@@ -1,0 +1,127 @@
+//! A canister of somebody else's, spoken to in Candid's text by the interface it comes with.
+
+use candid::pretty::candid::value::pp_args;
+use candid::types::{Function, Type, TypeInner};
+use candid::{IDLArgs, Principal, TypeEnv};
+use candid_parser::{check_prog, parse_idl_args};
+use pocket_ic::{PocketIc, RejectResponse};
+
+use crate::pair::{controller, create};
+
+/// What a call comes to: the reply as Candid's text, on one line.
+pub type Answer = Result<String, RejectResponse>;
+
+/// What can be installed: a module, and the types of its methods.
+pub struct Program {
+    module: Vec<u8>,
+    types: TypeEnv,
+    service: Type,
+}
+
+impl Program {
+    /// A module beside its interface.
+    pub fn with_interface(module: Vec<u8>, interface: &str) -> Self {
+        let mut types = TypeEnv::new();
+        let interface = interface.parse().expect("the interface is Candid");
+        let service = check_prog(&mut types, &interface).expect("the interface is sound");
+        Self { module, types, service: service.expect("the interface has a service") }
+    }
+
+    /// Installs it on the first subnet, with this argument.
+    pub fn install<'a>(&'a self, pic: &'a PocketIc, argument: &str) -> Canister<'a> {
+        self.install_on(pic, 0, argument)
+    }
+
+    /// Installs it on any subnet.
+    pub fn install_on<'a>(
+        &'a self,
+        pic: &'a PocketIc,
+        subnet: usize,
+        argument: &str,
+    ) -> Canister<'a> {
+        let id = create(pic, subnet);
+        let argument = self.setup_argument(argument);
+        pic.install_canister(id, self.module.clone(), argument, Some(controller()));
+        self.at(pic, id)
+    }
+
+    /// One that is installed.
+    pub fn at<'a>(&'a self, pic: &'a PocketIc, id: Principal) -> Canister<'a> {
+        Canister { pic, id, program: self }
+    }
+
+    /// The argument of an installation or an upgrade.
+    fn setup_argument(&self, text: &str) -> Vec<u8> {
+        match self.service.as_ref() {
+            TypeInner::Class(types, _) => self.encode(text, types),
+            _ => self.encode(text, &[]),
+        }
+    }
+
+    fn method<'a>(&'a self, name: &'a str) -> &'a Function {
+        let method = self.types.get_method(&self.service, name);
+        method.unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn encode(&self, text: &str, types: &[Type]) -> Vec<u8> {
+        parse_idl_args(text)
+            .map_err(|error| error.to_string())
+            .and_then(|values| {
+                values.to_bytes_with_types(&self.types, types).map_err(|error| error.to_string())
+            })
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    fn decode(&self, reply: &[u8], types: &[Type]) -> String {
+        let values = IDLArgs::from_bytes_with_types(reply, &self.types, types);
+        let values = values.expect("the reply is what the interface promises");
+        // Nothing is wider than that, so nothing is broken into lines.
+        pp_args(&values).pretty(usize::MAX).to_string()
+    }
+}
+
+/// An installed canister.
+#[derive(Clone, Copy)]
+pub struct Canister<'a> {
+    pub pic: &'a PocketIc,
+    pub id: Principal,
+    program: &'a Program,
+}
+
+impl Canister<'_> {
+    /// The reply to a query of its controller.
+    pub fn ask(&self, method: &str, argument: &str) -> String {
+        self.ask_as(controller(), method, argument)
+            .unwrap_or_else(|reject| panic!("{method}{argument}: {reject:?}"))
+    }
+
+    /// What an update call comes to.
+    pub fn call_as(&self, sender: Principal, method: &str, argument: &str) -> Answer {
+        let function = self.program.method(method);
+        let argument = self.program.encode(argument, &function.args);
+        let reply = self.pic.update_call(self.id, sender, method, argument)?;
+        Ok(self.program.decode(&reply, &function.rets))
+    }
+
+    /// What a query comes to.
+    pub fn ask_as(&self, sender: Principal, method: &str, argument: &str) -> Answer {
+        let function = self.program.method(method);
+        let argument = self.program.encode(argument, &function.args);
+        let reply = self.pic.query_call(self.id, sender, method, argument)?;
+        Ok(self.program.decode(&reply, &function.rets))
+    }
+
+    /// Upgrades it to the program it has, with this argument.
+    pub fn upgrade(&self, argument: &str) -> Result<(), RejectResponse> {
+        let argument = self.program.setup_argument(argument);
+        let module = self.program.module.clone();
+        self.pic.upgrade_canister(self.id, module, argument, Some(controller()))
+    }
+}
+
+/// The number that a reply consists of.
+#[track_caller]
+pub fn number(reply: &str) -> u128 {
+    let digits = reply.trim_start_matches('(').split([' ', ')']).next().unwrap_or_default();
+    digits.replace('_', "").parse().unwrap_or_else(|_| panic!("{reply} is no number"))
+}

@@ -1,0 +1,6 @@
+//! Canisters that have nothing to do with the pair: others wrote them, or they are written as others write theirs.
+//! They stand here because what they show concerns the whole replica, not one crate.
+
+mod canister;
+mod ledger;
+mod ledger_archive;
