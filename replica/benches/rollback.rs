@@ -11,6 +11,7 @@ use embedded_replica::canister::{
     Canister, Code, InstallMode, Installation, RoundContext, Settings, execute_next, install,
 };
 use embedded_replica::cycles::Prices;
+use embedded_replica::keys::SubnetKey;
 use embedded_replica::limits::*;
 use embedded_replica::message::Ingress;
 use embedded_replica::topology::canister_id;
@@ -54,6 +55,7 @@ impl Subject {
     fn new(heap_mib: usize) -> Self {
         let round = RoundContext {
             subnet: Principal::anonymous(),
+            root_key: SubnetKey::of([0; 32]),
             prices: Prices::new(13, true),
             time: Time::GENESIS,
             message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,

@@ -4,6 +4,8 @@
 //! `CyclesAccountManagerConfig::application_subnet`, in the replica's repository); other sizes pay
 //! in proportion.
 
+pub mod http;
+
 use crate::limits::{GIB, MESSAGE_INSTRUCTIONS_MAX, RESPONSE_BYTES_MAX};
 use crate::types::{Cycles, Instructions};
 
@@ -39,13 +41,6 @@ pub const GIB_SECOND_FEE: Cycles = 127_000;
 
 /// One percent of compute allocation for one second.
 pub const COMPUTE_PERCENT_SECOND_FEE: Cycles = 10_000_000;
-
-/// An HTTP outcall, and what its nodes and bytes add
-/// (`config/src/subnet_config.rs`, `http_request_*_fee`).
-const HTTP_REQUEST_LINEAR_BASE_FEE: Cycles = 3_000_000;
-const HTTP_REQUEST_QUADRATIC_BASE_FEE: Cycles = 60_000;
-const HTTP_REQUEST_BYTE_FEE: Cycles = 400;
-const HTTP_RESPONSE_BYTE_FEE: Cycles = 800;
 
 const SECONDS_PER_DAY: Cycles = 24 * 60 * 60;
 
@@ -129,19 +124,6 @@ impl Prices {
     /// Creating a canister.
     pub const fn canister_creation(self) -> Cycles {
         self.scaled(CANISTER_CREATION_FEE)
-    }
-
-    /// An HTTP outcall of `request_bytes` with responses of at most `response_bytes`.
-    pub const fn http_request(self, request_bytes: u64, response_bytes: u64) -> Cycles {
-        if self.free {
-            return 0;
-        }
-        let nodes = self.nodes as Cycles;
-        (HTTP_REQUEST_LINEAR_BASE_FEE
-            + HTTP_REQUEST_QUADRATIC_BASE_FEE * nodes
-            + HTTP_REQUEST_BYTE_FEE * request_bytes as Cycles
-            + HTTP_RESPONSE_BYTE_FEE * response_bytes as Cycles)
-            * nodes
     }
 
     /// Holding `memory_bytes` and a compute allocation for some seconds.

@@ -114,6 +114,10 @@ pub const RESPONSE_RESERVATION_BYTES: u64 = RESPONSE_BYTES_MAX as u64 + 1_000;
 /// Bytes of a method name (`request_in_prep.rs`).
 pub const METHOD_NAME_BYTES_MAX: usize = 20_000;
 
+/// Bytes of a text that a canister prints or traps with; what is longer is cut (`system_api.rs`,
+/// `MAX_DEBUG_MESSAGE_SIZE`, `MAX_ERROR_MESSAGE_SIZE`).
+pub const PRINTED_BYTES_MAX: u64 = 32 * KIB;
+
 /// Bytes of one ingress message (`limits/src/lib.rs`).
 pub const INGRESS_BYTES_MAX: usize = 2 * MIB as usize;
 
@@ -247,6 +251,13 @@ pub const MANAGEMENT_DECODING_QUOTA: usize = 100_000_000;
 
 /// The same for parts of it that are passed over.
 pub const MANAGEMENT_SKIPPING_QUOTA: usize = 20_000_000;
+
+/// Work that decoding the parameters of `ic0.cost_http_request_v2` may take, in the `candid` crate's
+/// units: ten times what they need.
+pub const OUTCALL_DECODING_QUOTA: usize = 10_000;
+
+/// The same for parts of them that are passed over, of which there is one without a meaning.
+pub const OUTCALL_SKIPPING_QUOTA: usize = 10;
 
 // ---- PocketIC -------------------------------------------------------------------------------
 

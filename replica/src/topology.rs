@@ -137,6 +137,12 @@ pub fn canister_id(number: u64) -> CanisterId {
     Principal::from_slice(&bytes)
 }
 
+/// The canister of the mainnet that turns ICP into cycles, which it makes out of nothing
+/// (`nns/constants/src/lib.rs`, `CYCLES_MINTING_CANISTER_INDEX_IN_NNS_SUBNET`).
+pub fn cycles_minting_canister() -> CanisterId {
+    canister_id(4)
+}
+
 /// The number of a canister id, for ids of that form.
 fn canister_number(id: CanisterId) -> Option<u64> {
     let (number, mark) = id.as_slice().split_first_chunk::<8>()?;

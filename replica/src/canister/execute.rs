@@ -24,6 +24,14 @@ pub enum Task {
 }
 
 impl Task {
+    /// Where it executes, for the rules of the system interface.
+    const fn context(self) -> Context {
+        match self {
+            Self::Heartbeat => Context::Heartbeat,
+            Self::GlobalTimer => Context::GlobalTimer,
+        }
+    }
+
     /// The function that does it.
     pub const fn export(self) -> &'static str {
         match self {
@@ -84,7 +92,7 @@ pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -
         canister.global_timer = None;
     }
     let call = NewCall { origin: Origin::Task, method: String::new(), argument: vec![], cycles: 0 };
-    execute_entry(canister, call, Context::Task, Entry::Export(task.export().into()), round)
+    execute_entry(canister, call, task.context(), Entry::Export(task.export().into()), round)
 }
 
 /// How an update call of `method` is executed, if it can be.
@@ -121,7 +129,7 @@ fn execute_entry(
     entry: Entry,
     round: &RoundContext,
 ) -> Execution {
-    let environment = canister.environment(round.subnet, round.prices);
+    let environment = canister.environment(round);
     let prepaid = round.prices.execution(round.message_instructions_max, environment.wasm64);
     if let Err(error) = withdraw(canister, prepaid, round) {
         return refuse(canister, call, error);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::cycles::Prices;
 use crate::error::UserError;
+use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::Ingress;
 use crate::topology::canister_id;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub(crate) fn round() -> RoundContext {
     RoundContext {
         subnet: Principal::self_authenticating([7]),
+        root_key: SubnetKey::of([7; 32]),
         prices: Prices::new(13, false),
         time: Time::GENESIS,
         message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,
@@ -36,9 +38,10 @@ pub(crate) fn empty() -> Canister {
     Canister::new(canister_id(0), settings, PROVISIONAL_CYCLES_DEFAULT, Time::GENESIS)
 }
 
-/// Installs a module into a canister without code.
-pub(crate) fn try_install(text: &str) -> Result<Canister, UserError> {
+/// Installs a module into a canister of this id without code.
+pub(crate) fn install_as(id: CanisterId, text: &str) -> Result<Canister, UserError> {
     let mut canister = empty();
+    canister.id = id;
     let installation = Installation {
         mode: InstallMode::Install,
         code: code(text),
@@ -46,6 +49,11 @@ pub(crate) fn try_install(text: &str) -> Result<Canister, UserError> {
         caller: Principal::anonymous(),
     };
     install(&mut canister, installation, &round()).0.map(|()| canister)
+}
+
+/// Installs a module into a canister without code.
+pub(crate) fn try_install(text: &str) -> Result<Canister, UserError> {
+    install_as(canister_id(0), text)
 }
 
 /// A canister with this code.

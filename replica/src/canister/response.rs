@@ -75,7 +75,7 @@ pub(super) fn execute_response(
             Outcome::Failed(trap)
         }
     };
-    let wasm64 = canister.environment(round.subnet, round.prices).wasm64;
+    let wasm64 = canister.environment(round).wasm64;
     let spent = round.prices.execution(instructions, wasm64);
     canister.credit(callback.price.response_execution.saturating_sub(spent));
     conclude(canister, callback.context, outcome, instructions)

@@ -3,12 +3,13 @@
 use crate::canister::call_context::CallContexts;
 use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
+use crate::canister::steps::RoundContext;
 use crate::cycles::Prices;
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::*;
 use crate::log::Log;
 use crate::system_api::{Environment, RunState};
-use crate::types::{CanisterId, Cycles, SubnetId, Time};
+use crate::types::{CanisterId, Cycles, Time};
 use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
 use std::collections::{BTreeMap, BTreeSet};
@@ -231,13 +232,14 @@ impl Canister {
     }
 
     /// What executions see of its settings and code.
-    pub(crate) fn environment(&mut self, subnet: SubnetId, prices: Prices) -> Arc<Environment> {
+    pub(crate) fn environment(&mut self, round: &RoundContext) -> Arc<Environment> {
         let wasm64 = self.sandbox.as_ref().is_some_and(|sandbox| sandbox.module().info.wasm64);
         let environment = self.environment.get_or_insert_with(|| {
             Arc::new(Environment {
                 canister: self.id,
-                subnet,
-                prices,
+                subnet: round.subnet,
+                prices: round.prices,
+                root_key: round.root_key.clone(),
                 controllers: self.settings.controllers.clone(),
                 variables: self.settings.environment_variables.clone(),
                 wasm64,

@@ -6,18 +6,22 @@ use crate::canister::sandbox::{Entry, Executed};
 use crate::canister::state::{Canister, Status};
 use crate::cycles::Prices;
 use crate::error::{ErrorCode, Trap, UserError};
+use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::Request;
 use crate::system_api::{Context, Effects, ExecutionInput, OutgoingCall};
 use crate::types::*;
 use crate::wasm::ModuleInfo;
 use candid::Principal;
+use std::sync::Arc;
 
 /// What executing a message needs to know of its round.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RoundContext {
     /// The subnet.
     pub subnet: SubnetId,
+    /// The network's root key.
+    pub root_key: Arc<SubnetKey>,
     /// Its prices.
     pub prices: Prices,
     /// The round's time.
@@ -78,7 +82,7 @@ pub(super) fn input(
     let own_callbacks = canister.contexts.open_callbacks();
     ExecutionInput {
         context,
-        environment: canister.environment(round.subnet, round.prices),
+        environment: canister.environment(round),
         run_state: canister.run_state(),
         version: canister.version,
         time: round.time,
@@ -135,6 +139,7 @@ pub(super) fn apply(
     round: &RoundContext,
 ) -> Outcome {
     canister.credit(effects.cycles_accepted);
+    canister.credit(effects.cycles_minted);
     canister.debit(effects.cycles_burned);
     canister.contexts.accept_cycles(context, effects.cycles_accepted);
     if let Some(data) = effects.certified_data {

@@ -157,6 +157,7 @@ impl Subnet {
         };
         RoundContext {
             subnet: self.config.id,
+            root_key: self.config.root_key.clone(),
             prices: self.prices,
             time: self.time,
             message_instructions_max: limit(MESSAGE_INSTRUCTIONS_MAX),

@@ -104,12 +104,11 @@ fn call_new<P: Pointer>(
             name_size.wide()
         )));
     }
+    let method = read(&mut c, name.wide(), name_size.wide())?;
+    let method = String::from_utf8_lossy(&method).into_owned();
     let callee = read(&mut c, callee.wide(), callee_size.wide())?;
     let callee = Principal::try_from_slice(&callee)
         .map_err(|error| contract(format!("the callee is no principal: {error}")))?;
-    let method = read(&mut c, name.wide(), name_size.wide())?;
-    let method =
-        String::from_utf8(method).map_err(|_| contract("the method name must be valid UTF-8"))?;
     c.data_mut().call = Some(PreparedCall {
         callee,
         method,

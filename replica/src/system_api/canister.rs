@@ -2,7 +2,7 @@
 
 use super::functions::*;
 use super::{Pointer, SystemResult, contract, copy_from_host, enter, link_bytes, read};
-use crate::limits::CERTIFIED_DATA_BYTES_MAX;
+use crate::limits::{CERTIFIED_DATA_BYTES_MAX, ENVIRONMENT_VARIABLE_BYTES_MAX};
 use crate::system_api::Host;
 use candid::Principal;
 use wasmtime::{Caller, Linker};
@@ -25,6 +25,9 @@ fn link_identity<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", SUBNET_SELF_NODE_COUNT.name, |mut c: C<'_>| {
         enter(&mut c, SUBNET_SELF_NODE_COUNT, 0)?;
         Ok(c.data().input.environment.prices.nodes() as u32)
+    })?;
+    link_bytes::<P>(linker, ROOT_KEY_SIZE, ROOT_KEY_COPY, |host| {
+        host.input.environment.root_key.public_key_der()
     })?;
     linker.func_wrap("ic0", IS_CONTROLLER.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, IS_CONTROLLER, size.wide())?;
@@ -101,12 +104,12 @@ fn link_variables<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         },
     )?;
     linker.func_wrap("ic0", ENV_VAR_NAME_EXISTS.name, |mut c: C<'_>, src: P, size: P| {
-        enter(&mut c, ENV_VAR_NAME_EXISTS, size.wide())?;
+        enter(&mut c, ENV_VAR_NAME_EXISTS, 0)?;
         let name = read_name(&mut c, src, size)?;
         Ok(u32::from(c.data().input.environment.variables.contains_key(&name)))
     })?;
     linker.func_wrap("ic0", ENV_VAR_VALUE_SIZE.name, |mut c: C<'_>, src: P, size: P| {
-        enter(&mut c, ENV_VAR_VALUE_SIZE, size.wide())?;
+        enter(&mut c, ENV_VAR_VALUE_SIZE, 0)?;
         let name = read_name(&mut c, src, size)?;
         Ok(P::of(value_of(c.data(), &name)?.len()))
     })?;
@@ -114,7 +117,7 @@ fn link_variables<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         "ic0",
         ENV_VAR_VALUE_COPY.name,
         |mut c: C<'_>, src: P, name_size: P, dst: P, offset: P, size: P| {
-            enter(&mut c, ENV_VAR_VALUE_COPY, name_size.wide().saturating_add(size.wide()))?;
+            enter(&mut c, ENV_VAR_VALUE_COPY, size.wide())?;
             let name = read_name(&mut c, src, name_size)?;
             value_of(c.data(), &name)?;
             copy_from_host(&mut c, (dst, offset, size), |host| {
@@ -141,6 +144,11 @@ fn value_of<'a>(host: &'a Host, name: &str) -> SystemResult<&'a str> {
 }
 
 fn read_name<P: Pointer>(c: &mut C<'_>, src: P, size: P) -> SystemResult<String> {
+    if size.wide() > ENVIRONMENT_VARIABLE_BYTES_MAX as u64 {
+        return Err(contract(format!(
+            "an environment variable's name has at most {ENVIRONMENT_VARIABLE_BYTES_MAX} bytes"
+        )));
+    }
     let name = read(c, src.wide(), size.wide())?;
     String::from_utf8(name).map_err(|_| contract("an environment variable's name must be UTF-8"))
 }

@@ -1,8 +1,9 @@
-//! Cycles: those attached to the message, those of the canister, and what things would cost.
+//! Cycles: those attached to the message and those of the canister.
 
 use super::functions::*;
-use super::{Pointer, SystemResult, contract, enter, write};
+use super::{Pointer, SystemResult, contract, enter, trapped, write};
 use crate::system_api::Host;
+use crate::topology::cycles_minting_canister;
 use crate::types::{Cycles, cycles_from_halves};
 use wasmtime::{Caller, Linker};
 
@@ -12,12 +13,11 @@ type C<'a> = Caller<'a, Host>;
 type Amount = fn(&Host) -> Cycles;
 
 pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
-    let amounts: [(&'static Function, Amount); 5] = [
+    let amounts: [(&'static Function, Amount); 4] = [
         (MSG_CYCLES_AVAILABLE128, Host::cycles_available),
         (MSG_CYCLES_REFUNDED128, |host| host.input.cycles_refunded),
         (CANISTER_CYCLE_BALANCE128, |host| host.balance),
         (CANISTER_LIQUID_CYCLE_BALANCE128, Host::liquid_balance),
-        (COST_CREATE_CANISTER, |host| host.input.environment.prices.canister_creation()),
     ];
     for (function, amount) in amounts {
         linker.func_wrap("ic0", function.name, move |mut c: C<'_>, dst: P| {
@@ -43,30 +43,11 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         host.effects.cycles_burned += burned;
         put(&mut c, dst, burned)
     })?;
-    linker.func_wrap(
-        "ic0",
-        COST_CALL.name,
-        |mut c: C<'_>, method_bytes: u64, argument_bytes: u64, dst: P| {
-            enter(&mut c, COST_CALL, 0)?;
-            let environment = &c.data().input.environment;
-            // Quoted for the reference size whatever the subnet's own
-            // (`cycles_account_manager`, `xnet_call_total_fee`).
-            let price = environment
-                .prices
-                .reference()
-                .call(method_bytes.saturating_add(argument_bytes), environment.wasm64);
-            put(&mut c, dst, price.total())
-        },
-    )?;
-    linker.func_wrap(
-        "ic0",
-        COST_HTTP_REQUEST.name,
-        |mut c: C<'_>, request_bytes: u64, response_bytes: u64, dst: P| {
-            enter(&mut c, COST_HTTP_REQUEST, 0)?;
-            let prices = c.data().input.environment.prices;
-            put(&mut c, dst, prices.http_request(request_bytes, response_bytes))
-        },
-    )?;
+    linker.func_wrap("ic0", MINT_CYCLES128.name, |mut c: C<'_>, high: u64, low: u64, dst: P| {
+        enter(&mut c, MINT_CYCLES128, 0)?;
+        let minted = mint(c.data_mut(), cycles_from_halves(high, low))?;
+        put(&mut c, dst, minted)
+    })?;
     Ok(())
 }
 
@@ -81,7 +62,7 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
         linker.func_wrap("ic0", function.name, move |mut c: C<'_>| {
             enter(&mut c, function, 0)?;
             u64::try_from(amount(c.data()))
-                .map_err(|_| contract("the amount of cycles does not fit in 64 bits"))
+                .map_err(|_| trapped("cycles amount exceeds 64-bit representation"))
         })?;
     }
     linker.func_wrap("ic0", MSG_CYCLES_ACCEPT.name, |mut c: C<'_>, max: u64| {
@@ -99,6 +80,21 @@ fn accept(host: &mut Host, max: Cycles) -> Cycles {
     accepted
 }
 
-fn put<P: Pointer>(c: &mut C<'_>, dst: P, amount: Cycles) -> SystemResult<()> {
+/// Makes cycles out of nothing, as many as the balance has room for.
+fn mint(host: &mut Host, max: Cycles) -> SystemResult<Cycles> {
+    let canister = host.input.environment.canister;
+    let minter = cycles_minting_canister();
+    if canister != minter {
+        return Err(contract(format!(
+            "ic0.mint_cycles cannot be executed on non Cycles Minting Canister: {canister} != {minter}"
+        )));
+    }
+    let minted = max.min(Cycles::MAX - host.balance);
+    host.balance += minted;
+    host.effects.cycles_minted += minted;
+    Ok(minted)
+}
+
+pub(super) fn put<P: Pointer>(c: &mut C<'_>, dst: P, amount: Cycles) -> SystemResult<()> {
     write(c, dst.wide(), &amount.to_le_bytes())
 }

@@ -3,6 +3,7 @@
 
 use crate::cycles::{CallPrice, Prices};
 use crate::error::{Reject, Trap};
+use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::log::Log;
 use crate::system_api::functions::Context;
@@ -22,6 +23,8 @@ pub struct Environment {
     pub subnet: SubnetId,
     /// The subnet's prices.
     pub prices: Prices,
+    /// The network's root key.
+    pub root_key: Arc<SubnetKey>,
     /// Who controls the canister.
     pub controllers: BTreeSet<Principal>,
     /// Its environment variables.
@@ -139,6 +142,8 @@ pub struct Effects {
     pub cycles_accepted: Cycles,
     /// Cycles burned.
     pub cycles_burned: Cycles,
+    /// Cycles made out of nothing.
+    pub cycles_minted: Cycles,
     /// New certified data.
     pub certified_data: Option<Vec<u8>>,
     /// A new setting of the global timer.

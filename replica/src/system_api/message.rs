@@ -1,9 +1,9 @@
 //! The message being executed: its argument, its caller, its answer.
 
 use super::functions::*;
-use super::{Pointer, SystemResult, contract, copy_from_host, enter, link_bytes, read};
+use super::{Pointer, SystemResult, contract, copy_from_host, enter, link_bytes, read, read_text};
 use crate::error::{Reject, Trap};
-use crate::limits::{QUERY_RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX};
+use crate::limits::{PRINTED_BYTES_MAX, QUERY_RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::system_api::Host;
 use wasmtime::{Caller, Linker};
 
@@ -97,8 +97,9 @@ fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", TRAP.name, |mut c: C<'_>, src: P, size: P| -> SystemResult<()> {
         enter(&mut c, TRAP, size.wide())?;
-        let text = read(&mut c, src.wide(), size.wide())?;
-        Err(wasmtime::Error::new(Trap::Called(String::from_utf8_lossy(&text).into_owned())))
+        let size = size.wide().min(PRINTED_BYTES_MAX);
+        let text = read_text(&mut c, src.wide(), size, "(trap message out of memory bounds)")?;
+        Err(wasmtime::Error::new(Trap::Called(text)))
     })?;
     Ok(())
 }

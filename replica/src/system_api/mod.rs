@@ -5,6 +5,7 @@
 
 mod call;
 mod canister;
+mod cost;
 mod cycles;
 mod functions;
 mod host;
@@ -59,9 +60,10 @@ type LinkGroup = fn(&mut Linker<Host>) -> SystemResult<()>;
 
 fn linker<P: Pointer>(wasm64: bool) -> Linker<Host> {
     let mut linker = Linker::new(crate::wasm::engine(wasm64));
-    let groups: [LinkGroup; 6] = [
+    let groups: [LinkGroup; 7] = [
         message::link::<P>,
         cycles::link::<P>,
+        cost::link::<P>,
         call::link::<P>,
         stable::link,
         canister::link::<P>,
@@ -97,7 +99,11 @@ fn enter(caller: &mut Caller<'_, Host>, function: &Function, bytes: u64) -> Syst
     if function.contexts.contains(context) {
         return Ok(());
     }
-    Err(contract(format!("'ic0.{}' cannot be called in {} mode", function.name, context.name())))
+    Err(contract(format!(
+        "\"ic0_{}\" cannot be executed in {} mode",
+        function.name,
+        context.name()
+    )))
 }
 
 /// Takes `instructions` from what the execution has left.
@@ -116,6 +122,11 @@ fn contract(rule: impl Into<String>) -> wasmtime::Error {
     wasmtime::Error::new(Trap::Contract(rule.into()))
 }
 
+/// The error for an operation that traps as an instruction would.
+fn trapped(reason: &'static str) -> wasmtime::Error {
+    wasmtime::Error::new(Trap::Wasm(reason))
+}
+
 /// The canister's heap and the host beside it.
 fn heap<'a>(caller: &'a mut Caller<'_, Host>) -> SystemResult<(&'a mut [u8], &'a mut Host)> {
     match caller.data().memory {
@@ -130,18 +141,41 @@ fn range(start: u64, size: u64, length: usize) -> Option<std::ops::Range<usize>>
     Some(start as usize..end as usize)
 }
 
+/// The same as part of the heap, for a function that breaks the contract elsewhere.
+fn heap_range(start: u64, size: u64, heap: &[u8]) -> SystemResult<std::ops::Range<usize>> {
+    range(start, size, heap.len()).ok_or_else(|| {
+        contract(format!(
+            "{size} bytes at address {start} are not within the heap, which has {} bytes",
+            heap.len()
+        ))
+    })
+}
+
 /// Reads `size` bytes of the heap.
 fn read(caller: &mut Caller<'_, Host>, source: u64, size: u64) -> SystemResult<Vec<u8>> {
     let (heap, _) = heap(caller)?;
-    let range = range(source, size, heap.len()).ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
-    Ok(heap[range].to_vec())
+    Ok(heap[heap_range(source, size, heap)?].to_vec())
+}
+
+/// Reads a text of at most `size_max` bytes for people to read, in which nothing is wrong: what is
+/// no UTF-8 is replaced, and so is a text outside the heap as a whole.
+fn read_text(
+    caller: &mut Caller<'_, Host>,
+    source: u64,
+    size: u64,
+    outside: &str,
+) -> SystemResult<String> {
+    let (heap, _) = heap(caller)?;
+    Ok(match range(source, size, heap.len()) {
+        Some(range) => String::from_utf8_lossy(&heap[range]).into_owned(),
+        None => outside.to_owned(),
+    })
 }
 
 /// Writes `bytes` to the heap.
 fn write(caller: &mut Caller<'_, Host>, destination: u64, bytes: &[u8]) -> SystemResult<()> {
     let (heap, _) = heap(caller)?;
-    let range = range(destination, bytes.len() as u64, heap.len())
-        .ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
+    let range = heap_range(destination, bytes.len() as u64, heap)?;
     heap[range].copy_from_slice(bytes);
     Ok(())
 }
@@ -179,8 +213,7 @@ fn copy_from_host<P: Pointer>(
     let source = source(host);
     let from = range(offset.wide(), size.wide(), source.len())
         .ok_or_else(|| contract("the range to copy does not lie within the data"))?;
-    let to = range(destination.wide(), size.wide(), heap.len())
-        .ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
+    let to = heap_range(destination.wide(), size.wide(), heap)?;
     heap[to].copy_from_slice(&source[from]);
     Ok(())
 }

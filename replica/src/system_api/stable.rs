@@ -1,7 +1,7 @@
 //! Stable memory.
 
 use super::functions::*;
-use super::{SystemResult, charge, enter, heap, range};
+use super::{SystemResult, charge, enter, heap, range, trapped};
 use crate::error::Trap;
 use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, STABLE_MEMORY_DIRTY_MAX};
 use crate::system_api::Host;
@@ -82,13 +82,13 @@ fn narrow(pages: u64) -> SystemResult<u32> {
     match pages {
         NOT_GROWN => Ok(u32::MAX),
         pages if pages <= WASM32_PAGES => Ok(pages as u32),
-        _ => Err(super::contract("stable memory is larger than 4 GiB: use the 64-bit functions")),
+        _ => Err(trapped("32 bit stable memory api used on a memory larger than 4GB")),
     }
 }
 
 fn failure(error: StableMemoryError) -> wasmtime::Error {
     match error {
-        StableMemoryError::OutOfBounds => super::contract(error.to_string()),
+        StableMemoryError::OutOfBounds => trapped("stable memory out of bounds"),
         StableMemoryError::TooMuchWritten => {
             wasmtime::Error::new(Trap::StableMemoryDirty { limit: STABLE_MEMORY_DIRTY_MAX })
         }

