@@ -56,6 +56,7 @@ impl Subject {
         let round = RoundContext {
             subnet: Principal::anonymous(),
             root_key: SubnetKey::of([0; 32]),
+            routes: Arc::default(),
             prices: Prices::new(13, true),
             time: Time::GENESIS,
             message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,

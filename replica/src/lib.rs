@@ -24,7 +24,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`types`], [`limits`], [`cycles`], [`error`], [`message`], [`log`], [`keys`], [`topology`] | words, numbers, prices, failures, what travels, what is printed, which keys and ids there are |
+//! | [`types`], [`limits`], [`cycles`], [`error`], [`message`], [`log`], [`keys`], [`topology`], [`ic00`] | words, numbers, prices, failures, what travels, what is printed, which keys and ids there are, which methods the management canister has |
 //! | [`wasm`] | modules: validation, metering, compilation; stable memory |
 //! | [`system_api`] | the functions a canister imports |
 //! | [`canister`] | state, queues, call contexts, executing one message with rollback |
@@ -39,6 +39,7 @@
 pub mod canister;
 pub mod cycles;
 pub mod error;
+pub mod ic00;
 pub mod instance;
 pub mod keys;
 pub mod limits;

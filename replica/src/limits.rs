@@ -125,6 +125,11 @@ pub const INGRESS_BYTES_MAX: usize = 2 * MIB as usize;
 /// field names, expiry and nonce, as an agent would have sent them for an anonymous sender.
 pub const INGRESS_ENVELOPE_BYTES: usize = 150;
 
+/// Bytes of the argument of a user's `update_settings` that is paid for only after it was executed
+/// (`cycles_account_manager/src/cycles_account_manager.rs`,
+/// `MAX_DELAYED_INGRESS_COST_PAYLOAD_SIZE`).
+pub const INGRESS_PAID_AFTERWARDS_BYTES_MAX: usize = 267;
+
 /// Ingress messages in one block (`limits/src/lib.rs`).
 pub const INGRESS_PER_BLOCK_MAX: usize = 1_000;
 

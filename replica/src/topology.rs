@@ -156,6 +156,41 @@ pub fn nth_canister(ranges: &[(CanisterId, CanisterId)], n: u64) -> Option<Canis
     (id <= *last).then_some(id)
 }
 
+/// Which subnet hosts which canister ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoutingTable {
+    /// First and last id of each range and the subnet that hosts it, in order.
+    ranges: Vec<(CanisterId, CanisterId, SubnetId)>,
+}
+
+impl RoutingTable {
+    /// The table with these ranges, in any order.
+    pub fn new(ranges: impl IntoIterator<Item = (CanisterId, CanisterId, SubnetId)>) -> Self {
+        let mut ranges: Vec<_> = ranges.into_iter().collect();
+        ranges.sort();
+        Self { ranges }
+    }
+
+    /// The subnet whose ranges hold a canister id, whether or not there is such a canister.
+    pub fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
+        let after = self.ranges.partition_point(|(first, _, _)| *first <= canister);
+        let (_, last, subnet) = self.ranges.get(after.checked_sub(1)?)?;
+        (canister <= *last).then_some(*subnet)
+    }
+
+    /// Whether a canister is on the subnet of the network nervous system, which hosts the first
+    /// canister there is.
+    pub fn is_on_nns(&self, canister: CanisterId) -> bool {
+        let subnet = self.subnet_of(canister);
+        subnet.is_some() && subnet == self.subnet_of(canister_id(0))
+    }
+
+    /// Whether there is a subnet of this id.
+    pub fn has_subnet(&self, id: SubnetId) -> bool {
+        self.ranges.iter().any(|(_, _, subnet)| *subnet == id)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -153,8 +153,9 @@ fn execute_entry(
             } else {
                 keep(canister);
             }
+            let outcome = apply(canister, id, effects, round);
             canister.version += 1;
-            apply(canister, id, effects, round)
+            outcome
         }
         Err(trap) => {
             undo(canister);

@@ -16,6 +16,7 @@ pub(crate) fn round() -> RoundContext {
     RoundContext {
         subnet: Principal::self_authenticating([7]),
         root_key: SubnetKey::of([7; 32]),
+        routes: Arc::default(),
         prices: Prices::new(13, false),
         time: Time::GENESIS,
         message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,

@@ -124,6 +124,15 @@ impl Queues {
         pair.output.push_back(Queued { message: Message::Request(request), expiry });
     }
 
+    /// Takes in the response to a request of the canister that is rejected instead of being sent. The
+    /// caller has checked that a slot is free.
+    pub fn push_rejected_request(&mut self, response: Response) {
+        let pair = self.pairs.entry(response.respondent).or_default();
+        pair.input_responses += 1;
+        self.guaranteed_calls += usize::from(response.deadline.is_none());
+        self.push_input_response(response, true);
+    }
+
     /// Puts the answer to a request that came in before in line to be sent.
     pub fn push_output_response(&mut self, response: Response) {
         let pair = self.pairs.entry(response.originator).or_default();

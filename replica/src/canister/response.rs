@@ -59,8 +59,9 @@ pub(super) fn execute_response(
     let outcome = match executed.result {
         Ok(effects) => {
             keep(canister);
+            let outcome = apply(canister, callback.context, effects, round);
             canister.version += 1;
-            apply(canister, callback.context, effects, round)
+            outcome
         }
         Err(trap) => {
             undo(canister);
@@ -101,8 +102,8 @@ fn clean_up(
     match executed.result {
         Ok(effects) => {
             keep(canister);
-            canister.version += 1;
             apply(canister, callback.context, effects, round);
+            canister.version += 1;
             (trap, executed.instructions)
         }
         Err(failure) => {

@@ -6,10 +6,12 @@ use crate::canister::sandbox::{Entry, Executed};
 use crate::canister::state::{Canister, Status};
 use crate::cycles::Prices;
 use crate::error::{ErrorCode, Trap, UserError};
+use crate::ic00;
 use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::Request;
 use crate::system_api::{Context, Effects, ExecutionInput, OutgoingCall};
+use crate::topology::RoutingTable;
 use crate::types::*;
 use crate::wasm::ModuleInfo;
 use candid::Principal;
@@ -22,6 +24,8 @@ pub struct RoundContext {
     pub subnet: SubnetId,
     /// The network's root key.
     pub root_key: Arc<SubnetKey>,
+    /// Which subnets there are, and what they host.
+    pub routes: Arc<RoutingTable>,
     /// Its prices.
     pub prices: Prices,
     /// The round's time.
@@ -149,16 +153,17 @@ pub(super) fn apply(
         canister.global_timer = timer;
     }
     for call in effects.calls {
-        send_call(canister, context, call, round.time);
+        send_call(canister, context, call, round);
     }
     effects.answer.map_or(Outcome::Nothing, Outcome::Answered)
 }
 
-pub(super) fn send_call(
+/// Sends a call. One of the management canister that makes no sense is rejected at once.
+fn send_call(
     canister: &mut Canister,
     context: CallContextId,
     call: OutgoingCall,
-    now: Time,
+    round: &RoundContext,
 ) {
     let callback = canister.contexts.register(context, &call);
     canister.debit(call.price.total());
@@ -172,7 +177,18 @@ pub(super) fn send_call(
         callback,
         deadline: call.deadline,
     };
-    canister.queues.push_output_request(request, now);
+    let refusal = if ic00::is_ic00(request.receiver, &round.routes) {
+        ic00::check_call(&request, canister.version, round.subnet, &round.routes).err()
+    } else {
+        None
+    };
+    match refusal {
+        None => canister.queues.push_output_request(request, round.time),
+        Some(reject) => {
+            canister.contexts.settle(callback, request.deadline);
+            canister.queues.push_rejected_request(request.rejected(reject));
+        }
+    }
 }
 
 pub(super) fn conclude(

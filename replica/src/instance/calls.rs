@@ -2,10 +2,11 @@
 
 use crate::canister::Failure;
 use crate::error::{ErrorCode, UserError};
+use crate::ic00::{effective_canister, is_creation};
 use crate::instance::{Instance, InstanceError};
 use crate::limits::*;
 use crate::message::Ingress;
-use crate::subnet::{IngressState, Subnet, effective_canister, is_creation};
+use crate::subnet::{IngressState, Subnet};
 use crate::types::*;
 use candid::Principal;
 use sha2::{Digest, Sha256};
@@ -121,18 +122,18 @@ impl Instance {
 
     /// Answers a query on the state as it is.
     pub fn query(&mut self, call: CanisterCall) -> Result<Result<Payload, Failure>, InstanceError> {
-        if call.canister == CanisterId::management_canister() {
-            return Ok(Err(Failure::Error(UserError::new(
-                ErrorCode::UnknownManagementMessage,
-                format!("The management canister has no query '{}' in this replica", call.method),
-            ))));
-        }
         let subnet = match self.route(&call)? {
             Ok(subnet) => subnet,
             Err(error) => return Ok(Err(Failure::Error(error))),
         };
         let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
-        Ok(subnet.query(call.sender, call.canister, &call.method, call.argument))
+        Ok(match call.canister == CanisterId::management_canister() {
+            true => {
+                let result = subnet.query_management(call.sender, &call.method, call.argument);
+                result.map_err(Failure::Error)
+            }
+            false => subnet.query(call.sender, call.canister, &call.method, call.argument),
+        })
     }
 
     /// The subnet a call goes to; the inner error is the network's own.

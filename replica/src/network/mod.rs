@@ -5,9 +5,11 @@ mod stream;
 
 use crate::message::Message;
 use crate::subnet::{Router, Subnet};
+use crate::topology::RoutingTable;
 use crate::types::{CanisterId, SubnetId, Time};
 pub use profile::NetworkProfile;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 pub use stream::Stream;
 
 /// The network: subnets in the order of their ids, which is the order in which they take turns.
@@ -16,7 +18,7 @@ pub struct Network {
     profile: NetworkProfile,
     subnets: BTreeMap<SubnetId, Subnet>,
     streams: BTreeMap<(SubnetId, SubnetId), Stream>,
-    ranges: Vec<(CanisterId, CanisterId, SubnetId)>,
+    routes: Arc<RoutingTable>,
     rounds: u64,
     time: Time,
     /// The time of the latest round.
@@ -26,19 +28,16 @@ pub struct Network {
 impl Network {
     /// A network of these subnets, whose time is `now`.
     pub fn new(profile: NetworkProfile, subnets: Vec<Subnet>, now: Time) -> Self {
-        let mut ranges: Vec<_> = subnets
-            .iter()
-            .flat_map(|subnet| {
-                let config = subnet.config();
-                config.canister_ranges.iter().map(|(first, last)| (*first, *last, config.id))
-            })
-            .collect();
-        ranges.sort();
+        let ranges = subnets.iter().flat_map(|subnet| {
+            let config = subnet.config();
+            config.canister_ranges.iter().map(|(first, last)| (*first, *last, config.id))
+        });
+        let routes = Arc::new(RoutingTable::new(ranges));
         Self {
             profile,
             subnets: subnets.into_iter().map(|subnet| (subnet.config().id, subnet)).collect(),
             streams: BTreeMap::new(),
-            ranges,
+            routes,
             rounds: 0,
             time: now,
             round_time: now,
@@ -82,7 +81,7 @@ impl Network {
 
     /// The subnet whose ranges hold a canister id, whether or not there is such a canister.
     pub fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
-        subnet_of(&self.ranges, canister)
+        self.routes.subnet_of(canister)
     }
 
     /// Executes one round on every subnet, one after the other, and moves time on.
@@ -103,7 +102,7 @@ impl Network {
             let mut outgoing = Outgoing {
                 from: *id,
                 visible_from_round: self.rounds + self.profile.rounds_per_hop,
-                ranges: &self.ranges,
+                routes: &self.routes,
                 streams: &mut self.streams,
             };
             subnet.execute_round(self.time, incoming, &mut outgoing);
@@ -111,26 +110,17 @@ impl Network {
     }
 }
 
-fn subnet_of(
-    ranges: &[(CanisterId, CanisterId, SubnetId)],
-    canister: CanisterId,
-) -> Option<SubnetId> {
-    let after = ranges.partition_point(|(first, _, _)| *first <= canister);
-    let (_, last, subnet) = ranges.get(after.checked_sub(1)?)?;
-    (canister <= *last).then_some(*subnet)
-}
-
 /// The streams that leave one subnet.
 struct Outgoing<'a> {
     from: SubnetId,
     visible_from_round: u64,
-    ranges: &'a [(CanisterId, CanisterId, SubnetId)],
+    routes: &'a Arc<RoutingTable>,
     streams: &'a mut BTreeMap<(SubnetId, SubnetId), Stream>,
 }
 
 impl Router for Outgoing<'_> {
-    fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
-        subnet_of(self.ranges, canister)
+    fn routes(&self) -> &Arc<RoutingTable> {
+        self.routes
     }
 
     fn has_room(&self, to: SubnetId) -> bool {

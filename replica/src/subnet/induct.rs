@@ -1,6 +1,7 @@
 //! The beginning of a round: what is too late goes, what has arrived gets into queues.
 
 use crate::error::{ErrorCode, Reject, UserError};
+use crate::ic00;
 use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Message, Request, Response};
 use crate::subnet::Subnet;
@@ -35,7 +36,7 @@ impl Subnet {
     /// Puts a message that arrived by a stream into a queue.
     pub(super) fn induct(&mut self, message: Message) {
         match message {
-            Message::Request(request) if self.is_management(request.receiver) => {
+            Message::Request(request) if ic00::is_ic00(request.receiver, &self.routes) => {
                 self.induct_management_request(request);
             }
             Message::Request(request) => match self.check_induction(&request) {
@@ -107,11 +108,6 @@ impl Subnet {
     }
 
     fn is_local_peer(&self, canister: CanisterId) -> bool {
-        self.canisters.contains_key(&canister) || self.is_management(canister)
-    }
-
-    /// Whether calls to this principal are calls to the management canister.
-    pub(super) fn is_management(&self, receiver: CanisterId) -> bool {
-        receiver == CanisterId::management_canister() || receiver == self.config.id
+        self.canisters.contains_key(&canister) || ic00::is_ic00(canister, &self.routes)
     }
 }

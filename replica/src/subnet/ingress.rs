@@ -5,8 +5,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::message::Ingress;
 use crate::subnet::Subnet;
-use crate::subnet::management;
-use crate::types::{MessageId, Payload, Time};
+use crate::types::{CanisterId, MessageId, Payload, Time};
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,7 +75,7 @@ impl Subnet {
 
     fn check_ingress(&mut self, ingress: &Ingress) -> Result<(), UserError> {
         if ingress.receiver == Principal::management_canister() {
-            return management::check_ingress(self, ingress);
+            return self.check_management_ingress(ingress);
         }
         let round = self.round_context();
         let canister = self
@@ -129,18 +128,29 @@ impl Subnet {
                 "Ingress message timed out before it was executed",
             ));
         }
-        let fee = self.prices.ingress(ingress.envelope_bytes());
         if ingress.receiver == Principal::management_canister() {
-            return self.induct_management_ingress(ingress, fee);
+            return self.induct_management_ingress(ingress);
         }
-        let canister = self
-            .canisters
-            .get_mut(&ingress.receiver)
-            .ok_or_else(|| UserError::canister_not_found(ingress.receiver))?;
-        canister.check_running()?;
-        canister.check_can_pay(fee, self.prices)?;
-        canister.balance -= fee;
-        canister.queues.push_ingress(ingress);
+        self.existing(ingress.receiver)?.check_running()?;
+        self.charge_ingress(ingress.receiver, ingress.envelope_bytes())?;
+        if let Some(canister) = self.canisters.get_mut(&ingress.receiver) {
+            canister.queues.push_ingress(ingress);
+        }
+        Ok(())
+    }
+
+    /// Has a canister pay for taking in a message of this size.
+    pub(super) fn charge_ingress(
+        &mut self,
+        payer: CanisterId,
+        bytes: usize,
+    ) -> Result<(), UserError> {
+        let prices = self.prices;
+        let fee = prices.ingress(bytes);
+        let canister =
+            self.canisters.get_mut(&payer).ok_or_else(|| UserError::canister_not_found(payer))?;
+        canister.check_can_pay(fee, prices)?;
+        canister.debit(fee);
         Ok(())
     }
 }

@@ -1,24 +1,22 @@
 //! One subnet: its canisters, and the round in which they execute.
 //!
 //! A round's steps are one file each: messages come in (`induct`), canisters execute
-//! (`scheduler`), messages go out (`route`). Calls to the management canister are taken in by
-//! `management` and carried out by `creation` and `control`.
+//! (`scheduler`), messages go out (`route`). Calls of the management canister are carried out by
+//! `management`.
 
-mod control;
-mod creation;
 mod induct;
 mod ingress;
 mod management;
 mod route;
 mod scheduler;
-mod settings;
 
-use crate::canister::{Answer, Canister, Failure, Origin, RoundContext, Status};
+use crate::canister::{Answer, Canister, Failure, Origin, RoundContext};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::{Ingress, Message, Response};
+use crate::topology::RoutingTable;
 use crate::types::*;
 use candid::Principal;
 use std::collections::{BTreeMap, VecDeque};
@@ -26,8 +24,7 @@ use std::sync::Arc;
 
 use ingress::IngressHistory;
 pub use ingress::IngressState;
-use management::ManagementCall;
-pub use management::{effective_canister, is_creation};
+use management::PendingCall;
 
 /// What distinguishes one subnet from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +45,8 @@ pub struct SubnetConfig {
 
 /// Where messages that leave a subnet go.
 pub trait Router {
-    /// The subnet that hosts a canister.
-    fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId>;
+    /// Which subnet hosts which canisters.
+    fn routes(&self) -> &Arc<RoutingTable>;
     /// Whether the stream to another subnet takes another message.
     fn has_room(&self, to: SubnetId) -> bool;
     /// Puts a message into the stream to another subnet, which has room.
@@ -61,6 +58,8 @@ pub trait Router {
 pub struct Subnet {
     config: SubnetConfig,
     prices: Prices,
+    /// As of the latest round.
+    routes: Arc<RoutingTable>,
     canisters: BTreeMap<CanisterId, Canister>,
     /// Number of the next canister within the ranges.
     next_canister: u64,
@@ -68,7 +67,7 @@ pub struct Subnet {
     rounds: u64,
     ingress_pool: VecDeque<Ingress>,
     history: IngressHistory,
-    management_calls: VecDeque<ManagementCall>,
+    management_calls: VecDeque<PendingCall>,
     /// Messages to the subnet's own canisters that could not be delivered within their round.
     loopback: VecDeque<Message>,
     /// Responses made by the subnet itself, on their way out.
@@ -81,6 +80,7 @@ impl Subnet {
         Self {
             prices: Prices::new(config.nodes, config.free),
             config,
+            routes: Arc::default(),
             canisters: BTreeMap::new(),
             next_canister: 0,
             time: now,
@@ -122,6 +122,7 @@ impl Subnet {
     pub fn execute_round(&mut self, time: Time, incoming: Vec<Message>, router: &mut impl Router) {
         self.time = time;
         self.rounds += 1;
+        self.routes = router.routes().clone();
         self.time_out();
         for message in std::mem::take(&mut self.loopback).into_iter().chain(incoming) {
             self.induct(message);
@@ -147,6 +148,11 @@ impl Subnet {
         }
     }
 
+    /// The canister of this id, which must be there.
+    fn existing(&self, id: CanisterId) -> Result<&Canister, UserError> {
+        self.canisters.get(&id).ok_or_else(|| UserError::canister_not_found(id))
+    }
+
     fn hosts(&self, canister: CanisterId) -> bool {
         self.config.canister_ranges.iter().any(|(first, last)| (*first..=*last).contains(&canister))
     }
@@ -158,6 +164,7 @@ impl Subnet {
         RoundContext {
             subnet: self.config.id,
             root_key: self.config.root_key.clone(),
+            routes: self.routes.clone(),
             prices: self.prices,
             time: self.time,
             message_instructions_max: limit(MESSAGE_INSTRUCTIONS_MAX),
@@ -198,7 +205,7 @@ impl Subnet {
         let now = self.time;
         let mut answers = Vec::new();
         for canister in self.canisters.values_mut() {
-            answers.extend(finish_stopping(canister, now));
+            answers.extend(management::finish_stopping(canister, now));
             answers.extend(charge_for_resources(canister, self.prices, now));
         }
         for answer in answers {
@@ -206,35 +213,6 @@ impl Subnet {
         }
         self.history.forget_expired(now);
     }
-}
-
-/// Stops a canister that was stopping and has no call context left; gives up on stop requests that
-/// have waited too long.
-fn finish_stopping(canister: &mut Canister, now: Time) -> Vec<Answer> {
-    let Status::Stopping(requests) = &mut canister.status else { return Vec::new() };
-    let answer = |request: crate::canister::StopRequest, result| Answer {
-        origin: request.origin,
-        result,
-        refund: request.cycles,
-    };
-    if canister.contexts.is_empty() {
-        let requests = std::mem::take(requests);
-        canister.status = Status::Stopped;
-        canister.version += 1;
-        return requests
-            .into_iter()
-            .map(|request| answer(request, Ok(management::empty_reply())))
-            .collect();
-    }
-    let (expired, waiting) =
-        std::mem::take(requests).into_iter().partition(|request| request.expiry <= now);
-    *requests = waiting;
-    let expired: Vec<_> = expired;
-    let error = UserError::new(
-        crate::error::ErrorCode::StopCanisterRequestTimeout,
-        format!("Stopping Canister {} took too long: it still has open call contexts", canister.id),
-    );
-    expired.into_iter().map(|request| answer(request, Err(Failure::Error(error.clone())))).collect()
 }
 
 /// Charges for memory and compute allocation, every ten seconds of the network's time. A canister

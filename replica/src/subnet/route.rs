@@ -1,9 +1,9 @@
 //! The end of a round: what canisters sent goes into streams.
 
 use crate::error::{ErrorCode, Reject};
+use crate::ic00;
 use crate::limits::REQUEST_BYTES_MAX_REMOTE;
 use crate::message::{Message, Request};
-use crate::subnet::management::effective_canister;
 use crate::subnet::{Router, Subnet};
 use crate::types::{CanisterId, SubnetId};
 
@@ -12,7 +12,7 @@ impl Subnet {
     /// canisters, other streams for others. What does not fit stays.
     pub(super) fn route(&mut self, router: &mut impl Router) {
         for response in std::mem::take(&mut self.responses) {
-            let destination = router.subnet_of(response.originator);
+            let destination = self.routes.subnet_of(response.originator);
             if self.has_room(router, destination) {
                 self.put(router, destination, Message::Response(response));
             } else {
@@ -35,8 +35,8 @@ impl Subnet {
     ) -> bool {
         let Some(message) = self.canisters[&sender].queues.peek_output(peer) else { return false };
         let destination = match message {
-            Message::Request(request) => self.destination(request, router),
-            Message::Response(response) => router.subnet_of(response.originator),
+            Message::Request(request) => self.destination(request),
+            Message::Response(response) => self.routes.subnet_of(response.originator),
         };
         let refusal = match message {
             Message::Request(request) => self.refusal(request, destination),
@@ -74,18 +74,12 @@ impl Subnet {
         }
     }
 
-    /// The subnet a request goes to. A management call goes to the subnet of the canister it is
-    /// about, or else stays here.
-    fn destination(&self, request: &Request, router: &impl Router) -> Option<SubnetId> {
-        if request.receiver != CanisterId::management_canister() {
-            return match request.receiver == self.config.id {
-                true => Some(self.config.id),
-                false => router.subnet_of(request.receiver),
-            };
-        }
-        match effective_canister(&request.method, &request.argument) {
-            Some(canister) => router.subnet_of(canister).or(Some(self.config.id)),
-            None => Some(self.config.id),
+    /// The subnet a request goes to.
+    fn destination(&self, request: &Request) -> Option<SubnetId> {
+        if ic00::is_ic00(request.receiver, &self.routes) {
+            ic00::destination(request, self.config.id, &self.routes).ok()
+        } else {
+            self.routes.subnet_of(request.receiver)
         }
     }
 

@@ -2,14 +2,10 @@
 
 use crate::installation::fill;
 use crate::patterns::{open_gate, wait_for};
-use crate::script::{canister, script};
+use crate::script::script;
 use crate::world::{CYCLES, on_every_server};
 use candid::{Nat, Principal};
 use pocket_ic::{CanisterSettings, EnvironmentVariable, ErrorCode};
-
-fn somebody() -> Principal {
-    Principal::self_authenticating([7; 32])
-}
 
 #[test]
 fn stopping_waits_for_open_call_contexts() {
@@ -61,27 +57,6 @@ fn only_a_stopped_canister_can_be_deleted() {
         assert!(world.pic.canister_exists(world.b));
         // Its id is not given out again.
         assert_ne!(world.pic.create_canister(), world.a);
-    });
-}
-
-#[test]
-fn only_controllers_can_change_a_canister() {
-    on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.set_controllers(world.a, None, vec![somebody()]).unwrap();
-        let stranger = None;
-        let rejects = [
-            world.pic.upgrade_canister(world.a, canister(), vec![], stranger),
-            world.pic.stop_canister(world.a, stranger),
-            world.pic.uninstall_canister(world.a, stranger),
-            world.pic.set_controllers(world.a, stranger, vec![]),
-            world.pic.canister_status(world.a, stranger).map(drop),
-        ];
-        for reject in rejects {
-            let reject = reject.unwrap_err();
-            assert_eq!(reject.error_code, ErrorCode::CanisterInvalidController);
-        }
-        world.pic.stop_canister(world.a, Some(somebody())).unwrap();
     });
 }
 

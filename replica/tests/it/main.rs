@@ -4,12 +4,14 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod access;
 mod call_contexts;
 mod calls;
 mod cycles;
 mod deadlines;
 mod determinism;
 mod hooks;
+mod ic00;
 mod installation;
 mod lifecycle;
 mod management;

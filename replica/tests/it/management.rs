@@ -1,26 +1,16 @@
 //! Calls of canisters to the management canister.
 
-use crate::script::{Call, call, number, numbers, rejected, script};
-use crate::world::{World, on_every_server};
-use candid::{CandidType, Decode, Encode, Principal};
-use ic_management_canister_types::{CanisterIdRecord, CreateCanisterArgs};
+use crate::ic00::{about, management, reject};
+use crate::script::{call, number, numbers, script};
+use crate::world::on_every_server;
+use candid::{Decode, Principal};
+use ic_management_canister_types::{
+    CanisterIdRecord, CanisterSettings, CreateCanisterArgs, EcdsaKeyId, SignWithEcdsaArgs,
+    UpdateSettingsArgs,
+};
 
 /// What creating a canister costs on 13 nodes.
 const CREATION: u64 = 500_000_000_000;
-
-fn management(method: &str, argument: impl CandidType) -> Call {
-    call(Principal::management_canister())
-        .method(method)
-        .argument(Encode!(&argument).expect("it is Candid"))
-}
-
-fn about(canister: Principal) -> CanisterIdRecord {
-    CanisterIdRecord { canister_id: canister }
-}
-
-fn reject(world: &World, one: Call) -> (u64, String) {
-    rejected(&world.run(world.a, script().call(one)).expect("it replies with the reject"))
-}
 
 #[test]
 fn a_canister_creates_another_on_its_subnet_with_what_is_left_of_the_cycles() {
@@ -80,19 +70,98 @@ fn a_canister_manages_what_it_controls_and_nothing_else() {
 }
 
 #[test]
-fn a_management_method_or_argument_that_makes_no_sense_is_rejected_with_its_cycles() {
+fn a_call_that_makes_no_sense_is_rejected_with_its_cycles_in_the_round_it_is_made_in() {
     on_every_server(|server| {
         let world = server.one_subnet();
-        let unknown = management("no_such_method", about(world.b)).cycles(5);
-        let undecodable = call(Principal::management_canister())
-            .method("canister_status")
-            .argument(b"no Candid".to_vec())
-            .cycles(5);
-        for one in [unknown, undecodable] {
-            assert_eq!(reject(&world, one.clone()).0, 4);
+        let undecodable = |method: &str| {
+            call(Principal::management_canister()).method(method).argument(b"no Candid".to_vec())
+        };
+        let nowhere = Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 9, 1, 1]);
+        let key_id = EcdsaKeyId { name: "no_such_key".into(), ..Default::default() };
+        let signature =
+            SignWithEcdsaArgs { key_id, message_hash: vec![0; 32], ..Default::default() };
+        let by_subnet = management("canister_status", about(world.a))
+            .callee(world.pic.get_subnet(world.a).unwrap().as_slice());
+        for (one, code, fragment) in [
+            (management("no_such_method", about(world.b)), 5, "IC0536"),
+            (undecodable("canister_status"), 3, "Unable to route"),
+            (undecodable("update_settings"), 5, "IC0408"),
+            (management("canister_status", about(nowhere)), 3, "SubnetNotFound"),
+            (management("sign_with_ecdsa", signature), 3, "threshold key"),
+            (by_subnet, 3, "AlreadyResolved"),
+        ] {
+            let one = one.cycles(5);
+            let message = world.submit(world.a, script().call(one.clone()));
+            let (ticks, answer) = world.ticks(&message);
+            let (found, text) = crate::script::rejected(&answer.unwrap());
+            assert_eq!((ticks, found), (1, code), "{text}");
+            assert!(text.contains(fragment), "{text}");
             let one = one.on_reject(script().refunded().reply_number());
             assert_eq!(number(&world.run(world.a, script().call(one)).unwrap()), 5);
         }
+    });
+}
+
+#[test]
+fn a_call_that_is_carried_out_takes_two_more_rounds_on_the_own_subnet() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let one = management("canister_status", about(world.a)).on_reply(script().reply(""));
+        assert_eq!(world.ticks(&world.submit(world.a, script().call(one))).0, 3);
+        // An argument that is found to be wrong only then has been carried there and back.
+        let settings = CanisterSettings {
+            compute_allocation: Some(101u8.into()),
+            ..CanisterSettings::default()
+        };
+        let one = management(
+            "update_settings",
+            UpdateSettingsArgs { canister_id: world.a, settings, sender_canister_version: None },
+        );
+        assert_eq!(world.ticks(&world.submit(world.a, script().call(one))).0, 3);
+    });
+}
+
+#[test]
+fn a_canister_must_name_its_own_version_if_it_names_one() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        world.pic.set_controllers(world.b, None, vec![world.a]).unwrap();
+        let version = || world.pic.canister_status(world.a, None).unwrap().version;
+        let update = |version| {
+            let settings = CanisterSettings::default();
+            let sender_canister_version = Some(version);
+            let arguments =
+                UpdateSettingsArgs { canister_id: world.b, settings, sender_canister_version };
+            management("update_settings", arguments)
+        };
+        let right = update(version()).on_reply(script().reply("ok"));
+        assert_eq!(world.run(world.a, script().call(right)), Ok(b"ok".to_vec()));
+        let (code, text) = reject(&world, update(version() + 1));
+        assert_eq!(code, 5);
+        assert!(text.starts_with("IC0504: ") && text.contains("sender canister version"), "{text}");
+    });
+}
+
+#[test]
+fn bitcoin_is_refused_where_there_are_no_bitcoin_canisters() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        #[derive(candid::CandidType)]
+        enum Network {
+            #[allow(non_camel_case_types)]
+            testnet,
+        }
+        #[derive(candid::CandidType)]
+        struct GetBalance {
+            network: Network,
+            address: String,
+            min_confirmations: Option<u32>,
+        }
+        let arguments =
+            GetBalance { network: Network::testnet, address: "x".into(), min_confirmations: None };
+        let (code, text) = reject(&world, management("bitcoin_get_balance", arguments));
+        assert_eq!(code, 4);
+        assert!(text.starts_with("IC0406: "), "{text}");
     });
 }
 

@@ -1,39 +1,39 @@
 //! Management calls that make canisters and give them cycles.
 
+use super::{Call, PendingCall, settings};
 use crate::canister::{Canister, Settings};
 use crate::error::{ErrorCode, UserError};
+use crate::ic00::encode;
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
-use crate::subnet::management::{ManagementCall, Reply, decode, encode};
-use crate::subnet::{Subnet, settings};
-use crate::types::{CanisterId, Cycles};
+use crate::subnet::Subnet;
+use crate::types::{CanisterId, Cycles, Payload};
 use ic_management_canister_types::*;
 
 impl Subnet {
     pub(super) fn create_canister(
         &mut self,
-        call: &mut ManagementCall,
-        argument: &[u8],
-    ) -> Result<Reply, UserError> {
-        let arguments: CreateCanisterArgs = decode(argument)?;
+        pending: &mut PendingCall,
+    ) -> Result<Payload, UserError> {
+        let CreateCanisterArgs { settings, .. } = pending.call.decode()?;
         let fee = self.prices.canister_creation();
-        if call.cycles < fee {
+        let Some(balance) = pending.cycles.checked_sub(fee) else {
             return Err(UserError::new(
                 ErrorCode::InsufficientCyclesForCreateCanister,
-                format!("Creating a canister costs {fee} cycles, but {} are attached", call.cycles),
+                format!(
+                    "Creating a canister requires a fee of {fee} that is deducted from the \
+                     canister's initial balance but only {} cycles were received with the \
+                     create_canister request.",
+                    pending.cycles
+                ),
             ));
-        }
-        let balance = std::mem::take(&mut call.cycles) - fee;
-        self.add_canister(call, arguments.settings, None, balance).inspect_err(|_| {
-            call.cycles = balance + fee;
-        })
+        };
+        let id = self.add_canister(&pending.call, settings, None, balance)?;
+        pending.cycles = 0;
+        Ok(id)
     }
 
-    pub(super) fn provisional_create(
-        &mut self,
-        call: &ManagementCall,
-        argument: &[u8],
-    ) -> Result<Reply, UserError> {
-        let arguments: ProvisionalCreateCanisterWithCyclesArgs = decode(argument)?;
+    pub(super) fn provisional_create(&mut self, call: &Call) -> Result<Payload, UserError> {
+        let arguments: ProvisionalCreateCanisterWithCyclesArgs = call.decode()?;
         let cycles = match arguments.amount {
             Some(amount) => cycles(amount)?,
             None => PROVISIONAL_CYCLES_DEFAULT,
@@ -41,21 +41,22 @@ impl Subnet {
         self.add_canister(call, arguments.settings, arguments.specified_id, cycles)
     }
 
+    /// Makes a canister and returns the reply that says which.
     fn add_canister(
         &mut self,
-        call: &ManagementCall,
+        call: &Call,
         changes: Option<CanisterSettings>,
         specified: Option<CanisterId>,
         balance: Cycles,
-    ) -> Result<Reply, UserError> {
-        let controllers = [call.origin.caller()].into();
+    ) -> Result<Payload, UserError> {
+        let controllers = [call.caller].into();
         let settings = settings::changed(&Settings::new(controllers), changes.unwrap_or_default())?;
         let id = match specified {
             Some(id) => self.check_specified(id)?,
             None => self.next_canister_id()?,
         };
         self.canisters.insert(id, Canister::new(id, settings, balance, self.time));
-        Ok(Reply::Now(encode((CanisterIdRecord { canister_id: id },))))
+        Ok(encode((CanisterIdRecord { canister_id: id },)))
     }
 
     fn check_specified(&self, id: CanisterId) -> Result<CanisterId, UserError> {
@@ -92,24 +93,16 @@ impl Subnet {
         }
     }
 
-    pub(super) fn provisional_top_up(&mut self, argument: &[u8]) -> Result<(), UserError> {
-        let arguments: ProvisionalTopUpCanisterArgs = decode(argument)?;
-        let id = arguments.canister_id;
-        let canister =
-            self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
-        canister.balance = canister.balance.saturating_add(cycles(arguments.amount)?);
+    pub(super) fn provisional_top_up(&mut self, call: &Call) -> Result<(), UserError> {
+        let ProvisionalTopUpCanisterArgs { canister_id, amount } = call.decode()?;
+        self.addressed(call, canister_id)?.credit(cycles(amount)?);
         Ok(())
     }
 
-    pub(super) fn deposit_cycles(
-        &mut self,
-        call: &mut ManagementCall,
-        argument: &[u8],
-    ) -> Result<(), UserError> {
-        let id = decode::<CanisterIdRecord>(argument)?.canister_id;
-        let canister =
-            self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
-        canister.credit(std::mem::take(&mut call.cycles));
+    pub(super) fn deposit_cycles(&mut self, pending: &mut PendingCall) -> Result<(), UserError> {
+        let CanisterIdRecord { canister_id } = pending.call.decode()?;
+        self.addressed(&pending.call, canister_id)?.credit(pending.cycles);
+        pending.cycles = 0;
         Ok(())
     }
 }

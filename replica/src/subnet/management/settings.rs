@@ -1,13 +1,39 @@
 //! Canister settings: what may be set, and what a status says of them.
 
-use crate::canister::Settings;
+use super::PendingCall;
+use crate::canister::{Origin, Settings};
 use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
+use crate::subnet::Subnet;
 use candid::Nat;
 use ic_management_canister_types::{
-    CanisterSettings, DefiniteCanisterSettings, EnvironmentVariable,
+    CanisterSettings, DefiniteCanisterSettings, EnvironmentVariable, UpdateSettingsArgs,
 };
 use std::collections::BTreeMap;
+
+impl Subnet {
+    pub(super) fn update_settings(&mut self, pending: &PendingCall) -> Result<(), UserError> {
+        let PendingCall { call, origin, .. } = pending;
+        let UpdateSettingsArgs { canister_id, settings: changes, .. } = call.decode()?;
+        let canister = self.addressed(call, canister_id)?;
+        canister.settings = changed(&canister.settings, changes)?;
+        canister.version += 1;
+        canister.settings_changed();
+        if matches!(origin, Origin::Ingress { .. })
+            && is_paid_afterwards(call.rules.name, &call.argument)
+        {
+            // A canister that cannot pay now does not.
+            let bytes = call.rules.name.len() + call.argument.len();
+            let _ = self.charge_ingress(canister_id, bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a user's call is paid for only after it was executed, by what the settings are then.
+pub(super) fn is_paid_afterwards(method: &str, argument: &[u8]) -> bool {
+    method == "update_settings" && argument.len() <= INGRESS_PAID_AFTERWARDS_BYTES_MAX
+}
 
 /// Freezing thresholds and memory sizes beyond this make no sense
 /// (interface specification, `update_settings`).

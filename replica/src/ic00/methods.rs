@@ -1,0 +1,102 @@
+//! The list of all methods, with their rules.
+
+use super::{About, Permitted, Rules};
+use About::*;
+use Method::*;
+use Permitted::*;
+
+/// A method of the management canister.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named as in the interface specification")]
+pub enum Method {
+    BitcoinGetBalance,
+    BitcoinGetBlockHeaders,
+    BitcoinGetCurrentFeePercentiles,
+    BitcoinGetUtxos,
+    BitcoinSendTransaction,
+    CanisterStatus,
+    CreateCanister,
+    DeleteCanister,
+    DepositCycles,
+    EcdsaPublicKey,
+    InstallCode,
+    ProvisionalCreateCanister,
+    ProvisionalTopUp,
+    SchnorrPublicKey,
+    SignWithEcdsa,
+    SignWithSchnorr,
+    StartCanister,
+    StopCanister,
+    UninstallCode,
+    UpdateSettings,
+    VetkdDeriveKey,
+    VetkdPublicKey,
+}
+
+/// All of them.
+pub(super) const METHODS: &[Rules] = &[
+    // Users cannot attach cycles, and nobody would pay for these.
+    about(NewCanister, CreateCanister, "create_canister").with_version().own_subnet(),
+    about(Canister, DepositCycles, "deposit_cycles"),
+    // Only where cycles are made out of nothing.
+    about(NewCanister, ProvisionalCreateCanister, "provisional_create_canister_with_cycles")
+        .with_version()
+        .users(),
+    about(Canister, ProvisionalTopUp, "provisional_top_up_canister").users(),
+    // What controllers do.
+    about(Canister, InstallCode, "install_code").with_version().only(Controllers).users(),
+    about(Canister, UninstallCode, "uninstall_code").with_version().only(Controllers).users(),
+    about(Canister, UpdateSettings, "update_settings").with_version().only(Controllers).users(),
+    about(Canister, StartCanister, "start_canister").only(Controllers).users(),
+    about(Canister, StopCanister, "stop_canister").only(Controllers).users(),
+    about(Canister, DeleteCanister, "delete_canister").only(Controllers).users(),
+    about(Canister, CanisterStatus, "canister_status").only(StatusViewers).users().query(),
+    // Without a threshold key and without the bitcoin canisters these are refused.
+    about(Key, EcdsaPublicKey, "ecdsa_public_key"),
+    about(Key, SignWithEcdsa, "sign_with_ecdsa"),
+    about(Key, SchnorrPublicKey, "schnorr_public_key"),
+    about(Key, SignWithSchnorr, "sign_with_schnorr"),
+    about(Key, VetkdPublicKey, "vetkd_public_key"),
+    about(Key, VetkdDeriveKey, "vetkd_derive_key"),
+    about(Nothing, BitcoinGetBalance, "bitcoin_get_balance"),
+    about(Nothing, BitcoinGetBlockHeaders, "bitcoin_get_block_headers"),
+    about(Nothing, BitcoinGetCurrentFeePercentiles, "bitcoin_get_current_fee_percentiles"),
+    about(Nothing, BitcoinGetUtxos, "bitcoin_get_utxos"),
+    about(Nothing, BitcoinSendTransaction, "bitcoin_send_transaction"),
+];
+
+/// A method that any canister may call.
+const fn about(about: About, method: Method, name: &'static str) -> Rules {
+    Rules {
+        method,
+        name,
+        about,
+        permitted: Anybody,
+        by_users: false,
+        by_query: false,
+        from_other_subnets: true,
+        names_version: false,
+    }
+}
+
+impl Rules {
+    const fn only(self, permitted: Permitted) -> Self {
+        Self { permitted, ..self }
+    }
+
+    const fn users(self) -> Self {
+        Self { by_users: true, ..self }
+    }
+
+    const fn query(self) -> Self {
+        Self { by_query: true, ..self }
+    }
+
+    const fn own_subnet(self) -> Self {
+        Self { from_other_subnets: false, ..self }
+    }
+
+    const fn with_version(self) -> Self {
+        Self { names_version: true, ..self }
+    }
+}

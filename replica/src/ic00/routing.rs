@@ -1,0 +1,79 @@
+//! Where a canister's call of the management canister goes, or why it goes nowhere.
+
+use super::{About, Rules, Subject, decode};
+use crate::error::{ErrorCode, Reject, RejectCode, UserError};
+use crate::message::Request;
+use crate::topology::RoutingTable;
+use crate::types::SubnetId;
+use candid::{CandidType, Principal};
+use serde::Deserialize;
+
+/// Whether calls to this principal are calls of the management canister, by any of its names.
+pub fn is_ic00(receiver: Principal, routes: &RoutingTable) -> bool {
+    receiver == Principal::management_canister() || routes.has_subnet(receiver)
+}
+
+/// Fails when a call of a canister, which has `version`, makes no sense or goes nowhere. It is
+/// rejected as soon as it is made.
+pub fn check_call(
+    request: &Request,
+    version: u64,
+    own: SubnetId,
+    routes: &RoutingTable,
+) -> Result<(), Reject> {
+    let check = |rules: &Rules| rules.check_sender_version(&request.argument, version);
+    if let Err(error) = Rules::named(&request.method).and_then(check) {
+        return Err(Reject { code: RejectCode::CanisterError, ..Reject::from(error) });
+    }
+    destination(request, own, routes).map(drop).map_err(|why| {
+        let text = format!("Unable to route management canister request {}: {why}", request.method);
+        Reject::routing(ErrorCode::CanisterNotFound, text)
+    })
+}
+
+/// The subnet that carries out a call of a canister on the subnet `own`; or why there is none.
+pub fn destination(
+    request: &Request,
+    own: SubnetId,
+    routes: &RoutingTable,
+) -> Result<SubnetId, String> {
+    let rules = Rules::named(&request.method).map_err(|error| error.to_string())?;
+    if request.receiver != Principal::management_canister() {
+        // Only the network nervous system may say itself which subnet it means.
+        return match routes.is_on_nns(request.sender) {
+            true => Ok(request.receiver),
+            false => Err(format!("AlreadyResolved({})", request.receiver)),
+        };
+    }
+    if rules.about == About::Key {
+        return Err(no_such_key(&request.argument));
+    }
+    let undecodable = |error: UserError| format!("UserError({error})");
+    match rules.subject(&request.argument).map_err(undecodable)? {
+        Subject::Canister(canister) => routes
+            .subnet_of(canister)
+            .ok_or_else(|| format!("SubnetNotFound({canister}, {})", rules.name)),
+        Subject::Subnet(subnet) if routes.has_subnet(subnet) => Ok(subnet),
+        Subject::Subnet(subnet) => Err(format!("there is no subnet {subnet}")),
+        Subject::NewCanister(_) | Subject::Nothing => Ok(own),
+    }
+}
+
+/// What a call says that needs a threshold key.
+fn no_such_key(argument: &[u8]) -> String {
+    #[derive(CandidType, Deserialize)]
+    struct Keyed {
+        key_id: KeyId,
+    }
+    #[derive(CandidType, Deserialize)]
+    struct KeyId {
+        name: String,
+    }
+    match decode::<Keyed>(argument) {
+        Ok(Keyed { key_id }) => format!(
+            "ChainKeyError(\"Requested unknown or disabled threshold key: {}, existing enabled keys: []\")",
+            key_id.name
+        ),
+        Err(error) => format!("UserError({error})"),
+    }
+}

@@ -1,0 +1,100 @@
+//! Management calls that start, stop and delete a canister.
+
+use super::{Call, PendingCall, Reply};
+use crate::canister::{Answer, Canister, Failure, Status, StopRequest};
+use crate::error::{ErrorCode, UserError};
+use crate::ic00::empty_reply;
+use crate::limits::STOP_TIMEOUT_SECONDS;
+use crate::subnet::Subnet;
+use crate::types::Time;
+use ic_management_canister_types::CanisterIdRecord;
+
+impl Subnet {
+    pub(super) fn start_canister(&mut self, call: &Call) -> Result<(), UserError> {
+        let CanisterIdRecord { canister_id } = call.decode()?;
+        let canister = self.addressed(call, canister_id)?;
+        let status = std::mem::replace(&mut canister.status, Status::Running);
+        canister.version += 1;
+        if let Status::Stopping(requests) = status {
+            let error = UserError::new(
+                ErrorCode::CanisterStoppingCancelled,
+                format!("Canister {canister_id}'s stop request was cancelled"),
+            );
+            for StopRequest { origin, cycles, .. } in requests {
+                let result = Err(Failure::Error(error.clone()));
+                self.answer(Answer { origin, result, refund: cycles });
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks a canister to stop. Who asked is answered once it has, at the end of a round.
+    pub(super) fn stop_canister(&mut self, pending: &PendingCall) -> Result<Reply, UserError> {
+        let PendingCall { call, origin, cycles } = pending;
+        let CanisterIdRecord { canister_id } = call.decode()?;
+        let expiry = self.time.plus_secs(STOP_TIMEOUT_SECONDS);
+        let canister = self.addressed(call, canister_id)?;
+        let request = StopRequest { origin: origin.clone(), cycles: *cycles, expiry };
+        canister.version += 1;
+        match &mut canister.status {
+            Status::Stopped => return Ok(Reply::Now(empty_reply())),
+            Status::Stopping(requests) => requests.push(request),
+            Status::Running => canister.status = Status::Stopping(vec![request]),
+        }
+        Ok(Reply::Later)
+    }
+
+    pub(super) fn delete_canister(&mut self, call: &Call) -> Result<(), UserError> {
+        let CanisterIdRecord { canister_id: id } = call.decode()?;
+        if call.caller == id {
+            return Err(UserError::new(
+                ErrorCode::CanisterInvalidController,
+                format!("Canister {id} cannot delete itself."),
+            ));
+        }
+        let canister = self.addressed(call, id)?;
+        if canister.status != Status::Stopped {
+            return Err(UserError::new(
+                ErrorCode::CanisterNotStopped,
+                format!("Canister {id} must be stopped before it is deleted."),
+            ));
+        }
+        if !canister.queues.is_idle() {
+            return Err(UserError::new(
+                ErrorCode::CanisterQueueNotEmpty,
+                format!(
+                    "Canister {id} has messages in its queues and cannot be deleted now. Please \
+                     retry after some time."
+                ),
+            ));
+        }
+        self.canisters.remove(&id);
+        Ok(())
+    }
+}
+
+/// Stops a canister that was stopping and has no call context left; gives up on stop requests that
+/// have waited too long.
+pub(in crate::subnet) fn finish_stopping(canister: &mut Canister, now: Time) -> Vec<Answer> {
+    let Status::Stopping(requests) = &mut canister.status else { return Vec::new() };
+    let answer = |request: StopRequest, result| Answer {
+        origin: request.origin,
+        result,
+        refund: request.cycles,
+    };
+    if canister.contexts.is_empty() {
+        let requests = std::mem::take(requests);
+        canister.status = Status::Stopped;
+        canister.version += 1;
+        return requests.into_iter().map(|request| answer(request, Ok(empty_reply()))).collect();
+    }
+    let (expired, waiting) =
+        std::mem::take(requests).into_iter().partition(|request| request.expiry <= now);
+    *requests = waiting;
+    let expired: Vec<_> = expired;
+    let error = UserError::new(
+        ErrorCode::StopCanisterRequestTimeout,
+        format!("Stop canister request timed out: canister {} has open call contexts", canister.id),
+    );
+    expired.into_iter().map(|request| answer(request, Err(Failure::Error(error.clone())))).collect()
+}

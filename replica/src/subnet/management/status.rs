@@ -1,0 +1,58 @@
+//! What the management canister says of a canister.
+
+use super::{Call, settings};
+use crate::canister::{Canister, Status};
+use crate::cycles::Prices;
+use crate::error::UserError;
+use crate::ic00::encode;
+use crate::subnet::Subnet;
+use crate::types::Payload;
+use ic_management_canister_types::*;
+
+impl Subnet {
+    pub(super) fn canister_status(&mut self, call: &Call) -> Result<Payload, UserError> {
+        let prices = self.prices;
+        let CanisterIdRecord { canister_id } = call.decode()?;
+        Ok(encode((status(self.addressed(call, canister_id)?, prices),)))
+    }
+}
+
+/// What `canister_status` says. What this replica does not keep is reported as zero.
+fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
+    let zero = || candid::Nat::from(0u8);
+    let compute = canister.settings.compute_allocation;
+    CanisterStatusResult {
+        status: match canister.status {
+            Status::Running => CanisterStatusType::Running,
+            Status::Stopping(_) => CanisterStatusType::Stopping,
+            Status::Stopped => CanisterStatusType::Stopped,
+        },
+        ready_for_migration: canister.status == Status::Stopped && canister.queues.is_idle(),
+        version: canister.version,
+        settings: settings::definite(&canister.settings),
+        module_hash: canister.module_hash().map(Vec::from),
+        memory_size: canister.memory_bytes().into(),
+        memory_metrics: MemoryMetrics {
+            wasm_memory_size: canister.heap_bytes().into(),
+            stable_memory_size: canister.stable_bytes().into(),
+            global_memory_size: zero(),
+            wasm_binary_size: canister.module_bytes().into(),
+            custom_sections_size: zero(),
+            canister_history_size: zero(),
+            wasm_chunk_store_size: zero(),
+            snapshots_size: zero(),
+            log_memory_store_size: zero(),
+        },
+        cycles: canister.balance.into(),
+        reserved_cycles: zero(),
+        idle_cycles_burned_per_day: prices
+            .idle_burn_per_day(canister.memory_bytes(), compute)
+            .into(),
+        query_stats: QueryStats {
+            num_calls_total: zero(),
+            num_instructions_total: zero(),
+            request_payload_bytes_total: zero(),
+            response_payload_bytes_total: zero(),
+        },
+    }
+}

@@ -1,0 +1,74 @@
+//! Calls of the management canister, from users and from canisters, with the newest types.
+
+use crate::script::{Call, call, rejected, script};
+use crate::world::{Answer, World};
+use candid::utils::ArgumentDecoder;
+use candid::{CandidType, Encode, Principal};
+use ic_management_canister_types::{CanisterIdRecord, CanisterSettings, UpdateSettingsArgs};
+use pocket_ic::common::rest::RawEffectivePrincipal;
+use pocket_ic::{PocketIc, RejectResponse};
+
+/// What names a canister and nothing else.
+pub fn about(canister_id: Principal) -> CanisterIdRecord {
+    CanisterIdRecord { canister_id }
+}
+
+/// A user who controls nothing.
+pub fn somebody() -> Principal {
+    Principal::self_authenticating([7; 32])
+}
+
+/// A user's call that is sent to the subnet of a canister.
+pub fn ask(
+    pic: &PocketIc,
+    sender: Principal,
+    canister: Principal,
+    method: &str,
+    argument: impl CandidType,
+) -> Answer {
+    let effective = RawEffectivePrincipal::CanisterId(canister.as_slice().to_vec());
+    let (management, argument) = (Principal::management_canister(), encode(argument));
+    pic.update_call_with_effective_principal(management, effective, sender, method, argument)
+}
+
+/// The same as a query.
+pub fn query(
+    pic: &PocketIc,
+    sender: Principal,
+    canister: Principal,
+    method: &str,
+    argument: impl CandidType,
+) -> Answer {
+    let effective = RawEffectivePrincipal::CanisterId(canister.as_slice().to_vec());
+    let (management, argument) = (Principal::management_canister(), encode(argument));
+    pic.query_call_with_effective_principal(management, effective, sender, method, argument)
+}
+
+/// A canister's call.
+pub fn management(method: &str, argument: impl CandidType) -> Call {
+    call(Principal::management_canister()).method(method).argument(encode(argument))
+}
+
+/// What a canister gets that calls: reject code and message.
+pub fn reject(world: &World, one: Call) -> (u64, String) {
+    rejected(&world.run(world.a, script().call(one)).expect("it replies with the reject"))
+}
+
+/// Changes settings as the anonymous controller.
+pub fn set(
+    pic: &PocketIc,
+    canister_id: Principal,
+    settings: CanisterSettings,
+) -> Result<(), RejectResponse> {
+    let arguments = UpdateSettingsArgs { canister_id, settings, sender_canister_version: None };
+    ask(pic, Principal::anonymous(), canister_id, "update_settings", arguments).map(drop)
+}
+
+fn encode(argument: impl CandidType) -> Vec<u8> {
+    Encode!(&argument).expect("it is Candid")
+}
+
+/// The values of a reply.
+pub fn decode<'a, T: ArgumentDecoder<'a>>(reply: &'a [u8]) -> T {
+    candid::decode_args(reply).expect("the reply is of this type")
+}
