@@ -174,6 +174,16 @@ impl Trap {
         }
     }
 
+    /// What the canister's log says of it; nothing, for failures that are not the code's own doing.
+    pub fn log_line(&self) -> Option<String> {
+        match self {
+            Self::Called(text) if text.is_empty() => Some("[TRAP]: (no message)".into()),
+            Self::Called(text) => Some(format!("[TRAP]: {text}")),
+            Self::Wasm(reason) => Some(format!("[TRAP]: {reason}")),
+            _ => None,
+        }
+    }
+
     /// What a developer can do about it; nothing for failures that name their remedy themselves.
     fn suggestion(&self) -> Option<&'static str> {
         Some(match self {

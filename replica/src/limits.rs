@@ -45,6 +45,10 @@ pub const ROUND_OVERHEAD_FINALIZATION: i64 = 12_000;
 /// They are only counted here: one after the other, each with the budget it would have had.
 pub const SCHEDULER_THREADS: usize = 4;
 
+/// Instructions charged for each byte that passes between the sandbox and the rest of the replica
+/// (`linker.rs`, `BYTE_TRANSMISSION_COST_FACTOR`).
+pub const TRANSMITTED_BYTE_INSTRUCTIONS: Instructions = 50;
+
 /// Share of the message limit kept back for cleanup, in percent
 /// (`execution_environment/src/execution/response.rs`).
 pub const CLEANUP_RESERVE_PERCENT: u64 = 5;
@@ -114,9 +118,9 @@ pub const RESPONSE_RESERVATION_BYTES: u64 = RESPONSE_BYTES_MAX as u64 + 1_000;
 /// Bytes of a method name (`request_in_prep.rs`).
 pub const METHOD_NAME_BYTES_MAX: usize = 20_000;
 
-/// Bytes of a text that a canister prints or traps with; what is longer is cut (`system_api.rs`,
-/// `MAX_DEBUG_MESSAGE_SIZE`, `MAX_ERROR_MESSAGE_SIZE`).
-pub const PRINTED_BYTES_MAX: u64 = 32 * KIB;
+/// Bytes of a line that is shown, and of the text of a trap; what is longer is cut
+/// (`system_api.rs`, `MAX_DEBUG_MESSAGE_SIZE`, `MAX_ERROR_MESSAGE_SIZE`).
+pub const PRINTED_BYTES_MAX: usize = 32 * KIB as usize;
 
 /// Bytes of one ingress message (`limits/src/lib.rs`).
 pub const INGRESS_BYTES_MAX: usize = 2 * MIB as usize;
@@ -232,15 +236,34 @@ pub const ENVIRONMENT_VARIABLES_MAX: usize = 20;
 /// Bytes of an environment variable's name or value (interface specification, settings).
 pub const ENVIRONMENT_VARIABLE_BYTES_MAX: usize = 128;
 
-/// Bytes of canister log that are kept (`types/types/src/canister_log.rs`).
-pub const CANISTER_LOG_BYTES_MAX: usize = 4 * KIB as usize;
+/// Bytes of log a canister keeps when its settings do not say otherwise
+/// (`types/types/src/canister_log.rs`, `DEFAULT_AGGREGATE_LOG_MEMORY_LIMIT`).
+pub const CANISTER_LOG_BYTES_DEFAULT: usize = 4 * KIB as usize;
 
-/// What a line of log counts for beside its text, so that empty lines count, too.
-pub const CANISTER_LOG_LINE_BYTES: usize = 16;
+/// Bytes of log a canister keeps at least, if it keeps one
+/// (`types/types/src/canister_log.rs`, `MIN_AGGREGATE_LOG_MEMORY_LIMIT`).
+pub const CANISTER_LOG_BYTES_MIN: usize = 4 * KIB as usize;
 
-/// Bytes of lines one message may print before its older ones are forgotten; the canister's log may
-/// keep fewer.
-pub const MESSAGE_LOG_BYTES_MAX: usize = 64 * KIB as usize;
+/// Bytes of log one message may write, however much the canister keeps
+/// (`types/types/src/canister_log.rs`, `MAX_DELTA_LOG_MEMORY_LIMIT`).
+pub const MESSAGE_LOG_BYTES_MAX: usize = 2 * MIB as usize;
+
+/// Bytes a record of the canister's log counts for beside its content: number, time and length
+/// (`log_memory_store/log_record.rs`).
+pub const CANISTER_LOG_RECORD_BYTES: usize = 20;
+
+/// The same within the message that writes it (`CanisterLogRecord::data_size`).
+pub const MESSAGE_LOG_RECORD_BYTES: usize = 40;
+
+/// Instructions charged for each byte of a record that is written, with the one that is forgotten
+/// for it (`linker.rs`, `logging_charge_bytes`).
+pub const LOGGED_BYTE_INSTRUCTIONS: Instructions = 2;
+
+/// Bytes of lines of one message that are shown to whoever watches; more than any one line has.
+pub const MESSAGE_PRINTED_BYTES_MAX: usize = 128 * KIB as usize;
+
+/// What a shown line counts for beside its text, so that empty lines count, too.
+pub const PRINTED_LINE_BYTES: usize = 16;
 
 /// Seconds between two charges for memory and compute allocation
 /// (`config/src/subnet_config.rs`).

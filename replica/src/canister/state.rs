@@ -7,7 +7,7 @@ use crate::canister::steps::RoundContext;
 use crate::cycles::Prices;
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::*;
-use crate::log::Log;
+use crate::log::CanisterLog;
 use crate::system_api::{Environment, RunState};
 use crate::types::{CanisterId, Cycles, Time};
 use candid::Principal;
@@ -57,12 +57,20 @@ impl Settings {
             reserved_cycles_limit: RESERVED_CYCLES_LIMIT_DEFAULT,
             minimum_incoming_canister_call_cycles: 0,
             log_visibility: LogVisibility::Controllers,
-            log_memory_limit: CANISTER_LOG_BYTES_MAX as u64,
+            log_memory_limit: CANISTER_LOG_BYTES_DEFAULT as u64,
             snapshot_visibility: SnapshotVisibility::Controllers,
             status_visibility: StatusVisibility::Controllers,
             wasm_memory_limit: WASM_MEMORY_LIMIT_DEFAULT,
             wasm_memory_threshold: 0,
             environment_variables: BTreeMap::new(),
+        }
+    }
+
+    /// Bytes of log that are kept: none, or as many as make sense.
+    fn log_bytes(&self) -> usize {
+        match usize::try_from(self.log_memory_limit).unwrap_or(usize::MAX) {
+            0 => 0,
+            bytes => bytes.max(CANISTER_LOG_BYTES_MIN),
         }
     }
 }
@@ -110,8 +118,8 @@ pub struct Canister {
     pub certified_data: Vec<u8>,
     /// When its global timer fires.
     pub global_timer: Option<Time>,
-    /// The latest lines it printed, with the time.
-    pub log: Log,
+    /// The latest lines it printed or trapped with.
+    pub log: CanisterLog,
     /// When it last paid for its memory.
     pub charged_until: Time,
     pub(super) sandbox: Option<Sandbox>,
@@ -131,7 +139,7 @@ impl Canister {
             contexts: CallContexts::default(),
             certified_data: Vec::new(),
             global_timer: None,
-            log: Log::default(),
+            log: CanisterLog::new(CANISTER_LOG_BYTES_DEFAULT),
             charged_until: now,
             sandbox: None,
             environment: None,
@@ -187,13 +195,6 @@ impl Canister {
         }
     }
 
-    /// Adds a line to its log.
-    pub fn print(&mut self, now: Time, line: &str) {
-        tracing::info!(target: "canister", canister = %self.id, "{line}");
-        let bytes_max = usize::try_from(self.settings.log_memory_limit).unwrap_or(usize::MAX);
-        self.log.push(now, line.to_owned(), bytes_max);
-    }
-
     /// Takes cycles that an execution spent, of which it had enough; they are fewer only where
     /// [`credit`](Self::credit) lost some.
     pub fn debit(&mut self, cycles: Cycles) {
@@ -229,6 +230,7 @@ impl Canister {
     /// Has its settings or code changed, what executions see of them is made anew.
     pub fn settings_changed(&mut self) {
         self.environment = None;
+        self.log.resize(self.settings.log_bytes());
     }
 
     /// What executions see of its settings and code.
@@ -241,6 +243,7 @@ impl Canister {
                 prices: round.prices,
                 root_key: round.root_key.clone(),
                 controllers: self.settings.controllers.clone(),
+                log_bytes: self.log.bytes_max(),
                 variables: self.settings.environment_variables.clone(),
                 wasm64,
                 wasm_memory_limit: self.settings.wasm_memory_limit,

@@ -111,7 +111,8 @@ pub(super) fn input(
     }
 }
 
-/// Runs code of the canister, which has some, and keeps what it printed.
+/// Runs code of the canister, which has some, and shows what it printed. Where all nodes do the same,
+/// the canister's log keeps that, and why it trapped (`system_api.rs`, `add_canister_log_for_trap`).
 pub(super) fn run(
     canister: &mut Canister,
     entry: Entry,
@@ -119,9 +120,16 @@ pub(super) fn run(
     round: &RoundContext,
 ) -> Executed {
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
-    let executed = sandbox.run(entry, input);
-    for (_, line) in executed.log.lines() {
-        canister.print(round.time, line);
+    let is_replicated = input.context.is_replicated();
+    let mut executed = sandbox.run(entry, input);
+    for line in executed.log.printed() {
+        tracing::info!(target: "canister", canister = %canister.id, "{line}");
+    }
+    if is_replicated {
+        if let Some(line) = executed.result.as_ref().err().and_then(Trap::log_line) {
+            executed.log.keep(round.time, line.as_bytes());
+        }
+        canister.log.append(std::mem::take(&mut executed.log));
     }
     executed
 }

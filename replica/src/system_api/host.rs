@@ -27,6 +27,8 @@ pub struct Environment {
     pub root_key: Arc<SubnetKey>,
     /// Who controls the canister.
     pub controllers: BTreeSet<Principal>,
+    /// Bytes of log it keeps.
+    pub log_bytes: usize,
     /// Its environment variables.
     pub variables: BTreeMap<String, String>,
     /// Whether its module has 64-bit pointers.
@@ -150,7 +152,7 @@ pub struct Effects {
     pub global_timer: Option<Option<Time>>,
     /// Whether `accept_message` was called.
     pub message_accepted: bool,
-    /// Lines printed.
+    /// What it printed.
     pub log: Log,
 }
 
@@ -202,8 +204,9 @@ impl Host {
     pub(crate) fn begin(&mut self, input: Arc<ExecutionInput>) {
         self.limits = MemoryLimits { running: true, ..MemoryLimits::of(&input) };
         self.balance = input.balance;
+        let log = Log::of_message(input.environment.log_bytes);
+        self.effects = Effects { log, ..Effects::default() };
         self.input = input;
-        self.effects = Effects::default();
         self.reply.clear();
         self.call = None;
         self.slots_taken.clear();

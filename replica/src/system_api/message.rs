@@ -1,7 +1,10 @@
 //! The message being executed: its argument, its caller, its answer.
 
 use super::functions::*;
-use super::{Pointer, SystemResult, contract, copy_from_host, enter, link_bytes, read, read_text};
+use super::{
+    Pointer, SystemResult, charge_for_log, contract, copy_from_host, enter, heap, link_bytes,
+    range, read,
+};
 use crate::error::{Reject, Trap};
 use crate::limits::{PRINTED_BYTES_MAX, QUERY_RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX};
 use crate::system_api::Host;
@@ -97,8 +100,13 @@ fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", TRAP.name, |mut c: C<'_>, src: P, size: P| -> SystemResult<()> {
         enter(&mut c, TRAP, size.wide())?;
-        let size = size.wide().min(PRINTED_BYTES_MAX);
-        let text = read_text(&mut c, src.wide(), size, "(trap message out of memory bounds)")?;
+        charge_for_log(&mut c, size.wide())?;
+        let (heap, _) = heap(&mut c)?;
+        let size = size.wide().min(PRINTED_BYTES_MAX as u64);
+        let text = match range(src.wide(), size, heap.len()) {
+            Some(range) => String::from_utf8_lossy(&heap[range]).into_owned(),
+            None => "(trap message out of memory bounds)".to_owned(),
+        };
         Err(wasmtime::Error::new(Trap::Called(text)))
     })?;
     Ok(())

@@ -14,6 +14,7 @@ mod stable;
 mod time;
 
 use crate::error::Trap;
+use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, TRANSMITTED_BYTE_INSTRUCTIONS};
 use crate::wasm::{CompiledModule, InvalidModule};
 pub use functions::{Context, Contexts, FUNCTIONS, Function};
 pub use host::{Closure, Effects, Environment, ExecutionInput, Host, OutgoingCall, RunState};
@@ -157,19 +158,16 @@ fn read(caller: &mut Caller<'_, Host>, source: u64, size: u64) -> SystemResult<V
     Ok(heap[heap_range(source, size, heap)?].to_vec())
 }
 
-/// Reads a text of at most `size_max` bytes for people to read, in which nothing is wrong: what is
-/// no UTF-8 is replaced, and so is a text outside the heap as a whole.
-fn read_text(
-    caller: &mut Caller<'_, Host>,
-    source: u64,
-    size: u64,
-    outside: &str,
-) -> SystemResult<String> {
-    let (heap, _) = heap(caller)?;
-    Ok(match range(source, size, heap.len()) {
-        Some(range) => String::from_utf8_lossy(&heap[range]).into_owned(),
-        None => outside.to_owned(),
-    })
+/// Takes the instructions for a line of `bytes` in the canister's log from what the execution has
+/// left: for making room, and for passing on what will be kept.
+fn charge_for_log(caller: &mut Caller<'_, Host>, bytes: u64) -> SystemResult<()> {
+    let log = &caller.data().effects.log;
+    let allocated = bytes.min(log.bytes_max() as u64);
+    let transmitted = bytes.min(log.bytes_free() as u64);
+    charge(
+        caller,
+        LOGGED_BYTE_INSTRUCTIONS * allocated + TRANSMITTED_BYTE_INSTRUCTIONS * transmitted,
+    )
 }
 
 /// Writes `bytes` to the heap.

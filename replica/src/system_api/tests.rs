@@ -3,6 +3,7 @@
 mod contexts;
 mod executed;
 mod identity;
+mod logs;
 mod quotes;
 mod ranges;
 mod widths;

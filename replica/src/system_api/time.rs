@@ -1,8 +1,7 @@
 //! Time, instruction counters, the global timer and debug output.
 
 use super::functions::*;
-use super::{Pointer, SystemResult, contract, enter, read_text};
-use crate::limits::{MESSAGE_LOG_BYTES_MAX, PRINTED_BYTES_MAX};
+use super::{Pointer, SystemResult, charge_for_log, contract, enter, heap, range};
 use crate::system_api::Host;
 use crate::types::Time;
 use wasmtime::{Caller, Linker};
@@ -34,11 +33,13 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", DEBUG_PRINT.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, DEBUG_PRINT, size.wide())?;
-        let size = size.wide().min(PRINTED_BYTES_MAX);
-        let outside = "(debug_print message out of memory bounds)";
-        let line = read_text(&mut c, src.wide(), size, outside)?;
-        let host = c.data_mut();
-        host.effects.log.push(host.input.time, line, MESSAGE_LOG_BYTES_MAX);
+        charge_for_log(&mut c, size.wide())?;
+        let (heap, host) = heap(&mut c)?;
+        let line = match range(src.wide(), size.wide(), heap.len()) {
+            Some(range) => &heap[range],
+            None => b"(debug_print message out of memory bounds)",
+        };
+        host.effects.log.print(host.input.time, line);
         Ok(())
     })?;
     Ok(())
