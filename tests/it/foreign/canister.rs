@@ -4,6 +4,7 @@ use candid::pretty::candid::value::pp_args;
 use candid::types::{Function, Type, TypeInner};
 use candid::{IDLArgs, Principal, TypeEnv};
 use candid_parser::{check_prog, parse_idl_args};
+use multi_subnet::interface::candid_interface;
 use pocket_ic::{PocketIc, RejectResponse};
 
 use crate::pair::{controller, create};
@@ -19,6 +20,13 @@ pub struct Program {
 }
 
 impl Program {
+    /// A module that carries its interface.
+    pub fn new(module: Vec<u8>) -> Self {
+        let interface = candid_interface(&module).expect("the module carries its interface");
+        let interface = interface.to_owned();
+        Self::with_interface(module, &interface)
+    }
+
     /// A module beside its interface.
     pub fn with_interface(module: Vec<u8>, interface: &str) -> Self {
         let mut types = TypeEnv::new();
@@ -89,6 +97,12 @@ pub struct Canister<'a> {
 }
 
 impl Canister<'_> {
+    /// The reply to an update call of its controller.
+    pub fn call(&self, method: &str, argument: &str) -> String {
+        self.call_as(controller(), method, argument)
+            .unwrap_or_else(|reject| panic!("{method}{argument}: {reject:?}"))
+    }
+
     /// The reply to a query of its controller.
     pub fn ask(&self, method: &str, argument: &str) -> String {
         self.ask_as(controller(), method, argument)

@@ -132,7 +132,7 @@ fn a_ledger_pays_for_its_archive_and_leaves_it_to_its_controller() {
         let status = pic.canister_status(archive, Some(controller())).expect("it has a controller");
         assert_eq!(status.settings.controllers, [controller()]);
         let refusal = pic.canister_status(archive, Some(ledger.id)).expect_err("no controller");
-        assert_eq!(refusal.error_code, ErrorCode::CanisterInvalidController);
+        assert_eq!(refusal.error_code, ErrorCode::CanisterStatusAccessDenied);
     });
 }
 

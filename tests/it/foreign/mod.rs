@@ -4,3 +4,6 @@
 mod canister;
 mod ledger;
 mod ledger_archive;
+mod motoko;
+mod motoko_clock;
+mod motoko_notes;

@@ -1,0 +1,92 @@
+//! What Motoko canisters do by themselves: timers and heartbeats.
+
+use std::time::Duration;
+
+use super::canister::{Canister, number};
+use super::motoko::with_each_compiler;
+
+impl Canister<'_> {
+    /// Lets so many seconds pass, and some rounds.
+    pub fn wait(&self, seconds: u64) {
+        self.pic.advance_time(Duration::from_secs(seconds));
+        for _ in 0..3 {
+            self.pic.tick();
+        }
+    }
+
+    /// How often timers have rung.
+    pub fn rings(&self) -> u128 {
+        self.beats_and_rings()[1]
+    }
+
+    /// How often the heartbeat has beaten and timers have rung.
+    fn beats_and_rings(&self) -> [u128; 2] {
+        let reply = self.ask("beats_and_rings", "()");
+        let (beats, rings) = reply.split_once(", ").expect("two numbers");
+        [beats, rings].map(number)
+    }
+}
+
+#[test]
+fn a_motoko_heartbeat_beats_once_a_round() {
+    with_each_compiler("clock", |server, program| {
+        let pic = server.instance(1);
+        let clock = program.install(&pic, "()");
+        let [before, _] = clock.beats_and_rings();
+        for _ in 0..7 {
+            pic.tick();
+        }
+        assert_eq!(clock.beats_and_rings(), [before + 7, 0]);
+    });
+}
+
+#[test]
+fn a_motoko_timer_rings_once_or_at_every_interval() {
+    with_each_compiler("clock", |server, program| {
+        let pic = server.instance(1);
+        let clock = program.install(&pic, "()");
+        clock.call("set_timer", "(10, false)");
+        clock.wait(8);
+        assert_eq!(clock.rings(), 0);
+        clock.wait(3);
+        assert_eq!(clock.rings(), 1);
+        clock.wait(30);
+        assert_eq!(clock.rings(), 1);
+
+        clock.call("set_timer", "(10, true)");
+        for rings in 2..=5 {
+            clock.wait(11);
+            assert_eq!(clock.rings(), rings);
+        }
+    });
+}
+
+#[test]
+fn a_cancelled_motoko_timer_stays_silent_and_others_ring() {
+    with_each_compiler("clock", |server, program| {
+        let pic = server.instance(1);
+        let clock = program.install(&pic, "()");
+        let timers = ["(10, true)", "(10, false)", "(20, false)"]
+            .map(|timer| clock.call("set_timer", timer));
+        clock.call("cancel", &timers[0]);
+        clock.call("cancel", &timers[1]);
+        clock.wait(11);
+        assert_eq!(clock.rings(), 0);
+        clock.wait(30);
+        assert_eq!(clock.rings(), 1);
+    });
+}
+
+#[test]
+fn a_motoko_timer_that_traps_undoes_what_came_after_its_last_call() {
+    with_each_compiler("clock", |server, program| {
+        let pic = server.instance(2);
+        let [clock, other] = [0, 1].map(|subnet| program.install_on(&pic, subnet, "()"));
+        clock.call("set_trap", &format!("(5, service \"{}\")", other.id));
+        clock.call("set_timer", "(10, true)");
+        clock.wait(6);
+        assert_eq!(clock.rings(), 100);
+        clock.wait(5);
+        assert_eq!(clock.rings(), 101);
+    });
+}
