@@ -11,10 +11,12 @@ use crate::keys::SubnetKey;
 use crate::network::{Network, NetworkProfile};
 use crate::subnet::{Subnet, SubnetConfig};
 use crate::topology::{Place, SubnetKind, SubnetRequest, nth_canister, places, root_key};
+use crate::trace::{Event, Trace};
 use crate::types::*;
 pub use calls::{CanisterCall, EffectivePrincipal};
 pub use error::InstanceError;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 /// What a network is made of.
 #[derive(Clone, Debug)]
@@ -115,6 +117,13 @@ impl Instance {
         Ok(info.place.key().public_key_der().to_vec())
     }
 
+    /// Has everything told that happens from now on (see [`trace`](crate::trace)).
+    pub fn listen(&mut self) -> Receiver<Event> {
+        let (trace, events) = Trace::with_listener();
+        self.network.set_trace(&trace);
+        events
+    }
+
     /// The network, to be looked at.
     pub fn network(&self) -> &Network {
         &self.network
@@ -164,7 +173,7 @@ impl Instance {
         let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
         let canister = subnet.canister_mut(canister).ok_or(missing)?;
         let balance = canister.balance.checked_add(amount).ok_or(InstanceError::TooManyCycles)?;
-        canister.balance = balance;
+        canister.deposit(amount);
         Ok(balance)
     }
 }

@@ -24,7 +24,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`types`], [`limits`], [`cycles`], [`error`], [`message`], [`log`], [`keys`], [`topology`], [`ic00`] | words, numbers, prices, failures, what travels, what is printed, which keys and ids there are, which methods the management canister has |
+//! | [`types`], [`limits`], [`cycles`], [`error`], [`message`], [`trace`], [`log`], [`keys`], [`topology`], [`ic00`] | words, numbers, prices, failures, what travels, what is told of it, what is printed, which keys and ids there are, which methods the management canister has |
 //! | [`wasm`] | modules: validation, metering, compilation; stable memory |
 //! | [`system_api`] | the functions a canister imports |
 //! | [`canister`] | state, queues, call contexts, executing one message with rollback |
@@ -50,5 +50,6 @@ pub mod server;
 pub mod subnet;
 pub mod system_api;
 pub mod topology;
+pub mod trace;
 pub mod types;
 pub mod wasm;

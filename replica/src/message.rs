@@ -2,6 +2,7 @@
 
 use crate::error::Reject;
 use crate::limits::INGRESS_ENVELOPE_BYTES;
+use crate::trace::{CallId, Event, Responder};
 use crate::types::{CallbackId, CanisterId, Cycles, MessageId, Payload, Time};
 use candid::Principal;
 
@@ -25,6 +26,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// The call it makes.
+    pub fn call(&self) -> CallId {
+        CallId { caller: self.sender, callback: self.callback }
+    }
+
     /// Bytes that count for limits and fees.
     pub fn payload_bytes(&self) -> usize {
         self.method.len() + self.argument.len()
@@ -66,6 +72,17 @@ pub struct Response {
 }
 
 impl Response {
+    /// The call it answers.
+    pub fn call(&self) -> CallId {
+        CallId { caller: self.originator, callback: self.callback }
+    }
+
+    /// What is told of it when it is made.
+    pub(crate) fn made(&self, by: Responder) -> Event {
+        let reject = self.result.as_ref().err().map(|reject| reject.code);
+        Event::Responded { call: self.call(), by, reject, refund: self.refund }
+    }
+
     /// Bytes that count for limits and fees.
     pub fn payload_bytes(&self) -> usize {
         match &self.result {
@@ -85,6 +102,22 @@ pub enum Message {
 }
 
 impl Message {
+    /// The call it belongs to.
+    pub fn call(&self) -> CallId {
+        match self {
+            Self::Request(request) => request.call(),
+            Self::Response(response) => response.call(),
+        }
+    }
+
+    /// Cycles it carries.
+    pub fn cycles(&self) -> Cycles {
+        match self {
+            Self::Request(request) => request.cycles,
+            Self::Response(response) => response.refund,
+        }
+    }
+
     /// The canister it goes to.
     pub fn receiver(&self) -> CanisterId {
         match self {

@@ -11,6 +11,7 @@ use crate::canister::steps::*;
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::message::{Ingress, Message, Request};
 use crate::system_api::{Context, ExecutionInput};
+use crate::trace::{CallId, Event, Work};
 use crate::types::{Cycles, Payload};
 use crate::wasm::{Method, MethodKind};
 
@@ -71,6 +72,18 @@ fn execute_request(canister: &mut Canister, request: Request, round: &RoundConte
     execute_call(canister, NewCall { origin, method, argument, cycles }, round)
 }
 
+impl From<&Origin> for Work {
+    fn from(origin: &Origin) -> Self {
+        match origin {
+            Origin::Ingress { message, .. } => Self::Ingress(*message),
+            Origin::Canister { sender, callback, .. } => {
+                Self::Request(CallId { caller: *sender, callback: *callback })
+            }
+            Origin::Task => Self::Task,
+        }
+    }
+}
+
 /// A call that is about to get a context.
 struct NewCall {
     origin: Origin,
@@ -116,6 +129,16 @@ fn callable(canister: &Canister, method: &str) -> Result<(Context, Entry), UserE
 
 /// Answers a call that is not executed, with all its cycles.
 fn refuse(canister: &mut Canister, call: NewCall, error: UserError) -> Execution {
+    canister.trace.tell(|| Event::Executed {
+        canister: canister.id,
+        work: Work::from(&call.origin),
+        context: None,
+        result: Err(error.code),
+        instructions: 0,
+        fee: 0,
+        accepted: 0,
+        burned: 0,
+    });
     let answer =
         Answer { origin: call.origin, result: Err(Failure::Error(error)), refund: call.cycles };
     Execution { answer: send(canister, answer), ..Execution::default() }
@@ -144,10 +167,12 @@ fn execute_entry(
         ..input(canister, context, round)
     };
     let executed = run(canister, entry, input, round);
-    let spent = round.prices.execution(executed.instructions, environment.wasm64);
-    canister.credit(prepaid.saturating_sub(spent));
+    let fee = round.prices.execution(executed.instructions, environment.wasm64).min(prepaid);
+    canister.credit(prepaid - fee);
+    let mut cycles = Taken::default();
     let outcome = match executed.result {
         Ok(effects) => {
+            cycles = Taken::from(&effects);
             if context == Context::ReplicatedQuery {
                 undo(canister);
             } else {
@@ -162,5 +187,7 @@ fn execute_entry(
             Outcome::Failed(trap)
         }
     };
-    conclude(canister, id, outcome, executed.instructions)
+    let work = Work::from(&call.origin);
+    let instructions = executed.instructions;
+    conclude(canister, Executed { work, context: id, outcome, instructions, fee, cycles })
 }

@@ -7,6 +7,7 @@ use crate::canister::steps::{RoundContext, input, run, send, withdraw};
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::COMPILE_COST_PER_WASM_INSTRUCTION;
 use crate::system_api::{Context, Effects, ExecutionInput};
+use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::StableMemory;
 use candid::Principal;
@@ -76,11 +77,10 @@ pub fn install(
             hooks.begin(canister, &installation, StableMemory::default(), "canister_init")
         }
     };
-    let spent = round.prices.execution(hooks.used, wasm64);
-    canister.credit(prepaid.saturating_sub(spent));
-    if result.is_ok() {
-        canister.balance -= hooks.burned;
-    }
+    let fee = round.prices.execution(hooks.used, wasm64).min(prepaid);
+    let burned = if result.is_ok() { hooks.burned } else { 0 };
+    canister.credit(prepaid);
+    canister.pay(Fee::Installation, fee + burned);
     (result.map_err(|trap| trap.into_user_error(id)), hooks.used)
 }
 
@@ -216,6 +216,7 @@ pub fn uninstall(canister: &mut Canister) -> Vec<Answer> {
         ErrorCode::CanisterRejectedMessage,
         format!("Canister {} has been uninstalled", canister.id),
     );
+    canister.trace.tell(|| Event::Uninstalled { canister: canister.id });
     let answers = canister.contexts.delete_all(&error);
     answers.into_iter().filter_map(|answer| send(canister, answer)).collect()
 }

@@ -9,7 +9,7 @@
 use crate::error::{ErrorCode, Reject};
 use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Ingress, Message, Request, Response};
-use crate::types::{CanisterId, Cycles, Time};
+use crate::types::{CanisterId, Time};
 use std::collections::{BTreeMap, VecDeque};
 
 /// All queues of a canister.
@@ -77,8 +77,8 @@ pub enum Input {
 pub struct TimedOut {
     /// Rejects for the canister's own requests that were never sent.
     pub rejects: Vec<Response>,
-    /// Cycles of messages that were dropped without a word.
-    pub cycles_lost: Cycles,
+    /// Messages that were dropped without a word.
+    pub dropped: Vec<Message>,
 }
 
 impl Queues {
@@ -289,9 +289,9 @@ impl Pair {
                     );
                     timed_out.rejects.push(request.rejected(reject));
                 }
-                Message::Response(response) => {
+                message => {
                     self.output_responses -= 1;
-                    timed_out.cycles_lost += response.refund;
+                    timed_out.dropped.push(message);
                 }
             }
         }
@@ -309,9 +309,7 @@ impl Pair {
         for message in gone {
             self.input_requests -= 1;
             self.output_responses -= 1;
-            if let Message::Request(request) = message {
-                timed_out.cycles_lost += request.cycles;
-            }
+            timed_out.dropped.push(message);
         }
     }
 }

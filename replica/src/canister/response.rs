@@ -10,7 +10,8 @@ use crate::error::Trap;
 use crate::limits::CLEANUP_RESERVE_PERCENT;
 use crate::message::Response;
 use crate::system_api::{Context, ExecutionInput};
-use crate::types::{Instructions, Payload};
+use crate::trace::Work;
+use crate::types::{Cycles, Instructions, Payload};
 
 /// Executes the callback a response is for.
 pub(super) fn execute_response(
@@ -29,11 +30,47 @@ pub(super) fn execute_response(
         .saturating_sub(round.prices.response_transmission(bytes));
     canister.credit(response.refund + unsent);
 
-    let context = canister.contexts.get(callback.context);
-    if context.deleted {
-        canister.credit(callback.price.response_execution);
-        return conclude(canister, callback.context, Outcome::Nothing, 0);
+    let (call, refund) = (response.call(), response.refund);
+    let reject = response.result.as_ref().err().map(|reject| reject.code);
+    let ran = match canister.contexts.get(callback.context).deleted {
+        true => Ran::default(),
+        false => run_callback(canister, &callback, response, round),
+    };
+    let fee = ran.fee.min(callback.price.response_execution);
+    let unspent = callback.price.response_execution - fee;
+    canister.credit(unspent);
+    let executed = Executed {
+        work: Work::Response { call, reject, refund, unspent: unsent + unspent },
+        context: callback.context,
+        outcome: ran.outcome,
+        instructions: ran.instructions,
+        fee,
+        cycles: ran.cycles,
+    };
+    conclude(canister, executed)
+}
+
+/// What running a callback, and its cleanup if that failed, came to.
+struct Ran {
+    outcome: Outcome,
+    instructions: Instructions,
+    fee: Cycles,
+    cycles: Taken,
+}
+
+impl Default for Ran {
+    fn default() -> Self {
+        Self { outcome: Outcome::Nothing, instructions: 0, fee: 0, cycles: Taken::default() }
     }
+}
+
+fn run_callback(
+    canister: &mut Canister,
+    callback: &Callback,
+    response: Response,
+    round: &RoundContext,
+) -> Ran {
+    let context = canister.contexts.get(callback.context);
     let (kind, closure, argument, reject) = match response.result {
         Ok(reply) => (Context::ReplyCallback, callback.on_reply, reply, None),
         Err(reject) => (Context::RejectCallback, callback.on_reject, Payload::new(), Some(reject)),
@@ -56,12 +93,13 @@ pub(super) fn execute_response(
     };
     let executed = run(canister, Entry::Closure(closure), callback_input, round);
     let mut instructions = executed.instructions;
-    let outcome = match executed.result {
+    let (outcome, cycles) = match executed.result {
         Ok(effects) => {
             keep(canister);
+            let cycles = Taken::from(&effects);
             let outcome = apply(canister, callback.context, effects, round);
             canister.version += 1;
-            outcome
+            (outcome, cycles)
         }
         Err(trap) => {
             undo(canister);
@@ -71,15 +109,14 @@ pub(super) fn execute_response(
                 context_instructions: base.context_instructions + instructions,
                 ..base
             };
-            let (trap, used) = clean_up(canister, &callback, input, trap, round);
+            let (trap, used, cycles) = clean_up(canister, callback, input, trap, round);
             instructions += used;
-            Outcome::Failed(trap)
+            (Outcome::Failed(trap), cycles)
         }
     };
     let wasm64 = canister.environment(round).wasm64;
-    let spent = round.prices.execution(instructions, wasm64);
-    canister.credit(callback.price.response_execution.saturating_sub(spent));
-    conclude(canister, callback.context, outcome, instructions)
+    let fee = round.prices.execution(instructions, wasm64);
+    Ran { outcome, instructions, fee, cycles }
 }
 
 /// Runs the cleanup of a callback that failed with `trap`, if there is one. What it does counts;
@@ -90,8 +127,8 @@ fn clean_up(
     input: ExecutionInput,
     trap: Trap,
     round: &RoundContext,
-) -> (Trap, Instructions) {
-    let Some(cleanup) = callback.on_cleanup else { return (trap, 0) };
+) -> (Trap, Instructions, Taken) {
+    let Some(cleanup) = callback.on_cleanup else { return (trap, 0, Taken::default()) };
     let input = ExecutionInput {
         context: Context::Cleanup,
         cycles_available: 0,
@@ -102,14 +139,15 @@ fn clean_up(
     match executed.result {
         Ok(effects) => {
             keep(canister);
+            let cycles = Taken::from(&effects);
             apply(canister, callback.context, effects, round);
             canister.version += 1;
-            (trap, executed.instructions)
+            (trap, executed.instructions, cycles)
         }
         Err(failure) => {
             undo(canister);
             let trap = Trap::Cleanup { callback: Box::new(trap), cleanup: Box::new(failure) };
-            (trap, executed.instructions)
+            (trap, executed.instructions, Taken::default())
         }
     }
 }

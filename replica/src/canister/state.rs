@@ -9,6 +9,7 @@ use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::*;
 use crate::log::CanisterLog;
 use crate::system_api::{Environment, RunState};
+use crate::trace::{Event, Fee, Trace};
 use crate::types::{CanisterId, Cycles, Time};
 use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
@@ -122,6 +123,8 @@ pub struct Canister {
     pub log: CanisterLog,
     /// When it last paid for its memory.
     pub charged_until: Time,
+    /// Where it tells what happens to it.
+    pub trace: Trace,
     pub(super) sandbox: Option<Sandbox>,
     environment: Option<Arc<Environment>>,
 }
@@ -141,6 +144,7 @@ impl Canister {
             global_timer: None,
             log: CanisterLog::new(CANISTER_LOG_BYTES_DEFAULT),
             charged_until: now,
+            trace: Trace::default(),
             sandbox: None,
             environment: None,
         }
@@ -195,6 +199,12 @@ impl Canister {
         }
     }
 
+    /// Takes a fee, for which it has enough.
+    pub fn pay(&mut self, fee: Fee, cycles: Cycles) {
+        self.debit(cycles);
+        self.trace.tell(|| Event::Charged { canister: self.id, fee, cycles });
+    }
+
     /// Takes cycles that an execution spent, of which it had enough; they are fewer only where
     /// [`credit`](Self::credit) lost some.
     pub fn debit(&mut self, cycles: Cycles) {
@@ -225,6 +235,12 @@ impl Canister {
     /// Adds cycles. What would exceed the largest balance there is, is lost.
     pub fn credit(&mut self, cycles: Cycles) {
         self.balance = self.balance.saturating_add(cycles);
+    }
+
+    /// Adds cycles that did not come with a message.
+    pub fn deposit(&mut self, cycles: Cycles) {
+        self.credit(cycles);
+        self.trace.tell(|| Event::Credited { canister: self.id, cycles });
     }
 
     /// Has its settings or code changed, what executions see of them is made anew.

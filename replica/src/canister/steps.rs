@@ -2,7 +2,7 @@
 //! undo, make the effects count, conclude the call context, send the answer.
 
 use crate::canister::call_context::{Answer, Origin, Outcome};
-use crate::canister::sandbox::{Entry, Executed};
+use crate::canister::sandbox::{self, Entry};
 use crate::canister::state::{Canister, Status};
 use crate::cycles::Prices;
 use crate::error::{ErrorCode, Trap, UserError};
@@ -12,6 +12,7 @@ use crate::limits::*;
 use crate::message::Request;
 use crate::system_api::{Context, Effects, ExecutionInput, OutgoingCall};
 use crate::topology::RoutingTable;
+use crate::trace::{CallId, Event, Responder, Work};
 use crate::types::*;
 use crate::wasm::ModuleInfo;
 use candid::Principal;
@@ -118,7 +119,7 @@ pub(super) fn run(
     entry: Entry,
     input: ExecutionInput,
     round: &RoundContext,
-) -> Executed {
+) -> sandbox::Executed {
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
     let is_replicated = input.context.is_replicated();
     let mut executed = sandbox.run(entry, input);
@@ -174,6 +175,14 @@ fn send_call(
     round: &RoundContext,
 ) {
     let callback = canister.contexts.register(context, &call);
+    canister.trace.tell(|| Event::Sent {
+        call: CallId { caller: canister.id, callback },
+        callee: call.callee,
+        context,
+        cycles: call.cycles,
+        withheld: call.price.total(),
+        deadline: call.deadline,
+    });
     canister.debit(call.price.total());
     canister.debit(call.cycles);
     let request = Request {
@@ -199,12 +208,46 @@ fn send_call(
     }
 }
 
-pub(super) fn conclude(
-    canister: &mut Canister,
-    context: CallContextId,
-    outcome: Outcome,
-    instructions: Instructions,
-) -> Execution {
+/// An execution whose effects count, and what it came to.
+pub(super) struct Executed {
+    pub work: Work,
+    pub context: CallContextId,
+    pub outcome: Outcome,
+    pub instructions: Instructions,
+    /// What it cost.
+    pub fee: Cycles,
+    /// What it took and burned.
+    pub cycles: Taken,
+}
+
+/// Cycles that effects took from the call and from the canister.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taken {
+    pub accepted: Cycles,
+    pub burned: Cycles,
+}
+
+impl From<&Effects> for Taken {
+    fn from(effects: &Effects) -> Self {
+        Self { accepted: effects.cycles_accepted, burned: effects.cycles_burned }
+    }
+}
+
+pub(super) fn conclude(canister: &mut Canister, executed: Executed) -> Execution {
+    let Executed { work, context, outcome, instructions, fee, cycles } = executed;
+    canister.trace.tell(|| Event::Executed {
+        canister: canister.id,
+        work,
+        context: Some(context),
+        result: match &outcome {
+            Outcome::Failed(trap) => Err(trap.code()),
+            Outcome::Answered(_) | Outcome::Nothing => Ok(()),
+        },
+        instructions,
+        fee,
+        accepted: cycles.accepted,
+        burned: cycles.burned,
+    });
     let answer = canister.contexts.conclude(context, outcome, instructions, canister.id);
     let answer = answer.and_then(|answer| send(canister, answer));
     Execution { instructions, answer, processing: None }
@@ -216,6 +259,7 @@ pub(super) fn send(canister: &mut Canister, answer: Answer) -> Option<Answer> {
         return Some(answer);
     }
     if let Some(response) = answer.into_response() {
+        canister.trace.tell(|| response.made(Responder::Callee));
         canister.queues.push_output_response(response);
     }
     None

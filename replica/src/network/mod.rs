@@ -6,6 +6,7 @@ mod stream;
 use crate::message::Message;
 use crate::subnet::{Router, Subnet};
 use crate::topology::RoutingTable;
+use crate::trace::Trace;
 use crate::types::{CanisterId, SubnetId, Time};
 pub use profile::NetworkProfile;
 use std::collections::BTreeMap;
@@ -47,6 +48,13 @@ impl Network {
     /// The time every subnet's next round begins at, at the earliest.
     pub fn time(&self) -> Time {
         self.time
+    }
+
+    /// Has everything told that happens from now on.
+    pub fn set_trace(&mut self, trace: &Trace) {
+        for subnet in self.subnets.values_mut() {
+            subnet.set_trace(trace);
+        }
     }
 
     /// Sets the time.

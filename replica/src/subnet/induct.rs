@@ -5,6 +5,7 @@ use crate::ic00;
 use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Message, Request, Response};
 use crate::subnet::Subnet;
+use crate::trace::{Drop, Event, Responder};
 use crate::types::CanisterId;
 
 impl Subnet {
@@ -12,9 +13,20 @@ impl Subnet {
     pub(super) fn time_out(&mut self) {
         let now = self.time.floor_to_seconds();
         for canister in self.canisters.values_mut() {
-            for reject in canister.queues.time_out(now).rejects {
+            let timed_out = canister.queues.time_out(now);
+            for reject in timed_out.rejects {
+                self.trace.tell(|| reject.made(Responder::Routing));
+                self.trace.tell(|| Event::Returned { call: reject.call() });
                 canister.contexts.settle(reject.callback, reject.deadline);
                 canister.queues.push_input_response(reject, true);
+            }
+            for message in timed_out.dropped {
+                let what = match message {
+                    Message::Request(_) => Drop::Request,
+                    Message::Response(_) => Drop::Response,
+                };
+                let (call, cycles) = (message.call(), message.cycles());
+                self.trace.tell(|| Event::Dropped { call, what, cycles, credited: false });
             }
             for (id, callback) in canister.contexts.expire(now) {
                 let response = Response {
@@ -28,6 +40,8 @@ impl Subnet {
                         "Call deadline has expired: whether it was executed is unknown",
                     )),
                 };
+                self.trace.tell(|| response.made(Responder::Deadline));
+                self.trace.tell(|| Event::Returned { call: response.call() });
                 canister.queues.push_input_response(response, true);
             }
         }
@@ -51,6 +65,7 @@ impl Subnet {
     /// to others.
     fn reject_request(&mut self, request: &Request, reject: Reject) {
         let response = request.rejected(reject);
+        self.trace.tell(|| response.made(Responder::Routing));
         if self.canisters.contains_key(&response.originator) {
             self.induct_response(response);
         } else {
@@ -89,6 +104,7 @@ impl Subnet {
 
     /// Puts a request into the queue of its receiver, which can take it.
     pub(super) fn push_request(&mut self, request: Request) {
+        self.trace.tell(|| Event::Inducted { call: request.call() });
         let local = self.canisters.contains_key(&request.sender);
         let receiver = self.canisters.get_mut(&request.receiver).expect("induction was checked");
         receiver.queues.push_input_request(request, local);
@@ -98,12 +114,21 @@ impl Subnet {
     /// counts.
     pub(super) fn induct_response(&mut self, response: Response) {
         let local = self.is_local_peer(response.respondent);
-        let Some(canister) = self.canisters.get_mut(&response.originator) else { return };
+        let call = response.call();
+        let late = |credited| {
+            let cycles = response.refund;
+            Event::Dropped { call, what: Drop::Late, cycles, credited }
+        };
+        let Some(canister) = self.canisters.get_mut(&response.originator) else {
+            return self.trace.tell(|| late(false));
+        };
         if canister.contexts.awaits(response.callback) {
+            self.trace.tell(|| Event::Returned { call });
             canister.contexts.settle(response.callback, response.deadline);
             canister.queues.push_input_response(response, local);
         } else {
             canister.credit(response.refund);
+            self.trace.tell(|| late(true));
         }
     }
 

@@ -5,6 +5,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::message::Ingress;
 use crate::subnet::Subnet;
+use crate::trace::Fee;
 use crate::types::{CanisterId, MessageId, Payload, Time};
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,7 +133,7 @@ impl Subnet {
             return self.induct_management_ingress(ingress);
         }
         self.existing(ingress.receiver)?.check_running()?;
-        self.charge_ingress(ingress.receiver, ingress.envelope_bytes())?;
+        self.charge_ingress(ingress.receiver, ingress.id, ingress.envelope_bytes())?;
         if let Some(canister) = self.canisters.get_mut(&ingress.receiver) {
             canister.queues.push_ingress(ingress);
         }
@@ -143,6 +144,7 @@ impl Subnet {
     pub(super) fn charge_ingress(
         &mut self,
         payer: CanisterId,
+        message: MessageId,
         bytes: usize,
     ) -> Result<(), UserError> {
         let prices = self.prices;
@@ -150,7 +152,7 @@ impl Subnet {
         let canister =
             self.canisters.get_mut(&payer).ok_or_else(|| UserError::canister_not_found(payer))?;
         canister.check_can_pay(fee, prices)?;
-        canister.debit(fee);
+        canister.pay(Fee::Ingress(message), fee);
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::{Ingress, Message, Response};
 use crate::topology::RoutingTable;
+use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
 use candid::Principal;
 use std::collections::{BTreeMap, VecDeque};
@@ -72,6 +73,7 @@ pub struct Subnet {
     loopback: VecDeque<Message>,
     /// Responses made by the subnet itself, on their way out.
     responses: Vec<Response>,
+    trace: Trace,
 }
 
 impl Subnet {
@@ -90,6 +92,7 @@ impl Subnet {
             management_calls: VecDeque::new(),
             loopback: VecDeque::new(),
             responses: Vec::new(),
+            trace: Trace::default(),
         }
     }
 
@@ -118,11 +121,20 @@ impl Subnet {
         self.canisters.values()
     }
 
+    /// Has everything told that happens from now on.
+    pub fn set_trace(&mut self, trace: &Trace) {
+        self.trace = trace.clone();
+        for canister in self.canisters.values_mut() {
+            canister.trace = trace.clone();
+        }
+    }
+
     /// Executes one round at `time`, with what other subnets sent, in order.
     pub fn execute_round(&mut self, time: Time, incoming: Vec<Message>, router: &mut impl Router) {
         self.time = time;
         self.rounds += 1;
         self.routes = router.routes().clone();
+        self.trace.tell(|| Event::Round { subnet: self.config.id, time });
         self.time_out();
         for message in std::mem::take(&mut self.loopback).into_iter().chain(incoming) {
             self.induct(message);
@@ -188,8 +200,9 @@ impl Subnet {
     fn answer(&mut self, answer: Answer) {
         if let Origin::Ingress { message, .. } = answer.origin {
             self.history.set(message, answer.result.into(), self.time);
-        } else {
-            self.responses.extend(answer.into_response());
+        } else if let Some(response) = answer.into_response() {
+            self.trace.tell(|| response.made(Responder::Callee));
+            self.responses.push(response);
         }
     }
 
@@ -225,14 +238,7 @@ fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> V
     canister.charged_until = now;
     let compute = canister.settings.compute_allocation;
     let charge = prices.allocation(canister.memory_bytes(), compute, seconds);
-    match canister.balance.checked_sub(charge) {
-        Some(balance) => {
-            canister.balance = balance;
-            Vec::new()
-        }
-        None => {
-            canister.balance = 0;
-            crate::canister::uninstall(canister)
-        }
-    }
+    let affordable = charge <= canister.balance;
+    canister.pay(Fee::Resources, charge.min(canister.balance));
+    if affordable { Vec::new() } else { crate::canister::uninstall(canister) }
 }

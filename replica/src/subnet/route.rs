@@ -5,6 +5,7 @@ use crate::ic00;
 use crate::limits::REQUEST_BYTES_MAX_REMOTE;
 use crate::message::{Message, Request};
 use crate::subnet::{Router, Subnet};
+use crate::trace::{Drop, Event, Responder};
 use crate::types::{CanisterId, SubnetId};
 
 impl Subnet {
@@ -45,7 +46,9 @@ impl Subnet {
         if let Some(reject) = refusal {
             let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
             if let Some(Message::Request(request)) = queues.pop_output(peer) {
-                self.induct_response(request.rejected(reject));
+                let response = request.rejected(reject);
+                self.trace.tell(|| response.made(Responder::Routing));
+                self.induct_response(response);
             }
             return true;
         }
@@ -70,7 +73,12 @@ impl Subnet {
             Some(subnet) if subnet == self.config.id => self.loopback.push_back(message),
             Some(subnet) => router.send(subnet, message),
             // A response to a canister that no subnet hosts has nowhere to go.
-            None => {}
+            None => self.trace.tell(|| Event::Dropped {
+                call: message.call(),
+                what: Drop::Response,
+                cycles: message.cycles(),
+                credited: false,
+            }),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
 use crate::subnet::Subnet;
+use crate::trace::{Event, Fee};
 use crate::types::{CanisterId, Cycles, Payload};
 use ic_management_canister_types::*;
 
@@ -29,6 +30,8 @@ impl Subnet {
         };
         let id = self.add_canister(&pending.call, settings, None, balance)?;
         pending.cycles = 0;
+        let canister = pending.call.caller;
+        self.trace.tell(|| Event::Charged { canister, fee: Fee::Creation, cycles: fee });
         Ok(id)
     }
 
@@ -55,7 +58,10 @@ impl Subnet {
             Some(id) => self.check_specified(id)?,
             None => self.next_canister_id()?,
         };
-        self.canisters.insert(id, Canister::new(id, settings, balance, self.time));
+        let mut canister = Canister::new(id, settings, balance, self.time);
+        canister.trace = self.trace.clone();
+        self.canisters.insert(id, canister);
+        self.trace.tell(|| Event::Credited { canister: id, cycles: balance });
         Ok(encode((CanisterIdRecord { canister_id: id },)))
     }
 
@@ -95,13 +101,13 @@ impl Subnet {
 
     pub(super) fn provisional_top_up(&mut self, call: &Call) -> Result<(), UserError> {
         let ProvisionalTopUpCanisterArgs { canister_id, amount } = call.decode()?;
-        self.addressed(call, canister_id)?.credit(cycles(amount)?);
+        self.addressed(call, canister_id)?.deposit(cycles(amount)?);
         Ok(())
     }
 
     pub(super) fn deposit_cycles(&mut self, pending: &mut PendingCall) -> Result<(), UserError> {
         let CanisterIdRecord { canister_id } = pending.call.decode()?;
-        self.addressed(&pending.call, canister_id)?.credit(pending.cycles);
+        self.addressed(&pending.call, canister_id)?.deposit(pending.cycles);
         pending.cycles = 0;
         Ok(())
     }

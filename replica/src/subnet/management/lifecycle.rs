@@ -6,6 +6,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::ic00::empty_reply;
 use crate::limits::STOP_TIMEOUT_SECONDS;
 use crate::subnet::Subnet;
+use crate::trace::Event;
 use crate::types::Time;
 use ic_management_canister_types::CanisterIdRecord;
 
@@ -68,7 +69,9 @@ impl Subnet {
                 ),
             ));
         }
+        let cycles = canister.balance;
         self.canisters.remove(&id);
+        self.trace.tell(|| Event::Deleted { canister: id, cycles });
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::ic00::{self, Method, Rules, empty_reply};
 use crate::message::{Ingress, Request};
 use crate::subnet::Subnet;
+use crate::trace::{Event, Work};
 use crate::types::{CanisterId, Cycles, Payload};
 use candid::{CandidType, Principal};
 use serde::de::DeserializeOwned;
@@ -81,7 +82,7 @@ impl Subnet {
     pub(super) fn induct_management_ingress(&mut self, ingress: Ingress) -> Result<(), UserError> {
         let rules = Rules::named(&ingress.method)?;
         if let Some(payer) = self.payer(&ingress)?.map(|canister| canister.id) {
-            self.charge_ingress(payer, ingress.envelope_bytes())?;
+            self.charge_ingress(payer, ingress.id, ingress.envelope_bytes())?;
         }
         let origin = Origin::Ingress { message: ingress.id, sender: ingress.sender };
         self.management_calls.push_back(PendingCall::new(rules, ingress.argument, origin, 0));
@@ -100,6 +101,7 @@ impl Subnet {
 
     /// Takes in a management call from a canister.
     pub(super) fn induct_management_request(&mut self, request: Request) {
+        self.trace.tell(|| Event::Inducted { call: request.call() });
         let origin = Origin::Canister {
             sender: request.sender,
             receiver: request.receiver,
@@ -142,7 +144,19 @@ impl Subnet {
     /// Executes all management calls that wait.
     pub(super) fn execute_management_calls(&mut self) {
         while let Some(mut pending) = self.management_calls.pop_front() {
-            let result = match self.execute_management_call(&mut pending) {
+            let attached = pending.cycles;
+            let result = self.execute_management_call(&mut pending);
+            self.trace.tell(|| Event::Executed {
+                canister: self.config.id,
+                work: Work::from(&pending.origin),
+                context: None,
+                result: result.as_ref().map(|_| ()).map_err(|error| error.code),
+                instructions: 0,
+                fee: 0,
+                accepted: attached - pending.cycles,
+                burned: 0,
+            });
+            let result = match result {
                 Ok(Reply::Now(reply)) => Ok(reply),
                 Ok(Reply::Later) => continue,
                 Err(error) => Err(Failure::Error(error)),

@@ -19,12 +19,12 @@ impl Subnet {
         canister.settings = changed(&canister.settings, changes)?;
         canister.version += 1;
         canister.settings_changed();
-        if matches!(origin, Origin::Ingress { .. })
+        if let Origin::Ingress { message, .. } = origin
             && is_paid_afterwards(call.rules.name, &call.argument)
         {
             // A canister that cannot pay now does not.
             let bytes = call.rules.name.len() + call.argument.len();
-            let _ = self.charge_ingress(canister_id, bytes);
+            let _ = self.charge_ingress(canister_id, *message, bytes);
         }
         Ok(())
     }

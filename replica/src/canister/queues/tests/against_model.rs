@@ -2,6 +2,7 @@
 
 use super::model::Model;
 use super::*;
+use crate::types::Cycles;
 use proptest::prelude::*;
 
 /// What can happen to the queues.
@@ -165,7 +166,8 @@ impl Both {
                 let rejected: Vec<CallbackId> =
                     timed_out.rejects.iter().map(|reject| reject.callback).collect();
                 prop_assert_eq!(rejected, rejects);
-                prop_assert_eq!(timed_out.cycles_lost, lost);
+                let dropped: Cycles = timed_out.dropped.iter().map(Message::cycles).sum();
+                prop_assert_eq!(dropped, lost);
                 // The canister gets them like responses from its own subnet.
                 timed_out.rejects.into_iter().for_each(|reject| self.respond(reject, true));
             }

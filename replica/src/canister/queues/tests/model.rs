@@ -1,6 +1,7 @@
 //! A naive model of the queues: lists that are searched, nothing that is counted along.
 
 use super::*;
+use crate::types::Cycles;
 
 /// The naive model, driven beside the real thing.
 #[derive(Default)]
