@@ -15,33 +15,6 @@ use crate::trace::{CallId, Event, Work};
 use crate::types::{Cycles, Payload};
 use crate::wasm::{Method, MethodKind};
 
-/// What runs by itself, without a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// `canister_heartbeat`, in every round.
-    Heartbeat,
-    /// `canister_global_timer`, once it is time.
-    GlobalTimer,
-}
-
-impl Task {
-    /// Where it executes, for the rules of the system interface.
-    const fn context(self) -> Context {
-        match self {
-            Self::Heartbeat => Context::Heartbeat,
-            Self::GlobalTimer => Context::GlobalTimer,
-        }
-    }
-
-    /// The function that does it.
-    pub const fn export(self) -> &'static str {
-        match self {
-            Self::Heartbeat => "canister_heartbeat",
-            Self::GlobalTimer => "canister_global_timer",
-        }
-    }
-}
-
 /// Executes what is next in the canister's queues; nothing, when they are empty.
 pub fn execute_next(canister: &mut Canister, round: &RoundContext) -> Option<Execution> {
     Some(match canister.queues.pop_input()? {
@@ -85,27 +58,25 @@ impl From<&Origin> for Work {
 }
 
 /// A call that is about to get a context.
-struct NewCall {
+pub(super) struct NewCall {
     origin: Origin,
     method: String,
     argument: Payload,
     cycles: Cycles,
 }
 
-fn execute_call(canister: &mut Canister, call: NewCall, round: &RoundContext) -> Execution {
-    match callable(canister, &call.method) {
-        Ok((context, entry)) => execute_entry(canister, call, context, entry, round),
-        Err(error) => refuse(canister, call, error),
+impl NewCall {
+    /// What a task begins with.
+    pub(super) fn by_nobody() -> Self {
+        Self { origin: Origin::Task, method: String::new(), argument: vec![], cycles: 0 }
     }
 }
 
-/// Executes a task of the canister.
-pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -> Execution {
-    if task == Task::GlobalTimer {
-        canister.global_timer = None;
+fn execute_call(canister: &mut Canister, call: NewCall, round: &RoundContext) -> Execution {
+    match callable(canister, &call.method) {
+        Ok((context, entry)) => execute_entry(canister, call, context, entry, round),
+        Err(error) => refuse(canister, call, error, 0),
     }
-    let call = NewCall { origin: Origin::Task, method: String::new(), argument: vec![], cycles: 0 };
-    execute_entry(canister, call, task.context(), Entry::Export(task.export().into()), round)
 }
 
 /// How an update call of `method` is executed, if it can be.
@@ -127,15 +98,15 @@ fn callable(canister: &Canister, method: &str) -> Result<(Context, Entry), UserE
     }
 }
 
-/// Answers a call that is not executed, with all its cycles.
-fn refuse(canister: &mut Canister, call: NewCall, error: UserError) -> Execution {
+/// Answers a call that is not executed, with all its cycles; the canister has paid `fee` for it.
+fn refuse(canister: &mut Canister, call: NewCall, error: UserError, fee: Cycles) -> Execution {
     canister.trace.tell(|| Event::Executed {
         canister: canister.id,
         work: Work::from(&call.origin),
         context: None,
         result: Err(error.code),
         instructions: 0,
-        fee: 0,
+        fee,
         accepted: 0,
         burned: 0,
     });
@@ -144,18 +115,40 @@ fn refuse(canister: &mut Canister, call: NewCall, error: UserError) -> Execution
     Execution { answer: send(canister, answer), ..Execution::default() }
 }
 
+/// Fails when the heap is larger than new work may find it.
+fn check_heap(canister: &Canister, context: Context) -> Result<(), Trap> {
+    let limit = canister.settings.wasm_memory_limit;
+    let bytes = canister.heap_bytes();
+    if context == Context::Update && limit != 0 && bytes > limit {
+        return Err(Trap::WasmMemoryLimit { bytes, limit });
+    }
+    Ok(())
+}
+
+/// What executing a message takes from the canister's balance beforehand.
+pub(super) fn prepayment(canister: &mut Canister, round: &RoundContext) -> Cycles {
+    let wasm64 = canister.environment(round).wasm64;
+    round.prices.execution(round.message_instructions_max, wasm64)
+}
+
 /// Executes the first message of a new call context.
-fn execute_entry(
+pub(super) fn execute_entry(
     canister: &mut Canister,
     call: NewCall,
     context: Context,
     entry: Entry,
     round: &RoundContext,
 ) -> Execution {
-    let environment = canister.environment(round);
-    let prepaid = round.prices.execution(round.message_instructions_max, environment.wasm64);
+    let prepaid = prepayment(canister, round);
     if let Err(error) = withdraw(canister, prepaid, round) {
-        return refuse(canister, call, error);
+        return refuse(canister, call, error, 0);
+    }
+    let wasm64 = canister.environment(round).wasm64;
+    if let Err(trap) = check_heap(canister, context) {
+        let fee = round.prices.execution(0, wasm64);
+        canister.credit(prepaid - fee);
+        let error = trap.into_user_error(canister.id);
+        return refuse(canister, call, error, fee);
     }
     let id = canister.contexts.open(call.origin.clone(), call.cycles);
     let input = ExecutionInput {
@@ -167,7 +160,7 @@ fn execute_entry(
         ..input(canister, context, round)
     };
     let executed = run(canister, entry, input, round);
-    let fee = round.prices.execution(executed.instructions, environment.wasm64).min(prepaid);
+    let fee = round.prices.execution(executed.instructions, wasm64).min(prepaid);
     canister.credit(prepaid - fee);
     let mut cycles = Taken::default();
     let outcome = match executed.result {

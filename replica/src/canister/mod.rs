@@ -11,12 +11,14 @@ mod response;
 mod sandbox;
 mod state;
 mod steps;
+mod tasks;
 
 pub use call_context::{Answer, CallContext, CallContexts, Callback, Failure, Origin, Outcome};
-pub use execute::{Task, execute_next, execute_task};
+pub use execute::execute_next;
 pub use install::{InstallMode, Installation, install, uninstall};
 pub use query::{inspect, query};
 pub use queues::{Input, Queues, TimedOut};
 pub use sandbox::Code;
 pub use state::{Canister, Settings, Status, StopRequest};
 pub use steps::{Execution, RoundContext};
+pub use tasks::{LowWasmMemoryHook, Task, execute_task};

@@ -4,6 +4,7 @@ use crate::canister::call_context::CallContexts;
 use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
 use crate::canister::steps::RoundContext;
+use crate::canister::tasks::LowWasmMemoryHook;
 use crate::cycles::Prices;
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::*;
@@ -39,7 +40,7 @@ pub struct Settings {
     pub snapshot_visibility: SnapshotVisibility,
     /// Who may see its status.
     pub status_visibility: StatusVisibility,
-    /// Heap it may have, in bytes.
+    /// Heap it may have, in bytes; 0, if nothing but its pointers limits it.
     pub wasm_memory_limit: u64,
     /// Free heap below which it is told, in bytes.
     pub wasm_memory_threshold: u64,
@@ -119,6 +120,8 @@ pub struct Canister {
     pub certified_data: Vec<u8>,
     /// When its global timer fires.
     pub global_timer: Option<Time>,
+    /// Whether it is to be told that its heap has little room left.
+    pub low_wasm_memory_hook: LowWasmMemoryHook,
     /// The latest lines it printed or trapped with.
     pub log: CanisterLog,
     /// When it last paid for its memory.
@@ -142,6 +145,7 @@ impl Canister {
             contexts: CallContexts::default(),
             certified_data: Vec::new(),
             global_timer: None,
+            low_wasm_memory_hook: LowWasmMemoryHook::default(),
             log: CanisterLog::new(CANISTER_LOG_BYTES_DEFAULT),
             charged_until: now,
             trace: Trace::default(),

@@ -138,6 +138,7 @@ pub(super) fn run(
 /// Keeps what the latest execution did to the memories.
 pub(super) fn keep(canister: &mut Canister) {
     canister.sandbox.as_mut().expect("there is code that ran").keep();
+    canister.check_low_wasm_memory();
 }
 
 pub(super) fn undo(canister: &mut Canister) {
@@ -152,7 +153,9 @@ pub(super) fn apply(
     round: &RoundContext,
 ) -> Outcome {
     canister.credit(effects.cycles_accepted);
-    canister.credit(effects.cycles_minted);
+    if effects.cycles_minted > 0 {
+        canister.deposit(effects.cycles_minted);
+    }
     canister.debit(effects.cycles_burned);
     canister.contexts.accept_cycles(context, effects.cycles_accepted);
     if let Some(data) = effects.certified_data {

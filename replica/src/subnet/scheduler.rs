@@ -5,7 +5,7 @@
 //! iteration begins. Nothing limits the number of messages but the budget.
 
 use crate::canister::{
-    Canister, Execution, RoundContext, Status, Task, execute_next, execute_task,
+    Execution, LowWasmMemoryHook, RoundContext, Task, execute_next, execute_task,
 };
 use crate::limits::*;
 use crate::message::Message;
@@ -48,17 +48,9 @@ impl Subnet {
 
     /// Heartbeats and timers of this round, by canister.
     fn due_tasks(&self) -> Tasks {
-        let due = |canister: &Canister| {
-            let timer = canister.global_timer.is_some_and(|timer| timer <= self.time);
-            // The last one comes first.
-            [(Task::Heartbeat, true), (Task::GlobalTimer, timer)]
-                .into_iter()
-                .filter(|(task, due)| *due && canister.exports(task.export()))
-                .map(|(task, _)| task)
-                .collect()
-        };
-        let running = self.canisters.values().filter(|canister| canister.status == Status::Running);
-        let mut tasks: Tasks = running.map(|canister| (canister.id, due(canister))).collect();
+        let canisters = self.canisters.values();
+        let mut tasks: Tasks =
+            canisters.map(|canister| (canister.id, canister.due_tasks(self.time))).collect();
         tasks.retain(|_, due| !due.is_empty());
         tasks
     }
@@ -69,7 +61,11 @@ impl Subnet {
         let mut active: Vec<CanisterId> = self
             .canisters
             .values()
-            .filter(|canister| canister.queues.has_input() || tasks.contains_key(&canister.id))
+            .filter(|canister| {
+                canister.queues.has_input()
+                    || tasks.contains_key(&canister.id)
+                    || canister.low_wasm_memory_hook == LowWasmMemoryHook::Ready
+            })
             .map(|canister| canister.id)
             .collect();
         // Everybody comes first in turn, so that nobody starves behind one who never finishes.
@@ -109,7 +105,11 @@ impl Subnet {
         while spent < budget {
             let Some(canister) = self.canisters.get_mut(&id) else { break };
             let before = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
-            let execution = match next_task(tasks, id) {
+            let task = match canister.is_low_wasm_memory_hook_due(context) {
+                true => Some(Task::LowWasmMemory),
+                false => next_task(tasks, id),
+            };
+            let execution = match task {
                 Some(task) => Some(execute_task(canister, task, context)),
                 None => execute_next(canister, context),
             };

@@ -33,7 +33,7 @@ pub struct Environment {
     pub variables: BTreeMap<String, String>,
     /// Whether its module has 64-bit pointers.
     pub wasm64: bool,
-    /// Heap it may have, in bytes.
+    /// Heap it may have, in bytes; 0, if nothing but its pointers limits it.
     pub wasm_memory_limit: u64,
     /// Its compute allocation, in percent.
     pub compute_allocation: u64,
@@ -285,7 +285,8 @@ impl MemoryLimits {
         Self {
             running: false,
             bytes_max: if environment.wasm64 { WASM64_MEMORY_MAX } else { WASM32_MEMORY_MAX },
-            wasm_memory_limit: limited.then_some(environment.wasm_memory_limit),
+            wasm_memory_limit: Some(environment.wasm_memory_limit)
+                .filter(|limit| limited && *limit != 0),
             grow_instructions: 0,
         }
     }

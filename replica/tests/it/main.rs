@@ -14,6 +14,7 @@ mod hooks;
 mod ic00;
 mod installation;
 mod lifecycle;
+mod low_memory;
 mod management;
 mod metering;
 mod patterns;

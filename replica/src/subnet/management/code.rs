@@ -37,12 +37,17 @@ impl Subnet {
             caller: call.caller,
         };
         let round = self.round_context();
-        canister::install(self.addressed(call, id)?, installation, &round).0
+        let canister = self.addressed(call, id)?;
+        canister::install(canister, installation, &round).0?;
+        canister.check_low_wasm_memory();
+        Ok(())
     }
 
     pub(super) fn uninstall_code(&mut self, call: &Call) -> Result<(), UserError> {
         let UninstallCodeArgs { canister_id, .. } = call.decode()?;
-        let answers = canister::uninstall(self.addressed(call, canister_id)?);
+        let canister = self.addressed(call, canister_id)?;
+        let answers = canister::uninstall(canister);
+        canister.check_low_wasm_memory();
         for answer in answers {
             self.answer(answer);
         }

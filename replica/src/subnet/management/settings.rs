@@ -19,6 +19,7 @@ impl Subnet {
         canister.settings = changed(&canister.settings, changes)?;
         canister.version += 1;
         canister.settings_changed();
+        canister.check_low_wasm_memory();
         if let Origin::Ingress { message, .. } = origin
             && is_paid_afterwards(call.rules.name, &call.argument)
         {

@@ -1,0 +1,116 @@
+//! What canisters execute by themselves, without a message.
+//!
+//! Rules: `replicated_state/src/canister_state/system_state/task_queue.rs` and
+//! `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
+
+use crate::canister::execute::{NewCall, execute_entry, prepayment};
+use crate::canister::sandbox::Entry;
+use crate::canister::state::{Canister, Status};
+use crate::canister::steps::{Execution, RoundContext};
+use crate::system_api::Context;
+use crate::types::Time;
+
+/// What runs by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// `canister_heartbeat`, in every round.
+    Heartbeat,
+    /// `canister_global_timer`, once it is time.
+    GlobalTimer,
+    /// `canister_on_low_wasm_memory`, once when the heap has little room left.
+    LowWasmMemory,
+}
+
+impl Task {
+    /// Where it executes, for the rules of the system interface.
+    const fn context(self) -> Context {
+        match self {
+            Self::Heartbeat => Context::Heartbeat,
+            Self::GlobalTimer => Context::GlobalTimer,
+            Self::LowWasmMemory => Context::LowWasmMemory,
+        }
+    }
+
+    /// The function that does it.
+    pub const fn export(self) -> &'static str {
+        match self {
+            Self::Heartbeat => "canister_heartbeat",
+            Self::GlobalTimer => "canister_global_timer",
+            Self::LowWasmMemory => "canister_on_low_wasm_memory",
+        }
+    }
+}
+
+/// Whether `canister_on_low_wasm_memory` is to run. It runs once each time the heap comes to have
+/// less room than `wasm_memory_threshold`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LowWasmMemoryHook {
+    /// There is room.
+    #[default]
+    ConditionNotSatisfied,
+    /// There is little, and the hook runs before anything else.
+    Ready,
+    /// There is little, and the hook has run.
+    Executed,
+}
+
+impl Canister {
+    /// Looks at how much room the heap has left, after it or a setting may have changed.
+    pub fn check_low_wasm_memory(&mut self) {
+        // A limit of 0, which elsewhere means that there is none, is one here (`task_queue.rs`,
+        // `is_low_wasm_memory_hook_condition_satisfied`).
+        let limit = self.settings.wasm_memory_limit;
+        let needed = self.heap_bytes().saturating_add(self.settings.wasm_memory_threshold);
+        self.low_wasm_memory_hook = match self.low_wasm_memory_hook {
+            _ if limit >= needed => LowWasmMemoryHook::ConditionNotSatisfied,
+            LowWasmMemoryHook::ConditionNotSatisfied => LowWasmMemoryHook::Ready,
+            same => same,
+        };
+    }
+
+    /// Whether the hook is to run, and can: one that cannot be paid for waits.
+    pub fn is_low_wasm_memory_hook_due(&mut self, round: &RoundContext) -> bool {
+        self.low_wasm_memory_hook == LowWasmMemoryHook::Ready
+            && self.status == Status::Running
+            && self.can_pay_for_task(round)
+    }
+
+    /// The tasks of a round, the last one first; one that cannot be paid for is no longer among them
+    /// when it is its turn.
+    pub fn due_tasks(&self, now: Time) -> Vec<Task> {
+        if self.status != Status::Running {
+            return Vec::new();
+        }
+        let timer = self.global_timer.is_some_and(|timer| timer <= now);
+        [(Task::Heartbeat, true), (Task::GlobalTimer, timer)]
+            .into_iter()
+            .filter(|(task, due)| *due && self.exports(task.export()))
+            .map(|(task, _)| task)
+            .collect()
+    }
+
+    fn can_pay_for_task(&mut self, round: &RoundContext) -> bool {
+        let prepaid = prepayment(self, round);
+        self.check_can_pay(prepaid, round.prices).is_ok()
+    }
+}
+
+/// Executes a task of the canister, unless it cannot be paid for: then a timer stays set.
+pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -> Execution {
+    if !canister.can_pay_for_task(round) {
+        return Execution::default();
+    }
+    match task {
+        Task::Heartbeat => {}
+        Task::GlobalTimer => canister.global_timer = None,
+        Task::LowWasmMemory => canister.low_wasm_memory_hook = LowWasmMemoryHook::Executed,
+    }
+    if !canister.exports(task.export()) {
+        return Execution::default();
+    }
+    let entry = Entry::Export(task.export().into());
+    execute_entry(canister, NewCall::by_nobody(), task.context(), entry, round)
+}
+
+#[cfg(test)]
+mod tests;
