@@ -11,7 +11,7 @@ mod script;
 
 pub use ledger::{Ledger, ledger};
 pub use motoko::{MotokoCompiler, motoko};
-pub use rust::rust_canister;
+pub use rust::{rust_canister, rust_interface};
 
 use std::env;
 use std::path::{Path, PathBuf};

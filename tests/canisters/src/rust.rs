@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use crate::{checkout, target};
 
 /// The packages in `tests/canisters`.
-const PACKAGES: [&str; 2] = ["sample_callee", "sample_caller"];
+const PACKAGES: [&str; 5] = ["alarms", "factory", "guestbook", "sample_callee", "sample_caller"];
 
 /// The profile of cargo that is what cargo does when nobody chooses.
 const PROFILE: &str = "plain";
@@ -25,6 +25,11 @@ static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
     assert!(built.success(), "the canisters in tests/canisters do not build: {built}");
     target.join("wasm32-unknown-unknown").join(PROFILE)
 });
+
+/// The interface of one of them, which is committed beside it.
+pub fn rust_interface(package: &str) -> PathBuf {
+    checkout().join("tests/canisters").join(package).join(package).with_extension("did")
+}
 
 /// The module of one of the packages in `tests/canisters`.
 pub fn rust_canister(package: &str) -> PathBuf {

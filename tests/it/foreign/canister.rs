@@ -1,11 +1,15 @@
 //! A canister of somebody else's, spoken to in Candid's text by the interface it comes with.
 
+use std::fs;
+use std::time::Duration;
+
 use candid::pretty::candid::value::pp_args;
 use candid::types::{Function, Type, TypeInner};
 use candid::{IDLArgs, Principal, TypeEnv};
 use candid_parser::{check_prog, parse_idl_args};
 use multi_subnet::interface::candid_interface;
 use pocket_ic::{PocketIc, RejectResponse};
+use test_canisters::{rust_canister, rust_interface};
 
 use crate::pair::{controller, create};
 
@@ -20,6 +24,13 @@ pub struct Program {
 }
 
 impl Program {
+    /// One of the packages in `tests/canisters`.
+    pub fn rust(package: &str) -> Self {
+        let module = fs::read(rust_canister(package)).expect("it was built");
+        let interface = fs::read_to_string(rust_interface(package)).expect("it is committed");
+        Self::with_interface(module, &interface)
+    }
+
     /// A module that carries its interface.
     pub fn new(module: Vec<u8>) -> Self {
         let interface = candid_interface(&module).expect("the module carries its interface");
@@ -123,6 +134,26 @@ impl Canister<'_> {
         let argument = self.program.encode(argument, &function.args);
         let reply = self.pic.query_call(self.id, sender, method, argument)?;
         Ok(self.program.decode(&reply, &function.rets))
+    }
+
+    /// The reject of an update call of its controller.
+    pub fn reject(&self, method: &str, argument: &str) -> RejectResponse {
+        self.call_as(controller(), method, argument).expect_err("the canister rejects or traps")
+    }
+
+    /// Lets so many seconds pass, and some rounds.
+    pub fn wait(&self, seconds: u64) {
+        self.pic.advance_time(Duration::from_secs(seconds));
+        for _ in 0..3 {
+            self.pic.tick();
+        }
+    }
+
+    /// Installs the program it has once more, as if there had been nothing.
+    pub fn reinstall(&self, argument: &str) -> Result<(), RejectResponse> {
+        let argument = self.program.setup_argument(argument);
+        let module = self.program.module.clone();
+        self.pic.reinstall_canister(self.id, module, argument, Some(controller()))
     }
 
     /// Upgrades it to the program it has, with this argument.

@@ -1,7 +1,10 @@
 //! Canisters that have nothing to do with the pair: others wrote them, or they are written as others write theirs.
 //! They stand here because what they show concerns the whole replica, not one crate.
 
+mod alarms;
 mod canister;
+mod factory;
+mod guestbook;
 mod ledger;
 mod ledger_archive;
 mod motoko;

@@ -87,8 +87,7 @@ fn motoko_sends_cycles_and_gets_back_what_is_not_accepted() {
 fn what_motoko_did_before_an_answer_stays_when_it_traps_after_it() {
     peers(|one, other| {
         let argument = format!("({})", service(other));
-        let reject = one.call_as(controller(), "trap_after_answer", &argument);
-        let reject = reject.expect_err("it traps");
+        let reject = one.reject("trap_after_answer", &argument);
         assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
         assert!(reject.reject_message.contains("too late"), "{reject:?}");
         assert_eq!(number(&one.ask("steps_taken", "()")), 1);

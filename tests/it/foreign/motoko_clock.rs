@@ -1,19 +1,9 @@
 //! What Motoko canisters do by themselves: timers and heartbeats.
 
-use std::time::Duration;
-
 use super::canister::{Canister, number};
 use super::motoko::with_each_compiler;
 
 impl Canister<'_> {
-    /// Lets so many seconds pass, and some rounds.
-    pub fn wait(&self, seconds: u64) {
-        self.pic.advance_time(Duration::from_secs(seconds));
-        for _ in 0..3 {
-            self.pic.tick();
-        }
-    }
-
     /// How often timers have rung.
     pub fn rings(&self) -> u128 {
         self.beats_and_rings()[1]
