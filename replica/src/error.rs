@@ -103,11 +103,11 @@ pub enum Trap {
         /// The limit it ran into.
         limit: u64,
     },
-    /// Writing to more stable memory than one message may.
+    /// Accessing more stable memory than one message may.
     #[error(
-        "Canister exceeded the limit of {limit} bytes of stable memory written to in one message"
+        "Canister exceeded the limit of {limit} bytes of stable memory accessed in one message"
     )]
-    StableMemoryDirty {
+    StableMemoryAccess {
         /// The limit it ran into.
         limit: u64,
     },
@@ -162,7 +162,7 @@ impl Trap {
             Self::Wasm(_) => ErrorCode::CanisterTrapped,
             Self::Contract(_) => ErrorCode::CanisterContractViolation,
             Self::InstructionLimit { .. } => ErrorCode::CanisterInstructionLimitExceeded,
-            Self::StableMemoryDirty { .. } => ErrorCode::CanisterMemoryAccessLimitExceeded,
+            Self::StableMemoryAccess { .. } => ErrorCode::CanisterMemoryAccessLimitExceeded,
             Self::WasmMemoryLimit { .. } => ErrorCode::CanisterWasmMemoryLimitExceeded,
             Self::MethodNotFound { .. } => ErrorCode::CanisterMethodNotFound,
             Self::NoWasmModule => ErrorCode::CanisterWasmModuleNotFound,
@@ -193,7 +193,7 @@ impl Trap {
             Self::Contract(_) => {
                 "The canister or its development kit uses the system interface wrongly."
             }
-            Self::InstructionLimit { .. } | Self::StableMemoryDirty { .. } => {
+            Self::InstructionLimit { .. } | Self::StableMemoryAccess { .. } => {
                 "Do less in one message, for example by splitting the work over several calls."
             }
             Self::WasmMemoryLimit { .. } => {

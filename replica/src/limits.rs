@@ -57,9 +57,13 @@ pub const CLEANUP_RESERVE_PERCENT: u64 = 5;
 /// (`config/src/embedders.rs`).
 pub const COMPILE_COST_PER_WASM_INSTRUCTION: Instructions = 6_000;
 
-/// Instructions charged for each page of stable memory a message makes dirty
-/// (`config/src/embedders.rs`).
+/// Instructions charged for each page that a message changes in the heap or writes to in stable
+/// memory (`config/src/subnet_config.rs`, `DEFAULT_DIRTY_PAGE_OVERHEAD`).
 pub const DIRTY_PAGE_INSTRUCTIONS: Instructions = 1_000;
+
+/// Times that for a page of the heap of a 64-bit module (`config/src/embedders.rs`,
+/// `WASM64_DIRTY_PAGE_OVERHEAD_MULTIPLIER`).
+pub const WASM64_DIRTY_PAGE_FACTOR: Instructions = 4;
 
 // ---- Queues and callbacks -------------------------------------------------------------------
 
@@ -175,8 +179,15 @@ pub const WASM64_MEMORY_MAX: u64 = 6 * GIB;
 /// Stable memory of a canister, in bytes (`config/src/embedders.rs`).
 pub const STABLE_MEMORY_MAX: u64 = 500 * GIB;
 
-/// Stable memory one message may write to, in bytes (`config/src/embedders.rs`).
-pub const STABLE_MEMORY_DIRTY_MAX: u64 = 2 * GIB;
+/// Stable memory one message may access, in bytes; as much may be written to
+/// (`config/src/embedders.rs`, `STABLE_MEMORY_ACCESSED_PAGE_LIMIT_MESSAGE`).
+pub const STABLE_MEMORY_ACCESS_MAX: u64 = 2 * GIB;
+
+/// The same for `canister_init` and the upgrade hooks (`…_UPGRADE`).
+pub const STABLE_MEMORY_ACCESS_MAX_UPGRADE: u64 = 8 * GIB;
+
+/// The same for queries and `canister_inspect_message` (`…_QUERY`).
+pub const STABLE_MEMORY_ACCESS_MAX_QUERY: u64 = GIB;
 
 /// Bytes of certified data (interface specification, "Certified data").
 pub const CERTIFIED_DATA_BYTES_MAX: usize = 32;
@@ -200,6 +211,10 @@ pub const FUNCTIONS_MAX: u32 = 50_000;
 
 /// Instructions one function may have.
 pub const FUNCTION_INSTRUCTIONS_MAX: u64 = 1_000_000;
+
+/// Complexity one function may have, as the sum over its instructions
+/// (`WASM_FUNCTION_COMPLEXITY_LIMIT`).
+pub const FUNCTION_COMPLEXITY_MAX: u64 = 1_000_000;
 
 /// Globals a module may define.
 pub const GLOBALS_MAX: u32 = 1_000;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How far the caller's cycles may be from those of the real server with the real sample, in percent.
-const CYCLES_TOLERANCE: f64 = 1.0;
+const CYCLES_TOLERANCE: f64 = 0.05;
 
 /// What one strategy did on the real server.
 struct Reference {

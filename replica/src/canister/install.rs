@@ -66,8 +66,7 @@ pub fn install(
     if let Err(error) = withdraw(canister, prepaid, round) {
         return (Err(error), 0);
     }
-    let compilation =
-        installation.code.module.info.instructions * COMPILE_COST_PER_WASM_INSTRUCTION;
+    let compilation = installation.code.module.info.compiled * COMPILE_COST_PER_WASM_INSTRUCTION;
     let mut hooks = Hooks { round, caller: installation.caller, used: compilation, burned: 0 };
     let result = match installation.mode {
         InstallMode::Upgrade { skip_pre_upgrade } => {
@@ -104,7 +103,7 @@ impl Hooks<'_> {
             if !skip_pre_upgrade {
                 self.hook(canister, Context::PreUpgrade, "canister_pre_upgrade", &[])?;
             }
-            let stable = canister.sandbox.as_mut().map(Sandbox::stable).transpose()?;
+            let stable = canister.sandbox.as_ref().map(Sandbox::stable);
             self.begin(canister, installation, stable.unwrap_or_default(), "canister_post_upgrade")
         })();
         if result.is_err()

@@ -97,9 +97,8 @@ fn link_variables<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         ENV_VAR_NAME_COPY.name,
         |mut c: C<'_>, index: P, dst: P, offset: P, size: P| {
             enter(&mut c, ENV_VAR_NAME_COPY, size.wide())?;
-            name_at(c.data(), index.wide())?;
             copy_from_host(&mut c, (dst, offset, size), |host| {
-                name_at(host, index.wide()).map_or(&[], str::as_bytes)
+                Ok(name_at(host, index.wide())?.as_bytes())
             })
         },
     )?;
@@ -119,10 +118,11 @@ fn link_variables<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         |mut c: C<'_>, src: P, name_size: P, dst: P, offset: P, size: P| {
             enter(&mut c, ENV_VAR_VALUE_COPY, size.wide())?;
             let name = read_name(&mut c, src, name_size)?;
-            value_of(c.data(), &name)?;
-            copy_from_host(&mut c, (dst, offset, size), |host| {
-                value_of(host, &name).map_or(&[], str::as_bytes)
-            })
+            copy_from_host(
+                &mut c,
+                (dst, offset, size),
+                |host| Ok(value_of(host, &name)?.as_bytes()),
+            )
         },
     )?;
     Ok(())

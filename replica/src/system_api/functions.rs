@@ -74,6 +74,15 @@ impl Context {
         }
     }
 
+    /// Whether what it changes can be kept, so that it pays for the pages it changes
+    /// (`system_api.rs`, `modification_tracking`).
+    pub const fn tracks_changes(self) -> bool {
+        !matches!(
+            self,
+            Self::ReplicatedQuery | Self::Query | Self::Transform | Self::InspectMessage
+        )
+    }
+
     /// Whether all nodes of the subnet execute this and agree on it.
     pub const fn is_replicated(self) -> bool {
         const ON_ONE_NODE: Contexts = Contexts(NRQ | TQ | CQ | CRY | CRT | CC | F);

@@ -8,11 +8,11 @@ use crate::limits::*;
 use crate::log::Log;
 use crate::system_api::functions::Context;
 use crate::types::{CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
-use crate::wasm::{MEMORY_GROW_EXTRA, StableMemory};
+use crate::wasm::{EXHAUSTED, StableMemory};
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use wasmtime::{Memory, ResourceLimiter};
+use wasmtime::{AsContextMut, Global, Memory, ResourceLimiter, Val};
 
 /// What an execution can learn of its canister, and what changes rarely.
 #[derive(Clone, Debug)]
@@ -179,13 +179,18 @@ pub struct Host {
     pub(super) slots_taken: BTreeMap<CanisterId, usize>,
     pub(super) memory_reserved: u64,
     pub(crate) stable: StableMemory,
+    /// The heap.
     pub(crate) memory: Option<Memory>,
+    /// Marks for the heap's pages that were written to.
+    pub(crate) written: Option<Memory>,
+    /// Instructions left.
+    counter: Option<Global>,
     limits: MemoryLimits,
 }
 
 impl Host {
     /// A host that has executed nothing yet.
-    pub(crate) fn new(input: Arc<ExecutionInput>, stable: StableMemory) -> Self {
+    pub(crate) fn new(input: Arc<ExecutionInput>) -> Self {
         Self {
             limits: MemoryLimits::of(&input),
             balance: input.balance,
@@ -195,9 +200,43 @@ impl Host {
             call: None,
             slots_taken: BTreeMap::new(),
             memory_reserved: 0,
-            stable,
+            stable: StableMemory::default(),
             memory: None,
+            written: None,
+            counter: None,
         }
+    }
+
+    /// Connects it with the insides of the instance it works for.
+    pub(crate) fn connect(
+        &mut self,
+        counter: Option<Global>,
+        memory: Option<Memory>,
+        written: Option<Memory>,
+    ) {
+        (self.counter, self.memory, self.written) = (counter, memory, written);
+    }
+
+    /// Instructions left; less than nothing, where more were used than there were.
+    pub(crate) fn instructions_left<C: AsContextMut<Data = Self>>(mut store: C) -> i64 {
+        let mut store = store.as_context_mut();
+        match store.data().counter.map(|counter| counter.get(&mut store)) {
+            Some(Val::I64(left)) => left,
+            _ => panic!("every instrumented module has a counter"),
+        }
+    }
+
+    /// Sets how many instructions are left.
+    pub(crate) fn set_instructions_left<C: AsContextMut<Data = Self>>(mut store: C, left: i64) {
+        let mut store = store.as_context_mut();
+        if let Some(counter) = store.data().counter {
+            counter.set(&mut store, Val::I64(left)).expect("the counter is a mutable i64");
+        }
+    }
+
+    /// Whether an execution that left this many instructions ended for want of them.
+    pub(crate) const fn is_exhausted(left: i64) -> bool {
+        left == EXHAUSTED
     }
 
     /// Gets ready for the next execution.
@@ -216,11 +255,6 @@ impl Host {
     /// The effects of the execution that just ended.
     pub(crate) fn take_effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)
-    }
-
-    /// Instructions used that the engine's own counter does not know of.
-    pub(crate) fn extra_instructions(&self) -> Instructions {
-        self.limits.grow_instructions
     }
 
     pub(crate) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
@@ -273,7 +307,6 @@ struct MemoryLimits {
     running: bool,
     bytes_max: u64,
     wasm_memory_limit: Option<u64>,
-    grow_instructions: Instructions,
 }
 
 impl MemoryLimits {
@@ -287,7 +320,6 @@ impl MemoryLimits {
             bytes_max: if environment.wasm64 { WASM64_MEMORY_MAX } else { WASM32_MEMORY_MAX },
             wasm_memory_limit: Some(environment.wasm_memory_limit)
                 .filter(|limit| limited && *limit != 0),
-            grow_instructions: 0,
         }
     }
 }
@@ -297,17 +329,17 @@ impl ResourceLimiter for MemoryLimits {
         &mut self,
         _current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let bytes = desired as u64;
-        if self.running {
-            self.grow_instructions += MEMORY_GROW_EXTRA;
+        if bytes > self.bytes_max || maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
         }
         match self.wasm_memory_limit {
-            Some(limit) if self.running && bytes > limit && bytes <= self.bytes_max => {
+            Some(limit) if self.running && bytes > limit => {
                 Err(wasmtime::Error::new(Trap::WasmMemoryLimit { bytes, limit }))
             }
-            _ => Ok(bytes <= self.bytes_max),
+            _ => Ok(true),
         }
     }
 

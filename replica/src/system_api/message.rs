@@ -54,10 +54,7 @@ fn link_reject<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         MSG_REJECT_MSG_COPY.name,
         |mut c: C<'_>, dst: P, offset: P, size: P| {
             enter(&mut c, MSG_REJECT_MSG_COPY, size.wide())?;
-            reject(c.data())?;
-            copy_from_host(&mut c, (dst, offset, size), |host| {
-                host.input.reject.as_ref().map_or(&[], |reject| reject.message.as_bytes())
-            })
+            copy_from_host(&mut c, (dst, offset, size), |host| Ok(reject(host)?.message.as_bytes()))
         },
     )?;
     Ok(())

@@ -14,8 +14,8 @@ mod stable;
 mod time;
 
 use crate::error::Trap;
-use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, TRANSMITTED_BYTE_INSTRUCTIONS};
-use crate::wasm::{CompiledModule, InvalidModule};
+use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, OS_PAGE_BYTES, TRANSMITTED_BYTE_INSTRUCTIONS};
+use crate::wasm::{CompiledModule, EXHAUSTED, InvalidModule};
 pub use functions::{Context, Contexts, FUNCTIONS, Function};
 pub use host::{Closure, Effects, Environment, ExecutionInput, Host, OutgoingCall, RunState};
 use std::sync::LazyLock;
@@ -48,19 +48,19 @@ impl Pointer for u64 {
 }
 
 static LINKER32: LazyLock<Linker<Host>> = LazyLock::new(|| {
-    let mut linker = linker::<u32>(false);
+    let mut linker = linker::<u32>();
     call::link_32_bit_names(&mut linker).expect("the names are distinct");
     cycles::link_32_bit_names(&mut linker).expect("the names are distinct");
     stable::link_32_bit_names(&mut linker).expect("the names are distinct");
     linker
 });
-static LINKER64: LazyLock<Linker<Host>> = LazyLock::new(|| linker::<u64>(true));
+static LINKER64: LazyLock<Linker<Host>> = LazyLock::new(linker::<u64>);
 
 /// Defines one group of functions.
 type LinkGroup = fn(&mut Linker<Host>) -> SystemResult<()>;
 
-fn linker<P: Pointer>(wasm64: bool) -> Linker<Host> {
-    let mut linker = Linker::new(crate::wasm::engine(wasm64));
+fn linker<P: Pointer>() -> Linker<Host> {
+    let mut linker = Linker::new(crate::wasm::engine());
     let groups: [LinkGroup; 7] = [
         message::link::<P>,
         cycles::link::<P>,
@@ -109,11 +109,17 @@ fn enter(caller: &mut Caller<'_, Host>, function: &Function, bytes: u64) -> Syst
 
 /// Takes `instructions` from what the execution has left.
 fn charge(caller: &mut Caller<'_, Host>, instructions: u64) -> SystemResult<()> {
-    match caller.get_fuel()?.checked_sub(instructions) {
-        Some(left) => caller.set_fuel(left),
-        None => {
-            caller.set_fuel(0)?;
-            Err(wasmtime::Trap::OutOfFuel.into())
+    let left = Host::instructions_left(&mut *caller);
+    let after = i64::try_from(instructions).ok().and_then(|cost| left.checked_sub(cost));
+    match after {
+        Some(after) if left >= 0 && after >= 0 => {
+            Host::set_instructions_left(caller, after);
+            Ok(())
+        }
+        _ => {
+            Host::set_instructions_left(&mut *caller, EXHAUSTED);
+            let limit = caller.data().input.instructions_max;
+            Err(wasmtime::Error::new(Trap::InstructionLimit { limit }))
         }
     }
 }
@@ -128,12 +134,31 @@ fn trapped(reason: &'static str) -> wasmtime::Error {
     wasmtime::Error::new(Trap::Wasm(reason))
 }
 
-/// The canister's heap and the host beside it.
-fn heap<'a>(caller: &'a mut Caller<'_, Host>) -> SystemResult<(&'a mut [u8], &'a mut Host)> {
+/// The canister's heap, to be read, and the host beside it.
+fn heap<'a>(caller: &'a mut Caller<'_, Host>) -> SystemResult<(&'a [u8], &'a mut Host)> {
     match caller.data().memory {
-        Some(memory) => Ok(memory.data_and_store_mut(caller)),
+        Some(memory) => {
+            let (heap, host) = memory.data_and_store_mut(caller);
+            Ok((heap, host))
+        }
         None => Err(contract("the module has no memory")),
     }
+}
+
+/// `size` bytes of the canister's heap from `start` on, to be written to, and the host beside it.
+fn heap_mut<'a>(
+    caller: &'a mut Caller<'_, Host>,
+    start: u64,
+    size: u64,
+) -> SystemResult<(&'a mut [u8], &'a mut Host)> {
+    let range = heap_range(start, size, heap(caller)?.0)?;
+    if let Some(written) = caller.data().written.filter(|_| !range.is_empty()) {
+        let pages = range.start / OS_PAGE_BYTES..=(range.end - 1) / OS_PAGE_BYTES;
+        written.data_mut(&mut *caller)[pages].fill(1);
+    }
+    let memory = caller.data().memory.expect("its size was looked at");
+    let (heap, host) = memory.data_and_store_mut(caller);
+    Ok((&mut heap[range], host))
 }
 
 /// The range of `size` bytes from `start` on, if it lies within `length`.
@@ -172,9 +197,8 @@ fn charge_for_log(caller: &mut Caller<'_, Host>, bytes: u64) -> SystemResult<()>
 
 /// Writes `bytes` to the heap.
 fn write(caller: &mut Caller<'_, Host>, destination: u64, bytes: &[u8]) -> SystemResult<()> {
-    let (heap, _) = heap(caller)?;
-    let range = heap_range(destination, bytes.len() as u64, heap)?;
-    heap[range].copy_from_slice(bytes);
+    let (heap, _) = heap_mut(caller, destination, bytes.len() as u64)?;
+    heap.copy_from_slice(bytes);
     Ok(())
 }
 
@@ -195,7 +219,7 @@ fn link_bytes<P: Pointer>(
         copy.name,
         move |mut caller: Caller<'_, Host>, destination: P, offset: P, size: P| {
             enter(&mut caller, copy, size.wide())?;
-            copy_from_host(&mut caller, (destination, offset, size), bytes)
+            copy_from_host(&mut caller, (destination, offset, size), |host| Ok(bytes(host)))
         },
     )?;
     Ok(())
@@ -205,14 +229,12 @@ fn link_bytes<P: Pointer>(
 fn copy_from_host<P: Pointer>(
     caller: &mut Caller<'_, Host>,
     (destination, offset, size): (P, P, P),
-    source: impl FnOnce(&Host) -> &[u8],
+    source: impl Fn(&Host) -> SystemResult<&[u8]>,
 ) -> SystemResult<()> {
-    let (heap, host) = heap(caller)?;
-    let source = source(host);
-    let from = range(offset.wide(), size.wide(), source.len())
+    let from = range(offset.wide(), size.wide(), source(caller.data())?.len())
         .ok_or_else(|| contract("the range to copy does not lie within the data"))?;
-    let to = heap_range(destination.wide(), size.wide(), heap)?;
-    heap[to].copy_from_slice(&source[from]);
+    let (heap, host) = heap_mut(caller, destination.wide(), size.wide())?;
+    heap.copy_from_slice(&source(host)?[from]);
     Ok(())
 }
 

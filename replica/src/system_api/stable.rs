@@ -1,11 +1,13 @@
 //! Stable memory.
+//!
+//! What is checked and charged for in which order: `embedders/src/wasm_utils/system_api_replacements.rs`
+//! in the replica's repository.
 
 use super::functions::*;
-use super::{SystemResult, charge, enter, heap, range, trapped};
+use super::{SystemResult, charge, enter, heap, heap_mut, range, trapped};
 use crate::error::Trap;
-use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, STABLE_MEMORY_DIRTY_MAX};
+use crate::limits::*;
 use crate::system_api::Host;
-use crate::wasm::StableMemoryError;
 use wasmtime::{Caller, Linker};
 
 type C<'a> = Caller<'a, Host>;
@@ -35,7 +37,8 @@ pub(super) fn link(linker: &mut Linker<Host>) -> SystemResult<()> {
         STABLE64_WRITE.name,
         |mut c: C<'_>, offset: u64, src: u64, size: u64| {
             enter(&mut c, STABLE64_WRITE, size)?;
-            write(&mut c, offset, src, size)
+            // Nothing is written, wherever that would be.
+            if size == 0 { Ok(()) } else { write(&mut c, offset, src, size) }
         },
     )?;
     Ok(())
@@ -45,21 +48,26 @@ pub(super) fn link(linker: &mut Linker<Host>) -> SystemResult<()> {
 pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", STABLE_SIZE.name, |mut c: C<'_>| {
         enter(&mut c, STABLE_SIZE, 0)?;
-        narrow(c.data().stable.size_pages())
+        check_narrow(c.data())?;
+        Ok(c.data().stable.size_pages() as u32)
     })?;
     linker.func_wrap("ic0", STABLE_GROW.name, |mut c: C<'_>, pages: u32| {
         enter(&mut c, STABLE_GROW, 0)?;
+        check_narrow(c.data())?;
         let stable = &mut c.data_mut().stable;
         if stable.size_pages() + u64::from(pages) > WASM32_PAGES {
             return Ok(u32::MAX);
         }
-        narrow(stable.grow(pages.into()).unwrap_or(NOT_GROWN))
+        Ok(stable.grow(pages.into()).unwrap_or(NOT_GROWN) as u32)
     })?;
     linker.func_wrap(
         "ic0",
         STABLE_READ.name,
         |mut c: C<'_>, dst: u32, offset: u32, size: u32| {
             enter(&mut c, STABLE_READ, size.into())?;
+            if size > 0 {
+                check_narrow(c.data())?;
+            }
             read(&mut c, dst.into(), offset.into(), size.into())
         },
     )?;
@@ -68,6 +76,7 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
         STABLE_WRITE.name,
         |mut c: C<'_>, offset: u32, src: u32, size: u32| {
             enter(&mut c, STABLE_WRITE, size.into())?;
+            check_narrow(c.data())?;
             write(&mut c, offset.into(), src.into(), size.into())
         },
     )?;
@@ -77,35 +86,67 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
 /// Wasm pages in 4 GiB.
 const WASM32_PAGES: u64 = 1 << 16;
 
-/// A size in pages for a function that can only speak of 4 GiB.
-fn narrow(pages: u64) -> SystemResult<u32> {
-    match pages {
-        NOT_GROWN => Ok(u32::MAX),
-        pages if pages <= WASM32_PAGES => Ok(pages as u32),
-        _ => Err(trapped("32 bit stable memory api used on a memory larger than 4GB")),
+/// Fails if stable memory is larger than the older functions can say.
+fn check_narrow(host: &Host) -> SystemResult<()> {
+    match host.stable.size_pages() <= WASM32_PAGES {
+        true => Ok(()),
+        false => Err(trapped("32 bit stable memory api used on a memory larger than 4GB")),
     }
 }
 
-fn failure(error: StableMemoryError) -> wasmtime::Error {
-    match error {
-        StableMemoryError::OutOfBounds => trapped("stable memory out of bounds"),
-        StableMemoryError::TooMuchWritten => {
-            wasmtime::Error::new(Trap::StableMemoryDirty { limit: STABLE_MEMORY_DIRTY_MAX })
-        }
+/// Bytes of stable memory an execution may access (`system_api.rs`, `get_page_limit`).
+const fn access_max(context: Context) -> u64 {
+    match context {
+        Context::Init | Context::PreUpgrade => STABLE_MEMORY_ACCESS_MAX_UPGRADE,
+        Context::Query
+        | Context::Transform
+        | Context::ReplicatedQuery
+        | Context::CompositeQuery
+        | Context::CompositeReplyCallback
+        | Context::CompositeRejectCallback
+        | Context::CompositeCleanup
+        | Context::InspectMessage => STABLE_MEMORY_ACCESS_MAX_QUERY,
+        Context::Update
+        | Context::ReplyCallback
+        | Context::RejectCallback
+        | Context::Cleanup
+        | Context::Start
+        | Context::Heartbeat
+        | Context::GlobalTimer
+        | Context::LowWasmMemory => STABLE_MEMORY_ACCESS_MAX,
     }
+}
+
+/// Checks that a range can be accessed, and notes that it is.
+fn access(host: &mut Host, offset: u64, size: u64) -> SystemResult<()> {
+    host.stable.check_range(offset, size).map_err(|_| trapped("stable memory out of bounds"))?;
+    let limit = access_max(host.input.context);
+    host.stable
+        .access(offset, size, limit / OS_PAGE_BYTES as u64)
+        .map_err(|_| wasmtime::Error::new(Trap::StableMemoryAccess { limit }))
+}
+
+/// A range of the heap. Where there is none, that is a trap here and breaks no contract.
+fn heap_range(c: &mut C<'_>, start: u64, size: u64) -> SystemResult<std::ops::Range<usize>> {
+    range(start, size, heap(c)?.0.len()).ok_or_else(|| trapped("heap out of bounds"))
 }
 
 fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
-    let (heap, host) = heap(c)?;
-    host.stable.check_range(offset, size).map_err(failure)?;
-    let to = range(dst, size, heap.len()).ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
-    host.stable.read(offset, &mut heap[to]).map_err(failure)
+    // Nothing is read, wherever that would be.
+    if size == 0 {
+        return Ok(());
+    }
+    access(c.data_mut(), offset, size)?;
+    heap_range(c, dst, size)?;
+    let (heap, host) = heap_mut(c, dst, size)?;
+    host.stable.read(offset, heap).map_err(wasmtime::Error::new)
 }
 
 fn write(c: &mut C<'_>, offset: u64, src: u64, size: u64) -> SystemResult<()> {
+    access(c.data_mut(), offset, size)?;
+    let dirty = c.data().stable.newly_dirty(offset, size as usize);
+    charge(c, dirty * DIRTY_PAGE_INSTRUCTIONS)?;
+    let from = heap_range(c, src, size)?;
     let (heap, host) = heap(c)?;
-    host.stable.check_range(offset, size).map_err(failure)?;
-    let from = range(src, size, heap.len()).ok_or(wasmtime::Trap::MemoryOutOfBounds)?;
-    let dirty = host.stable.write(offset, &heap[from]).map_err(failure)?;
-    charge(c, dirty * DIRTY_PAGE_INSTRUCTIONS)
+    host.stable.write(offset, &heap[from]).map_err(wasmtime::Error::new)
 }

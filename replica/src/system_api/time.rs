@@ -22,9 +22,10 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", PERFORMANCE_COUNTER.name, |mut c: C<'_>, counter: u32| {
         enter(&mut c, PERFORMANCE_COUNTER, 0)?;
-        let left = c.get_fuel()?;
+        // What was charged for is covered, so it is not less than nothing.
+        let left = Host::instructions_left(&mut c).max(0) as u64;
         let host = c.data();
-        let used = host.input.instructions_max - left + host.extra_instructions();
+        let used = host.input.instructions_max - left;
         match counter {
             0 => Ok(used),
             1 => Ok(host.input.context_instructions + used),

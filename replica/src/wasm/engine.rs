@@ -3,7 +3,6 @@
 
 use crate::limits::WASM_STACK_BYTES;
 use crate::wasm::module::{InvalidModule, ModuleInfo, prepare};
-use crate::wasm::weights::operator_costs;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -33,20 +32,11 @@ impl std::fmt::Debug for CompiledModule {
     }
 }
 
-/// One engine per pointer width, since the price of a memory access is part of what is compiled.
-struct Engines {
-    wasm32: Engine,
-    wasm64: Engine,
-}
-
-static ENGINES: LazyLock<Engines> = LazyLock::new(|| {
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     // Without a cache on disk (no home directory, read-only file system) everything still works,
     // only the first installation of a module takes longer.
     let cache = Cache::new(CacheConfig::new()).ok();
-    let engine = |wasm64| {
-        Engine::new(&config(wasm64, cache.clone())).expect("the engine's configuration is constant")
-    };
-    Engines { wasm32: engine(false), wasm64: engine(true) }
+    Engine::new(&config(cache)).expect("the engine's configuration is constant")
 });
 
 /// Modules this process keeps compiled, whether or not an instance still uses them.
@@ -55,17 +45,16 @@ const MODULES_KEPT_MAX: usize = 32;
 /// The most recently used modules, the latest last.
 static MODULES: Mutex<VecDeque<Arc<CompiledModule>>> = Mutex::new(VecDeque::new());
 
-/// The engine that modules of this pointer width are compiled for.
-pub(crate) fn engine(wasm64: bool) -> &'static Engine {
-    if wasm64 { &ENGINES.wasm64 } else { &ENGINES.wasm32 }
+/// The engine that modules are compiled for.
+pub(crate) fn engine() -> &'static Engine {
+    &ENGINE
 }
 
-/// The replica's feature set (`embedders/src/wasmtime_embedder.rs`), deterministic throughout.
-fn config(wasm64: bool, cache: Option<Cache>) -> Config {
+/// The replica's feature set (`embedders/src/wasmtime_embedder.rs`), deterministic throughout, and a
+/// second memory for what instrumentation adds. Modules were validated before, without it.
+fn config(cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     config
-        .consume_fuel(true)
-        .operator_cost(operator_costs(wasm64))
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(None)
         .async_stack_size(2 * WASM_STACK_BYTES)
@@ -77,7 +66,7 @@ fn config(wasm64: bool, cache: Option<Cache>) -> Config {
         .wasm_memory64(true)
         .wasm_simd(true)
         .wasm_multi_value(true)
-        .wasm_multi_memory(false)
+        .wasm_multi_memory(true)
         .wasm_extended_const(false)
         .wasm_relaxed_simd(false)
         .wasm_gc(false)
@@ -94,7 +83,7 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
         return Ok(module);
     }
     let (prepared, info) = prepare(bytes)?;
-    let module = Module::from_binary(engine(info.wasm64), &prepared)
+    let module = Module::from_binary(engine(), &prepared)
         .map_err(|error| InvalidModule(format!("{error:#}")))?;
     let compiled = Arc::new(CompiledModule { hash, size_bytes: bytes.len() as u64, info, module });
     remember(compiled.clone());

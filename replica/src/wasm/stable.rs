@@ -1,10 +1,9 @@
 //! Stable memory: pages that survive upgrades, with the changes of one execution undoable.
 
-use crate::limits::{OS_PAGE_BYTES, STABLE_MEMORY_DIRTY_MAX, STABLE_MEMORY_MAX, WASM_PAGE_BYTES};
+use crate::limits::{OS_PAGE_BYTES, STABLE_MEMORY_MAX, WASM_PAGE_BYTES};
+use crate::wasm::pages::Page;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-type Page = [u8; OS_PAGE_BYTES];
 
 /// A canister's stable memory.
 ///
@@ -15,6 +14,7 @@ pub struct StableMemory {
     wasm_pages: u64,
     pages: BTreeMap<u64, Arc<Page>>,
     undo: Undo,
+    accessed: PageSet,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -24,15 +24,22 @@ struct Undo {
     pages: BTreeMap<u64, Option<Arc<Page>>>,
 }
 
+/// What one execution changed.
+#[derive(Debug)]
+pub struct StableChanges {
+    wasm_pages: u64,
+    pages: BTreeMap<u64, Arc<Page>>,
+}
+
 /// An access that is not possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StableMemoryError {
     /// It goes beyond the end of stable memory.
     #[error("stable memory out of bounds")]
     OutOfBounds,
-    /// It writes to more pages than one execution may.
-    #[error("more stable memory is written to than one message may")]
-    TooMuchWritten,
+    /// It accesses more pages than one execution may.
+    #[error("more stable memory is accessed than one message may")]
+    TooMuchAccessed,
 }
 
 impl StableMemory {
@@ -44,6 +51,11 @@ impl StableMemory {
     /// Size in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.wasm_pages * WASM_PAGE_BYTES
+    }
+
+    /// Size in bytes at the last commit.
+    pub fn committed_bytes(&self) -> u64 {
+        self.undo.wasm_pages.unwrap_or(self.wasm_pages) * WASM_PAGE_BYTES
     }
 
     /// Grows by `additional` Wasm pages and returns the size before, or nothing when that would
@@ -80,33 +92,67 @@ impl StableMemory {
         Ok(())
     }
 
-    /// Writes `source` at `offset` and returns how many pages that made dirty for the first time in
-    /// this execution.
-    pub fn write(&mut self, offset: u64, source: &[u8]) -> Result<u64, StableMemoryError> {
+    /// Notes that `size` bytes from `offset` on are accessed, which lie within stable memory; fails
+    /// if this execution has then accessed more than `pages_max` pages.
+    pub fn access(
+        &mut self,
+        offset: u64,
+        size: u64,
+        pages_max: u64,
+    ) -> Result<(), StableMemoryError> {
+        if size > 0 {
+            let page = |at| at / OS_PAGE_BYTES as u64;
+            self.accessed.insert(page(offset), page(offset + size - 1));
+        }
+        match self.accessed.count > pages_max {
+            true => Err(StableMemoryError::TooMuchAccessed),
+            false => Ok(()),
+        }
+    }
+
+    /// How many pages writing `size` bytes at `offset` makes dirty that this execution did not write
+    /// to before.
+    pub fn newly_dirty(&self, offset: u64, size: usize) -> u64 {
+        chunks(offset, size).filter(|(page, ..)| !self.undo.pages.contains_key(page)).count() as u64
+    }
+
+    /// Writes `source` at `offset`.
+    pub fn write(&mut self, offset: u64, source: &[u8]) -> Result<(), StableMemoryError> {
         self.check_range(offset, source.len() as u64)?;
-        let mut newly_dirty = 0;
         for (page, start, chunk) in chunks(offset, source.len()) {
-            if !self.undo.pages.contains_key(&page) {
-                if self.undo.pages.len() as u64 >= STABLE_MEMORY_DIRTY_MAX / OS_PAGE_BYTES as u64 {
-                    return Err(StableMemoryError::TooMuchWritten);
-                }
-                self.undo.pages.insert(page, self.pages.get(&page).cloned());
-                newly_dirty += 1;
-            }
+            let before = || self.pages.get(&page).cloned();
+            self.undo.pages.entry(page).or_insert_with(before);
             let bytes = self.pages.entry(page).or_insert_with(|| Arc::new([0; OS_PAGE_BYTES]));
             Arc::make_mut(bytes)[start..start + chunk.len()].copy_from_slice(&source[chunk]);
         }
-        Ok(newly_dirty)
+        Ok(())
     }
 
     /// Makes all changes since the last commit permanent.
     pub fn commit(&mut self) {
         self.undo = Undo::default();
+        self.accessed = PageSet::default();
+    }
+
+    /// All changes since the last commit.
+    pub fn changes(&self) -> StableChanges {
+        let current = |page: &u64| (*page, self.pages[page].clone());
+        StableChanges {
+            wasm_pages: self.wasm_pages,
+            pages: self.undo.pages.keys().map(current).collect(),
+        }
+    }
+
+    /// Makes changes permanent that were taken back before.
+    pub fn apply(&mut self, changes: StableChanges) {
+        self.wasm_pages = changes.wasm_pages;
+        self.pages.extend(changes.pages);
     }
 
     /// Takes back all changes since the last commit.
     pub fn roll_back(&mut self) {
         let undo = std::mem::take(&mut self.undo);
+        self.accessed = PageSet::default();
         for (page, before) in undo.pages {
             match before {
                 Some(bytes) => self.pages.insert(page, bytes),
@@ -115,6 +161,28 @@ impl StableMemory {
         }
         if let Some(wasm_pages) = undo.wasm_pages {
             self.wasm_pages = wasm_pages;
+        }
+    }
+}
+
+/// A set of pages, most of them neighbours.
+#[derive(Clone, Debug, Default)]
+struct PageSet {
+    /// One bit for each page, by the number of the first of 64.
+    words: BTreeMap<u64, u64>,
+    count: u64,
+}
+
+impl PageSet {
+    /// Puts the pages from `first` to `last` in.
+    fn insert(&mut self, first: u64, last: u64) {
+        for word in first / 64..=last / 64 {
+            let low = first.saturating_sub(word * 64);
+            let high = (last - word * 64).min(63);
+            let added = (u64::MAX << low) & (u64::MAX >> (63 - high));
+            let bits = self.words.entry(word).or_default();
+            self.count += u64::from((added & !*bits).count_ones());
+            *bits |= added;
         }
     }
 }
@@ -148,7 +216,7 @@ mod tests {
         let mut memory = StableMemory::default();
         assert_eq!(memory.write(0, &[1]), Err(StableMemoryError::OutOfBounds));
         assert_eq!(memory.grow(1), Some(0));
-        assert_eq!(memory.write(WASM_PAGE_BYTES - 1, &[1]), Ok(1));
+        assert_eq!(memory.write(WASM_PAGE_BYTES - 1, &[1]), Ok(()));
         assert_eq!(memory.write(WASM_PAGE_BYTES - 1, &[1, 2]), Err(StableMemoryError::OutOfBounds));
         assert_eq!(memory.read(u64::MAX, &mut [0]), Err(StableMemoryError::OutOfBounds));
     }
@@ -161,7 +229,50 @@ mod tests {
         assert_eq!(memory.size_pages(), 0);
     }
 
+    #[test]
+    fn a_page_becomes_dirty_once_per_execution() {
+        let page = OS_PAGE_BYTES as u64;
+        let mut memory = StableMemory::default();
+        memory.grow(1);
+        memory.commit();
+        let write = |memory: &mut StableMemory, offset, size| {
+            let dirty = memory.newly_dirty(offset, size);
+            memory.write(offset, &vec![1; size]).expect("in bounds");
+            dirty
+        };
+        assert_eq!(write(&mut memory, page - 1, 2), 2);
+        assert_eq!(write(&mut memory, 0, 2 * OS_PAGE_BYTES), 0);
+        assert_eq!(write(&mut memory, 0, 0), 0);
+        assert_eq!(write(&mut memory, page, 3 * OS_PAGE_BYTES), 2);
+        memory.commit();
+        assert_eq!(write(&mut memory, 0, 1), 1);
+        memory.roll_back();
+        assert_eq!(write(&mut memory, 0, 1), 1);
+    }
+
     proptest! {
+        #[test]
+        fn pages_are_counted_once_however_often_they_are_accessed(
+            accesses in proptest::collection::vec((0u64..2_000_000, 0u64..600_000), 0..12),
+        ) {
+            let mut memory = StableMemory::default();
+            let mut model = std::collections::BTreeSet::new();
+            for (offset, size) in accesses {
+                let page = |at| at / OS_PAGE_BYTES as u64;
+                model.extend((offset..offset + size).step_by(OS_PAGE_BYTES).map(page));
+                model.extend((size > 0).then(|| page(offset + size - 1)));
+                let count = model.len() as u64;
+                prop_assert_eq!(memory.clone().access(offset, size, count), Ok(()));
+                let too_many = Err(StableMemoryError::TooMuchAccessed);
+                if count > 0 {
+                    prop_assert_eq!(memory.clone().access(offset, size, count - 1), too_many);
+                }
+                let _ = memory.access(offset, size, count);
+            }
+            memory.commit();
+            prop_assert_eq!(memory.access(0, 1, 1), Ok(()));
+        }
+
         #[test]
         fn it_behaves_like_an_array_with_undo(
             rounds in proptest::collection::vec(

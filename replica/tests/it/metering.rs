@@ -49,6 +49,7 @@ fn module(pointer: &str, methods: &str) -> Vec<u8> {
             (memory {memory} 1)
             (table 4 funcref)
             (elem (i32.const 0) func $nothing)
+            (data "passive")
             (type $nothing (func))
             (global $g (mut i64) (i64.const 0))
             (func $nothing)
@@ -145,15 +146,60 @@ fn branches_count_2_and_only_the_way_taken() {
 }
 
 #[test]
-fn bytes_that_are_moved_or_filled_count_1_each() {
-    // On a PocketIC server the pages that change cost as well.
-    body_counts(
-        &Server::Embedded,
-        &[
-            ("(memory.copy (i32.const 0) (i32.const 9000) (i32.const 5000))", 5_103),
-            ("(memory.fill (i32.const 0) (i32.const 7) (i32.const 60000))", 60_103),
-        ],
-    );
+fn bytes_that_are_moved_or_filled_count_1_each_and_pages_that_change_1000() {
+    on_every_server(|server| {
+        body_counts(
+            server,
+            &[
+                // Zeros over zeros change no page.
+                ("(memory.copy (i32.const 0) (i32.const 9000) (i32.const 5000))", 5_103),
+                ("(memory.fill (i32.const 0) (i32.const 7) (i32.const 60000))", 60_103 + 15_000),
+                ("(memory.fill (i32.const 0) (i32.const 7) (i32.const 60000))", 60_103),
+                ("(memory.fill (i32.const 0) (i32.const 8) (i32.const 4096))", 4_199 + 1_000),
+                ("(i32.store (i32.const 61439) (i32.const 0x01010101))", 3 + 2_000),
+                ("(i32.store (i32.const 61439) (i32.const 0x01010101))", 3),
+                // A system call writes, too.
+                (
+                    "(call $caller_copy (i32.const 65500) (i32.const 0) (i32.const 10))",
+                    508 + 10 + 1_000,
+                ),
+            ],
+        );
+    });
+}
+
+#[test]
+fn a_message_that_traps_pays_for_the_pages_it_changed_and_a_query_for_none() {
+    on_every_server(|server| {
+        let methods = r#"
+            (func $store (i32.store (i32.const 0) (i32.const 7)))
+            (func (export "canister_update keeps") (call $store))
+            (func (export "canister_update traps") (call $store) (unreachable))
+            (func (export "canister_query looks") (call $store))"#;
+        let world = server.one_subnet();
+        let id = install_module(&world.pic, module("i32", methods));
+        let plain = 1 + 5 + 1 + 3;
+        assert_eq!(count(&world, id, "traps"), plain + 1 + 1_000);
+        // A query that is called as an update can keep nothing.
+        assert_eq!(count(&world, id, "looks"), plain);
+        assert_eq!(count(&world, id, "keeps"), plain + 1_000);
+        assert_eq!(count(&world, id, "keeps"), plain);
+    });
+}
+
+#[test]
+fn a_trap_in_a_block_costs_the_whole_block() {
+    on_every_server(|server| {
+        let methods = r#"
+            (func (export "canister_update divides") (local $zero i32)
+                (drop (i32.div_u (i32.const 1) (local.get $zero))) nop nop nop)
+            (func (export "canister_update loads")
+                nop (block nop (drop (i32.load (i32.const -1))) nop) nop nop)"#;
+        let world = server.one_subnet();
+        let id = install_module(&world.pic, module("i32", methods));
+        assert_eq!(count(&world, id, "divides"), 1 + (1 + 1 + 10 + 1) + 3);
+        assert_eq!(count(&world, id, "loads"), 1 + 1 + 1 + 3 + 1);
+    });
 }
 
 #[test]
@@ -181,7 +227,8 @@ fn memory_size_counts_20_growing_300_and_moving_nothing_100() {
                 ("(drop (memory.grow (i32.const 1)))", 302),
                 // Growing in vain is not free.
                 ("(drop (memory.grow (i32.const 65536)))", 302),
-                // Nothing is moved here, since pages that change cost on their own.
+                ("(drop (memory.grow (i32.const 0)))", 302),
+                ("(data.drop 0)", 300),
                 ("(memory.copy (i32.const 0) (i32.const 0) (i32.const 0))", 103),
                 ("(memory.fill (i32.const 0) (i32.const 0) (i32.const 0))", 103),
             ],
@@ -228,7 +275,7 @@ fn a_system_call_counts_its_price_its_bytes_and_the_call() {
 #[test]
 fn the_counter_counts_what_was_executed_before() {
     on_every_server(|server| {
-        // Loops begin blocks of their own, so that both ways of counting agree.
+        // What a block has is counted when it begins, and loops begin blocks of their own.
         let read = "(loop (call $push (call $counter (i32.const 0))))";
         let work = "(loop (local.set $n (i32.const 100)) \
              (loop $l (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))";

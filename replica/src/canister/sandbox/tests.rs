@@ -3,7 +3,7 @@
 use super::*;
 use crate::canister::harness;
 use crate::canister::steps::input;
-use crate::limits::WASM_PAGE_BYTES;
+use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
 use crate::system_api::Context;
 use proptest::prelude::*;
 
@@ -63,8 +63,6 @@ struct Op(u8, u16, u32);
 
 const GROW_STABLE: Op = Op(5, 0, 0);
 const TRAP: Op = Op(9, 0, 0);
-/// Enough instructions to make any journal too expensive.
-const LONG: Op = Op(8, 12_000, 0);
 
 /// What an execution can change.
 #[derive(Clone, PartialEq, Eq)]
@@ -150,19 +148,33 @@ impl Both {
         ExecutionInput { argument: program(ops), ..base }
     }
 
-    /// Executes, then keeps what that did if it may be kept and `keep` says so. Returns whether it
+    fn execute(&mut self, ops: &[Op]) -> Executed {
+        self.sandbox.run(Entry::Export("canister_update run".into()), Self::input(ops))
+    }
+
+    /// Executes, then does as it is told with what that did if it may be kept. Returns whether it
     /// trapped.
-    fn run(&mut self, ops: &[Op], keep: bool) -> bool {
+    fn run(&mut self, ops: &[Op], then: Then) -> bool {
         let before = self.model.clone();
         let expected = self.model.run(ops);
-        let executed =
-            self.sandbox.run(Entry::Export("canister_update run".into()), Self::input(ops));
+        let executed = self.execute(ops);
         assert_eq!(executed.result.is_err(), expected.is_err(), "{ops:?} {executed:?}");
-        if expected.is_ok() && keep {
-            self.sandbox.keep();
-        } else {
-            self.sandbox.undo();
-            self.model = before;
+        match then {
+            Then::Keep if expected.is_ok() => self.sandbox.keep(),
+            Then::Hold if expected.is_ok() => {
+                let held = self.sandbox.hold();
+                let after = std::mem::replace(&mut self.model, before);
+                self.compare();
+                // A query in the meantime, which finds the memories as they were before.
+                self.run(&[Op(3, 3, 20_000), Op(4, 0, 0), Op(1, 5, 0), GROW_STABLE], Then::Undo);
+                self.compare();
+                self.model = after;
+                self.sandbox.apply(held);
+            }
+            _ => {
+                self.sandbox.undo();
+                self.model = before;
+            }
         }
         assert_eq!(self.sandbox.heap_bytes(), self.model.heap.len() as u64);
         assert_eq!(self.sandbox.stable_bytes(), self.model.stable.len() as u64);
@@ -172,48 +184,160 @@ impl Both {
     /// Everything the sandbox holds is what the model holds.
     fn compare(&mut self) {
         let mut stable = vec![0; self.model.stable.len()];
-        let kept = self.sandbox.stable().expect("it can be restored");
-        kept.read(0, &mut stable).expect("it has the model's size");
-        assert!(stable == self.model.stable, "the stable memory an upgrade would keep differs");
-        let live = self.sandbox.live(&Arc::new(Self::input(&[]))).expect("it can be restored");
-        live.store.data().stable.read(0, &mut stable).expect("it has the model's size");
+        self.sandbox.stable().read(0, &mut stable).expect("it has the model's size");
         assert!(stable == self.model.stable, "stable memory differs");
+        let mut live = self.sandbox.live(&Arc::new(Self::input(&[]))).expect("it can be made");
         let first = live.heap().iter().zip(&self.model.heap).position(|(a, b)| a != b);
         assert_eq!((live.heap().len(), first), (self.model.heap.len(), None), "heap differs");
+        assert_eq!(live.changed(&self.sandbox.kept.heap), [0; 0], "no marks are left");
+        for (number, page) in self.model.heap.as_chunks::<OS_PAGE_BYTES>().0.iter().enumerate() {
+            assert!(
+                page == self.sandbox.kept.heap.get(number),
+                "page {number} of the copy differs"
+            );
+        }
         let globals = live.globals();
-        let globals: Vec<Val> = globals.iter().map(|global| global.get(&mut live.store)).collect();
         let (Val::I32(a), Val::I64(b)) = (globals[0], globals[1]) else { panic!("{globals:?}") };
         assert_eq!((a, b), (self.model.a, self.model.b), "globals differ");
+        self.sandbox.live = Some(live);
     }
+}
+
+/// What becomes of an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Keep,
+    Undo,
+    Hold,
 }
 
 #[test]
 fn an_execution_that_trapped_leaves_nothing_behind() {
     let mut both = Both::new();
-    both.run(&[Op(0, 1, 500), Op(1, 1, 0), GROW_STABLE, Op(6, 0, 100)], true);
+    both.run(&[Op(0, 1, 500), Op(1, 1, 0), GROW_STABLE, Op(6, 0, 100)], Then::Keep);
     let all = [Op(0, 9, 500), Op(1, 9, 0), Op(2, 0, 9), Op(4, 0, 0), GROW_STABLE, Op(6, 500, 0)];
-    assert!(both.run(&[&all[..], &[TRAP]].concat(), true));
+    assert!(both.run(&[&all[..], &[TRAP]].concat(), Then::Keep));
     both.compare();
-    assert!(!both.run(&all, true));
+    assert!(!both.run(&all, Then::Keep));
     both.compare();
 }
 
 #[test]
 fn an_execution_that_ended_well_can_be_undone_too() {
     let mut both = Both::new();
-    assert!(!both.run(&[Op(0, 1, 500), GROW_STABLE], false));
+    assert!(!both.run(&[Op(0, 1, 500), GROW_STABLE], Then::Undo));
     both.compare();
 }
 
 #[test]
-fn undoing_works_across_a_checkpoint() {
+fn an_instance_made_anew_has_what_was_kept() {
     let mut both = Both::new();
     // Zeros where the module has data must not come back as that data.
-    both.run(&[Op(3, 0, 68_000), Op(4, 0, 0), Op(0, 7, 130_000), GROW_STABLE], true);
-    both.run(&[LONG, Op(1, 3, 0)], true);
-    both.run(&[Op(0, 8, 130_000)], true);
-    assert!(both.run(&[Op(3, 255, 0), GROW_STABLE, TRAP], true));
+    both.run(&[Op(3, 0, 68_000), Op(4, 0, 0), Op(0, 7, 130_000), GROW_STABLE], Then::Keep);
+    both.run(&[Op(0, 8, 130_000), Op(1, 3, 0)], Then::Keep);
+    // What grew cannot shrink.
+    assert!(both.run(&[Op(3, 255, 0), Op(4, 0, 0), GROW_STABLE, TRAP], Then::Keep));
+    assert!(both.sandbox.live.is_none());
     both.compare();
+}
+
+#[test]
+fn one_instance_serves_as_long_as_nothing_grows_that_is_undone() {
+    let mut both = Both::new();
+    both.run(&[Op(4, 0, 0), GROW_STABLE], Then::Keep);
+    both.run(&[Op(3, 1, 500), Op(1, 9, 0), Op(7, 100, 100)], Then::Undo);
+    assert!(both.sandbox.live.is_some());
+    both.compare();
+    assert!(both.run(&[Op(3, 1, 500), Op(1, 9, 0), TRAP], Then::Keep));
+    assert!(both.sandbox.live.is_some());
+    both.compare();
+}
+
+#[test]
+fn an_execution_that_is_held_changes_nothing_until_it_is_applied() {
+    let mut both = Both::new();
+    both.run(&[GROW_STABLE, Op(0, 1, 500)], Then::Keep);
+    let all = [Op(0, 9, 500), Op(3, 9, 90_000), Op(1, 9, 0), Op(2, 0, 9), Op(4, 0, 0)];
+    both.run(&[&all[..], &[GROW_STABLE, Op(6, 500, 0)]].concat(), Then::Hold);
+    both.compare();
+    both.run(&[Op(0, 3, 500), Op(6, 0, 70_000)], Then::Undo);
+    both.compare();
+}
+
+/// Instructions of an execution, less those of one that does nothing.
+fn price(ops: &[Op], context: Context) -> u64 {
+    let mut sandbox = Sandbox::new(harness::code(INTERPRETER), StableMemory::default());
+    let mut instructions = |ops: &[Op]| {
+        let input = ExecutionInput { context, ..Both::input(ops) };
+        let executed = sandbox.run(Entry::Export("canister_update run".into()), input);
+        sandbox.undo();
+        executed.instructions
+    };
+    instructions(ops) - instructions(&[])
+}
+
+#[test]
+fn a_page_is_paid_for_if_its_content_changed_and_may_be_kept() {
+    let untracked = |ops: &[Op]| price(ops, Context::ReplicatedQuery);
+    let pages = |ops: &[Op]| price(ops, Context::Update) - untracked(ops);
+    // The program itself lies in the first page.
+    assert_eq!(pages(&[Op(2, 0, 0)]), 1_000);
+    assert_eq!(pages(&[Op(0, 7, 4_096)]), 2_000);
+    assert_eq!(pages(&[Op(0, 7, 4_096), Op(0, 8, 5_000)]), 2_000);
+    assert_eq!(pages(&[Op(0, 7, 4_096), Op(0, 7, 8_192)]), 3_000);
+    // Two bytes, one on either side of a page's end.
+    assert_eq!(pages(&[Op(0, 0x0707, 8_191 - 1_024)]), 3_000);
+    assert_eq!(pages(&[Op(0, 0x0700, 8_191 - 1_024)]), 2_000);
+    // Zeros where there were zeros, and the old content back, are no change.
+    assert_eq!(pages(&[Op(0, 0, 4_096), Op(3, 0, 20_000)]), 1_000);
+    assert_eq!(pages(&[Op(0, 7, 4_096), Op(0, 0, 4_096)]), 1_000);
+    assert_eq!(pages(&[Op(3, 7, 20_000)]), 3_000);
+    // A trap does not make it cheaper.
+    assert_eq!(pages(&[Op(0, 7, 4_096), TRAP]), 2_000);
+    for context in [Context::Query, Context::InspectMessage] {
+        assert_eq!(price(&[Op(0, 7, 4_096)], context), untracked(&[Op(0, 7, 4_096)]));
+    }
+}
+
+#[test]
+fn pages_of_a_64_bit_heap_cost_four_times_as_much() {
+    let cost = |address: &str, stores: &str| {
+        let text = format!(
+            r#"(module (memory {address} 1) (func (export "canister_update store") {stores}))"#
+        );
+        let mut sandbox = Sandbox::new(harness::code(&text), StableMemory::default());
+        let entry = Entry::Export("canister_update store".into());
+        sandbox.run(entry, Both::input(&[])).instructions
+    };
+    assert_eq!(cost("", "(i32.store (i32.const 0) (i32.const 1))"), 1 + 3 + 1_000);
+    assert_eq!(cost("i64", "(i32.store (i64.const 0) (i32.const 1))"), 1 + 4 + 4_000);
+}
+
+#[test]
+fn pages_do_not_make_an_execution_use_more_than_it_may() {
+    let text = r#"(module (memory 1) (func (export "canister_update store")
+        (i32.store (i32.const 0) (i32.const 1)) (i32.store (i32.const 5000) (i32.const 1))))"#;
+    let mut sandbox = Sandbox::new(harness::code(text), StableMemory::default());
+    let input = ExecutionInput { instructions_max: 1_500, ..Both::input(&[]) };
+    let executed = sandbox.run(Entry::Export("canister_update store".into()), input);
+    assert!(executed.result.is_ok(), "{executed:?}");
+    assert_eq!(executed.instructions, 1_500);
+}
+
+#[test]
+fn an_execution_that_uses_up_its_instructions_is_stopped() {
+    for body in ["(loop $l (br $l))", "(loop $l (drop (call $size)) (br $l))"] {
+        let text = format!(
+            r#"(module (import "ic0" "msg_arg_data_size" (func $size (result i32)))
+              (func (export "canister_update spin") {body}))"#
+        );
+        let mut sandbox = Sandbox::new(harness::code(&text), StableMemory::default());
+        let input = ExecutionInput { instructions_max: 100_000, ..Both::input(&[]) };
+        let executed = sandbox.run(Entry::Export("canister_update spin".into()), input);
+        let Err(trap) = executed.result else { panic!("{executed:?}") };
+        assert_eq!(trap, Trap::InstructionLimit { limit: 100_000 });
+        assert_eq!(executed.instructions, 100_000);
+    }
 }
 
 #[test]
@@ -227,16 +351,16 @@ fn stable_memory_that_was_there_before_the_code_stays() {
     both.model.stable = vec![0; WASM_PAGE_BYTES as usize];
     both.model.stable[10..21].copy_from_slice(b"from before");
     both.compare();
-    both.run(&[Op(6, 0, 0), TRAP], true);
+    both.run(&[Op(6, 0, 0), TRAP], Then::Keep);
     both.compare();
 }
 
 #[test]
 fn stable_memory_for_an_upgrade_is_what_was_kept_also_after_an_execution_was_undone() {
     let mut both = Both::new();
-    both.run(&[GROW_STABLE, Op(6, 0, 100)], true);
-    assert!(both.run(&[GROW_STABLE, TRAP], true));
-    let stable = both.sandbox.stable().expect("it can be restored");
+    both.run(&[GROW_STABLE, Op(6, 0, 100)], Then::Keep);
+    assert!(both.run(&[GROW_STABLE, TRAP], Then::Keep));
+    let stable = both.sandbox.stable();
     assert_eq!(stable.size_pages(), 1);
     let mut content = vec![0; both.model.stable.len()];
     stable.read(0, &mut content).expect("it has the model's size");
@@ -277,30 +401,33 @@ fn dropped_data_is_there_again_in_the_next_execution() {
 fn op() -> impl Strategy<Value = Op> {
     // Few addresses, so that executions overwrite each other's work.
     let p = prop_oneof![any::<u32>(), (0u32..20).prop_map(|page| page * 4_096)];
-    let busy = prop_oneof![30 => Just(0u16), 5 => Just(200), 1 => Just(12_000)];
     prop_oneof![
         12 => (0u8..=3, any::<u16>(), p.clone()).prop_map(|(op, v, p)| Op(op, v, p)),
         2 => Just(Op(4, 0, 0)),
         2 => Just(GROW_STABLE),
         6 => (6u8..=7, any::<u16>(), p).prop_map(|(op, v, p)| Op(op, v, p)),
-        2 => busy.prop_map(|times| Op(8, times, 0)),
+        1 => Just(Op(8, 20, 0)),
         1 => Just(TRAP),
     ]
 }
 
+fn then() -> impl Strategy<Value = Then> {
+    prop_oneof![4 => Just(Then::Keep), 1 => Just(Then::Undo), 2 => Just(Then::Hold)]
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn memories_are_what_copying_everything_would_make_them(
         executions in prop::collection::vec(
-            (prop::collection::vec(op(), 1..10), prop::bool::weighted(0.8), any::<bool>()),
+            (prop::collection::vec(op(), 1..10), then(), any::<bool>()),
             1..24,
         )
     ) {
         let mut both = Both::new();
-        for (ops, keep, look) in executions {
-            both.run(&ops, keep);
+        for (ops, then, look) in executions {
+            both.run(&ops, then);
             if look {
                 both.compare();
             }

@@ -2,11 +2,15 @@
 
 mod damaged;
 
+use super::sections::ENTRY_POINTS;
 use super::*;
+use crate::wasm::*;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use std::collections::BTreeSet;
 use std::io::Write;
 use wasm_encoder as encoder;
+use wasmparser::Payload;
 
 fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("the text is a module")
@@ -15,8 +19,8 @@ fn wat(text: &str) -> Vec<u8> {
 /// Checks a module as `compile` does, without compiling it.
 fn check(bytes: &[u8]) -> Result<ModuleInfo, String> {
     let (prepared, info) = prepare(bytes).map_err(|error| error.to_string())?;
-    wasmtime::Module::validate(crate::wasm::engine(info.wasm64), &prepared)
-        .map_err(|error| format!("{error:#}"))?;
+    wasmtime::Module::validate(crate::wasm::engine(), &prepared)
+        .unwrap_or_else(|error| panic!("instrumentation made the module invalid: {error:#}"));
     Ok(info)
 }
 
@@ -68,8 +72,8 @@ fn what_a_module_offers_is_found() {
         assert!(info.exports.contains(export), "{export}");
     }
     assert_eq!(info.mutable_globals, 2);
-    // Each function ends with an `end`, which is an instruction too.
-    assert_eq!(info.instructions, 3 + 4 + 1 + 5 + 5 + 1 + 1);
+    assert_eq!(info.image.get(0)[8..17], *b"some data");
+    assert!(!info.drops_segments);
     let section = |visibility, content: &str| MetadataSection {
         visibility,
         content: content.as_bytes().to_vec(),
@@ -100,6 +104,8 @@ fn the_insides_the_replica_needs_are_exported_and_the_start_function_does_not_ru
     }
     for (name, index) in [
         (EXPORT_MEMORY, 0),
+        (EXPORT_WRITTEN, 1),
+        (EXPORT_COUNTER, 3),
         (EXPORT_TABLE, 0),
         (EXPORT_START, 2),
         (&format!("{EXPORT_GLOBAL}0"), 0),
@@ -200,7 +206,85 @@ fn a_method_has_one_kind() {
 fn names_the_replica_uses_itself_are_reserved() {
     let text = format!(r#"(module (memory (export "{EXPORT_MEMORY}") 1))"#);
     refused(&wat(&text), &[EXPORT_MEMORY, "reserved"]);
+    for name in [
+        "canister counter_instructions",
+        "canister counter_dirty_pages",
+        "canister counter_accessed_pages",
+        "canister_start",
+        "stable_memory",
+        "stable_memory_bytemap",
+    ] {
+        for of in ["(func", "(global", "(memory"] {
+            let end = match of {
+                "(global" => "i32 (i32.const 0))",
+                "(memory" => "1)",
+                _ => ")",
+            };
+            let text = format!(r#"(module {of} (export "{name}") {end})"#);
+            refused(&wat(&text), &[&format!("'{name}'"), "reserved"]);
+        }
+    }
     refused(&wat(r#"(module (tag $t) (export "t" (tag $t)))"#), &["'t'"]);
+}
+
+#[test]
+fn globals_hold_numbers() {
+    refused(
+        &wat("(module (global i32 (i32.const 0)) (global funcref (ref.null func)))"),
+        &["global 1 holds a reference"],
+    );
+    assert!(check(&wat("(module (global v128 (v128.const i64x2 0 0)))")).is_ok());
+}
+
+#[test]
+fn data_lies_at_constant_places_within_the_memory() {
+    let module = |data: &str| wat(&format!("(module (memory 1 2) (func) {data})"));
+    assert!(check(&module(r#"(data (i32.const 65532) "abcd")"#)).is_ok());
+    refused(
+        &module(r#"(data "x") (data (i32.const 65533) "abcd")"#),
+        &["data segment 1", "4 bytes from 65533", "65536 bytes"],
+    );
+    refused(&module(r#"(data (i32.const -1) "a")"#), &["data segment 0", "4294967295"]);
+    let text = r#"(module (global i32 (i32.const 1)) (memory 1) (data (global.get 0) "a"))"#;
+    refused(&wat(text), &["data segment 0", "no constant"]);
+    assert!(check(&wat(r#"(module (memory i64 1) (data (i64.const 9) "a"))"#)).is_ok());
+}
+
+#[test]
+fn later_segments_lie_over_earlier_ones() {
+    let text = r#"(module (memory 1)
+        (data (i32.const 4090) "0123456789abcdef") (data "passive") (data (i32.const 4095) "XY"))"#;
+    let image = check(&wat(text)).expect("the module is valid").image;
+    assert_eq!(image.get(0)[4090..], *b"01234X");
+    assert_eq!(image.get(1)[..10], *b"Y789abcdef");
+}
+
+#[test]
+fn a_memory_begins_no_larger_than_it_may_become() {
+    refused(&wat("(module (memory i64 98305))"), &["6442516480 bytes", "6442450944"]);
+    assert!(check(&wat("(module (memory i64 98304))")).is_ok());
+    assert!(check(&wat("(module (memory 65536))")).is_ok());
+}
+
+#[test]
+fn a_function_has_a_largest_complexity() {
+    // A call counts 50, and `end` 1.
+    let calls = |count: usize| wat(&format!("(module (func) (func {}))", "call 0 ".repeat(count)));
+    assert!(check(&calls(19_999)).is_ok());
+    refused(&calls(20_000), &["function 1", "complexity of 1000001", "1000000"]);
+}
+
+#[test]
+fn code_cannot_reach_what_instrumentation_adds() {
+    for text in [
+        // The second memory, the counter, and functions that stand in for bulk operations.
+        "(module (memory 1) (func (drop (i32.load 1 (i32.const 0)))))",
+        "(module (func (global.set 0 (i64.const 9))))",
+        "(module (memory 1) (func (call 1 (i32.const 0) (i32.const 0) (i32.const 0))))",
+        "(module (memory 1) (func (memory.copy 1 0 (i32.const 0) (i32.const 0) (i32.const 0))))",
+    ] {
+        refused(&wat(text), &["not a Wasm module"]);
+    }
 }
 
 #[test]
@@ -219,8 +303,9 @@ fn metadata_sections_are_public_or_private_once_per_name_few_and_small() {
     refused(&numbered(17), &["16"]);
     let sized =
         |bytes: usize| module(&format!(r#"(@custom "icp:public x" "{}")"#, "x".repeat(bytes)));
-    assert!(check(&sized(1 << 20)).is_ok());
-    refused(&sized((1 << 20) + 1), &["1048576 bytes"]);
+    // The name has a byte, too.
+    assert!(check(&sized((1 << 20) - 1)).is_ok());
+    refused(&sized(1 << 20), &["1048576 bytes"]);
 }
 
 /// A module with one function of this many `nop`s.
@@ -244,7 +329,7 @@ fn nops(count: usize) -> Vec<u8> {
 fn code_and_module_have_a_largest_size() {
     refused(&nops(11 << 20), &["the code section", "11534336"]);
     assert!(check(&nops(999_999)).is_ok());
-    refused(&nops(1_000_000), &["one of its functions", "1000000 instructions"]);
+    refused(&nops(1_000_000), &["function 0", "1000001"]);
     refused(&vec![0; MODULE_BYTES_MAX + 1], &["larger than 104857600 bytes"]);
     refused(&gzip(&vec![0; MODULE_BYTES_MAX + 1]), &["larger than 104857600 bytes"]);
 }

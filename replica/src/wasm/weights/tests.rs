@@ -1,30 +1,14 @@
-//! Instructions of small functions, counted by the engine and summed by hand.
+//! Instructions of small functions, counted by instrumentation and summed by hand.
 //!
 //! Sums follow the weights of the replica's instrumentation: entering a function is 1, a constant
 //! is 1, `drop` is 1.
 
-use crate::wasm::{compile, engine};
-use wasmtime::{Instance, Store};
-
-const FUEL: u64 = 1_000_000;
-
-/// What the function `f` of a module uses, and whether it trapped.
-fn run(module: &str) -> (u64, bool) {
-    let binary = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
-    let compiled = compile(&binary).unwrap_or_else(|error| panic!("{error}\n{module}"));
-    let mut store = Store::new(engine(compiled.info.wasm64), ());
-    store.set_fuel(FUEL).expect("fuel is configured");
-    let instance = Instance::new(&mut store, &compiled.module, &[]).expect("it has no imports");
-    assert_eq!(store.get_fuel().expect("fuel is configured"), FUEL, "nothing ran yet");
-    let function = instance.get_typed_func::<(), ()>(&mut store, "f").expect("there is an `f`");
-    let trapped = function.call(&mut store, ()).is_err();
-    (FUEL - store.get_fuel().expect("fuel is configured"), trapped)
-}
+use crate::wasm::harness::run;
 
 /// Instructions of a function with this body, beside some things to work on.
 #[track_caller]
 fn cost(address: &str, body: &str) -> u64 {
-    let (instructions, trapped) = run(&format!(
+    let ran = run(&format!(
         r#"(module
           (memory {address} 1 10)
           (table $t 3 funcref)
@@ -35,8 +19,8 @@ fn cost(address: &str, body: &str) -> u64 {
           (func $callee)
           (func (export "f") (local $n i32) (local $x i64) {body}))"#
     ));
-    assert!(!trapped, "{body}");
-    instructions
+    assert_eq!(ran.trap, None, "{body}");
+    ran.instructions() as u64
 }
 
 const WASM32: &str = "i32";
@@ -123,20 +107,46 @@ fn floating_point_instructions_have_their_own_weights() {
 fn vector_instructions_are_one_with_named_exceptions() {
     let (v, vv, vi) = (&["v128"][..], &["v128", "v128"][..], &["v128", "i32"][..]);
     check_weight(1, vv, "i8x16.add i16x8.mul i32x4.sub i64x2.add v128.and v128.xor i32x4.eq");
-    check_weight(1, v, "v128.not i8x16.abs i32x4.neg f64x2.abs i8x16.extract_lane_s v128.any_true");
+    check_weight(1, v, "v128.not i8x16.abs i32x4.neg i8x16.extract_lane_s v128.any_true");
+    check_weight(1, vv, "i8x16.lt_s i8x16.le_u i16x8.ge_u i32x4.gt_s i64x2.lt_s f64x2.pmin");
+    check_weight(2, vv, "i8x16.lt_u i8x16.gt_u i16x8.lt_u i16x8.gt_u i32x4.lt_u i32x4.gt_u");
     check_weight(3, vi, "i8x16.shl i8x16.shr_s i64x2.shr_s");
     check_weight(2, vi, "i8x16.shr_u i16x8.shl i16x8.shr_s i16x8.shr_u");
-    check_weight(2, vi, "i32x4.shl i32x4.shr_s i32x4.shr_u");
-    check_weight(1, vi, "i64x2.shl i64x2.shr_u");
+    check_weight(2, vi, "i32x4.shl i32x4.shr_s i32x4.shr_u i64x2.shl i64x2.shr_u");
     check_weight(3, vv, "i8x16.shuffle");
     check_weight(3, v, "i8x16.popcnt");
-    check_weight(2, vv, "i32x4.mul f32x4.add f32x4.sub f32x4.mul");
+    check_weight(2, vv, "i32x4.mul");
     check_weight(4, vv, "i64x2.mul f32x4.min f32x4.max f64x2.min");
     check_weight(5, vv, "f64x2.max");
     check_weight(10, vv, "f32x4.div");
     check_weight(12, vv, "f64x2.div");
     check_weight(5, v, "f32x4.sqrt");
     check_weight(14, v, "f64x2.sqrt");
+    for of in ["f32x4", "f64x2"] {
+        let named = |names: &str| {
+            names.split_whitespace().map(|name| format!("{of}.{name} ")).collect::<String>()
+        };
+        check_weight(2, vv, &named("add sub mul"));
+        check_weight(2, v, &named("ceil floor trunc nearest abs neg"));
+        check_weight(1, vv, &named("eq lt pmax"));
+    }
+}
+
+#[test]
+fn vectors_are_widened_and_converted_at_prices_of_their_own() {
+    let (v, vv) = (&["v128"][..], &["v128", "v128"][..]);
+    check_weight(1, v, "i16x8.extadd_pairwise_i8x16_s i32x4.extadd_pairwise_i16x8_s");
+    check_weight(2, v, "i16x8.extadd_pairwise_i8x16_u");
+    check_weight(3, v, "i32x4.extadd_pairwise_i16x8_u");
+    check_weight(1, vv, "i16x8.extmul_low_i8x16_s i16x8.extmul_low_i8x16_u");
+    check_weight(2, vv, "i16x8.extmul_high_i8x16_s i16x8.extmul_high_i8x16_u");
+    check_weight(2, vv, "i32x4.extmul_low_i16x8_s i32x4.extmul_high_i16x8_s");
+    check_weight(2, vv, "i32x4.extmul_low_i16x8_u i32x4.extmul_high_i16x8_u");
+    check_weight(1, vv, "i64x2.extmul_low_i32x4_s i64x2.extmul_high_i32x4_u i32x4.dot_i16x8_s");
+    check_weight(2, v, "i32x4.trunc_sat_f32x4_s i32x4.trunc_sat_f64x2_s_zero");
+    check_weight(4, v, "i32x4.trunc_sat_f32x4_u f32x4.convert_i32x4_u");
+    check_weight(3, v, "i32x4.trunc_sat_f64x2_u_zero");
+    check_weight(1, v, "f32x4.convert_i32x4_s f64x2.convert_low_i32x4_u f32x4.demote_f64x2_zero");
 }
 
 #[test]
@@ -205,44 +215,32 @@ fn loads_and_stores_cost_one_in_32_bit_modules_and_two_in_64_bit_ones() {
 }
 
 #[test]
-fn bulk_operations_cost_a_hundred_and_one_for_each_byte() {
-    for bytes in [0, 1, 200, 5_000] {
-        let fill = format!("i32.const 0 i32.const 9 i32.const {bytes} memory.fill");
-        assert_eq!(cost(WASM32, &fill), 1 + 3 + 100 + bytes);
-        let copy = format!("i32.const 0 i32.const 9 i32.const {bytes} memory.copy");
-        assert_eq!(cost(WASM32, &copy), 1 + 3 + 100 + bytes);
+fn vector_loads_and_stores_cost_as_others_do() {
+    for (address, weight) in [(WASM32, 1), (WASM64, 2)] {
+        for load in "v128.load v128.load8x8_s v128.load32_splat v128.load64_zero".split(' ') {
+            let body = format!("{address}.const 8 {load} drop");
+            assert_eq!(cost(address, &body), 1 + 1 + weight + 1, "{body}");
+        }
+        for access in "v128.store v128.store8_lane v128.store64_lane".split(' ') {
+            let lane = if access.ends_with("_lane") { " 0" } else { "" };
+            let body = format!("{address}.const 8 {} {access}{lane}", operand("v128"));
+            assert_eq!(cost(address, &body), 1 + 1 + 1 + weight, "{body}");
+        }
+        let body = format!("{address}.const 8 {} v128.load16_lane 1 drop", operand("v128"));
+        assert_eq!(cost(address, &body), 1 + 1 + 1 + weight + 1, "{body}");
     }
-    let init = "i32.const 0 i32.const 0 i32.const 7 memory.init 0";
-    assert_eq!(cost(WASM32, init), 1 + 3 + 100 + 7);
 }
 
 #[test]
-fn memories_and_tables_can_be_measured() {
+fn memories_and_tables_can_be_measured_grown_and_rid_of_segments() {
     assert_eq!(cost(WASM32, "memory.size drop"), 1 + 20 + 1);
+    assert_eq!(cost(WASM32, "i32.const 1 memory.grow drop"), 1 + 1 + 300 + 1);
+    assert_eq!(cost(WASM32, "i32.const 0 memory.grow drop"), 1 + 1 + 300 + 1);
+    assert_eq!(cost(WASM32, "data.drop 0"), 1 + 300);
+    assert_eq!(cost(WASM32, "elem.drop 0"), 1 + 300);
     assert_eq!(cost(WASM32, "table.size $t drop"), 1 + 100 + 1);
     assert_eq!(cost(WASM32, "i32.const 0 table.get $t drop"), 1 + 1 + 5 + 1);
     assert_eq!(cost(WASM32, "ref.null func drop"), 1 + 1 + 1);
     assert_eq!(cost(WASM32, "ref.null func ref.is_null drop"), 1 + 1 + 5 + 1);
     assert_eq!(cost(WASM32, "ref.func $callee drop"), 1 + 130 + 1);
-}
-
-#[test]
-fn what_the_engines_table_cannot_hold_is_255() {
-    // The rest of `memory.grow` is charged where memory grows; the others stay short.
-    let grow = cost(WASM32, "i32.const 1 memory.grow drop");
-    assert_eq!(grow + super::MEMORY_GROW_EXTRA, 1 + 1 + 300 + 1);
-    assert_eq!(cost(WASM32, "data.drop 0"), 1 + 255);
-}
-
-#[test]
-fn an_execution_that_traps_is_charged_up_to_the_trap() {
-    let trapping = |body: &str| {
-        let module = format!(r#"(module (memory 1) (func (export "f") (local $n i32) {body}))"#);
-        let (instructions, trapped) = run(&module);
-        assert!(trapped, "{body}");
-        instructions
-    };
-    assert_eq!(trapping("nop nop unreachable"), 1 + 1 + 1 + 1);
-    // The limit is noticed where a loop begins, so the last turn may go past it.
-    assert_eq!(trapping("(loop $l br $l)"), FUEL);
 }

@@ -1,0 +1,245 @@
+//! One instance of a module.
+
+use super::{Code, Entry};
+use crate::error::Trap;
+use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES};
+use crate::system_api::{Effects, ExecutionInput, Host};
+use crate::wasm::{
+    EXPORT_COUNTER, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_TABLE, EXPORT_WRITTEN, Page, Pages,
+    StableMemory, WIDEST_WRITE, engine,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use wasmtime::{Global, Instance, Ref, Store, TypedFunc, Val};
+
+/// Native stack beside what Wasm itself may use: for system calls.
+const HOST_STACK_BYTES: usize = 1 << 20;
+
+/// One instance of a module.
+pub(super) struct Live {
+    store: Store<Host>,
+    instance: Instance,
+    wasm64: bool,
+    /// The mutable globals, in order.
+    globals: Vec<Global>,
+    /// Functions that were called before, so that they need not be looked up and checked again.
+    exports: BTreeMap<Arc<str>, TypedFunc<(), ()>>,
+    callbacks: BTreeMap<u64, TableFunction>,
+}
+
+/// A callback, by the width of its module's pointers.
+#[derive(Clone)]
+enum TableFunction {
+    Wasm32(TypedFunc<u32, ()>),
+    Wasm64(TypedFunc<u64, ()>),
+}
+
+impl Live {
+    /// A fresh instance.
+    pub fn new(code: &Code, input: Arc<ExecutionInput>) -> Result<Self, Trap> {
+        let mut store = Store::new(engine(), Host::new(input));
+        store.limiter(|host| host.limiter());
+        let instance = code.instance.instantiate(&mut store).map_err(failure)?;
+        let counter = instance.get_global(&mut store, EXPORT_COUNTER);
+        let memory = instance.get_memory(&mut store, EXPORT_MEMORY);
+        let written = instance.get_memory(&mut store, EXPORT_WRITTEN);
+        store.data_mut().connect(counter, memory, written);
+        let globals = (0..code.module.info.mutable_globals)
+            .filter_map(|number| {
+                instance.get_global(&mut store, &format!("{EXPORT_GLOBAL}{number}"))
+            })
+            .collect();
+        Ok(Self {
+            store,
+            instance,
+            wasm64: code.module.info.wasm64,
+            globals,
+            exports: BTreeMap::new(),
+            callbacks: BTreeMap::new(),
+        })
+    }
+
+    /// Executes, and returns what is left of the instructions: less than nothing, if more were used
+    /// than there were.
+    pub fn run(&mut self, entry: &Entry, input: Arc<ExecutionInput>) -> (Result<(), Trap>, i64) {
+        let limit = input.instructions_max;
+        self.store.data_mut().begin(input);
+        Host::set_instructions_left(&mut self.store, limit as i64);
+        let result = stacker::maybe_grow(
+            WASM_STACK_BYTES + HOST_STACK_BYTES,
+            WASM_STACK_BYTES + 2 * HOST_STACK_BYTES,
+            || self.call(entry),
+        );
+        let left = Host::instructions_left(&mut self.store);
+        let result = result.map_err(|error| match Host::is_exhausted(left) {
+            true => Trap::InstructionLimit { limit },
+            false => failure(error),
+        });
+        (result, left)
+    }
+
+    /// The effects of the execution that just ended.
+    pub fn take_effects(&mut self) -> Effects {
+        self.store.data_mut().take_effects()
+    }
+
+    /// The stable memory it works on.
+    pub fn stable(&mut self) -> &mut StableMemory {
+        &mut self.store.data_mut().stable
+    }
+
+    /// The heap.
+    pub fn heap(&self) -> &[u8] {
+        self.store.data().memory.map_or(&[], |memory| memory.data(&self.store))
+    }
+
+    /// A page of the heap.
+    pub fn page(&self, number: usize) -> &Page {
+        &self.heap().as_chunks::<OS_PAGE_BYTES>().0[number]
+    }
+
+    /// The pages whose content is not what is `kept`. Whatever was written since this was called
+    /// last is found.
+    pub fn changed(&mut self, kept: &Pages) -> Vec<usize> {
+        let marked = self.take_marks();
+        let (pages, _) = self.heap().as_chunks::<OS_PAGE_BYTES>();
+        let mut changed = Vec::new();
+        for (position, number) in marked.iter().copied().enumerate() {
+            if pages[number] != *kept.get(number) {
+                changed.push(number);
+            }
+            // What was written to this page may reach into the next.
+            let next = number + 1;
+            if next < pages.len()
+                && marked.get(position + 1) != Some(&next)
+                && pages[next][..WIDEST_WRITE] != kept.get(next)[..WIDEST_WRITE]
+            {
+                changed.push(next);
+            }
+        }
+        changed
+    }
+
+    /// The pages that are marked as written to, whose marks are then gone.
+    fn take_marks(&mut self) -> Vec<usize> {
+        const AT_ONCE: usize = 64;
+        let count = self.heap().len() / OS_PAGE_BYTES;
+        let Some(written) = self.store.data().written else { return Vec::new() };
+        let mut marked = Vec::new();
+        let marks = &mut written.data_mut(&mut self.store)[..count];
+        for (number, marks) in marks.chunks_mut(AT_ONCE).enumerate() {
+            if marks.iter().fold(0, |any, mark| any | mark) == 0 {
+                continue;
+            }
+            for (position, mark) in marks.iter_mut().enumerate() {
+                if std::mem::take(mark) != 0 {
+                    marked.push(number * AT_ONCE + position);
+                }
+            }
+        }
+        marked
+    }
+
+    /// Grows the heap to this size, if it is smaller.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Trap> {
+        let missing = bytes.saturating_sub(self.heap().len()) as u64;
+        if let Some(memory) = self.store.data().memory.filter(|_| missing > 0) {
+            memory.grow(&mut self.store, missing / WASM_PAGE_BYTES).map_err(engine_failure)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces pages of the heap and all mutable globals.
+    pub fn load<'a>(
+        &mut self,
+        pages: impl Iterator<Item = (usize, &'a Page)>,
+        globals: &[Val],
+    ) -> Result<(), Trap> {
+        if let Some(memory) = self.store.data().memory {
+            let heap = memory.data_mut(&mut self.store).as_chunks_mut::<OS_PAGE_BYTES>().0;
+            for (number, page) in pages {
+                heap[number] = *page;
+            }
+        }
+        for (global, value) in self.globals.iter().zip(globals) {
+            global.set(&mut self.store, *value).map_err(engine_failure)?;
+        }
+        Ok(())
+    }
+
+    /// The values of the mutable globals.
+    pub fn globals(&mut self) -> Vec<Val> {
+        self.globals.iter().map(|global| global.get(&mut self.store)).collect()
+    }
+
+    fn call(&mut self, entry: &Entry) -> wasmtime::Result<()> {
+        match entry {
+            Entry::Export(name) => self.export(name)?.call(&mut self.store, ()),
+            Entry::Closure(closure) => match self.callback(closure.function)? {
+                TableFunction::Wasm32(function) => {
+                    function.call(&mut self.store, closure.env as u32)
+                }
+                TableFunction::Wasm64(function) => function.call(&mut self.store, closure.env),
+            },
+        }
+    }
+
+    fn export(&mut self, name: &Arc<str>) -> wasmtime::Result<TypedFunc<(), ()>> {
+        if let Some(function) = self.exports.get(name) {
+            return Ok(function.clone());
+        }
+        let function: TypedFunc<(), ()> = self.instance.get_typed_func(&mut self.store, name)?;
+        self.exports.insert(name.clone(), function.clone());
+        Ok(function)
+    }
+
+    /// A function of the table, which never changes: no module with an instruction that could
+    /// change it is let in.
+    fn callback(&mut self, index: u64) -> wasmtime::Result<TableFunction> {
+        if let Some(function) = self.callbacks.get(&index) {
+            return Ok(function.clone());
+        }
+        let table = self.instance.get_table(&mut self.store, EXPORT_TABLE);
+        let Some(Ref::Func(Some(function))) =
+            table.and_then(|table| table.get(&mut self.store, index))
+        else {
+            let rule = format!("there is no function {index} in the table");
+            return Err(wasmtime::Error::new(Trap::Contract(rule)));
+        };
+        let mistyped = |_| {
+            let rule = format!("function {index} of the table does not take one pointer");
+            wasmtime::Error::new(Trap::Contract(rule))
+        };
+        let function = if self.wasm64 {
+            TableFunction::Wasm64(function.typed(&self.store).map_err(mistyped)?)
+        } else {
+            TableFunction::Wasm32(function.typed(&self.store).map_err(mistyped)?)
+        };
+        self.callbacks.insert(index, function.clone());
+        Ok(function)
+    }
+}
+
+fn engine_failure(error: wasmtime::Error) -> Trap {
+    Trap::Engine(format!("{error:#}"))
+}
+
+/// What the engine's error means for the canister.
+fn failure(error: wasmtime::Error) -> Trap {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return trap.clone();
+    }
+    use wasmtime::Trap as Wasm;
+    Trap::Wasm(match error.downcast_ref::<Wasm>() {
+        Some(Wasm::UnreachableCodeReached) => "unreachable",
+        Some(Wasm::MemoryOutOfBounds) => "heap out of bounds",
+        Some(Wasm::TableOutOfBounds) => "table out of bounds",
+        Some(Wasm::IndirectCallToNull) => "indirect call to a null entry of the table",
+        Some(Wasm::BadSignature) => "indirect call with a wrong signature",
+        Some(Wasm::IntegerOverflow) => "integer overflow",
+        Some(Wasm::IntegerDivisionByZero) => "integer division by zero",
+        Some(Wasm::BadConversionToInteger) => "float has no integer value",
+        Some(Wasm::StackOverflow) => "stack overflow",
+        _ => return engine_failure(error),
+    })
+}

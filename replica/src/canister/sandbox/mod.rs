@@ -1,0 +1,298 @@
+//! Runs a canister's code, one execution at a time, each to be kept or undone.
+//!
+//! There is one instance, and beside it a copy of the memories as the executions that were kept left
+//! them. An instrumented module marks the pages it writes to; those of them whose content changed
+//! are what keeping an execution copies from the instance and undoing it copies back, and what it is
+//! charged for.
+
+mod live;
+
+use crate::error::Trap;
+use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, WASM64_DIRTY_PAGE_FACTOR};
+use crate::log::Log;
+use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
+use crate::types::Instructions;
+use crate::wasm::{
+    CompiledModule, EXPORT_START, InvalidModule, Page, Pages, StableChanges, StableMemory,
+};
+use live::Live;
+use std::sync::Arc;
+use wasmtime::{InstancePre, Val};
+
+/// A module connected with the system interface.
+pub struct Code {
+    /// The module.
+    pub module: Arc<CompiledModule>,
+    instance: InstancePre<Host>,
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.module.fmt(f)
+    }
+}
+
+impl Code {
+    /// Checks that the module imports only what exists.
+    pub fn link(module: Arc<CompiledModule>) -> Result<Self, InvalidModule> {
+        let instance = system_api::link(&module)?;
+        Ok(Self { module, instance })
+    }
+}
+
+/// Where in the module an execution begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// An exported function.
+    Export(Arc<str>),
+    /// A function in the table.
+    Closure(Closure),
+}
+
+impl Entry {
+    /// The module's start function.
+    pub fn start() -> Self {
+        Self::Export(EXPORT_START.into())
+    }
+}
+
+/// What an execution came to.
+#[derive(Debug)]
+pub struct Executed {
+    pub result: Result<Effects, Trap>,
+    /// Instructions used, those for changed pages included; no more than the execution's limit.
+    pub instructions: Instructions,
+    /// Lines printed, also by an execution that trapped.
+    pub log: Log,
+}
+
+/// A canister's code and memories.
+pub struct Sandbox {
+    code: Arc<Code>,
+    /// The memories without the execution that is pending, except for stable memory, which can take
+    /// that back itself.
+    kept: Memories,
+    /// The instance, unless it has to be made anew.
+    live: Option<Live>,
+    /// The execution that is neither kept nor undone yet.
+    pending: Option<Pending>,
+}
+
+/// A canister's memories.
+struct Memories {
+    heap: Pages,
+    heap_bytes: usize,
+    /// The mutable globals; none, before there is a first instance.
+    globals: Option<Vec<Val>>,
+    stable: StableMemory,
+}
+
+/// What an execution did to the instance.
+struct Pending {
+    /// Pages of the heap whose content changed.
+    changed: Vec<usize>,
+    grown: bool,
+}
+
+/// What an execution did to the memories, set aside to be kept later.
+#[allow(dead_code, reason = "long messages are going to be held")]
+pub struct Held {
+    heap: Vec<(usize, Box<Page>)>,
+    heap_bytes: usize,
+    globals: Vec<Val>,
+    stable: StableChanges,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Held({} pages)", self.heap.len())
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("code", &self.code)
+            .field("heap", &self.kept.heap)
+            .field("heap_bytes", &self.kept.heap_bytes)
+            .field("stable_bytes", &self.stable_bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// A fresh instance of `code` with this stable memory. Nothing of it has run yet.
+    pub fn new(code: Arc<Code>, mut stable: StableMemory) -> Self {
+        stable.commit();
+        let heap = code.module.info.image.clone();
+        let kept = Memories { heap, heap_bytes: 0, globals: None, stable };
+        Self { code, kept, live: None, pending: None }
+    }
+
+    /// The module.
+    pub fn module(&self) -> &CompiledModule {
+        &self.code.module
+    }
+
+    /// Whether the module has what an entry names.
+    pub fn has(&self, entry: &Entry) -> bool {
+        match entry {
+            Entry::Export(name) => self.module().info.exports.contains(&**name),
+            Entry::Closure(_) => true,
+        }
+    }
+
+    /// Bytes of heap.
+    pub fn heap_bytes(&self) -> u64 {
+        self.kept.heap_bytes as u64
+    }
+
+    /// Bytes of stable memory, without what a pending execution added.
+    pub fn stable_bytes(&self) -> u64 {
+        self.kept.stable.committed_bytes()
+    }
+
+    /// Stable memory as the latest execution left it, kept or not.
+    pub fn stable(&self) -> StableMemory {
+        self.kept.stable.clone()
+    }
+
+    /// Executes, and leaves it to the caller to [`keep`](Self::keep), [`undo`](Self::undo) or
+    /// [`hold`](Self::hold) what that did to the memories. Does none of it by itself, not even after
+    /// a trap.
+    pub fn run(&mut self, entry: Entry, input: ExecutionInput) -> Executed {
+        debug_assert!(self.pending.is_none(), "the execution before was neither kept nor undone");
+        let limit = input.instructions_max;
+        let tracked = input.context.tracks_changes();
+        let input = Arc::new(input);
+        let live = match self.live(&input) {
+            Ok(live) => live,
+            Err(trap) => {
+                return Executed { result: Err(trap), instructions: 0, log: Log::default() };
+            }
+        };
+        let mut live = live;
+        std::mem::swap(live.stable(), &mut self.kept.stable);
+        let (result, left) = live.run(&entry, input);
+        std::mem::swap(live.stable(), &mut self.kept.stable);
+        let changed = live.changed(&self.kept.heap);
+        let grown = live.heap().len() != self.kept.heap_bytes;
+        let mut effects = live.take_effects();
+        self.live = Some(live);
+        let pages = if tracked { changed.len() as Instructions } else { 0 };
+        let used = limit - Instructions::try_from(left).unwrap_or(0) + pages * self.page_price();
+        self.pending = Some(Pending { changed, grown });
+        let log = std::mem::take(&mut effects.log);
+        Executed { result: result.map(|()| effects), instructions: used.min(limit), log }
+    }
+
+    /// What a changed page costs.
+    fn page_price(&self) -> Instructions {
+        match self.module().info.wasm64 {
+            true => DIRTY_PAGE_INSTRUCTIONS * WASM64_DIRTY_PAGE_FACTOR,
+            false => DIRTY_PAGE_INSTRUCTIONS,
+        }
+    }
+
+    /// Makes the instance without running anything.
+    pub fn instantiate(&mut self, input: ExecutionInput) -> Result<(), Trap> {
+        self.live = Some(self.live(&Arc::new(input))?);
+        Ok(())
+    }
+
+    /// The instance, made anew where there is none. It is the caller's, who puts it back.
+    fn live(&mut self, input: &Arc<ExecutionInput>) -> Result<Live, Trap> {
+        if let Some(live) = self.live.take() {
+            return Ok(live);
+        }
+        let mut live = Live::new(&self.code, input.clone())?;
+        match &self.kept.globals {
+            Some(globals) => {
+                let image = &self.code.module.info.image;
+                live.grow(self.kept.heap_bytes)?;
+                live.load(self.kept.heap.unshared(image), globals)?;
+            }
+            None => {
+                self.kept.globals = Some(live.globals());
+                self.kept.heap_bytes = live.heap().len();
+            }
+        }
+        Ok(live)
+    }
+
+    /// Keeps what the latest execution did.
+    pub fn keep(&mut self) {
+        let (Some(pending), Some(live)) = (self.pending.take(), &mut self.live) else { return };
+        for number in pending.changed {
+            self.kept.heap.set(number, live.page(number));
+        }
+        self.kept.heap_bytes = live.heap().len();
+        self.kept.globals = Some(live.globals());
+        self.kept.stable.commit();
+        self.retire_dropped_segments();
+    }
+
+    /// Undoes what the latest execution did.
+    pub fn undo(&mut self) {
+        self.kept.stable.roll_back();
+        let Some(pending) = self.pending.take() else { return };
+        let Some(live) = &mut self.live else { return };
+        let pages = pending.changed.iter().map(|number| (*number, self.kept.heap.get(*number)));
+        // A memory cannot shrink.
+        let undone = !pending.grown
+            && self.kept.globals.as_ref().is_some_and(|globals| live.load(pages, globals).is_ok());
+        if !undone {
+            self.live = None;
+        }
+        self.retire_dropped_segments();
+    }
+
+    /// Undoes what the latest execution did, and returns it to be [applied](Self::apply) later.
+    #[allow(dead_code, reason = "long messages are going to be held")]
+    pub fn hold(&mut self) -> Held {
+        let held = match (&self.pending, &mut self.live) {
+            (Some(pending), Some(live)) => Held {
+                heap: pending
+                    .changed
+                    .iter()
+                    .map(|number| (*number, Box::new(*live.page(*number))))
+                    .collect(),
+                heap_bytes: live.heap().len(),
+                globals: live.globals(),
+                stable: self.kept.stable.changes(),
+            },
+            _ => panic!("there is an execution to hold"),
+        };
+        self.undo();
+        held
+    }
+
+    /// Keeps an execution that was held, if nothing else was kept since.
+    #[allow(dead_code, reason = "long messages are going to be held")]
+    pub fn apply(&mut self, held: Held) {
+        for (number, page) in &held.heap {
+            self.kept.heap.set(*number, page);
+        }
+        self.kept.heap_bytes = held.heap_bytes;
+        self.kept.stable.apply(held.stable);
+        if let Some(live) = &mut self.live {
+            let pages = held.heap.iter().map(|(number, page)| (*number, &**page));
+            let applied = live.grow(held.heap_bytes).and_then(|()| live.load(pages, &held.globals));
+            if applied.is_err() {
+                self.live = None;
+            }
+        }
+        self.kept.globals = Some(held.globals);
+    }
+
+    /// A dropped segment is there again in the next execution, for which an instance that never
+    /// dropped it is needed.
+    fn retire_dropped_segments(&mut self) {
+        if self.code.module.info.drops_segments {
+            self.live = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! Instrumented modules by themselves, for unit tests.
+
+use super::*;
+use crate::limits::OS_PAGE_BYTES;
+use wasmtime::{Instance, Store, Trap, Val};
+
+/// Instructions an execution begins with.
+pub(crate) const LIMIT: i64 = 1_000_000;
+
+/// What executing the function `f` of a module came to.
+pub(crate) struct Ran {
+    /// The engine's trap, if it trapped.
+    pub trap: Option<Trap>,
+    /// What the counter held in the end.
+    pub left: i64,
+    /// The heap.
+    pub heap: Vec<u8>,
+    /// Numbers of the heap's pages that are marked as written to.
+    pub marked: Vec<usize>,
+}
+
+impl Ran {
+    /// Instructions used.
+    pub fn instructions(&self) -> i64 {
+        LIMIT - self.left
+    }
+}
+
+pub(crate) fn compiled(text: &str) -> std::sync::Arc<CompiledModule> {
+    let binary = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    compile(&binary).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Executes the function `f` of a module without imports.
+pub(crate) fn run(text: &str) -> Ran {
+    run_compiled(&compiled(text))
+}
+
+/// The same for a compiled module.
+pub(crate) fn run_compiled(compiled: &CompiledModule) -> Ran {
+    let mut store = Store::new(engine(), ());
+    let instance = Instance::new(&mut store, &compiled.module, &[]).expect("it has no imports");
+    let counter = instance.get_global(&mut store, EXPORT_COUNTER).expect("it is instrumented");
+    counter.set(&mut store, Val::I64(LIMIT)).expect("the counter is a mutable i64");
+    let function = instance.get_typed_func::<(), ()>(&mut store, "f").expect("there is an `f`");
+    let result = function.call(&mut store, ());
+    let left = counter.get(&mut store).i64().expect("the counter is a mutable i64");
+    let mut content = |name| {
+        let memory = instance.get_memory(&mut store, name);
+        memory.map_or(Vec::new(), |memory| memory.data(&store).to_vec())
+    };
+    let heap = content(EXPORT_MEMORY);
+    let marks = content(EXPORT_WRITTEN);
+    assert!(marks.len() * OS_PAGE_BYTES >= heap.len(), "there is a mark for each page");
+    let marked = marks.iter().enumerate().filter(|(_, mark)| **mark != 0);
+    Ran {
+        trap: result.err().map(|error| *error.downcast_ref::<Trap>().expect("it trapped")),
+        left,
+        heap,
+        marked: marked.map(|(number, _)| number).collect(),
+    }
+}

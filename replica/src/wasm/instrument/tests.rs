@@ -1,0 +1,241 @@
+//! Blocks, traps and marks, summed and listed by hand.
+
+use super::EXHAUSTED;
+use crate::wasm::harness::{LIMIT, Ran, compiled, run};
+use wasmtime::Trap;
+
+/// Executes a function with this body in a module with three pages of memory and some more.
+fn body(address: &str, body: &str) -> Ran {
+    run(&format!(
+        r#"(module
+          (memory {address} 3 4)
+          (data "passive data")
+          (data "more of it")
+          (global $g (mut i32) (i32.const 0))
+          (func $returns (result i32) i32.const 3)
+          (func (export "f") (local $n i32) (local $x i64) {body}))"#
+    ))
+}
+
+#[track_caller]
+fn uses(instructions: i64, text: &str) {
+    let ran = body("i32", text);
+    assert_eq!((ran.instructions(), ran.trap), (instructions, None), "{text}");
+}
+
+#[track_caller]
+fn traps(trap: Trap, instructions: i64, text: &str) {
+    let ran = body("i32", text);
+    assert_eq!((ran.instructions(), ran.trap), (instructions, Some(trap)), "{text}");
+}
+
+#[test]
+fn code_is_counted_block_by_block() {
+    // What comes before a branch, the branch itself, and what comes after it.
+    uses(1 + 1 + (1 + 2), "nop (block (br_if 0 (i32.const 1)) nop nop nop)");
+    uses(1 + 1 + (1 + 2) + 3, "nop (block (br_if 0 (i32.const 0)) nop nop nop)");
+    uses(1 + 2 + 1, "(block (br 0) nop nop) nop");
+    uses(1 + (1 + 2) + 2 + 1, "(block (block (br_table 0 1 (i32.const 0)) nop) (br 0)) nop");
+    uses(1 + (1 + 2) + 1, "(block (block (br_table 0 1 (i32.const 1)) nop) (br 0)) nop");
+    uses(1 + (1 + 2) + 2 + 1, "(if (i32.const 1) (then nop nop) (else nop)) nop");
+    uses(1 + (1 + 2) + 1 + 1, "(if (i32.const 0) (then nop nop) (else nop)) nop");
+    uses(1 + (1 + 2) + 1, "(if (i32.const 0) (then nop nop)) nop");
+    uses(1 + 1 + 1, "nop (return) nop nop");
+    // The end of a block begins one, which a branch can lead to.
+    uses(1 + 1 + 1 + 1, "(block nop) nop (block nop)");
+}
+
+#[test]
+fn loops_are_counted_from_their_start_each_time_around() {
+    let turns = "(local.set $n (i32.const 5))
+      (loop (local.set $n (i32.sub (local.get $n) (i32.const 1))) (br_if 0 (local.get $n)) nop)
+      nop";
+    uses(1 + 2 + 5 * (4 + 1 + 2) + 1 + 1, turns);
+    uses(1, "(loop)");
+}
+
+#[test]
+fn calls_end_no_block() {
+    // What comes after the call is charged before it, in one sum.
+    uses(1 + (5 + 1 + 2) + (1 + 1), "(drop (call $returns)) nop nop");
+    traps(
+        Trap::UnreachableCodeReached,
+        1 + (5 + 1 + 1) + (1 + 1),
+        "(drop (call $returns)) unreachable nop nop",
+    );
+}
+
+#[test]
+fn a_trap_in_the_middle_of_a_block_is_charged_the_whole_block() {
+    let division = "(drop (i32.div_u (i32.const 1) (local.get $n))) nop nop nop";
+    traps(Trap::IntegerDivisionByZero, 1 + (1 + 1 + 10 + 1) + 3, division);
+    let load = "(drop (i32.load (i32.const 0x7fffffff))) nop";
+    traps(Trap::MemoryOutOfBounds, 1 + (1 + 1 + 1) + 1, load);
+    let within = "(block nop (drop (i32.load (i32.const 0x7fffffff))) nop) nop nop";
+    traps(Trap::MemoryOutOfBounds, 1 + 1 + 3 + 1, within);
+    traps(Trap::UnreachableCodeReached, 1 + 2 + 1, "nop nop unreachable nop");
+}
+
+#[test]
+fn bulk_operations_are_charged_by_size_before_they_are_carried_out() {
+    uses(1 + 3 + 100 + 500, "(memory.fill (i32.const 0) (i32.const 1) (i32.const 500))");
+    uses(1 + 3 + 100 + 500, "(memory.copy (i32.const 0) (i32.const 9) (i32.const 500))");
+    uses(1 + 3 + 100 + 7, "(memory.init 0 (i32.const 0) (i32.const 0) (i32.const 7))");
+    for text in [
+        "(memory.fill (i32.const 196000) (i32.const 1) (i32.const 5000))",
+        "(memory.copy (i32.const 0) (i32.const 196000) (i32.const 5000))",
+        "(memory.init 1 (i32.const 0) (i32.const 0) (i32.const 5000))",
+    ] {
+        traps(Trap::MemoryOutOfBounds, 1 + 3 + 100 + 5_000 + 1, &format!("{text} nop"));
+    }
+    // Sizes have 64 bits in a 64-bit module, except for segments.
+    for (text, size) in [
+        ("(memory.fill (i64.const 0) (i32.const 1) (i64.const 500))", 500),
+        ("(memory.copy (i64.const 0) (i64.const 9) (i64.const 500))", 500),
+        ("(memory.init 1 (i64.const 5) (i32.const 0) (i32.const 10))", 10),
+    ] {
+        assert_eq!(body("i64", text).instructions(), 1 + 3 + 100 + size, "{text}");
+    }
+}
+
+#[test]
+fn an_execution_stops_where_a_function_a_loop_or_a_bulk_operation_finds_nothing_left() {
+    let endless = [
+        "(loop $l (br $l))",
+        "(loop $l (drop (call $returns)) (br $l))",
+        "(loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 1000)) (br $l))",
+        "(memory.fill (i32.const 0) (i32.const 1) (i32.const -1))",
+    ];
+    for text in endless {
+        let ran = body("i32", text);
+        assert_eq!((ran.left, ran.trap), (EXHAUSTED, Some(Trap::UnreachableCodeReached)), "{text}");
+    }
+    // Sizes that would turn the counter around.
+    for size in [i64::MAX, i64::MIN, -1, i64::MIN + LIMIT, i64::MAX - LIMIT] {
+        let ran =
+            body("i64", &format!("(memory.fill (i64.const 0) (i32.const 1) (i64.const {size}))"));
+        assert_eq!((ran.left, ran.trap), (EXHAUSTED, Some(Trap::UnreachableCodeReached)), "{size}");
+    }
+}
+
+#[test]
+fn the_counter_may_go_below_zero_where_nobody_looks() {
+    // A block that costs more than there is, in a function that ends before anything looks again.
+    let count = LIMIT / 100 + 1;
+    let text =
+        format!("(if (i32.const 1) (then {}))", "(drop (table.size)) ".repeat(count as usize));
+    let ran = run(&format!(r#"(module (table 1 funcref) (func (export "f") {text}))"#));
+    assert_eq!((ran.trap, ran.instructions()), (None, 1 + 3 + count * 101));
+    assert!(ran.left < 0);
+}
+
+/// The marks that this body leaves, in both pointer widths.
+#[track_caller]
+fn marks(pages: &[usize], text: &str) {
+    for address in ["i32", "i64"] {
+        let text = text.replace("ptr", address);
+        let ran = body(address, &text);
+        assert_eq!(ran.trap, None, "{text}");
+        assert_eq!(ran.marked, pages, "{text}");
+    }
+}
+
+#[test]
+fn each_store_marks_the_page_it_begins_in() {
+    marks(&[], "(drop (i32.load (ptr.const 0)))");
+    for store in "i32.store i64.store f32.store f64.store i32.store8 i32.store16 i64.store8 \
+                  i64.store16 i64.store32"
+        .split_whitespace()
+    {
+        let value = &store[..3];
+        marks(&[0], &format!("({store} (ptr.const 7) ({value}.const 1))"));
+        marks(&[2], &format!("({store} offset=8192 (ptr.const 7) ({value}.const 1))"));
+        marks(&[3], &format!("({store} offset=5 (ptr.const 12283) ({value}.const 1))"));
+        marks(&[47], &format!("({store} offset=196600 (ptr.const 0) ({value}.const 1))"));
+    }
+    for store in ["v128.store", "v128.store8_lane", "v128.store16_lane", "v128.store32_lane"] {
+        let lane = if store.ends_with("lane") { "1" } else { "" };
+        let text = "(v128.const i64x2 1 2)";
+        marks(&[1], &format!("({store} offset=4000 {lane} (ptr.const 200) {text})"));
+    }
+    // Values of every type wait in locals of their own.
+    marks(
+        &[0, 1, 2, 3],
+        "(i32.store (ptr.const 0) (i32.const 1)) (f64.store (ptr.const 4096) (f64.const 1))
+         (i64.store (ptr.const 8192) (i64.const 1)) (f32.store (ptr.const 12288) (f32.const 1))
+         (i32.store8 (ptr.const 0) (i32.const 1))",
+    );
+}
+
+#[test]
+fn bulk_operations_mark_every_page_they_write_to() {
+    marks(&[1, 2, 3], "(memory.fill (ptr.const 8191) (i32.const 1) (ptr.const 4098))");
+    marks(&[1, 2], "(memory.fill (ptr.const 4096) (i32.const 1) (ptr.const 8192))");
+    marks(&[4, 5], "(memory.copy (ptr.const 20479) (ptr.const 0) (ptr.const 2))");
+    marks(&[0, 1], "(memory.init 0 (ptr.const 4095) (i32.const 0) (i32.const 2))");
+    marks(&[47], "(memory.init 1 (ptr.const 196600) (i32.const 0) (i32.const 8))");
+    for nothing in [
+        "(memory.fill (ptr.const 0) (i32.const 1) (ptr.const 0))",
+        "(memory.copy (ptr.const 196608) (ptr.const 0) (ptr.const 0))",
+        "(memory.init 0 (ptr.const 0) (i32.const 0) (i32.const 0))",
+    ] {
+        marks(&[], nothing);
+    }
+}
+
+#[test]
+fn what_traps_marks_nothing() {
+    for text in [
+        "(i32.store (ptr.const 196605) (i32.const 1))",
+        "(i32.store offset=4294967295 (ptr.const 4294967295) (i32.const 1))",
+        "(memory.fill (ptr.const 196605) (i32.const 1) (ptr.const 4))",
+        "(memory.init 0 (ptr.const 196605) (i32.const 0) (i32.const 4))",
+    ] {
+        for address in ["i32", "i64"] {
+            let ran = body(address, &text.replace("ptr", address));
+            assert_eq!((ran.trap, ran.marked), (Some(Trap::MemoryOutOfBounds), vec![]), "{text}");
+        }
+    }
+}
+
+#[test]
+fn marking_leaves_stack_and_locals_alone() {
+    // The value stored is computed by code that stores itself, with operands waiting below.
+    let text = "(local.set $n (i32.const 4096))
+      (i32.store (i32.const 0)
+        (i32.add (i32.const 1000)
+          (i32.add (local.get $n)
+            (block (result i32)
+              (i32.store offset=4 (local.get $n) (i32.const 77))
+              (i32.load offset=4 (local.get $n))))))";
+    let ran = body("i32", text);
+    assert_eq!(ran.trap, None);
+    assert_eq!(ran.heap[..4], (1000 + 4096 + 77u32).to_le_bytes());
+    assert_eq!(ran.heap[4100..4104], 77u32.to_le_bytes());
+    assert_eq!(ran.marked, [0, 1]);
+}
+
+#[test]
+fn a_module_without_memory_or_without_anything_is_counted_too() {
+    assert_eq!(run(r#"(module (func (export "f") nop))"#).instructions(), 2);
+    compiled("(module)");
+    compiled("(module (memory 0))");
+}
+
+#[test]
+fn what_installing_is_charged_for_is_the_module_as_the_replica_instruments_it() {
+    let count = |text: &str| compiled(text).info.compiled;
+    // Two helpers and three globals.
+    let empty = count("(module)");
+    assert_eq!(empty, 20 + 46 + 3 * 2);
+    assert_eq!(count("(module (global i32 (i32.const 0)))"), empty + 2);
+    // A function: its instructions and `end`, four to take from the counter and six to look at it.
+    assert_eq!(count("(module (func nop nop))"), empty + 3 + 10);
+    // `loop` looks too; what follows its `end` costs nothing.
+    assert_eq!(count("(module (func (loop nop)))"), empty + 4 + 20);
+    assert_eq!(count("(module (func (block nop) nop))"), empty + 5 + 10 + 4);
+    let memory = |text: &str| count(&format!("(module (memory 1) (func {text}))")) - empty - 10;
+    let fill = "(memory.fill (i32.const 0) (i32.const 0) (i32.const 0))";
+    assert_eq!(memory(fill), 5 + 3);
+    assert_eq!(memory("(drop (memory.grow (i32.const 0)))"), 4 + 3);
+}

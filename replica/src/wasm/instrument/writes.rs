@@ -1,0 +1,257 @@
+//! Marking: each instruction that writes to the memory is followed by one that marks the page.
+//!
+//! What is written may reach into the next page, which is not marked: so whoever looks for changed
+//! pages looks at the [`WIDEST_WRITE`] first bytes behind a marked one as well. Since marks come
+//! after the writes, an access out of bounds marks nothing. Bulk operations are carried out by
+//! functions of ours, which also take from the counter what the size costs.
+
+use super::metering::exhausted;
+use super::{Added, BinaryReaderError, FunctionBody};
+use crate::limits::OS_PAGE_BYTES;
+use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
+use wasmparser::{BinaryReader, Operator};
+
+/// Bytes the widest of these instructions writes.
+pub(crate) const WIDEST_WRITE: usize = 16;
+
+/// The shift that makes a page's number of an address.
+const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
+
+/// The memory that holds the marks.
+const MARKS: u32 = 1;
+
+/// Positions in [`functions`].
+const FILL: u32 = 0;
+const COPY: u32 = 1;
+const FIRST_INIT: u32 = 2;
+
+/// A function that stands in for an instruction.
+pub(super) struct Helper {
+    /// The instruction's operands.
+    pub parameters: Vec<ValType>,
+    pub code: Function,
+}
+
+/// The functions a module with memory gets: for `memory.fill`, `memory.copy` and for `memory.init`
+/// with each of these segments.
+pub(super) fn functions(added: &Added, initializing: &[u32]) -> Vec<Helper> {
+    let address = address(added);
+    let fill = Instruction::MemoryFill(0);
+    let copy = Instruction::MemoryCopy { src_mem: 0, dst_mem: 0 };
+    let mut helpers = vec![
+        bulk(added, vec![address, ValType::I32, address], fill),
+        bulk(added, vec![address, address, address], copy),
+    ];
+    helpers.extend(initializing.iter().map(|segment| {
+        let init = Instruction::MemoryInit { mem: 0, data_index: *segment };
+        bulk(added, vec![address, ValType::I32, ValType::I32], init)
+    }));
+    helpers
+}
+
+fn address(added: &Added) -> ValType {
+    if added.wasm64 { ValType::I64 } else { ValType::I32 }
+}
+
+/// Charges for the bytes, carries out the operation and marks the pages, if there are any.
+fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>) -> Helper {
+    use Instruction::*;
+    const TO: u32 = 0;
+    const SIZE: u32 = 2;
+    let size_type = parameters[SIZE as usize];
+    // The counter before, the pages' first and last.
+    let [before, first, last] = [3, 4, 5];
+    let mut code = Function::new([(1, ValType::I64), (2, ValType::I32)]);
+    let size = |code: &mut Function| {
+        code.instruction(&LocalGet(SIZE));
+        if size_type == ValType::I32 {
+            code.instruction(&I64ExtendI32U);
+        }
+    };
+    let page = |code: &mut Function| {
+        code.instruction(&I64Const(PAGE_SHIFT)).instruction(&I64ShrU).instruction(&I32WrapI64);
+    };
+    let to = |code: &mut Function| {
+        code.instruction(&LocalGet(TO));
+        if !added.wasm64 {
+            code.instruction(&I64ExtendI32U);
+        }
+    };
+    code.instruction(&GlobalGet(added.counter)).instruction(&LocalTee(before));
+    size(&mut code);
+    code.instruction(&I64Sub).instruction(&GlobalSet(added.counter));
+    // Less than nothing is left, or so much less that the number wrapped around.
+    code.instruction(&GlobalGet(added.counter)).instruction(&I64Const(0)).instruction(&I64LtS);
+    code.instruction(&GlobalGet(added.counter)).instruction(&LocalGet(before));
+    code.instruction(&I64GtS).instruction(&I32Or).instruction(&If(BlockType::Empty));
+    for instruction in exhausted(added.counter) {
+        code.instruction(&instruction);
+    }
+    code.instruction(&End);
+    for operand in 0..=SIZE {
+        code.instruction(&LocalGet(operand));
+    }
+    code.instruction(&operation);
+    size(&mut code);
+    code.instruction(&I64Eqz).instruction(&If(BlockType::Empty));
+    code.instruction(&Return).instruction(&End);
+    to(&mut code);
+    page(&mut code);
+    code.instruction(&LocalSet(first));
+    to(&mut code);
+    size(&mut code);
+    code.instruction(&I64Add).instruction(&I64Const(1)).instruction(&I64Sub);
+    page(&mut code);
+    code.instruction(&LocalSet(last));
+    code.instruction(&LocalGet(first)).instruction(&I32Const(1));
+    code.instruction(&LocalGet(last)).instruction(&LocalGet(first)).instruction(&I32Sub);
+    code.instruction(&I32Const(1)).instruction(&I32Add).instruction(&MemoryFill(MARKS));
+    code.instruction(&End);
+    Helper { parameters, code }
+}
+
+/// Rewrites one function's writes, and adds the locals that takes.
+pub(super) struct Writes<'a> {
+    added: &'a Added,
+    initializing: &'a [u32],
+    /// The function's own locals as they are encoded, their number of groups apart.
+    groups: u32,
+    encoded: &'a [u8],
+    /// The index of the next local.
+    next: u32,
+    address: Option<u32>,
+    /// For values, by their type.
+    values: Vec<(ValType, u32)>,
+}
+
+impl<'a> Writes<'a> {
+    pub fn new(
+        body: &FunctionBody<'a>,
+        parameters: u32,
+        added: &'a Added,
+        initializing: &'a [u32],
+    ) -> Result<Self, BinaryReaderError> {
+        let mut locals = body.get_locals_reader()?;
+        let mut next = parameters;
+        for _ in 0..locals.get_count() {
+            next += locals.read()?.0;
+        }
+        let end = locals.original_position() - body.range().start;
+        let mut encoded = BinaryReader::new(&body.as_bytes()[..end], 0);
+        let groups = encoded.read_var_u32()?;
+        let encoded = encoded.read_bytes(encoded.bytes_remaining())?;
+        Ok(Self { added, initializing, groups, encoded, next, address: None, values: vec![] })
+    }
+
+    /// The function's locals with ours behind them, encoded.
+    pub fn locals(&self) -> Result<Vec<u8>, BinaryReaderError> {
+        let mut ours: Vec<(u32, ValType)> =
+            self.values.iter().map(|(of, index)| (*index, *of)).collect();
+        ours.extend(self.address.map(|index| (index, address(self.added))));
+        ours.sort_by_key(|(index, _)| *index);
+        let mut bytes = Vec::new();
+        (self.groups + ours.len() as u32).encode(&mut bytes);
+        bytes.extend_from_slice(self.encoded);
+        for (_, of) in ours {
+            1u32.encode(&mut bytes);
+            of.encode(&mut bytes);
+        }
+        Ok(bytes)
+    }
+
+    /// Writes what stands in for an instruction that writes to the memory, or says that it does not.
+    pub fn rewrite(&mut self, operator: &Operator<'_>, raw: &[u8], code: &mut Vec<u8>) -> bool {
+        let Some(functions) = self.added.functions else { return false };
+        let helper = match operator {
+            Operator::MemoryFill { .. } => FILL,
+            Operator::MemoryCopy { .. } => COPY,
+            Operator::MemoryInit { data_index, .. } => {
+                let position = self.initializing.binary_search(data_index);
+                FIRST_INIT + position.expect("segments were gathered before") as u32
+            }
+            _ => {
+                let Some((of, offset)) = stored(operator) else { return false };
+                self.store(of, offset, raw, code);
+                return true;
+            }
+        };
+        Instruction::Call(functions + helper).encode(code);
+        true
+    }
+
+    /// Stores, then marks the page: address and value wait in locals.
+    fn store(&mut self, of: ValType, offset: u64, raw: &[u8], code: &mut Vec<u8>) {
+        use Instruction::*;
+        let value = self.value(of);
+        let address = self.address();
+        LocalSet(value).encode(code);
+        LocalTee(address).encode(code);
+        LocalGet(value).encode(code);
+        code.extend_from_slice(raw);
+        LocalGet(address).encode(code);
+        // The store was in bounds, so nothing wraps around.
+        if self.added.wasm64 {
+            if offset != 0 {
+                I64Const(offset as i64).encode(code);
+                I64Add.encode(code);
+            }
+            I64Const(PAGE_SHIFT).encode(code);
+            I64ShrU.encode(code);
+            I32WrapI64.encode(code);
+        } else {
+            if offset != 0 {
+                I32Const(offset as u32 as i32).encode(code);
+                I32Add.encode(code);
+            }
+            I32Const(PAGE_SHIFT as i32).encode(code);
+            I32ShrU.encode(code);
+        }
+        I32Const(1).encode(code);
+        I32Store8(MemArg { offset: 0, align: 0, memory_index: MARKS }).encode(code);
+    }
+
+    fn address(&mut self) -> u32 {
+        if let Some(index) = self.address {
+            return index;
+        }
+        let index = self.next();
+        *self.address.insert(index)
+    }
+
+    fn value(&mut self, of: ValType) -> u32 {
+        if let Some((_, index)) = self.values.iter().find(|(known, _)| *known == of) {
+            return *index;
+        }
+        let index = self.next();
+        self.values.push((of, index));
+        index
+    }
+
+    fn next(&mut self) -> u32 {
+        let index = self.next;
+        self.next += 1;
+        index
+    }
+}
+
+/// The type of what a store instruction stores, and its offset.
+fn stored(operator: &Operator<'_>) -> Option<(ValType, u64)> {
+    use Operator::*;
+    Some(match operator {
+        I32Store { memarg } | I32Store8 { memarg } | I32Store16 { memarg } => {
+            (ValType::I32, memarg.offset)
+        }
+        I64Store { memarg }
+        | I64Store8 { memarg }
+        | I64Store16 { memarg }
+        | I64Store32 { memarg } => (ValType::I64, memarg.offset),
+        F32Store { memarg } => (ValType::F32, memarg.offset),
+        F64Store { memarg } => (ValType::F64, memarg.offset),
+        V128Store { memarg }
+        | V128Store8Lane { memarg, .. }
+        | V128Store16Lane { memarg, .. }
+        | V128Store32Lane { memarg, .. }
+        | V128Store64Lane { memarg, .. } => (ValType::V128, memarg.offset),
+        _ => return None,
+    })
+}

@@ -1,0 +1,74 @@
+//! Reads a canister module, refuses what the network refuses, and prepares it for the engine.
+//!
+//! Rules: `embedders/src/wasm_utils/validation.rs` in the replica's repository and the interface
+//! specification, "Canister module format". `sections` and `code` check them and note what there
+//! is; what the Wasm standard demands is checked by its validator; then the module is instrumented.
+
+mod code;
+mod info;
+mod sections;
+
+use crate::limits::*;
+use crate::wasm::instrument::instrument;
+pub use info::{MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
+use sections::Scan;
+use std::borrow::Cow;
+use std::io::Read;
+use wasmparser::{Parser, Validator, WasmFeatures};
+
+/// A module that cannot be installed, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidModule(pub String);
+
+fn invalid<T>(reason: impl Into<String>) -> Result<T, InvalidModule> {
+    Err(InvalidModule(reason.into()))
+}
+
+impl From<wasmparser::BinaryReaderError> for InvalidModule {
+    fn from(error: wasmparser::BinaryReaderError) -> Self {
+        Self(format!("the bytes are not a Wasm module: {error}"))
+    }
+}
+
+/// The features modules may use (`embedders/src/wasm_utils/validation.rs`,
+/// `wasmtime_validation_config`, in the replica's repository).
+const FEATURES: WasmFeatures =
+    WasmFeatures::WASM2.union(WasmFeatures::TAIL_CALL).union(WasmFeatures::MEMORY64);
+
+/// Undoes gzip compression where there is any.
+fn decompressed(bytes: &[u8]) -> Result<Cow<'_, [u8]>, InvalidModule> {
+    let too_large = || {
+        InvalidModule(format!(
+            "the module is larger than {MODULE_BYTES_MAX} bytes; make it smaller"
+        ))
+    };
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return if bytes.len() > MODULE_BYTES_MAX { Err(too_large()) } else { Ok(bytes.into()) };
+    }
+    let mut plain = Vec::new();
+    let limit = MODULE_BYTES_MAX as u64 + 1;
+    flate2::read::MultiGzDecoder::new(bytes)
+        .take(limit)
+        .read_to_end(&mut plain)
+        .map_err(|error| InvalidModule(format!("the gzip data is broken: {error}")))?;
+    if plain.len() > MODULE_BYTES_MAX { Err(too_large()) } else { Ok(plain.into()) }
+}
+
+/// Checks `bytes` (plain or gzip) and returns the instrumented module, beside what is worth knowing
+/// of it.
+pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModule> {
+    let bytes = decompressed(bytes)?;
+    let mut scan = Scan::default();
+    for payload in Parser::new(0).parse_all(&bytes) {
+        scan.payload(payload?, &bytes)?;
+    }
+    let (parts, mut info) = scan.finish()?;
+    Validator::new_with_features(FEATURES).validate_all(&bytes)?;
+    let instrumented = instrument(&parts)?;
+    info.compiled = instrumented.compiled;
+    Ok((instrumented.bytes, info))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+//! The rules for sections: imports, exports, memory, tables, globals, data and metadata.
+
+use super::info::{MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
+use super::{InvalidModule, code, invalid};
+use crate::limits::*;
+use crate::wasm::instrument::{EXPORT_START, Parts, RESERVED_PREFIX};
+use std::collections::BTreeSet;
+use wasmparser::{DataKind, Encoding, ExternalKind, Operator, Payload};
+
+/// Names the replica uses for what it adds itself
+/// (`embedders/src/wasm_utils/validation.rs`, `RESERVED_SYMBOLS`).
+const RESERVED: [&str; 6] = [
+    "canister counter_instructions",
+    "canister_start",
+    "canister counter_dirty_pages",
+    "canister counter_accessed_pages",
+    "stable_memory",
+    "stable_memory_bytemap",
+];
+
+/// Entry points besides methods, without their `canister_`.
+pub(super) const ENTRY_POINTS: [&str; 7] = [
+    "init",
+    "inspect_message",
+    "pre_upgrade",
+    "post_upgrade",
+    "heartbeat",
+    "global_timer",
+    "on_low_wasm_memory",
+];
+
+/// What reading through a module gathers.
+#[derive(Default)]
+pub(super) struct Scan<'a> {
+    info: ModuleInfo,
+    parts: Parts<'a>,
+    /// Whether each function type neither takes nor returns anything.
+    plain_types: Vec<bool>,
+    /// Names and indices of the exported functions.
+    exported_functions: Vec<(&'a str, u32)>,
+    /// Data segments that `memory.init` is used with.
+    initializing: BTreeSet<u32>,
+    /// Bytes the memory begins with.
+    memory_bytes: u64,
+}
+
+impl<'a> Scan<'a> {
+    /// Takes in the next part of the module `bytes`.
+    pub fn payload(&mut self, payload: Payload<'a>, bytes: &'a [u8]) -> Result<(), InvalidModule> {
+        if let Some((id, range)) = payload.as_section() {
+            // The code section is announced before it is known to be there.
+            let Some(data) = bytes.get(range) else {
+                return invalid("the bytes are not a Wasm module: the last section is cut off");
+            };
+            if let Some(section) = self.parts.sections.get_mut(usize::from(id)) {
+                *section = Some(data);
+            }
+        }
+        match payload {
+            Payload::Version { encoding: Encoding::Component, .. } => {
+                invalid("the bytes are a Wasm component; a canister is a plain module")
+            }
+            Payload::ImportSection(section) => self.imports(section),
+            Payload::TypeSection(section) => self.types(section),
+            Payload::FunctionSection(section) => self.functions(section),
+            Payload::TableSection(section) => {
+                self.parts.tables += section.count();
+                Ok(())
+            }
+            Payload::MemorySection(section) => self.memories(section),
+            Payload::GlobalSection(section) => self.globals(section),
+            Payload::ExportSection(section) => self.exports(section),
+            Payload::StartSection { func, .. } => {
+                self.parts.start = Some(func);
+                self.info.exports.insert(EXPORT_START.to_owned());
+                Ok(())
+            }
+            Payload::CodeSectionStart { size, .. } if size as usize > CODE_SECTION_BYTES_MAX => {
+                invalid(format!(
+                    "the code section has {size} bytes, more than {CODE_SECTION_BYTES_MAX}"
+                ))
+            }
+            Payload::CodeSectionEntry(body) => self.function_body(body),
+            Payload::DataSection(section) => self.data(section),
+            Payload::CustomSection(section) => self.custom_section(&section),
+            _ => Ok(()),
+        }
+    }
+
+    /// What was gathered, once the whole module was taken in.
+    pub fn finish(mut self) -> Result<(Parts<'a>, ModuleInfo), InvalidModule> {
+        self.find_methods()?;
+        self.parts.initializing = self.initializing.into_iter().collect();
+        self.info.wasm64 = self.parts.wasm64;
+        self.info.mutable_globals = self.parts.mutable_globals.len() as u32;
+        Ok((self.parts, self.info))
+    }
+
+    fn imports(
+        &mut self,
+        section: wasmparser::ImportSectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
+        for import in section.into_imports() {
+            let import = import?;
+            let (module, name) = (import.module, import.name);
+            let wasmparser::TypeRef::Func(function_type) = import.ty else {
+                return invalid(format!("'{name}' is imported from '{module}' but is no function"));
+            };
+            if module != "ic0" {
+                return invalid(format!(
+                    "it imports the function '{name}' from '{module}'; a canister may only import \
+                     from 'ic0' (a crate that expects a browser or WASI was linked in)"
+                ));
+            }
+            self.parts.function_types.push(function_type);
+            self.parts.imported_functions += 1;
+            self.info.imports.insert(name.to_owned());
+        }
+        Ok(())
+    }
+
+    fn types(&mut self, section: wasmparser::TypeSectionReader<'_>) -> Result<(), InvalidModule> {
+        for function in section.into_iter_err_on_gc_types() {
+            let function = function?;
+            let plain = function.params().is_empty() && function.results().is_empty();
+            self.plain_types.push(plain);
+            self.parts.parameters.push(function.params().len() as u32);
+        }
+        Ok(())
+    }
+
+    fn functions(
+        &mut self,
+        section: wasmparser::FunctionSectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
+        let count = section.count();
+        if count > FUNCTIONS_MAX {
+            return invalid(format!("it defines {count} functions, more than {FUNCTIONS_MAX}"));
+        }
+        for function_type in section {
+            self.parts.function_types.push(function_type?);
+        }
+        Ok(())
+    }
+
+    fn memories(
+        &mut self,
+        section: wasmparser::MemorySectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
+        for memory in section {
+            let memory = memory?;
+            self.parts.wasm64 = memory.memory64;
+            self.parts.memory_pages_max = memory.maximum;
+            self.parts.memories += 1;
+            self.memory_bytes = memory.initial.saturating_mul(WASM_PAGE_BYTES);
+            let most = if memory.memory64 { WASM64_MEMORY_MAX } else { WASM32_MEMORY_MAX };
+            if self.memory_bytes > most {
+                return invalid(format!(
+                    "its memory begins with {} bytes, more than {most}",
+                    self.memory_bytes
+                ));
+            }
+        }
+        if self.parts.memories > 1 {
+            return invalid(format!("it has {} memories; one is allowed", self.parts.memories));
+        }
+        Ok(())
+    }
+
+    fn globals(
+        &mut self,
+        section: wasmparser::GlobalSectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
+        let count = section.count();
+        if count > GLOBALS_MAX {
+            return invalid(format!("it defines {count} globals, more than {GLOBALS_MAX}"));
+        }
+        self.parts.globals = count;
+        for (index, global) in (0..).zip(section) {
+            let wasmparser::GlobalType { content_type, mutable, .. } = global?.ty;
+            if matches!(content_type, wasmparser::ValType::Ref(_)) {
+                return invalid(format!("global {index} holds a reference; globals hold numbers"));
+            }
+            if mutable {
+                self.parts.mutable_globals.push(index);
+            }
+        }
+        Ok(())
+    }
+
+    fn exports(
+        &mut self,
+        section: wasmparser::ExportSectionReader<'a>,
+    ) -> Result<(), InvalidModule> {
+        for export in section {
+            let export = export?;
+            if RESERVED.contains(&export.name) || export.name.starts_with(RESERVED_PREFIX) {
+                return invalid(format!("the export name '{}' is reserved", export.name));
+            }
+            match export.kind {
+                ExternalKind::Func => {
+                    self.info.exports.insert(export.name.to_owned());
+                    self.exported_functions.push((export.name, export.index));
+                }
+                ExternalKind::Table | ExternalKind::Memory | ExternalKind::Global => {}
+                _ => return invalid(format!("'{}' is exported but is no function", export.name)),
+            }
+        }
+        Ok(())
+    }
+
+    fn function_body(&mut self, body: wasmparser::FunctionBody<'a>) -> Result<(), InvalidModule> {
+        let found = code::check(self.parts.bodies.len() as u32, &body)?;
+        self.initializing.extend(found.initializing);
+        self.info.drops_segments |= found.drops_segments;
+        self.parts.bodies.push(body);
+        Ok(())
+    }
+
+    /// Lays the active segments into the image of the memory.
+    fn data(&mut self, section: wasmparser::DataSectionReader<'_>) -> Result<(), InvalidModule> {
+        for (number, segment) in (0u32..).zip(section) {
+            let segment = segment?;
+            let DataKind::Active { offset_expr, .. } = segment.kind else { continue };
+            let mut offset = offset_expr.get_operators_reader();
+            let start = match (offset.read()?, offset.read()?) {
+                (Operator::I32Const { value }, Operator::End) => u64::from(value as u32),
+                (Operator::I64Const { value }, Operator::End) => value as u64,
+                _ => return invalid(format!("the offset of data segment {number} is no constant")),
+            };
+            let end = start.checked_add(segment.data.len() as u64);
+            if end.is_none_or(|end| end > self.memory_bytes) {
+                return invalid(format!(
+                    "data segment {number}, {} bytes from {start} on, does not fit in the memory of \
+                     {} bytes",
+                    segment.data.len(),
+                    self.memory_bytes
+                ));
+            }
+            self.info.image.write(start as usize, segment.data);
+        }
+        Ok(())
+    }
+
+    fn custom_section(
+        &mut self,
+        section: &wasmparser::CustomSectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
+        let Some(kind) = section.name().strip_prefix("icp:") else { return Ok(()) };
+        let (visibility, name) = match kind.split_once(' ') {
+            Some(("public", name)) => (Visibility::Public, name),
+            Some(("private", name)) => (Visibility::Private, name),
+            _ => {
+                return invalid(format!(
+                    "the custom section '{}' is neither 'icp:public NAME' nor 'icp:private NAME'",
+                    section.name()
+                ));
+            }
+        };
+        let metadata = &mut self.info.metadata;
+        let content = section.data().to_vec();
+        if metadata.insert(name.to_owned(), MetadataSection { visibility, content }).is_some() {
+            return invalid(format!("it has two metadata sections named '{name}'"));
+        }
+        let bytes: usize =
+            metadata.iter().map(|(name, section)| name.len() + section.content.len()).sum();
+        if metadata.len() > CUSTOM_SECTIONS_MAX || bytes > CUSTOM_SECTIONS_BYTES_MAX {
+            return invalid(format!(
+                "its metadata sections are too many or too large: at most {CUSTOM_SECTIONS_MAX} \
+                 of {CUSTOM_SECTIONS_BYTES_MAX} bytes together, their names included"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a function neither takes nor returns anything, as far as the module is valid.
+    fn is_plain(&self, function: u32) -> bool {
+        let function_type = self.parts.function_types.get(function as usize);
+        function_type.is_none_or(|of| self.plain_types.get(*of as usize).is_none_or(|plain| *plain))
+    }
+
+    /// Finds the methods among the exports, and refuses what looks like an entry point but is none.
+    fn find_methods(&mut self) -> Result<(), InvalidModule> {
+        for (export, index) in &self.exported_functions {
+            let Some(entry) = export.strip_prefix("canister_") else { continue };
+            if !self.is_plain(*index) {
+                return invalid(format!("'{export}' must neither take nor return anything"));
+            }
+            let method = MethodKind::ALL.into_iter().find_map(|kind| {
+                let name = entry.strip_prefix(kind.name())?.strip_prefix(' ')?;
+                Some((name, Method { kind, export: (*export).into() }))
+            });
+            let Some((name, method)) = method else {
+                if ENTRY_POINTS.contains(&entry) {
+                    continue;
+                }
+                return invalid(format!("it exports '{export}', which is no entry point"));
+            };
+            if self.info.methods.insert(name.to_owned(), method).is_some() {
+                return invalid(format!("it exports the method '{name}' twice"));
+            }
+        }
+        let methods = &self.info.methods;
+        let name_bytes: usize = methods.keys().map(String::len).sum();
+        if methods.len() > EXPORTED_METHODS_MAX || name_bytes > EXPORTED_METHOD_NAME_BYTES_MAX {
+            return invalid(format!(
+                "it exports {} methods with {name_bytes} bytes of names; allowed are \
+                 {EXPORTED_METHODS_MAX} and {EXPORTED_METHOD_NAME_BYTES_MAX}",
+                methods.len()
+            ));
+        }
+        Ok(())
+    }
+}
