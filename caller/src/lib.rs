@@ -4,7 +4,6 @@
 //! module small. `ic-cdk` then takes the argument for bytes, so `candid_method` states the interface in its place.
 
 mod callee;
-mod wire;
 
 use std::marker::PhantomData;
 
@@ -13,12 +12,13 @@ use ic_cdk::api::{msg_reject, msg_reply};
 use ic_cdk::call::Call;
 use ic_cdk_macros::update;
 use parallel_calls::{parallel, sequential};
+use wire::Decode;
 
 /// Names the canister to call.
 #[candid_method(update)]
 #[update(
     guard = "callee::only_controllers",
-    decode_with = "wire::principal",
+    decode_with = "argument",
     manual_reply = true,
     hidden = true
 )]
@@ -31,10 +31,10 @@ fn setup_callee(id: Principal) {
 
 /// Pings the callee `n` times, one call after the other, and returns how many calls succeeded.
 #[candid_method(update)]
-#[update(decode_with = "wire::nat64", manual_reply = true, hidden = true)]
+#[update(decode_with = "argument", manual_reply = true, hidden = true)]
 async fn sequential_calls(n: u64) -> PhantomData<u64> {
     match callee::for_calls(n) {
-        Ok(callee) => msg_reply(wire::encode(sequential(n, || ping(callee)).await)),
+        Ok(callee) => msg_reply(wire::encode(&(sequential(n, || ping(callee)).await,))),
         Err(reason) => msg_reject(reason),
     }
     PhantomData
@@ -42,10 +42,10 @@ async fn sequential_calls(n: u64) -> PhantomData<u64> {
 
 /// Pings the callee `n` times, all calls at once, and returns how many calls succeeded.
 #[candid_method(update)]
-#[update(decode_with = "wire::nat64", manual_reply = true, hidden = true)]
+#[update(decode_with = "argument", manual_reply = true, hidden = true)]
 async fn parallel_calls(n: u64) -> PhantomData<u64> {
     match callee::for_calls(n) {
-        Ok(callee) => msg_reply(wire::encode(parallel(n, || ping(callee)).await)),
+        Ok(callee) => msg_reply(wire::encode(&(parallel(n, || ping(callee)).await,))),
         Err(reason) => msg_reject(reason),
     }
     PhantomData
@@ -56,6 +56,14 @@ async fn parallel_calls(n: u64) -> PhantomData<u64> {
 /// call that changes nothing.
 fn ping(callee: Principal) -> Call<'static, 'static> {
     Call::bounded_wait(callee, "ping")
+}
+
+/// Decodes the one argument of an endpoint; traps on any other, as endpoints of `ic-cdk` do.
+fn argument<T: Decode>(message: Vec<u8>) -> T {
+    match wire::decode(&message) {
+        Ok((argument,)) => argument,
+        Err(error) => ic_cdk::trap(error.as_str()),
+    }
 }
 
 /// The interface, where agents and command line tools look for it inside the module.
