@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::cycles::Prices;
+use crate::error::Reject;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
 use crate::limits::*;
-use crate::message::Ingress;
+use crate::message::{Ingress, Message};
 use crate::topology::canister_id;
 use crate::types::*;
 use candid::Principal;
@@ -41,11 +42,16 @@ pub(crate) fn empty() -> Canister {
 
 /// Installs a module into a canister of this id without code.
 pub(crate) fn install_as(id: CanisterId, text: &str) -> Result<Canister, UserError> {
+    install_code_as(id, code(text))
+}
+
+/// The same with a module that is compiled already.
+pub(crate) fn install_code_as(id: CanisterId, code: Arc<Code>) -> Result<Canister, UserError> {
     let mut canister = empty();
     canister.id = id;
     let installation = Installation {
         mode: InstallMode::Install,
-        code: code(text),
+        code,
         argument: b"argument".to_vec(),
         caller: Principal::anonymous(),
     };
@@ -62,13 +68,9 @@ pub(crate) fn installed(text: &str) -> Canister {
     try_install(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// Executes an update call from a user, which must be answered at once.
-pub(crate) fn update(
-    canister: &mut Canister,
-    method: &str,
-    argument: &[u8],
-) -> (Result<Payload, Failure>, Instructions) {
-    let ingress = Ingress {
+/// A message from a user.
+pub(crate) fn ingress(canister: &Canister, method: &str, argument: &[u8]) -> Ingress {
+    Ingress {
         id: MessageId([0; 32]),
         sender: Principal::anonymous(),
         receiver: canister.id,
@@ -76,9 +78,32 @@ pub(crate) fn update(
         method: method.to_owned(),
         argument: argument.to_vec(),
         expiry: Time::GENESIS,
+    }
+}
+
+/// Executes an update call from a user.
+pub(crate) fn begin(canister: &mut Canister, method: &str, argument: &[u8]) -> Execution {
+    canister.queues.push_ingress(ingress(canister, method, argument));
+    execute_next(canister, &round()).expect("there is a message")
+}
+
+/// Executes the callback of the only open call, which gets this as its answer.
+pub(crate) fn respond(canister: &mut Canister, result: Result<Payload, Reject>) -> Execution {
+    let peer = *canister.queues.output_peers().first().expect("there is a call");
+    let Some(Message::Request(request)) = canister.queues.pop_output(peer) else {
+        panic!("there is a request");
     };
-    canister.queues.push_ingress(ingress);
-    let execution = execute_next(canister, &round()).expect("there is a message");
+    canister.queues.push_input_response(request.answered(result, request.cycles), false);
+    execute_next(canister, &round()).expect("there is a response")
+}
+
+/// Executes an update call from a user, which must be answered at once.
+pub(crate) fn update(
+    canister: &mut Canister,
+    method: &str,
+    argument: &[u8],
+) -> (Result<Payload, Failure>, Instructions) {
+    let execution = begin(canister, method, argument);
     let answer = execution.answer.expect("the call is answered at once");
     (answer.result, execution.instructions)
 }

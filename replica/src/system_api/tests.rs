@@ -1,5 +1,6 @@
 //! The table of functions against the crate canisters are built with.
 
+mod conformance;
 mod contexts;
 mod executed;
 mod identity;
