@@ -36,6 +36,8 @@ pub struct Rules {
     pub by_query: bool,
     /// Whether canisters of other subnets may call it.
     pub from_other_subnets: bool,
+    /// Whether it waits for the next round once the round's budget for management calls is spent.
+    pub is_heavy: bool,
     /// Whether the argument can say which version the calling canister has.
     pub names_version: bool,
 }

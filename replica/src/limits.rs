@@ -41,6 +41,10 @@ pub const ROUND_OVERHEAD_PER_CANISTER: i64 = 8_000_000;
 /// (`INSTRUCTION_OVERHEAD_PER_CANISTER_FOR_FINALIZATION`).
 pub const ROUND_OVERHEAD_FINALIZATION: i64 = 12_000;
 
+/// The budget with which a round's management calls start: a sixteenth of the round's maximum of
+/// four billion (`execution_environment/src/scheduler.rs`, `SUBNET_MESSAGES_LIMIT_FRACTION`).
+pub const MANAGEMENT_BUDGET: i64 = 4_000_000_000 / 16;
+
 /// Execution threads over which a round spreads its canisters (`config/src/subnet_config.rs`).
 /// They are only counted here: one after the other, each with the budget it would have had.
 pub const SCHEDULER_THREADS: usize = 4;
@@ -56,6 +60,10 @@ pub const CLEANUP_RESERVE_PERCENT: u64 = 5;
 /// Instructions charged for compiling one Wasm instruction at installation
 /// (`config/src/embedders.rs`).
 pub const COMPILE_COST_PER_WASM_INSTRUCTION: Instructions = 6_000;
+
+/// Instructions charged for uploading a chunk
+/// (`config/src/subnet_config.rs`, `DEFAULT_UPLOAD_CHUNK_INSTRUCTIONS`).
+pub const UPLOAD_CHUNK_INSTRUCTIONS: Instructions = 200_000_000;
 
 /// Instructions charged for each page that a message changes in the heap or writes to in stable
 /// memory (`config/src/subnet_config.rs`, `DEFAULT_DIRTY_PAGE_OVERHEAD`).
@@ -188,6 +196,27 @@ pub const STABLE_MEMORY_ACCESS_MAX_UPGRADE: u64 = 8 * GIB;
 
 /// The same for queries and `canister_inspect_message` (`…_QUERY`).
 pub const STABLE_MEMORY_ACCESS_MAX_QUERY: u64 = GIB;
+
+/// Bytes all canisters of a subnet may hold together
+/// (`config/src/execution_environment.rs`, `SUBNET_MEMORY_CAPACITY`).
+pub const SUBNET_MEMORY_MAX: u64 = 2 << 40;
+
+/// Bytes of those that are kept back for callbacks
+/// (`config/src/execution_environment.rs`, `SUBNET_MEMORY_RESERVATION`).
+pub const SUBNET_MEMORY_RESERVED: u64 = 2_560 * MIB * SCHEDULER_THREADS as u64;
+
+/// Bytes of one global (`embedders`, `Global`, which holds up to 128 bits and its type).
+pub const GLOBAL_BYTES: u64 = 32;
+
+/// Bytes of one chunk of a module, for which every chunk counts
+/// (`wasm_chunk_store.rs`, `CHUNK_SIZE`).
+pub const CHUNK_BYTES_MAX: usize = MIB as usize;
+
+/// Bytes of a SHA-256 hash.
+pub const SHA256_BYTES: usize = 32;
+
+/// Chunks a canister may store, and a module may be made of (`wasm_chunk_store.rs`, `DEFAULT_MAX_SIZE`, 100 MiB).
+pub const CHUNKS_MAX: usize = 100;
 
 /// Bytes of certified data (interface specification, "Certified data").
 pub const CERTIFIED_DATA_BYTES_MAX: usize = 32;

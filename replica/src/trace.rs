@@ -87,6 +87,8 @@ pub enum Fee {
     Ingress(MessageId),
     /// Installing code.
     Installation,
+    /// What the management canister does beside installing code, by the instructions it takes.
+    Management,
     /// Creating a canister. The caller's attached cycles pay.
     Creation,
     /// Memory and compute allocation.

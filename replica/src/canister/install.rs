@@ -207,6 +207,7 @@ impl Hooks<'_> {
 /// Removes code, memories and call contexts. Returns the answers users get.
 pub fn uninstall(canister: &mut Canister) -> Vec<Answer> {
     canister.sandbox = None;
+    canister.chunks = Default::default();
     canister.global_timer = None;
     canister.certified_data.clear();
     canister.version += 1;

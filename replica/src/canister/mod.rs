@@ -1,10 +1,12 @@
 //! One canister: its code and state, its queues and call contexts, and executing one message.
 
 mod call_context;
+mod chunks;
 mod execute;
 #[cfg(test)]
 pub(crate) mod harness;
 mod install;
+mod memory;
 mod query;
 mod queues;
 mod response;
@@ -14,8 +16,10 @@ mod steps;
 mod tasks;
 
 pub use call_context::{Answer, CallContext, CallContexts, Callback, Failure, Origin, Outcome};
+pub use chunks::{ChunkHash, ChunkStore};
 pub use execute::execute_next;
 pub use install::{InstallMode, Installation, install, uninstall};
+pub use memory::{MemoryUsage, Room};
 pub use query::{inspect, query};
 pub use queues::{Input, Queues, TimedOut};
 pub use sandbox::Code;

@@ -1,6 +1,7 @@
 //! What a canister is.
 
 use crate::canister::call_context::CallContexts;
+use crate::canister::chunks::ChunkStore;
 use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
 use crate::canister::steps::RoundContext;
@@ -124,6 +125,8 @@ pub struct Canister {
     pub low_wasm_memory_hook: LowWasmMemoryHook,
     /// The latest lines it printed or trapped with.
     pub log: CanisterLog,
+    /// Chunks of modules to be installed.
+    pub chunks: ChunkStore,
     /// When it last paid for its memory.
     pub charged_until: Time,
     /// Where it tells what happens to it.
@@ -147,6 +150,7 @@ impl Canister {
             global_timer: None,
             low_wasm_memory_hook: LowWasmMemoryHook::default(),
             log: CanisterLog::new(CANISTER_LOG_BYTES_DEFAULT),
+            chunks: ChunkStore::default(),
             charged_until: now,
             trace: Trace::default(),
             sandbox: None,
@@ -162,27 +166,6 @@ impl Canister {
     /// Whether its module exports this function.
     pub fn exports(&self, name: &str) -> bool {
         self.sandbox.as_ref().is_some_and(|sandbox| sandbox.module().info.exports.contains(name))
-    }
-
-    /// Bytes of heap.
-    pub fn heap_bytes(&self) -> u64 {
-        self.sandbox.as_ref().map_or(0, Sandbox::heap_bytes)
-    }
-
-    /// Bytes of stable memory.
-    pub fn stable_bytes(&self) -> u64 {
-        self.sandbox.as_ref().map_or(0, Sandbox::stable_bytes)
-    }
-
-    /// Bytes of its module.
-    pub fn module_bytes(&self) -> u64 {
-        self.sandbox.as_ref().map_or(0, |sandbox| sandbox.module().size_bytes)
-    }
-
-    /// Bytes it pays for: memories, module and what its open calls reserve.
-    pub fn memory_bytes(&self) -> u64 {
-        let used = self.heap_bytes() + self.stable_bytes() + self.module_bytes();
-        used.max(self.settings.memory_allocation) + self.queues.guaranteed_bytes()
     }
 
     /// The balance below which it is frozen.

@@ -15,10 +15,12 @@ pub enum Method {
     BitcoinGetUtxos,
     BitcoinSendTransaction,
     CanisterStatus,
+    ClearChunkStore,
     CreateCanister,
     DeleteCanister,
     DepositCycles,
     EcdsaPublicKey,
+    InstallChunkedCode,
     InstallCode,
     ProvisionalCreateCanister,
     ProvisionalTopUp,
@@ -27,8 +29,10 @@ pub enum Method {
     SignWithSchnorr,
     StartCanister,
     StopCanister,
+    StoredChunks,
     UninstallCode,
     UpdateSettings,
+    UploadChunk,
     VetkdDeriveKey,
     VetkdPublicKey,
 }
@@ -44,7 +48,15 @@ pub(super) const METHODS: &[Rules] = &[
         .users(),
     about(Canister, ProvisionalTopUp, "provisional_top_up_canister").users(),
     // What controllers do.
-    about(Canister, InstallCode, "install_code").with_version().only(Controllers).users(),
+    about(Canister, InstallCode, "install_code").with_version().only(Controllers).users().heavy(),
+    about(TargetCanister, InstallChunkedCode, "install_chunked_code")
+        .with_version()
+        .only(Controllers)
+        .users()
+        .heavy(),
+    about(Canister, UploadChunk, "upload_chunk").only(ControllersAndItself).users().heavy(),
+    about(Canister, ClearChunkStore, "clear_chunk_store").only(ControllersAndItself).users(),
+    about(Canister, StoredChunks, "stored_chunks").only(ControllersAndItself).users(),
     about(Canister, UninstallCode, "uninstall_code").with_version().only(Controllers).users(),
     about(Canister, UpdateSettings, "update_settings").with_version().only(Controllers).users(),
     about(Canister, StartCanister, "start_canister").only(Controllers).users(),
@@ -75,6 +87,7 @@ const fn about(about: About, method: Method, name: &'static str) -> Rules {
         by_users: false,
         by_query: false,
         from_other_subnets: true,
+        is_heavy: false,
         names_version: false,
     }
 }
@@ -94,6 +107,10 @@ impl Rules {
 
     const fn own_subnet(self) -> Self {
         Self { from_other_subnets: false, ..self }
+    }
+
+    const fn heavy(self) -> Self {
+        Self { is_heavy: true, ..self }
     }
 
     const fn with_version(self) -> Self {

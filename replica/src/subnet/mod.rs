@@ -10,7 +10,7 @@ mod management;
 mod route;
 mod scheduler;
 
-use crate::canister::{Answer, Canister, Failure, Origin, RoundContext};
+use crate::canister::{Answer, Canister, Failure, Origin, Room, RoundContext};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
@@ -69,6 +69,8 @@ pub struct Subnet {
     ingress_pool: VecDeque<Ingress>,
     history: IngressHistory,
     management_calls: VecDeque<PendingCall>,
+    /// Instructions management calls may still use in this round.
+    management_budget: i64,
     /// Messages to the subnet's own canisters that could not be delivered within their round.
     loopback: VecDeque<Message>,
     /// Responses made by the subnet itself, on their way out.
@@ -90,6 +92,7 @@ impl Subnet {
             ingress_pool: VecDeque::new(),
             history: IngressHistory::default(),
             management_calls: VecDeque::new(),
+            management_budget: 0,
             loopback: VecDeque::new(),
             responses: Vec::new(),
             trace: Trace::default(),
@@ -185,6 +188,12 @@ impl Subnet {
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX
                 .saturating_sub(self.guaranteed_bytes()),
         }
+    }
+
+    /// What there is of the subnet's memory.
+    fn room(&self) -> Room {
+        let taken = self.canisters.values().map(Canister::allocated_bytes).sum();
+        Room { taken, prices: self.prices }
     }
 
     fn open_callbacks(&self) -> usize {

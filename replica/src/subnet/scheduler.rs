@@ -31,6 +31,7 @@ impl Subnet {
     /// Runs iterations until there is nothing to do or the budget is spent.
     pub(super) fn execute_canisters(&mut self) {
         let mut budget = ROUND_BUDGET;
+        self.management_budget = MANAGEMENT_BUDGET;
         let mut tasks = self.due_tasks();
         loop {
             self.execute_management_calls();

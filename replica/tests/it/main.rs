@@ -7,6 +7,7 @@
 mod access;
 mod call_contexts;
 mod calls;
+mod chunks;
 mod cycles;
 mod deadlines;
 mod determinism;

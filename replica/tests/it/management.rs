@@ -18,10 +18,10 @@ fn a_canister_creates_another_on_its_subnet_with_what_is_left_of_the_cycles() {
         let world = server.two_subnets();
         for creator in [world.a, world.b] {
             let one = management("create_canister", CreateCanisterArgs::default())
-                .cycles(CREATION + 3_000_000);
+                .cycles(CREATION + 300_000_000);
             let reply = world.run(creator, script().call(one)).unwrap();
             let id = Decode!(&reply, CanisterIdRecord).unwrap().canister_id;
-            assert_eq!(world.pic.cycle_balance(id), 3_000_000);
+            assert_eq!(world.pic.cycle_balance(id), 300_000_000);
             assert_eq!(world.pic.get_subnet(id), world.pic.get_subnet(creator));
             let status = world.pic.canister_status(id, Some(creator)).unwrap();
             assert_eq!(status.settings.controllers, [creator]);

@@ -4,6 +4,7 @@
 //! `execution_environment.rs` and `canister_manager.rs` in the replica's repository.
 
 mod access;
+mod chunks;
 mod code;
 mod creation;
 mod lifecycle;
@@ -16,7 +17,7 @@ use crate::ic00::{self, Method, Rules, empty_reply};
 use crate::message::{Ingress, Request};
 use crate::subnet::Subnet;
 use crate::trace::{Event, Work};
-use crate::types::{CanisterId, Cycles, Payload};
+use crate::types::{CanisterId, Cycles, Instructions, Payload};
 use candid::{CandidType, Principal};
 use serde::de::DeserializeOwned;
 
@@ -141,9 +142,10 @@ impl Subnet {
         ))
     }
 
-    /// Executes all management calls that wait.
+    /// Executes the management calls that wait. Once the round's budget for them is spent, heavy ones
+    /// go on waiting, and of the others there is one in each iteration.
     pub(super) fn execute_management_calls(&mut self) {
-        while let Some(mut pending) = self.management_calls.pop_front() {
+        while let Some(mut pending) = self.next_management_call() {
             let attached = pending.cycles;
             let result = self.execute_management_call(&mut pending);
             self.trace.tell(|| Event::Executed {
@@ -162,7 +164,21 @@ impl Subnet {
                 Err(error) => Err(Failure::Error(error)),
             };
             self.answer(Answer { origin: pending.origin, result, refund: pending.cycles });
+            if self.management_budget <= 0 {
+                break;
+            }
         }
+    }
+
+    fn next_management_call(&mut self) -> Option<PendingCall> {
+        let has_budget = self.management_budget > 0;
+        let next = |pending: &PendingCall| has_budget || !pending.call.rules.is_heavy;
+        self.management_calls.remove(self.management_calls.iter().position(next)?)
+    }
+
+    /// Takes instructions from the round's budget for management calls.
+    fn spend(&mut self, instructions: Instructions) {
+        self.management_budget = self.management_budget.saturating_sub_unsigned(instructions);
     }
 
     fn execute_management_call(&mut self, pending: &mut PendingCall) -> Result<Reply, UserError> {
@@ -174,6 +190,10 @@ impl Subnet {
             Method::ProvisionalTopUp => self.provisional_top_up(call).map(done),
             Method::DepositCycles => self.deposit_cycles(pending).map(done),
             Method::InstallCode => self.install_code(call).map(done),
+            Method::InstallChunkedCode => self.install_chunked_code(call).map(done),
+            Method::UploadChunk => self.upload_chunk(call).map(Reply::Now),
+            Method::ClearChunkStore => self.clear_chunk_store(call).map(done),
+            Method::StoredChunks => self.stored_chunks(call).map(Reply::Now),
             Method::UninstallCode => self.uninstall_code(call).map(done),
             Method::UpdateSettings => self.update_settings(pending).map(done),
             Method::CanisterStatus => self.canister_status(call).map(Reply::Now),

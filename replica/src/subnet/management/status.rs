@@ -20,6 +20,7 @@ impl Subnet {
 /// What `canister_status` says. What this replica does not keep is reported as zero.
 fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
     let zero = || candid::Nat::from(0u8);
+    let memory = canister.memory_usage();
     let compute = canister.settings.compute_allocation;
     CanisterStatusResult {
         status: match canister.status {
@@ -31,17 +32,17 @@ fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
         version: canister.version,
         settings: settings::definite(&canister.settings),
         module_hash: canister.module_hash().map(Vec::from),
-        memory_size: canister.memory_bytes().into(),
+        memory_size: memory.total().into(),
         memory_metrics: MemoryMetrics {
-            wasm_memory_size: canister.heap_bytes().into(),
-            stable_memory_size: canister.stable_bytes().into(),
-            global_memory_size: zero(),
-            wasm_binary_size: canister.module_bytes().into(),
-            custom_sections_size: zero(),
+            wasm_memory_size: memory.heap.into(),
+            stable_memory_size: memory.stable.into(),
+            global_memory_size: memory.globals.into(),
+            wasm_binary_size: memory.module.into(),
+            custom_sections_size: memory.custom_sections.into(),
             canister_history_size: zero(),
-            wasm_chunk_store_size: zero(),
+            wasm_chunk_store_size: memory.chunks.into(),
             snapshots_size: zero(),
-            log_memory_store_size: zero(),
+            log_memory_store_size: memory.log.into(),
         },
         cycles: canister.balance.into(),
         reserved_cycles: zero(),

@@ -1,0 +1,51 @@
+//! Management calls about chunks of modules.
+
+use super::Call;
+use crate::error::{ErrorCode, UserError};
+use crate::ic00::encode;
+use crate::limits::{CHUNK_BYTES_MAX, UPLOAD_CHUNK_INSTRUCTIONS};
+use crate::subnet::Subnet;
+use crate::trace::Fee;
+use crate::types::Payload;
+use ic_management_canister_types::{CanisterIdRecord, ChunkHash, UploadChunkArgs};
+
+impl Subnet {
+    pub(super) fn upload_chunk(&mut self, call: &Call) -> Result<Payload, UserError> {
+        let UploadChunkArgs { canister_id, chunk } = call.decode()?;
+        let room = self.room();
+        let canister = self.addressed(call, canister_id)?;
+        // It is paid for before anybody looks whether the chunk is there already.
+        let cost = room.prices.instructions(UPLOAD_CHUNK_INSTRUCTIONS, false);
+        canister.check_can_pay(cost, room.prices).map_err(|error| {
+            chunk_store_error(format!("Error charging for 'upload_chunk': {}", error.description))
+        })?;
+        canister.pay(Fee::Management, cost);
+        let (hash, is_new) = canister.chunks.check(&chunk).map_err(chunk_store_error)?;
+        if is_new {
+            let used = canister.memory_usage().total();
+            room.resize(canister, used, used + CHUNK_BYTES_MAX as u64, 0)?;
+            canister.chunks.insert(hash, chunk);
+        }
+        self.spend(UPLOAD_CHUNK_INSTRUCTIONS);
+        Ok(encode((ChunkHash { hash: hash.to_vec() },)))
+    }
+
+    pub(super) fn clear_chunk_store(&mut self, call: &Call) -> Result<(), UserError> {
+        let CanisterIdRecord { canister_id } = call.decode()?;
+        self.addressed(call, canister_id)?.chunks = Default::default();
+        Ok(())
+    }
+
+    pub(super) fn stored_chunks(&mut self, call: &Call) -> Result<Payload, UserError> {
+        let CanisterIdRecord { canister_id } = call.decode()?;
+        let hashes = self.addressed(call, canister_id)?.chunks.hashes();
+        let hashes: Vec<_> = hashes.map(|hash| ChunkHash { hash: hash.to_vec() }).collect();
+        Ok(encode((hashes,)))
+    }
+}
+
+/// The error of whatever is wrong with chunks.
+pub(super) fn chunk_store_error(message: impl std::fmt::Display) -> UserError {
+    let text = format!("Error from Wasm chunk store: {message}.");
+    UserError::new(ErrorCode::CanisterContractViolation, text)
+}
