@@ -114,8 +114,9 @@ impl std::fmt::Display for Location {
 }
 
 fn start_embedded(profile: Profile) -> Result<Location, Error> {
-    let server = EmbeddedServer::start(ServerConfig { port: 0, profile: profile.network() })
-        .map_err(Error::EmbeddedServer)?;
+    let server =
+        EmbeddedServer::start(ServerConfig { profile: profile.network(), ..Default::default() })
+            .map_err(Error::EmbeddedServer)?;
     let url = server.url();
     let url = Url::parse(&url)
         .map_err(|error| Error::EmbeddedServer(io::Error::other(format!("{url}: {error}"))))?;

@@ -14,6 +14,7 @@ use crate::topology::{Place, SubnetKind, SubnetRequest, nth_canister, places, ro
 use crate::trace::{Event, Trace};
 use crate::types::*;
 pub use calls::{CanisterCall, EffectivePrincipal};
+use candid::Principal;
 pub use error::InstanceError;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -66,6 +67,7 @@ pub struct SubnetInfo {
 pub struct Instance {
     network: Network,
     subnets: Vec<SubnetInfo>,
+    default_canister: CanisterId,
     messages: u64,
 }
 
@@ -87,7 +89,8 @@ impl Instance {
         let member = |info| Subnet::new(subnet_config(info, root_key.clone()), time);
         let members = subnets.iter().map(member).collect();
         let network = Network::new(config.profile, members, time);
-        Ok(Self { network, subnets, messages: 0 })
+        let default_canister = default_canister(&subnets);
+        Ok(Self { network, subnets, default_canister, messages: 0 })
     }
 
     /// Its subnets, in the order they were asked for.
@@ -96,25 +99,31 @@ impl Instance {
     }
 
     /// The canister id that stands for the subnet where things happen unless they are sent
-    /// elsewhere: the first of the first application subnet, or else verified application subnet,
-    /// system subnet, or any subnet (`pocket_ic_server/src/pocket_ic.rs`, `try_new`).
+    /// elsewhere. It stays the same if that subnet is deleted.
     pub fn default_effective_canister(&self) -> CanisterId {
-        let ranges = &self.default_subnet().place.canister_ranges;
-        nth_canister(ranges, 0).expect("subnets host canisters")
-    }
-
-    fn default_subnet(&self) -> &SubnetInfo {
-        use SubnetKind::{Application, System, VerifiedApplication};
-        let first = |kind| self.subnets.iter().find(|info| info.request.kind == kind);
-        let preferred = [Application, VerifiedApplication, System].into_iter().find_map(first);
-        preferred.unwrap_or(&self.subnets[0])
+        self.default_canister
     }
 
     /// A subnet's public key in DER form.
     pub fn public_key(&self, subnet: SubnetId) -> Result<Vec<u8>, InstanceError> {
+        Ok(self.subnet_info(subnet)?.place.key().public_key_der().to_vec())
+    }
+
+    /// Deletes a subnet with all its canisters. Only kinds without a place of their own on the
+    /// mainnet can be deleted. Calls it has not answered yet are never answered.
+    pub fn delete_subnet(&mut self, subnet: SubnetId) -> Result<(), InstanceError> {
+        let kind = self.subnet_info(subnet)?.request.kind;
+        if kind.is_named() {
+            return Err(InstanceError::SubnetCannotBeDeleted(kind));
+        }
+        self.network.remove_subnet(subnet);
+        self.subnets.retain(|info| info.place.id != subnet);
+        Ok(())
+    }
+
+    fn subnet_info(&self, subnet: SubnetId) -> Result<&SubnetInfo, InstanceError> {
         let info = self.subnets.iter().find(|info| info.place.id == subnet);
-        let info = info.ok_or(InstanceError::NoSuchSubnet(subnet))?;
-        Ok(info.place.key().public_key_der().to_vec())
+        info.ok_or(InstanceError::NoSuchSubnet(subnet))
     }
 
     /// Has everything told that happens from now on (see [`trace`](crate::trace)).
@@ -141,6 +150,20 @@ impl Instance {
         Ok(())
     }
 
+    /// Sets the time, which cannot go back, for what is certified and queried, too.
+    pub fn set_certified_time(&mut self, time: Time) -> Result<(), InstanceError> {
+        check_time(self.network.time(), time)?;
+        if time > self.network.time() {
+            self.network.set_certified_time(time);
+        }
+        Ok(())
+    }
+
+    /// Lets this many nanoseconds pass and executes one round on every subnet.
+    pub fn advance(&mut self, nanos: u64) {
+        self.network.advance(nanos);
+    }
+
     /// Executes one round on every subnet.
     pub fn tick(&mut self) {
         self.network.tick();
@@ -154,6 +177,12 @@ impl Instance {
     /// The subnet that has a canister of this id; none, when there is no such canister.
     pub fn subnet_with(&self, id: CanisterId) -> Option<SubnetId> {
         self.canister(id).and(self.network.subnet_of(id))
+    }
+
+    /// A canister's controllers.
+    pub fn controllers(&self, id: CanisterId) -> Result<Vec<Principal>, InstanceError> {
+        let canister = self.canister(id).ok_or(InstanceError::NoSuchCanister(id))?;
+        Ok(canister.settings.controllers.iter().copied().collect())
     }
 
     /// A canister's cycles.
@@ -176,6 +205,16 @@ impl Instance {
         canister.deposit(amount);
         Ok(balance)
     }
+}
+
+/// The first canister id of the first application subnet, or else verified application subnet,
+/// system subnet, or any subnet (`pocket_ic_server/src/pocket_ic.rs`, `try_new`).
+fn default_canister(subnets: &[SubnetInfo]) -> CanisterId {
+    use SubnetKind::{Application, System, VerifiedApplication};
+    let first = |kind| subnets.iter().find(|info| info.request.kind == kind);
+    let preferred = [Application, VerifiedApplication, System].into_iter().find_map(first);
+    let ranges = &preferred.unwrap_or(&subnets[0]).place.canister_ranges;
+    nth_canister(ranges, 0).expect("subnets host canisters")
 }
 
 fn check_time(now: Time, asked: Time) -> Result<(), InstanceError> {

@@ -52,6 +52,14 @@ impl SubnetKind {
         )
     }
 
+    /// Whether a network has one such subnet at most.
+    pub const fn is_named(self) -> bool {
+        !matches!(
+            self,
+            Self::Application | Self::CloudEngine | Self::System | Self::VerifiedApplication
+        )
+    }
+
     /// The ids the mainnet's subnet of this kind hosts; none for kinds without a place of their own
     /// (public registry of the mainnet).
     const fn mainnet_ranges(self) -> &'static [RangeInclusive<u64>] {
@@ -169,6 +177,11 @@ impl RoutingTable {
         let mut ranges: Vec<_> = ranges.into_iter().collect();
         ranges.sort();
         Self { ranges }
+    }
+
+    /// Takes the ranges of a subnet out.
+    pub fn remove_subnet(&mut self, id: SubnetId) {
+        self.ranges.retain(|(_, _, subnet)| *subnet != id);
     }
 
     /// The subnet whose ranges hold a canister id, whether or not there is such a canister.

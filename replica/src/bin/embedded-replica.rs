@@ -5,9 +5,12 @@ use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, PROTOCOL_VERSION, ServerConfig};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 /// How often the server looks whether it is time to end.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -16,16 +19,20 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 ///
 /// This is not DFINITY's PocketIC server. It speaks the same protocol, so that PocketIC's clients
 /// can start and drive it: set POCKET_IC_BIN to its path. Canisters run as real Wasm under the
-/// network's rules for rounds, queues, calls and cycles; threshold signatures, HTTP outcalls and
-/// the HTTP interface for agents are missing, and routes it does not serve answer 404.
+/// network's rules for rounds, queues, calls and cycles; threshold signatures and the HTTP
+/// interface for agents are missing, and routes it does not serve answer 404.
 ///
-/// It listens on the loopback interface only and ends by itself when nobody uses it.
+/// It listens on the loopback interface and ends by itself when nobody uses it.
 #[derive(Debug, Parser)]
 #[command(name = "embedded-replica", disable_version_flag = true)]
 struct Arguments {
     /// Print the version of the PocketIC protocol it speaks, in the form clients check.
     #[arg(long)]
     version: bool,
+
+    /// The address to listen on. Whoever reaches it can do everything.
+    #[arg(short, long, default_value_t = Ipv4Addr::LOCALHOST.into(), value_name = "ADDRESS")]
+    ip_addr: IpAddr,
 
     /// The port to listen on; 0 for any that is free.
     #[arg(short, long, default_value_t = 0, value_name = "PORT")]
@@ -44,6 +51,10 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS")]
     hard_ttl: Option<u64>,
 
+    /// What to log to standard error, as in `info` or `embedded_replica=debug,warn`.
+    #[arg(short, long, default_value = "info", value_name = "LEVELS")]
+    log_levels: Targets,
+
     /// How rounds relate to time: `pocket-ic` (no latency) or `mainnet`.
     #[arg(long, default_value = "pocket-ic", value_name = "PROFILE")]
     profile: NetworkProfile,
@@ -55,7 +66,8 @@ fn main() -> ExitCode {
         println!("pocket-ic-server {PROTOCOL_VERSION}");
         return ExitCode::SUCCESS;
     }
-    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    tracing_subscriber::registry().with(lines.with_filter(arguments.log_levels.clone())).init();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -74,10 +86,11 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         },
         None => None,
     };
-    let config = ServerConfig { port: arguments.port, profile: arguments.profile };
-    let server = EmbeddedServer::start(config).map_err(|error| {
-        format!("cannot listen on port {}: {error}; choose another --port, or 0", arguments.port)
-    })?;
+    let Arguments { ip_addr, port, profile, .. } = *arguments;
+    let server =
+        EmbeddedServer::start(ServerConfig { ip_addr, port, profile }).map_err(|error| {
+            format!("cannot listen on {ip_addr}, port {port}: {error}; choose another --port, or 0")
+        })?;
     match &port_file {
         Some(file) => file
             .announce(server.port())

@@ -159,7 +159,7 @@ impl Instance {
                 of_canister(canister)
             }
             (_, Some(canister)) => of_canister(canister),
-            (_, None) if is_creation(&call.method) => Ok(self.default_subnet().place.id),
+            (_, None) if is_creation(&call.method) => of_canister(self.default_canister),
             (_, None) => Err(UserError::new(
                 ErrorCode::InvalidManagementPayload,
                 format!("The argument of '{}' names no canister", call.method),

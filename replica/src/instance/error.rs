@@ -28,6 +28,12 @@ pub enum InstanceError {
     /// An id no subnet has.
     #[error("there is no subnet {0}")]
     NoSuchSubnet(SubnetId),
+    /// A subnet of a kind that cannot be deleted.
+    #[error(
+        "a subnet of kind {0:?} cannot be deleted: only application, cloud engine, system and \
+         verified application subnets can"
+    )]
+    SubnetCannotBeDeleted(SubnetKind),
     /// An ingress message larger than the network takes.
     #[error("an ingress message may have at most {INGRESS_BYTES_MAX} bytes, not {0}")]
     IngressTooLarge(usize),

@@ -62,6 +62,15 @@ impl Network {
         self.time = time;
     }
 
+    /// Sets the time as if a round without messages had happened then.
+    pub fn set_certified_time(&mut self, time: Time) {
+        self.time = time;
+        self.round_time = time;
+        for subnet in self.subnets.values_mut() {
+            subnet.set_time(time);
+        }
+    }
+
     /// The time of the latest round, which time cannot go behind.
     pub fn round_time(&self) -> Time {
         self.round_time
@@ -90,6 +99,20 @@ impl Network {
     /// The subnet whose ranges hold a canister id, whether or not there is such a canister.
     pub fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
         self.routes.subnet_of(canister)
+    }
+
+    /// Takes a subnet away with all that is on its way to it and from it. Requests to its canisters
+    /// are rejected from now on; those it has taken already are never answered.
+    pub fn remove_subnet(&mut self, id: SubnetId) {
+        self.subnets.remove(&id);
+        self.streams.retain(|(from, to), _| *from != id && *to != id);
+        Arc::make_mut(&mut self.routes).remove_subnet(id);
+    }
+
+    /// Executes a round at the end of a span of time, of which the profile's round is the last part.
+    pub fn advance(&mut self, nanos: u64) {
+        self.time = self.time.plus_nanos(nanos.saturating_sub(self.profile.round_length_nanos()));
+        self.tick();
     }
 
     /// Executes one round on every subnet, one after the other, and moves time on.

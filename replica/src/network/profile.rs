@@ -32,13 +32,18 @@ impl NetworkProfile {
         Self { name: "custom", round_length_ms, rounds_per_hop }
     }
 
+    /// Nanoseconds by which a round moves the time on, whoever else does.
+    pub const fn round_length_nanos(self) -> u64 {
+        self.round_length_ms * 1_000_000
+    }
+
     /// The time of a round, given the network's time and the time of the round before: later than
     /// that in any case.
     pub(crate) fn round_time(self, now: Time, last_round: Time) -> Time {
-        match self.round_length_ms {
+        match self.round_length_nanos() {
             0 if now > last_round => now,
             0 => last_round.plus_nanos(ROUND_TIME_INCREMENT_NANOS),
-            milliseconds => now.max(last_round).plus_nanos(milliseconds * 1_000_000),
+            nanos => now.max(last_round).plus_nanos(nanos),
         }
     }
 }

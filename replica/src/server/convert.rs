@@ -78,6 +78,7 @@ pub(super) fn instance_config(
         ("http_gateway_config", raw.http_gateway_config.is_some()),
         ("bitcoind_addr", raw.bitcoind_addr.is_some()),
         ("dogecoind_addr", raw.dogecoind_addr.is_some()),
+        ("mainnet_nns_subnet_id", raw.mainnet_nns_subnet_id == Some(true)),
         ("icp_features", raw.icp_features.is_some_and(|features| features != Default::default())),
     ];
     if let Some((name, _)) = unsupported.iter().find(|(_, asked)| *asked) {
@@ -87,13 +88,8 @@ pub(super) fn instance_config(
         ));
     }
     let initial_time = match raw.initial_time {
-        None => Time::GENESIS,
         Some(InitialTime::Timestamp(time)) => Time::from_nanos(time.nanos_since_epoch),
-        Some(InitialTime::AutoProgress(_)) => {
-            return Err("an instance that progresses by itself is not supported by the embedded \
-                        replica: tick it"
-                .into());
-        }
+        None | Some(InitialTime::AutoProgress(_)) => Time::GENESIS,
     };
     Ok(InstanceConfig { subnets: subnets(raw.subnet_config_set)?, profile, initial_time })
 }

@@ -3,6 +3,7 @@
 use crate::instance::{Instance, InstanceConfig, InstanceError};
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
+use crate::server::progress::Progress;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,13 +12,19 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Instances {
     profile: NetworkProfile,
-    slots: Mutex<Vec<Option<Slot>>>,
+    slots: Mutex<Vec<Option<Arc<Slot>>>>,
     activity: Mutex<Activity>,
 }
 
-/// An instance, or what is left of one that panicked.
-type Slot = Arc<tokio::sync::Mutex<Result<Instance, Panicked>>>;
+/// The place of one instance.
+#[derive(Debug)]
+pub(super) struct Slot {
+    id: usize,
+    instance: tokio::sync::Mutex<Result<Instance, Panicked>>,
+    progress: Mutex<Option<Progress>>,
+}
 
+/// What is left of an instance that panicked.
 #[derive(Clone, Copy, Debug)]
 struct Panicked;
 
@@ -51,61 +58,57 @@ impl Instances {
         config: InstanceConfig,
         describe: impl FnOnce(&Instance) -> T,
     ) -> Result<(usize, T), InstanceError> {
-        let instance = Instance::new(config)?;
+        let instance = tokio::task::block_in_place(|| Instance::new(config))?;
         let description = describe(&instance);
         let mut slots = lock(&self.slots);
-        slots.push(Some(Arc::new(tokio::sync::Mutex::new(Ok(instance)))));
-        Ok((slots.len() - 1, description))
+        let id = slots.len();
+        let instance = tokio::sync::Mutex::new(Ok(instance));
+        slots.push(Some(Arc::new(Slot { id, instance, progress: Mutex::new(None) })));
+        Ok((id, description))
     }
 
-    /// Deletes an instance. What a request is still doing with it is finished first.
-    pub(super) fn delete(&self, id: usize) -> Result<(), ApiError> {
+    /// Deletes an instance. What is still being done with it is finished first.
+    pub(super) async fn delete(&self, id: usize) -> Result<(), ApiError> {
         let deleted = lock(&self.slots).get_mut(id).and_then(Option::take);
-        match deleted {
-            // Freeing a large instance takes a moment, which belongs outside the lock.
-            Some(slot) => tokio::task::block_in_place(|| {
-                drop(slot);
-                Ok(())
-            }),
-            None => Err(unknown(id)),
-        }
+        let slot = deleted.ok_or_else(|| unknown(id))?;
+        slot.stop_progress().await;
+        // Freeing a large instance takes a moment, which belongs outside the lock.
+        tokio::task::block_in_place(|| drop(slot));
+        Ok(())
     }
 
     /// A line for each number given out.
     pub(super) fn list(&self) -> Vec<String> {
         let slots = lock(&self.slots);
-        let word = |slot: &Option<Slot>| match slot {
-            Some(slot) if slot.try_lock().is_err() => "Busy",
+        let word = |slot: &Option<Arc<Slot>>| match slot {
+            Some(slot) if slot.instance.try_lock().is_err() => "Busy",
             Some(_) => "Available",
             None => "Deleted",
         };
         slots.iter().map(|slot| word(slot).to_owned()).collect()
     }
 
-    /// Does something short with an instance, once it is this request's turn. A panic ends the
-    /// instance, and only it.
+    /// The place of an instance.
+    pub(super) fn slot(&self, id: usize) -> Result<Arc<Slot>, ApiError> {
+        lock(&self.slots).get(id).cloned().flatten().ok_or_else(|| unknown(id))
+    }
+
+    /// Does something short with an instance, once it is this request's turn.
     pub(super) async fn with<T>(
         &self,
         id: usize,
         operation: impl FnOnce(&mut Instance) -> T,
     ) -> Result<T, ApiError> {
-        let slot = lock(&self.slots).get(id).cloned().flatten().ok_or_else(|| unknown(id))?;
-        let mut guard = slot.lock().await;
-        let Ok(instance) = guard.as_mut() else { return Err(panicked(id)) };
-        catch_unwind(AssertUnwindSafe(|| operation(instance))).map_err(|_| {
-            *guard = Err(Panicked);
-            panicked(id)
-        })
+        self.slot(id)?.with(operation).await
     }
 
-    /// Does something with an instance that executes canisters and may take as long as they do.
-    /// Meanwhile another thread takes over what else this one had to do.
+    /// Does something with an instance that executes canisters.
     pub(super) async fn execute<T>(
         &self,
         id: usize,
         operation: impl FnOnce(&mut Instance) -> T,
     ) -> Result<T, ApiError> {
-        self.with(id, |instance| tokio::task::block_in_place(|| operation(instance))).await
+        self.slot(id)?.execute(operation).await
     }
 
     /// Notes that a request has begun; it has ended when the value is dropped.
@@ -123,6 +126,61 @@ impl Instances {
     }
 }
 
+impl Slot {
+    /// Does something short with the instance, once it is this caller's turn. A panic ends the
+    /// instance, and only it.
+    pub(super) async fn with<T>(
+        &self,
+        operation: impl FnOnce(&mut Instance) -> T,
+    ) -> Result<T, ApiError> {
+        let mut guard = self.instance.lock().await;
+        let Ok(instance) = guard.as_mut() else { return Err(panicked(self.id)) };
+        catch_unwind(AssertUnwindSafe(|| operation(instance))).map_err(|_| {
+            *guard = Err(Panicked);
+            panicked(self.id)
+        })
+    }
+
+    /// Does something with the instance that executes canisters and may take as long as they do.
+    /// Meanwhile another thread takes over what else this one had to do.
+    pub(super) async fn execute<T>(
+        &self,
+        operation: impl FnOnce(&mut Instance) -> T,
+    ) -> Result<T, ApiError> {
+        self.with(|instance| tokio::task::block_in_place(|| operation(instance))).await
+    }
+
+    /// Has the instance progress by itself, with at least `delay` between two rounds, and returns
+    /// once it has begun. Fails when it does already.
+    pub(super) async fn start_progress(self: &Arc<Self>, delay: Duration) -> Result<(), ApiError> {
+        let begun = {
+            let mut progress = lock(&self.progress);
+            if progress.is_some() {
+                return Err(ApiError::bad_request(
+                    "automatic progress has been enabled already: stop it first to change its delay",
+                ));
+            }
+            let (started, begun) = Progress::start(Arc::downgrade(self), delay);
+            *progress = Some(started);
+            begun
+        };
+        begun.await.map_err(|_| panicked(self.id))
+    }
+
+    /// Whether the instance progresses by itself.
+    pub(super) fn progresses(&self) -> bool {
+        lock(&self.progress).is_some()
+    }
+
+    /// Has the instance progress no more, and returns when it does not.
+    pub(super) async fn stop_progress(&self) {
+        let progress = lock(&self.progress).take();
+        if let Some(progress) = progress {
+            progress.stop().await;
+        }
+    }
+}
+
 fn unknown(id: usize) -> ApiError {
     ApiError::not_found(format!("there is no instance {id}: create one, or it was deleted"))
 }
@@ -133,6 +191,9 @@ fn panicked(id: usize) -> ApiError {
          other instances are not affected"
     ))
 }
+
+#[cfg(test)]
+mod tests;
 
 /// A request under way.
 #[derive(Debug)]

@@ -1,18 +1,19 @@
 //! PocketIC's protocol over HTTP, on loopback.
 //!
-//! The routes of PocketIC 16.1 that clients need to create instances, put canisters on them, call
-//! them and move rounds and time; every other route answers 404 and says so. Each operation is
-//! answered at once with its result, which the protocol allows.
+//! The routes of PocketIC 16.1 but for those of the HTTP interface and its gateway; routes that are
+//! not served answer 404 and say so. Each operation is answered at once with its result, which the
+//! protocol allows.
 
 mod api;
 mod convert;
 mod instances;
+mod progress;
 mod routes;
 
 use crate::network::NetworkProfile;
 pub use instances::Instances;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,12 +29,22 @@ const THREAD_STACK_BYTES: usize = 2 * crate::limits::WASM_STACK_BYTES;
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a server is started.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct ServerConfig {
-    /// The port on the loopback interface; 0 for any that is free.
+    /// The address to listen on; that of the loopback interface unless somebody says otherwise,
+    /// since whoever reaches the server can do with it what he likes.
+    pub ip_addr: IpAddr,
+    /// The port; 0 for any that is free.
     pub port: u16,
     /// How rounds relate to time, in all its instances.
     pub profile: NetworkProfile,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        let profile = NetworkProfile::default();
+        Self { ip_addr: Ipv4Addr::LOCALHOST.into(), port: 0, profile }
+    }
 }
 
 /// A server with a runtime of its own, which ends when this value is dropped.
@@ -48,11 +59,12 @@ pub struct EmbeddedServer {
 }
 
 impl EmbeddedServer {
-    /// Starts a server on the loopback interface. Fails when the port is taken.
+    /// Starts a server. Fails when the port is taken.
     pub fn start(config: ServerConfig) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))?;
+        let listener = TcpListener::bind((config.ip_addr, config.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
+        tracing::debug!("listening on {address}");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("embedded-replica")

@@ -132,6 +132,11 @@ impl Subnet {
         }
     }
 
+    /// Sets the time queries see until the next round.
+    pub fn set_time(&mut self, time: Time) {
+        self.time = time;
+    }
+
     /// Executes one round at `time`, with what other subnets sent, in order.
     pub fn execute_round(&mut self, time: Time, incoming: Vec<Message>, router: &mut impl Router) {
         self.time = time;

@@ -21,6 +21,7 @@ mod metering;
 mod patterns;
 mod payloads;
 mod profiles;
+mod progress;
 mod queues;
 mod rejects;
 mod rollback;

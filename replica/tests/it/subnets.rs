@@ -3,7 +3,7 @@
 use crate::cycles::{
     CALL_BASE, CALL_BYTE, EMPTY_CALL_BYTES, EXECUTION_PREPAID, RESPONSE_TRANSMISSION,
 };
-use crate::script::{Script, call, canister, numbers, script};
+use crate::script::{Script, call, canister, numbers, rejected, script};
 use crate::world::on_every_server;
 use candid::Principal;
 use pocket_ic::PocketIc;
@@ -93,6 +93,32 @@ fn the_root_key_is_that_from_which_the_nns_subnets_id_is_derived() {
         assert_eq!(Principal::self_authenticating(key), pic.topology().get_nns().unwrap());
         let pic = server.network().with_application_subnet().build();
         assert_eq!(pic.root_key(), None, "there is no NNS subnet");
+    });
+}
+
+#[test]
+fn canisters_of_a_deleted_subnet_are_gone_and_calls_to_them_are_rejected() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let [kept, deleted] = [world.a, world.b].map(|id| world.pic.get_subnet(id).unwrap());
+        world.pic.delete_subnet(deleted);
+        assert_eq!(world.pic.topology().get_app_subnets(), [kept]);
+        assert!(!world.pic.canister_exists(world.b));
+        let reply = world.run(world.a, script().call(call(world.b))).unwrap();
+        assert_eq!(rejected(&reply).0, 3, "the destination is invalid");
+        assert!(world.run(world.b, script().reply("")).is_err());
+        assert_eq!(world.run(world.a, script().reply("still here")).unwrap(), b"still here");
+    });
+}
+
+#[test]
+fn a_subnet_with_a_place_on_the_mainnet_cannot_be_deleted() {
+    on_every_server(|server| {
+        let pic = server.network().with_nns_subnet().with_application_subnet().build();
+        let nns = pic.topology().get_nns().unwrap();
+        let deletion = std::panic::AssertUnwindSafe(|| pic.delete_subnet(nns));
+        assert!(std::panic::catch_unwind(deletion).is_err());
+        assert_eq!(pic.topology().get_nns(), Some(nns));
     });
 }
 

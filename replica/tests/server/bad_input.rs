@@ -12,10 +12,13 @@ fn call(method: &str, payload: &str, effective: &str) -> String {
     )
 }
 
+const BLOCK_MAKERS: &str = r#"{"blockmakers":[{"subnet":{"subnet_id":"BA=="},
+    "blockmaker":{"node_id":"BA=="},"failed_blockmakers":[]}]}"#;
+
 #[test]
 fn an_unknown_route_is_404_with_a_message_that_names_it() {
     let server = server();
-    for path in ["/", "/blobstore", "/http_gateway", "/instances/0/auto_progress", "/no/such"] {
+    for path in ["/", "/instances/0/api/v2/status", "/read_graph/a/b", "/no/such"] {
         let answer = get(server.port(), path);
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.message().contains(path), "{}", answer.message());
@@ -28,6 +31,28 @@ fn a_wrong_http_method_is_405_with_a_message() {
     let answer = get(server.port(), "/instances/0/update/tick");
     assert_eq!(answer.status, 405);
     assert!(answer.message().contains("GET"), "{}", answer.message());
+}
+
+#[test]
+fn asking_for_a_gateway_is_an_error_that_says_there_is_none() {
+    let server = server();
+    let body = r#"{"forward_to":{"PocketIcInstance":0}}"#;
+    let answer = post(server.port(), "/http_gateway", body);
+    assert_eq!(answer.status, 501);
+    let message = answer.body["Error"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("no HTTP gateway"), "{}", answer.body);
+}
+
+#[test]
+fn starting_progress_twice_is_400_with_a_message() {
+    let server = server();
+    let id = instance(server.port());
+    let path = format!("/instances/{id}/auto_progress");
+    let start = || post(server.port(), &path, r#"{"artificial_delay_ms":5}"#);
+    assert_eq!(start().status, 200);
+    let answer = start();
+    assert_eq!(answer.status, 400);
+    assert!(answer.message().contains("already"), "{}", answer.message());
 }
 
 #[test]
@@ -66,7 +91,10 @@ fn broken_json_and_base64_and_principals_are_400_with_a_message() {
         ("update/add_cycles", r#"{"canister_id":"BA==","amount":1}"#.to_owned(), "no canister"),
         ("read/query", call("x", "!", r#""None""#), "Invalid"),
         ("update/submit_ingress_message", call("x", "", r#"{"SubnetId":"BA=="}"#), "no subnet"),
-        ("update/tick", r#"{"blockmakers":[]}"#.to_owned(), "block makers"),
+        ("update/tick", BLOCK_MAKERS.to_owned(), "block makers"),
+        ("update/delete_subnet", r#"{"subnet_id":"BA=="}"#.to_owned(), "no subnet"),
+        ("read/pub_key", r#"{"subnet_id":"BA=="}"#.to_owned(), "no subnet"),
+        ("read/get_controllers", r#"{"canister_id":"BA=="}"#.to_owned(), "no canister"),
         (
             "update/await_ingress_message",
             r#"{"effective_principal":"None","message_id":"AAAA"}"#.to_owned(),
@@ -203,10 +231,7 @@ fn what_an_instance_cannot_be_is_an_error_that_names_it() {
             format!(r#"{},"icp_features":{{"registry":"DefaultConfig"}}"#, set(application)),
             "icp_features",
         ),
-        (
-            format!(r#"{},"initial_time":{{"AutoProgress":{{}}}}"#, set(application)),
-            "progresses by itself",
-        ),
+        (format!(r#"{},"mainnet_nns_subnet_id":true"#, set(application)), "mainnet_nns_subnet_id"),
         (
             format!(
                 r#"{},"initial_time":{{"Timestamp":{{"nanos_since_epoch":1}}}}"#,

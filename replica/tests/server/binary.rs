@@ -82,14 +82,29 @@ fn its_version_line_is_the_one_clients_check() {
 fn its_help_says_what_it_really_is() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
     assert!(help.contains("not DFINITY's PocketIC server"), "{help}");
-    for option in ["--port-file", "--ttl", "--hard-ttl", "--port", "--profile", "--version"] {
+    for option in [
+        "--ip-addr",
+        "--port",
+        "--port-file",
+        "--ttl",
+        "--hard-ttl",
+        "--log-levels",
+        "--profile",
+        "--version",
+    ] {
         assert!(help.contains(option), "{option} is missing in {help}");
     }
 }
 
 #[test]
 fn wrong_arguments_are_refused_with_exit_code_2() {
-    for arguments in [&["--ttl", "soon"][..], &["--no-such"], &["--profile", "moon"]] {
+    for arguments in [
+        &["--ttl", "soon"][..],
+        &["--no-such"],
+        &["--profile", "moon"],
+        &["--ip-addr", "here"],
+        &["--log-levels", "loud=very"],
+    ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(!output.stderr.is_empty());
@@ -106,6 +121,33 @@ fn the_client_starts_it_and_drives_it() {
     let canister = pic.create_canister();
     assert_eq!(pic.cycle_balance(canister), 100_000_000_000_000);
     assert_eq!(pic.topology().get_app_subnets().len(), 2);
+}
+
+#[test]
+fn it_logs_what_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let port_file = folder.path().join("port");
+    let logged = |levels: &[&str]| {
+        let path = port_file.to_str().unwrap();
+        let output = run(&[&["--ttl", "0", "--port-file", path], levels].concat());
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(logged(&[]), "");
+    let levels = ["--log-levels", "warn,embedded_replica=debug"];
+    assert!(logged(&levels).contains("listening on"), "{}", logged(&levels));
+}
+
+// Elsewhere the loopback interface has one address.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_listens_where_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--ip-addr", "127.0.0.2"];
+    let server = Server::start(&folder.path().join("port"), &arguments);
+    let port = server.port();
+    assert!(std::net::TcpStream::connect(("127.0.0.2", port)).is_ok());
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
 #[test]

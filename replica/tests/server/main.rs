@@ -6,3 +6,5 @@ mod bad_input;
 mod binary;
 mod http;
 mod instances;
+mod routes;
+mod signatures;

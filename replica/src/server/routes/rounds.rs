@@ -1,0 +1,69 @@
+//! Time, rounds, and rounds that happen by themselves.
+
+use super::{Id, Shared};
+use crate::instance::Instance;
+use crate::server::api::{Answer, ApiError, ApiResult, Body};
+use crate::types::Time;
+use axum::extract::State;
+use pocket_ic::common::rest::{AutoProgressConfig, RawTickConfigs, RawTime};
+use std::time::Duration;
+
+pub(super) async fn get_time(State(instances): Shared, Id(id): Id) -> ApiResult<RawTime> {
+    let time = instances.with(id, |instance| instance.time()).await?;
+    Ok(Answer(RawTime { nanos_since_epoch: time.as_nanos() }))
+}
+
+pub(super) async fn set_time(
+    State(instances): Shared,
+    Id(id): Id,
+    Body(raw): Body<RawTime>,
+) -> ApiResult<()> {
+    let time = Time::from_nanos(raw.nanos_since_epoch);
+    instances.with(id, |instance| instance.set_time(time)).await??;
+    Ok(Answer(()))
+}
+
+pub(super) async fn set_certified_time(
+    State(instances): Shared,
+    Id(id): Id,
+    Body(raw): Body<RawTime>,
+) -> ApiResult<()> {
+    let time = Time::from_nanos(raw.nanos_since_epoch);
+    instances.with(id, |instance| instance.set_certified_time(time)).await??;
+    Ok(Answer(()))
+}
+
+pub(super) async fn tick(
+    State(instances): Shared,
+    Id(id): Id,
+    Body(config): Body<RawTickConfigs>,
+) -> ApiResult<()> {
+    if config.blockmakers.is_some_and(|makers| !makers.is_empty()) {
+        return Err(ApiError::bad_request(
+            "block makers cannot be chosen on the embedded replica: tick without them",
+        ));
+    }
+    instances.execute(id, Instance::tick).await.map(Answer)
+}
+
+pub(super) async fn progresses(State(instances): Shared, Id(id): Id) -> ApiResult<bool> {
+    Ok(Answer(instances.slot(id)?.progresses()))
+}
+
+pub(super) async fn start_progress(
+    State(instances): Shared,
+    Id(id): Id,
+    Body(config): Body<AutoProgressConfig>,
+) -> ApiResult<()> {
+    instances.slot(id)?.start_progress(delay(config)).await.map(Answer)
+}
+
+pub(super) async fn stop_progress(State(instances): Shared, Id(id): Id) -> ApiResult<()> {
+    instances.slot(id)?.stop_progress().await;
+    Ok(Answer(()))
+}
+
+/// The delay between two rounds that is asked for.
+pub(super) fn delay(config: AutoProgressConfig) -> Duration {
+    Duration::from_millis(config.artificial_delay_ms.unwrap_or_default())
+}
