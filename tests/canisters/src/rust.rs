@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use crate::{checkout, target};
 
 /// The packages in `tests/canisters`.
-const PACKAGES: [&str; 5] = ["alarms", "factory", "guestbook", "sample_callee", "sample_caller"];
+const PACKAGES: [&str; 6] =
+    ["alarms", "factory", "guestbook", "sample_callee", "sample_caller", "weather"];
 
 /// The profile of cargo that is what cargo does when nobody chooses.
 const PROFILE: &str = "plain";

@@ -10,3 +10,4 @@ mod ledger_archive;
 mod motoko;
 mod motoko_clock;
 mod motoko_notes;
+mod weather;

@@ -112,7 +112,9 @@ fn a_motoko_canister_creates_funds_and_deletes_others() {
         assert!((1_480_000_000_000..1_500_000_000_000).contains(&cycles(&first)), "{first}");
         parent.call("deposit", &format!("({child}, 1_000_000_000_000)"));
         let second = status().expect("the parent controls its child");
-        assert_eq!(cycles(&second) / 1_000_000_000, cycles(&first) / 1_000_000_000 + 1_000);
+        let gained = cycles(&second) - cycles(&first);
+        // It pays for its memory as time goes by.
+        assert!((999_000_000_000..=1_000_000_000_000).contains(&gained), "{gained}");
 
         parent.call("dispose", &format!("({child})"));
         let reject = status().expect_err("it is gone");
