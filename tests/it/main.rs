@@ -1,6 +1,7 @@
 //! Canisters as their users meet them: the built modules of this workspace and of others, on one and two subnets, driven
 //! by the `pocket-ic` crate.
 
+mod accounts;
 mod callee_setup;
 mod cycles;
 mod failures;

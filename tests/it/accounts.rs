@@ -1,0 +1,227 @@
+//! What the callee says of its users, and to whom it listens about that.
+
+use candid::utils::ArgumentEncoder;
+use candid::{CandidType, Nat, Principal, decode_one, encode_args};
+use pocket_ic::{PocketIc, RejectCode, RejectResponse};
+
+use crate::pair::{assert_refusal, callee_module, controller, create, nothing, stranger};
+use crate::servers::{Server, on_every_server};
+
+#[derive(CandidType)]
+struct Account {
+    owner: Principal,
+    subaccount: Option<Vec<u8>>,
+}
+
+#[derive(CandidType)]
+struct UserAccount {
+    user: Principal,
+    balance: Nat,
+    position: Nat,
+    rewards: Nat,
+}
+
+/// The callee, and on another subnet a canister that calls it.
+struct Callee {
+    pic: PocketIc,
+    id: Principal,
+    forwarder: Principal,
+}
+
+/// Who asks, and how.
+#[derive(Clone, Copy, Debug)]
+enum Asking {
+    Query,
+    Update,
+    FromCanister,
+}
+
+impl Asking {
+    const ALL: [Self; 3] = [Self::Query, Self::Update, Self::FromCanister];
+}
+
+type Answer = Result<Vec<u8>, RejectResponse>;
+
+impl Callee {
+    fn install(server: Server) -> Self {
+        let pic = server.instance(2);
+        let [forwarder, id] = [0, 1].map(|subnet| create(&pic, subnet));
+        let module = wat::parse_str(include_str!("forwarder.wat")).expect("it is WAT");
+        pic.install_canister(forwarder, module, nothing(), Some(controller()));
+        pic.install_canister(id, callee_module(), nothing(), Some(controller()));
+        Self { pic, id, forwarder }
+    }
+
+    fn ask(&self, asking: Asking, method: &str, argument: Vec<u8>) -> Answer {
+        match asking {
+            Asking::Query => self.pic.query_call(self.id, stranger(), method, argument),
+            Asking::Update => self.pic.update_call(self.id, stranger(), method, argument),
+            Asking::FromCanister => {
+                let (id, method) = (self.id.as_slice(), method.as_bytes());
+                let lengths = [id.len() as u8, method.len() as u8];
+                let forward = [&lengths[..1], id, &lengths[1..], method, &argument].concat();
+                self.pic.update_call(self.forwarder, stranger(), "forward", forward)
+            }
+        }
+    }
+
+    fn number(&self, asking: Asking, method: &str, arguments: impl ArgumentEncoder) -> Nat {
+        let reply = self.ask(asking, method, encode(arguments)).expect("it answers");
+        decode_one(&reply).expect("the reply is one nat")
+    }
+
+    /// Balance, position and rewards of a user.
+    fn holdings(&self, asking: Asking, user: Principal) -> [Nat; 3] {
+        [
+            self.number(asking, "icrc1_balance_of", (Account { owner: user, subaccount: None },)),
+            self.number(asking, "get_position", (user,)),
+            self.number(asking, "get_rewards", (user,)),
+        ]
+    }
+
+    fn set(&self, sender: Principal, user: Principal, holdings: [u128; 3]) -> Answer {
+        self.pic.update_call(self.id, sender, "set_account", encode((account(user, holdings),)))
+    }
+
+    fn upgrade(&self) {
+        self.pic
+            .upgrade_canister(self.id, callee_module(), nothing(), Some(controller()))
+            .expect("the callee can be upgraded");
+    }
+}
+
+fn account(user: Principal, holdings: [u128; 3]) -> UserAccount {
+    let [balance, position, rewards] = holdings.map(Nat::from);
+    UserAccount { user, balance, position, rewards }
+}
+
+fn encode(arguments: impl ArgumentEncoder) -> Vec<u8> {
+    encode_args(arguments).expect("it encodes")
+}
+
+fn user(number: u8) -> Principal {
+    Principal::self_authenticating([3, number])
+}
+
+#[test]
+fn what_a_controller_sets_everybody_reads_in_every_way() {
+    on_every_server(|server| {
+        let callee = Callee::install(server);
+        for holdings in [[1, 2, 3], [u128::MAX, 0, 1_000_000_000_000]] {
+            assert_eq!(callee.set(controller(), user(1), holdings), Ok(nothing()));
+            for asking in Asking::ALL {
+                assert_eq!(callee.holdings(asking, user(1)), holdings.map(Nat::from), "{asking:?}");
+                assert_eq!(
+                    callee.holdings(asking, user(2)),
+                    [0_u8; 3].map(Nat::from),
+                    "{asking:?}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn a_canister_that_is_a_controller_may_set_accounts_and_another_may_not() {
+    on_every_server(|server| {
+        let callee = Callee::install(server);
+        let set = || {
+            let argument = encode((account(user(1), [1, 2, 3]),));
+            callee.ask(Asking::FromCanister, "set_account", argument)
+        };
+        let refusal = set().expect_err("the forwarder is no controller");
+        assert_refusal(&refusal, &["only a controller"]);
+        let controllers = vec![controller(), callee.forwarder];
+        callee
+            .pic
+            .set_controllers(callee.id, Some(controller()), controllers)
+            .expect("a controller may do that");
+        assert_eq!(set(), Ok(nothing()));
+        assert_eq!(callee.holdings(Asking::Query, user(1)), [1_u8, 2, 3].map(Nat::from));
+    });
+}
+
+#[test]
+fn a_stranger_who_would_set_accounts_is_refused_before_it_costs_anything() {
+    /// What taking in a message costs at least.
+    const INGRESS_FEE: u128 = 1_200_000;
+    on_every_server(|server| {
+        let callee = Callee::install(server);
+        for sender in [stranger(), Principal::anonymous()] {
+            let before = callee.pic.cycle_balance(callee.id);
+            let refusal = callee.set(sender, user(1), [1, 2, 3]).expect_err("it is no controller");
+            assert!(refusal.reject_message.contains("only a controller"), "{refusal:?}");
+            let after = callee.pic.cycle_balance(callee.id);
+            assert!(before - after < INGRESS_FEE, "{}", before - after);
+            // Nobody is kept from pinging, which does cost that.
+            assert_eq!(callee.pic.update_call(callee.id, sender, "ping", nothing()), Ok(nothing()));
+            assert!(after - callee.pic.cycle_balance(callee.id) > INGRESS_FEE);
+        }
+        assert_eq!(callee.holdings(Asking::Query, user(1)), [0_u8; 3].map(Nat::from));
+    });
+}
+
+#[test]
+fn accounts_outlive_upgrades() {
+    on_every_server(|server| {
+        let callee = Callee::install(server);
+        // More than one node of the tree that keeps them.
+        let users = || (0..30_u8).map(|number| (user(number), [number.into(), 7, u128::MAX]));
+        for (user, holdings) in users() {
+            callee.set(controller(), user, holdings).expect("a controller may");
+        }
+        for _ in 0..2 {
+            callee.upgrade();
+            for (user, holdings) in users() {
+                assert_eq!(callee.holdings(Asking::Query, user), holdings.map(Nat::from));
+            }
+        }
+        callee.set(controller(), user(1), [5, 5, 5]).expect("a controller may");
+        assert_eq!(callee.holdings(Asking::Update, user(1)), [5_u8; 3].map(Nat::from));
+    });
+}
+
+#[test]
+fn a_balance_is_in_the_default_account_and_a_subaccount_has_32_bytes() {
+    on_every_server(|server| {
+        let callee = Callee::install(server);
+        callee.set(controller(), user(1), [5, 6, 7]).expect("a controller may");
+        let account = |subaccount| Account { owner: user(1), subaccount: Some(subaccount) };
+        for asking in Asking::ALL {
+            for (subaccount, balance) in [(vec![0; 32], 5_u8), (vec![1; 32], 0)] {
+                let found = callee.number(asking, "icrc1_balance_of", (account(subaccount),));
+                assert_eq!(found, Nat::from(balance));
+            }
+            for length in [0, 31, 33] {
+                let argument = encode((account(vec![0; length]),));
+                let refusal = callee.ask(asking, "icrc1_balance_of", argument).expect_err("no");
+                assert_refusal(&refusal, &["a subaccount has 32 bytes"]);
+            }
+        }
+    });
+}
+
+#[test]
+fn an_argument_of_another_type_is_refused_with_a_reason() {
+    on_every_server(|server| {
+        let callee = Callee::install(server);
+        let holdings = account(user(1), [0; 3]);
+        let too_large = UserAccount { balance: Nat::from(u128::MAX) + 1_u8, ..holdings };
+        let set_account = "set_account";
+        for (method, argument, reason) in [
+            (set_account, encode((too_large,)), "a number that is too large"),
+            (set_account, encode((user(1),)), "not have the expected type"),
+            ("get_position", nothing(), "not have the expected type"),
+            ("get_rewards", encode(("user",)), "not have the expected type"),
+            ("icrc1_balance_of", b"DIDL\x01\x6c".to_vec(), "ends too early"),
+            ("icrc1_balance_of", b"no Candid".to_vec(), "not Candid"),
+        ] {
+            let refusal = callee
+                .pic
+                .update_call(callee.id, controller(), method, argument)
+                .expect_err("it cannot be read");
+            assert_eq!(refusal.reject_code, RejectCode::CanisterError, "{refusal:?}");
+            assert!(refusal.reject_message.contains(reason), "{refusal:?}");
+        }
+    });
+}
