@@ -18,8 +18,16 @@ pub const CALLER_VARIABLE: &str = "CALLER_WASM";
 pub const CALLEE_VARIABLE: &str = "CALLEE_WASM";
 
 /// What the canisters are built from, relative to the workspace.
-const SOURCES: [&str; 7] =
-    ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "src", "caller", "callee", BUILD_SCRIPT];
+const SOURCES: [&str; 8] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+    "src",
+    "wire",
+    "caller",
+    "callee",
+    BUILD_SCRIPT,
+];
 const BUILD_SCRIPT: &str = "scripts/build-canisters";
 
 /// How Wasm begins, plain and compressed; a canister may be installed as either.

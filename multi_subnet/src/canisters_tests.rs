@@ -72,6 +72,25 @@ fn a_source_changed_after_the_older_module_makes_it_stale() {
 }
 
 #[test]
+fn the_crates_of_this_workspace_that_the_canisters_use_are_sources() {
+    let read = |path: &str| fs::read_to_string(workspace_root().join(path)).expect("a manifest");
+    let workspace = read("Cargo.toml");
+    let paths = workspace.lines().filter_map(|line| line.split_once(" = { path = \""));
+    let mut found = 0;
+    for (name, path) in paths {
+        let path = path.split('"').next().expect("there is a first part");
+        let folder = if path == "." { "src" } else { path };
+        for canister in ["caller/Cargo.toml", "callee/Cargo.toml"] {
+            if read(canister).contains(&format!("\n{name}.workspace = true\n")) {
+                found += 1;
+                assert!(SOURCES.contains(&folder), "{canister} uses {name}");
+            }
+        }
+    }
+    assert!(found > 0, "the manifests look otherwise than this test thinks");
+}
+
+#[test]
 fn a_removed_source_makes_the_modules_stale() {
     let workspace = Workspace::new();
     fs::remove_file(workspace.path("src/deep/part.rs")).expect("it is there");
