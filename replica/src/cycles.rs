@@ -6,7 +6,7 @@
 
 pub mod http;
 
-use crate::limits::{GIB, MESSAGE_INSTRUCTIONS_MAX, RESPONSE_BYTES_MAX};
+use crate::limits::*;
 use crate::types::{Cycles, Instructions};
 
 /// Nodes of the subnet the prices are stated for.
@@ -131,6 +131,21 @@ impl Prices {
         let memory = memory_bytes as Cycles * GIB_SECOND_FEE * seconds as Cycles / GIB as Cycles;
         let compute = compute_percent as Cycles * COMPUTE_PERCENT_SECOND_FEE * seconds as Cycles;
         self.scaled(memory + compute)
+    }
+
+    /// Cycles to be set aside for taking `growth` more bytes on a subnet where `taken` are in use:
+    /// nothing below the threshold, then more and more
+    /// (`cycles_account_manager.rs`, `storage_reservation_cycles`).
+    pub const fn storage_reservation(self, taken: u64, growth: u64) -> Cycles {
+        self.reservation_up_to(taken.saturating_add(growth)) - self.reservation_up_to(taken)
+    }
+
+    const fn reservation_up_to(self, taken: u64) -> Cycles {
+        let taken = if taken < SUBNET_MEMORY_MAX { taken } else { SUBNET_MEMORY_MAX };
+        let above = taken.saturating_sub(SUBNET_MEMORY_THRESHOLD);
+        let seconds = STORAGE_RESERVATION_SECONDS_MAX as u128 * above as u128
+            / (SUBNET_MEMORY_MAX - SUBNET_MEMORY_THRESHOLD) as u128;
+        self.allocation(above, 0, seconds as u64 / 2)
     }
 
     /// What an idle canister of this size burns in a day.

@@ -201,6 +201,14 @@ pub const STABLE_MEMORY_ACCESS_MAX_QUERY: u64 = GIB;
 /// (`config/src/execution_environment.rs`, `SUBNET_MEMORY_CAPACITY`).
 pub const SUBNET_MEMORY_MAX: u64 = 2 << 40;
 
+/// Bytes in use on a subnet beyond which growing costs a reservation of cycles
+/// (`config/src/execution_environment.rs`, `SUBNET_MEMORY_THRESHOLD`).
+pub const SUBNET_MEMORY_THRESHOLD: u64 = 750 * GIB;
+
+/// Seconds for which memory is paid in advance where a subnet is full
+/// (`config/src/subnet_config.rs`, `max_storage_reservation_period`).
+pub const STORAGE_RESERVATION_SECONDS_MAX: u64 = 300_000_000;
+
 /// Bytes of those that are kept back for callbacks
 /// (`config/src/execution_environment.rs`, `SUBNET_MEMORY_RESERVATION`).
 pub const SUBNET_MEMORY_RESERVED: u64 = 2_560 * MIB * SCHEDULER_THREADS as u64;
@@ -268,6 +276,18 @@ pub const PROVISIONAL_CYCLES_DEFAULT: Cycles = 100_000_000_000_000;
 /// Controllers a canister may have (interface specification, `update_settings`).
 pub const CONTROLLERS_MAX: usize = 10;
 
+/// Principals that may be allowed to see a canister's status, log or snapshots, beside its controllers
+/// (interface specification, `create_canister`).
+pub const VIEWERS_MAX: usize = 10;
+
+/// Largest `wasm_memory_limit` and `wasm_memory_threshold`, in bytes (`canister_settings.rs`,
+/// `MAX_WASM_MEMORY_LIMIT`).
+pub const WASM_MEMORY_SETTINGS_MAX: Cycles = 1 << 48;
+
+/// Percent of compute allocation a subnet has for all its canisters, one of which always stays free
+/// (`config/src/execution_environment.rs`; three of the four threads).
+pub const SUBNET_COMPUTE_MAX: u64 = 300;
+
 /// Default freezing threshold, in seconds: 30 days.
 pub const FREEZING_THRESHOLD_SECONDS_DEFAULT: u64 = 30 * 24 * 60 * 60;
 
@@ -287,6 +307,9 @@ pub const CANISTER_LOG_BYTES_DEFAULT: usize = 4 * KIB as usize;
 /// Bytes of log a canister keeps at least, if it keeps one
 /// (`types/types/src/canister_log.rs`, `MIN_AGGREGATE_LOG_MEMORY_LIMIT`).
 pub const CANISTER_LOG_BYTES_MIN: usize = 4 * KIB as usize;
+
+/// The largest such setting (`types/types/src/canister_log.rs`, `MAX_AGGREGATE_LOG_MEMORY_LIMIT`).
+pub const CANISTER_LOG_BYTES_MAX: usize = 2 * MIB as usize;
 
 /// Bytes of log one message may write, however much the canister keeps
 /// (`types/types/src/canister_log.rs`, `MAX_DELTA_LOG_MEMORY_LIMIT`).

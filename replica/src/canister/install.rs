@@ -5,7 +5,7 @@ use crate::canister::sandbox::{Code, Entry, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::{RoundContext, input, run, send, withdraw};
 use crate::error::{ErrorCode, Trap, UserError};
-use crate::limits::COMPILE_COST_PER_WASM_INSTRUCTION;
+use crate::limits::{CANISTER_LOG_BYTES_DEFAULT, COMPILE_COST_PER_WASM_INSTRUCTION};
 use crate::system_api::{Context, Effects, ExecutionInput};
 use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Instructions, Payload};
@@ -202,6 +202,15 @@ impl Hooks<'_> {
         self.burned += effects.cycles_burned;
         Ok(effects)
     }
+}
+
+/// What becomes of a canister that cannot pay for what it has: its code and its allocations go.
+/// Returns the answers users get.
+pub fn run_out(canister: &mut Canister) -> Vec<Answer> {
+    canister.settings.compute_allocation = 0;
+    canister.settings.memory_allocation = 0;
+    canister.settings.log_memory_limit = CANISTER_LOG_BYTES_DEFAULT as u64;
+    uninstall(canister)
 }
 
 /// Removes code, memories and call contexts. Returns the answers users get.

@@ -70,7 +70,7 @@ impl Settings {
     }
 
     /// Bytes of log that are kept: none, or as many as make sense.
-    fn log_bytes(&self) -> usize {
+    pub(super) fn log_bytes(&self) -> usize {
         match usize::try_from(self.log_memory_limit).unwrap_or(usize::MAX) {
             0 => 0,
             bytes => bytes.max(CANISTER_LOG_BYTES_MIN),
@@ -109,6 +109,8 @@ pub struct Canister {
     pub settings: Settings,
     /// Its cycles.
     pub balance: Cycles,
+    /// Cycles set aside for its memory, beside those.
+    pub reserved: Cycles,
     /// Whether it takes messages.
     pub status: Status,
     /// Counts its changes of state.
@@ -142,6 +144,7 @@ impl Canister {
             id,
             settings,
             balance,
+            reserved: 0,
             status: Status::Running,
             version: 0,
             queues: Queues::default(),
@@ -170,11 +173,12 @@ impl Canister {
 
     /// The balance below which it is frozen.
     pub fn freezing_threshold(&self, prices: Prices) -> Cycles {
-        prices.freezing_threshold(
+        let threshold = prices.freezing_threshold(
             self.memory_bytes(),
             self.settings.compute_allocation,
             self.settings.freezing_threshold_seconds,
-        )
+        );
+        threshold.saturating_sub(self.reserved)
     }
 
     /// What `ic0.canister_status` says.
@@ -217,6 +221,12 @@ impl Canister {
         let missing = needed - self.balance;
         let trap = Trap::OutOfCycles(format!("top it up with at least {missing} cycles"));
         Err(trap.into_user_error(self.id))
+    }
+
+    /// Sets cycles aside, of which it has enough.
+    pub fn reserve(&mut self, cycles: Cycles) {
+        self.debit(cycles);
+        self.reserved = self.reserved.saturating_add(cycles);
     }
 
     /// Adds cycles. What would exceed the largest balance there is, is lost.

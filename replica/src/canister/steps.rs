@@ -101,6 +101,7 @@ pub(super) fn input(
         answerable: false,
         balance: canister.balance,
         memory_bytes: canister.memory_bytes(),
+        reserved: canister.reserved,
         slots: canister.queues.slots(),
         callbacks: SUBNET_CALLBACKS_SOFT_MAX
             .saturating_sub(round.subnet_callbacks)

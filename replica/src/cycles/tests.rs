@@ -116,3 +116,18 @@ proptest! {
         prop_assert!(threshold <= charge + n / 13 + 1 && charge <= threshold + lost);
     }
 }
+
+#[test]
+fn growing_costs_no_reservation_until_much_of_the_subnet_is_used() {
+    let threshold = SUBNET_MEMORY_THRESHOLD;
+    assert_eq!(APPLICATION.storage_reservation(0, threshold), 0);
+    let first = APPLICATION.storage_reservation(threshold, 10 * GIB);
+    let second = APPLICATION.storage_reservation(threshold + 10 * GIB, 10 * GIB);
+    // The second ten are dearer: the price grows with what is in use.
+    assert!(first > 0 && second > 2 * first, "{first} {second}");
+    // All of it, half of the price of the last byte each.
+    let rest = SUBNET_MEMORY_MAX - threshold;
+    let all = APPLICATION.storage_reservation(threshold, rest);
+    let last_price = APPLICATION.allocation(rest, 0, STORAGE_RESERVATION_SECONDS_MAX);
+    assert_eq!(all, last_price / 2);
+}

@@ -197,8 +197,12 @@ impl Subnet {
 
     /// What there is of the subnet's memory.
     fn room(&self) -> Room {
-        let taken = self.canisters.values().map(Canister::allocated_bytes).sum();
-        Room { taken, prices: self.prices }
+        let canisters = self.canisters.values();
+        Room {
+            memory_taken: canisters.clone().map(Canister::allocated_bytes).sum(),
+            compute_taken: canisters.map(|canister| canister.settings.compute_allocation).sum(),
+            prices: self.prices,
+        }
     }
 
     fn open_callbacks(&self) -> usize {
@@ -243,7 +247,7 @@ impl Subnet {
 }
 
 /// Charges for memory and compute allocation, every ten seconds of the network's time. A canister
-/// that cannot pay loses its code.
+/// that cannot pay loses nearly all it has.
 fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> Vec<Answer> {
     let seconds = now.nanos_since(canister.charged_until) / NANOS_PER_SECOND;
     if seconds < ALLOCATION_CHARGE_INTERVAL_SECONDS {
@@ -252,7 +256,12 @@ fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> V
     canister.charged_until = now;
     let compute = canister.settings.compute_allocation;
     let charge = prices.allocation(canister.memory_bytes(), compute, seconds);
-    let affordable = charge <= canister.balance;
-    canister.pay(Fee::Resources, charge.min(canister.balance));
-    if affordable { Vec::new() } else { crate::canister::uninstall(canister) }
+    if canister.balance.saturating_add(canister.reserved) < charge {
+        return crate::canister::run_out(canister);
+    }
+    // What was set aside for it goes first.
+    let set_aside = charge.min(canister.reserved);
+    canister.reserved -= set_aside;
+    canister.pay(Fee::Resources, charge - set_aside);
+    Vec::new()
 }

@@ -86,6 +86,8 @@ pub struct ExecutionInput {
     pub balance: Cycles,
     /// Bytes the canister is charged for, which decide its freezing threshold.
     pub memory_bytes: u64,
+    /// Cycles set aside for those, which lower the freezing threshold.
+    pub reserved: Cycles,
     /// Free request slots to the canisters it has queues with; all others have them all.
     pub slots: BTreeMap<CanisterId, usize>,
     /// Callbacks it may still open.
@@ -264,11 +266,12 @@ impl Host {
     /// The balance below which the canister is frozen, were it to use `extra_bytes` more memory.
     pub(super) fn freezing_threshold(&self, extra_bytes: u64) -> Cycles {
         let environment = &self.input.environment;
-        environment.prices.freezing_threshold(
+        let threshold = environment.prices.freezing_threshold(
             self.input.memory_bytes + self.memory_reserved + extra_bytes,
             environment.compute_allocation,
             environment.freezing_threshold_seconds,
-        )
+        );
+        threshold.saturating_sub(self.input.reserved)
     }
 
     /// Adds cycles to the balance. What would exceed the largest balance there is, is lost.

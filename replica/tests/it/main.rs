@@ -27,6 +27,7 @@ mod rejects;
 mod rollback;
 mod rounds;
 mod script;
+mod settings;
 mod subnets;
 mod system_api;
 mod wasm64;

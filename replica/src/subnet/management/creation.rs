@@ -1,7 +1,7 @@
 //! Management calls that make canisters and give them cycles.
 
 use super::{Call, PendingCall, settings};
-use crate::canister::{Canister, Settings};
+use crate::canister::{Canister, Demand, Settings};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
@@ -54,11 +54,13 @@ impl Subnet {
     ) -> Result<Payload, UserError> {
         let controllers = [call.caller].into();
         let settings = settings::changed(&Settings::new(controllers), changes.unwrap_or_default())?;
+        let reservation = self.room().check_settings(&Demand::of_new(&settings, balance))?;
         let id = match specified {
             Some(id) => self.check_specified(id)?,
             None => self.next_canister_id()?,
         };
         let mut canister = Canister::new(id, settings, balance, self.time);
+        canister.reserve(reservation);
         canister.trace = self.trace.clone();
         self.canisters.insert(id, canister);
         self.trace.tell(|| Event::Credited { canister: id, cycles: balance });
@@ -74,8 +76,8 @@ impl Subnet {
         }
         if self.canisters.contains_key(&id) {
             return Err(UserError::new(
-                ErrorCode::CanisterIdAlreadyExists,
-                format!("Canister {id} exists already; choose another id"),
+                ErrorCode::CanisterAlreadyInstalled,
+                format!("Canister {id} is already installed."),
             ));
         }
         Ok(id)

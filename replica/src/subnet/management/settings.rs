@@ -1,22 +1,32 @@
 //! Canister settings: what may be set, and what a status says of them.
+//!
+//! Ranges and errors: `canister_settings.rs` and `canister_manager.rs`,
+//! `validate_canister_settings`, in the replica's repository.
 
 use super::PendingCall;
-use crate::canister::{Origin, Settings};
+use crate::canister::{Demand, Origin, Settings};
 use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::subnet::Subnet;
-use candid::Nat;
+use crate::types::Cycles;
+use candid::{Nat, Principal};
 use ic_management_canister_types::{
-    CanisterSettings, DefiniteCanisterSettings, EnvironmentVariable, UpdateSettingsArgs,
+    CanisterSettings, DefiniteCanisterSettings, EnvironmentVariable, LogVisibility,
+    SnapshotVisibility, StatusVisibility, UpdateSettingsArgs,
 };
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 impl Subnet {
     pub(super) fn update_settings(&mut self, pending: &PendingCall) -> Result<(), UserError> {
         let PendingCall { call, origin, .. } = pending;
         let UpdateSettingsArgs { canister_id, settings: changes, .. } = call.decode()?;
+        let room = self.room();
         let canister = self.addressed(call, canister_id)?;
-        canister.settings = changed(&canister.settings, changes)?;
+        let after = changed(&canister.settings, changes)?;
+        let reservation = room.check_settings(&Demand::of(canister, &after))?;
+        canister.reserve(reservation);
+        canister.settings = after;
         canister.version += 1;
         canister.settings_changed();
         canister.check_low_wasm_memory();
@@ -36,10 +46,6 @@ pub(super) fn is_paid_afterwards(method: &str, argument: &[u8]) -> bool {
     method == "update_settings" && argument.len() <= INGRESS_PAID_AFTERWARDS_BYTES_MAX
 }
 
-/// Freezing thresholds and memory sizes beyond this make no sense
-/// (interface specification, `update_settings`).
-const U64_RANGE: &str = "a number below 2^64";
-
 /// `settings` with what `changes` says instead, or why that cannot be.
 pub(super) fn changed(
     settings: &Settings,
@@ -47,38 +53,55 @@ pub(super) fn changed(
 ) -> Result<Settings, UserError> {
     let mut settings = settings.clone();
     if let Some(controllers) = changes.controllers {
-        if controllers.len() > CONTROLLERS_MAX {
-            return invalid("controllers", format!("at most {CONTROLLERS_MAX} of them"));
-        }
+        check_count("controllers", controllers.len(), CONTROLLERS_MAX)?;
         settings.controllers = controllers.into_iter().collect();
     }
-    set(&mut settings.compute_allocation, changes.compute_allocation, "compute_allocation", 100)?;
-    set(
+    let u64_max = Cycles::from(u64::MAX);
+    let number = |field: &mut u64, value, name, max| {
+        // What is not above the largest 64-bit number is one.
+        set(value, name, max).map(|value| *field = value.map_or(*field, |value| value as u64))
+    };
+    number(
+        &mut settings.compute_allocation,
+        changes.compute_allocation,
+        "compute_allocation",
+        100,
+    )?;
+    number(
         &mut settings.memory_allocation,
         changes.memory_allocation,
         "memory_allocation",
-        STABLE_MEMORY_MAX,
+        u64_max,
     )?;
-    set(
+    number(
         &mut settings.freezing_threshold_seconds,
         changes.freezing_threshold,
         "freezing_threshold",
-        u64::MAX,
+        u64_max,
     )?;
-    set(&mut settings.log_memory_limit, changes.log_memory_limit, "log_memory_limit", 2 * MIB)?;
-    set(&mut settings.wasm_memory_limit, changes.wasm_memory_limit, "wasm_memory_limit", 1 << 48)?;
-    set(
+    number(
+        &mut settings.wasm_memory_limit,
+        changes.wasm_memory_limit,
+        "wasm_memory_limit",
+        WASM_MEMORY_SETTINGS_MAX,
+    )?;
+    number(
         &mut settings.wasm_memory_threshold,
         changes.wasm_memory_threshold,
         "wasm_memory_threshold",
-        u64::MAX,
+        WASM_MEMORY_SETTINGS_MAX,
     )?;
-    set_cycles(
+    number(&mut settings.log_memory_limit, changes.log_memory_limit, "log_memory_limit", u64_max)?;
+    check_log_limit(settings.log_memory_limit)?;
+    let cycles = |field: &mut Cycles, value, name| {
+        set(value, name, Cycles::MAX).map(|value| *field = value.unwrap_or(*field))
+    };
+    cycles(
         &mut settings.reserved_cycles_limit,
         changes.reserved_cycles_limit,
         "reserved_cycles_limit",
     )?;
-    set_cycles(
+    cycles(
         &mut settings.minimum_incoming_canister_call_cycles,
         changes.minimum_incoming_canister_call_cycles,
         "minimum_incoming_canister_call_cycles",
@@ -86,53 +109,83 @@ pub(super) fn changed(
     if let Some(variables) = changes.environment_variables {
         settings.environment_variables = environment_variables(variables)?;
     }
-    settings.log_visibility = changes.log_visibility.unwrap_or(settings.log_visibility);
-    settings.snapshot_visibility =
-        changes.snapshot_visibility.unwrap_or(settings.snapshot_visibility);
-    settings.status_visibility = changes.status_visibility.unwrap_or(settings.status_visibility);
+    if let Some(visibility) = changes.log_visibility {
+        if let LogVisibility::AllowedViewers(viewers) = &visibility {
+            check_viewers("log_visibility", viewers)?;
+        }
+        settings.log_visibility = visibility;
+    }
+    if let Some(visibility) = changes.snapshot_visibility {
+        if let SnapshotVisibility::AllowedViewers(viewers) = &visibility {
+            check_viewers("snapshot_visibility", viewers)?;
+        }
+        settings.snapshot_visibility = visibility;
+    }
+    if let Some(visibility) = changes.status_visibility {
+        if let StatusVisibility::AllowedViewers(viewers) = &visibility {
+            check_viewers("status_visibility", viewers)?;
+        }
+        settings.status_visibility = visibility;
+    }
     Ok(settings)
 }
 
-fn invalid<T>(name: &str, expected: impl std::fmt::Display) -> Result<T, UserError> {
+/// A number that is to be set, if there is one and it is not above `max`.
+fn set(value: Option<Nat>, name: &str, max: Cycles) -> Result<Option<Cycles>, UserError> {
+    let Some(Nat(value)) = value else { return Ok(None) };
+    match Cycles::try_from(&value) {
+        Ok(value) if value <= max => Ok(Some(value)),
+        Ok(_) | Err(_) => Err(UserError::new(
+            ErrorCode::CanisterContractViolation,
+            format!("{name} expected to be in the range of [0..{max}], got {value}"),
+        )),
+    }
+}
+
+fn check_log_limit(bytes: u64) -> Result<(), UserError> {
+    let (min, max) = (CANISTER_LOG_BYTES_MIN as u64, CANISTER_LOG_BYTES_MAX as u64);
+    if bytes == 0 || (min..=max).contains(&bytes) {
+        return Ok(());
+    }
     Err(UserError::new(
-        ErrorCode::InvalidManagementPayload,
-        format!("The setting '{name}' is out of range: expected {expected}"),
+        ErrorCode::CanisterRejectedMessage,
+        format!("log_memory_limit must be 0 or between {min} and {max}, not {bytes}"),
     ))
 }
 
-fn set(field: &mut u64, value: Option<Nat>, name: &str, max: u64) -> Result<(), UserError> {
-    let Some(value) = value else { return Ok(()) };
-    match u64::try_from(value.0) {
-        Ok(value) if value <= max => *field = value,
-        Ok(_) => return invalid(name, format!("at most {max}")),
-        Err(_) => return invalid(name, U64_RANGE),
+/// What is too long a list cannot be decoded in the replica.
+fn check_count(name: &str, count: usize, max: usize) -> Result<(), UserError> {
+    if count <= max {
+        return Ok(());
     }
-    Ok(())
+    undecodable(name, format!("the number of elements exceeds maximum allowed {max}"))
 }
 
-fn set_cycles(field: &mut u128, value: Option<Nat>, name: &str) -> Result<(), UserError> {
-    let Some(value) = value else { return Ok(()) };
-    match u128::try_from(value.0) {
-        Ok(value) => *field = value,
-        Err(_) => return invalid(name, "a number below 2^128"),
-    }
-    Ok(())
+fn check_viewers(name: &str, viewers: &[Principal]) -> Result<(), UserError> {
+    check_count(name, viewers.len(), VIEWERS_MAX)
+}
+
+fn undecodable<T>(name: &str, why: impl Display) -> Result<T, UserError> {
+    let text = format!("Invalid {name}: {why}");
+    Err(UserError::new(ErrorCode::InvalidManagementPayload, text))
 }
 
 fn environment_variables(
     variables: Vec<EnvironmentVariable>,
 ) -> Result<BTreeMap<String, String>, UserError> {
     const NAME: &str = "environment_variables";
-    if variables.len() > ENVIRONMENT_VARIABLES_MAX {
-        return invalid(NAME, format!("at most {ENVIRONMENT_VARIABLES_MAX} of them"));
-    }
+    check_count(NAME, variables.len(), ENVIRONMENT_VARIABLES_MAX)?;
     let mut map = BTreeMap::new();
     for EnvironmentVariable { name, value } in variables {
         if name.len().max(value.len()) > ENVIRONMENT_VARIABLE_BYTES_MAX {
-            return invalid(NAME, format!("at most {ENVIRONMENT_VARIABLE_BYTES_MAX} bytes each"));
+            let max = ENVIRONMENT_VARIABLE_BYTES_MAX;
+            return undecodable(
+                NAME,
+                format!("a name or value exceeds the maximum length of {max}"),
+            );
         }
         if map.insert(name.clone(), value).is_some() {
-            return invalid(NAME, format!("each name once, not '{name}' twice"));
+            return undecodable(NAME, format!("duplicates are not allowed, such as '{name}'"));
         }
     }
     Ok(map)

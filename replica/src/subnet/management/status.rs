@@ -45,7 +45,7 @@ fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
             log_memory_store_size: memory.log.into(),
         },
         cycles: canister.balance.into(),
-        reserved_cycles: zero(),
+        reserved_cycles: canister.reserved.into(),
         idle_cycles_burned_per_day: prices
             .idle_burn_per_day(canister.memory_bytes(), compute)
             .into(),

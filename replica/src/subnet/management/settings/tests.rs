@@ -1,18 +1,16 @@
 //! Settings: each value has a range, and what is not mentioned stays.
 
 use super::*;
-use candid::Principal;
-use ic_management_canister_types::{LogVisibility, StatusVisibility};
 
 fn before() -> Settings {
     Settings::new([Principal::anonymous()].into())
 }
 
 #[track_caller]
-fn refused(changes: CanisterSettings, name: &str) {
+fn refused(changes: CanisterSettings, name: &str, code: ErrorCode) {
     let error = changed(&before(), changes).expect_err("the value is out of range");
-    assert_eq!(error.code, ErrorCode::InvalidManagementPayload);
-    assert!(error.description.contains(&format!("'{name}'")), "{error}");
+    assert_eq!(error.code, code);
+    assert!(error.description.contains(name), "{error}");
 }
 
 fn variable(name: impl Into<String>, value: impl Into<String>) -> EnvironmentVariable {
@@ -73,35 +71,71 @@ fn ten_controllers_are_allowed_and_eleven_are_not() {
     };
     assert!(changed(&before(), controllers(10)).is_ok());
     assert!(changed(&before(), controllers(0)).is_ok());
-    refused(controllers(11), "controllers");
+    refused(controllers(11), "controllers", ErrorCode::InvalidManagementPayload);
 }
 
 #[test]
 fn numbers_out_of_range_are_refused_by_name() {
     let default = CanisterSettings::default;
+    let code = ErrorCode::CanisterContractViolation;
     let large = || Some(Nat::from(1u128 << 64));
-    refused(
-        CanisterSettings { compute_allocation: Some(101u8.into()), ..default() },
-        "compute_allocation",
-    );
-    refused(CanisterSettings { memory_allocation: large(), ..default() }, "memory_allocation");
-    refused(CanisterSettings { freezing_threshold: large(), ..default() }, "freezing_threshold");
-    refused(CanisterSettings { log_memory_limit: large(), ..default() }, "log_memory_limit");
-    let limit = Some(Nat::from((1u64 << 48) + 1));
-    refused(CanisterSettings { wasm_memory_limit: limit, ..default() }, "wasm_memory_limit");
-    refused(
-        CanisterSettings { wasm_memory_threshold: large(), ..default() },
-        "wasm_memory_threshold",
-    );
+    let compute_allocation = Some(101u8.into());
+    refused(CanisterSettings { compute_allocation, ..default() }, "compute_allocation", code);
+    let memory_allocation = large();
+    refused(CanisterSettings { memory_allocation, ..default() }, "memory_allocation", code);
+    let freezing_threshold = large();
+    refused(CanisterSettings { freezing_threshold, ..default() }, "freezing_threshold", code);
+    let above = || Some(Nat::from((1u64 << 48) + 1));
+    let wasm_memory_limit = above();
+    refused(CanisterSettings { wasm_memory_limit, ..default() }, "wasm_memory_limit", code);
+    let wasm_memory_threshold = above();
+    refused(CanisterSettings { wasm_memory_threshold, ..default() }, "wasm_memory_threshold", code);
     let huge = || Some(Nat::from(u128::MAX) + 1u8);
+    let reserved_cycles_limit = huge();
+    refused(CanisterSettings { reserved_cycles_limit, ..default() }, "reserved_cycles_limit", code);
+    let minimum_incoming_canister_call_cycles = huge();
     refused(
-        CanisterSettings { reserved_cycles_limit: huge(), ..default() },
-        "reserved_cycles_limit",
-    );
-    refused(
-        CanisterSettings { minimum_incoming_canister_call_cycles: huge(), ..default() },
+        CanisterSettings { minimum_incoming_canister_call_cycles, ..default() },
         "minimum_incoming_canister_call_cycles",
+        code,
     );
+}
+
+#[test]
+fn the_logs_limit_is_nothing_or_within_its_range() {
+    let limit = |bytes: u64| CanisterSettings {
+        log_memory_limit: Some(bytes.into()),
+        ..CanisterSettings::default()
+    };
+    for bytes in [0, 4_096, 2 << 20] {
+        assert!(changed(&before(), limit(bytes)).is_ok());
+    }
+    for bytes in [1, 4_095, (2 << 20) + 1] {
+        refused(limit(bytes), "log_memory_limit", ErrorCode::CanisterRejectedMessage);
+    }
+}
+
+#[test]
+fn ten_viewers_are_allowed_and_eleven_are_not() {
+    let viewers =
+        |count: u8| (0..count).map(|n| Principal::self_authenticating([n])).collect::<Vec<_>>();
+    let default = CanisterSettings::default;
+    let all = |count| {
+        let log_visibility = Some(LogVisibility::AllowedViewers(viewers(count)));
+        let snapshot_visibility = Some(SnapshotVisibility::AllowedViewers(viewers(count)));
+        let status_visibility = Some(StatusVisibility::AllowedViewers(viewers(count)));
+        [
+            (CanisterSettings { log_visibility, ..default() }, "log_visibility"),
+            (CanisterSettings { snapshot_visibility, ..default() }, "snapshot_visibility"),
+            (CanisterSettings { status_visibility, ..default() }, "status_visibility"),
+        ]
+    };
+    for (changes, _) in all(10) {
+        assert!(changed(&before(), changes).is_ok());
+    }
+    for (changes, name) in all(11) {
+        refused(changes, name, ErrorCode::InvalidManagementPayload);
+    }
 }
 
 #[test]
@@ -109,12 +143,24 @@ fn environment_variables_are_few_short_and_named_once() {
     const NAME: &str = "environment_variables";
     let numbered = |count: usize| (0..count).map(|n| variable(n.to_string(), "")).collect();
     assert!(changed(&before(), with_variables(numbered(20))).is_ok());
-    refused(with_variables(numbered(21)), NAME);
+    refused(with_variables(numbered(21)), NAME, ErrorCode::InvalidManagementPayload);
     let long = "x".repeat(128);
     assert!(changed(&before(), with_variables(vec![variable(&long, &long)])).is_ok());
-    refused(with_variables(vec![variable(format!("{long}x"), "")]), NAME);
-    refused(with_variables(vec![variable("", format!("{long}x"))]), NAME);
-    refused(with_variables(vec![variable("a", "1"), variable("a", "2")]), NAME);
+    refused(
+        with_variables(vec![variable(format!("{long}x"), "")]),
+        NAME,
+        ErrorCode::InvalidManagementPayload,
+    );
+    refused(
+        with_variables(vec![variable("", format!("{long}x"))]),
+        NAME,
+        ErrorCode::InvalidManagementPayload,
+    );
+    refused(
+        with_variables(vec![variable("a", "1"), variable("a", "2")]),
+        NAME,
+        ErrorCode::InvalidManagementPayload,
+    );
 }
 
 #[test]

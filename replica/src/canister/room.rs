@@ -1,0 +1,242 @@
+//! What a subnet has room for, and what taking some of it asks of a canister.
+//!
+//! Rules: `canister_manager.rs`, `validate_canister_settings` and `cycles_and_memory_usage_checks`, in
+//! the replica's repository.
+
+use crate::canister::memory::log_store_bytes;
+use crate::canister::state::{Canister, Settings};
+use crate::cycles::Prices;
+use crate::error::{ErrorCode, UserError};
+use crate::limits::*;
+use crate::trace::Fee;
+use crate::types::Cycles;
+
+/// What of a subnet is taken, and what it asks for the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Bytes of memory all canisters have taken.
+    pub memory_taken: u64,
+    /// Percent of compute allocation they have taken.
+    pub compute_taken: u64,
+    /// The subnet's prices.
+    pub prices: Prices,
+}
+
+/// What new settings ask of a canister and its subnet.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand<'a> {
+    compute_before: u64,
+    memory_before: u64,
+    after: &'a Settings,
+    /// Bytes the canister holds, before and after.
+    usage: (u64, u64),
+    /// Bytes its open calls reserve.
+    messages: u64,
+    balance: Cycles,
+    reserved: Cycles,
+}
+
+impl<'a> Demand<'a> {
+    /// Of a canister that gets these settings.
+    pub fn of(canister: &Canister, after: &'a Settings) -> Self {
+        let before = canister.memory_usage();
+        let log = log_store_bytes(after.log_bytes());
+        Self {
+            compute_before: canister.settings.compute_allocation,
+            memory_before: canister.settings.memory_allocation,
+            after,
+            usage: (before.total(), before.total() - before.log + log),
+            messages: canister.queues.guaranteed_bytes(),
+            balance: canister.balance,
+            reserved: canister.reserved,
+        }
+    }
+
+    /// Of a canister that is made with these settings.
+    pub fn of_new(settings: &'a Settings, balance: Cycles) -> Self {
+        Self {
+            compute_before: 0,
+            memory_before: 0,
+            after: settings,
+            usage: (0, 0),
+            messages: 0,
+            balance,
+            reserved: 0,
+        }
+    }
+}
+
+impl Room {
+    /// Bytes of memory that can still be taken.
+    pub fn memory_available(&self) -> u64 {
+        (SUBNET_MEMORY_MAX - SUBNET_MEMORY_RESERVED).saturating_sub(self.memory_taken)
+    }
+
+    /// Whether settings can be afforded, and the cycles to be reserved for them.
+    pub fn check_settings(&self, demand: &Demand<'_>) -> Result<Cycles, UserError> {
+        let after = demand.after;
+        let (compute, memory) = (after.compute_allocation, after.memory_allocation);
+        let before = demand.usage.0.max(demand.memory_before);
+        let bytes = demand.usage.1.max(memory);
+        let available = self.memory_available().saturating_add(before);
+        if bytes > available {
+            return Err(no_memory(bytes, available));
+        }
+        let compute_available = (SUBNET_COMPUTE_MAX - 1)
+            .saturating_sub(self.compute_taken)
+            .saturating_add(demand.compute_before);
+        if compute > compute_available {
+            return Err(UserError::new(
+                ErrorCode::SubnetOversubscribed,
+                format!(
+                    "Canister requested a compute allocation of {compute}% which cannot be satisfied \
+                     because the Subnet's remaining compute capacity is {compute_available}%."
+                ),
+            ));
+        }
+        // Freezing itself is what a canister may do.
+        let threshold = self.threshold(after, demand.usage.1, demand.messages, demand.reserved);
+        if let Some(missing) = threshold.checked_sub(demand.balance).filter(|missing| *missing > 0)
+        {
+            if compute > demand.compute_before {
+                let what = format!("Cannot increase compute allocation to {compute}%");
+                let code = ErrorCode::InsufficientCyclesInComputeAllocation;
+                return Err(insufficient(code, &what, missing));
+            }
+            if memory > demand.memory_before {
+                return Err(too_poor_to_allocate(memory, missing));
+            }
+        }
+        let reservation =
+            self.prices.storage_reservation(self.in_use(), bytes.saturating_sub(before));
+        let limit = after.reserved_cycles_limit;
+        if demand.reserved > limit {
+            return Err(UserError::new(
+                ErrorCode::ReservedCyclesLimitIsTooLow,
+                format!(
+                    "Cannot set the reserved cycles limit {limit} below the reserved cycles balance \
+                     of the canister {}.",
+                    demand.reserved
+                ),
+            ));
+        }
+        if let Some(excess) = excess(demand.reserved, reservation, limit) {
+            let what = format!("Cannot increase memory allocation to {memory}");
+            let code = ErrorCode::ReservedCyclesLimitExceededInMemoryAllocation;
+            return Err(over_limit(code, &what, limit, excess));
+        }
+        if demand.balance < reservation {
+            return Err(too_poor_to_allocate(memory, reservation - demand.balance));
+        }
+        Ok(reservation)
+    }
+
+    /// Has a canister pay `cost` and hold `after` bytes where it held `before`, if it can afford
+    /// both.
+    pub fn resize(
+        &self,
+        canister: &mut Canister,
+        before: u64,
+        after: u64,
+        cost: Cycles,
+    ) -> Result<(), UserError> {
+        let settings = &canister.settings;
+        let allocation = settings.memory_allocation;
+        let growth = after.max(allocation).saturating_sub(before.max(allocation));
+        if growth > self.memory_available() {
+            return Err(no_memory(growth, self.memory_available()));
+        }
+        let messages = canister.queues.guaranteed_bytes();
+        let threshold = self.threshold(settings, after, messages, canister.reserved);
+        if canister.balance < threshold {
+            return Err(too_poor_to_grow(growth, threshold - canister.balance));
+        }
+        let left = canister.balance.checked_sub(cost).filter(|left| *left >= threshold);
+        let left = left.ok_or_else(|| {
+            UserError::new(
+                ErrorCode::CanisterOutOfCycles,
+                format!(
+                    "Canister {} is out of cycles: the call costs {cost} cycles above the freezing \
+                     threshold of {threshold}, and its balance is {}",
+                    canister.id, canister.balance
+                ),
+            )
+        })?;
+        let reservation = self.prices.storage_reservation(self.in_use(), growth);
+        let limit = settings.reserved_cycles_limit;
+        if let Some(excess) = excess(canister.reserved, reservation, limit) {
+            let what = format!("Canister cannot grow memory by {growth} bytes");
+            let code = ErrorCode::ReservedCyclesLimitExceededInMemoryGrow;
+            return Err(over_limit(code, &what, limit, excess));
+        }
+        if left < reservation {
+            return Err(too_poor_to_grow(growth, reservation - left));
+        }
+        if cost > 0 {
+            canister.pay(Fee::Management, cost);
+        }
+        canister.reserve(reservation);
+        Ok(())
+    }
+
+    /// Bytes in use, as far as reserving cycles is concerned.
+    fn in_use(&self) -> u64 {
+        self.memory_taken + SUBNET_MEMORY_RESERVED
+    }
+
+    fn threshold(
+        &self,
+        settings: &Settings,
+        usage: u64,
+        messages: u64,
+        reserved: Cycles,
+    ) -> Cycles {
+        let threshold = self.prices.freezing_threshold(
+            usage.max(settings.memory_allocation) + messages,
+            settings.compute_allocation,
+            settings.freezing_threshold_seconds,
+        );
+        threshold.saturating_sub(reserved)
+    }
+}
+
+/// By how much reserving more exceeds the limit; nothing, where nothing is to be reserved.
+fn excess(reserved: Cycles, reservation: Cycles, limit: Cycles) -> Option<Cycles> {
+    let excess = reserved.saturating_add(reservation).saturating_sub(limit);
+    (reservation > 0 && excess > 0).then_some(excess)
+}
+
+fn no_memory(requested: u64, available: u64) -> UserError {
+    UserError::new(
+        ErrorCode::SubnetOversubscribed,
+        format!(
+            "Canister requested {requested} bytes of memory but only {available} bytes are available \
+             in the subnet."
+        ),
+    )
+}
+
+fn insufficient(code: ErrorCode, what: &str, missing: Cycles) -> UserError {
+    let text = format!(
+        "{what} due to insufficient cycles. At least {missing} additional cycles are required."
+    );
+    UserError::new(code, text)
+}
+
+fn over_limit(code: ErrorCode, what: &str, limit: Cycles, excess: Cycles) -> UserError {
+    let text = format!(
+        "{what} due to its reserved cycles limit. The current limit ({limit}) would be exceeded by \
+         {excess}."
+    );
+    UserError::new(code, text)
+}
+
+fn too_poor_to_allocate(memory: u64, missing: Cycles) -> UserError {
+    let what = format!("Cannot increase memory allocation to {memory}");
+    insufficient(ErrorCode::InsufficientCyclesInMemoryAllocation, &what, missing)
+}
+
+fn too_poor_to_grow(growth: u64, missing: Cycles) -> UserError {
+    let what = format!("Canister cannot grow memory by {growth} bytes");
+    insufficient(ErrorCode::InsufficientCyclesInMemoryGrow, &what, missing)
+}

@@ -1,0 +1,218 @@
+//! What settings ask of a canister, of its subnet and of those who call it.
+
+use crate::ic00::{about, ask, decode, set};
+use crate::patterns::pong;
+use crate::script::{number, rejected, script};
+use crate::world::{World, on_every_server};
+use candid::{Nat, Principal};
+use ic_management_canister_types::{
+    CanisterSettings, CanisterStatusResult, CreateCanisterArgs, DefiniteCanisterSettings,
+    LogVisibility, SnapshotVisibility, StatusVisibility,
+};
+use pocket_ic::ErrorCode;
+
+const GIB: u64 = 1 << 30;
+
+fn settings() -> CanisterSettings {
+    CanisterSettings::default()
+}
+
+fn status(world: &World, canister: Principal) -> CanisterStatusResult {
+    let reply =
+        ask(&world.pic, Principal::anonymous(), canister, "canister_status", about(canister));
+    decode::<(CanisterStatusResult,)>(&reply.unwrap()).0
+}
+
+fn error(world: &World, settings: CanisterSettings) -> ErrorCode {
+    set(&world.pic, world.a, settings).unwrap_err().error_code
+}
+
+#[test]
+fn every_setting_has_a_default_that_the_status_reports() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let expected = DefiniteCanisterSettings {
+            controllers: vec![Principal::anonymous()],
+            compute_allocation: 0u8.into(),
+            memory_allocation: 0u8.into(),
+            freezing_threshold: 2_592_000u32.into(),
+            reserved_cycles_limit: 5_000_000_000_000u64.into(),
+            minimum_incoming_canister_call_cycles: 0u8.into(),
+            log_visibility: LogVisibility::Controllers,
+            log_memory_limit: 4_096u32.into(),
+            snapshot_visibility: SnapshotVisibility::Controllers,
+            status_visibility: StatusVisibility::Controllers,
+            wasm_memory_limit: (3 * GIB).into(),
+            wasm_memory_threshold: 0u8.into(),
+            environment_variables: vec![],
+        };
+        assert_eq!(status(&world, world.a).settings, expected);
+    });
+}
+
+#[test]
+fn a_wrong_setting_changes_nothing() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let before = status(&world, world.a);
+        let compute_allocation = Some(Nat::from(101u8));
+        let freezing_threshold = Some(Nat::from(1u8));
+        let wrong = CanisterSettings { compute_allocation, freezing_threshold, ..settings() };
+        assert_eq!(error(&world, wrong), ErrorCode::CanisterContractViolation);
+        let controllers = Some(vec![Principal::anonymous(); 11]);
+        let wrong = CanisterSettings { controllers, ..settings() };
+        assert_eq!(error(&world, wrong), ErrorCode::InvalidManagementPayload);
+        let after = status(&world, world.a);
+        assert_eq!((after.settings, after.version), (before.settings, before.version));
+    });
+}
+
+#[test]
+fn compute_can_be_allocated_only_once() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let third = world.pic.create_canister();
+        let allocate = |canister, percent: u8| {
+            let compute_allocation = Some(percent.into());
+            set(&world.pic, canister, CanisterSettings { compute_allocation, ..settings() })
+                .map_err(|reject| reject.error_code)
+        };
+        for canister in [world.a, world.b, third] {
+            world.pic.add_cycles(canister, 10_000_000_000_000_000);
+        }
+        allocate(world.a, 100).unwrap();
+        allocate(world.b, 100).unwrap();
+        // One percent always stays free.
+        assert_eq!(allocate(third, 100), Err(ErrorCode::SubnetOversubscribed));
+        allocate(third, 99).unwrap();
+        allocate(world.a, 0).unwrap();
+        allocate(third, 100).unwrap();
+    });
+}
+
+#[test]
+fn what_is_allocated_must_be_there_and_be_affordable() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let memory =
+            |bytes: u64| CanisterSettings { memory_allocation: Some(bytes.into()), ..settings() };
+        assert_eq!(error(&world, memory(u64::MAX)), ErrorCode::SubnetOversubscribed);
+        // With 100 T cycles a canister can hold 300 GiB for thirty days, or a full core for less.
+        let code = ErrorCode::InsufficientCyclesInMemoryAllocation;
+        assert_eq!(error(&world, memory(400 * GIB)), code);
+        let compute_allocation = Some(100u8.into());
+        let compute = CanisterSettings { compute_allocation, ..settings() };
+        let code = ErrorCode::InsufficientCyclesInComputeAllocation;
+        assert_eq!(error(&world, compute), code);
+        set(&world.pic, world.a, memory(100 * GIB)).unwrap();
+        let burned = status(&world, world.a).idle_cycles_burned_per_day;
+        assert!(burned > 1_000_000_000_000u64 && burned < 4_000_000_000_000u64, "{burned}");
+    });
+}
+
+#[test]
+fn on_a_full_subnet_memory_is_paid_in_advance() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        world.pic.add_cycles(world.a, 10_000_000_000_000_000);
+        world.pic.add_cycles(world.b, 10_000_000_000_000_000);
+        let allocate = |canister, bytes: u64| {
+            let memory_allocation = Some(bytes.into());
+            set(&world.pic, canister, CanisterSettings { memory_allocation, ..settings() })
+                .map_err(|reject| reject.error_code)
+        };
+        allocate(world.a, 700 * GIB).unwrap();
+        assert_eq!(status(&world, world.a).reserved_cycles, 0u8);
+        let before = world.pic.cycle_balance(world.b);
+        allocate(world.b, 50 * GIB).unwrap();
+        let reserved = u128::try_from(status(&world, world.b).reserved_cycles.0).unwrap();
+        // The cycles are set aside, not spent.
+        assert!(reserved > 0);
+        let spent = before - world.pic.cycle_balance(world.b) - reserved;
+        assert!(spent < 20_000_000, "{spent}");
+
+        let limit = |cycles: u128| CanisterSettings {
+            reserved_cycles_limit: Some(cycles.into()),
+            ..settings()
+        };
+        let set_limit =
+            |cycles| set(&world.pic, world.b, limit(cycles)).map_err(|reject| reject.error_code);
+        assert_eq!(set_limit(reserved - 1), Err(ErrorCode::ReservedCyclesLimitIsTooLow));
+        set_limit(reserved).unwrap();
+        let code = ErrorCode::ReservedCyclesLimitExceededInMemoryAllocation;
+        assert_eq!(allocate(world.b, 51 * GIB), Err(code));
+        // What was set aside pays for the memory first.
+        let before = world.pic.cycle_balance(world.b);
+        world.pic.advance_time(std::time::Duration::from_secs(1_000));
+        world.pic.tick();
+        assert_eq!(world.pic.cycle_balance(world.b), before);
+        assert!(status(&world, world.b).reserved_cycles < reserved);
+    });
+}
+
+#[test]
+fn a_canister_can_ask_for_cycles_with_every_call_of_another() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let minimum_incoming_canister_call_cycles = Some(1_000u32.into());
+        set(
+            &world.pic,
+            world.b,
+            CanisterSettings { minimum_incoming_canister_call_cycles, ..settings() },
+        )
+        .unwrap();
+        let one = |cycles| pong(world.b).cycles(cycles);
+        assert_eq!(world.run(world.a, script().call(one(1_000))), Ok(b"pong".to_vec()));
+        let (code, _) = rejected(&world.run(world.a, script().call(one(999))).unwrap());
+        assert_eq!(code, 5);
+        let refunded = one(999).on_reject(script().refunded().reply_number());
+        assert_eq!(number(&world.run(world.a, script().call(refunded)).unwrap()), 999);
+        // Neither users nor the canister itself need to bring any.
+        assert_eq!(world.run(world.b, script().call(one(0))), Ok(b"pong".to_vec()));
+    });
+}
+
+#[test]
+fn a_canister_can_be_created_with_settings() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let create = |settings: CanisterSettings| {
+            let arguments =
+                CreateCanisterArgs { settings: Some(settings), sender_canister_version: None };
+            let method = "provisional_create_canister_with_cycles";
+            ask(&world.pic, Principal::anonymous(), world.a, method, arguments)
+        };
+        let freezing_threshold = Some(Nat::from(77u8));
+        let reply = create(CanisterSettings { freezing_threshold, ..settings() }).unwrap();
+        let id = decode::<(ic_management_canister_types::CanisterIdRecord,)>(&reply).0.canister_id;
+        assert_eq!(status(&world, id).settings.freezing_threshold, 77u8);
+        let memory_allocation = Some(Nat::from(400 * GIB));
+        let reject = create(CanisterSettings { memory_allocation, ..settings() }).unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::InsufficientCyclesInMemoryAllocation);
+    });
+}
+
+#[test]
+fn a_canister_that_cannot_pay_for_its_memory_loses_its_code() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let freezing_threshold = Some(Nat::from(0u8));
+        let compute_allocation = Some(Nat::from(50u8));
+        set(
+            &world.pic,
+            world.a,
+            CanisterSettings { freezing_threshold, compute_allocation, ..settings() },
+        )
+        .unwrap();
+        // Half a core costs 500 M a second: two days are more than it has.
+        for _ in 0..3 {
+            world.pic.advance_time(std::time::Duration::from_secs(100_000));
+            world.pic.tick();
+        }
+        world.pic.add_cycles(world.a, 1_000_000_000_000);
+        let after = status(&world, world.a);
+        assert_eq!(after.module_hash, None);
+        assert_eq!(after.settings.compute_allocation, 0u8);
+        assert_eq!(after.settings.controllers, [Principal::anonymous()]);
+    });
+}
