@@ -1,56 +1,45 @@
-//! Fan out calls: one after the other, or all at once.
+//! Fan out calls of a canister: one after the other, all at once, or as many at a time as there is room for.
 //!
-//! The functions here know nothing of canisters. They take a closure that prepares one call and say how many of
-//! `n` such calls succeeded, so they can be tested natively and used with any kind of call, `ic_cdk::call::Call`
-//! among them. A failed call is counted, never trapped on: what happens after the first `await` of a canister
-//! method cannot be rolled back.
+//! Calls to other canisters of the Internet Computer take time, so independent ones should go out together. But only
+//! so many can be open: 500 from one canister to another, and each only while about 42 billion cycles can be set aside
+//! for it. What exceeds that fails at once. This crate makes the calls that fit, sends the next as answers come in,
+//! and tells for each call whether it was done, surely was not, or may have been, and why.
 //!
-//! ```
-//! use futures::FutureExt;
-//! use parallel_calls::{parallel, sequential};
+//! | you have | take |
+//! |---|---|
+//! | calls that depend on each other | [`sequential`] |
+//! | a few independent calls | [`parallel`] |
+//! | any number of them, or several callees | [`windowed`], or [`fan_out`] for the outcomes in order |
+//! | different questions to different canisters | [`Leg`] |
+//! | more than one message can see through | [`Job`] |
 //!
-//! // A call that fails every third time. It needs no executor because it answers at once.
-//! let mut sent = 0;
-//! let mut call = || {
-//!     sent += 1;
-//!     std::future::ready(if sent % 3 == 0 { Err("busy") } else { Ok(()) })
-//! };
-//! assert_eq!(sequential(6, &mut call).now_or_never(), Some(4));
-//! assert_eq!(parallel(90, &mut call).now_or_never(), Some(60));
-//! ```
+//! How wide a window can be is for [`Plan`] to say, before the first call is sent.
+//!
+//! The calls go through a [`Transport`]: in a canister `canister::Canister` (feature `ic-cdk`, on by default), in
+//! tests anything.
 
-use futures::future::join_all;
+mod collect;
+mod job;
+mod line;
+mod outcome;
+mod plan;
+mod request;
+mod retry;
+mod strategies;
+mod transport;
+mod window;
 
-/// Makes `n` calls, each after the answer to the one before, and returns how many succeeded.
-///
-/// At most one call is open at any time, so `n` may be as large as patience allows: the cost is one round trip per
-/// call.
-pub async fn sequential<C, T, E>(n: u64, mut call: impl FnMut() -> C) -> u64
-where
-    C: IntoFuture<Output = Result<T, E>>,
-{
-    let mut succeeded = 0;
-    for _ in 0..n {
-        succeeded += u64::from(call().await.is_ok());
-    }
-    succeeded
-}
-
-/// Makes `n` calls at once, waits for all the answers and returns how many succeeded.
-///
-/// All calls are open together, so the whole takes one round trip, and memory for `n` calls: bound `n` before it
-/// comes from a stranger. On the Internet Computer at most 500 calls of one canister to another can be open; the
-/// others fail at once, and so do those the canister's cycles do not cover.
-pub async fn parallel<C, T, E>(n: u64, mut call: impl FnMut() -> C) -> u64
-where
-    C: IntoFuture<Output = Result<T, E>>,
-{
-    let calls = (0..n).map(|_| {
-        let call = call().into_future();
-        async { call.await.is_ok() }
-    });
-    join_all(calls).await.into_iter().map(u64::from).sum()
-}
-
+#[cfg(feature = "ic-cdk")]
+pub mod canister;
 #[cfg(test)]
-mod tests;
+mod script;
+
+pub use collect::{Leg, Part};
+pub use job::Job;
+pub use outcome::{Kind, Outcome, Reason, Summary, reject_code};
+pub use plan::{GUARANTEED_CALLBACKS, Limits, Plan, QUEUE_SLOTS, Refusal, Wall};
+pub use request::{BOUNDED_WAIT_MAX, Request, Wait};
+pub use retry::Retry;
+pub use strategies::{parallel, sequential};
+pub use transport::{Transport, call};
+pub use window::{Window, fan_out, windowed};

@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 
 use candid::Principal;
-use ic_cdk::api::{canister_self, env_var_name_exists, env_var_value, is_controller, msg_caller};
-use ic_stable_structures::{DefaultMemoryImpl, StableCell};
+use ic_cdk::api::{canister_self, env_var_name_exists, env_var_value};
+use ic_stable_structures::StableCell;
+
+use crate::memory::{self, Memory};
 
 /// The most calls one request may ask for.
 ///
@@ -21,18 +23,8 @@ const NOT_CONFIGURED: &str = "no callee is configured; run: \
     (or: icp canister call caller setup_callee '(principal \"<id of the callee>\")')";
 
 thread_local! {
-    /// The one thing kept, so it has the whole stable memory.
-    static CALLEE: RefCell<StableCell<Option<Principal>, DefaultMemoryImpl>> =
-        RefCell::new(StableCell::init(DefaultMemoryImpl::default(), None));
-}
-
-/// Guards an endpoint: who is not a controller of this canister gets a reject.
-pub fn only_controllers() -> Result<(), String> {
-    if is_controller(&msg_caller()) {
-        Ok(())
-    } else {
-        Err("only a controller of this canister may set the callee".into())
-    }
+    static CALLEE: RefCell<StableCell<Option<Principal>, Memory>> =
+        RefCell::new(StableCell::init(memory::part(memory::CALLEE), None));
 }
 
 /// Keeps `id` as the canister to call, from now on and across upgrades.
@@ -42,11 +34,16 @@ pub fn set(id: Principal) -> Result<(), String> {
     Ok(())
 }
 
-/// The canister to call, provided that `n` calls may be made: the one that was set, else the one of the environment.
+/// The canister to call, provided that `n` calls may be made.
 pub fn for_calls(n: u64) -> Result<Principal, String> {
     if n > MAX_CALLS {
         return Err(format!("{n} calls are too many: the maximum is {MAX_CALLS}"));
     }
+    configured()
+}
+
+/// The canister to call: the one that was set, else the one of the environment.
+pub fn configured() -> Result<Principal, String> {
     match CALLEE.with_borrow(|callee| *callee.get()) {
         Some(id) => Ok(id),
         None => from_environment(),

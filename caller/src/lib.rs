@@ -1,23 +1,37 @@
-//! The caller: the same calls to another canister, sequentially and in parallel.
+//! The caller: many calls to other canisters, made one after the other, all at once, or as many as fit.
 //!
-//! The endpoints reply by hand since they may also reject, and read their argument with `wire`, which keeps the
-//! module small. `ic-cdk` then takes the argument for bytes, so `candid_method` states the interface in its place.
+//! Every endpoint is a few lines over the fan-out library. Those that make calls or change anything are for controllers
+//! only, since calls cost this canister cycles and take up the slots to its callee.
+//!
+//! The endpoints reply by hand since they may also reject, and read their arguments with `wire`, which keeps the
+//! module small. `ic-cdk` then takes the arguments for bytes, so `candid_method` states the interface in its place.
 
+mod access;
 mod callee;
+mod jobs;
+mod memory;
+mod portfolio;
+mod raw;
+mod run;
 
 use std::marker::PhantomData;
 
 use candid::{Principal, candid_method};
 use ic_cdk::api::{msg_reject, msg_reply};
-use ic_cdk::call::Call;
-use ic_cdk_macros::update;
-use parallel_calls::{parallel, sequential};
-use wire::Decode;
+use ic_cdk::trap;
+use ic_cdk_macros::{inspect_message, post_upgrade, pre_upgrade, query, update};
+use parallel_calls::canister::open_calls;
+use wire::{Decode, Encode};
+
+use jobs::{JobId, JobStatus, JobWish};
+use portfolio::{Holder, Portfolio};
+use raw::{RawOutcome, RawRequest};
+use run::{Report, Strategy};
 
 /// Names the canister to call.
 #[candid_method(update)]
 #[update(
-    guard = "callee::only_controllers",
+    guard = "access::controllers_only",
     decode_with = "argument",
     manual_reply = true,
     hidden = true
@@ -31,39 +45,162 @@ fn setup_callee(id: Principal) {
 
 /// Pings the callee `n` times, one call after the other, and returns how many calls succeeded.
 #[candid_method(update)]
-#[update(decode_with = "argument", manual_reply = true, hidden = true)]
+#[update(
+    guard = "access::controllers_only",
+    decode_with = "argument",
+    manual_reply = true,
+    hidden = true
+)]
 async fn sequential_calls(n: u64) -> PhantomData<u64> {
-    match callee::for_calls(n) {
-        Ok(callee) => msg_reply(wire::encode(&(sequential(n, || ping(callee)).await,))),
-        Err(reason) => msg_reject(reason),
-    }
-    PhantomData
+    answer(run::run(Strategy::Sequential, n).await.map(|report| report.succeeded))
 }
 
 /// Pings the callee `n` times, all calls at once, and returns how many calls succeeded.
 #[candid_method(update)]
-#[update(decode_with = "argument", manual_reply = true, hidden = true)]
+#[update(
+    guard = "access::controllers_only",
+    decode_with = "argument",
+    manual_reply = true,
+    hidden = true
+)]
 async fn parallel_calls(n: u64) -> PhantomData<u64> {
-    match callee::for_calls(n) {
-        Ok(callee) => msg_reply(wire::encode(&(parallel(n, || ping(callee)).await,))),
-        Err(reason) => msg_reject(reason),
+    answer(run::run(Strategy::Parallel, n).await.map(|report| report.succeeded))
+}
+
+/// Pings the callee `n` times, as many calls at once as there is room for, and returns how many calls succeeded.
+#[candid_method(update)]
+#[update(
+    guard = "access::controllers_only",
+    decode_with = "argument",
+    manual_reply = true,
+    hidden = true
+)]
+async fn windowed_calls(n: u64) -> PhantomData<u64> {
+    answer(run::run(Strategy::Windowed(None), n).await.map(|report| report.succeeded))
+}
+
+/// Pings the callee `n` times in one of the three ways, and tells how it went.
+#[candid_method(update)]
+#[update(
+    guard = "access::controllers_only",
+    decode_with = "arguments",
+    manual_reply = true,
+    hidden = true
+)]
+async fn run(strategy: Strategy, n: u64) -> PhantomData<Report> {
+    answer(run::run(strategy, n).await)
+}
+
+/// Begins to ping the callee more often than one message can see through.
+#[candid_method(update)]
+#[update(
+    guard = "access::controllers_only",
+    decode_with = "argument",
+    manual_reply = true,
+    hidden = true
+)]
+fn start_job(wish: JobWish) -> PhantomData<Result<JobId, String>> {
+    reply(jobs::start(wish))
+}
+
+/// How far a job is, if it is known.
+#[candid_method(query)]
+#[query(
+    guard = "access::controllers_only",
+    decode_with = "argument",
+    manual_reply = true,
+    hidden = true
+)]
+fn job_status(id: JobId) -> PhantomData<Option<JobStatus>> {
+    reply(jobs::status(id))
+}
+
+/// Makes no further calls for a job.
+#[candid_method(update)]
+#[update(
+    guard = "access::controllers_only",
+    decode_with = "argument",
+    manual_reply = true,
+    hidden = true
+)]
+fn cancel_job(id: JobId) -> PhantomData<Result<(), String>> {
+    reply(jobs::cancel(id))
+}
+
+/// What somebody has in three different canisters, asked at once.
+#[candid_method(update)]
+#[update(
+    guard = "access::controllers_only",
+    decode_with = "argument",
+    manual_reply = true,
+    hidden = true
+)]
+async fn get_portfolio(holder: Holder) -> PhantomData<Portfolio> {
+    reply(portfolio::get(holder).await)
+}
+
+/// Makes any calls, as many at once as there is room for, and tells what became of each, in their order.
+#[candid_method(update)]
+#[update(
+    guard = "access::controllers_only",
+    decode_with = "argument",
+    manual_reply = true,
+    hidden = true
+)]
+async fn fan_out(requests: Vec<RawRequest>) -> PhantomData<Vec<RawOutcome>> {
+    answer(raw::fan_out(requests).await)
+}
+
+#[inspect_message]
+fn inspect_message() {
+    access::inspect();
+}
+
+/// Refuses an upgrade while calls are open, since their answers would find another program in this one's place.
+/// Stopping the canister first, as `dfx` and `icp` do, waits for them.
+#[pre_upgrade]
+fn pre_upgrade() {
+    let open = open_calls();
+    if open > 0 {
+        trap(format!(
+            "{open} calls are open: stop this canister before upgrading it, and start it afterwards"
+        ));
     }
+}
+
+#[post_upgrade]
+fn post_upgrade() {
+    jobs::resume();
+}
+
+/// The one argument of a message; traps on any other message, as endpoints of `ic-cdk` do.
+fn argument<T>(message: Vec<u8>) -> T
+where
+    (T,): wire::Arguments + Decode,
+{
+    let (value,) = arguments(message);
+    value
+}
+
+/// The arguments of a message; traps on any other message, as endpoints of `ic-cdk` do.
+fn arguments<A: wire::Arguments + Decode>(message: Vec<u8>) -> A {
+    wire::decode(&message).unwrap_or_else(|error| trap(error.as_str()))
+}
+
+/// Replies with a value, or rejects with the reason why there is none.
+fn answer<T: Encode>(result: Result<T, String>) -> PhantomData<T> {
+    match result {
+        Ok(value) => reply(value),
+        Err(reason) => {
+            msg_reject(reason);
+            PhantomData
+        }
+    }
+}
+
+fn reply<T: Encode>(value: T) -> PhantomData<T> {
+    msg_reply(wire::encode(&(value,)));
     PhantomData
-}
-
-/// One call. Its wait is bounded: a callee that never answers cannot keep this canister from being stopped and
-/// upgraded, and no memory is set aside for the answer. The price, an outcome that may stay unknown, is none for a
-/// call that changes nothing.
-fn ping(callee: Principal) -> Call<'static, 'static> {
-    Call::bounded_wait(callee, "ping")
-}
-
-/// Decodes the one argument of an endpoint; traps on any other, as endpoints of `ic-cdk` do.
-fn argument<T: Decode>(message: Vec<u8>) -> T {
-    match wire::decode(&message) {
-        Ok((argument,)) => argument,
-        Err(error) => ic_cdk::trap(error.as_str()),
-    }
 }
 
 /// The interface, where agents and command line tools look for it inside the module.

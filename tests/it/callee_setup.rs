@@ -25,7 +25,7 @@ fn a_stranger_may_not_name_the_callee() {
         let empty = pair.another_canister();
         for sender in [stranger(), Principal::anonymous()] {
             let refusal = pair.setup_callee(empty, sender).expect_err("it is no controller");
-            assert_refusal(&refusal, &["only a controller"]);
+            assert!(refusal.reject_message.contains("only a controller"), "{refusal:?}");
         }
         assert_eq!(pair.successes(Sequential, 2), 2, "the callee is the one that was set");
     });
@@ -58,7 +58,7 @@ fn the_callee_is_known_after_upgrades() {
 fn without_a_callee_the_refusal_names_the_command_that_sets_it() {
     on_every_server(|server| {
         let pair = Pair::install(server, 2);
-        for strategy in Strategy::BOTH {
+        for strategy in Strategy::ALL {
             let refusal = pair.refusal(strategy, 1);
             assert_refusal(
                 &refusal,
@@ -73,7 +73,7 @@ fn without_setup_the_callee_is_the_one_of_the_environment() {
     on_every_server(|server| {
         let pair = Pair::install(server, 2);
         pair.set_environment(&pair.callee.to_text());
-        for strategy in Strategy::BOTH {
+        for strategy in Strategy::ALL {
             assert_eq!(pair.successes(strategy, 2), 2);
         }
         // It was not remembered: the environment decides each time.

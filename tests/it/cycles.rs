@@ -29,7 +29,7 @@ fn calls_cost_caller_and_callee_their_fees_and_little_more() {
     on_every_server(|server| {
         for subnets in [1, 2] {
             let pair = Pair::ready(server, subnets);
-            for strategy in Strategy::BOTH {
+            for strategy in Strategy::ALL {
                 let before = pair.cycles();
                 assert_eq!(pair.successes(strategy, CALLS), CALLS);
                 let [caller, callee] = spent(before, pair.cycles());
@@ -84,7 +84,7 @@ fn a_call_that_is_not_made_costs_next_to_nothing() {
 fn the_same_calls_on_fresh_instances_cost_the_same_to_the_cycle() {
     let costs = |server: Server| {
         let pair = Pair::ready(server, 2);
-        Strategy::BOTH.map(|strategy| {
+        Strategy::ALL.map(|strategy| {
             let before = pair.cycles();
             assert_eq!(pair.successes(strategy, 20), 20);
             spent(before, pair.cycles())

@@ -10,7 +10,7 @@ fn assert_failures_are_counted(break_callee: impl Fn(&Pair), mend: impl Fn(&Pair
     on_every_server(|server| {
         for subnets in [1, 2] {
             let pair = Pair::ready(server, subnets);
-            for strategy in Strategy::BOTH {
+            for strategy in Strategy::ALL {
                 break_callee(&pair);
                 for n in [1, 5] {
                     assert_eq!(pair.successes(strategy, n), 0, "{strategy:?}");

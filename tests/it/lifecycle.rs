@@ -10,11 +10,11 @@ impl Pair {
             .expect("the caller can be upgraded");
     }
 
-    fn stop_caller(&self) {
+    pub fn stop_caller(&self) {
         self.pic.stop_canister(self.caller, Some(controller())).expect("the caller stops");
     }
 
-    fn start_caller(&self) {
+    pub fn start_caller(&self) {
         self.pic.start_canister(self.caller, Some(controller())).expect("the caller starts");
     }
 }
@@ -24,7 +24,7 @@ fn the_caller_can_be_stopped_upgraded_and_started() {
     on_every_server(|server| {
         for subnets in [1, 2] {
             let pair = Pair::ready(server, subnets);
-            for strategy in Strategy::BOTH {
+            for strategy in Strategy::ALL {
                 pair.stop_caller();
                 let reject = pair.run(strategy, 3).expect_err("it is stopped");
                 assert!(reject.reject_message.contains("stopped"), "{reject:?}");

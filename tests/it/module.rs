@@ -126,7 +126,10 @@ fn each_module_serves_exactly_the_methods_of_its_interface() {
     for built in canisters() {
         let promised = built.promised_methods();
         assert!(!promised.is_empty());
-        assert_eq!(built.exported_methods(), promised, "{}", built.name);
+        // Timers call the canister itself, through a method of their own that refuses everybody else.
+        let mut exported = built.exported_methods();
+        exported.retain(|method| !method.contains("<ic-cdk internal>"));
+        assert_eq!(exported, promised, "{}", built.name);
     }
 }
 

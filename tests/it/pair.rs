@@ -3,10 +3,14 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use candid::{CandidType, Principal, decode_one, encode_args, encode_one};
+use candid::{CandidType, Nat, Principal, decode_one, encode_args, encode_one};
 use multi_subnet::canisters::{ModulePaths, workspace_modules};
 use pocket_ic::common::rest::RawMessageId;
-use pocket_ic::{CanisterSettings, EnvironmentVariable, PocketIc, RejectCode, RejectResponse};
+use pocket_ic::{
+    CanisterSettings, CreateCanisterParams, CreateCanisterPlacement, EnvironmentVariable, PocketIc,
+    RejectCode, RejectResponse,
+};
+use test_canisters::rust_canister;
 
 use crate::servers::Server;
 
@@ -45,22 +49,24 @@ pub fn stranger() -> Principal {
     Principal::self_authenticating([2])
 }
 
-/// The two strategies.
+/// The ways to make many calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
     Sequential,
     Parallel,
+    Windowed,
 }
 
-pub use Strategy::{Parallel, Sequential};
+pub use Strategy::{Parallel, Sequential, Windowed};
 
 impl Strategy {
-    pub const BOTH: [Self; 2] = [Sequential, Parallel];
+    pub const ALL: [Self; 3] = [Sequential, Parallel, Windowed];
 
     fn method(self) -> &'static str {
         match self {
             Sequential => "sequential_calls",
             Parallel => "parallel_calls",
+            Windowed => "windowed_calls",
         }
     }
 }
@@ -75,8 +81,20 @@ pub struct Pair {
 impl Pair {
     /// On two subnets, or on one.
     pub fn install(server: Server, subnets: usize) -> Self {
+        Self::install_with_cycles(server, subnets, DEFAULT_CYCLES)
+    }
+
+    fn install_with_cycles(server: Server, subnets: usize, cycles: u128) -> Self {
         let pic = server.instance(subnets);
-        let caller = create(&pic, 0);
+        let placement = CreateCanisterPlacement::SubnetId(pic.topology().get_app_subnets()[0]);
+        let params = CreateCanisterParams {
+            cycles: Some(cycles),
+            placement: Some(placement),
+            ..Default::default()
+        };
+        let caller = pic
+            .create_canister_with_params(Some(controller()), params)
+            .expect("the subnet takes canisters");
         let callee = create(&pic, subnets - 1);
         let pair = Self { pic, caller, callee };
         pair.install_code(caller, caller_module());
@@ -86,7 +104,12 @@ impl Pair {
 
     /// The same, and the caller knows its callee.
     pub fn ready(server: Server, subnets: usize) -> Self {
-        let pair = Self::install(server, subnets);
+        Self::ready_with_cycles(server, subnets, DEFAULT_CYCLES)
+    }
+
+    /// The same, and the caller was created with so many cycles.
+    pub fn ready_with_cycles(server: Server, subnets: usize, cycles: u128) -> Self {
+        let pair = Self::install_with_cycles(server, subnets, cycles);
         pair.setup_callee(pair.callee, controller()).expect("the controller may name a canister");
         pair
     }
@@ -94,6 +117,30 @@ impl Pair {
     /// One more canister, without code, on the callee's subnet.
     pub fn another_canister(&self) -> Principal {
         create(&self.pic, self.pic.topology().get_app_subnets().len() - 1)
+    }
+
+    /// Raises the caller's freezing threshold until it can spend about so many cycles.
+    pub fn leave_cycles(&self, cycles: u128) {
+        let status = self
+            .pic
+            .canister_status(self.caller, Some(controller()))
+            .expect("the controller may ask");
+        let number = |number: Nat| u128::try_from(number.0).expect("it fits");
+        let frozen = number(status.cycles) - cycles;
+        let seconds = frozen * 86_400 / number(status.idle_cycles_burned_per_day);
+        let settings =
+            CanisterSettings { freezing_threshold: Some(seconds.into()), ..Default::default() };
+        self.pic
+            .update_canister_settings(self.caller, Some(controller()), settings)
+            .expect("the controller may do that");
+    }
+
+    /// Installs a callee that does as it is told in the callee's place.
+    pub fn moody_callee(&self) {
+        let module = fs::read(rust_canister("moody_callee")).expect("it was built");
+        self.pic
+            .reinstall_canister(self.callee, module, nothing(), Some(controller()))
+            .expect("the controller may do that");
     }
 
     pub fn install_code(&self, canister: Principal, module: Vec<u8>) {
@@ -119,13 +166,19 @@ impl Pair {
     /// Asks for `n` calls and executes rounds until they are answered.
     pub fn run(&self, strategy: Strategy, n: u64) -> Result<Outcome, RejectResponse> {
         let message = self.submit(strategy, n)?;
+        let (answer, rounds) = self.wait_for(&message);
+        answer.map(|reply| Outcome { succeeded: decode_number(&reply), rounds })
+    }
+
+    /// Executes rounds until a message is answered.
+    pub fn wait_for(&self, message: &RawMessageId) -> (Result<Vec<u8>, RejectResponse>, u64) {
         for rounds in 1..=ROUNDS_MAX {
             self.pic.tick();
-            if let Some(answer) = self.answer(&message) {
-                return answer.map(|succeeded| Outcome { succeeded, rounds });
+            if let Some(answer) = self.pic.ingress_status(message.clone()) {
+                return (answer, rounds);
             }
         }
-        panic!("{n} {strategy:?} calls are not answered within {ROUNDS_MAX} rounds");
+        panic!("there is no answer within {ROUNDS_MAX} rounds");
     }
 
     /// How many of `n` calls succeed.
@@ -140,14 +193,13 @@ impl Pair {
 
     /// Asks for `n` calls; the next round is when they are made.
     pub fn submit(&self, strategy: Strategy, n: u64) -> Result<RawMessageId, RejectResponse> {
-        // Anybody may.
-        self.pic.submit_call(self.caller, stranger(), strategy.method(), encode(n))
+        self.pic.submit_call(self.caller, controller(), strategy.method(), encode(n))
     }
 
     /// The answer to a message, once there is one.
     pub fn answer(&self, message: &RawMessageId) -> Option<Result<u64, RejectResponse>> {
         let answer = self.pic.ingress_status(message.clone())?;
-        Some(answer.map(|reply| decode_one(&reply).expect("the reply is one nat64")))
+        Some(answer.map(|reply| decode_number(&reply)))
     }
 
     /// The balances of caller and callee.
@@ -175,6 +227,10 @@ pub fn assert_refusal(reject: &RejectResponse, fragments: &[&str]) {
 /// The argument and the reply `()`.
 pub fn nothing() -> Vec<u8> {
     encode_args(()).expect("it encodes")
+}
+
+fn decode_number(reply: &[u8]) -> u64 {
+    decode_one(reply).expect("the reply is one nat64")
 }
 
 fn encode(value: impl CandidType) -> Vec<u8> {

@@ -7,8 +7,16 @@ use std::sync::LazyLock;
 use crate::{checkout, target};
 
 /// The packages in `tests/canisters`.
-const PACKAGES: [&str; 6] =
-    ["alarms", "factory", "guestbook", "sample_callee", "sample_caller", "weather"];
+const PACKAGES: [&str; 8] = [
+    "alarms",
+    "factory",
+    "guestbook",
+    "moody_callee",
+    "patient_caller",
+    "sample_callee",
+    "sample_caller",
+    "weather",
+];
 
 /// The profile of cargo that is what cargo does when nobody chooses.
 const PROFILE: &str = "plain";

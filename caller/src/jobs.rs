@@ -1,0 +1,222 @@
+//! Fan-outs too large for one message: driven by a timer, written down after every step.
+
+use std::cell::{Cell, RefCell};
+use std::iter;
+use std::ops::Range;
+use std::time::Duration;
+
+use candid::CandidType;
+use ic_cdk_timers::{TimerId, clear_timer, set_timer, set_timer_interval_serial};
+use ic_stable_structures::StableVec;
+use parallel_calls::canister::Canister;
+use parallel_calls::{Job, Kind, Retry, Transport, Window, windowed};
+
+use crate::callee;
+use crate::memory::{self, Memory};
+use crate::run::{Failures, failures, ping, planned_window};
+use record::Record;
+
+mod record;
+
+/// How often it is looked whether there is something to do while a job is unfinished.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Jobs that are remembered: the latest.
+const KEPT_MAX: u64 = 16;
+
+/// How often calls of a job are tried when nobody says.
+const ATTEMPTS_DEFAULT: u32 = 3;
+
+/// Calls whose cost a plan puts aside at once: cycles may be added while a job is under way.
+const PLANNED_CALLS_MAX: u64 = 10_000;
+
+/// The number of a job.
+pub type JobId = u64;
+
+wire::record! {
+    /// A job that somebody wants.
+    #[derive(CandidType)]
+    pub struct JobWish {
+        pub calls: u64,
+        pub window: Option<u32>,
+        pub attempts: Option<u32>,
+        pub idempotent: Option<bool>,
+    }
+}
+
+wire::record! {
+    /// How far a job is.
+    #[derive(CandidType)]
+    pub struct JobStatus {
+        pub state: JobState,
+        pub calls: u64,
+        pub succeeded: u64,
+        pub not_done: u64,
+        pub unknown: u64,
+        pub remaining: u64,
+        pub in_flight: u64,
+        pub widest_in_flight: u32,
+        pub failures: Vec<Failures>,
+        pub waiting_for: Option<String>,
+    }
+}
+
+wire::variant! {
+    /// What a job does.
+    #[derive(CandidType)]
+    pub enum JobState {
+        /// It makes calls.
+        Running,
+        /// It was cancelled, though calls may still be open.
+        Cancelled,
+        /// Every call is settled.
+        Finished,
+    }
+}
+
+thread_local! {
+    static JOBS: RefCell<StableVec<Record, Memory>> =
+        RefCell::new(StableVec::init(memory::part(memory::JOBS)));
+    static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
+}
+
+/// Writes down a new job and sees to it that it is worked on.
+pub fn start(wish: JobWish) -> Result<JobId, String> {
+    let callee = callee::configured()?;
+    let id = kept().end;
+    // Its place is that of the job before the ones that are kept.
+    if let Some(oldest) = id.checked_sub(KEPT_MAX).filter(|oldest| !is_finished(*oldest)) {
+        return Err(format!("{KEPT_MAX} jobs are unfinished: wait for job {oldest}, or cancel it"));
+    }
+    let job = Job::new(
+        wish.calls,
+        wish.window,
+        wish.attempts.unwrap_or(ATTEMPTS_DEFAULT),
+        wish.idempotent.unwrap_or(false),
+    );
+    JOBS.with_borrow_mut(|jobs| {
+        let record = Record { id, callee, job };
+        if id < KEPT_MAX {
+            jobs.push(&record);
+        } else {
+            jobs.set(id % KEPT_MAX, &record);
+        }
+    });
+    wake_up();
+    Ok(id)
+}
+
+/// How far a job is, unless it is too long ago.
+pub fn status(id: JobId) -> Option<JobStatus> {
+    let Record { job, .. } = find(id)?;
+    let state = match () {
+        () if job.cancelled => JobState::Cancelled,
+        () if job.is_finished() => JobState::Finished,
+        () => JobState::Running,
+    };
+    Some(JobStatus {
+        state,
+        calls: job.calls(),
+        succeeded: job.summary.succeeded,
+        not_done: job.summary.not_done(),
+        unknown: job.summary.unknown(),
+        remaining: job.remaining(),
+        in_flight: job.open(),
+        widest_in_flight: job.summary.widest,
+        failures: failures(&job.summary),
+        waiting_for: job.lacks.map(|kind| kind.label().into()),
+    })
+}
+
+/// Gives up the calls of a job that are not open.
+pub fn cancel(id: JobId) -> Result<(), String> {
+    match find(id) {
+        None => Err(format!("there is no job {id}")),
+        Some(Record { job, .. }) if job.is_finished() => Err(format!("job {id} is finished")),
+        Some(_) => {
+            update(id, Job::cancel);
+            Ok(())
+        }
+    }
+}
+
+/// Goes on with unfinished jobs after an upgrade.
+pub fn resume() {
+    if kept().any(|id| !is_finished(id)) {
+        wake_up();
+    }
+}
+
+/// Sees to it that somebody works on the jobs.
+fn wake_up() {
+    if TIMER.get().is_none() {
+        TIMER.set(Some(set_timer_interval_serial(INTERVAL, work)));
+    }
+}
+
+/// Works on the jobs, one after the other, for as long as there are calls to be made now.
+async fn work() {
+    for id in kept() {
+        while make_calls(id).await {}
+    }
+    if kept().all(is_finished)
+        && let Some(timer) = TIMER.take()
+    {
+        // A timer must not be cleared by its own task.
+        set_timer(Duration::ZERO, async move { clear_timer(timer) });
+    }
+}
+
+/// Makes the calls of a job that can be made now; whether there may be more.
+async fn make_calls(id: JobId) -> bool {
+    let Some(Record { callee, job, .. }) = find(id) else { return false };
+    // There is one worker, so what is open was left by one that an upgrade or a trap ended.
+    if job.open() > 0 {
+        update(id, |job| job.interrupt(Canister.now()));
+    }
+    if Canister.is_stopping() || job.pause(Canister.now()).is_none_or(|pause| !pause.is_zero()) {
+        return false;
+    }
+    let window = match job.window {
+        Some(calls) => Ok(calls),
+        None => planned_window(&ping(callee), job.remaining().min(PLANNED_CALLS_MAX))
+            .map(|window| window.per_callee),
+    };
+    let Ok(window) = window else {
+        update(id, |job| job.hold(Kind::Cycles, Canister.now()));
+        return false;
+    };
+    let calls = iter::from_fn(|| {
+        let started = !Canister.is_stopping() && update(id, |job| job.start(Canister.now()));
+        started.then(|| ping(callee))
+    });
+    windowed(&Canister, calls, Window::of(window), Retry::NEVER, |_, outcome| {
+        update(id, |job| job.conclude(&outcome, Canister.now()));
+    })
+    .await;
+    true
+}
+
+/// The jobs that are remembered, the oldest first.
+fn kept() -> Range<JobId> {
+    let next = JOBS.with_borrow(|jobs| jobs.iter().map(|record| record.id + 1).max().unwrap_or(0));
+    next.saturating_sub(KEPT_MAX)..next
+}
+
+fn is_finished(id: JobId) -> bool {
+    find(id).is_none_or(|record| record.job.is_finished())
+}
+
+fn find(id: JobId) -> Option<Record> {
+    kept().contains(&id).then(|| JOBS.with_borrow(|jobs| jobs.get(id % KEPT_MAX)))?
+}
+
+/// Changes a job, and writes it down.
+fn update<T>(id: JobId, change: impl FnOnce(&mut Job) -> T) -> T {
+    JOBS.with_borrow_mut(|jobs| {
+        let mut record = jobs.get(id % KEPT_MAX).expect("a job that is worked on is kept");
+        let result = change(&mut record.job);
+        jobs.set(id % KEPT_MAX, &record);
+        result
+    })
+}

@@ -1,0 +1,134 @@
+//! The transport of a canister: `ic-cdk`'s calls.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use ic_cdk::api::{CanisterStatusCode, canister_liquid_cycle_balance, canister_status, time};
+use ic_cdk::call::{Call, CallFailed};
+use ic_principal::Principal;
+
+use crate::{Limits, QUEUE_SLOTS, Reason, Request, Transport, Wait};
+
+/// What a call spends at most besides its bytes and its attached cycles: the fees of the call and of its callback
+/// (260,000 and 5,000,000) and the instructions of both, of which a canister with this library needs about 50,000.
+const SPENT_PER_CALL: u128 = 6_000_000;
+
+/// What each byte sent or received costs.
+const SPENT_PER_BYTE: u128 = 1_000;
+
+/// Bytes of an answer that a plan provides for.
+const ANSWER_BYTES: u128 = 200;
+
+/// Calls of two rounds each that are made in a second at most: the fastest subnets have about three rounds a second.
+const PAUSE_CALLS_PER_SECOND: u64 = 2;
+
+/// The canister this code runs in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Canister;
+
+impl Transport for Canister {
+    type Answer = Pin<Box<dyn Future<Output = Result<Vec<u8>, Reason>>>>;
+
+    fn send(&self, request: &Rc<Request>) -> Result<Self::Answer, Reason> {
+        let request = request.clone();
+        let mut answer = Box::pin(async move {
+            let _open = Open::one_more();
+            match prepared(&request).await {
+                Ok(reply) => Ok(reply.into_bytes()),
+                Err(failure) => Err(reason(failure)),
+            }
+        });
+        // `ic-cdk` sends a call when it is polled first; whoever awaits the answer polls it again.
+        match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Err(reason)) if reason.kind().is_unsent() => Err(reason),
+            Poll::Ready(result) => Ok(Box::pin(std::future::ready(result))),
+            Poll::Pending => Ok(answer),
+        }
+    }
+
+    fn limits(&self, request: &Request) -> Limits {
+        let bytes = request.method.len() as u128 + request.argument.len() as u128 + ANSWER_BYTES;
+        Limits {
+            queue_slots: QUEUE_SLOTS,
+            callbacks: u32::MAX,
+            liquid_cycles: canister_liquid_cycle_balance(),
+            cycles_per_call: prepared(request).get_cost(),
+            spent_per_call: SPENT_PER_CALL + bytes * SPENT_PER_BYTE + request.cycles,
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        canister_status() == CanisterStatusCode::Stopping
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_nanos(time())
+    }
+
+    /// A call context without an open call is at its end, so this waits for the answers to calls that take their time:
+    /// to the management canister, whose `raw_rand` answers two rounds later at the earliest. It gives up after so many
+    /// that time must have come to a halt, as it does in tests.
+    async fn pause(&self, wait: Duration) {
+        let until = self.now() + wait;
+        for _ in 0..=wait.as_secs().saturating_mul(PAUSE_CALLS_PER_SECOND) {
+            let random = Call::bounded_wait(Principal::management_canister(), "raw_rand");
+            if random.await.is_err() || self.now() >= until || self.is_stopping() {
+                return;
+            }
+        }
+    }
+}
+
+thread_local! {
+    static OPEN_CALLS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Calls of this transport that are not answered yet.
+///
+/// The answers need the program that made the calls: a canister should not be upgraded while there are any. Stopping it
+/// first waits for them.
+pub fn open_calls() -> u32 {
+    OPEN_CALLS.get()
+}
+
+/// Counts a call for as long as it is open, also when a trap ends it.
+struct Open;
+
+impl Open {
+    fn one_more() -> Self {
+        OPEN_CALLS.set(OPEN_CALLS.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        OPEN_CALLS.set(OPEN_CALLS.get().saturating_sub(1));
+    }
+}
+
+/// The call as `ic-cdk` knows it.
+fn prepared(request: &Request) -> Call<'_, '_> {
+    let call = match request.wait {
+        Wait::Bounded(wait) => Call::bounded_wait(request.callee, &request.method)
+            // A part of a second is none to the system; rather wait a little longer than asked to.
+            .change_timeout(u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)),
+        Wait::Unbounded => Call::unbounded_wait(request.callee, &request.method),
+    };
+    call.with_raw_args(&request.argument).with_cycles(request.cycles)
+}
+
+fn reason(failure: CallFailed) -> Reason {
+    match failure {
+        CallFailed::CallPerformFailed(_) => Reason::QueueFull,
+        CallFailed::InsufficientLiquidCycleBalance(shortage) => {
+            Reason::Cycles { required: shortage.required, available: shortage.available }
+        }
+        CallFailed::CallRejected(reject) => {
+            Reason::rejected(reject.raw_reject_code(), reject.reject_message().into())
+        }
+    }
+}

@@ -1,0 +1,260 @@
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ic_principal::Principal;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::script::{Script, callee};
+use crate::{Kind, reject_code};
+
+fn pings(calls: u64) -> impl Iterator<Item = Request> {
+    (0..calls).map(|_| Request::new(callee(1), "ping"))
+}
+
+fn busy() -> Reason {
+    Reason::rejected(reject_code::SYS_TRANSIENT, "busy".into())
+}
+
+/// Answers the oldest open call with an empty reply.
+fn reply(script: &Script) {
+    script.answer(script.open()[0], Ok(Vec::new()));
+}
+
+fn run(script: &Script, calls: u64, window: u32, retry: Retry) -> Summary {
+    let fan_out = windowed(script, pings(calls), Window::of(window), retry, |_, _| ());
+    script.drive(fan_out, reply)
+}
+
+#[test]
+fn all_calls_succeed_and_the_window_is_never_exceeded() {
+    let script = Script::new(500, 1_000);
+    let summary = run(&script, 2_000, 300, Retry::NEVER);
+    assert_eq!((summary.succeeded, summary.attempted(), summary.widest), (2_000, 2_000, 300));
+    assert_eq!(script.refused.get(), 0);
+}
+
+#[test]
+fn a_window_of_nothing_is_one_of_one() {
+    let script = Script::new(500, 1_000);
+    let summary = run(&script, 3, 0, Retry::NEVER);
+    assert_eq!((summary.succeeded, summary.widest), (3, 1));
+}
+
+#[test]
+fn no_calls_end_at_once() {
+    assert_eq!(run(&Script::new(0, 0), 0, 5, Retry::NEVER), Summary::default());
+}
+
+#[test]
+fn what_finds_no_slot_waits_for_one_of_ours() {
+    for (slots, affordable) in [(3, 1_000), (500, 3)] {
+        let script = Script::new(slots, affordable);
+        let summary = run(&script, 100, 500, Retry::NEVER);
+        assert_eq!((summary.succeeded, summary.widest), (100, 3));
+        // One failed send per answer finds out, not one per call that waits.
+        assert!(script.refused.get() <= 100, "{}", script.refused.get());
+    }
+}
+
+#[test]
+fn where_nothing_of_ours_is_open_a_call_is_tried_as_often_as_allowed() {
+    let script = Script::new(0, 1_000);
+    let summary = run(&script, 5, 10, Retry::attempts(3));
+    assert_eq!(summary.failures().collect::<Vec<_>>(), [(Kind::QueueFull, 5)]);
+    assert_eq!(script.refused.get(), 15);
+    // After the first try a second, after the second two.
+    assert_eq!(script.now.get(), Duration::from_secs(3));
+}
+
+#[test]
+fn a_full_queue_to_one_callee_holds_up_no_other() {
+    let script = Script::new(2, 1_000);
+    let requests = (0..20).map(|number| Request::new(callee(number % 4), "ping"));
+    let fan_out = windowed(&script, requests, Window::of(100), Retry::NEVER, |_, _| ());
+    let mut seen = false;
+    script.drive(fan_out, |script| {
+        seen |= script.open().len() == 8;
+        // Only the first callee answers for as long as it has anything.
+        let to = |number: usize| script.sent.borrow()[number].callee;
+        let open = script.open();
+        let first = open.iter().copied().find(|&call| to(call) == callee(0)).unwrap_or(open[0]);
+        script.answer(first, Ok(Vec::new()));
+    });
+    assert!(seen, "two calls to each of four callees are open together");
+}
+
+#[test]
+fn a_call_that_was_refused_for_the_moment_is_made_again_after_a_pause() {
+    let script = Script::new(500, 1_000);
+    let fan_out = windowed(&script, pings(1), Window::of(1), Retry::attempts(4), |_, _| ());
+    let summary = script.drive(fan_out, |script| {
+        let attempt = script.sent.borrow().len();
+        let answer = if attempt < 4 { Err(busy()) } else { Ok(Vec::new()) };
+        script.answer(script.open()[0], answer);
+    });
+    assert_eq!(summary.succeeded, 1);
+    assert_eq!(script.now.get(), Duration::from_secs(1 + 2 + 4));
+}
+
+#[test]
+fn a_stopping_canister_sends_nothing_more_and_waits_for_what_is_open() {
+    let script = Script::new(500, 1_000);
+    let mut outcomes = BTreeMap::new();
+    let each = |number, outcome| {
+        outcomes.insert(number, outcome);
+    };
+    let fan_out = windowed(&script, pings(50), Window::of(10), Retry::attempts(9), each);
+    let summary = script.drive(fan_out, |script| {
+        script.stopping.set(true);
+        reply(script);
+    });
+    assert_eq!(script.sent.borrow().len(), 10);
+    assert_eq!((summary.succeeded, summary.failed(Kind::Stopping)), (10, 40));
+    assert_eq!(outcomes.len(), 50);
+    assert_eq!(outcomes[&49], Outcome::NotDone(Reason::Stopping));
+}
+
+#[test]
+fn outcomes_come_in_the_order_of_the_requests() {
+    let script = Script::new(500, 1_000);
+    let fan_out = fan_out(&script, pings(5), Window::of(3), Retry::NEVER);
+    let outcomes = script.drive(fan_out, |script| {
+        let latest = *script.open().last().expect("one is open");
+        script.answer(latest, Ok(vec![latest as u8]));
+    });
+    assert_eq!(outcomes, (0..5).map(|call| Outcome::Done(vec![call])).collect::<Vec<_>>());
+}
+
+#[test]
+fn of_many_callees_each_gets_its_turn() {
+    let script = Script::new(500, 1_000);
+    // All to the first callee come first in the source, then one to each of nine.
+    let to = (0..100).map(|_| 0).chain(1..10);
+    let requests = to.map(|number| Request::new(callee(number), "ping"));
+    let fan_out = windowed(&script, requests, Window::new(2, 4), Retry::NEVER, |_, _| ());
+    script.drive(fan_out, reply);
+    let sent = script.sent.borrow();
+    let last = sent.iter().rposition(|request| request.callee != callee(0)).expect("there are");
+    assert!(last < 30, "the last of the nine was sent as number {last}");
+}
+
+/// A request of the property test.
+#[derive(Clone, Debug)]
+struct Wish {
+    callee: u8,
+    idempotent: bool,
+    /// What the tries come to.
+    answers: Vec<Option<u32>>,
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let answer = prop_oneof![3 => Just(None), 2 => (1_u32..=7).prop_map(Some)];
+    (0..4_u8, any::<bool>(), vec(answer, 4)).prop_map(|(callee, idempotent, answers)| Wish {
+        callee,
+        idempotent,
+        answers,
+    })
+}
+
+impl Wish {
+    /// The n-th try, counted from 1.
+    fn answer(&self, attempt: usize) -> Result<Vec<u8>, Reason> {
+        match self.answers[attempt - 1] {
+            None => Ok(vec![attempt as u8]),
+            Some(code) => Err(Reason::rejected(code, format!("try {attempt}"))),
+        }
+    }
+
+    /// What should become of it, by the rules as the documentation states them.
+    fn expected(&self, attempts: usize) -> Outcome<Vec<u8>> {
+        for attempt in 1..=attempts {
+            let again = match self.answers[attempt - 1] {
+                None => false,
+                Some(2) => true,
+                Some(5..=7) => self.idempotent,
+                Some(_) => false,
+            };
+            if !again || attempt == attempts {
+                return match (self.answer(attempt), self.answers[attempt - 1]) {
+                    (Ok(reply), _) => Outcome::Done(reply),
+                    (Err(reason), Some(1..=3)) => Outcome::NotDone(reason),
+                    (Err(reason), _) => Outcome::Unknown(reason),
+                };
+            }
+        }
+        unreachable!("there is a last try")
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_window_and_any_order_of_answers_give_every_call_what_its_own_answers_say(
+        wishes in vec(wish(), 0..60),
+        per_callee in 1_u32..6,
+        total in 1_u32..10,
+        slots in 1_usize..8,
+        affordable in 1_usize..12,
+        attempts in 1_u32..=4,
+        choices in vec(any::<u16>(), 1..64),
+    ) {
+        let script = Script::new(slots, affordable);
+        let requests: Vec<Request> = (0_u64..).zip(&wishes).map(|(number, wish)| {
+            let request = Request::new(callee(wish.callee), "any")
+                .with_argument(number.to_le_bytes().to_vec());
+            if wish.idempotent { request.idempotent() } else { request }
+        }).collect();
+        let number_of = |request: &Rc<Request>| {
+            u64::from_le_bytes(request.argument[..].try_into().expect("eight bytes")) as usize
+        };
+        let mut outcomes = BTreeMap::new();
+        let mut choices = choices.into_iter().cycle();
+        let summary = script.drive(
+            windowed(&script, requests.clone(), Window::new(per_callee, total), Retry::attempts(attempts), |number, outcome| {
+                assert_eq!(outcomes.insert(number as usize, outcome), None, "settled twice");
+            }),
+            |script| {
+                let open = script.open();
+                let room = open.len() < affordable.min(total as usize);
+                assert!(open.len() <= affordable.min(total as usize));
+                let sent: Vec<usize> = script.sent.borrow().iter().map(number_of).collect();
+                for number in 0..4 {
+                    let callee: Principal = callee(number);
+                    let open = script.open_to(callee);
+                    let most = slots.min(per_callee as usize);
+                    assert!(open <= most);
+                    let waits = (0..wishes.len())
+                        .any(|wish| wishes[wish].callee == number && !sent.contains(&wish));
+                    assert!(!(room && open < most && waits), "a slot is free and a call waits");
+                }
+                let call = open[usize::from(choices.next().expect("endless")) % open.len()];
+                let number = number_of(&script.sent.borrow()[call]);
+                let attempt = sent[..=call].iter().filter(|&&sent| sent == number).count();
+                script.answer(call, wishes[number].answer(attempt));
+            },
+        );
+
+        let expected: BTreeMap<usize, _> =
+            wishes.iter().map(|wish| wish.expected(attempts as usize)).enumerate().collect();
+        prop_assert_eq!(&outcomes, &expected);
+        let mut counted = Summary::default();
+        expected.values().for_each(|outcome| counted.count(outcome));
+        counted.widest = summary.widest;
+        prop_assert_eq!(&summary, &counted);
+        // To each callee, the first tries go out in the order of the source.
+        let mut first = Vec::new();
+        for number in script.sent.borrow().iter().map(number_of) {
+            if !first.contains(&number) {
+                first.push(number);
+            }
+        }
+        for callee in 0..4 {
+            let to_callee = |&&number: &&usize| wishes[number].callee == callee;
+            prop_assert!(first.iter().filter(to_callee).is_sorted());
+        }
+    }
+}

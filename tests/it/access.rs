@@ -1,0 +1,80 @@
+//! Who may use the caller.
+
+use candid::{Principal, encode_args, encode_one};
+
+use crate::answers::{JobWish, Way};
+use crate::pair::{Pair, controller, nothing, stranger};
+use crate::servers::on_every_server;
+
+/// Every update method of the caller, with an argument it understands.
+fn updates(pair: &Pair) -> Vec<(&'static str, Vec<u8>)> {
+    let number = || encode_one(1_u64).expect("it encodes");
+    vec![
+        ("setup_callee", encode_one(pair.callee).expect("it encodes")),
+        ("sequential_calls", number()),
+        ("parallel_calls", number()),
+        ("windowed_calls", number()),
+        ("run", encode_args((Way::Parallel, 1_u64)).expect("it encodes")),
+        ("start_job", encode_one(JobWish { calls: 1, ..JobWish::default() }).expect("it encodes")),
+        ("cancel_job", number()),
+        ("get_portfolio", nothing()),
+        ("fan_out", nothing()),
+    ]
+}
+
+#[test]
+fn strangers_are_refused_before_it_costs_anything() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let before = pair.cycles();
+        for sender in [stranger(), Principal::anonymous(), pair.callee] {
+            for (method, argument) in updates(&pair) {
+                let refusal = pair
+                    .pic
+                    .submit_call(pair.caller, sender, method, argument)
+                    .expect_err("it is no controller");
+                assert!(refusal.reject_message.contains("only a controller"), "{refusal:?}");
+            }
+            let status = pair.pic.query_call(
+                pair.caller,
+                sender,
+                "job_status",
+                encode_one(0_u64).expect("it encodes"),
+            );
+            let refusal = status.expect_err("it is no controller");
+            assert!(refusal.reject_message.contains("only a controller"), "{refusal:?}");
+        }
+        assert_eq!(pair.cycles(), before);
+    });
+}
+
+#[test]
+fn the_list_of_methods_is_complete() {
+    let interface = include_str!("../../caller/caller.did");
+    let service = interface.split("service : {").nth(1).expect("it has one");
+    let methods = service.lines().filter(|line| line.contains(" : (")).count();
+    on_every_server(|server| {
+        let pair = Pair::install(server, 1);
+        // And one query.
+        assert_eq!(updates(&pair).len() + 1, methods);
+        let argument = encode_one(0_u64).expect("it encodes");
+        let status = pair.pic.query_call(pair.caller, controller(), "job_status", argument);
+        assert!(status.is_ok(), "{status:?}");
+    });
+}
+
+#[test]
+fn messages_that_cannot_be_decoded_are_refused() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        for (method, _) in updates(&pair) {
+            for argument in [vec![], vec![1, 2, 3], encode_one("text").expect("it encodes")] {
+                let refusal = pair
+                    .pic
+                    .update_call(pair.caller, controller(), method, argument)
+                    .expect_err("it is nothing the method takes");
+                assert!(!refusal.reject_message.is_empty());
+            }
+        }
+    });
+}

@@ -1,0 +1,80 @@
+//! What the caller answers, as its interface says.
+
+use std::collections::BTreeMap;
+
+use candid::CandidType;
+use serde::Deserialize;
+
+/// How calls are made.
+#[derive(CandidType, Clone, Copy, Debug)]
+pub enum Way {
+    Sequential,
+    Parallel,
+    Windowed(Option<u32>),
+}
+
+/// How calls went.
+#[derive(CandidType, Clone, Debug, Deserialize)]
+pub struct Report {
+    pub attempted: u64,
+    pub succeeded: u64,
+    failures: Vec<Failures>,
+    pub widest_in_flight: u32,
+    pub instructions: u64,
+    pub elapsed_ns: u64,
+}
+
+#[derive(CandidType, Clone, Debug, Deserialize)]
+struct Failures {
+    reason: String,
+    calls: u64,
+}
+
+/// A job that somebody wants.
+#[derive(CandidType, Clone, Debug, Default)]
+pub struct JobWish {
+    pub calls: u64,
+    pub window: Option<u32>,
+    pub attempts: Option<u32>,
+    pub idempotent: Option<bool>,
+}
+
+/// How far a job is.
+#[derive(CandidType, Clone, Debug, Deserialize)]
+pub struct JobStatus {
+    pub state: JobState,
+    pub calls: u64,
+    pub succeeded: u64,
+    pub not_done: u64,
+    pub unknown: u64,
+    pub remaining: u64,
+    pub in_flight: u64,
+    pub widest_in_flight: u32,
+    failures: Vec<Failures>,
+    pub waiting_for: Option<String>,
+}
+
+#[derive(CandidType, Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub enum JobState {
+    Running,
+    Cancelled,
+    Finished,
+}
+
+impl Report {
+    /// Failed calls by reason.
+    pub fn failures(&self) -> BTreeMap<&str, u64> {
+        by_reason(&self.failures)
+    }
+}
+
+impl JobStatus {
+    /// Failed calls by reason.
+    pub fn failures(&self) -> BTreeMap<&str, u64> {
+        by_reason(&self.failures)
+    }
+}
+
+fn by_reason(failures: &[Failures]) -> BTreeMap<&str, u64> {
+    failures.iter().map(|failures| (&*failures.reason, failures.calls)).collect()
+}

@@ -1,0 +1,265 @@
+//! Jobs: fan-outs that outlast a message, a stop and an upgrade.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use candid::{Principal, decode_one, encode_one};
+use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs, UpgradeFlags};
+use pocket_ic::common::rest::RawEffectivePrincipal;
+use pocket_ic::{RejectResponse, call_candid_as};
+
+use crate::answers::{JobState, JobStatus, JobWish};
+use crate::pair::{Pair, caller_module, controller, nothing};
+use crate::servers::on_every_server;
+
+/// How long it may take until the caller looks after its jobs.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// The longest that a job waits for anything.
+const HOLD: Duration = Duration::from_secs(10);
+
+impl Pair {
+    fn start_job(&self, wish: JobWish) -> u64 {
+        let started: Result<u64, String> = self.ask("start_job", wish);
+        started.expect("there is room for a job")
+    }
+
+    fn ask<T: for<'a> serde::Deserialize<'a> + candid::CandidType>(
+        &self,
+        method: &str,
+        argument: impl candid::CandidType,
+    ) -> T {
+        let argument = encode_one(argument).expect("it encodes");
+        let reply = self.pic.update_call(self.caller, controller(), method, argument);
+        decode_one(&reply.expect("it is answered")).expect("it is what the interface says")
+    }
+
+    fn job(&self, id: u64) -> JobStatus {
+        let argument = encode_one(id).expect("it encodes");
+        let reply = self
+            .pic
+            .query_call(self.caller, controller(), "job_status", argument)
+            .expect("a controller may ask");
+        let status: Option<JobStatus> = decode_one(&reply).expect("it is a status");
+        status.expect("the job is known")
+    }
+
+    /// Lets time pass, and rounds with it.
+    fn wait(&self, time: Duration, rounds: u64) {
+        self.pic.advance_time(time);
+        for _ in 0..rounds {
+            self.pic.tick();
+        }
+    }
+
+    /// Waits until a job is finished.
+    fn finished(&self, id: u64) -> JobStatus {
+        for _ in 0..1_000 {
+            let job = self.job(id);
+            if job.state != JobState::Running {
+                return job;
+            }
+            self.wait(INTERVAL, 10);
+        }
+        panic!("the job does not finish: {:?}", self.job(id));
+    }
+
+    fn upgrade_caller_with(&self, skip_pre_upgrade: bool) -> Result<(), RejectResponse> {
+        let flags = UpgradeFlags {
+            skip_pre_upgrade: Some(skip_pre_upgrade),
+            wasm_memory_persistence: None,
+        };
+        let argument = InstallCodeArgs {
+            mode: CanisterInstallMode::Upgrade(Some(flags)),
+            canister_id: self.caller,
+            wasm_module: caller_module(),
+            arg: nothing(),
+            sender_canister_version: None,
+        };
+        let installed: Result<(), _> = call_candid_as(
+            &self.pic,
+            Principal::management_canister(),
+            RawEffectivePrincipal::CanisterId(self.caller.as_slice().to_vec()),
+            controller(),
+            "install_code",
+            (argument,),
+        );
+        installed
+    }
+}
+
+fn calls(calls: u64) -> JobWish {
+    JobWish { calls, ..JobWish::default() }
+}
+
+#[test]
+fn a_job_makes_all_its_calls() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            let pair = Pair::ready(server, subnets);
+            let jobs = [0, 1, 700, 5_000].map(|n| (n, pair.start_job(calls(n))));
+            for (n, id) in jobs {
+                let job = pair.finished(id);
+                assert_eq!((job.calls, job.succeeded, job.remaining), (n, n, 0));
+                assert_eq!(job.widest_in_flight, n.min(500) as u32);
+                assert_eq!(job.failures(), BTreeMap::new());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_job_goes_on_after_a_stop_and_no_call_is_lost() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let id = pair.start_job(JobWish { window: Some(300), ..calls(3_000) });
+        pair.wait(INTERVAL, 3);
+        assert_eq!(pair.job(id).in_flight, 300);
+        pair.stop_caller();
+        pair.upgrade_caller_with(false).expect("nothing is open");
+        pair.start_caller();
+        let job = pair.finished(id);
+        assert_eq!((job.succeeded, job.unknown, job.not_done), (3_000, 0, 0));
+    });
+}
+
+#[test]
+fn an_upgrade_amid_open_calls_is_refused_and_nothing_is_lost() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let id = pair.start_job(JobWish { window: Some(300), ..calls(1_000) });
+        pair.wait(INTERVAL, 3);
+        let refusal = pair.upgrade_caller_with(false).expect_err("calls are open");
+        assert!(refusal.reject_message.contains("stop this canister"), "{refusal:?}");
+        assert_eq!(pair.finished(id).succeeded, 1_000);
+    });
+}
+
+#[test]
+fn calls_that_a_forced_upgrade_interrupts_are_unknown_or_made_again() {
+    on_every_server(|server| {
+        for (idempotent, interrupted) in [(false, 300), (true, 0)] {
+            let pair = Pair::ready(server, 2);
+            let wish = JobWish { window: Some(300), ..calls(1_000) };
+            let id = pair.start_job(JobWish { idempotent: Some(idempotent), ..wish });
+            pair.wait(INTERVAL, 3);
+            assert_eq!(pair.job(id).in_flight, 300);
+            let settled = pair.job(id).succeeded;
+            pair.upgrade_caller_with(true).expect("nothing refuses");
+            let job = pair.finished(id);
+            assert!(settled < 1_000);
+            assert_eq!((job.calls, job.unknown), (1_000, interrupted));
+            assert_eq!(job.succeeded, 1_000 - interrupted);
+        }
+    });
+}
+
+#[test]
+fn ten_thousand_calls_through_three_upgrades_each_reach_the_callee_once() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        pair.moody_callee();
+        let id = pair.start_job(JobWish { window: Some(400), ..calls(10_000) });
+        for _ in 0..3 {
+            pair.wait(INTERVAL, 5);
+            assert_eq!(pair.job(id).state, JobState::Running);
+            pair.stop_caller();
+            pair.upgrade_caller_with(false).expect("nothing is open");
+            pair.start_caller();
+        }
+        let job = pair.finished(id);
+        assert_eq!((job.succeeded, job.calls), (10_000, 10_000));
+        let reply = pair.pic.query_call(pair.callee, controller(), "calls", nothing());
+        let calls: u64 = decode_one(&reply.expect("it counts")).expect("it is a number");
+        assert_eq!(calls, 10_000);
+    });
+}
+
+#[test]
+fn a_cancelled_job_makes_no_further_calls() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let id = pair.start_job(JobWish { window: Some(10), ..calls(1_000) });
+        pair.wait(INTERVAL, 4);
+        let cancelled: Result<(), String> = pair.ask("cancel_job", id);
+        assert_eq!(cancelled, Ok(()));
+        pair.wait(INTERVAL, 4);
+        let job = pair.job(id);
+        assert_eq!((job.state, job.remaining), (JobState::Cancelled, 0));
+        assert_eq!(job.failures(), BTreeMap::from([("cancelled", 1_000 - job.succeeded)]));
+        assert!(job.succeeded > 0 && job.succeeded < 1_000, "{}", job.succeeded);
+        for id in [id, 99] {
+            let cancelled: Result<(), String> = pair.ask("cancel_job", id);
+            assert!(cancelled.is_err());
+        }
+    });
+}
+
+#[test]
+fn a_callee_that_fails_is_tried_again_as_often_as_was_said() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops");
+        let wish = JobWish { attempts: Some(3), idempotent: Some(true), ..calls(20) };
+        let once = pair.start_job(JobWish { attempts: Some(1), ..wish.clone() });
+        let often = pair.start_job(wish);
+        pair.wait(INTERVAL, 6);
+        assert_eq!(pair.job(once).failures(), BTreeMap::from([("canister_error", 20)]));
+        assert_eq!(pair.job(often).remaining, 20);
+        pair.pic.start_canister(pair.callee, Some(controller())).expect("it starts");
+        assert_eq!(pair.finished(often).succeeded, 20);
+    });
+}
+
+#[test]
+fn a_job_without_cycles_waits_for_them() {
+    on_every_server(|server| {
+        let pair = Pair::ready_with_cycles(server, 2, 400_000_000_000);
+        let id = pair.start_job(calls(100));
+        pair.leave_cycles(85_000_000_000);
+        pair.wait(INTERVAL, 5);
+        let job = pair.job(id);
+        assert_eq!((job.succeeded, job.waiting_for.as_deref()), (0, Some("cycles")));
+        pair.pic.add_cycles(pair.caller, 2_000_000_000_000);
+        pair.wait(HOLD, 5);
+        assert_eq!(pair.finished(id).succeeded, 100);
+    });
+}
+
+#[test]
+fn sixteen_unfinished_jobs_are_the_most() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let ids: Vec<u64> = (0..16).map(|_| pair.start_job(calls(2))).collect();
+        let refused: Result<u64, String> = pair.ask("start_job", calls(2));
+        assert!(refused.expect_err("there is no room").contains("unfinished"));
+        assert_eq!(pair.finished(ids[15]).succeeded, 2);
+        let next = pair.start_job(calls(2));
+        assert_eq!(next, 16);
+        assert_eq!(pair.finished(next).succeeded, 2);
+        let reply = pair.pic.query_call(
+            pair.caller,
+            controller(),
+            "job_status",
+            encode_one(ids[0]).expect("it encodes"),
+        );
+        let forgotten: Option<JobStatus> = decode_one(&reply.expect("answered")).expect("decodes");
+        assert!(forgotten.is_none());
+    });
+}
+
+#[test]
+#[ignore = "takes minutes; `make soak` runs it"]
+fn a_million_calls_finish() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let id = pair.start_job(calls(1_000_000));
+        for _ in 0..10_000 {
+            if pair.job(id).state == JobState::Finished {
+                break;
+            }
+            pair.wait(INTERVAL, 100);
+        }
+        assert_eq!(pair.job(id).succeeded, 1_000_000);
+    });
+}

@@ -1,0 +1,120 @@
+//! As many calls at a time as there is room for: all of them succeed.
+
+use std::collections::BTreeMap;
+
+use candid::{decode_one, encode_args};
+
+use crate::answers::{Report, Way};
+use crate::pair::{Outcome, Pair, Windowed, assert_refusal, controller};
+use crate::servers::on_every_server;
+
+impl Pair {
+    /// Makes `n` calls; how it went, and in how many rounds.
+    pub fn report(&self, way: Way, n: u64) -> (Report, u64) {
+        let argument = encode_args((way, n)).expect("it encodes");
+        let message = self
+            .pic
+            .submit_call(self.caller, controller(), "run", argument)
+            .expect("the caller takes messages");
+        let (reply, rounds) = self.wait_for(&message);
+        let reply = reply.expect("the caller counts failures and does not fail");
+        (decode_one(&reply).expect("it is a report"), rounds)
+    }
+}
+
+#[test]
+fn windowed_calls_all_succeed_where_parallel_ones_find_no_slot() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            let pair = Pair::ready(server, subnets);
+            let (parallel, _) = pair.report(Way::Parallel, 2_000);
+            assert_eq!((parallel.attempted, parallel.succeeded), (2_000, 500));
+            assert_eq!(parallel.failures(), BTreeMap::from([("queue_full", 1_500)]));
+
+            let (windowed, _) = pair.report(Way::Windowed(None), 2_000);
+            assert_eq!((windowed.attempted, windowed.succeeded), (2_000, 2_000));
+            assert_eq!(windowed.failures(), BTreeMap::new());
+            assert_eq!(windowed.widest_in_flight, 500);
+            assert_eq!(pair.successes(Windowed, 2_000), 2_000);
+        }
+    });
+}
+
+#[test]
+fn a_hundred_thousand_windowed_calls_all_succeed() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let (report, _) = pair.report(Way::Windowed(None), 100_000);
+        assert_eq!((report.succeeded, report.widest_in_flight), (100_000, 500));
+    });
+}
+
+#[test]
+fn across_subnets_a_window_takes_a_round_trip() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        for (n, window) in [(1, 1), (10, 10), (100, 7), (500, 100), (2_000, 300)] {
+            let (report, rounds) = pair.report(Way::Windowed(Some(window)), n);
+            assert_eq!((report.succeeded, report.widest_in_flight), (n, window.min(n as u32)));
+            let expected = 1 + n.div_ceil(u64::from(window));
+            assert!(rounds.abs_diff(expected) <= 1, "{n} by {window}: {rounds} of {expected}");
+        }
+    });
+}
+
+#[test]
+fn a_window_wider_than_the_slots_fills_them_and_loses_nothing() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        for window in [501, 100_000, u32::MAX] {
+            let (report, _) = pair.report(Way::Windowed(Some(window)), 1_200);
+            assert_eq!((report.succeeded, report.widest_in_flight), (1_200, 500));
+        }
+        let (report, _) = pair.report(Way::Windowed(Some(0)), 3);
+        assert_eq!((report.succeeded, report.widest_in_flight), (3, 1));
+    });
+}
+
+#[test]
+fn with_few_cycles_the_planned_window_is_narrower_and_no_send_fails() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            let pair = Pair::ready_with_cycles(server, subnets, 2_000_000_000_000);
+            let (parallel, _) = pair.report(Way::Parallel, 2_000);
+            assert_eq!(parallel.succeeded, 46);
+            assert_eq!(parallel.failures(), BTreeMap::from([("cycles", 1_954)]));
+
+            let before = pair.cycles();
+            let (windowed, _) = pair.report(Way::Windowed(None), 2_000);
+            assert_eq!(windowed.succeeded, 2_000);
+            assert_eq!(windowed.widest_in_flight, 46);
+            // The given window is too wide, which only costs the attempts that show it.
+            let between = pair.cycles();
+            let (given, _) = pair.report(Way::Windowed(Some(500)), 2_000);
+            assert_eq!(given.succeeded, 2_000);
+            let after = pair.cycles();
+            assert!(before[0] - between[0] < between[0] - after[0]);
+        }
+    });
+}
+
+#[test]
+fn without_cycles_for_a_single_call_the_refusal_names_them() {
+    on_every_server(|server| {
+        // What installing, one message and one call set aside lies between these.
+        let pair = Pair::ready_with_cycles(server, 1, 400_000_000_000);
+        pair.leave_cycles(70_000_000_000);
+        assert_refusal(&pair.refusal(Windowed, 10), &["no call can be made", "cycles"]);
+    });
+}
+
+#[test]
+fn time_is_that_of_the_network() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let (report, _) = pair.report(Way::Sequential, 3);
+        assert!(report.elapsed_ns < 1_000_000, "rounds of PocketIC take a nanosecond");
+        assert!(report.instructions > 3 * 10_000);
+        assert_eq!(pair.run(Windowed, 0), Ok(Outcome { succeeded: 0, rounds: 1 }));
+    });
+}
