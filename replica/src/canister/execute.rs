@@ -73,10 +73,11 @@ impl NewCall {
 }
 
 fn execute_call(canister: &mut Canister, call: NewCall, round: &RoundContext) -> Execution {
-    match callable(canister, &call.method) {
-        Ok((context, entry)) => execute_entry(canister, call, context, entry, round),
-        Err(error) => refuse(canister, call, error, 0),
-    }
+    execute(canister, call, round, |canister, call| {
+        let callable = callable(canister, &call.method)?;
+        check_heap(canister, callable.0).map_err(|trap| trap.into_user_error(canister.id))?;
+        Ok(callable)
+    })
 }
 
 /// How an update call of `method` is executed, if it can be.
@@ -131,25 +132,27 @@ pub(super) fn prepayment(canister: &mut Canister, round: &RoundContext) -> Cycle
     round.prices.execution(round.message_instructions_max, wasm64)
 }
 
-/// Executes the first message of a new call context.
-pub(super) fn execute_entry(
+/// Executes the first message of a new call context: what `prepare` finds, once it is paid for. Where
+/// that finds nothing, the fee for an execution without instructions stays paid.
+pub(super) fn execute(
     canister: &mut Canister,
     call: NewCall,
-    context: Context,
-    entry: Entry,
     round: &RoundContext,
+    prepare: impl FnOnce(&Canister, &NewCall) -> Result<(Context, Entry), UserError>,
 ) -> Execution {
     let prepaid = prepayment(canister, round);
     if let Err(error) = withdraw(canister, prepaid, round) {
         return refuse(canister, call, error, 0);
     }
     let wasm64 = canister.environment(round).wasm64;
-    if let Err(trap) = check_heap(canister, context) {
-        let fee = round.prices.execution(0, wasm64);
-        canister.credit(prepaid - fee);
-        let error = trap.into_user_error(canister.id);
-        return refuse(canister, call, error, fee);
-    }
+    let (context, entry) = match prepare(canister, &call) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let fee = round.prices.execution(0, wasm64);
+            canister.credit(prepaid - fee);
+            return refuse(canister, call, error, fee);
+        }
+    };
     let id = canister.contexts.open(call.origin.clone(), call.cycles);
     let input = ExecutionInput {
         caller: call.origin.caller(),

@@ -33,7 +33,7 @@ pub(super) fn execute_response(
     let (call, refund) = (response.call(), response.refund);
     let reject = response.result.as_ref().err().map(|reject| reject.code);
     let ran = match canister.contexts.get(callback.context).deleted {
-        true => Ran::default(),
+        true => Ran::nothing(round),
         false => run_callback(canister, &callback, response, round),
     };
     let fee = ran.fee.min(callback.price.response_execution);
@@ -58,9 +58,11 @@ struct Ran {
     cycles: Taken,
 }
 
-impl Default for Ran {
-    fn default() -> Self {
-        Self { outcome: Outcome::Nothing, instructions: 0, fee: 0, cycles: Taken::default() }
+impl Ran {
+    /// What is left of a call whose code is gone: its callback does not run, but is paid for.
+    fn nothing(round: &RoundContext) -> Self {
+        let fee = round.prices.execution(0, false);
+        Self { outcome: Outcome::Nothing, instructions: 0, fee, cycles: Taken::default() }
     }
 }
 

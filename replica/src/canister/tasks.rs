@@ -3,7 +3,7 @@
 //! Rules: `replicated_state/src/canister_state/system_state/task_queue.rs` and
 //! `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
-use crate::canister::execute::{NewCall, execute_entry, prepayment};
+use crate::canister::execute::{NewCall, execute, prepayment};
 use crate::canister::sandbox::Entry;
 use crate::canister::state::{Canister, Status};
 use crate::canister::steps::{Execution, RoundContext};
@@ -108,8 +108,9 @@ pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -
     if !canister.exports(task.export()) {
         return Execution::default();
     }
-    let entry = Entry::Export(task.export().into());
-    execute_entry(canister, NewCall::by_nobody(), task.context(), entry, round)
+    execute(canister, NewCall::by_nobody(), round, |_, _| {
+        Ok((task.context(), Entry::Export(task.export().into())))
+    })
 }
 
 #[cfg(test)]

@@ -30,5 +30,6 @@ mod script;
 mod settings;
 mod subnets;
 mod system_api;
+mod unexecuted;
 mod wasm64;
 mod world;
