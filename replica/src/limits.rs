@@ -108,6 +108,10 @@ pub const STREAM_MESSAGES_MAX: usize = 10_000;
 /// (`config/src/message_routing.rs`, `TARGET_STREAM_SIZE_BYTES`).
 pub const STREAM_BYTES_TARGET: usize = 10 * MIB as usize;
 
+/// Bytes of messages from other subnets in one block
+/// (`xnet/payload_builder/src/lib.rs`, `POOL_SLICE_BYTE_SIZE_MAX`).
+pub const XNET_BYTES_PER_BLOCK_MAX: usize = 4 * MIB as usize;
+
 // ---- Payloads -------------------------------------------------------------------------------
 
 /// Bytes of method name and argument of a call to another subnet; five times as much within one

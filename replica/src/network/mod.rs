@@ -3,8 +3,9 @@
 mod profile;
 mod stream;
 
-use crate::message::Message;
-use crate::subnet::{Router, Subnet};
+use crate::limits::XNET_BYTES_PER_BLOCK_MAX;
+use crate::message::{Message, Response};
+use crate::subnet::{Incoming, Router, Subnet};
 use crate::topology::RoutingTable;
 use crate::trace::Trace;
 use crate::types::{CanisterId, SubnetId, Time};
@@ -124,12 +125,7 @@ impl Network {
         self.time = self.profile.round_time(self.time, self.round_time);
         self.round_time = self.time;
         for (id, subnet) in &mut self.subnets {
-            let incoming = self
-                .streams
-                .iter_mut()
-                .filter(|((_, to), _)| to == id)
-                .flat_map(|(_, stream)| stream.take_visible(self.rounds))
-                .collect();
+            let incoming = take_incoming(&mut self.streams, *id, self.rounds);
             let mut outgoing = Outgoing {
                 from: *id,
                 visible_from_round: self.rounds + self.profile.rounds_per_hop,
@@ -139,6 +135,34 @@ impl Network {
             subnet.execute_round(self.time, incoming, &mut outgoing);
         }
     }
+}
+
+/// Takes what other subnets have for one: their signals, by which its own streams become shorter,
+/// and as many messages as fit into a block. Which subnet comes first changes from round to round.
+fn take_incoming(
+    streams: &mut BTreeMap<(SubnetId, SubnetId), Stream>,
+    to: SubnetId,
+    round: u64,
+) -> Incoming {
+    let mut sources: Vec<SubnetId> =
+        streams.keys().filter(|(_, receiver)| *receiver == to).map(|(source, _)| *source).collect();
+    let mut incoming = Incoming::default();
+    for source in &sources {
+        let signals = streams.entry((*source, to)).or_default().take_signals(round);
+        streams.entry((to, *source)).or_default().discard(signals.len());
+        incoming.rejects.extend(signals.into_iter().flatten());
+    }
+    if !sources.is_empty() {
+        let first = round as usize % sources.len();
+        sources.rotate_left(first);
+    }
+    let mut bytes_left = XNET_BYTES_PER_BLOCK_MAX;
+    for source in sources {
+        let stream = streams.entry((source, to)).or_default();
+        incoming.slices.push((source, stream.take_visible(round, &mut bytes_left)));
+    }
+    incoming.slices.sort_by_key(|(source, _)| *source);
+    incoming
 }
 
 /// The streams that leave one subnet.
@@ -161,6 +185,11 @@ impl Router for Outgoing<'_> {
     fn send(&mut self, to: SubnetId, message: Message) {
         let stream = self.streams.entry((self.from, to)).or_default();
         stream.push(message, self.visible_from_round);
+    }
+
+    fn signal(&mut self, to: SubnetId, reject: Option<Response>) {
+        let stream = self.streams.entry((self.from, to)).or_default();
+        stream.push_signal(reject, self.visible_from_round);
     }
 }
 

@@ -1,20 +1,33 @@
-//! The ordered stream of messages from one subnet to another.
+//! The stream from one subnet to another.
+//!
+//! Rules: `messaging/src/routing/stream_builder.rs` and `stream_handler.rs` in the replica's
+//! repository. A message stays in the stream, and counts for its limits, until the other subnet's
+//! own stream has brought the signal that it was taken in.
 
 use crate::limits::{STREAM_BYTES_TARGET, STREAM_MESSAGES_MAX};
-use crate::message::Message;
+use crate::message::{Message, Response};
 use std::collections::VecDeque;
 
-/// Messages under way from one subnet to another, in the order they were sent.
+/// What one subnet has for another: messages in the order they were sent, and what became of those
+/// that came from there.
 #[derive(Debug, Default)]
 pub struct Stream {
+    /// Messages not yet taken, with the round from which on they can be seen.
     messages: VecDeque<(u64, Message)>,
+    /// Bytes of the messages that were taken and are not signalled yet.
+    taken: VecDeque<usize>,
+    /// Bytes of all of these.
     bytes: usize,
+    /// For each message from the other subnet the reject it got, if it did, and the round from which
+    /// on that can be seen.
+    signals: VecDeque<(u64, Option<Response>)>,
 }
 
 impl Stream {
     /// Whether it takes another message.
     pub fn has_room(&self) -> bool {
-        self.messages.len() < STREAM_MESSAGES_MAX && self.bytes < STREAM_BYTES_TARGET
+        self.messages.len() + self.taken.len() < STREAM_MESSAGES_MAX
+            && self.bytes < STREAM_BYTES_TARGET
     }
 
     /// Puts a message in, to be seen from a certain round on. The caller has checked that there is
@@ -25,13 +38,35 @@ impl Stream {
         self.messages.push_back((visible_from_round, message));
     }
 
-    /// Takes out what can be seen in `round`.
-    pub fn take_visible(&mut self, round: u64) -> impl Iterator<Item = Message> {
-        let visible = self.messages.partition_point(|(from, _)| *from <= round);
-        let taken = self.messages.drain(..visible).map(|(_, message)| message);
-        let taken: Vec<Message> = taken.collect();
-        self.bytes -= taken.iter().map(Message::payload_bytes).sum::<usize>();
-        taken.into_iter()
+    /// Takes out what can be seen in `round` and has at most `bytes_left`, which it reduces.
+    pub fn take_visible(&mut self, round: u64, bytes_left: &mut usize) -> Vec<Message> {
+        let mut taken = Vec::new();
+        while let Some((from, message)) = self.messages.front() {
+            let bytes = message.payload_bytes();
+            if *from > round || bytes > *bytes_left {
+                break;
+            }
+            *bytes_left -= bytes;
+            self.taken.push_back(bytes);
+            taken.extend(self.messages.pop_front().map(|(_, message)| message));
+        }
+        taken
+    }
+
+    /// Notes what became of the next message from the other subnet.
+    pub fn push_signal(&mut self, reject: Option<Response>, visible_from_round: u64) {
+        self.signals.push_back((visible_from_round, reject));
+    }
+
+    /// Takes the signals that can be seen in `round`.
+    pub fn take_signals(&mut self, round: u64) -> Vec<Option<Response>> {
+        let visible = self.signals.partition_point(|(from, _)| *from <= round);
+        self.signals.drain(..visible).map(|(_, reject)| reject).collect()
+    }
+
+    /// Forgets the oldest messages, so many of which are signalled.
+    pub fn discard(&mut self, signalled: usize) {
+        self.bytes -= self.taken.drain(..signalled).sum::<usize>();
     }
 }
 
@@ -41,6 +76,8 @@ mod tests {
     use crate::message::Request;
     use crate::topology::canister_id;
     use crate::types::CallbackId;
+
+    const ALL: usize = usize::MAX;
 
     fn message(bytes: usize) -> Message {
         Message::Request(Request {
@@ -54,31 +91,56 @@ mod tests {
         })
     }
 
+    fn take(stream: &mut Stream, round: u64, mut bytes: usize) -> usize {
+        stream.take_visible(round, &mut bytes).len()
+    }
+
     #[test]
     fn messages_wait_for_their_round_in_order() {
         let mut stream = Stream::default();
         for round in [1, 1, 3] {
             stream.push(message(1), round);
         }
-        assert_eq!(stream.take_visible(0).count(), 0);
-        assert_eq!(stream.take_visible(1).count(), 2);
-        assert_eq!(stream.take_visible(2).count(), 0);
-        assert_eq!(stream.take_visible(3).count(), 1);
+        let taken = [0, 1, 2, 3].map(|round| take(&mut stream, round, ALL));
+        assert_eq!(taken, [0, 2, 0, 1]);
     }
 
     #[test]
-    fn a_stream_is_full_by_messages_or_by_bytes() {
+    fn signals_wait_for_their_round() {
+        let mut stream = Stream::default();
+        for round in [1, 1, 3] {
+            stream.push_signal(None, round);
+        }
+        let taken = [0, 1, 2, 3].map(|round| stream.take_signals(round).len());
+        assert_eq!(taken, [0, 2, 0, 1]);
+    }
+
+    #[test]
+    fn no_more_is_taken_than_fits() {
+        let mut stream = Stream::default();
+        for bytes in [3, 3, 1] {
+            stream.push(message(bytes), 0);
+        }
+        assert_eq!(take(&mut stream, 0, 5), 1, "nothing overtakes");
+        assert_eq!(take(&mut stream, 0, 5), 2);
+    }
+
+    #[test]
+    fn a_stream_is_full_by_messages_or_by_bytes_until_they_are_signalled() {
         let mut stream = Stream::default();
         for _ in 0..STREAM_MESSAGES_MAX {
             assert!(stream.has_room());
             stream.push(message(0), 0);
         }
+        assert_eq!(take(&mut stream, 0, ALL), STREAM_MESSAGES_MAX);
         assert!(!stream.has_room());
-        assert_eq!(stream.take_visible(0).count(), STREAM_MESSAGES_MAX);
+        stream.discard(1);
         // The last message may exceed the target.
         stream.push(message(STREAM_BYTES_TARGET), 0);
+        stream.discard(STREAM_MESSAGES_MAX - 1);
+        assert_eq!(take(&mut stream, 0, ALL), 1);
         assert!(!stream.has_room());
-        assert_eq!(stream.take_visible(0).count(), 1);
+        stream.discard(1);
         assert!(stream.has_room());
     }
 }

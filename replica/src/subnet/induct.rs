@@ -4,21 +4,20 @@ use crate::error::{ErrorCode, Reject, UserError};
 use crate::ic00;
 use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Message, Request, Response};
-use crate::subnet::Subnet;
+use crate::subnet::{Incoming, Router, Subnet};
 use crate::trace::{Drop, Event, Responder};
-use crate::types::CanisterId;
 
 impl Subnet {
     /// Removes expired messages from all queues and rejects calls whose deadline has passed.
     pub(super) fn time_out(&mut self) {
         let now = self.time.floor_to_seconds();
+        let mut rejects = Vec::new();
         for canister in self.canisters.values_mut() {
             let timed_out = canister.queues.time_out(now);
             for reject in timed_out.rejects {
                 self.trace.tell(|| reject.made(Responder::Routing));
-                self.trace.tell(|| Event::Returned { call: reject.call() });
                 canister.contexts.settle(reject.callback, reject.deadline);
-                canister.queues.push_input_response(reject, true);
+                rejects.push(reject);
             }
             for message in timed_out.dropped {
                 let what = match message {
@@ -41,36 +40,52 @@ impl Subnet {
                     )),
                 };
                 self.trace.tell(|| response.made(Responder::Deadline));
-                self.trace.tell(|| Event::Returned { call: response.call() });
-                canister.queues.push_input_response(response, true);
+                rejects.push(response);
+            }
+        }
+        for response in rejects {
+            self.push_response(response, false);
+        }
+    }
+
+    /// Takes in what came by streams: its own loopback stream first, then rejects of what it sent
+    /// to other subnets, then what they sent. Rejects of a stream come after its messages.
+    pub(super) fn induct_streams(&mut self, incoming: Incoming, router: &mut impl Router) {
+        let mut rejects = Vec::new();
+        for message in std::mem::take(&mut self.loopback) {
+            rejects.extend(self.induct(message, true));
+        }
+        for response in rejects.into_iter().chain(incoming.rejects) {
+            self.induct_response(response, false);
+        }
+        for (source, messages) in incoming.slices {
+            for message in messages {
+                let reject = self.induct(message, false);
+                router.signal(source, reject);
             }
         }
     }
 
-    /// Puts a message that arrived by a stream into a queue.
-    pub(super) fn induct(&mut self, message: Message) {
+    /// Puts a message that arrived by a stream into a queue, or returns the reject for it.
+    fn induct(&mut self, message: Message, loopback: bool) -> Option<Response> {
         match message {
             Message::Request(request) if ic00::is_ic00(request.receiver, &self.routes) => {
                 self.induct_management_request(request);
             }
             Message::Request(request) => match self.check_induction(&request) {
                 Ok(()) => self.push_request(request),
-                Err(reject) => self.reject_request(&request, reject),
+                Err(reject) => {
+                    let response = request.rejected(reject);
+                    self.trace.tell(|| response.made(Responder::Routing));
+                    return Some(response);
+                }
             },
-            Message::Response(response) => self.induct_response(response),
+            Message::Response(response) => {
+                let by_subnet = loopback && ic00::is_ic00(response.respondent, &self.routes);
+                self.induct_response(response, by_subnet);
+            }
         }
-    }
-
-    /// Sends a request back as a reject: at once to the subnet's own canisters, by the next stream
-    /// to others.
-    fn reject_request(&mut self, request: &Request, reject: Reject) {
-        let response = request.rejected(reject);
-        self.trace.tell(|| response.made(Responder::Routing));
-        if self.canisters.contains_key(&response.originator) {
-            self.induct_response(response);
-        } else {
-            self.responses.push(response);
-        }
+        None
     }
 
     /// Whether the receiver can take the request.
@@ -111,9 +126,8 @@ impl Subnet {
     }
 
     /// Puts a response into its queue, unless nobody waits for it any more; then only its refund
-    /// counts.
-    pub(super) fn induct_response(&mut self, response: Response) {
-        let local = self.is_local_peer(response.respondent);
+    /// counts. Tells whether this subnet itself responded.
+    pub(super) fn induct_response(&mut self, response: Response, by_subnet: bool) {
         let call = response.call();
         let late = |credited| {
             let cycles = response.refund;
@@ -123,16 +137,19 @@ impl Subnet {
             return self.trace.tell(|| late(false));
         };
         if canister.contexts.awaits(response.callback) {
-            self.trace.tell(|| Event::Returned { call });
             canister.contexts.settle(response.callback, response.deadline);
-            canister.queues.push_input_response(response, local);
+            self.push_response(response, by_subnet);
         } else {
             canister.credit(response.refund);
             self.trace.tell(|| late(true));
         }
     }
 
-    fn is_local_peer(&self, canister: CanisterId) -> bool {
-        self.canisters.contains_key(&canister) || ic00::is_ic00(canister, &self.routes)
+    /// Puts a response that is awaited into its queue.
+    fn push_response(&mut self, response: Response, by_subnet: bool) {
+        let local = by_subnet || self.canisters.contains_key(&response.respondent);
+        let Some(canister) = self.canisters.get_mut(&response.originator) else { return };
+        self.trace.tell(|| Event::Returned { call: response.call() });
+        canister.queues.push_input_response(response, local);
     }
 }

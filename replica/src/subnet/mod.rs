@@ -52,6 +52,17 @@ pub trait Router {
     fn has_room(&self, to: SubnetId) -> bool;
     /// Puts a message into the stream to another subnet, which has room.
     fn send(&mut self, to: SubnetId, message: Message);
+    /// Tells another subnet what became of its next message: taken in, or rejected with a response.
+    fn signal(&mut self, to: SubnetId, reject: Option<Response>);
+}
+
+/// What comes to a subnet from others in one round.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    /// Rejects of requests it had sent.
+    pub rejects: Vec<Response>,
+    /// Messages by source, in the order of subnets and as they were sent.
+    pub slices: Vec<(SubnetId, Vec<Message>)>,
 }
 
 /// One subnet.
@@ -74,7 +85,7 @@ pub struct Subnet {
     /// Messages to the subnet's own canisters that could not be delivered within their round.
     loopback: VecDeque<Message>,
     /// Responses made by the subnet itself, on their way out.
-    responses: Vec<Response>,
+    responses: VecDeque<Response>,
     trace: Trace,
 }
 
@@ -94,7 +105,7 @@ impl Subnet {
             management_calls: VecDeque::new(),
             management_budget: 0,
             loopback: VecDeque::new(),
-            responses: Vec::new(),
+            responses: VecDeque::new(),
             trace: Trace::default(),
         }
     }
@@ -137,16 +148,14 @@ impl Subnet {
         self.time = time;
     }
 
-    /// Executes one round at `time`, with what other subnets sent, in order.
-    pub fn execute_round(&mut self, time: Time, incoming: Vec<Message>, router: &mut impl Router) {
+    /// Executes one round at `time`, with what came from other subnets.
+    pub fn execute_round(&mut self, time: Time, incoming: Incoming, router: &mut impl Router) {
         self.time = time;
         self.rounds += 1;
         self.routes = router.routes().clone();
         self.trace.tell(|| Event::Round { subnet: self.config.id, time });
         self.time_out();
-        for message in std::mem::take(&mut self.loopback).into_iter().chain(incoming) {
-            self.induct(message);
-        }
+        self.induct_streams(incoming, router);
         self.induct_ingress();
         self.execute_canisters();
         self.finish_execution();
@@ -220,7 +229,7 @@ impl Subnet {
             self.history.set(message, answer.result.into(), self.time);
         } else if let Some(response) = answer.into_response() {
             self.trace.tell(|| response.made(Responder::Callee));
-            self.responses.push(response);
+            self.responses.push_back(response);
         }
     }
 

@@ -3,63 +3,103 @@
 use crate::error::{ErrorCode, Reject};
 use crate::ic00;
 use crate::limits::REQUEST_BYTES_MAX_REMOTE;
-use crate::message::{Message, Request};
+use crate::message::{Message, Request, Response};
 use crate::subnet::{Router, Subnet};
 use crate::trace::{Drop, Event, Responder};
 use crate::types::{CanisterId, SubnetId};
+use std::collections::VecDeque;
+
+/// Queues that take turns: a canister's, by receiver, or the subnet's own one.
+enum Sender {
+    Subnet,
+    Canister(CanisterId, VecDeque<CanisterId>),
+}
+
+/// Rejects of requests that cannot be routed at all, in the order in which they come back.
+#[derive(Default)]
+struct Rejects {
+    unroutable: Vec<Response>,
+    oversized: Vec<Response>,
+}
 
 impl Subnet {
     /// Moves everything from output queues into streams: the loopback stream for the subnet's own
-    /// canisters, other streams for others. What does not fit stays.
+    /// canisters, other streams for others. Senders take turns, and the queues of each, one message
+    /// at a time, the subnet first. What does not fit stays.
     pub(super) fn route(&mut self, router: &mut impl Router) {
-        for response in std::mem::take(&mut self.responses) {
-            let destination = self.routes.subnet_of(response.originator);
-            if self.has_room(router, destination) {
-                self.put(router, destination, Message::Response(response));
-            } else {
-                self.responses.push(response);
+        let canisters = self
+            .senders()
+            .into_iter()
+            .map(|id| Sender::Canister(id, self.canisters[&id].queues.output_peers().into()));
+        let mut senders: VecDeque<Sender> = canisters.collect();
+        if !self.responses.is_empty() {
+            senders.push_front(Sender::Subnet);
+        }
+        let mut rejects = Rejects::default();
+        while let Some(mut sender) = senders.pop_front() {
+            let may_have_more = match &mut sender {
+                Sender::Subnet => self.route_response(router),
+                Sender::Canister(id, peers) => self.route_one(*id, peers, router, &mut rejects),
+            };
+            if may_have_more {
+                senders.push_back(sender);
             }
         }
-        for sender in self.senders() {
-            for peer in self.canisters[&sender].queues.output_peers() {
-                while self.route_one(sender, peer, router) {}
-            }
+        for reject in rejects.unroutable.into_iter().chain(rejects.oversized) {
+            self.induct_response(reject, false);
         }
     }
 
-    /// Routes the next message of a queue; no more, once the queue is empty or has to wait.
+    /// Routes the next response that the subnet itself made, if there is one that can go.
+    fn route_response(&mut self, router: &mut impl Router) -> bool {
+        let Some(response) = self.responses.pop_front() else { return false };
+        let destination = self.routes.subnet_of(response.originator);
+        if !self.has_room(router, destination) {
+            self.responses.push_front(response);
+            return false;
+        }
+        self.put(router, destination, Message::Response(response));
+        true
+    }
+
+    /// Routes the next message of the queue whose turn it is, if there is one that can go.
     fn route_one(
         &mut self,
         sender: CanisterId,
-        peer: CanisterId,
+        peers: &mut VecDeque<CanisterId>,
         router: &mut impl Router,
+        rejects: &mut Rejects,
     ) -> bool {
-        let Some(message) = self.canisters[&sender].queues.peek_output(peer) else { return false };
-        let destination = match message {
-            Message::Request(request) => self.destination(request),
-            Message::Response(response) => self.routes.subnet_of(response.originator),
-        };
-        let refusal = match message {
-            Message::Request(request) => self.refusal(request, destination),
-            Message::Response(_) => None,
-        };
-        if let Some(reject) = refusal {
+        while let Some(peer) = peers.pop_front() {
+            let Some(message) = self.canisters[&sender].queues.peek_output(peer) else { continue };
+            let (destination, refusal) = match message {
+                Message::Request(request) => {
+                    let destination = self.destination(request);
+                    (destination, self.refusal(request, destination))
+                }
+                Message::Response(response) => (self.routes.subnet_of(response.originator), None),
+            };
+            // A queue that has to wait takes no turn any more.
+            if refusal.is_none() && !self.has_room(router, destination) {
+                continue;
+            }
+            peers.push_back(peer);
             let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
-            if let Some(Message::Request(request)) = queues.pop_output(peer) {
-                let response = request.rejected(reject);
-                self.trace.tell(|| response.made(Responder::Routing));
-                self.induct_response(response);
+            match (queues.pop_output(peer), refusal) {
+                (Some(Message::Request(request)), Some(reject)) => {
+                    let response = request.rejected(reject);
+                    self.trace.tell(|| response.made(Responder::Routing));
+                    match destination {
+                        None => rejects.unroutable.push(response),
+                        Some(_) => rejects.oversized.push(response),
+                    }
+                }
+                (Some(message), _) => self.put(router, destination, message),
+                (None, _) => {}
             }
             return true;
         }
-        if !self.has_room(router, destination) {
-            return false;
-        }
-        let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
-        if let Some(message) = queues.pop_output(peer) {
-            self.put(router, destination, message);
-        }
-        true
+        false
     }
 
     /// Whether a message can leave for `destination` now.

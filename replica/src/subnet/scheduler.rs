@@ -102,7 +102,7 @@ impl Subnet {
         tasks: &mut Tasks,
         context: &mut RoundContext,
     ) -> i64 {
-        let mut spent = 0;
+        let (mut spent, mut instructions) = (0, 0);
         while spent < budget {
             let Some(canister) = self.canisters.get_mut(&id) else { break };
             let before = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
@@ -120,10 +120,11 @@ impl Subnet {
                 context.guaranteed_memory.saturating_add(before.0).saturating_sub(after.0);
             context.subnet_callbacks =
                 (context.subnet_callbacks + after.1).saturating_sub(before.1);
+            instructions += execution.instructions;
             spent += execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
             self.note(execution);
         }
-        if spent > 0 { spent + ROUND_OVERHEAD_PER_CANISTER } else { 0 }
+        if instructions > 0 { spent + ROUND_OVERHEAD_PER_CANISTER } else { spent }
     }
 
     /// Writes down what an execution means for users.
@@ -161,7 +162,7 @@ impl Subnet {
         let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
         match queues.pop_output(peer) {
             Some(Message::Request(request)) => self.push_request(request),
-            Some(Message::Response(response)) => self.induct_response(response),
+            Some(Message::Response(response)) => self.induct_response(response, false),
             None => {}
         }
         true

@@ -28,6 +28,7 @@ mod rollback;
 mod rounds;
 mod script;
 mod settings;
+mod streams;
 mod subnets;
 mod system_api;
 mod unexecuted;

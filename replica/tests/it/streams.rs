@@ -1,0 +1,81 @@
+//! Streams between subnets: what fits into them, and what arrives first.
+
+use crate::script::{call, canister, number, script};
+use crate::world::{Server, World, on_every_server};
+use candid::Principal;
+use pocket_ic::PocketIc;
+use std::time::Duration;
+
+/// A request of which three fit into a block and eight make a stream full.
+const LARGE: u64 = 5 * 1024 * 1024 / 4;
+
+/// Canisters on three subnets, in the order of their turns.
+fn three_subnets(server: &Server) -> (PocketIc, [Principal; 3]) {
+    let network = server.network().with_application_subnet().with_application_subnet();
+    let pic = network.with_application_subnet().build();
+    let subnets = pic.topology().get_app_subnets();
+    let canisters = [0, 1, 2].map(|number| {
+        let id = pic.create_canister_on_subnet(None, None, subnets[number]);
+        pic.install_canister(id, canister(), vec![], None);
+        id
+    });
+    (pic, canisters)
+}
+
+#[test]
+fn rejects_by_one_subnet_overtake_replies_from_another() {
+    on_every_server(|server| {
+        let (pic, [a, b, c]) = three_subnets(server);
+        pic.stop_canister(c, None).unwrap();
+        // Cell 9 tells who came first; the second one answers.
+        let come = |who| {
+            let first = script().put(9, who);
+            script().load(9).when(script().append_acc().reply_appended()).load(9).unless(first)
+        };
+        let reply = call(b).running(script().reply("")).on_reply(come(1));
+        let reject = call(c).on_reject(come(2));
+        let calls = script().call(reply).call(reject);
+        let answer = pic.update_call(a, Principal::anonymous(), "run", calls.bytes()).unwrap();
+        assert_eq!(number(&answer), 2);
+    });
+}
+
+/// Has a canister make calls with large requests, and count the reject codes they get from cell 10 on.
+fn send_large(world: &World, count: u64, timeout: u64) {
+    let codes = (0..7).fold(script(), |steps, code| {
+        let is_it = script().reject_code().add(u64::wrapping_neg(code));
+        steps.append_all(is_it).unless(script().count(10 + code))
+    });
+    let large = call(world.b).method("size").zeros(LARGE).timeout(timeout);
+    let large = large.on_reply(script()).on_reject(codes);
+    world.submit(world.a, script().repeat(count, script().call(large)));
+}
+
+#[test]
+fn a_block_takes_four_mebibytes_from_other_subnets() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let executed = || {
+            let spent = world.pic.cycle_balance(world.b);
+            world.pic.tick();
+            (spent - world.pic.cycle_balance(world.b)) / 5_000_000
+        };
+        send_large(&world, 7, 300);
+        assert_eq!([(); 4].map(|()| executed()), [3, 3, 1, 0]);
+    });
+}
+
+#[test]
+fn what_a_full_stream_does_not_take_waits_and_expires() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        send_large(&world, 12, 1);
+        world.pic.tick();
+        world.pic.advance_time(Duration::from_secs(2));
+        world.pic.tick();
+        world.pic.tick();
+        // Nothing is known of what is in the stream; what is not was never sent.
+        let counts = [2, 6].map(|code| world.cell(world.a, 10 + code));
+        assert_eq!(counts, [4, 8]);
+    });
+}
