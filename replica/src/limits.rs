@@ -17,6 +17,18 @@ pub const INSTALL_INSTRUCTIONS_MAX: Instructions = 300_000_000_000;
 /// Instructions one query may use (`config/src/execution_environment.rs`).
 pub const QUERY_INSTRUCTIONS_MAX: Instructions = 5_000_000_000;
 
+/// Instructions a query and all the queries it leads to may use
+/// (`config/src/execution_environment.rs`, `MAX_INSTRUCTIONS_PER_COMPOSITE_QUERY_CALL`).
+pub const QUERY_CALLS_INSTRUCTIONS_MAX: Instructions = 5_000_000_000;
+
+/// What each call of a composite query takes from that besides its instructions
+/// (`config/src/execution_environment.rs`, `INSTRUCTION_OVERHEAD_PER_QUERY_CALL`).
+pub const QUERY_CALL_OVERHEAD_INSTRUCTIONS: i64 = 50_000_000;
+
+/// Composite queries that may wait for each other
+/// (`config/src/execution_environment.rs`, `MAX_QUERY_CALL_DEPTH`).
+pub const QUERY_CALL_DEPTH_MAX: usize = 6;
+
 /// Instructions `canister_inspect_message` may use (`config/src/execution_environment.rs`).
 pub const INSPECT_INSTRUCTIONS_MAX: Instructions = 200_000_000;
 

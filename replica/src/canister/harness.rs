@@ -108,6 +108,20 @@ pub(crate) fn update(
     (answer.result, execution.instructions)
 }
 
+/// Answers a query from a user, which must not wait for others.
+pub(crate) fn ask(
+    canister: &mut Canister,
+    method: &str,
+    argument: &[u8],
+) -> Result<Payload, Failure> {
+    let (method, argument) = (method.to_owned(), argument.to_vec());
+    let query = Query { caller: Principal::anonymous(), method, argument };
+    match begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()).0 {
+        Progress::Answered(answer) => answer,
+        Progress::Waiting(_) => panic!("there is an answer"),
+    }
+}
+
 /// The text of the error a call failed with.
 #[track_caller]
 pub(crate) fn error(result: Result<Payload, Failure>) -> UserError {

@@ -1,85 +1,254 @@
-//! Executions that leave no trace: queries, and whether a message is let in.
+//! Queries: executions outside of any round, of which nothing lasts.
+//!
+//! A composite query may wait for answers to calls it made. As long as it does, it has memories of
+//! its own; the canister itself never sees what it did
+//! (`execution_environment/src/query_handler/query_context.rs` in the replica's repository).
 
 use crate::canister::call_context::Failure;
-use crate::canister::sandbox::Entry;
+use crate::canister::sandbox::{Entry, Executed, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
-use crate::error::{ErrorCode, Trap, UserError};
-use crate::limits::{INSPECT_INSTRUCTIONS_MAX, QUERY_INSTRUCTIONS_MAX};
-use crate::message::Ingress;
-use crate::system_api::{Context, ExecutionInput};
-use crate::types::Payload;
+use crate::error::{ErrorCode, Reject, Trap, UserError};
+use crate::system_api::{Closure, Context, Effects, ExecutionInput, OutgoingCall};
+use crate::types::{CanisterId, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
 use candid::Principal;
+use std::collections::VecDeque;
 
-/// Answers a query from outside. Nothing it does lasts.
-pub fn query(
-    canister: &mut Canister,
-    sender: Principal,
-    method: &str,
-    argument: Payload,
-    round: &RoundContext,
-) -> Result<Payload, Failure> {
-    let id = canister.id;
-    let entry = queryable(canister, method).map_err(Failure::Error)?;
-    let input = ExecutionInput {
-        caller: sender,
-        argument,
-        instructions_max: QUERY_INSTRUCTIONS_MAX.min(round.message_instructions_max),
-        answerable: true,
-        ..input(canister, Context::Query, round)
-    };
-    let executed = run(canister, entry, input, round);
-    undo(canister);
-    match executed.result.map(|effects| effects.answer) {
-        Ok(Some(Ok(reply))) => Ok(reply),
-        Ok(Some(Err(reject))) => Err(Failure::Rejected(reject)),
-        Ok(None) => Err(Failure::Error(Trap::DidNotReply.into_user_error(id))),
-        Err(trap) => Err(Failure::Error(trap.into_user_error(id))),
+/// A query of a canister.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Who asks.
+    pub caller: Principal,
+    /// The method.
+    pub method: String,
+    /// Its argument.
+    pub argument: Payload,
+}
+
+/// A composite query that made calls and has not answered yet.
+#[derive(Debug)]
+pub struct OpenQuery {
+    caller: Principal,
+    sandbox: Sandbox,
+    calls: VecDeque<OutgoingCall>,
+    instructions: Instructions,
+}
+
+impl OpenQuery {
+    /// Takes its next call that nobody has executed yet.
+    pub fn next_call(&mut self) -> Option<OutgoingCall> {
+        self.calls.pop_front()
     }
 }
 
+/// How far a query has come.
+#[derive(Debug)]
+pub enum Progress {
+    /// It has an answer.
+    Answered(Result<Payload, Failure>),
+    /// It waits for answers.
+    Waiting(Box<OpenQuery>),
+}
+
+/// Begins a query, which may use this many instructions, and returns how many it did use.
+pub fn begin_query(
+    canister: &mut Canister,
+    query: Query,
+    instructions_max: Instructions,
+    round: &RoundContext,
+) -> (Progress, Instructions) {
+    begin(canister, query, Context::Query, instructions_max, round)
+        .unwrap_or_else(|error| (Progress::Answered(Err(Failure::Error(error))), 0))
+}
+
+/// Has a query method transform the response to an HTTP outcall.
+pub fn transform(
+    canister: &mut Canister,
+    method: String,
+    argument: Payload,
+    instructions_max: Instructions,
+    round: &RoundContext,
+) -> Result<Payload, Failure> {
+    let query = Query { caller: Principal::management_canister(), method, argument };
+    match begin(canister, query, Context::Transform, instructions_max, round) {
+        Ok((Progress::Answered(answer), _)) => answer,
+        Ok((Progress::Waiting(_), _)) => Err(no_answer(canister.id)),
+        Err(error) => Err(Failure::Error(error)),
+    }
+}
+
+/// Begins a query of a method that is one; if that is no composite one, in this context.
+fn begin(
+    canister: &mut Canister,
+    query: Query,
+    context: Context,
+    instructions_max: Instructions,
+    round: &RoundContext,
+) -> Result<(Progress, Instructions), UserError> {
+    let Query { caller, method, argument } = query;
+    let (kind, entry) = queryable(canister, &method)?;
+    let context = match (kind, context) {
+        (MethodKind::CompositeQuery, Context::Transform) => {
+            return Err(UserError::new(
+                ErrorCode::CompositeQueryCalledInReplicatedMode,
+                format!("Composite query '{method}' cannot transform the response to an outcall"),
+            ));
+        }
+        (MethodKind::CompositeQuery, _) => Context::CompositeQuery,
+        _ => context,
+    };
+    check_not_frozen(canister, round)?;
+    let input = ExecutionInput {
+        caller,
+        argument,
+        instructions_max,
+        answerable: true,
+        ..input(canister, context, round)
+    };
+    let executed = run(canister, entry, input, round);
+    let instructions = executed.instructions;
+    let sandbox = canister.sandbox.as_mut().expect("there is code that ran");
+    let progress = match executed.result {
+        Ok(Effects { answer: None, calls, .. }) if !calls.is_empty() => {
+            let sandbox = sandbox.split_off();
+            let open = OpenQuery { caller, sandbox, calls: calls.into(), instructions };
+            return Ok((Progress::Waiting(Box::new(open)), instructions));
+        }
+        Ok(Effects { answer: Some(answer), .. }) => answer.map_err(Failure::Rejected),
+        Ok(Effects { answer: None, .. }) => Err(no_answer(canister.id)),
+        Err(trap) => Err(Failure::Error(trap.into_user_error(canister.id))),
+    };
+    canister.sandbox.as_mut().expect("there is code that ran").undo();
+    Ok((Progress::Answered(progress), instructions))
+}
+
 /// Where a query of `method` begins, if there is such a query.
-fn queryable(canister: &Canister, method: &str) -> Result<Entry, UserError> {
+fn queryable(canister: &Canister, method: &str) -> Result<(MethodKind, Entry), UserError> {
+    use MethodKind::{CompositeQuery, Query};
     match runnable_module(canister)?.methods.get(method) {
-        Some(Method { kind: MethodKind::Query, export }) => Ok(Entry::Export(export.clone())),
-        Some(Method { kind: MethodKind::CompositeQuery, .. }) => Err(UserError::new(
-            ErrorCode::CanisterMethodNotFound,
-            format!("Composite queries such as '{method}' are not supported by this replica yet"),
-        )),
+        Some(Method { kind: kind @ (Query | CompositeQuery), export }) => {
+            Ok((*kind, Entry::Export(export.clone())))
+        }
         Some(Method { kind: MethodKind::Update, .. }) | None => {
-            let kind = MethodKind::Query.name();
+            let kind = Query.name();
             Err(Trap::MethodNotFound { kind, method: method.into() }.into_user_error(canister.id))
         }
     }
 }
 
-/// Whether the canister takes a message from outside, as its `canister_inspect_message` says.
-pub fn inspect(
-    canister: &mut Canister,
-    ingress: &Ingress,
-    round: &RoundContext,
-) -> Result<(), UserError> {
-    const INSPECT: &str = "canister_inspect_message";
-    if !canister.exports(INSPECT) {
+fn check_not_frozen(canister: &Canister, round: &RoundContext) -> Result<(), UserError> {
+    if canister.balance >= canister.freezing_threshold(round.prices) {
         return Ok(());
     }
-    let id = canister.id;
-    let input = ExecutionInput {
-        caller: ingress.sender,
-        argument: ingress.argument.clone(),
-        method: ingress.method.clone(),
-        instructions_max: INSPECT_INSTRUCTIONS_MAX,
-        ..input(canister, Context::InspectMessage, round)
+    Err(UserError::new(
+        ErrorCode::CanisterOutOfCycles,
+        format!(
+            "Canister {} is unable to process query calls because it's frozen: top it up with cycles",
+            canister.id
+        ),
+    ))
+}
+
+/// What a query comes to that ended without an answer and with no call open.
+pub fn no_answer(canister: CanisterId) -> Failure {
+    Failure::Error(UserError::new(
+        ErrorCode::CanisterDidNotReply,
+        format!("Canister {canister} did not produce a response"),
+    ))
+}
+
+/// Goes on with a composite query by giving it the answer to a call it made. The canister is the one
+/// it was begun on; instructions are as for [`begin_query`].
+pub fn resume_query(
+    canister: &mut Canister,
+    mut open: Box<OpenQuery>,
+    call: &OutgoingCall,
+    answer: Result<Payload, Reject>,
+    instructions_max: Instructions,
+    round: &RoundContext,
+) -> (Progress, Instructions) {
+    let (context, closure, argument, reject) = match answer {
+        Ok(reply) => (Context::CompositeReplyCallback, call.on_reply, reply, None),
+        Err(reject) => (Context::CompositeRejectCallback, call.on_reject, vec![], Some(reject)),
     };
-    let executed = run(canister, Entry::Export(INSPECT.into()), input, round);
-    undo(canister);
-    match executed.result {
-        Ok(effects) if effects.message_accepted => Ok(()),
-        Ok(_) => Err(UserError::new(
-            ErrorCode::CanisterRejectedMessage,
-            format!("Canister {id} rejected the message in canister_inspect_message"),
-        )),
-        Err(trap) => Err(trap.into_user_error(id)),
+    let mut base = ExecutionInput {
+        caller: open.caller,
+        context_instructions: open.instructions,
+        ..input(canister, context, round)
+    };
+    for call in &open.calls {
+        let free = canister.queues.free_slots(call.callee);
+        let slots = base.slots.entry(call.callee).or_insert(free);
+        *slots = slots.saturating_sub(1);
+    }
+    let callback =
+        ExecutionInput { argument, reject, answerable: true, instructions_max, ..base.clone() };
+    let executed = open.run(canister, closure, callback, round);
+    let mut used = executed.instructions;
+    let answer = match executed.result {
+        Ok(effects) => {
+            open.sandbox.keep();
+            open.calls.extend(effects.calls);
+            effects.answer.map(|answer| answer.map_err(Failure::Rejected))
+        }
+        Err(trap) => {
+            open.sandbox.undo();
+            let trap = match call.on_cleanup {
+                None => trap,
+                Some(cleanup) => {
+                    let cleanup_input = ExecutionInput {
+                        context: Context::CompositeCleanup,
+                        instructions_max: instructions_max.saturating_sub(used),
+                        ..base
+                    };
+                    let executed = open.run(canister, cleanup, cleanup_input, round);
+                    used += executed.instructions;
+                    open.clean_up(executed, trap)
+                }
+            };
+            // A failure does not answer while other calls are open.
+            let failure = Failure::Error(trap.into_user_error(canister.id));
+            open.calls.is_empty().then_some(Err(failure))
+        }
+    };
+    open.instructions += used;
+    let progress = match answer {
+        Some(answer) => Progress::Answered(answer),
+        None if open.calls.is_empty() => Progress::Answered(Err(no_answer(canister.id))),
+        None => Progress::Waiting(open),
+    };
+    (progress, used)
+}
+
+impl OpenQuery {
+    /// Runs a callback on the query's own memories.
+    fn run(
+        &mut self,
+        canister: &mut Canister,
+        closure: Closure,
+        input: ExecutionInput,
+        round: &RoundContext,
+    ) -> Executed {
+        let own = canister.sandbox.as_mut().expect("no code is replaced while a query waits");
+        std::mem::swap(own, &mut self.sandbox);
+        let executed = run(canister, Entry::Closure(closure), input, round);
+        let own = canister.sandbox.as_mut().expect("no code is replaced while a query waits");
+        std::mem::swap(own, &mut self.sandbox);
+        executed
+    }
+
+    /// Keeps or undoes what a cleanup did; the callback's trap remains.
+    fn clean_up(&mut self, executed: Executed, trap: Trap) -> Trap {
+        match executed.result {
+            Ok(_) => {
+                self.sandbox.keep();
+                trap
+            }
+            Err(failure) => {
+                self.sandbox.undo();
+                Trap::Cleanup { callback: Box::new(trap), cleanup: Box::new(failure) }
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Calls from outside: where they go, and what comes of them.
 
-use crate::canister::Failure;
+use crate::canister::{Failure, Query};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{effective_canister, is_creation};
 use crate::instance::{Instance, InstanceError};
@@ -132,7 +132,10 @@ impl Instance {
                 let result = subnet.query_management(call.sender, &call.method, call.argument);
                 result.map_err(Failure::Error)
             }
-            false => subnet.query(call.sender, call.canister, &call.method, call.argument),
+            false => {
+                let CanisterCall { sender: caller, method, argument, .. } = call;
+                subnet.query(call.canister, Query { caller, method, argument })
+            }
         })
     }
 

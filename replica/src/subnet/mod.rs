@@ -7,10 +7,11 @@
 mod induct;
 mod ingress;
 mod management;
+mod query;
 mod route;
 mod scheduler;
 
-use crate::canister::{Answer, Canister, Failure, Origin, Room, RoundContext};
+use crate::canister::{Answer, Canister, Origin, Room, RoundContext};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
@@ -19,7 +20,6 @@ use crate::message::{Ingress, Message, Response};
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
-use candid::Principal;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -160,21 +160,6 @@ impl Subnet {
         self.execute_canisters();
         self.finish_execution();
         self.route(router);
-    }
-
-    /// Answers a query from outside.
-    pub fn query(
-        &mut self,
-        sender: Principal,
-        canister: CanisterId,
-        method: &str,
-        argument: Payload,
-    ) -> Result<Payload, Failure> {
-        let round = self.round_context();
-        match self.canisters.get_mut(&canister) {
-            Some(canister) => crate::canister::query(canister, sender, method, argument, &round),
-            None => Err(Failure::Error(UserError::canister_not_found(canister))),
-        }
     }
 
     /// The canister of this id, which must be there.

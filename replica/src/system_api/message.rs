@@ -7,7 +7,7 @@ use super::{
 };
 use crate::error::{Reject, Trap};
 use crate::limits::{PRINTED_BYTES_MAX, QUERY_RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX};
-use crate::system_api::Host;
+use crate::system_api::{Context, Host};
 use wasmtime::{Caller, Linker};
 
 type C<'a> = Caller<'a, Host>;
@@ -60,15 +60,20 @@ fn link_reject<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     Ok(())
 }
 
+/// Bytes of an answer. Only where a query begins they may be more (`system_api.rs`,
+/// `max_reply_size`).
+const fn answer_bytes_max(context: Context) -> usize {
+    match context {
+        Context::Query | Context::Transform | Context::CompositeQuery => QUERY_RESPONSE_BYTES_MAX,
+        _ => RESPONSE_BYTES_MAX,
+    }
+}
+
 fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", MSG_REPLY_DATA_APPEND.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, MSG_REPLY_DATA_APPEND, size.wide())?;
         c.data().check_answerable()?;
-        let limit = if c.data().input.context.is_replicated() {
-            RESPONSE_BYTES_MAX
-        } else {
-            QUERY_RESPONSE_BYTES_MAX
-        };
+        let limit = answer_bytes_max(c.data().input.context);
         if c.data().reply.len() as u64 + size.wide() > limit as u64 {
             return Err(contract(format!("a reply may have at most {limit} bytes")));
         }
@@ -86,8 +91,9 @@ fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", MSG_REJECT.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, MSG_REJECT, size.wide())?;
         c.data().check_answerable()?;
-        if size.wide() > RESPONSE_BYTES_MAX as u64 {
-            return Err(contract(format!("a reject may have at most {RESPONSE_BYTES_MAX} bytes")));
+        let limit = answer_bytes_max(c.data().input.context);
+        if size.wide() > limit as u64 {
+            return Err(contract(format!("a reject may have at most {limit} bytes")));
         }
         let text = read(&mut c, src.wide(), size.wide())?;
         let text = String::from_utf8(text)

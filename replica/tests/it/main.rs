@@ -8,6 +8,7 @@ mod access;
 mod call_contexts;
 mod calls;
 mod chunks;
+mod composite;
 mod cycles;
 mod deadlines;
 mod determinism;

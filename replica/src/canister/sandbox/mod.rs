@@ -79,6 +79,7 @@ pub struct Sandbox {
 }
 
 /// A canister's memories.
+#[derive(Clone)]
 struct Memories {
     heap: Pages,
     heap_bytes: usize,
@@ -245,6 +246,15 @@ impl Sandbox {
             self.live = None;
         }
         self.retire_dropped_segments();
+    }
+
+    /// Undoes what the latest execution did, and returns a sandbox that has kept it.
+    pub fn split_off(&mut self) -> Self {
+        let held = self.hold();
+        let kept = self.kept.clone();
+        let mut other = Self { code: self.code.clone(), kept, live: None, pending: None };
+        other.apply(held);
+        other
     }
 
     /// Undoes what the latest execution did, and returns it to be [applied](Self::apply) later.

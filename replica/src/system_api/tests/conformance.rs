@@ -8,6 +8,7 @@ use crate::canister::harness::*;
 use crate::canister::*;
 use crate::cycles::http::Outcall;
 use crate::error::{ErrorCode, Reject};
+use crate::limits::QUERY_INSTRUCTIONS_MAX;
 use crate::topology::cycles_minting_canister;
 use candid::Principal;
 use std::collections::BTreeSet;
@@ -125,7 +126,11 @@ const PLACES: &str = r#"
   (export "canister_global_timer" (func $work))
   (export "canister_on_low_wasm_memory" (func $work))
   (func (export "canister_update call") NEW (drop (call $perform)))
-  (func (export "canister_update trap_in_callback")
+  (export "canister_composite_query composite" (func $work))
+  (func (export "canister_composite_query compose") NEW (drop (call $perform)))
+  (func (export "canister_update trap_in_callback") (call $call_to_trap))
+  (func (export "canister_composite_query trap_in_callback_of_query") (call $call_to_trap))
+  (func $call_to_trap
     (call $new (ptr.const 0) (ptr.const 1) (ptr.const 0) (ptr.const 0)
       (ptr.const 2) (ptr.const 0) (ptr.const 2) (ptr.const 0))
     (call $on_cleanup (ptr.const 3) (ptr.const 0))
@@ -166,6 +171,30 @@ impl From<Execution> for Came {
     }
 }
 
+impl From<Progress> for Came {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Answered(answer) => answer.into(),
+            Progress::Waiting(_) => Self::To(Ok(())),
+        }
+    }
+}
+
+fn composite(canister: &mut Canister, method: &str) -> Progress {
+    let (caller, argument) = (Principal::anonymous(), vec![]);
+    let query = Query { caller, method: method.into(), argument };
+    begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()).0
+}
+
+/// Executes the callback of a call that a composite query makes.
+fn resumed(canister: &mut Canister, method: &str, answer: Result<Vec<u8>, Reject>) -> Came {
+    let Progress::Waiting(mut query) = composite(canister, method) else {
+        panic!("{method} makes a call")
+    };
+    let call = query.next_call().expect("there is a call");
+    resume_query(canister, query, &call, answer, QUERY_INSTRUCTIONS_MAX, &round()).0.into()
+}
+
 fn task(canister: &mut Canister, task: Task) -> Came {
     let version = canister.version;
     execute_task(canister, task, &round());
@@ -184,9 +213,6 @@ fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) ->
 
 /// Executes the function in the context of a letter.
 fn execute(letter: &str, canister: &mut Canister, code: &Modules) -> Vec<(&'static str, Came)> {
-    let asked = |canister: &mut Canister| {
-        query(canister, Principal::anonymous(), "query", vec![], &round())
-    };
     let rejected = || Reject::by_canister("no".into());
     let answered = |canister: &mut Canister, method, result| {
         begin(canister, method, &[]);
@@ -197,7 +223,16 @@ fn execute(letter: &str, canister: &mut Canister, code: &Modules) -> Vec<(&'stat
         "G" => ("pre upgrade", upgrade(canister, &code.nothing, false)),
         "U" => ("update", begin(canister, "update", &[]).into()),
         "RQ" => ("replicated query", update(canister, "query", &[]).0.into()),
-        "NRQ" => ("non replicated query", asked(canister).into()),
+        "NRQ" => ("non replicated query", ask(canister, "query", &[]).into()),
+        "TQ" => {
+            let max = QUERY_INSTRUCTIONS_MAX;
+            let answer = transform(canister, "query".into(), vec![], max, &round());
+            ("non replicated query", answer.into())
+        }
+        "CQ" => ("composite query", composite(canister, "composite").into()),
+        "CRy" => ("composite reply callback", resumed(canister, "compose", Ok(vec![]))),
+        "CRt" => ("composite reject callback", resumed(canister, "compose", Err(rejected()))),
+        "CC" => ("composite cleanup", resumed(canister, "trap_in_callback_of_query", Ok(vec![]))),
         "Ry" => ("reply callback", answered(canister, "call", Ok(vec![]))),
         "Rt" => ("reject callback", answered(canister, "call", Err(rejected()))),
         "C" => ("cleanup", answered(canister, "trap_in_callback", Ok(vec![]))),
@@ -216,7 +251,7 @@ fn execute(letter: &str, canister: &mut Canister, code: &Modules) -> Vec<(&'stat
             let started = install_code_as(cycles_minting_canister(), code.starting.clone());
             ("start", started.map_err(Failure::Error).into())
         }
-        _ => return Vec::new(),
+        other => panic!("{other} is nowhere"),
     };
     vec![came]
 }
@@ -235,7 +270,7 @@ fn judge(call: &Call, mode: &str, allowed: bool, came: Came) {
         (true, Ok(())) => {}
         (true, Err((ErrorCode::CanisterCalledTrap, _))) if name == "trap" => {}
         // A cleanup that succeeded is silent about it: the callback's trap remains.
-        (true, Err((ErrorCode::CanisterTrapped, text))) if mode == "cleanup" => {
+        (true, Err((ErrorCode::CanisterTrapped, text))) if mode.ends_with("cleanup") => {
             let failed_too = text.contains("call_on_cleanup");
             assert_eq!(failed_too, name == "trap", "{name} in {mode}: {text}");
         }
@@ -245,7 +280,7 @@ fn judge(call: &Call, mode: &str, allowed: bool, came: Came) {
         (true, Err((ErrorCode::CanisterContractViolation, text)))
             if name.starts_with("data_certificate_") && text.contains("no data certificate") => {}
         (false, Err((code, text))) if text.contains(&forbidden) => {
-            let trapped = if mode == "cleanup" {
+            let trapped = if mode.ends_with("cleanup") {
                 ErrorCode::CanisterTrapped
             } else {
                 ErrorCode::CanisterContractViolation

@@ -1,9 +1,7 @@
 //! Functions called by canisters: in the wrong place, with wrong arguments, and what they cost.
 
-use crate::canister::harness::{code, error, installed, round, try_install, update};
-use crate::canister::query;
+use crate::canister::harness::{ask, code, error, installed, try_install, update};
 use crate::error::{ErrorCode, Trap, UserError};
-use candid::Principal;
 
 /// A module that calls a function without parameters in every place it could be called.
 fn calling(function: &str, result: &str) -> String {
@@ -32,7 +30,7 @@ fn a_function_called_in_the_wrong_place_breaks_the_contract() {
     let mut canister = installed(&calling("call_perform", "(result i32)"));
     let (result, _) = update(&mut canister, "query", &[]);
     assert_forbidden(error(result), "call_perform", "replicated query");
-    let result = query(&mut canister, Principal::anonymous(), "query", vec![], &round());
+    let result = ask(&mut canister, "query", &[]);
     assert_forbidden(error(result), "call_perform", "non replicated query");
 
     for (place, mode) in [(r#"(export "canister_init")"#, "init"), ("$start", "start")] {

@@ -1,9 +1,8 @@
 //! What is in a canister's log after which execution, and what that costs.
 
 use super::widths::in_both_widths;
-use crate::canister::harness::{installed, round, update};
-use crate::canister::{Canister, Task, execute_task, query};
-use candid::Principal;
+use crate::canister::harness::{ask, installed, round, update};
+use crate::canister::{Canister, Task, execute_task};
 
 /// Prints in every place, and traps where it is asked to.
 const PRINTING: &str = r#"(module
@@ -60,7 +59,7 @@ fn replicated_queries_are_logged_and_others_are_not() {
     in_both_widths(PRINTING, |canister| {
         update(canister, "look", &[]).0.expect("it replies");
         assert_eq!(lines(canister), ["init", "query"]);
-        query(canister, Principal::anonymous(), "look", vec![], &round()).expect("it replies");
+        ask(canister, "look", &[]).expect("it replies");
         assert_eq!(lines(canister), ["init", "query"]);
     });
 }

@@ -1,0 +1,39 @@
+//! Whether a message from outside is let in. That leaves no trace.
+
+use crate::canister::sandbox::Entry;
+use crate::canister::state::Canister;
+use crate::canister::steps::*;
+use crate::error::{ErrorCode, UserError};
+use crate::limits::INSPECT_INSTRUCTIONS_MAX;
+use crate::message::Ingress;
+use crate::system_api::{Context, ExecutionInput};
+
+/// Whether the canister takes a message from outside, as its `canister_inspect_message` says.
+pub fn inspect(
+    canister: &mut Canister,
+    ingress: &Ingress,
+    round: &RoundContext,
+) -> Result<(), UserError> {
+    const INSPECT: &str = "canister_inspect_message";
+    if !canister.exports(INSPECT) {
+        return Ok(());
+    }
+    let id = canister.id;
+    let input = ExecutionInput {
+        caller: ingress.sender,
+        argument: ingress.argument.clone(),
+        method: ingress.method.clone(),
+        instructions_max: INSPECT_INSTRUCTIONS_MAX,
+        ..input(canister, Context::InspectMessage, round)
+    };
+    let executed = run(canister, Entry::Export(INSPECT.into()), input, round);
+    undo(canister);
+    match executed.result {
+        Ok(effects) if effects.message_accepted => Ok(()),
+        Ok(_) => Err(UserError::new(
+            ErrorCode::CanisterRejectedMessage,
+            format!("Canister {id} rejected the message in canister_inspect_message"),
+        )),
+        Err(trap) => Err(trap.into_user_error(id)),
+    }
+}
