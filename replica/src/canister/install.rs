@@ -50,7 +50,7 @@ pub fn install(
     let id = canister.id;
     if installation.mode == InstallMode::Install && canister.sandbox.is_some() {
         let error = UserError::new(
-            ErrorCode::CanisterAlreadyInstalled,
+            ErrorCode::CanisterNonEmpty,
             format!(
                 "Canister {id} has code already. Use the mode 'upgrade' to keep its stable memory, \
                  or 'reinstall' to begin anew"

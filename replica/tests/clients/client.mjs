@@ -1,0 +1,136 @@
+// The ordinary flow of the JavaScript client: `client.mjs PACKAGES COUNTER.wasm`, where PACKAGES is the folder that
+// `npm install` was run in.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+const [packages, wasmPath] = process.argv.slice(2);
+const require = createRequire(join(packages, 'package.json'));
+const { PocketIc, PocketIcServer, SubnetStateType } = require('@dfinity/pic');
+const { Principal } = require('@icp-sdk/core/principal');
+
+const wasm = readFileSync(wasmPath);
+const DAY_MS = 24 * 60 * 60 * 1000;
+const NOBODY = Principal.fromText('rrkah-fqaaa-aaaaa-aaaaq-cai');
+
+const idlFactory = ({ IDL }) =>
+  IDL.Service({
+    count: IDL.Func([], [IDL.Nat64], []),
+    count_on: IDL.Func([IDL.Principal], [IDL.Nat64], []),
+    read: IDL.Func([], [IDL.Nat64], ['query']),
+    now: IDL.Func([], [IDL.Nat64], ['query']),
+    fail: IDL.Func([], [], []),
+    refuse: IDL.Func([], [], []),
+  });
+
+/** A counter on each of the two subnets. */
+async function twoSubnets(pic) {
+  const subnets = await pic.getApplicationSubnets();
+  assert.equal(subnets.length, 2);
+  const counters = [];
+  for (const { id } of subnets) {
+    const counter = await pic.setupCanister({ idlFactory, wasm, targetSubnetId: id });
+    assert.equal((await pic.getCanisterSubnetId(counter.canisterId)).toText(), id.toText());
+    counters.push(counter);
+  }
+  const anywhere = await pic.createCanister();
+  assert.ok(await pic.getCanisterSubnetId(anywhere));
+  assert.ok(await pic.getDefaultEffectiveCanisterId());
+  return counters;
+}
+
+/** Updates, queries, and a call from one subnet to the other. */
+async function calls(pic, one, other) {
+  assert.equal(await one.actor.count(), 1n);
+  assert.equal(await one.actor.count(), 2n);
+  assert.equal(await one.actor.read(), 2n);
+  assert.equal(await one.actor.count_on(other.canisterId), 1n);
+  assert.equal(await other.actor.read(), 1n);
+  assert.equal(await one.actor.read(), 2n);
+  const balance = await pic.getCyclesBalance(one.canisterId);
+  assert.equal(await pic.addCycles(one.canisterId, 5n), balance + 5n);
+}
+
+/** A call that is awaited while others are made. */
+async function deferred(pic, one, other) {
+  const actor = pic.createDeferredActor(idlFactory, one.canisterId);
+  const result = await actor.count_on(other.canisterId);
+  await pic.tick(3);
+  assert.equal(await result(), 2n);
+}
+
+/** An upgrade keeps the count, a new installation does not. */
+async function upgrades(pic, { actor, canisterId }) {
+  await pic.upgradeCanister({ canisterId, wasm });
+  assert.equal(await actor.read(), 2n);
+  await pic.stopCanister({ canisterId });
+  await assert.rejects(actor.count());
+  await pic.startCanister({ canisterId });
+  await pic.reinstallCode({ canisterId, wasm });
+  assert.equal(await actor.read(), 0n);
+  assert.equal(await actor.count(), 1n);
+  const controller = Principal.anonymous();
+  await pic.updateCanisterSettings({ canisterId, controllers: [controller, canisterId] });
+  assert.equal((await pic.getControllers(canisterId)).length, 2);
+}
+
+/** Time is what it was set to, for canisters, too. */
+async function timeTravel(pic, { actor }) {
+  const before = await pic.getTime();
+  await pic.advanceTime(DAY_MS);
+  await pic.tick();
+  assert.equal(await pic.getTime(), before + DAY_MS);
+  assert.equal(await actor.now() / 1_000_000n, BigInt(before + DAY_MS));
+  await pic.setCertifiedTime(before + 2 * DAY_MS);
+  assert.equal(await actor.now() / 1_000_000n, BigInt(before + 2 * DAY_MS));
+  await assert.rejects(pic.setTime(before));
+}
+
+/** Each failure is told with its codes. */
+async function errors(pic, { actor, canisterId }) {
+  const arg = new Uint8Array();
+  for (const [operation, ...fragments] of [
+    [() => actor.fail(), 'CanisterCalledTrap', 'told to fail'],
+    [() => actor.refuse(), 'told to refuse'],
+    [() => pic.updateCall({ canisterId, method: 'no', arg }), 'CanisterMethodNotFound'],
+    [() => pic.queryCall({ canisterId, method: 'no', arg }), 'CanisterMethodNotFound'],
+    [() => actor.count_on(NOBODY), NOBODY.toText()],
+    [() => pic.installCode({ canisterId, wasm: Buffer.from('no module') }), 'CanisterInvalidWasm'],
+    [() => pic.installCode({ canisterId, wasm }), 'CanisterNonEmpty'],
+  ]) {
+    await assert.rejects(operation, error => {
+      for (const fragment of fragments) assert.ok(String(error).includes(fragment), String(error));
+      return true;
+    });
+  }
+  assert.equal(await actor.read(), 1n, 'the trap undid what it had done');
+}
+
+/** Rounds happen by themselves; there is no gateway, which the client asks for as well. */
+async function live(pic) {
+  await assert.rejects(pic.makeLive(), /no HTTP gateway/);
+}
+
+const server = await PocketIcServer.start();
+try {
+  const subnet = { state: { type: SubnetStateType.New } };
+  const pic = await PocketIc.create(server.getUrl(), { application: [subnet, subnet] });
+  const [one, other] = await twoSubnets(pic);
+  await calls(pic, one, other);
+  await deferred(pic, one, other);
+  await upgrades(pic, one);
+  await timeTravel(pic, one);
+  await errors(pic, one);
+  await live(pic);
+  await pic.tearDown();
+
+  const withNns = await PocketIc.create(server.getUrl(), { nns: subnet });
+  const nns = await withNns.getNnsSubnet();
+  assert.equal((await withNns.getPubKey(nns.id)).length, 133);
+  await withNns.tearDown();
+} finally {
+  await server.stop();
+}
+console.log('all is well');
