@@ -173,16 +173,20 @@ pub fn encode(values: impl ArgumentEncoder) -> Payload {
     candid::encode_args(values).expect("the management canister's types are valid Candid")
 }
 
+/// Fails unless the argument is that of a method that takes none.
+pub fn check_no_argument(argument: &[u8]) -> Result<(), UserError> {
+    candid::decode_args::<()>(argument).map_err(undecodable)
+}
+
+fn undecodable(error: candid::Error) -> UserError {
+    UserError::new(ErrorCode::InvalidManagementPayload, format!("Error decoding candid: {error}"))
+}
+
 /// An argument's value. Fields that the type does not have are passed over.
 pub fn decode<T: CandidType + DeserializeOwned>(argument: &[u8]) -> Result<T, UserError> {
     // Candid can say in a few bytes that a value is endless; real arguments need far less than this.
     let mut config = DecoderConfig::new();
     config.set_decoding_quota(MANAGEMENT_DECODING_QUOTA);
     config.set_skipping_quota(MANAGEMENT_SKIPPING_QUOTA);
-    candid::utils::decode_one_with_config(argument, &config).map_err(|error| {
-        UserError::new(
-            ErrorCode::InvalidManagementPayload,
-            format!("Error decoding candid: {error}"),
-        )
-    })
+    candid::utils::decode_one_with_config(argument, &config).map_err(undecodable)
 }

@@ -236,6 +236,31 @@ pub const GLOBAL_BYTES: u64 = 32;
 /// (`wasm_chunk_store.rs`, `CHUNK_SIZE`).
 pub const CHUNK_BYTES_MAX: usize = MIB as usize;
 
+/// Changes that are kept of a canister's history
+/// (`types/types/src/lib.rs`, `MAX_CANISTER_HISTORY_CHANGES`).
+pub const CHANGES_MAX: usize = 20;
+
+/// Bytes a change counts for, beside its controllers
+/// (`management_canister_types`, `CanisterChange::count_bytes`).
+pub const CHANGE_BYTES: u64 = 192;
+
+/// Bytes a controller in a change counts for.
+pub const CONTROLLER_BYTES: u64 = 30;
+
+/// Bytes of log records in one answer
+/// (`types/types/src/canister_log.rs`, `MAX_FETCH_CANISTER_LOGS_RESULT_BYTES`).
+pub const LOGS_ANSWER_BYTES_MAX: usize = 2_000_000;
+
+/// Instructions that reading a log takes from the round's budget
+/// (`canister_logs.rs`, `fetch_canister_logs_instructions`).
+pub const FETCH_LOGS_INSTRUCTIONS: Instructions = 14_000_000;
+
+/// The same for each record.
+pub const FETCH_LOGS_RECORD_INSTRUCTIONS: Instructions = 900;
+
+/// The same for each byte of their contents.
+pub const FETCH_LOGS_BYTE_INSTRUCTIONS: Instructions = 5;
+
 /// Bytes of a SHA-256 hash.
 pub const SHA256_BYTES: usize = 32;
 

@@ -72,8 +72,15 @@ pub fn install(
         InstallMode::Upgrade { skip_pre_upgrade } => {
             hooks.upgrade(canister, &installation, skip_pre_upgrade)
         }
-        InstallMode::Install | InstallMode::Reinstall => {
+        InstallMode::Install => {
             hooks.begin(canister, &installation, StableMemory::default(), "canister_init")
+        }
+        InstallMode::Reinstall => {
+            let log = canister.log.clone();
+            canister.log.clear();
+            let begun =
+                hooks.begin(canister, &installation, StableMemory::default(), "canister_init");
+            begun.inspect_err(|_| canister.log = log)
         }
     };
     let fee = round.prices.execution(hooks.used, wasm64).min(prepaid);
@@ -204,18 +211,20 @@ impl Hooks<'_> {
     }
 }
 
-/// What becomes of a canister that cannot pay for what it has: its code and its allocations go.
+/// What becomes of a canister that cannot pay for what it has: its code, allocations and history go.
 /// Returns the answers users get.
 pub fn run_out(canister: &mut Canister) -> Vec<Answer> {
     canister.settings.compute_allocation = 0;
     canister.settings.memory_allocation = 0;
     canister.settings.log_memory_limit = CANISTER_LOG_BYTES_DEFAULT as u64;
+    canister.history.clear();
     uninstall(canister)
 }
 
 /// Removes code, memories and call contexts. Returns the answers users get.
 pub fn uninstall(canister: &mut Canister) -> Vec<Answer> {
     canister.sandbox = None;
+    canister.log.clear();
     canister.chunks = Default::default();
     canister.global_timer = None;
     canister.certified_data.clear();

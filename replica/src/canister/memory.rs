@@ -19,6 +19,8 @@ pub struct MemoryUsage {
     pub module: u64,
     /// Metadata of the module.
     pub custom_sections: u64,
+    /// What is kept of its history.
+    pub history: u64,
     /// Chunks of modules.
     pub chunks: u64,
     /// What keeps the log.
@@ -33,6 +35,7 @@ impl MemoryUsage {
             + self.globals
             + self.module
             + self.custom_sections
+            + self.history
             + self.chunks
             + self.log
     }
@@ -42,6 +45,7 @@ impl Canister {
     /// What it holds.
     pub fn memory_usage(&self) -> MemoryUsage {
         let usage = MemoryUsage {
+            history: self.history.bytes(),
             chunks: self.chunks.bytes(),
             log: log_store_bytes(self.log.bytes_max()),
             ..MemoryUsage::default()

@@ -5,6 +5,7 @@ mod chunks;
 mod execute;
 #[cfg(test)]
 pub(crate) mod harness;
+mod history;
 mod inspect;
 mod install;
 mod memory;
@@ -20,6 +21,7 @@ mod tasks;
 pub use call_context::{Answer, CallContext, CallContexts, Callback, Failure, Origin, Outcome};
 pub use chunks::{ChunkHash, ChunkStore};
 pub use execute::execute_next;
+pub use history::History;
 pub use inspect::inspect;
 pub use install::{InstallMode, Installation, install, run_out, uninstall};
 pub use memory::MemoryUsage;

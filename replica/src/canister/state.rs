@@ -2,6 +2,7 @@
 
 use crate::canister::call_context::CallContexts;
 use crate::canister::chunks::ChunkStore;
+use crate::canister::history::History;
 use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
 use crate::canister::steps::RoundContext;
@@ -13,6 +14,7 @@ use crate::log::CanisterLog;
 use crate::system_api::{Environment, RunState};
 use crate::trace::{Event, Fee, Trace};
 use crate::types::{CanisterId, Cycles, Time};
+use crate::wasm::ModuleInfo;
 use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,6 +129,8 @@ pub struct Canister {
     pub low_wasm_memory_hook: LowWasmMemoryHook,
     /// The latest lines it printed or trapped with.
     pub log: CanisterLog,
+    /// What was done to it.
+    pub history: History,
     /// Chunks of modules to be installed.
     pub chunks: ChunkStore,
     /// When it last paid for its memory.
@@ -153,6 +157,7 @@ impl Canister {
             global_timer: None,
             low_wasm_memory_hook: LowWasmMemoryHook::default(),
             log: CanisterLog::new(CANISTER_LOG_BYTES_DEFAULT),
+            history: History::default(),
             chunks: ChunkStore::default(),
             charged_until: now,
             trace: Trace::default(),
@@ -164,6 +169,11 @@ impl Canister {
     /// SHA-256 of the module it runs.
     pub fn module_hash(&self) -> Option<[u8; 32]> {
         self.sandbox.as_ref().map(|sandbox| sandbox.module().hash)
+    }
+
+    /// What is known of the module it runs.
+    pub fn module(&self) -> Option<&ModuleInfo> {
+        self.sandbox.as_ref().map(|sandbox| &sandbox.module().info)
     }
 
     /// Whether its module exports this function.

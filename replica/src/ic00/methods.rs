@@ -14,16 +14,20 @@ pub enum Method {
     BitcoinGetCurrentFeePercentiles,
     BitcoinGetUtxos,
     BitcoinSendTransaction,
+    CanisterInfo,
+    CanisterMetadata,
     CanisterStatus,
     ClearChunkStore,
     CreateCanister,
     DeleteCanister,
     DepositCycles,
     EcdsaPublicKey,
+    FetchCanisterLogs,
     InstallChunkedCode,
     InstallCode,
     ProvisionalCreateCanister,
     ProvisionalTopUp,
+    RawRand,
     SchnorrPublicKey,
     SignWithEcdsa,
     SignWithSchnorr,
@@ -42,6 +46,10 @@ pub(super) const METHODS: &[Rules] = &[
     // Users cannot attach cycles, and nobody would pay for these.
     about(NewCanister, CreateCanister, "create_canister").with_version().own_subnet(),
     about(Canister, DepositCycles, "deposit_cycles"),
+    about(Nothing, RawRand, "raw_rand").own_subnet(),
+    about(Canister, CanisterInfo, "canister_info").query(),
+    about(Canister, CanisterMetadata, "canister_metadata"),
+    about(Canister, FetchCanisterLogs, "fetch_canister_logs").only(LogViewers).query(),
     // Only where cycles are made out of nothing.
     about(NewCanister, ProvisionalCreateCanister, "provisional_create_canister_with_cycles")
         .with_version()

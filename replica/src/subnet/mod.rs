@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use ingress::IngressHistory;
 pub use ingress::IngressState;
-use management::PendingCall;
+use management::{Asker, PendingCall};
 
 /// What distinguishes one subnet from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub struct Subnet {
     ingress_pool: VecDeque<Ingress>,
     history: IngressHistory,
     management_calls: VecDeque<PendingCall>,
+    /// Who waits for random bytes.
+    randomness_asked: Vec<Asker>,
     /// Instructions management calls may still use in this round.
     management_budget: i64,
     /// Messages to the subnet's own canisters that could not be delivered within their round.
@@ -103,6 +105,7 @@ impl Subnet {
             ingress_pool: VecDeque::new(),
             history: IngressHistory::default(),
             management_calls: VecDeque::new(),
+            randomness_asked: Vec::new(),
             management_budget: 0,
             loopback: VecDeque::new(),
             responses: VecDeque::new(),

@@ -51,6 +51,7 @@ const STEPS: &[&str] = &[
     "reply",
     "reject",
     "accept_ingress",
+    "print",
     "trap",
     "unreachable",
     "divide_by_zero",
@@ -127,7 +128,7 @@ impl Script {
                call_cycles_acc call_perform_it;
         number: set add load store stable_grow load_stable store_stable grow counter accept timer
                 run spin append_zeros call_zeros call_cycles call_timeout;
-        text: append append_variable reject trap call_data;
+        text: append append_variable reject print trap call_data;
     }
 
     pub fn cost_call(self, method_bytes: u64, argument_bytes: u64) -> Self {

@@ -10,17 +10,36 @@ use crate::subnet::Subnet;
 use crate::trace::Fee;
 use crate::types::{CanisterId, Instructions, Payload};
 use ic_management_canister_types::{
-    CanisterInstallMode, ChunkHash, InstallChunkedCodeArgs, InstallCodeArgs, UninstallCodeArgs,
-    WasmMemoryPersistence,
+    CanisterInstallMode, ChangeDetails, ChunkHash, CodeDeploymentMode, CodeDeploymentRecord,
+    InstallChunkedCodeArgs, InstallCodeArgs, UninstallCodeArgs, WasmMemoryPersistence,
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
+/// A module that is to be installed.
+struct Upload {
+    canister: CanisterId,
+    mode: CanisterInstallMode,
+    module: Vec<u8>,
+    /// Instructions that putting it together took.
+    assembly: Instructions,
+    argument: Payload,
+    sender_version: Option<u64>,
+}
+
 impl Subnet {
     pub(super) fn install_code(&mut self, call: &Call) -> Result<(), UserError> {
-        let InstallCodeArgs { mode, canister_id, wasm_module, arg, .. } = call.decode()?;
-        self.addressed(call, canister_id)?;
-        self.install(call, canister_id, mode, &wasm_module, 0, arg)
+        let arguments: InstallCodeArgs = call.decode()?;
+        self.addressed(call, arguments.canister_id)?;
+        let upload = Upload {
+            canister: arguments.canister_id,
+            mode: arguments.mode,
+            module: arguments.wasm_module,
+            assembly: 0,
+            argument: arguments.arg,
+            sender_version: arguments.sender_canister_version,
+        };
+        self.install(call, upload)
     }
 
     pub(super) fn install_chunked_code(&mut self, call: &Call) -> Result<(), UserError> {
@@ -31,7 +50,7 @@ impl Subnet {
             chunk_hashes_list,
             wasm_module_hash,
             arg,
-            ..
+            sender_canister_version,
         } = call.decode()?;
         self.addressed(call, target_canister)?;
         let id = store_canister.unwrap_or(target_canister);
@@ -47,47 +66,55 @@ impl Subnet {
         })?;
         access::check(store, Permitted::ControllersAndItself, call.caller)?;
         let module = assemble(&store.chunks, &chunk_hashes_list, &wasm_module_hash)?;
-        // As if every chunk were as large as the largest.
-        let instructions = (chunk_hashes_list.len() * CHUNK_BYTES_MAX) as Instructions;
-        self.install(call, target_canister, mode, &module, instructions, arg)
+        let upload = Upload {
+            canister: target_canister,
+            mode,
+            module,
+            // As if every chunk were as large as the largest.
+            assembly: (chunk_hashes_list.len() * CHUNK_BYTES_MAX) as Instructions,
+            argument: arg,
+            sender_version: sender_canister_version,
+        };
+        self.install(call, upload)
     }
 
-    /// Installs a module into a canister that the caller controls; putting it together took some
-    /// instructions.
-    fn install(
-        &mut self,
-        call: &Call,
-        id: CanisterId,
-        mode: CanisterInstallMode,
-        module: &[u8],
-        assembly: Instructions,
-        argument: Payload,
-    ) -> Result<(), UserError> {
+    /// Installs a module into a canister that the caller controls.
+    fn install(&mut self, call: &Call, upload: Upload) -> Result<(), UserError> {
+        let id = upload.canister;
         let invalid =
             |error: crate::wasm::InvalidModule| Trap::InvalidModule(error.0).into_user_error(id);
-        let mode = install_mode(mode)?;
-        let module = crate::wasm::compile(module).map_err(invalid)?;
-        let prices = self.prices;
-        let cost = prices.instructions(assembly, module.info.wasm64);
+        let mode = install_mode(upload.mode)?;
+        let module = crate::wasm::compile(&upload.module).map_err(invalid)?;
+        let (prices, now) = (self.prices, self.time);
+        let cost = prices.instructions(upload.assembly, module.info.wasm64);
+        let change = CodeDeploymentRecord {
+            mode: deployment_mode(upload.mode),
+            module_hash: module.hash.to_vec(),
+        };
         let code = Arc::new(Code::link(module).map_err(invalid)?);
         let round = self.round_context();
         let canister = self.addressed(call, id)?;
         canister.check_can_pay(cost, prices)?;
         canister.pay(Fee::Management, cost);
-        let installation = Installation { mode, code, argument, caller: call.caller };
+        let installation =
+            Installation { mode, code, argument: upload.argument, caller: call.caller };
         let (result, instructions) = canister::install(canister, installation, &round);
         if result.is_ok() {
             canister.check_low_wasm_memory();
+            let details = ChangeDetails::CodeDeployment(change);
+            call.record(canister, now, upload.sender_version, details);
         }
-        self.spend(assembly + instructions);
+        self.spend(upload.assembly + instructions);
         result
     }
 
     pub(super) fn uninstall_code(&mut self, call: &Call) -> Result<(), UserError> {
-        let UninstallCodeArgs { canister_id, .. } = call.decode()?;
+        let UninstallCodeArgs { canister_id, sender_canister_version } = call.decode()?;
+        let now = self.time;
         let canister = self.addressed(call, canister_id)?;
         let answers = canister::uninstall(canister);
         canister.check_low_wasm_memory();
+        call.record(canister, now, sender_canister_version, ChangeDetails::CodeUninstall);
         for answer in answers {
             self.answer(answer);
         }
@@ -131,6 +158,14 @@ fn assemble(
         )));
     }
     Ok(module)
+}
+
+fn deployment_mode(mode: CanisterInstallMode) -> CodeDeploymentMode {
+    match mode {
+        CanisterInstallMode::Install => CodeDeploymentMode::Install,
+        CanisterInstallMode::Reinstall => CodeDeploymentMode::Reinstall,
+        CanisterInstallMode::Upgrade(_) => CodeDeploymentMode::Upgrade,
+    }
 }
 
 fn install_mode(mode: CanisterInstallMode) -> Result<InstallMode, UserError> {

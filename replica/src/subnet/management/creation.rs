@@ -1,5 +1,6 @@
 //! Management calls that make canisters and give them cycles.
 
+use super::info::variables_hash;
 use super::{Call, PendingCall, settings};
 use crate::canister::{Canister, Demand, Settings};
 use crate::error::{ErrorCode, UserError};
@@ -15,7 +16,7 @@ impl Subnet {
         &mut self,
         pending: &mut PendingCall,
     ) -> Result<Payload, UserError> {
-        let CreateCanisterArgs { settings, .. } = pending.call.decode()?;
+        let CreateCanisterArgs { settings, sender_canister_version } = pending.call.decode()?;
         let fee = self.prices.canister_creation();
         let Some(balance) = pending.cycles.checked_sub(fee) else {
             return Err(UserError::new(
@@ -28,7 +29,8 @@ impl Subnet {
                 ),
             ));
         };
-        let id = self.add_canister(&pending.call, settings, None, balance)?;
+        let id =
+            self.add_canister(&pending.call, settings, sender_canister_version, None, balance)?;
         pending.cycles = 0;
         let canister = pending.call.caller;
         self.trace.tell(|| Event::Charged { canister, fee: Fee::Creation, cycles: fee });
@@ -41,7 +43,13 @@ impl Subnet {
             Some(amount) => cycles(amount)?,
             None => PROVISIONAL_CYCLES_DEFAULT,
         };
-        self.add_canister(call, arguments.settings, arguments.specified_id, cycles)
+        self.add_canister(
+            call,
+            arguments.settings,
+            arguments.sender_canister_version,
+            arguments.specified_id,
+            cycles,
+        )
     }
 
     /// Makes a canister and returns the reply that says which.
@@ -49,11 +57,14 @@ impl Subnet {
         &mut self,
         call: &Call,
         changes: Option<CanisterSettings>,
+        sender_version: Option<u64>,
         specified: Option<CanisterId>,
         balance: Cycles,
     ) -> Result<Payload, UserError> {
         let controllers = [call.caller].into();
-        let settings = settings::changed(&Settings::new(controllers), changes.unwrap_or_default())?;
+        let changes = changes.unwrap_or_default();
+        let names_variables = changes.environment_variables.is_some();
+        let settings = settings::changed(&Settings::new(controllers), changes)?;
         let reservation = self.room().check_settings(&Demand::of_new(&settings, balance))?;
         let id = match specified {
             Some(id) => self.check_specified(id)?,
@@ -61,6 +72,12 @@ impl Subnet {
         };
         let mut canister = Canister::new(id, settings, balance, self.time);
         canister.reserve(reservation);
+        let details = ChangeDetails::Creation(CreationRecord {
+            controllers: canister.settings.controllers.iter().copied().collect(),
+            environment_variables_hash: names_variables
+                .then(|| variables_hash(&canister.settings.environment_variables)),
+        });
+        call.record(&mut canister, self.time, sender_version, details);
         canister.trace = self.trace.clone();
         self.canisters.insert(id, canister);
         self.trace.tell(|| Event::Credited { canister: id, cycles: balance });

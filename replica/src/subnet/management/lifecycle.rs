@@ -1,6 +1,7 @@
 //! Management calls that start, stop and delete a canister.
 
-use super::{Call, PendingCall, Reply};
+use super::dispatch::Reply;
+use super::{Call, PendingCall};
 use crate::canister::{Answer, Canister, Failure, Status, StopRequest};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::empty_reply;

@@ -7,26 +7,32 @@ mod access;
 mod chunks;
 mod code;
 mod creation;
+mod dispatch;
+mod info;
 mod lifecycle;
+mod logs;
+mod randomness;
 mod settings;
 mod status;
 
 use crate::canister::{Answer, Canister, Failure, Origin};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::{self, Method, Rules, empty_reply};
+use crate::ic00::{self, Rules};
 use crate::message::{Ingress, Request};
 use crate::subnet::Subnet;
-use crate::trace::{Event, Work};
-use crate::types::{CanisterId, Cycles, Instructions, Payload};
+use crate::trace::Event;
+use crate::types::{CanisterId, Cycles, Payload};
 use candid::{CandidType, Principal};
 use serde::de::DeserializeOwned;
 
 pub(super) use lifecycle::finish_stopping;
+pub(super) use randomness::Asker;
 
 /// A call of the management canister, or a query.
 #[derive(Debug)]
 struct Call {
     caller: Principal,
+    by_canister: bool,
     rules: &'static Rules,
     argument: Payload,
 }
@@ -42,7 +48,9 @@ pub(super) struct PendingCall {
 
 impl PendingCall {
     fn new(rules: &'static Rules, argument: Payload, origin: Origin, cycles: Cycles) -> Self {
-        Self { call: Call { caller: origin.caller(), rules, argument }, origin, cycles }
+        let by_canister = matches!(origin, Origin::Canister { .. });
+        let call = Call { caller: origin.caller(), by_canister, rules, argument };
+        Self { call, origin, cycles }
     }
 }
 
@@ -50,12 +58,6 @@ impl Call {
     fn decode<T: CandidType + DeserializeOwned>(&self) -> Result<T, UserError> {
         ic00::decode(&self.argument)
     }
-}
-
-/// What a method comes to: a reply now, or none yet.
-enum Reply {
-    Now(Payload),
-    Later,
 }
 
 impl Subnet {
@@ -140,106 +142,6 @@ impl Subnet {
                 request.sender, rules.name, self.config.id
             ),
         ))
-    }
-
-    /// Executes the management calls that wait. Once the round's budget for them is spent, heavy ones
-    /// go on waiting, and of the others there is one in each iteration.
-    pub(super) fn execute_management_calls(&mut self) {
-        while let Some(mut pending) = self.next_management_call() {
-            let attached = pending.cycles;
-            let result = self.execute_management_call(&mut pending);
-            self.trace.tell(|| Event::Executed {
-                canister: self.config.id,
-                work: Work::from(&pending.origin),
-                context: None,
-                result: result.as_ref().map(|_| ()).map_err(|error| error.code),
-                instructions: 0,
-                fee: 0,
-                accepted: attached - pending.cycles,
-                burned: 0,
-            });
-            let result = match result {
-                Ok(Reply::Now(reply)) => Ok(reply),
-                Ok(Reply::Later) => continue,
-                Err(error) => Err(Failure::Error(error)),
-            };
-            self.answer(Answer { origin: pending.origin, result, refund: pending.cycles });
-            if self.management_budget <= 0 {
-                break;
-            }
-        }
-    }
-
-    fn next_management_call(&mut self) -> Option<PendingCall> {
-        let has_budget = self.management_budget > 0;
-        let next = |pending: &PendingCall| has_budget || !pending.call.rules.is_heavy;
-        self.management_calls.remove(self.management_calls.iter().position(next)?)
-    }
-
-    /// Takes instructions from the round's budget for management calls.
-    fn spend(&mut self, instructions: Instructions) {
-        self.management_budget = self.management_budget.saturating_sub_unsigned(instructions);
-    }
-
-    fn execute_management_call(&mut self, pending: &mut PendingCall) -> Result<Reply, UserError> {
-        let done = |()| Reply::Now(empty_reply());
-        let call = &pending.call;
-        match call.rules.method {
-            Method::CreateCanister => self.create_canister(pending).map(Reply::Now),
-            Method::ProvisionalCreateCanister => self.provisional_create(call).map(Reply::Now),
-            Method::ProvisionalTopUp => self.provisional_top_up(call).map(done),
-            Method::DepositCycles => self.deposit_cycles(pending).map(done),
-            Method::InstallCode => self.install_code(call).map(done),
-            Method::InstallChunkedCode => self.install_chunked_code(call).map(done),
-            Method::UploadChunk => self.upload_chunk(call).map(Reply::Now),
-            Method::ClearChunkStore => self.clear_chunk_store(call).map(done),
-            Method::StoredChunks => self.stored_chunks(call).map(Reply::Now),
-            Method::UninstallCode => self.uninstall_code(call).map(done),
-            Method::UpdateSettings => self.update_settings(pending).map(done),
-            Method::CanisterStatus => self.canister_status(call).map(Reply::Now),
-            Method::StartCanister => self.start_canister(call).map(done),
-            Method::StopCanister => self.stop_canister(pending),
-            Method::DeleteCanister => self.delete_canister(call).map(done),
-            // Nobody gets here: where there is no key, calls that need one go nowhere.
-            Method::EcdsaPublicKey
-            | Method::SignWithEcdsa
-            | Method::SchnorrPublicKey
-            | Method::SignWithSchnorr
-            | Method::VetkdPublicKey
-            | Method::VetkdDeriveKey => Err(UserError::new(
-                ErrorCode::InvalidManagementPayload,
-                format!("{}: there is no threshold key on this subnet", call.rules.name),
-            )),
-            Method::BitcoinGetBalance
-            | Method::BitcoinGetBlockHeaders
-            | Method::BitcoinGetCurrentFeePercentiles
-            | Method::BitcoinGetUtxos
-            | Method::BitcoinSendTransaction => Err(UserError::new(
-                ErrorCode::CanisterRejectedMessage,
-                "No bitcoin canisters available.",
-            )),
-        }
-    }
-
-    /// Answers a query of the management canister from outside.
-    pub fn query_management(
-        &mut self,
-        sender: Principal,
-        method: &str,
-        argument: Payload,
-    ) -> Result<Payload, UserError> {
-        let missing = || {
-            UserError::new(
-                ErrorCode::CanisterMethodNotFound,
-                format!("Query method {method} not found."),
-            )
-        };
-        let rules = Rules::named(method).ok().filter(|rules| rules.by_query).ok_or_else(missing)?;
-        let call = Call { caller: sender, rules, argument };
-        match rules.method {
-            Method::CanisterStatus => self.canister_status(&call),
-            _ => Err(missing()),
-        }
     }
 
     /// The canister of this id, if the caller may call the method about it.

@@ -11,8 +11,8 @@ use crate::subnet::Subnet;
 use crate::types::Cycles;
 use candid::{Nat, Principal};
 use ic_management_canister_types::{
-    CanisterSettings, DefiniteCanisterSettings, EnvironmentVariable, LogVisibility,
-    SnapshotVisibility, StatusVisibility, UpdateSettingsArgs,
+    CanisterSettings, ChangeDetails, ControllersChangeRecord, DefiniteCanisterSettings,
+    EnvironmentVariable, LogVisibility, SnapshotVisibility, StatusVisibility, UpdateSettingsArgs,
 };
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,15 +20,23 @@ use std::fmt::Display;
 impl Subnet {
     pub(super) fn update_settings(&mut self, pending: &PendingCall) -> Result<(), UserError> {
         let PendingCall { call, origin, .. } = pending;
-        let UpdateSettingsArgs { canister_id, settings: changes, .. } = call.decode()?;
-        let room = self.room();
+        let UpdateSettingsArgs { canister_id, settings: changes, sender_canister_version } =
+            call.decode()?;
+        let (room, now) = (self.room(), self.time);
         let canister = self.addressed(call, canister_id)?;
+        let changes_controllers = changes.controllers.is_some();
         let after = changed(&canister.settings, changes)?;
         let reservation = room.check_settings(&Demand::of(canister, &after))?;
         canister.reserve(reservation);
         canister.settings = after;
         canister.version += 1;
         canister.settings_changed();
+        if changes_controllers {
+            let controllers = canister.settings.controllers.iter().copied().collect();
+            let change = ControllersChangeRecord { controllers };
+            let details = ChangeDetails::ControllersChange(change);
+            call.record(canister, now, sender_canister_version, details);
+        }
         canister.check_low_wasm_memory();
         if let Origin::Ingress { message, .. } = origin
             && is_paid_afterwards(call.rules.name, &call.argument)

@@ -39,7 +39,7 @@ fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
             global_memory_size: memory.globals.into(),
             wasm_binary_size: memory.module.into(),
             custom_sections_size: memory.custom_sections.into(),
-            canister_history_size: zero(),
+            canister_history_size: memory.history.into(),
             wasm_chunk_store_size: memory.chunks.into(),
             snapshots_size: zero(),
             log_memory_store_size: memory.log.into(),

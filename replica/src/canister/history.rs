@@ -1,0 +1,100 @@
+//! What has been done to a canister: the latest changes, and how many there were.
+//!
+//! Rules: interface specification, `canister_info`; `canister_state/system_state.rs`,
+//! `CanisterHistory`, in the replica's repository.
+
+use crate::limits::{CHANGE_BYTES, CHANGES_MAX, CONTROLLER_BYTES};
+use ic_management_canister_types::{Change, ChangeDetails};
+use std::collections::VecDeque;
+
+/// The changes of one canister.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    total: u64,
+    changes: VecDeque<Change>,
+}
+
+impl History {
+    /// Adds a change and forgets the oldest one, if there are too many.
+    pub fn push(&mut self, change: Change) {
+        self.total += 1;
+        self.changes.push_back(change);
+        if self.changes.len() > CHANGES_MAX {
+            self.changes.pop_front();
+        }
+    }
+
+    /// Forgets all changes, but not how many there were.
+    pub fn clear(&mut self) {
+        self.changes.clear();
+    }
+
+    /// How many changes there have been.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The latest `count` changes that are kept, the oldest of them first.
+    pub fn latest(&self, count: u64) -> impl Iterator<Item = &Change> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        self.changes.iter().skip(self.changes.len().saturating_sub(count))
+    }
+
+    /// Bytes the kept changes count for.
+    pub fn bytes(&self) -> u64 {
+        self.changes.iter().map(bytes).sum()
+    }
+}
+
+fn bytes(change: &Change) -> u64 {
+    let controllers = match &change.details {
+        Some(ChangeDetails::Creation(creation)) => creation.controllers.len(),
+        Some(ChangeDetails::ControllersChange(change)) => change.controllers.len(),
+        _ => 0,
+    };
+    CHANGE_BYTES + controllers as u64 * CONTROLLER_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candid::Principal;
+    use ic_management_canister_types::{ChangeOrigin, ControllersChangeRecord, FromUserRecord};
+
+    fn change(canister_version: u64, controllers: usize) -> Change {
+        let controllers = vec![Principal::anonymous(); controllers];
+        Change {
+            timestamp_nanos: 0,
+            canister_version,
+            origin: ChangeOrigin::FromUser(FromUserRecord { user_id: Principal::anonymous() }),
+            details: Some(ChangeDetails::ControllersChange(ControllersChangeRecord {
+                controllers,
+            })),
+        }
+    }
+
+    fn versions(history: &History, count: u64) -> Vec<u64> {
+        history.latest(count).map(|change| change.canister_version).collect()
+    }
+
+    #[test]
+    fn twenty_changes_are_kept_and_all_are_counted() {
+        let mut history = History::default();
+        for version in 0..25 {
+            history.push(change(version, 0));
+        }
+        assert_eq!((history.total(), history.bytes()), (25, 20 * CHANGE_BYTES));
+        assert_eq!(versions(&history, 2), [23, 24]);
+        assert_eq!(versions(&history, u64::MAX), (5..25).collect::<Vec<_>>());
+        history.clear();
+        assert_eq!((history.total(), history.bytes()), (25, 0));
+        assert_eq!(versions(&history, 5), [0; 0]);
+    }
+
+    #[test]
+    fn controllers_count_for_memory() {
+        let mut history = History::default();
+        history.push(change(0, 3));
+        assert_eq!(history.bytes(), CHANGE_BYTES + 3 * CONTROLLER_BYTES);
+    }
+}

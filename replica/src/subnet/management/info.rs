@@ -1,0 +1,83 @@
+//! Management calls that anybody may ask about a canister: its history and its metadata.
+
+use super::Call;
+use crate::canister::Canister;
+use crate::error::{ErrorCode, UserError};
+use crate::ic00::encode;
+use crate::subnet::Subnet;
+use crate::types::{Payload, Time};
+use crate::wasm::Visibility;
+use ic_management_canister_types::*;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+impl Call {
+    /// Who makes a change with this call, which may say what version the caller has.
+    fn change_origin(&self, canister_version: Option<u64>) -> ChangeOrigin {
+        if self.by_canister {
+            let canister_id = self.caller;
+            ChangeOrigin::FromCanister(FromCanisterRecord { canister_id, canister_version })
+        } else {
+            ChangeOrigin::FromUser(FromUserRecord { user_id: self.caller })
+        }
+    }
+
+    /// Notes what this call has just changed of a canister.
+    pub(super) fn record(
+        &self,
+        canister: &mut Canister,
+        now: Time,
+        sender_version: Option<u64>,
+        details: ChangeDetails,
+    ) {
+        canister.history.push(Change {
+            timestamp_nanos: now.as_nanos(),
+            canister_version: canister.version,
+            origin: self.change_origin(sender_version),
+            details: Some(details),
+        });
+    }
+}
+
+impl Subnet {
+    pub(super) fn canister_info(&mut self, call: &Call) -> Result<Payload, UserError> {
+        let CanisterInfoArgs { canister_id, num_requested_changes } = call.decode()?;
+        let canister = self.addressed(call, canister_id)?;
+        let changes = canister.history.latest(num_requested_changes.unwrap_or(0));
+        Ok(encode((CanisterInfoResult {
+            total_num_changes: canister.history.total(),
+            recent_changes: changes.cloned().collect(),
+            module_hash: canister.module_hash().map(Vec::from),
+            controllers: canister.settings.controllers.iter().copied().collect(),
+        },)))
+    }
+
+    pub(super) fn canister_metadata(&mut self, call: &Call) -> Result<Payload, UserError> {
+        let CanisterMetadataArgs { canister_id, name } = call.decode()?;
+        let canister = self.addressed(call, canister_id)?;
+        let refused = |text| Err(UserError::new(ErrorCode::CanisterRejectedMessage, text));
+        let Some(module) = canister.module() else {
+            return refused(format!(
+                "The canister {canister_id} has no Wasm module and hence no metadata is available."
+            ));
+        };
+        let is_controller = canister.settings.controllers.contains(&call.caller);
+        match module.metadata.get(&name) {
+            Some(section) if is_controller || section.visibility == Visibility::Public => {
+                Ok(encode((CanisterMetadataResult { value: section.content.clone() },)))
+            }
+            Some(_) | None => refused(format!(
+                "The canister {canister_id} has no metadata section with the name {name}."
+            )),
+        }
+    }
+}
+
+/// The hash of environment variables: of all names and values, in the order of their hashes
+/// (interface specification, "Hash of map").
+pub(super) fn variables_hash(variables: &BTreeMap<String, String>) -> Vec<u8> {
+    let pair = |(name, value)| [Sha256::digest(name), Sha256::digest(value)].concat();
+    let mut pairs: Vec<Vec<u8>> = variables.iter().map(pair).collect();
+    pairs.sort();
+    Sha256::digest(pairs.concat()).to_vec()
+}
