@@ -59,8 +59,8 @@ impl<'a> Coercion<'a> {
             (Type::Record(fields), RECORD, _) => self.record(parts, fields),
             (Type::Variant(cases), VARIANT, _) => self.variant(parts, cases),
             (Type::Plain(RESERVED), ..) => self.skip(ty),
-            (Type::Plain(PRINCIPAL), SERVICE, _) => self.copy(ty),
-            (Type::Plain(expected), ..) if *expected == kind => self.copy(ty),
+            (Type::Plain(PRINCIPAL), SERVICE, _) => self.copy(kind),
+            (Type::Plain(expected), ..) if *expected == kind => self.copy(kind),
             _ => Err(WrongType),
         }
     }
@@ -127,9 +127,9 @@ impl<'a> Coercion<'a> {
         self.value(part.ty, cases[index].ty)
     }
 
-    fn copy(&mut self, ty: i32) -> Result<(), WireError> {
+    fn copy(&mut self, kind: i32) -> Result<(), WireError> {
         let before = self.at.reader;
-        self.skip(ty)?;
+        self.at.plain(kind)?;
         self.out.extend_from_slice(before.until(&self.at.reader));
         Ok(())
     }

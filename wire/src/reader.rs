@@ -99,14 +99,17 @@ impl<'a> Reader<'a> {
     /// The first nine groups of seven bits of a number, and whether there are more.
     fn groups(&mut self) -> Result<(u64, bool), WireError> {
         let mut number = 0;
-        for group in 0..9 {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << (7 * group);
-            if byte <= 0x7f {
-                return Ok((number, false));
+        let mut shift = 0;
+        let mut bytes = self.rest.iter();
+        while let Some(&byte) = bytes.next() {
+            number |= u64::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte <= 0x7f || shift == 63 {
+                self.rest = bytes.as_slice();
+                return Ok((number, byte > 0x7f));
             }
         }
-        Ok((number, true))
+        Err(Truncated)
     }
 
     /// A number in signed LEB128 with less than 64 bits.
