@@ -11,7 +11,9 @@ use crate::{
     canisters::Modules,
     client::ask,
     error::Error,
-    interface::{self, CALLEE_VARIABLE, NumberType, SEQUENTIAL_CALLS, SETUP_CALLEE},
+    interface::{
+        self, CALLEE_VARIABLE, CallerInterface, NumberType, SEQUENTIAL_CALLS, SETUP_CALLEE,
+    },
 };
 
 /// Who sends the messages: the controller of canisters that were created without naming one.
@@ -23,8 +25,8 @@ pub struct Deployment<'a> {
     pub instance: &'a PocketIc,
     /// The caller.
     pub caller: Principal,
-    /// How it writes its numbers.
-    pub numbers: NumberType,
+    /// How it is to be asked.
+    pub interface: CallerInterface,
 }
 
 impl<'a> Deployment<'a> {
@@ -45,7 +47,8 @@ impl<'a> Deployment<'a> {
             Some(numbers) => numbers,
             None => find_out_numbers(instance, caller).await?,
         };
-        Ok(Self { instance, caller, numbers })
+        let reports = interface::reports(&modules.caller);
+        Ok(Self { instance, caller, interface: CallerInterface { numbers, reports } })
     }
 
     /// The caller's balance.

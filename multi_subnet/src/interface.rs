@@ -1,6 +1,7 @@
-//! The one question a caller's interface leaves open: are its numbers `nat64` or `nat`?
+//! What a caller's interface leaves open: are its numbers `nat64` or `nat`, and does it tell how its calls went?
 
-use candid::{Decode, Encode, Nat, TypeEnv, types::TypeInner};
+use candid::types::{Label, Type, TypeInner};
+use candid::{Decode, Encode, Nat, TypeEnv};
 use candid_parser::{IDLProg, check_prog};
 use wasmparser::{Parser, Payload};
 
@@ -8,6 +9,8 @@ use wasmparser::{Parser, Payload};
 pub const SEQUENTIAL_CALLS: &str = "sequential_calls";
 /// See [`SEQUENTIAL_CALLS`].
 pub const PARALLEL_CALLS: &str = "parallel_calls";
+/// Takes a strategy and a number of calls and tells how they went. Not every caller has it.
+pub const RUN: &str = "run";
 /// Tells the caller who its callee is.
 pub const SETUP_CALLEE: &str = "setup_callee";
 /// The environment variable in which a caller without [`SETUP_CALLEE`] finds its callee.
@@ -15,6 +18,15 @@ pub const CALLEE_VARIABLE: &str = "PUBLIC_CANISTER_ID:callee";
 
 /// The sections in which compilers leave the interface, readable for everyone or for controllers.
 const INTERFACE_SECTIONS: [&str; 2] = ["icp:public candid:service", "icp:private candid:service"];
+
+/// How a caller is to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallerInterface {
+    /// How it writes its numbers.
+    pub numbers: NumberType,
+    /// Whether it has [`RUN`].
+    pub reports: bool,
+}
 
 /// How a caller writes its numbers. Candid converts neither into the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +48,15 @@ impl NumberType {
             Self::Nat => Encode!(&Nat::from(number)),
         }
     }
-}
 
-/// The one number in a reply, of whichever type.
-pub fn decode_number(reply: &[u8]) -> Result<u64, String> {
-    if let Ok(number) = Decode!(reply, u64) {
-        return Ok(number);
+    /// The one number in a reply, of whichever type.
+    pub fn decode(reply: &[u8]) -> Result<u64, String> {
+        if let Ok(number) = Decode!(reply, u64) {
+            return Ok(number);
+        }
+        let number = Decode!(reply, Nat).map_err(|error| error.to_string())?;
+        u64::try_from(&number.0).map_err(|_| format!("{number} is too large"))
     }
-    let number = Decode!(reply, Nat).map_err(|error| error.to_string())?;
-    u64::try_from(&number.0).map_err(|_| format!("{number} is too large"))
 }
 
 /// The Candid interface inside a Wasm module, if there is one to be read.
@@ -60,14 +72,31 @@ pub fn candid_interface(module: &[u8]) -> Option<&str> {
 /// What the interface inside the module says about the caller's numbers. `None` when it says nothing: then
 /// trying is the only way to know.
 pub fn number_type(module: &[u8]) -> Option<NumberType> {
-    let program: IDLProg = candid_interface(module)?.parse().ok()?;
-    let mut types = TypeEnv::new();
-    let actor = check_prog(&mut types, &program).ok()?;
-    let method = types.get_method(actor.as_ref()?, SEQUENTIAL_CALLS).ok()?;
-    let [argument] = method.args.as_slice() else {
+    let (types, arguments) = method(module, SEQUENTIAL_CALLS)?;
+    let [argument] = arguments.as_slice() else {
         return None;
     };
     number_of(types.trace_type(argument).ok()?.as_ref())
+}
+
+/// Whether the interface inside the module says that the caller has [`RUN`], with windows among its strategies.
+pub fn reports(module: &[u8]) -> bool {
+    let Some((types, arguments)) = method(module, RUN) else { return false };
+    let [strategy, calls] = arguments.as_slice() else { return false };
+    let traced = |argument| types.trace_type(argument).ok();
+    let (Some(strategy), Some(calls)) = (traced(strategy), traced(calls)) else { return false };
+    let windowed = Label::Named("Windowed".into()).get_id();
+    matches!(strategy.as_ref(), TypeInner::Variant(cases) if cases.iter().any(|case| case.id.get_id() == windowed))
+        && number_of(calls.as_ref()) == Some(NumberType::Nat64)
+}
+
+/// What a method takes, by the interface inside the module.
+fn method(module: &[u8], name: &str) -> Option<(TypeEnv, Vec<Type>)> {
+    let program: IDLProg = candid_interface(module)?.parse().ok()?;
+    let mut types = TypeEnv::new();
+    let actor = check_prog(&mut types, &program).ok()?;
+    let arguments = types.get_method(actor.as_ref()?, name).ok()?.args.clone();
+    Some((types, arguments))
 }
 
 fn number_of(argument: &TypeInner) -> Option<NumberType> {
@@ -118,6 +147,21 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_that_tells_how_its_calls_went_says_so_in_its_interface() {
+        let reports = |text: &str| super::reports(&module(&[(INTERFACE_SECTIONS[0], text)]));
+        let way = "variant { Sequential; Parallel; Windowed : opt nat32 }";
+        assert!(reports(&format!("service : {{ run : ({way}, nat64) -> (record {{}}) }}")));
+        for other in [
+            "service : {}",
+            "service : { run : (nat64) -> (nat64) }",
+            "service : { run : (variant { Sequential }, nat64) -> (nat64) }",
+            "service : { run : (variant { Windowed }, text) -> (nat64) }",
+        ] {
+            assert!(!reports(other), "{other}");
+        }
+    }
+
+    #[test]
     fn modules_that_say_nothing_give_nothing() {
         assert_eq!(number_type(&module(&[])), None);
         assert_eq!(number_type(&module(&[("candid:service", &service("nat64"))])), None);
@@ -132,11 +176,13 @@ mod tests {
         for number_type in NumberType::ALL {
             for number in [0, 90, u64::MAX] {
                 let bytes = number_type.encode(number).expect("numbers encode");
-                assert_eq!(decode_number(&bytes), Ok(number));
+                assert_eq!(NumberType::decode(&bytes), Ok(number));
             }
         }
-        assert!(decode_number(&Encode!(&(Nat::from(u64::MAX) + 1u8)).expect("encodes")).is_err());
-        assert!(decode_number(&Encode!(&"90").expect("encodes")).is_err());
-        assert!(decode_number(b"garbage").is_err());
+        assert!(
+            NumberType::decode(&Encode!(&(Nat::from(u64::MAX) + 1u8)).expect("encodes")).is_err()
+        );
+        assert!(NumberType::decode(&Encode!(&"90").expect("encodes")).is_err());
+        assert!(NumberType::decode(b"garbage").is_err());
     }
 }

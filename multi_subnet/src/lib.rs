@@ -17,6 +17,7 @@ pub mod report;
 pub mod scenario;
 pub mod server;
 pub mod stdout;
+pub mod strategy;
 
 use std::ffi::OsString;
 
@@ -26,7 +27,7 @@ use error::Error;
 use indicatif::ProgressBar;
 use report::Report;
 
-/// Finds the canisters, starts the server, measures both strategies.
+/// Finds the canisters, starts the server, measures each strategy.
 ///
 /// `env` looks up an environment variable; it is an argument so that tests need not change the process's own.
 pub fn run(

@@ -1,6 +1,6 @@
 //! The result, as text and as JSON.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use embedded_replica::cycles::{Prices, REFERENCE_SUBNET_SIZE};
 use embedded_replica::limits::QUEUE_CAPACITY;
@@ -28,7 +28,7 @@ pub struct Report {
 /// What one strategy did.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
-    /// `sequential` or `parallel`.
+    /// `sequential`, `parallel` or `windowed`.
     pub name: &'static str,
     /// Calls asked for.
     pub attempted: u64,
@@ -36,6 +36,9 @@ pub struct Measurement {
     pub succeeded: u64,
     /// All others.
     pub failed: u64,
+    /// The same by reason, if the caller tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures: Option<BTreeMap<String, u64>>,
     /// Rounds until the caller answered.
     pub rounds: u64,
     /// What the mainnet would take for them.
@@ -92,11 +95,15 @@ impl Report {
 
 /// What most likely kept calls of a strategy from succeeding.
 fn why_calls_failed(strategy: &Measurement, caller_cycles: u128) -> Option<String> {
-    let Measurement { name, attempted, succeeded, failed, .. } = strategy;
+    let Measurement { name, attempted, succeeded, failed, failures, .. } = strategy;
     let enough = cycles_for_parallel(*attempted);
     let strategy = capitalised(name);
     Some(if *failed == 0 {
         return None;
+    } else if let Some(failures) = failures {
+        let reasons: Vec<_> =
+            failures.iter().map(|(reason, calls)| told(reason, *calls, enough)).collect();
+        format!("{strategy} calls failed:\n{}", reasons.join("\n"))
     } else if *succeeded == QUEUE_CAPACITY as u64 {
         format!(
             "{strategy} calls failed because no more than {QUEUE_CAPACITY} may be open between two canisters."
@@ -113,6 +120,22 @@ fn why_calls_failed(strategy: &Measurement, caller_cycles: u128) -> Option<Strin
              `ping : () -> ()`, and is it the right module?"
         )
     })
+}
+
+/// A reason that the caller told, with what can be done about the two that everybody meets.
+fn told(reason: &str, calls: u64, enough_cycles: u128) -> String {
+    let calls = grouped(calls.into());
+    match reason {
+        "queue_full" => format!(
+            "  {calls} for want of a slot: no more than {QUEUE_CAPACITY} may be open between two canisters"
+        ),
+        "cycles" => format!(
+            "  {calls} for want of cycles: each open call withholds about 42 B, and --caller-cycles {} carries as \
+             many as may be open",
+            underscored(enough_cycles)
+        ),
+        _ => format!("  {calls} with {reason}"),
+    }
 }
 
 /// Cycles with which a caller can make this many calls at once, as far as its slots allow: what open calls

@@ -14,6 +14,7 @@ fn measurement(
         attempted: 2_000,
         succeeded,
         failed: 2_000 - succeeded,
+        failures: None,
         rounds,
         model_time: Duration::from_secs(2 * (rounds - 1)),
         host_time: Duration::from_nanos(host_nanos),
@@ -35,6 +36,18 @@ fn report(parallel_succeeded: u64) -> Report {
     }
 }
 
+/// The same of a caller that tells how its calls went.
+fn told_report() -> Report {
+    let mut report = report(500);
+    report.strategies.push(measurement("windowed", 2_000, 5, 301_000_000, 10_716_000_111));
+    for strategy in &mut report.strategies {
+        strategy.failures = Some(BTreeMap::new());
+    }
+    let reasons = [("queue_full".into(), 1_400), ("cycles".into(), 99), ("deadline".into(), 1)];
+    report.strategies[1].failures = Some(reasons.into());
+    report
+}
+
 /// Compares with a committed file; `BLESS=1` accepts what is there now.
 fn assert_golden(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -50,7 +63,8 @@ fn assert_golden(name: &str, actual: &str) {
 
 #[test]
 fn the_text_is_as_agreed() {
-    assert_golden("report.txt", &report(500).to_string());
+    assert_golden("report.txt", &told_report().to_string());
+    assert_golden("report_of_two.txt", &report(500).to_string());
 }
 
 #[test]
@@ -68,7 +82,8 @@ fn failures_are_explained_by_what_most_likely_caused_them() {
 
 #[test]
 fn the_json_is_as_agreed() {
-    assert_golden("report.json", &format!("{}\n", report(500).to_json()));
+    assert_golden("report.json", &format!("{}\n", told_report().to_json()));
+    assert_golden("report_of_two.json", &format!("{}\n", report(500).to_json()));
 }
 
 #[test]

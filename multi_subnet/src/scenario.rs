@@ -12,10 +12,10 @@ use crate::{
     client::ask,
     deployment::{Deployment, SENDER, needed_subnets},
     error::Error,
-    interface::{PARALLEL_CALLS, SEQUENTIAL_CALLS, decode_number},
     measures::model_time,
     report::{Measurement, Report},
     server::Server,
+    strategy::{Counts, Strategy},
 };
 
 /// Rounds a strategy may take, besides those for its calls.
@@ -26,11 +26,7 @@ const ROUNDS_LIMIT: u64 = 1_000;
 /// See [`ROUNDS_LIMIT`].
 const ROUNDS_PER_CALL_LIMIT: u64 = 20;
 
-/// Name in the report, and method of the caller.
-const STRATEGIES: [(&str, &str); 2] =
-    [("sequential", SEQUENTIAL_CALLS), ("parallel", PARALLEL_CALLS)];
-
-/// Measures both strategies on one fresh instance, one after the other.
+/// Measures each strategy on one fresh instance, one after the other.
 pub fn run(
     settings: &Settings,
     modules: &Modules,
@@ -80,10 +76,10 @@ async fn measure_all(
     progress.set_message("installing the canisters");
     let deployment = Deployment::new(instance, settings, modules).await?;
     let mut measurements = Vec::new();
-    for (name, method) in STRATEGIES {
+    for &strategy in Strategy::of(&deployment.interface) {
         progress.reset();
-        progress.set_message(name);
-        measurements.push(measure(&deployment, settings, name, method, progress).await?);
+        progress.set_message(strategy.name());
+        measurements.push(measure(&deployment, settings, strategy, progress).await?);
     }
     Ok(measurements)
 }
@@ -105,24 +101,26 @@ async fn check_order(instance: &PocketIc, server: &ServerChoice) -> Result<(), E
 async fn measure(
     deployment: &Deployment<'_>,
     settings: &Settings,
-    name: &'static str,
-    method: &'static str,
+    strategy: Strategy,
     progress: &ProgressBar,
 ) -> Result<Measurement, Error> {
     let attempted = settings.calls;
     let cycles_before = deployment.cycles().await?;
-    let answer = drive(deployment, method, attempted, progress).await?;
+    let answer = drive(deployment, strategy, attempted, progress).await?;
     let cycles_after = deployment.cycles().await?;
+    let method = strategy.method(&deployment.interface);
     let wrong_reply = |reason| Error::Reply { method, reason };
-    let succeeded = decode_number(&answer.reply).map_err(wrong_reply)?;
+    let Counts { succeeded, failures } =
+        Counts::decode(&deployment.interface, &answer.reply).map_err(wrong_reply)?;
     let failed = attempted
         .checked_sub(succeeded)
         .ok_or_else(|| wrong_reply(format!("{succeeded} of {attempted} calls succeeded")))?;
     Ok(Measurement {
-        name,
+        name: strategy.name(),
         attempted,
         succeeded,
         failed,
+        failures,
         rounds: answer.rounds,
         model_time: model_time(answer.rounds, settings.profile, settings.same_subnet),
         host_time: answer.host_time,
@@ -142,15 +140,16 @@ struct Answer {
 /// The server would do this in one request, but gives up after 100 rounds.
 async fn drive(
     deployment: &Deployment<'_>,
-    method: &'static str,
+    strategy: Strategy,
     calls: u64,
     progress: &ProgressBar,
 ) -> Result<Answer, Error> {
-    let Deployment { instance, caller, numbers } = *deployment;
+    let Deployment { instance, caller, interface } = *deployment;
+    let method = strategy.method(&interface);
     let action = format!("calling `{method}`");
     let rejected = |reject| Error::Rejected { method, reject };
-    let argument = numbers
-        .encode(calls)
+    let argument = strategy
+        .argument(&interface, calls)
         .map_err(|error| Error::Client { action: action.clone(), reason: error.to_string() })?;
 
     let start = Instant::now();

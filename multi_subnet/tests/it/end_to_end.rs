@@ -29,9 +29,10 @@ const MAINNET_ROUNDS_PER_CALL: u64 = 4;
 #[test]
 fn across_subnets_ninety_calls_take_a_round_each_or_one_round_together() {
     for server in servers() {
-        let [sequential, parallel] = measure(&server, &[]);
+        let [sequential, parallel, windowed] = measure(&server, &[]);
         sequential.assert(90, 91);
         parallel.assert(90, 2);
+        windowed.assert(90, 2);
         assert_eq!(sequential.get("model_time_ms"), 180_000);
         assert_eq!(parallel.get("model_time_ms"), 2_000);
     }
@@ -39,9 +40,10 @@ fn across_subnets_ninety_calls_take_a_round_each_or_one_round_together() {
 
 #[test]
 fn under_the_mainnet_profile_ninety_calls_take_three_minutes_or_two_seconds() {
-    let [sequential, parallel] = measure("embedded", &["--profile", "mainnet"]);
+    let [sequential, parallel, windowed] = measure("embedded", &["--profile", "mainnet"]);
     sequential.assert(90, 90 * MAINNET_ROUNDS_PER_CALL + 1);
     parallel.assert(90, MAINNET_ROUNDS_PER_CALL + 1);
+    windowed.assert(90, MAINNET_ROUNDS_PER_CALL + 1);
     assert_eq!(sequential.get("model_time_ms"), 180_000);
     assert_eq!(parallel.get("model_time_ms"), 2_000);
 }
@@ -49,27 +51,36 @@ fn under_the_mainnet_profile_ninety_calls_take_three_minutes_or_two_seconds() {
 #[test]
 fn on_one_subnet_2000_sequential_calls_succeed_and_500_parallel_ones() {
     for server in servers() {
-        let [sequential, parallel] = measure(&server, &["--same-subnet", "--calls", "2000"]);
+        let [sequential, parallel, windowed] =
+            measure(&server, &["--same-subnet", "--calls", "2000"]);
         sequential.assert(2_000, ROUNDS_FOR_2000_ON_ONE_SUBNET);
         parallel.assert(500, 2);
+        assert_eq!(parallel.failures("queue_full"), Some(1_500));
+        assert_eq!([windowed.get("succeeded"), windowed.get("failed")], [2_000, 0]);
     }
 }
 
 #[test]
 fn across_subnets_2000_sequential_calls_succeed_and_500_parallel_ones() {
     for server in servers() {
-        let [sequential, parallel] = measure(&server, &["--calls", "2000"]);
+        let [sequential, parallel, windowed] = measure(&server, &["--calls", "2000"]);
         sequential.assert(2_000, 2_001);
         parallel.assert(500, 2);
+        assert_eq!(parallel.failures("queue_full"), Some(1_500));
+        // A round trip for each 500.
+        windowed.assert(2_000, 5);
     }
 }
 
 #[test]
 fn with_two_trillion_cycles_only_some_parallel_calls_can_be_paid_for() {
     for server in servers() {
-        let [sequential, parallel] = measure(&server, &["--caller-cycles", "2000000000000"]);
+        let [sequential, parallel, windowed] =
+            measure(&server, &["--caller-cycles", "2000000000000"]);
         sequential.assert(90, 91);
         parallel.assert(CALLS_CARRIED_BY_2T, 2);
+        assert_eq!(parallel.failures("cycles"), Some(90 - CALLS_CARRIED_BY_2T));
+        windowed.assert(90, 3);
     }
 }
 

@@ -24,6 +24,11 @@ impl Measured {
         self.0[key].as_u64().unwrap_or_else(|| panic!("`{key}` is a whole number in {}", self.0))
     }
 
+    /// How many calls failed for a reason, if the caller tells.
+    pub fn failures(&self, reason: &str) -> Option<u64> {
+        self.0.get("failures").map(|failures| failures[reason].as_u64().unwrap_or(0))
+    }
+
     /// That all calls were accounted for, so many of them succeeded, in so many rounds.
     #[track_caller]
     pub fn assert(&self, succeeded: u64, rounds: u64) {
@@ -33,17 +38,21 @@ impl Measured {
     }
 }
 
-/// Runs the benchmark with the canisters of this workspace; what its sequential and its parallel strategy did.
-pub fn measure(server: &str, args: &[&str]) -> [Measured; 2] {
+/// Runs the benchmark with the canisters of this workspace; what its strategies did.
+pub fn measure(server: &str, args: &[&str]) -> [Measured; 3] {
     measure_with(server, args, &[])
 }
 
-/// The same with environment variables, which may name other canisters.
-pub fn measure_with(server: &str, args: &[&str], env: &[(&str, &str)]) -> [Measured; 2] {
+/// The same with environment variables, which may name other canisters, whose caller may have fewer strategies.
+pub fn measure_with<const STRATEGIES: usize>(
+    server: &str,
+    args: &[&str],
+    env: &[(&str, &str)],
+) -> [Measured; STRATEGIES] {
     let report = run_with(&[&["--json", "--server", server], args].concat(), env).json();
     assert_eq!(report["server"], server);
     let strategies = report["strategies"].as_array().expect("a list");
     let names: Vec<_> = strategies.iter().map(|strategy| strategy["name"].clone()).collect();
-    assert_eq!(names, ["sequential", "parallel"]);
-    [0, 1].map(|index| Measured(strategies[index].clone()))
+    assert_eq!(names, ["sequential", "parallel", "windowed"][..STRATEGIES]);
+    std::array::from_fn(|index| Measured(strategies[index].clone()))
 }
