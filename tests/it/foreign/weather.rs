@@ -1,4 +1,4 @@
-//! A service as authors write one: it keeps strangers out.
+//! A service as authors write one: it draws lots, keeps a log, asks others of its kind, and keeps strangers out.
 
 use candid::Principal;
 use pocket_ic::ErrorCode;
@@ -6,6 +6,18 @@ use pocket_ic::ErrorCode;
 use super::canister::Program;
 use crate::pair::{controller, stranger};
 use crate::servers::on_every_server;
+
+#[test]
+fn lots_are_below_the_bound_and_differ() {
+    let program = Program::rust("weather");
+    on_every_server(|server| {
+        let pic = server.instance(1);
+        let station = program.install(&pic, "()");
+        let [one, other] = [0, 1].map(|_| station.call("draw", "(1_000_000_000_000)"));
+        assert_ne!(one, other);
+        assert_eq!(station.call("draw", "(1)"), "(0 : nat64)");
+    });
+}
 
 #[test]
 fn messages_of_strangers_are_kept_out_where_the_canister_says_so() {
@@ -19,6 +31,37 @@ fn messages_of_strangers_are_kept_out_where_the_canister_says_so() {
             assert_eq!(reject.error_code, ErrorCode::CanisterRejectedMessage);
         }
         assert_eq!(pic.cycle_balance(station.id), before, "and cost nothing");
-        station.call_as(controller(), "set_source", r#"("")"#).expect("a controller is let in");
+        station.call_as(stranger(), "draw", "(6)").expect("anybody may draw lots");
+    });
+}
+
+#[test]
+fn controllers_read_what_a_canister_printed() {
+    let program = Program::rust("weather");
+    on_every_server(|server| {
+        let pic = server.instance(1);
+        let station = program.install(&pic, "()");
+        station.call("set_source", r#"("a")"#);
+        station.call("set_source", r#"("b")"#);
+        let logs = pic.fetch_canister_logs(station.id, controller()).expect("it may read");
+        let lines: Vec<_> = logs.iter().map(|log| String::from_utf8_lossy(&log.content)).collect();
+        assert_eq!(lines, ["the source is a", "the source is b"]);
+        assert!(pic.fetch_canister_logs(station.id, stranger()).is_err());
+    });
+}
+
+#[test]
+fn a_composite_query_asks_other_canisters_of_its_subnet() {
+    let program = Program::rust("weather");
+    on_every_server(|server| {
+        let pic = server.instance(2);
+        let [one, other] = [0, 0].map(|subnet| program.install_on(&pic, subnet, "()"));
+        let far = program.install_on(&pic, 1, "()");
+        let stations = [other.id, far.id].map(|id| format!("principal \"{id}\"")).join("; ");
+        let reports = one.ask("reports", &format!("(vec {{ {stations} }})"));
+        // A query cannot leave its subnet.
+        assert!(reports.starts_with(r#"(vec { "nothing yet"; "call rejected: "#), "{reports}");
+        let reject = one.reject("reports", &format!("(vec {{ {stations} }})"));
+        assert_eq!(reject.error_code, ErrorCode::CompositeQueryCalledInReplicatedMode);
     });
 }
