@@ -9,9 +9,14 @@ use crate::limits::{CANISTER_LOG_BYTES_DEFAULT, COMPILE_COST_PER_WASM_INSTRUCTIO
 use crate::system_api::{Context, Effects, ExecutionInput};
 use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Instructions, Payload};
-use crate::wasm::StableMemory;
+use crate::wasm::{CompiledModule, StableMemory};
 use candid::Principal;
+use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
 use std::sync::Arc;
+
+/// The metadata section of modules that expect their heap to outlive them
+/// (`execution_environment/src/execution/upgrade.rs` in the replica's repository).
+const ENHANCED_ORTHOGONAL_PERSISTENCE: &str = "enhanced-orthogonal-persistence";
 
 /// What happens to the canister's memories when code is installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +25,8 @@ pub enum InstallMode {
     Install,
     /// Everything begins anew.
     Reinstall,
-    /// Stable memory stays, and the code is asked before and after.
-    Upgrade {
-        /// Whether `canister_pre_upgrade` is left out.
-        skip_pre_upgrade: bool,
-    },
+    /// Stable memory stays, perhaps the heap, too; and the code is asked before and after.
+    Upgrade(UpgradeFlags),
 }
 
 /// Code on its way into a canister.
@@ -58,7 +60,7 @@ pub fn install(
         );
         return (Err(error), 0);
     }
-    if matches!(installation.mode, InstallMode::Upgrade { .. }) && canister.sandbox.is_none() {
+    if matches!(installation.mode, InstallMode::Upgrade(_)) && canister.sandbox.is_none() {
         return (Err(Trap::NoWasmModule.into_user_error(id)), 0);
     }
     let wasm64 = installation.code.module.info.wasm64;
@@ -68,26 +70,37 @@ pub fn install(
     }
     let compilation = installation.code.module.info.compiled * COMPILE_COST_PER_WASM_INSTRUCTION;
     let mut hooks = Hooks { round, caller: installation.caller, used: compilation, burned: 0 };
+    let first_record = canister.log.next_idx();
     let result = match installation.mode {
-        InstallMode::Upgrade { skip_pre_upgrade } => {
-            hooks.upgrade(canister, &installation, skip_pre_upgrade)
-        }
-        InstallMode::Install => {
-            hooks.begin(canister, &installation, StableMemory::default(), "canister_init")
-        }
-        InstallMode::Reinstall => {
-            let log = canister.log.clone();
-            canister.log.clear();
-            let begun =
-                hooks.begin(canister, &installation, StableMemory::default(), "canister_init");
-            begun.inspect_err(|_| canister.log = log)
+        InstallMode::Upgrade(flags) => hooks.upgrade(canister, &installation, flags),
+        InstallMode::Install | InstallMode::Reinstall => {
+            let result = hooks.begin(canister, &installation, NewCode::anew(&installation));
+            if result.is_ok() {
+                canister.log.forget_before(first_record);
+            }
+            result.map_err(|trap| trap.into_user_error(id))
         }
     };
     let fee = round.prices.execution(hooks.used, wasm64).min(prepaid);
     let burned = if result.is_ok() { hooks.burned } else { 0 };
     canister.credit(prepaid);
     canister.pay(Fee::Installation, fee + burned);
-    (result.map_err(|trap| trap.into_user_error(id)), hooks.used)
+    (result, hooks.used)
+}
+
+/// New code, and what it begins with.
+struct NewCode {
+    sandbox: Sandbox,
+    certified_data: Vec<u8>,
+    /// The function that is then run.
+    hook: &'static str,
+}
+
+impl NewCode {
+    fn anew(installation: &Installation) -> Self {
+        let sandbox = Sandbox::new(installation.code.clone(), StableMemory::default());
+        Self { sandbox, certified_data: Vec::new(), hook: "canister_init" }
+    }
 }
 
 /// Runs the functions a module is asked to run around an installation.
@@ -104,15 +117,19 @@ impl Hooks<'_> {
         &mut self,
         canister: &mut Canister,
         installation: &Installation,
-        skip_pre_upgrade: bool,
-    ) -> Result<(), Trap> {
-        let result = (|| {
-            if !skip_pre_upgrade {
-                self.hook(canister, Context::PreUpgrade, "canister_pre_upgrade", &[])?;
-            }
-            let stable = canister.sandbox.as_ref().map(Sandbox::stable);
-            self.begin(canister, installation, stable.unwrap_or_default(), "canister_post_upgrade")
-        })();
+        flags: UpgradeFlags,
+    ) -> Result<(), UserError> {
+        let id = canister.id;
+        let result = self.save(canister, flags).map_err(|trap| trap.into_user_error(id)).and_then(
+            |certified_data| {
+                let old = canister.sandbox.as_ref().expect("there is code to upgrade");
+                let keep_heap = keeps_heap(old.module(), &installation.code.module, flags)?;
+                let sandbox = old.successor(installation.code.clone(), keep_heap);
+                let hook = "canister_post_upgrade";
+                let new = NewCode { sandbox, certified_data, hook };
+                self.begin(canister, installation, new).map_err(|trap| trap.into_user_error(id))
+            },
+        );
         if result.is_err()
             && let Some(old) = &mut canister.sandbox
         {
@@ -121,41 +138,45 @@ impl Hooks<'_> {
         result
     }
 
-    /// Puts the new code in place and runs its start function and `hook`; puts the old code back
+    /// Has the old code save what it needs, and returns what it then has certified.
+    fn save(&mut self, canister: &mut Canister, flags: UpgradeFlags) -> Result<Vec<u8>, Trap> {
+        let effects = match flags.skip_pre_upgrade {
+            Some(true) => Effects::default(),
+            Some(false) | None => {
+                self.hook(canister, Context::PreUpgrade, "canister_pre_upgrade", &[])?
+            }
+        };
+        Ok(effects.certified_data.unwrap_or_else(|| canister.certified_data.clone()))
+    }
+
+    /// Puts the new code in place and runs its start function and its hook; puts the old code back
     /// when that fails.
     fn begin(
         &mut self,
         canister: &mut Canister,
         installation: &Installation,
-        stable: StableMemory,
-        hook: &'static str,
+        new: NewCode,
     ) -> Result<(), Trap> {
-        let old = canister.sandbox.replace(Sandbox::new(installation.code.clone(), stable));
-        let (timer, certified_data) =
-            (canister.global_timer.take(), std::mem::take(&mut canister.certified_data));
+        let old = canister.sandbox.replace(new.sandbox);
+        let timer = canister.global_timer.take();
         canister.version += 1;
         canister.settings_changed();
         let effects = self
             .start(canister)
-            .and_then(|()| self.hook(canister, Context::Init, hook, &installation.argument));
+            .and_then(|()| self.hook(canister, Context::Init, new.hook, &installation.argument));
         match effects {
             Ok(effects) => {
                 if let Some(sandbox) = &mut canister.sandbox {
                     sandbox.keep();
                 }
                 canister.global_timer = effects.global_timer.flatten();
-                let inherited = match installation.mode {
-                    InstallMode::Upgrade { .. } => certified_data,
-                    InstallMode::Install | InstallMode::Reinstall => Vec::new(),
-                };
-                canister.certified_data = effects.certified_data.unwrap_or(inherited);
+                canister.certified_data = effects.certified_data.unwrap_or(new.certified_data);
                 Ok(())
             }
             Err(trap) => {
                 canister.sandbox = old;
                 canister.version -= 1;
                 canister.global_timer = timer;
-                canister.certified_data = certified_data;
                 canister.settings_changed();
                 Err(trap)
             }
@@ -211,6 +232,34 @@ impl Hooks<'_> {
     }
 }
 
+/// Whether an upgrade with these flags keeps the heap. Code that is made for it must not lose it by
+/// mistake, and other code cannot use it.
+fn keeps_heap(
+    old: &CompiledModule,
+    new: &CompiledModule,
+    flags: UpgradeFlags,
+) -> Result<bool, UserError> {
+    let lives_in_its_heap = |module: &CompiledModule| {
+        module.info.metadata.contains_key(ENHANCED_ORTHOGONAL_PERSISTENCE)
+    };
+    let refusal = match flags.wasm_memory_persistence {
+        Some(WasmMemoryPersistence::Keep) if lives_in_its_heap(new) => return Ok(true),
+        Some(WasmMemoryPersistence::Replace) => return Ok(false),
+        None if !lives_in_its_heap(old) => return Ok(false),
+        Some(WasmMemoryPersistence::Keep) => format!(
+            "Invalid upgrade option: the heap can only be kept for a new module with enhanced \
+             orthogonal persistence, which has a custom section \
+             'icp:private {ENHANCED_ORTHOGONAL_PERSISTENCE}'. Use \
+             `wasm_memory_persistence = opt variant {{ replace }}` for this one"
+        ),
+        None => "Missing upgrade option: the canister uses enhanced orthogonal persistence, which \
+                 requires `wasm_memory_persistence`: say `opt variant { keep }` to keep its heap, \
+                 or `opt variant { replace }` to lose it"
+            .into(),
+    };
+    Err(UserError::new(ErrorCode::CanisterContractViolation, refusal))
+}
+
 /// What becomes of a canister that cannot pay for what it has: its code, allocations and history go.
 /// Returns the answers users get.
 pub fn run_out(canister: &mut Canister) -> Vec<Answer> {
@@ -238,3 +287,6 @@ pub fn uninstall(canister: &mut Canister) -> Vec<Answer> {
     let answers = canister.contexts.delete_all(&error);
     answers.into_iter().filter_map(|answer| send(canister, answer)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ mod metadata;
 mod metering;
 mod patterns;
 mod payloads;
+mod persistence;
 mod profiles;
 mod progress;
 mod queues;

@@ -153,9 +153,21 @@ impl Sandbox {
         self.kept.stable.committed_bytes()
     }
 
-    /// Stable memory as the latest execution left it, kept or not.
-    pub fn stable(&self) -> StableMemory {
-        self.kept.stable.clone()
+    /// A fresh instance of other code with the stable memory, and perhaps the heap, as the latest
+    /// execution left them, kept or not. With a heap, the data segments of the code do not count.
+    pub fn successor(&self, code: Arc<Code>, with_heap: bool) -> Self {
+        let mut successor = Self::new(code, self.kept.stable.clone());
+        if with_heap {
+            successor.kept.heap = self.kept.heap.clone();
+            successor.kept.heap_bytes = self.kept.heap_bytes;
+            if let (Some(pending), Some(live)) = (&self.pending, &self.live) {
+                for number in &pending.changed {
+                    successor.kept.heap.set(*number, live.page(*number));
+                }
+                successor.kept.heap_bytes = live.heap().len();
+            }
+        }
+        successor
     }
 
     /// Executes, and leaves it to the caller to [`keep`](Self::keep), [`undo`](Self::undo) or
@@ -207,17 +219,11 @@ impl Sandbox {
             return Ok(live);
         }
         let mut live = Live::new(&self.code, input.clone())?;
-        match &self.kept.globals {
-            Some(globals) => {
-                let image = &self.code.module.info.image;
-                live.grow(self.kept.heap_bytes)?;
-                live.load(self.kept.heap.unshared(image), globals)?;
-            }
-            None => {
-                self.kept.globals = Some(live.globals());
-                self.kept.heap_bytes = live.heap().len();
-            }
-        }
+        let globals = self.kept.globals.get_or_insert_with(|| live.globals());
+        let image = &self.code.module.info.image;
+        live.grow(self.kept.heap_bytes)?;
+        live.load(self.kept.heap.unshared(image), globals)?;
+        self.kept.heap_bytes = live.heap().len();
         Ok(live)
     }
 

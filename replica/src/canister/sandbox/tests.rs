@@ -58,6 +58,9 @@ const INTERPRETER: &str = r#"(module
         (local.set $at (i32.add (local.get $at) (i32.const 8)))
         (br $next)))))"#;
 
+/// What another version of that begins with.
+const OTHER_DATA: &str = "what another one starts off";
+
 #[derive(Clone, Copy, Debug)]
 struct Op(u8, u16, u32);
 
@@ -171,6 +174,7 @@ impl Both {
                 self.model = after;
                 self.sandbox.apply(held);
             }
+            Then::Upgrade { keep_heap } if expected.is_ok() => self.upgrade(keep_heap),
             _ => {
                 self.sandbox.undo();
                 self.model = before;
@@ -181,10 +185,24 @@ impl Both {
         expected.is_err()
     }
 
+    /// Replaces the code while the execution is pending, as after `canister_pre_upgrade`.
+    fn upgrade(&mut self, keep_heap: bool) {
+        let other = INTERPRETER.replace("what the module begins with", OTHER_DATA);
+        self.sandbox = self.sandbox.successor(harness::code(&other), keep_heap);
+        self.sandbox.instantiate(Self::input(&[])).expect("the heap fits");
+        let mut model = Model::new();
+        model.heap[70_000..70_027].copy_from_slice(OTHER_DATA.as_bytes());
+        if keep_heap {
+            model.heap = std::mem::take(&mut self.model.heap);
+        }
+        model.stable = std::mem::take(&mut self.model.stable);
+        self.model = model;
+    }
+
     /// Everything the sandbox holds is what the model holds.
     fn compare(&mut self) {
         let mut stable = vec![0; self.model.stable.len()];
-        self.sandbox.stable().read(0, &mut stable).expect("it has the model's size");
+        self.sandbox.kept.stable.read(0, &mut stable).expect("it has the model's size");
         assert!(stable == self.model.stable, "stable memory differs");
         let mut live = self.sandbox.live(&Arc::new(Self::input(&[]))).expect("it can be made");
         let first = live.heap().iter().zip(&self.model.heap).position(|(a, b)| a != b);
@@ -209,6 +227,7 @@ enum Then {
     Keep,
     Undo,
     Hold,
+    Upgrade { keep_heap: bool },
 }
 
 #[test]
@@ -360,7 +379,8 @@ fn stable_memory_for_an_upgrade_is_what_was_kept_also_after_an_execution_was_und
     let mut both = Both::new();
     both.run(&[GROW_STABLE, Op(6, 0, 100)], Then::Keep);
     assert!(both.run(&[GROW_STABLE, TRAP], Then::Keep));
-    let stable = both.sandbox.stable();
+    let successor = both.sandbox.successor(harness::code(INTERPRETER), false);
+    let stable = successor.kept.stable;
     assert_eq!(stable.size_pages(), 1);
     let mut content = vec![0; both.model.stable.len()];
     stable.read(0, &mut content).expect("it has the model's size");
@@ -412,7 +432,12 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 fn then() -> impl Strategy<Value = Then> {
-    prop_oneof![4 => Just(Then::Keep), 1 => Just(Then::Undo), 2 => Just(Then::Hold)]
+    prop_oneof![
+        12 => Just(Then::Keep),
+        3 => Just(Then::Undo),
+        6 => Just(Then::Hold),
+        1 => any::<bool>().prop_map(|keep_heap| Then::Upgrade { keep_heap }),
+    ]
 }
 
 proptest! {

@@ -11,7 +11,7 @@ use crate::trace::Fee;
 use crate::types::{CanisterId, Instructions, Payload};
 use ic_management_canister_types::{
     CanisterInstallMode, ChangeDetails, ChunkHash, CodeDeploymentMode, CodeDeploymentRecord,
-    InstallChunkedCodeArgs, InstallCodeArgs, UninstallCodeArgs, WasmMemoryPersistence,
+    InstallChunkedCodeArgs, InstallCodeArgs, UninstallCodeArgs,
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -83,7 +83,6 @@ impl Subnet {
         let id = upload.canister;
         let invalid =
             |error: crate::wasm::InvalidModule| Trap::InvalidModule(error.0).into_user_error(id);
-        let mode = install_mode(upload.mode)?;
         let module = crate::wasm::compile(&upload.module).map_err(invalid)?;
         let (prices, now) = (self.prices, self.time);
         let cost = prices.instructions(upload.assembly, module.info.wasm64);
@@ -96,6 +95,11 @@ impl Subnet {
         let canister = self.addressed(call, id)?;
         canister.check_can_pay(cost, prices)?;
         canister.pay(Fee::Management, cost);
+        let mode = match upload.mode {
+            CanisterInstallMode::Install => InstallMode::Install,
+            CanisterInstallMode::Reinstall => InstallMode::Reinstall,
+            CanisterInstallMode::Upgrade(flags) => InstallMode::Upgrade(flags.unwrap_or_default()),
+        };
         let installation =
             Installation { mode, code, argument: upload.argument, caller: call.caller };
         let (result, instructions) = canister::install(canister, installation, &round);
@@ -166,21 +170,4 @@ fn deployment_mode(mode: CanisterInstallMode) -> CodeDeploymentMode {
         CanisterInstallMode::Reinstall => CodeDeploymentMode::Reinstall,
         CanisterInstallMode::Upgrade(_) => CodeDeploymentMode::Upgrade,
     }
-}
-
-fn install_mode(mode: CanisterInstallMode) -> Result<InstallMode, UserError> {
-    Ok(match mode {
-        CanisterInstallMode::Install => InstallMode::Install,
-        CanisterInstallMode::Reinstall => InstallMode::Reinstall,
-        CanisterInstallMode::Upgrade(flags) => {
-            let flags = flags.unwrap_or_default();
-            if flags.wasm_memory_persistence == Some(WasmMemoryPersistence::Keep) {
-                return Err(UserError::new(
-                    ErrorCode::InvalidManagementPayload,
-                    "Upgrades that keep the heap are not supported by this replica yet",
-                ));
-            }
-            InstallMode::Upgrade { skip_pre_upgrade: flags.skip_pre_upgrade == Some(true) }
-        }
-    })
 }

@@ -11,6 +11,7 @@ use crate::error::{ErrorCode, Reject};
 use crate::limits::QUERY_INSTRUCTIONS_MAX;
 use crate::topology::cycles_minting_canister;
 use candid::Principal;
+use ic_management_canister_types::UpgradeFlags;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -202,8 +203,10 @@ fn task(canister: &mut Canister, task: Task) -> Came {
 }
 
 fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) -> Came {
+    let skip_pre_upgrade = Some(skip_pre_upgrade);
+    let flags = UpgradeFlags { skip_pre_upgrade, wasm_memory_persistence: None };
     let installation = Installation {
-        mode: InstallMode::Upgrade { skip_pre_upgrade },
+        mode: InstallMode::Upgrade(flags),
         code: code.clone(),
         argument: vec![],
         caller: Principal::anonymous(),
