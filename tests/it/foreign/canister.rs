@@ -156,6 +156,13 @@ impl Canister<'_> {
         self.pic.reinstall_canister(self.id, module, argument, Some(controller()))
     }
 
+    /// Upgrades it to the program it has and keeps its heap, for what finds there what it left.
+    pub fn upgrade_with_heap(&self, argument: &str) -> Result<(), RejectResponse> {
+        let argument = self.program.setup_argument(argument);
+        let module = self.program.module.clone();
+        self.pic.upgrade_eop_canister(self.id, module, argument, Some(controller()))
+    }
+
     /// Upgrades it to the program it has, with this argument.
     pub fn upgrade(&self, argument: &str) -> Result<(), RejectResponse> {
         let argument = self.program.setup_argument(argument);
