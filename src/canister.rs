@@ -10,7 +10,7 @@ use ic_cdk::api::{CanisterStatusCode, canister_liquid_cycle_balance, canister_st
 use ic_cdk::call::{Call, CallFailed};
 use ic_principal::Principal;
 
-use crate::{Limits, QUEUE_SLOTS, Reason, Request, Transport, Wait};
+use crate::{Limits, QUEUE_SLOTS, Reason, Request, Transport, Wait, reject_code};
 
 /// What a call spends at most besides its bytes and its attached cycles: the fees of the call and of its callback
 /// (260,000 and 5,000,000) and the instructions of both, of which a canister with this library needs about 50,000.
@@ -25,6 +25,13 @@ const ANSWER_BYTES: u128 = 200;
 /// Calls of two rounds each that are made in a second at most: the fastest subnets have about three rounds a second.
 const PAUSE_CALLS_PER_SECOND: u64 = 2;
 
+/// Bytes that the name of a method may have (the interface specification, `ic0.call_new`).
+const METHOD_NAME_BYTES_MAX: usize = 20_000;
+
+/// Bytes that name and argument may have together; two MiB if the callee is on another subnet
+/// (`MAX_INTER_CANISTER_PAYLOAD_IN_BYTES` in the replica).
+const REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;
+
 /// The canister this code runs in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Canister;
@@ -33,6 +40,7 @@ impl Transport for Canister {
     type Answer = Pin<Box<dyn Future<Output = Result<Vec<u8>, Reason>>>>;
 
     fn send(&self, request: &Rc<Request>) -> Result<Self::Answer, Reason> {
+        check(request)?;
         let request = request.clone();
         let mut answer = Box::pin(async move {
             let _open = Open::one_more();
@@ -108,6 +116,22 @@ impl Drop for Open {
     fn drop(&mut self) {
         OPEN_CALLS.set(OPEN_CALLS.get().saturating_sub(1));
     }
+}
+
+/// Refuses what would not be rejected, but end the canister's message with a trap.
+fn check(request: &Request) -> Result<(), Reason> {
+    let name = request.method.len();
+    let (code, what, bytes, max) = if name > METHOD_NAME_BYTES_MAX {
+        (reject_code::DESTINATION_INVALID, "the method's name", name, METHOD_NAME_BYTES_MAX)
+    } else {
+        let all = name + request.argument.len();
+        (reject_code::SYS_FATAL, "the call", all, REQUEST_BYTES_MAX)
+    };
+    if bytes <= max {
+        return Ok(());
+    }
+    let message = format!("not sent: {what} has {bytes} bytes, and the maximum is {max}");
+    Err(Reason::Rejected { code, message })
 }
 
 /// The call as `ic-cdk` knows it.

@@ -11,7 +11,8 @@ pub trait Transport {
     /// The answer to a call that was sent: the reply, or the [reason](Reason::rejected) of a reject.
     type Answer: Future<Output = Result<Vec<u8>, Reason>>;
 
-    /// Sends a call at once, or says why it could not: [`Reason::QueueFull`] or [`Reason::Cycles`].
+    /// Sends a call at once, or says why it could not: [`Reason::QueueFull`], [`Reason::Cycles`], or a reject of what
+    /// could never be sent.
     fn send(&self, request: &Rc<Request>) -> Result<Self::Answer, Reason>;
 
     /// What bounds the number of such calls that can be open together, as of now.

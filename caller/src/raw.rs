@@ -9,8 +9,8 @@ use crate::run::planned_window;
 /// Bytes of replies that fit into ours, which may have 2 MiB: the rest is for the outcomes around them.
 const REPLIES_BYTES_MAX: usize = 1_500_000;
 
-/// Characters of an error message that are passed on, so that many of them fit into our reply.
-const MESSAGE_CHARS_MAX: usize = 200;
+/// Bytes of an error message that are passed on, so that as many as there may be calls fit into our reply.
+const MESSAGE_BYTES_MAX: usize = 200;
 
 /// The most calls of one message, so that the outcomes fit into our reply.
 const CALLS_MAX: usize = 1_000;
@@ -92,7 +92,8 @@ impl From<RawRequest> for Request {
 
 impl From<Reason> for RawReason {
     fn from(reason: Reason) -> Self {
-        let message = reason.to_string().chars().take(MESSAGE_CHARS_MAX).collect();
+        let mut message = reason.to_string();
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
         Self { kind: reason.kind().label().into(), message }
     }
 }
