@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candid::CandidType;
+use candid::{CandidType, Nat, Principal};
 use serde::Deserialize;
 
 /// How calls are made.
@@ -59,6 +59,53 @@ pub enum JobState {
     Running,
     Cancelled,
     Finished,
+}
+
+/// Whom to ask about, and whom to ask.
+#[derive(CandidType, Clone, Copy, Debug)]
+pub struct Holder {
+    pub user: Principal,
+    pub token: Principal,
+    pub lending: Principal,
+    pub staking: Principal,
+}
+
+/// What somebody has.
+#[derive(CandidType, Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Portfolio {
+    pub user: Principal,
+    pub balance: Figure,
+    pub lending: Figure,
+    pub staking: Figure,
+    pub answered: u32,
+}
+
+#[derive(CandidType, Clone, Debug, Deserialize, PartialEq, Eq)]
+pub enum Figure {
+    Answered(Nat),
+    Missing { default: Nat, reason: String },
+}
+
+/// A call of any method.
+#[derive(CandidType, Clone, Debug)]
+pub struct RawRequest {
+    pub canister: Principal,
+    pub method: String,
+    pub arg: Vec<u8>,
+}
+
+/// What became of it.
+#[derive(CandidType, Clone, Debug, Deserialize, PartialEq, Eq)]
+pub enum RawOutcome {
+    Done(Vec<u8>),
+    NotDone(RawReason),
+    Unknown(RawReason),
+}
+
+#[derive(CandidType, Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct RawReason {
+    pub kind: String,
+    pub message: String,
 }
 
 impl Report {

@@ -1,13 +1,21 @@
 //! Stopping and upgrading the caller, idle and amid calls.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pocket_ic::RejectResponse;
+
+use crate::answers::Way;
 use crate::pair::{Pair, Parallel, Sequential, Strategy, caller_module, controller, nothing};
 use crate::servers::on_every_server;
 
 impl Pair {
     pub fn upgrade_caller(&self) {
-        self.pic
-            .upgrade_canister(self.caller, caller_module(), nothing(), Some(controller()))
-            .expect("the caller can be upgraded");
+        self.try_upgrade_caller().expect("the caller can be upgraded");
+    }
+
+    fn try_upgrade_caller(&self) -> Result<(), RejectResponse> {
+        self.pic.upgrade_canister(self.caller, caller_module(), nothing(), Some(controller()))
     }
 
     pub fn stop_caller(&self) {
@@ -48,6 +56,45 @@ fn a_caller_that_is_stopped_amid_calls_takes_their_answers_first() {
         assert_eq!(messages.map(|message| pair.answer(&message)), [Some(Ok(90)), Some(Ok(9))]);
         pair.upgrade_caller();
         pair.start_caller();
+        assert_eq!(pair.successes(Parallel, 500), 500);
+    });
+}
+
+#[test]
+fn of_windowed_calls_a_stop_ends_none_that_was_sent_and_sends_no_more() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        pair.moody_callee();
+        let message = pair.submit_run(Way::Windowed(Some(300)), 3_000);
+        pair.wait(Duration::ZERO, 2);
+        assert!(pair.report_of(&message).is_none(), "calls are open");
+        pair.stop_caller();
+        let report = pair.report_of(&message).expect("a caller that is stopped has answered");
+        assert_eq!((report.attempted, report.widest_in_flight), (3_000, 300));
+        let unsent = 3_000 - report.succeeded;
+        assert_eq!(report.failures(), BTreeMap::from([("stopping", unsent)]));
+        assert_eq!(report.succeeded, pair.calls_that_arrived());
+        assert!((300..3_000).contains(&report.succeeded), "{}", report.succeeded);
+
+        pair.upgrade_caller();
+        pair.start_caller();
+        assert_eq!(pair.successes(Parallel, 500), 500);
+    });
+}
+
+#[test]
+fn an_upgrade_amid_windowed_calls_is_refused_and_they_all_succeed() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let message = pair.submit_run(Way::Windowed(Some(300)), 3_000);
+        pair.wait(Duration::ZERO, 2);
+        let refusal = pair.try_upgrade_caller().expect_err("calls are open");
+        assert!(refusal.reject_message.contains("stop this canister"), "{refusal:?}");
+        assert!(pair.report_of(&message).is_none(), "calls are still open");
+        let (reply, _) = pair.wait_for(&message);
+        assert!(reply.is_ok());
+        let report = pair.report_of(&message).expect("it is answered");
+        assert_eq!((report.succeeded, report.failures()), (3_000, BTreeMap::new()));
         assert_eq!(pair.successes(Parallel, 500), 500);
     });
 }

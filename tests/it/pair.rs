@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use candid::{CandidType, Nat, Principal, decode_one, encode_args, encode_one};
 use multi_subnet::canisters::{ModulePaths, workspace_modules};
@@ -10,7 +11,7 @@ use pocket_ic::{
     CanisterSettings, CreateCanisterParams, CreateCanisterPlacement, EnvironmentVariable, PocketIc,
     RejectCode, RejectResponse,
 };
-use test_canisters::rust_canister;
+use serde::de::DeserializeOwned;
 
 use crate::servers::Server;
 
@@ -135,14 +136,6 @@ impl Pair {
             .expect("the controller may do that");
     }
 
-    /// Installs a callee that does as it is told in the callee's place.
-    pub fn moody_callee(&self) {
-        let module = fs::read(rust_canister("moody_callee")).expect("it was built");
-        self.pic
-            .reinstall_canister(self.callee, module, nothing(), Some(controller()))
-            .expect("the controller may do that");
-    }
-
     pub fn install_code(&self, canister: Principal, module: Vec<u8>) {
         self.pic.install_canister(canister, module, nothing(), Some(controller()));
     }
@@ -167,7 +160,25 @@ impl Pair {
     pub fn run(&self, strategy: Strategy, n: u64) -> Result<Outcome, RejectResponse> {
         let message = self.submit(strategy, n)?;
         let (answer, rounds) = self.wait_for(&message);
-        answer.map(|reply| Outcome { succeeded: decode_number(&reply), rounds })
+        answer.map(|reply| Outcome { succeeded: decode(&reply), rounds })
+    }
+
+    /// What a method of the caller answers to its controller.
+    pub fn ask<T: CandidType + DeserializeOwned>(
+        &self,
+        method: &str,
+        argument: impl CandidType,
+    ) -> T {
+        let reply = self.pic.update_call(self.caller, controller(), method, encode(argument));
+        decode(&reply.expect("it is answered"))
+    }
+
+    /// Lets time pass, and rounds after it.
+    pub fn wait(&self, time: Duration, rounds: u64) {
+        self.pic.advance_time(time);
+        for _ in 0..rounds {
+            self.pic.tick();
+        }
     }
 
     /// Executes rounds until a message is answered.
@@ -199,7 +210,7 @@ impl Pair {
     /// The answer to a message, once there is one.
     pub fn answer(&self, message: &RawMessageId) -> Option<Result<u64, RejectResponse>> {
         let answer = self.pic.ingress_status(message.clone())?;
-        Some(answer.map(|reply| decode_number(&reply)))
+        Some(answer.map(|reply| decode(&reply)))
     }
 
     /// The balances of caller and callee.
@@ -229,11 +240,13 @@ pub fn nothing() -> Vec<u8> {
     encode_args(()).expect("it encodes")
 }
 
-fn decode_number(reply: &[u8]) -> u64 {
-    decode_one(reply).expect("the reply is one nat64")
+/// The one value of a reply.
+pub fn decode<T: CandidType + DeserializeOwned>(reply: &[u8]) -> T {
+    decode_one(reply).expect("it is what the interface says")
 }
 
-fn encode(value: impl CandidType) -> Vec<u8> {
+/// Candid of one value.
+pub fn encode(value: impl CandidType) -> Vec<u8> {
     encode_one(value).expect("it encodes")
 }
 

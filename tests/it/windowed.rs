@@ -2,23 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use candid::{decode_one, encode_args};
+use candid::encode_args;
+use pocket_ic::common::rest::RawMessageId;
 
 use crate::answers::{Report, Way};
-use crate::pair::{Outcome, Pair, Windowed, assert_refusal, controller};
+use crate::pair::{Outcome, Pair, Parallel, Windowed, assert_refusal, controller, decode};
 use crate::servers::on_every_server;
 
 impl Pair {
     /// Makes `n` calls; how it went, and in how many rounds.
     pub fn report(&self, way: Way, n: u64) -> (Report, u64) {
-        let argument = encode_args((way, n)).expect("it encodes");
-        let message = self
-            .pic
-            .submit_call(self.caller, controller(), "run", argument)
-            .expect("the caller takes messages");
-        let (reply, rounds) = self.wait_for(&message);
+        let (reply, rounds) = self.wait_for(&self.submit_run(way, n));
         let reply = reply.expect("the caller counts failures and does not fail");
-        (decode_one(&reply).expect("it is a report"), rounds)
+        (decode(&reply), rounds)
+    }
+
+    /// Asks for `n` calls; the next round is when they are made.
+    pub fn submit_run(&self, way: Way, n: u64) -> RawMessageId {
+        let argument = encode_args((way, n)).expect("it encodes");
+        self.pic
+            .submit_call(self.caller, controller(), "run", argument)
+            .expect("the caller takes messages")
+    }
+
+    /// How it went, once it is over.
+    pub fn report_of(&self, message: &RawMessageId) -> Option<Report> {
+        let answer = self.pic.ingress_status(message.clone())?;
+        Some(decode(&answer.expect("the caller counts failures and does not fail")))
     }
 }
 
@@ -116,5 +126,20 @@ fn time_is_that_of_the_network() {
         assert!(report.elapsed_ns < 1_000_000, "rounds of PocketIC take a nanosecond");
         assert!(report.instructions > 3 * 10_000);
         assert_eq!(pair.run(Windowed, 0), Ok(Outcome { succeeded: 0, rounds: 1 }));
+    });
+}
+
+#[test]
+fn two_windows_at_once_share_the_slots_and_both_finish() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let messages = [900, 700].map(|n| pair.submit_run(Way::Windowed(None), n));
+        for (n, message) in [900, 700].into_iter().zip(&messages) {
+            let (answer, _) = pair.wait_for(message);
+            assert!(answer.is_ok(), "{answer:?}");
+            let report = pair.report_of(message).expect("it is answered");
+            assert_eq!((report.succeeded, report.failures()), (n, BTreeMap::new()));
+        }
+        assert_eq!(pair.successes(Parallel, 500), 500, "all slots are free");
     });
 }

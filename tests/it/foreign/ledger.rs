@@ -44,7 +44,7 @@ pub fn program() -> Option<Program> {
 }
 
 /// A ledger that never has enough blocks to archive some.
-fn install<'a>(program: &'a Program, pic: &'a PocketIc) -> Canister<'a> {
+pub fn install<'a>(program: &'a Program, pic: &'a PocketIc) -> Canister<'a> {
     install_with_archives(program, pic, 1_000_000, "")
 }
 

@@ -5,7 +5,7 @@ mod alarms;
 mod canister;
 mod factory;
 mod guestbook;
-mod ledger;
+pub mod ledger;
 mod ledger_archive;
 mod motoko;
 mod motoko_clock;

@@ -1,0 +1,43 @@
+//! A callee that does as it is told.
+
+use std::fs;
+
+use candid::CandidType;
+use test_canisters::rust_canister;
+
+use crate::pair::{Pair, controller, decode, encode, nothing};
+
+/// What happens to a call.
+#[derive(CandidType, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Answer,
+    Trap,
+    Reject,
+    Garbage,
+    TwoMegabytes,
+    /// No answer until the mood is another.
+    Silence,
+}
+
+impl Pair {
+    /// Installs a callee that does as it is told in the callee's place.
+    pub fn moody_callee(&self) {
+        let module = fs::read(rust_canister("moody_callee")).expect("it was built");
+        self.pic
+            .reinstall_canister(self.callee, module, nothing(), Some(controller()))
+            .expect("the controller may do that");
+    }
+
+    /// Tells it what to do, also with the calls it has not answered.
+    pub fn set_mood(&self, mood: Mood) {
+        self.pic
+            .update_call(self.callee, controller(), "set_mood", encode(mood))
+            .expect("it takes orders");
+    }
+
+    /// How many calls have reached it.
+    pub fn calls_that_arrived(&self) -> u64 {
+        let reply = self.pic.query_call(self.callee, controller(), "calls", nothing());
+        decode(&reply.expect("it counts"))
+    }
+}

@@ -1,0 +1,115 @@
+//! Calls that wait as long as it takes, beside the caller's, which wait for five minutes at most.
+
+use std::fs;
+use std::time::Duration;
+
+use candid::{CandidType, Principal, encode_args};
+use pocket_ic::RejectResponse;
+use pocket_ic::common::rest::{RawEffectivePrincipal, RawMessageId};
+use test_canisters::rust_canister;
+
+use crate::answers::Way;
+use crate::moody::Mood;
+use crate::pair::{OPEN_CALLS_MAX, Pair, Parallel, controller, create, encode};
+use crate::servers::on_every_server;
+
+/// How long a bounded wait lasts at most, and an attempt to stop a canister.
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+#[derive(CandidType)]
+struct CanisterIdRecord {
+    canister_id: Principal,
+}
+
+impl Pair {
+    /// Beside the caller, a canister with the same library that waits as long as it takes.
+    fn patient_caller(&self) -> Principal {
+        let id = create(&self.pic, 0);
+        self.install_code(id, fs::read(rust_canister("patient_caller")).expect("it was built"));
+        id
+    }
+
+    /// Lets it ping the callee.
+    fn submit_patient(&self, patient: Principal, method: &str, n: u64) -> RawMessageId {
+        let argument = encode_args((self.callee, n)).expect("it encodes");
+        self.pic.submit_call(patient, controller(), method, argument).expect("it takes messages")
+    }
+
+    /// How many of its calls succeed, and how many are open at most.
+    fn patient_calls(&self, patient: Principal, method: &str, n: u64) -> (u64, u32) {
+        let (answer, _) = self.wait_for(&self.submit_patient(patient, method, n));
+        candid::decode_args(&answer.expect("it counts failures")).expect("two numbers")
+    }
+
+    fn submit_stop(&self, canister_id: Principal) -> RawMessageId {
+        self.pic
+            .submit_call_with_effective_principal(
+                Principal::management_canister(),
+                RawEffectivePrincipal::CanisterId(canister_id.as_slice().to_vec()),
+                controller(),
+                "stop_canister",
+                encode(CanisterIdRecord { canister_id }),
+            )
+            .expect("a controller may do that")
+    }
+
+    fn answer_to(&self, message: &RawMessageId) -> Option<Result<Vec<u8>, RejectResponse>> {
+        self.pic.ingress_status(message.clone())
+    }
+
+    /// By the name of the type's value, since the client's version of the type is another than ours.
+    fn state_of(&self, canister: Principal) -> String {
+        let status = self.pic.canister_status(canister, Some(controller()));
+        format!("{:?}", status.expect("a controller may ask").status)
+    }
+}
+
+#[test]
+fn windowed_calls_that_wait_as_long_as_it_takes_all_succeed() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            let pair = Pair::ready(server, subnets);
+            let patient = pair.patient_caller();
+            for (method, succeeded) in
+                [("parallel_calls", OPEN_CALLS_MAX), ("windowed_calls", 2_000)]
+            {
+                let counts = pair.patient_calls(patient, method, 2_000);
+                assert_eq!(counts, (succeeded, OPEN_CALLS_MAX as u32), "{method}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_silent_callee_keeps_only_those_from_stopping_who_wait_as_long_as_it_takes() {
+    on_every_server(|server| {
+        for subnets in [1, 2] {
+            let pair = Pair::ready(server, subnets);
+            let patient = pair.patient_caller();
+            pair.moody_callee();
+            pair.set_mood(Mood::Silence);
+            let bounded = pair.submit_run(Way::Parallel, 3);
+            let unbounded = pair.submit_patient(patient, "parallel_calls", 3);
+            pair.wait(Duration::ZERO, 3);
+            let stops = [pair.caller, patient].map(|canister| pair.submit_stop(canister));
+            pair.wait(FIVE_MINUTES - Duration::from_secs(5), 3);
+            assert!(stops.iter().all(|stop| pair.answer_to(stop).is_none()), "calls are open");
+
+            pair.wait(Duration::from_secs(10), 3);
+            let report = pair.report_of(&bounded).expect("it has waited long enough");
+            assert_eq!(report.failures(), [("deadline", 3)].into());
+            assert_eq!(pair.state_of(pair.caller), "Stopped");
+            assert_eq!(pair.state_of(patient), "Stopping");
+            pair.wait(10 * FIVE_MINUTES, 3);
+            assert_eq!(pair.answer_to(&unbounded), None);
+            assert_eq!(pair.state_of(patient), "Stopping");
+
+            pair.set_mood(Mood::Answer);
+            pair.wait(Duration::ZERO, 5);
+            assert!(matches!(pair.answer_to(&unbounded), Some(Ok(_))));
+            assert_eq!(pair.state_of(patient), "Stopped");
+            pair.start_caller();
+            assert_eq!(pair.successes(Parallel, OPEN_CALLS_MAX), OPEN_CALLS_MAX);
+        }
+    });
+}
