@@ -3,8 +3,11 @@
 # What `make run` passes on to the benchmark, as in: make run ARGS='--same-subnet --calls 2000'
 ARGS ?=
 
+# How many scenarios `make soak` tries
+SCENARIOS ?= 100000
+
 .DEFAULT_GOAL := help
-.PHONY: help run test bench canisters fmt clean
+.PHONY: help run test soak bench canisters fmt clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +22,9 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	cargo test --locked --workspace
+
+soak: ## Check 100,000 random scenarios on the replica (SCENARIOS=... for another number)
+	SCENARIOS=$(SCENARIOS) cargo test --locked -p embedded-replica --test scenarios random -- --nocapture
 
 bench: canisters ## Run the criterion benchmarks
 	cargo bench --locked --workspace --profile dev --bench '*'

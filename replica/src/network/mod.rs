@@ -124,8 +124,9 @@ impl Network {
         self.rounds += 1;
         self.time = self.profile.round_time(self.time, self.round_time);
         self.round_time = self.time;
+        let subnets: Vec<SubnetId> = self.subnets.keys().copied().collect();
         for (id, subnet) in &mut self.subnets {
-            let incoming = take_incoming(&mut self.streams, *id, self.rounds);
+            let incoming = take_incoming(&mut self.streams, &subnets, *id, self.rounds);
             let mut outgoing = Outgoing {
                 from: *id,
                 visible_from_round: self.rounds + self.profile.rounds_per_hop,
@@ -141,25 +142,24 @@ impl Network {
 /// and as many messages as fit into a block. Which subnet comes first changes from round to round.
 fn take_incoming(
     streams: &mut BTreeMap<(SubnetId, SubnetId), Stream>,
+    subnets: &[SubnetId],
     to: SubnetId,
     round: u64,
 ) -> Incoming {
-    let mut sources: Vec<SubnetId> =
-        streams.keys().filter(|(_, receiver)| *receiver == to).map(|(source, _)| *source).collect();
     let mut incoming = Incoming::default();
-    for source in &sources {
-        let signals = streams.entry((*source, to)).or_default().take_signals(round);
-        streams.entry((to, *source)).or_default().discard(signals.len());
+    for source in subnets {
+        let Some(stream) = streams.get_mut(&(*source, to)) else { continue };
+        let signals = stream.take_signals(round);
+        if let Some(reverse) = streams.get_mut(&(to, *source)) {
+            reverse.discard(signals.len());
+        }
         incoming.rejects.extend(signals.into_iter().flatten());
     }
-    if !sources.is_empty() {
-        let first = round as usize % sources.len();
-        sources.rotate_left(first);
-    }
     let mut bytes_left = XNET_BYTES_PER_BLOCK_MAX;
-    for source in sources {
-        let stream = streams.entry((source, to)).or_default();
-        incoming.slices.push((source, stream.take_visible(round, &mut bytes_left)));
+    let (before, first) = subnets.split_at(round as usize % subnets.len());
+    for source in first.iter().chain(before) {
+        let Some(stream) = streams.get_mut(&(*source, to)) else { continue };
+        incoming.slices.push((*source, stream.take_visible(round, &mut bytes_left)));
     }
     incoming.slices.sort_by_key(|(source, _)| *source);
     incoming

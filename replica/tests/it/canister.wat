@@ -159,6 +159,8 @@
 
   (func $set (global.set $acc (call $number)))
   (func $add (global.set $acc (i64.add (global.get $acc) (call $number))))
+  ;; Adds what is in a cell.
+  (func $plus (global.set $acc (i64.add (global.get $acc) (i64.load (call $cell)))))
   (func $load (global.set $acc (i64.load (call $cell))))
   (func $store (i64.store (call $cell) (global.get $acc)))
   (func $load_global (global.set $acc (global.get $global)))
@@ -227,6 +229,8 @@
   (func $keep
     (i64.store (call $cell) (i64.extend_i32_u (call $part))))
   (func $run (call $interpret (i32.load (call $cell))))
+  ;; Leaves a number of bytes free before the next argument.
+  (func $skip (global.set $top (i32.add (global.get $top) (call $small))))
   ;; Does nothing, a number of times.
   (func $spin
     (local $times i64)

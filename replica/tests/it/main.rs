@@ -32,6 +32,7 @@ mod randomness;
 mod rejects;
 mod rollback;
 mod rounds;
+#[allow(dead_code, reason = "the scenarios use more of it")]
 mod script;
 mod settings;
 mod streams;

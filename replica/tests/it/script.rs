@@ -10,6 +10,7 @@ const STEPS: &[&str] = &[
     "take",
     "burn_acc",
     "add",
+    "plus",
     "load",
     "store",
     "load_global",
@@ -39,6 +40,7 @@ const STEPS: &[&str] = &[
     "repeat",
     "keep",
     "run",
+    "skip",
     "spin",
     "append_acc",
     "append",
@@ -126,8 +128,8 @@ impl Script {
                append_acc append_argument append_argument_size append_reject_message append_caller
                accept_ingress unreachable divide_by_zero load_outside recurse
                call_cycles_acc call_perform_it;
-        number: set add load store stable_grow load_stable store_stable grow counter accept timer
-                run spin append_zeros call_zeros call_cycles call_timeout;
+        number: set add plus load store stable_grow load_stable store_stable grow counter accept timer
+                run skip spin append_zeros call_zeros call_cycles call_timeout;
         text: append append_variable reject print trap call_data;
     }
 

@@ -1,0 +1,177 @@
+//! That the checkers notice what they are there for: each is shown what was seen of a network with a
+//! fault put in.
+
+use crate::checks::check;
+use crate::run::{Run, State, run};
+use crate::scenario::{Action, Argument, Body, Call, Home, Method, Scenario, Step, Target};
+use embedded_replica::trace::{Event, Responder, Work};
+
+/// Two canisters on two subnets, of which one makes three calls with cycles to the other.
+fn seen() -> Run {
+    let answer = Body(vec![Step::Accept(400), Step::Reply { bytes: 3 }]);
+    let call = Call {
+        times: 3,
+        to: Target::Canister(1),
+        method: Method::Run,
+        argument: Argument::Body(answer),
+        cycles: 1_000,
+        timeout: None,
+        on_reply: Body::default(),
+        on_reject: Body::default(),
+        on_cleanup: None,
+        refused: Body::default(),
+    };
+    let body = Body(vec![Step::Call(Box::new(call)), Step::Reply { bytes: 1 }]);
+    let home = |subnet| Home { subnet, cycles: 100_000_000_000_000 };
+    let run = run(&Scenario {
+        subnets: 2,
+        canisters: vec![home(0), home(1)],
+        actions: vec![Action::Call { canister: 0, method: Method::Run, body }, Action::Tick],
+    });
+    assert_eq!(check(&run), [], "nothing is wrong before the fault is put in");
+    run
+}
+
+/// Puts a fault in and tells who objects.
+fn objectors(fault: impl FnOnce(&mut Run)) -> Vec<&'static str> {
+    let mut run = seen();
+    fault(&mut run);
+    let mut objectors: Vec<_> =
+        check(&run).into_iter().map(|objection| objection.checker).collect();
+    objectors.dedup();
+    objectors
+}
+
+/// The places of events, by tick and number.
+fn places(run: &Run, is_it: impl Fn(&Event) -> bool) -> Vec<(usize, usize)> {
+    let ticks = run.ticks.iter().enumerate();
+    let places = ticks.flat_map(|(tick, seen)| {
+        seen.events.iter().enumerate().map(move |(at, event)| ((tick, at), event))
+    });
+    places.filter(|(_, event)| is_it(event)).map(|(place, _)| place).collect()
+}
+
+fn remove(run: &mut Run, is_it: impl Fn(&Event) -> bool) {
+    let (tick, at) = places(run, is_it)[0];
+    run.ticks[tick].events.remove(at);
+}
+
+fn duplicate(run: &mut Run, is_it: impl Fn(&Event) -> bool) {
+    let (tick, at) = places(run, is_it)[0];
+    let event = run.ticks[tick].events[at].clone();
+    run.ticks[tick].events.insert(at, event);
+}
+
+fn swap(run: &mut Run, is_it: impl Fn(&Event) -> bool) {
+    let [(tick, one), (same, other)] = places(run, is_it)[..2] else { panic!("there are two") };
+    assert_eq!(tick, same, "they are of the same tick");
+    run.ticks[tick].events.swap(one, other);
+}
+
+fn change(run: &mut Run, mut fault: impl FnMut(&mut Event)) {
+    run.ticks.iter_mut().flat_map(|tick| &mut tick.events).for_each(&mut fault);
+}
+
+/// The caller's or the callee's state in the end.
+fn last_state(run: &mut Run, canister: usize) -> &mut State {
+    let id = run.ids.canisters[canister];
+    run.ticks.last_mut().and_then(|tick| tick.states.get_mut(&id)).expect("it is there")
+}
+
+const RETURNED: fn(&Event) -> bool = |event| matches!(event, Event::Returned { .. });
+const INDUCTED: fn(&Event) -> bool = |event| matches!(event, Event::Inducted { .. });
+const RESPONDED: fn(&Event) -> bool = |event| matches!(event, Event::Responded { .. });
+const CALLBACK: fn(&Event) -> bool =
+    |event| matches!(event, Event::Executed { work: Work::Response { .. }, .. });
+const EXECUTED: fn(&Event) -> bool =
+    |event| matches!(event, Event::Executed { work: Work::Request(_), .. });
+
+#[test]
+fn a_response_that_is_never_made_is_noticed() {
+    assert!(objectors(|run| remove(run, RESPONDED)).contains(&"responses"));
+}
+
+#[test]
+fn a_response_that_is_lost_is_noticed() {
+    assert!(objectors(|run| remove(run, RETURNED)).contains(&"responses"));
+    let lost = objectors(|run| remove(run, CALLBACK));
+    assert_eq!(lost, ["responses", "slots", "cycles", "call contexts"]);
+}
+
+#[test]
+fn a_response_that_comes_twice_is_noticed() {
+    assert!(objectors(|run| duplicate(run, RESPONDED)).contains(&"responses"));
+    assert!(objectors(|run| duplicate(run, CALLBACK)).contains(&"responses"));
+}
+
+#[test]
+fn a_request_that_is_executed_twice_is_noticed() {
+    assert!(objectors(|run| duplicate(run, EXECUTED)).contains(&"order"));
+}
+
+#[test]
+fn messages_that_change_places_are_noticed() {
+    for events in [INDUCTED, EXECUTED, RETURNED, CALLBACK] {
+        assert!(objectors(|run| swap(run, events)).contains(&"order"));
+    }
+}
+
+#[test]
+fn a_slot_that_is_not_given_back_is_noticed() {
+    let leak = |run: &mut Run| {
+        let callee = run.ids.canisters[1];
+        last_state(run, 0).free_slots.insert(callee, 499);
+    };
+    assert_eq!(objectors(leak), ["slots"]);
+}
+
+#[test]
+fn a_slot_too_many_is_noticed() {
+    let surplus = |run: &mut Run| {
+        let (caller, callee) = (run.ids.canisters[0], run.ids.canisters[1]);
+        let open = run.ticks[0].states.get_mut(&caller).expect("it is there");
+        assert_eq!(open.free_slots.insert(callee, 498), Some(497));
+    };
+    assert_eq!(objectors(surplus), ["slots"]);
+}
+
+#[test]
+fn one_cycle_more_or_less_is_noticed() {
+    assert_eq!(objectors(|run| last_state(run, 0).balance += 1), ["cycles"]);
+    assert_eq!(objectors(|run| last_state(run, 1).balance -= 1), ["cycles"]);
+}
+
+#[test]
+fn cycles_that_are_both_accepted_and_returned_are_noticed() {
+    let return_all = |run: &mut Run| {
+        change(run, |event| {
+            if let Event::Responded { by: Responder::Callee, refund, .. } = event {
+                *refund = 1_000;
+            }
+        });
+    };
+    assert_eq!(objectors(return_all), ["cycles"]);
+    let accept_more = |run: &mut Run| {
+        change(run, |event| {
+            if let Event::Executed { work: Work::Request(_), accepted, .. } = event {
+                *accepted = 1_001;
+            }
+        });
+    };
+    assert_eq!(objectors(accept_more), ["cycles"]);
+}
+
+#[test]
+fn a_call_context_that_stays_open_is_noticed() {
+    let open = |run: &mut Run| last_state(run, 1).has_open_contexts = true;
+    assert_eq!(objectors(open), ["call contexts"]);
+    let callback = |run: &mut Run| last_state(run, 0).open_callbacks += 1;
+    assert_eq!(objectors(callback), ["call contexts"]);
+}
+
+#[test]
+fn a_canister_that_gets_stuck_is_noticed() {
+    assert_eq!(objectors(|run| last_state(run, 0).is_idle = false), ["rest"]);
+    assert_eq!(objectors(|run| last_state(run, 0).is_stopping = true), ["rest"]);
+    assert_eq!(objectors(|run| run.rested = false), ["rest"]);
+}

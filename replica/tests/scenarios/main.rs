@@ -1,0 +1,70 @@
+//! Random scenarios on several subnets: a naive model predicts what becomes of each, and independent
+//! checkers look at everything that could be seen.
+//!
+//! `SCENARIOS` is how many are tried (`make soak`), `SCENARIO_SEED` tries one again.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "../it/calls.rs"]
+#[allow(dead_code, reason = "the scenarios use less of it")]
+mod calls;
+mod checks;
+mod encode;
+mod faults;
+mod model;
+mod predict;
+mod random;
+mod record;
+mod run;
+mod scenario;
+#[path = "../it/script.rs"]
+#[allow(dead_code, unused_imports, reason = "the scenarios use less of it")]
+mod script;
+mod soak;
+mod told;
+
+/// What a test run has time for.
+const SCENARIOS: u64 = 1_000;
+
+/// Outcomes that scenarios are made to reach.
+const KINDS: [&str; 22] = [
+    "answer 202",
+    "answer 207",
+    "answer 406",
+    "answer 502",
+    "answer 503",
+    "answer 504",
+    "answer 506",
+    "answer 509",
+    "answer 511",
+    "answer 536",
+    "answer 537",
+    "reply",
+    "reject 2",
+    "reject 3",
+    "reject 4",
+    "reject 5",
+    "reject 6",
+    "dropped Request",
+    "dropped Response",
+    "dropped Late",
+    "submitted 301",
+    "submitted 508",
+];
+
+fn variable(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
+}
+
+#[test]
+fn random_scenarios_go_as_a_naive_model_predicts_and_no_checker_objects() {
+    if let Some(seed) = variable("SCENARIO_SEED") {
+        soak::soak(seed..seed + 1);
+        return;
+    }
+    let count = variable("SCENARIOS").unwrap_or(SCENARIOS);
+    let outcome = soak::soak(0..count);
+    let missed: Vec<_> = KINDS.iter().filter(|kind| !outcome.kinds.contains(**kind)).collect();
+    assert!(missed.is_empty() || count < SCENARIOS, "no scenario comes to {missed:?}");
+}

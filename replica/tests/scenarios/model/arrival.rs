@@ -1,0 +1,239 @@
+//! The beginning of a round: what is too late goes, and messages come in.
+
+use super::*;
+
+impl Model<'_> {
+    pub(super) fn time_out(&mut self, subnet: usize) {
+        let now = self.seconds();
+        for index in self.on(subnet) {
+            // Requests that were never sent come back, in the order of their deadlines.
+            let mut unsent = Vec::new();
+            let canister = &mut self.canisters[index];
+            for queue in canister.output.values_mut() {
+                for (message, expiry) in std::mem::take(queue) {
+                    match (message, expiry) {
+                        (Message::Request(request), Some(at)) if at < now => {
+                            unsent.push((at, request))
+                        }
+                        (Message::Response(_), Some(at)) if at < now => {}
+                        kept => queue.push_back(kept),
+                    }
+                }
+            }
+            for queue in canister.input.values_mut() {
+                queue.retain(|message| match message {
+                    Message::Request(request) => request.deadline.is_none_or(|at| at >= now),
+                    Message::Response(_) => true,
+                });
+            }
+            for senders in &mut canister.senders {
+                senders.retain(|sender| {
+                    canister.input.get(sender).is_some_and(|queue| !queue.is_empty())
+                });
+            }
+            unsent.sort_by_key(|(at, request)| (*at, request.number));
+            for (_, request) in unsent {
+                let local = self.is_on(subnet, request.to);
+                self.return_to(rejected(&request, SYS_TRANSIENT), local);
+            }
+            let canister = &self.canisters[index];
+            let mut late: Vec<(u64, u64)> = canister
+                .callbacks
+                .iter()
+                .filter(|(_, callback)| !callback.settled)
+                .filter_map(|(number, callback)| {
+                    Some((callback.deadline.filter(|at| *at < now)?, *number))
+                })
+                .collect();
+            late.sort();
+            for (_, number) in late {
+                let callback = &self.canisters[index].callbacks[&number];
+                let (from, deadline) = (callback.to, callback.deadline);
+                let result = Err(SYS_UNKNOWN);
+                let response =
+                    Response { caller: index, number, from, refund: 0, result, deadline };
+                let local = self.is_on(subnet, from);
+                self.return_to(response, local);
+            }
+        }
+    }
+
+    pub(super) fn return_response(&mut self, response: Response) {
+        let canister = &self.canisters[response.caller];
+        let subnet = canister.subnet;
+        let local = match canister.callbacks.get(&response.number) {
+            Some(Callback { call, .. }) if matches!(call.to, Target::Deposit(_)) => {
+                self.destination(call.to) == Some(subnet)
+            }
+            _ => self.is_on(subnet, response.from),
+        };
+        self.return_to(response, local);
+    }
+
+    /// Puts a response into its caller's queue; if nobody waits for it, only its refund counts.
+    fn return_to(&mut self, response: Response, local: bool) {
+        let canister = &mut self.canisters[response.caller];
+        if !canister.exists {
+            return;
+        }
+        match canister.callbacks.get_mut(&response.number) {
+            Some(callback) if !callback.settled => {
+                callback.settled = true;
+                let from = response.from;
+                self.push_input(response.caller, from, Message::Response(response), local);
+            }
+            _ => canister.balance += response.refund,
+        }
+    }
+
+    pub(super) fn is_on(&self, subnet: usize, peer: Principal) -> bool {
+        self.find(peer).is_some_and(|peer| self.canisters[peer].subnet == subnet)
+    }
+
+    fn push_input(&mut self, to: usize, from: Principal, message: Message, local: bool) {
+        let canister = &mut self.canisters[to];
+        let queue = canister.input.entry(from).or_default();
+        queue.push_back(message);
+        if queue.len() == 1 {
+            canister.senders[usize::from(!local)].push_back(from);
+        }
+    }
+
+    pub(super) fn induct_streams(&mut self, subnet: usize) {
+        let mut rejects = Vec::new();
+        for message in std::mem::take(&mut self.subnets[subnet].loopback) {
+            rejects.extend(self.induct(subnet, message));
+        }
+        rejects.into_iter().for_each(|response| self.return_response(response));
+
+        let sources: Vec<usize> =
+            (0..self.subnets.len()).filter(|source| *source != subnet).collect();
+        for source in &sources {
+            for signal in std::mem::take(&mut self.stream(*source, subnet).signals) {
+                self.stream(subnet, *source).messages.pop_front();
+                if let Some(response) = signal {
+                    self.return_response(response);
+                }
+            }
+        }
+        let mut slices = self.take_slices(subnet);
+        for source in sources {
+            for message in slices.remove(&source).into_iter().flatten() {
+                let reject = self.induct(subnet, message);
+                self.stream(subnet, source).signals.push(reject);
+            }
+        }
+    }
+
+    /// What fits into a block, beginning with another subnet in each round.
+    fn take_slices(&mut self, subnet: usize) -> BTreeMap<usize, Vec<Message>> {
+        let mut left = BLOCK_BYTES_MAX;
+        let mut slices: BTreeMap<usize, Vec<Message>> = BTreeMap::new();
+        let count = self.subnets.len();
+        for turn in 0..count {
+            let source = (self.rounds + turn) % count;
+            for (bytes, message) in &mut self.stream(source, subnet).messages {
+                if message.is_none() {
+                    continue;
+                }
+                if *bytes > left {
+                    break;
+                }
+                left -= *bytes;
+                slices.entry(source).or_default().extend(message.take());
+            }
+        }
+        slices
+    }
+
+    pub(super) fn stream(&mut self, from: usize, to: usize) -> &mut Stream {
+        self.streams.entry((from, to)).or_default()
+    }
+
+    /// Takes in a message from a stream, or returns the reject for it.
+    fn induct(&mut self, subnet: usize, message: Message) -> Option<Response> {
+        match message {
+            Message::Response(response) => self.return_response(response),
+            Message::Request(request) if request.to == Principal::management_canister() => {
+                self.subnets[subnet].management.push_back(Origin::Canister(request));
+            }
+            Message::Request(request) => match self.refusal(&request) {
+                Some(code) => return Some(rejected(&request, code)),
+                None => self.push_request(request),
+            },
+        }
+        None
+    }
+
+    /// Why the receiver cannot take a request.
+    pub(super) fn refusal(&self, request: &Request) -> Option<u8> {
+        let Some(index) = self.find(request.to) else { return Some(DESTINATION_INVALID) };
+        if self.check_running(index).is_err() {
+            return Some(CANISTER_ERROR);
+        }
+        let receiver = &self.canisters[index];
+        let sender = self.canisters[request.caller].id;
+        let queued = receiver.input.get(&sender).into_iter().flatten();
+        let requests = queued.filter(|message| matches!(message, Message::Request(_))).count();
+        let open = receiver.contexts.values().filter(|context| {
+            !context.answered
+                && matches!(&context.origin, Origin::Canister(r) if r.caller == request.caller)
+        });
+        let answered = receiver.output.get(&sender).into_iter().flatten();
+        let responses =
+            answered.filter(|(message, _)| matches!(message, Message::Response(_))).count();
+        (requests + open.count() + responses >= CAPACITY).then_some(SYS_TRANSIENT)
+    }
+
+    pub(super) fn push_request(&mut self, request: Request) {
+        let to = self.find(request.to).expect("the receiver is there");
+        let sender = &self.canisters[request.caller];
+        let (from, local) = (sender.id, sender.subnet == self.canisters[to].subnet);
+        self.push_input(to, from, Message::Request(request), local);
+    }
+
+    pub(super) fn induct_ingress(&mut self, subnet: usize) {
+        for action in std::mem::take(&mut self.subnets[subnet].pool) {
+            if let Err(code) = self.induct_one(subnet, action) {
+                self.answers.insert(action, (self.tick, Err(code)));
+            }
+        }
+        // What waits in queues for too long fails.
+        for index in self.on(subnet) {
+            let ingress = std::mem::take(&mut self.canisters[index].ingress);
+            for action in ingress {
+                match self.expiry[&action] < self.now {
+                    true => drop(self.answers.insert(action, (self.tick, Err(202)))),
+                    false => self.canisters[index].ingress.push_back(action),
+                }
+            }
+        }
+    }
+
+    fn induct_one(&mut self, subnet: usize, action: usize) -> Result<(), u16> {
+        if self.expiry[&action] < self.now {
+            return Err(202);
+        }
+        let fee = self.costs.ingress_fee(action);
+        let (index, managed) = match &self.actions[action] {
+            Action::Call { canister, .. } => (*canister, false),
+            Action::Manage { canister, .. } => (*canister, true),
+            Action::Tick | Action::Wait { .. } => unreachable!("these are no messages"),
+        };
+        if !self.canisters[index].exists {
+            return Err(301);
+        }
+        if !managed {
+            self.check_running(index)?;
+        }
+        if self.canisters[index].balance < fee {
+            return Err(207);
+        }
+        self.canisters[index].balance -= fee;
+        match managed {
+            true => self.subnets[subnet].management.push_back(Origin::User(action)),
+            false => self.canisters[index].ingress.push_back(action),
+        }
+        Ok(())
+    }
+}

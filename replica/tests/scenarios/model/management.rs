@@ -1,0 +1,150 @@
+//! The management canister, and what answering and forgetting a call context means.
+
+use super::*;
+
+impl Model<'_> {
+    pub(super) fn execute_management(&mut self, subnet: usize) {
+        for origin in std::mem::take(&mut self.subnets[subnet].management) {
+            match origin {
+                Origin::User(action) => {
+                    let Action::Manage { canister, what } = self.actions[action] else {
+                        unreachable!("this is a management call")
+                    };
+                    if let Some(result) = self.manage(action, canister, what) {
+                        self.answers.insert(action, (self.tick, result.map(|()| EMPTY_REPLY)));
+                    }
+                }
+                Origin::Canister(request) => self.deposit(subnet, request),
+            }
+        }
+    }
+
+    fn deposit(&mut self, subnet: usize, request: Request) {
+        let Target::Deposit(to) = request.call.to else { unreachable!("this is a deposit") };
+        let cycles = u128::from(request.call.cycles);
+        let response = match self.find(self.ids.beneficiary(to)) {
+            Some(to) => {
+                self.canisters[to].balance += cycles;
+                answered(&request, Ok(EMPTY_REPLY), 0)
+            }
+            None => answered(&request, Err(DESTINATION_INVALID), cycles),
+        };
+        self.subnets[subnet].responses.push_back(response);
+    }
+
+    fn manage(&mut self, action: usize, index: usize, what: Manage) -> Option<Result<(), u16>> {
+        if !self.canisters[index].exists {
+            return Some(Err(301));
+        }
+        let expiry = self.now + LIFETIME_SECONDS * SECOND;
+        let canister = &mut self.canisters[index];
+        match what {
+            Manage::Stop => {
+                match &mut canister.status {
+                    Status::Stopped => return Some(Ok(())),
+                    Status::Stopping(waiting) => waiting.push((action, expiry)),
+                    status => *status = Status::Stopping(vec![(action, expiry)]),
+                }
+                return None;
+            }
+            Manage::Start => {
+                let status = std::mem::replace(&mut canister.status, Status::Running);
+                if let Status::Stopping(waiting) = status {
+                    for (waiting, _) in waiting {
+                        self.answers.insert(waiting, (self.tick, Err(511)));
+                    }
+                }
+            }
+            Manage::Install | Manage::Reinstall | Manage::Upgrade => {
+                return Some(self.install(index, what));
+            }
+            Manage::Uninstall => self.uninstall(index),
+            Manage::Delete => {
+                let idle = canister.ingress.is_empty()
+                    && canister.input.values().all(VecDeque::is_empty)
+                    && canister.output.values().all(VecDeque::is_empty);
+                if canister.status != Status::Stopped {
+                    return Some(Err(510));
+                }
+                if !idle {
+                    return Some(Err(203));
+                }
+                canister.exists = false;
+                canister.installed = false;
+            }
+        }
+        Some(Ok(()))
+    }
+
+    fn install(&mut self, index: usize, what: Manage) -> Result<(), u16> {
+        let canister = &mut self.canisters[index];
+        match (what, canister.installed) {
+            (Manage::Install, true) => return Err(514),
+            (Manage::Upgrade, false) => return Err(537),
+            _ => {}
+        }
+        if canister.balance < INSTALL_PREPAID {
+            return Err(207);
+        }
+        canister.balance -= self.costs.installation(index);
+        canister.installed = true;
+        canister.generation += 1;
+        canister.cells = [0; CELLS];
+        if what != Manage::Upgrade {
+            canister.stable = 0;
+        }
+        Ok(())
+    }
+
+    pub(super) fn uninstall(&mut self, index: usize) {
+        let canister = &mut self.canisters[index];
+        canister.installed = false;
+        let open: Vec<u64> = canister.contexts.keys().copied().collect();
+        for id in open {
+            let context = self.canisters[index].contexts.get_mut(&id).expect("it is open");
+            context.deleted = true;
+            self.answer(index, id, Err((CANISTER_REJECT, 406)));
+            self.forget_context(index, id);
+        }
+    }
+
+    /// Answers a call context, unless that has happened.
+    pub(super) fn answer(&mut self, index: usize, context: u64, result: Result<usize, (u8, u16)>) {
+        let canister = &mut self.canisters[index];
+        let context = canister.contexts.get_mut(&context).expect("it is open");
+        if context.answered {
+            return;
+        }
+        context.answered = true;
+        let refund = std::mem::take(&mut context.available);
+        match context.origin.clone() {
+            Origin::User(action) => {
+                self.answers.insert(action, (self.tick, result.map_err(|(_, code)| code)));
+            }
+            Origin::Canister(request) => {
+                let response = answered(&request, result.map_err(|(code, _)| code), refund);
+                self.push_output(index, Message::Response(response));
+            }
+        }
+    }
+
+    /// Forgets a context that is answered and on whose behalf nothing is open.
+    pub(super) fn forget_context(&mut self, index: usize, id: u64) {
+        let canister = &mut self.canisters[index];
+        let open = canister.callbacks.values().any(|callback| callback.context == id);
+        if !open && canister.contexts[&id].answered {
+            canister.contexts.remove(&id);
+        }
+    }
+
+    pub(super) fn push_output(&mut self, index: usize, message: Message) {
+        let now = self.seconds();
+        let (to, expiry) = match &message {
+            Message::Request(request) => {
+                (request.to, Some(request.deadline.unwrap_or(now + LIFETIME_SECONDS)))
+            }
+            Message::Response(response) => (self.canisters[response.caller].id, response.deadline),
+        };
+        self.canisters[index].output.entry(to).or_default().push_back((message, expiry));
+    }
+}

@@ -1,0 +1,319 @@
+//! A scenario on the replica, and everything that could be seen of it.
+
+use crate::encode::{self, Ids};
+use crate::scenario::{Action, Manage, Scenario};
+use crate::script::canister;
+use candid::{CandidType, Principal, encode_one};
+use embedded_replica::canister::{Failure, Status};
+use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig};
+use embedded_replica::topology::canister_id;
+use embedded_replica::trace::Event;
+use embedded_replica::types::{Cycles, MessageId};
+use ic_management_canister_types::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::Receiver;
+
+/// Ticks after the last action within which everything must have come to rest.
+const TICKS_TO_REST_MAX: usize = 200;
+
+/// What can be seen of a canister between rounds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub balance: Cycles,
+    /// Calls it could make, by callee; to others 500.
+    pub free_slots: BTreeMap<Principal, usize>,
+    pub is_idle: bool,
+    pub is_stopping: bool,
+    pub has_open_contexts: bool,
+    pub open_callbacks: usize,
+}
+
+/// What happened in one tick, and how things were after it.
+#[derive(Clone, Debug, Default)]
+pub struct Tick {
+    pub events: Vec<Event>,
+    pub states: BTreeMap<Principal, State>,
+}
+
+/// All that was seen of a scenario.
+#[derive(Clone)]
+pub struct Run {
+    pub ids: Ids,
+    /// The network's time, that of the latest round, and how many there were, when it began.
+    pub begin: (u64, u64, usize),
+    pub balances: Vec<Cycles>,
+    /// What happened between the actions `Tick`, and then until everything had come to rest.
+    pub ticks: Vec<Tick>,
+    pub rested: bool,
+    /// By action: turned down at once, or not.
+    pub submitted: BTreeMap<usize, Result<MessageId, u16>>,
+    /// By action: the tick after which the answer was there, and the answer.
+    pub answers: BTreeMap<usize, (usize, Result<usize, u16>)>,
+    pub memories: Vec<Option<Vec<u64>>>,
+}
+
+pub fn run(scenario: &Scenario) -> Run {
+    let (instance, ids) = begin(scenario);
+    let mut runner = Runner::new(instance, ids);
+    for (index, action) in scenario.actions.iter().enumerate() {
+        match action {
+            Action::Tick => runner.tick(),
+            Action::Wait { seconds } => {
+                let later = runner.instance.time().plus_secs(*seconds);
+                runner.instance.set_time(later).expect("time goes on");
+            }
+            Action::Call { .. } | Action::Manage { .. } => runner.submit(index, action),
+        }
+    }
+    runner.finish()
+}
+
+/// A network with the scenario's canisters.
+fn begin(scenario: &Scenario) -> (Instance, Ids) {
+    let mut instance = Instance::new(InstanceConfig::with_application_subnets(scenario.subnets))
+        .expect("there are subnets");
+    // In the order of their turns.
+    let mut places: Vec<_> = instance.subnets().iter().map(|info| info.place.clone()).collect();
+    places.sort_by_key(|place| place.id);
+    let mut ids = Vec::new();
+    for home in &scenario.canisters {
+        let arguments = ProvisionalCreateCanisterWithCyclesArgs {
+            amount: Some(home.cycles.into()),
+            settings: Some(CanisterSettings {
+                freezing_threshold: Some(0u8.into()),
+                ..CanisterSettings::default()
+            }),
+            ..Default::default()
+        };
+        let method = "provisional_create_canister_with_cycles";
+        let effective = EffectivePrincipal::Subnet(places[home.subnet].id);
+        let reply = instance.update(management(method, &arguments, effective));
+        let reply = reply.expect("it is answered").expect("the canister is created");
+        let record: CanisterIdRecord = candid::decode_one(&reply).expect("it is Candid");
+        let id = record.canister_id;
+        // Installing costs more than some have.
+        instance.add_cycles(id, INSTALLATION_CYCLES).expect("it is there");
+        let beginning = encode::beginning(0, true);
+        let install = installation(id, CanisterInstallMode::Install, beginning);
+        instance.update(install).expect("it is answered").expect("the code is installed");
+        ids.push(id);
+    }
+    let first = places[0].canister_ranges[0].0;
+    let missing = after(first, 1_000);
+    (instance, Ids { canisters: ids, missing, nowhere: canister_id(u64::MAX) })
+}
+
+/// What installing needs beforehand, nearly all of which comes back.
+const INSTALLATION_CYCLES: Cycles = 300_100_000_000;
+
+/// The id so many places after this one.
+fn after(id: Principal, places: u64) -> Principal {
+    let bytes: [u8; 8] =
+        id.as_slice()[..8].try_into().expect("ids of canisters begin with a number");
+    canister_id(u64::from_be_bytes(bytes) + places)
+}
+
+fn management(
+    method: &str,
+    arguments: &impl CandidType,
+    effective: EffectivePrincipal,
+) -> CanisterCall {
+    CanisterCall {
+        sender: Principal::anonymous(),
+        canister: Principal::management_canister(),
+        effective,
+        method: method.into(),
+        argument: encode_one(arguments).expect("it is Candid"),
+    }
+}
+
+fn installation(id: Principal, mode: CanisterInstallMode, arg: Vec<u8>) -> CanisterCall {
+    let arguments = InstallCodeArgs {
+        mode,
+        canister_id: id,
+        wasm_module: canister(),
+        arg,
+        sender_canister_version: None,
+    };
+    management("install_code", &arguments, EffectivePrincipal::Canister(id))
+}
+
+struct Runner {
+    instance: Instance,
+    events: Receiver<Event>,
+    /// Installations asked for, by canister.
+    generations: BTreeMap<usize, u64>,
+    waiting: BTreeSet<usize>,
+    run: Run,
+}
+
+impl Runner {
+    fn new(mut instance: Instance, ids: Ids) -> Self {
+        let events = instance.listen();
+        let balances =
+            ids.canisters.iter().map(|id| instance.cycles(*id).expect("it is there")).collect();
+        let network = instance.network();
+        let begin = (
+            instance.time().as_nanos(),
+            network.round_time().as_nanos(),
+            network.rounds() as usize,
+        );
+        Self {
+            instance,
+            events,
+            generations: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            run: Run {
+                ids,
+                begin,
+                balances,
+                ticks: Vec::new(),
+                rested: false,
+                submitted: BTreeMap::new(),
+                answers: BTreeMap::new(),
+                memories: Vec::new(),
+            },
+        }
+    }
+
+    fn submit(&mut self, index: usize, action: &Action) {
+        let call = self.message(action);
+        let submitted = self.instance.submit(call).expect("the message makes sense");
+        if submitted.is_ok() {
+            self.waiting.insert(index);
+        }
+        self.run.submitted.insert(index, submitted.map_err(|error| error.code as u16));
+    }
+
+    fn message(&mut self, action: &Action) -> CanisterCall {
+        match action {
+            Action::Call { canister, method, body } => CanisterCall {
+                sender: Principal::anonymous(),
+                canister: self.run.ids.canisters[*canister],
+                effective: EffectivePrincipal::None,
+                method: method.name().into(),
+                argument: encode::body(body, &self.run.ids),
+            },
+            Action::Manage { canister, what } => self.management(*canister, *what),
+            Action::Tick | Action::Wait { .. } => unreachable!("these are no messages"),
+        }
+    }
+
+    fn management(&mut self, canister: usize, what: Manage) -> CanisterCall {
+        let id = self.run.ids.canisters[canister];
+        let simple = |method| {
+            let arguments = CanisterIdRecord { canister_id: id };
+            management(method, &arguments, EffectivePrincipal::Canister(id))
+        };
+        let mode = match what {
+            Manage::Stop => return simple("stop_canister"),
+            Manage::Start => return simple("start_canister"),
+            Manage::Uninstall => return simple("uninstall_code"),
+            Manage::Delete => return simple("delete_canister"),
+            Manage::Install => CanisterInstallMode::Install,
+            Manage::Reinstall => CanisterInstallMode::Reinstall,
+            Manage::Upgrade => CanisterInstallMode::Upgrade(None),
+        };
+        let generation = self.generations.entry(canister).or_default();
+        *generation += 1;
+        installation(id, mode, encode::beginning(*generation, what != Manage::Upgrade))
+    }
+
+    fn tick(&mut self) {
+        self.instance.tick();
+        let tick = self.run.ticks.len();
+        let states = self
+            .run
+            .ids
+            .canisters
+            .iter()
+            .filter_map(|id| Some((*id, state(&self.instance, *id)?)))
+            .collect();
+        self.run.ticks.push(Tick { events: self.events.try_iter().collect(), states });
+        let (instance, run) = (&self.instance, &mut self.run);
+        self.waiting.retain(|action| {
+            let Ok(message) = run.submitted[action] else { return false };
+            let answer = instance.ingress_status(message, None).expect("anybody may ask");
+            let Some(answer) = answer else { return true };
+            let answer = answer.map(|reply| reply.len()).map_err(|failure| error_code(&failure));
+            run.answers.insert(*action, (tick, answer));
+            false
+        });
+    }
+
+    /// Ticks until everything has come to rest, and asks the canisters what they remember.
+    fn finish(mut self) -> Run {
+        for _ in 0..TICKS_TO_REST_MAX {
+            self.tick();
+            let last = self.run.ticks.last().expect("there was a tick");
+            let executes = |event: &Event| !matches!(event, Event::Round { .. });
+            let rests = |state: &State| state.is_idle && !state.has_open_contexts;
+            // Messages may be in streams, which show nothing.
+            self.run.rested = self.waiting.is_empty()
+                && !last.events.iter().any(executes)
+                && last.states.values().all(rests);
+            if self.run.rested {
+                break;
+            }
+        }
+        let ids = self.run.ids.canisters.clone();
+        self.run.memories = ids.into_iter().map(|id| self.memory(id)).collect();
+        self.run
+    }
+
+    fn memory(&mut self, canister: Principal) -> Option<Vec<u64>> {
+        let call = CanisterCall {
+            sender: Principal::anonymous(),
+            canister,
+            effective: EffectivePrincipal::None,
+            method: "ask".into(),
+            argument: encode::memory(),
+        };
+        let reply = self.instance.query(call).expect("the query makes sense").ok()?;
+        Some(crate::script::numbers(&reply))
+    }
+}
+
+fn state(instance: &Instance, id: Principal) -> Option<State> {
+    let canister = instance.canister(id)?;
+    Some(State {
+        balance: canister.balance,
+        free_slots: canister.queues.slots(),
+        is_idle: canister.queues.is_idle(),
+        is_stopping: matches!(canister.status, Status::Stopping(_)),
+        has_open_contexts: !canister.contexts.is_empty(),
+        open_callbacks: canister.contexts.open_callbacks(),
+    })
+}
+
+fn error_code(failure: &Failure) -> u16 {
+    match failure {
+        Failure::Rejected(reject) => reject.error_code.map_or(0, |code| code as u16),
+        Failure::Error(error) => error.code as u16,
+    }
+}
+
+impl Run {
+    /// The kinds of things that happened.
+    pub fn kinds(&self) -> BTreeSet<String> {
+        let mut kinds = BTreeSet::new();
+        for (_, answer) in self.answers.values() {
+            kinds.insert(answer.map_or_else(|code| format!("answer {code}"), |_| "reply".into()));
+        }
+        for submitted in self.submitted.values() {
+            kinds.extend(submitted.err().map(|code| format!("submitted {code}")));
+        }
+        for event in self.ticks.iter().flat_map(|tick| &tick.events) {
+            match event {
+                Event::Responded { reject: Some(code), .. } => {
+                    kinds.insert(format!("reject {}", *code as u8));
+                }
+                Event::Dropped { what, .. } => {
+                    kinds.insert(format!("dropped {what:?}"));
+                }
+                _ => {}
+            }
+        }
+        kinds
+    }
+}
