@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use crate::answers::Way;
 use crate::moody::Mood;
-use crate::pair::{OPEN_CALLS_MAX, Pair, Parallel};
+use crate::pair::{OPEN_CALLS_MAX, Pair, Parallel, controller};
 use crate::servers::{Server, on_every_server};
 
 const WAYS: [Way; 4] =
     [Way::Sequential, Way::Parallel, Way::Windowed(None), Way::Windowed(Some(2))];
 
 /// How long the caller waits for the answer to a ping.
-const PING_WAIT: Duration = Duration::from_secs(300);
+pub const PING_WAIT: Duration = Duration::from_secs(300);
 
 /// What remains of it when a test looks whether it is over.
-const MARGIN: Duration = Duration::from_secs(5);
+pub const MARGIN: Duration = Duration::from_secs(5);
 
 impl Pair {
     fn ready_for_faults(server: Server, subnets: usize) -> Self {
@@ -26,7 +26,7 @@ impl Pair {
 
     /// Asserts that nothing is left of whatever the callee did.
     #[track_caller]
-    fn mend(&self) {
+    pub fn mend(&self) {
         self.set_mood(Mood::Answer);
         // What was silent answers now.
         self.wait(Duration::ZERO, 5);
@@ -56,6 +56,30 @@ fn what_the_callee_does_is_counted_as_what_it_is() {
                     assert_eq!(report.attempted, 5);
                     assert_eq!(report.succeeded, if reason.is_some() { 0 } else { 5 });
                 }
+                pair.mend();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_callee_that_cannot_be_called_is_counted_as_what_it_is() {
+    on_every_server(|server| {
+        let pair = Pair::ready_for_faults(server, 2);
+        let stopped = pair.another_canister();
+        pair.pic.stop_canister(stopped, Some(controller())).expect("it stops");
+        for (callee, reason) in [
+            (stopped, "canister_error"),
+            // Without code.
+            (pair.another_canister(), "canister_error"),
+            // No canister.
+            (controller(), "destination_invalid"),
+        ] {
+            for way in WAYS {
+                pair.setup_callee(callee, controller()).expect("a controller may do that");
+                let (report, _) = pair.report(way, 5);
+                assert_eq!(report.failures(), BTreeMap::from([(reason, 5)]), "{way:?}");
+                pair.setup_callee(pair.callee, controller()).expect("a controller may do that");
                 pair.mend();
             }
         }

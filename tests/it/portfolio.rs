@@ -221,6 +221,21 @@ fn a_leg_that_is_late_is_a_default_after_half_a_minute() {
 }
 
 #[test]
+fn a_leg_that_takes_its_time_but_is_not_late_is_an_answer() {
+    on_every_server(|server| {
+        let Scene { pair, holder } = Scene::moody(server, 2);
+        pair.set_mood(Mood::Silence);
+        let message = pair.submit_portfolio(holder);
+        pair.wait(Duration::ZERO, 3);
+        pair.wait(WAIT - MARGIN, 3);
+        pair.set_mood(Mood::Answer);
+        let (answer, _) = pair.wait_for(&message);
+        let portfolio: Portfolio = decode(&answer.expect("it is never a reject"));
+        assert_eq!((portfolio.lending, portfolio.answered), (answered(MOODY_POSITION), 3));
+    });
+}
+
+#[test]
 fn a_leg_to_a_stopped_canister_is_a_default_until_it_is_started() {
     on_every_server(|server| {
         let scene = Scene::moody(server, 2);

@@ -1,9 +1,12 @@
 //! Any calls, as bytes: what became of each, in their order.
 
+use std::time::Duration;
+
 use candid::Principal;
 use pocket_ic::RejectResponse;
 
 use crate::answers::{RawOutcome, RawReason, RawRequest};
+use crate::faults::{MARGIN, PING_WAIT};
 use crate::moody::Mood;
 use crate::pair::{
     OPEN_CALLS_MAX, Pair, Parallel, assert_refusal, controller, create, decode, encode, nothing,
@@ -116,10 +119,31 @@ fn each_failure_is_in_its_class_and_the_calls_around_it_are_done() {
                 assert_eq!(outcomes[0], RawOutcome::Done(b"first".into()), "{mood:?}");
                 assert_eq!([&outcomes[1], &outcomes[2]].map(class), [expected; 2], "{mood:?}");
                 assert_eq!(outcomes[3], RawOutcome::Done(b"last".into()), "{mood:?}");
-                pair.set_mood(Mood::Answer);
-                assert_eq!(pair.successes(Parallel, OPEN_CALLS_MAX), OPEN_CALLS_MAX);
+                pair.mend();
             }
         }
+    });
+}
+
+#[test]
+fn a_call_without_an_answer_is_unknown_after_five_minutes_and_those_around_it_are_done() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        pair.moody_callee();
+        pair.set_mood(Mood::Silence);
+        let echo = request(pair.echo(0), "echo", "answer");
+        let requests = [echo.clone(), request(pair.callee, "ping", nothing()), echo];
+        let message = pair
+            .pic
+            .submit_call(pair.caller, controller(), "fan_out", encode(&requests))
+            .expect("the caller takes messages");
+        pair.wait(Duration::ZERO, 3);
+        pair.wait(PING_WAIT + MARGIN, 3);
+        let answer = pair.pic.ingress_status(message).expect("it is over");
+        let outcomes: Vec<RawOutcome> = decode(&answer.expect("it is answered"));
+        let classes: Vec<_> = outcomes.iter().map(class).collect();
+        assert_eq!(classes, [("done", ""), ("unknown", "deadline"), ("done", "")]);
+        pair.mend();
     });
 }
 
