@@ -1,4 +1,24 @@
 //! The transport of a canister: `ic-cdk`'s calls.
+//!
+//! ```no_run
+//! use ic_principal::Principal;
+//! use parallel_calls::canister::Canister;
+//! use parallel_calls::{Outcome, Plan, Refusal, Request, Retry, Transport, fan_out};
+//!
+//! /// Tells a ledger of users; returns those of whom it surely does not know.
+//! async fn notify(ledger: Principal, users: Vec<Principal>) -> Result<Vec<Principal>, Refusal> {
+//!     let argument = |user: &Principal| candid::encode_one(user).expect("it encodes");
+//!     let requests: Vec<Request> = users
+//!         .iter()
+//!         .map(|user| Request::new(ledger, "notify").with_argument(argument(user)))
+//!         .collect();
+//!     let Some(first) = requests.first() else { return Ok(users) };
+//!     let plan = Plan::new(&Canister.limits(first), requests.len() as u64)?;
+//!     let outcomes = fan_out(&Canister, requests, plan.window, Retry::attempts(3)).await;
+//!     let failed = users.into_iter().zip(outcomes);
+//!     Ok(failed.filter(|(_, outcome)| matches!(outcome, Outcome::NotDone(_))).map(|(user, _)| user).collect())
+//! }
+//! ```
 
 use std::cell::Cell;
 use std::pin::Pin;

@@ -27,7 +27,7 @@ pub struct Item {
 
 /// The calls that are still to be made, and the slots they need.
 #[derive(Debug)]
-pub struct Line<I: Iterator<Item = Request>> {
+pub struct Line<I: Iterator<Item = Rc<Request>>> {
     source: Enumerate<I>,
     window: Window,
     /// One for each callee that has a call open or waiting.
@@ -54,7 +54,7 @@ struct Lane {
     full: bool,
 }
 
-impl<I: Iterator<Item = Request>> Line<I> {
+impl<I: Iterator<Item = Rc<Request>>> Line<I> {
     /// All calls of `source`, in its order for each callee.
     pub fn new(source: I, window: Window) -> Self {
         Self {
@@ -74,19 +74,24 @@ impl<I: Iterator<Item = Request>> Line<I> {
         self.open
     }
 
+    /// Whether the window has room for another call.
+    pub fn has_room(&self) -> bool {
+        self.open < self.window.total && !self.short_of_cycles
+    }
+
     /// When the first of the calls that wait for a moment is due.
     pub fn next_due(&self) -> Option<Duration> {
         self.later.peek().map(|Reverse(first)| first.due)
     }
 
-    /// The next call that has a slot now.
-    pub fn next(&mut self, now: Duration) -> Option<Item> {
-        while self.next_due().is_some_and(|due| due <= now) {
+    /// The next call that has a slot now. The time is only asked for where it matters, since the answer has its price.
+    pub fn next(&mut self, now: impl Fn() -> Duration) -> Option<Item> {
+        while self.next_due().is_some_and(|due| due <= now()) {
             if let Some(Reverse(Later { item, .. })) = self.later.pop() {
                 self.wait_in_front(item);
             }
         }
-        if self.open >= self.window.total || self.short_of_cycles {
+        if !self.has_room() {
             return None;
         }
         self.waiting_with_a_slot().or_else(|| self.fresh_with_a_slot())
@@ -123,7 +128,7 @@ impl<I: Iterator<Item = Request>> Line<I> {
 
     fn fresh(&mut self) -> Option<Item> {
         let (number, request) = self.source.next()?;
-        Some(Item { number: number as u64, request: Rc::new(request), attempts: 0 })
+        Some(Item { number: number as u64, request, attempts: 0 })
     }
 
     /// Any call that is not open, whether or not it could be made now.

@@ -1,5 +1,7 @@
 //! The two simplest ways to make many calls: the two ends between which a [window](crate::windowed) lies.
 
+use std::rc::Rc;
+
 use futures::future::join_all;
 
 use crate::transport::{Transport, call};
@@ -10,7 +12,7 @@ use crate::{Outcome, Request, Summary};
 /// Never fails for want of slots, and costs one round trip per call. `each` learns every call's number and outcome.
 pub async fn sequential<T: Transport>(
     transport: &T,
-    requests: impl IntoIterator<Item = Request>,
+    requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     mut each: impl FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
     let mut summary = Summary::default();
@@ -29,7 +31,7 @@ pub async fn sequential<T: Transport>(
 /// once, and so do those that the cycles do not cover. `each` learns every call's number and outcome, in order.
 pub async fn parallel<T: Transport>(
     transport: &T,
-    requests: impl IntoIterator<Item = Request>,
+    requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     mut each: impl FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
     let calls = requests.into_iter().map(|request| call(transport, request));

@@ -28,9 +28,12 @@ pub trait Transport {
     fn pause(&self, wait: Duration) -> impl Future<Output = ()>;
 }
 
-/// Sends one call and waits for its answer.
-pub async fn call<T: Transport>(transport: &T, request: Request) -> Outcome<Vec<u8>> {
-    let answer = match transport.send(&Rc::new(request)) {
+/// Sends one call and waits for its answer. Equal calls may share their request.
+pub async fn call<T: Transport>(
+    transport: &T,
+    request: impl Into<Rc<Request>>,
+) -> Outcome<Vec<u8>> {
+    let answer = match transport.send(&request.into()) {
         Ok(answer) => answer.await,
         Err(reason) => Err(reason),
     };

@@ -1,5 +1,9 @@
 //! As many calls at a time as there are slots for, until all are made.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -43,54 +47,137 @@ impl Window {
 /// Neither the source nor `each` may panic: what was done before would be lost.
 pub async fn windowed<T: Transport>(
     transport: &T,
-    requests: impl IntoIterator<Item = Request>,
+    requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     window: Window,
     retry: Retry,
-    mut each: impl FnMut(u64, Outcome<Vec<u8>>),
+    each: impl FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
-    let mut line = Line::new(requests.into_iter(), window);
+    let desk = RefCell::new(Desk {
+        transport,
+        line: Line::new(requests.into_iter().map(Into::into), window),
+        retry,
+        each,
+        summary: Summary::default(),
+        woken: Duration::ZERO,
+        room: false,
+    });
     let mut open = FuturesUnordered::new();
-    let mut summary = Summary::default();
-    let mut conclude = |line: &mut Line<_>, summary: &mut Summary, mut item: Item, outcome| {
-        item.attempts += 1;
-        if retry.is_due(&item.request, item.attempts, &outcome) {
-            line.keep_until(transport.now() + retry.pause(item.attempts), item);
-        } else {
-            summary.count(&outcome);
-            each(item.number, outcome);
-        }
-    };
-    // Not every clock moves while nothing else does: what a pause was for is due after it.
-    let mut due = Duration::ZERO;
     loop {
-        if transport.is_stopping() {
-            while let Some(item) = line.give_up_next() {
-                conclude(&mut line, &mut summary, item, Outcome::NotDone(Reason::Stopping));
+        poll_fn(|context| {
+            loop {
+                while let Some(call) = desk.borrow_mut().send_next() {
+                    open.push(follow(&desk, call));
+                }
+                match open.poll_next_unpin(context) {
+                    Poll::Ready(Some(())) => {}
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Pending if desk.borrow_mut().take_room() => {}
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+        let Some(pause) = desk.borrow_mut().pause() else { break };
+        transport.pause(pause).await;
+    }
+    drop(open);
+    desk.into_inner().summary
+}
+
+/// A call that was sent, and its answer.
+struct Sent<A> {
+    item: Item,
+    answer: A,
+}
+
+/// Waits for the answer to a call, makes the next one in its place, and so on for as long as there is one.
+///
+/// That one call takes the place of another matters: whatever is made anew for a call is written to memory, and every
+/// page written to costs as much as a thousand instructions.
+async fn follow<T, I, E>(desk: &RefCell<Desk<'_, T, I, E>>, first: Sent<T::Answer>)
+where
+    T: Transport,
+    I: Iterator<Item = Rc<Request>>,
+    E: FnMut(u64, Outcome<Vec<u8>>),
+{
+    let mut next = Some(first);
+    while let Some(Sent { item, answer }) = next {
+        let answer = answer.await;
+        let mut desk = desk.borrow_mut();
+        desk.close(item, answer);
+        next = desk.send_next();
+        // An answer may make room for more than the one call that follows it.
+        desk.room = desk.line.has_room();
+    }
+}
+
+/// Where calls are handed out, and their outcomes handed in.
+struct Desk<'t, T, I: Iterator<Item = Rc<Request>>, E> {
+    transport: &'t T,
+    line: Line<I>,
+    retry: Retry,
+    each: E,
+    summary: Summary,
+    /// The end of the latest pause. Not every clock moves while nothing else does, so it counts as reached.
+    woken: Duration,
+    /// Whether an answer has made room for another call.
+    room: bool,
+}
+
+impl<T, I, E> Desk<'_, T, I, E>
+where
+    T: Transport,
+    I: Iterator<Item = Rc<Request>>,
+    E: FnMut(u64, Outcome<Vec<u8>>),
+{
+    /// Sends the next call that the system takes.
+    fn send_next(&mut self) -> Option<Sent<T::Answer>> {
+        if self.line.has_room() && self.transport.is_stopping() {
+            while let Some(item) = self.line.give_up_next() {
+                self.conclude(item, Outcome::NotDone(Reason::Stopping));
             }
         }
-        while let Some(item) = line.next(transport.now().max(due)) {
-            match transport.send(&item.request) {
+        while let Some(item) = self.line.next(|| self.transport.now().max(self.woken)) {
+            match self.transport.send(&item.request) {
                 Ok(answer) => {
-                    line.opened(item.request.callee);
-                    summary.widen(line.open());
-                    open.push(async { (item, answer.await) });
+                    self.line.opened(item.request.callee);
+                    self.summary.widen(self.line.open());
+                    return Some(Sent { item, answer });
                 }
                 Err(reason) => {
-                    if let Err(item) = line.take_back(item, reason.kind()) {
-                        conclude(&mut line, &mut summary, item, Outcome::failed(reason));
+                    if let Err(item) = self.line.take_back(item, reason.kind()) {
+                        self.conclude(item, Outcome::failed(reason));
                     }
                 }
             }
         }
-        if let Some((item, answer)) = open.next().await {
-            line.closed(item.request.callee);
-            conclude(&mut line, &mut summary, item, outcome(answer));
-        } else if let Some(next) = line.next_due() {
-            due = next;
-            transport.pause(due.saturating_sub(transport.now())).await;
+        None
+    }
+
+    fn close(&mut self, item: Item, answer: Result<Vec<u8>, Reason>) {
+        self.line.closed(item.request.callee);
+        self.conclude(item, outcome(answer));
+    }
+
+    fn take_room(&mut self) -> bool {
+        std::mem::take(&mut self.room)
+    }
+
+    fn conclude(&mut self, mut item: Item, outcome: Outcome<Vec<u8>>) {
+        item.attempts += 1;
+        if self.retry.is_due(&item.request, item.attempts, &outcome) {
+            let due = self.transport.now() + self.retry.pause(item.attempts);
+            self.line.keep_until(due, item);
         } else {
-            return summary;
+            self.summary.count(&outcome);
+            (self.each)(item.number, outcome);
         }
+    }
+
+    /// How long until the next call can be made, if there is one.
+    fn pause(&mut self) -> Option<Duration> {
+        self.woken = self.line.next_due()?;
+        Some(self.woken.saturating_sub(self.transport.now()))
     }
 }
 
@@ -99,7 +186,7 @@ pub async fn windowed<T: Transport>(
 /// For what happens meanwhile, see [`windowed`].
 pub async fn fan_out<T: Transport>(
     transport: &T,
-    requests: impl IntoIterator<Item = Request>,
+    requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     window: Window,
     retry: Retry,
 ) -> Vec<Outcome<Vec<u8>>> {

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::iter;
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 use candid::CandidType;
@@ -186,9 +187,10 @@ async fn make_calls(id: JobId) -> bool {
         update(id, |job| job.hold(Kind::Cycles, Canister.now()));
         return false;
     };
+    let ping = Rc::new(ping(callee));
     let calls = iter::from_fn(|| {
         let started = !Canister.is_stopping() && update(id, |job| job.start(Canister.now()));
-        started.then(|| ping(callee))
+        started.then(|| ping.clone())
     });
     windowed(&Canister, calls, Window::of(window), Retry::NEVER, |_, outcome| {
         update(id, |job| job.conclude(&outcome, Canister.now()));

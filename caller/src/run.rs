@@ -1,5 +1,7 @@
 //! The same calls in three ways.
 
+use std::rc::Rc;
+
 use candid::{CandidType, Principal};
 use ic_cdk::api::{call_context_instruction_counter, time};
 use parallel_calls::canister::Canister;
@@ -51,7 +53,9 @@ wire::record! {
 pub async fn run(strategy: Strategy, n: u64) -> Result<Report, String> {
     let callee = callee::for_calls(n)?;
     let start_ns = time();
-    let pings = (0..n).map(|_| ping(callee));
+    // All the same, so all share one.
+    let ping = Rc::new(ping(callee));
+    let pings = (0..n).map(|_| ping.clone());
     let ignore = |_, _| ();
     let summary = match strategy {
         Strategy::Sequential => sequential(&Canister, pings, ignore).await,
@@ -59,7 +63,7 @@ pub async fn run(strategy: Strategy, n: u64) -> Result<Report, String> {
         Strategy::Windowed(calls) => {
             let window = match calls {
                 Some(calls) => Window::of(calls),
-                None => planned_window(&ping(callee), n)?,
+                None => planned_window(&ping, n)?,
             };
             windowed(&Canister, pings, window, RETRY, ignore).await
         }

@@ -143,3 +143,13 @@ fn two_windows_at_once_share_the_slots_and_both_finish() {
         assert_eq!(pair.successes(Parallel, 500), 500, "all slots are free");
     });
 }
+
+#[test]
+fn a_call_costs_as_many_instructions_among_ten_thousand_as_among_a_hundred() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let per_call = |n| pair.report(Way::Windowed(None), n).0.instructions / n;
+        let [few, many] = [100, 10_000].map(per_call);
+        assert!(many <= few + few / 10, "{few} {many}");
+    });
+}
