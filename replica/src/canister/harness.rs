@@ -49,13 +49,18 @@ pub(crate) fn install_as(id: CanisterId, text: &str) -> Result<Canister, UserErr
 pub(crate) fn install_code_as(id: CanisterId, code: Arc<Code>) -> Result<Canister, UserError> {
     let mut canister = empty();
     canister.id = id;
+    install_into(&mut canister, code).map(|()| canister)
+}
+
+/// Installs a module into this canister, which has no code yet.
+pub(crate) fn install_into(canister: &mut Canister, code: Arc<Code>) -> Result<(), UserError> {
     let installation = Installation {
         mode: InstallMode::Install,
         code,
         argument: b"argument".to_vec(),
         caller: Principal::anonymous(),
     };
-    install(&mut canister, installation, &round()).0.map(|()| canister)
+    install(canister, installation, &round()).0
 }
 
 /// Installs a module into a canister without code.

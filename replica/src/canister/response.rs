@@ -106,11 +106,7 @@ fn run_callback(
         Err(trap) => {
             undo(canister);
             let left = round.message_instructions_max.saturating_sub(instructions);
-            let input = ExecutionInput {
-                instructions_max: left,
-                context_instructions: base.context_instructions + instructions,
-                ..base
-            };
+            let input = ExecutionInput { instructions_max: left, ..base };
             let (trap, used, cycles) = clean_up(canister, callback, input, trap, round);
             instructions += used;
             (Outcome::Failed(trap), cycles)

@@ -1,12 +1,16 @@
 //! The table of functions against the crate canisters are built with.
 
+mod amounts;
 mod conformance;
 mod contexts;
+mod everywhere;
 mod executed;
 mod identity;
 mod logs;
+mod observed;
 mod quotes;
 mod ranges;
+mod state;
 mod widths;
 
 use super::*;

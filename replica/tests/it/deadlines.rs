@@ -48,6 +48,24 @@ fn the_callee_sees_the_deadline_in_whole_seconds_and_at_most_300_away() {
 }
 
 #[test]
+fn callbacks_see_the_deadline_of_the_call_they_answer_and_not_of_the_one_they_made() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let now = world.pic.get_time().as_nanos_since_unix_epoch();
+        for (callee, method) in [(world.a, "size"), (world.a, "nowhere")] {
+            let own = call(callee)
+                .method(method)
+                .timeout(20)
+                .on_answer(script().deadline().reply_number());
+            let one = call(world.b).timeout(100).running(script().call(own));
+            let seen = number(&world.run(world.a, script().call(one)).unwrap());
+            let seconds = (seen - now / SECOND * SECOND) / SECOND;
+            assert!((100..110).contains(&seconds), "{seconds}");
+        }
+    });
+}
+
+#[test]
 fn a_callee_that_never_answers_is_6_once_the_deadline_has_passed() {
     on_every_server(|server| {
         let world = server.two_subnets();

@@ -1,7 +1,7 @@
 //! What canisters run without being called by a canister: queries, inspection, timers, heartbeats.
 
 use crate::installation::{fill, memories};
-use crate::script::{ON_INSPECT, ON_TIMER, Script, call, canister, canister_with, script};
+use crate::script::{ON_INSPECT, ON_TIMER, Script, call, canister, canister_with, number, script};
 use crate::world::on_every_server;
 use candid::Principal;
 use pocket_ic::ErrorCode;
@@ -62,6 +62,26 @@ fn a_timer_fires_once_in_the_first_round_that_is_not_before_it() {
         world.pic.tick();
         world.pic.tick();
         assert_eq!(world.cell(world.a, 9), 1);
+    });
+}
+
+#[test]
+fn a_timer_that_fires_is_no_longer_set_and_may_be_set_again() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        // It is set to a time that has passed.
+        let hook = script().timer(1).store(8).count(9);
+        world.run(world.a, script().keep(ON_TIMER, hook).put(8, 77).timer(1).reply("")).unwrap();
+        world.pic.tick();
+        let fired = world.cell(world.a, 9);
+        assert_eq!((world.cell(world.a, 8), fired > 0), (0, true));
+        world.pic.tick();
+        assert_eq!(world.cell(world.a, 9), fired + 1);
+        // What it is set to is returned, and 0 switches it off.
+        let off = world.run(world.a, script().timer(0).reply_number()).unwrap();
+        let fired = world.cell(world.a, 9);
+        world.pic.tick();
+        assert_eq!((number(&off), world.cell(world.a, 9)), (1, fired));
     });
 }
 
