@@ -23,8 +23,9 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	cargo test --locked --workspace
 
-soak: ## Check 100,000 random scenarios on the replica (SCENARIOS=... for another number)
+soak: canisters ## Check 100,000 random scenarios on the replica (SCENARIOS=... for another number), and a job of a million calls
 	SCENARIOS=$(SCENARIOS) cargo test --locked -p embedded-replica --test scenarios random -- --nocapture
+	cargo test --locked -p parallel_calls --test it -- --ignored a_million_calls_finish
 
 bench: canisters ## Run the criterion benchmarks
 	cargo bench --locked --workspace --profile dev --bench '*'
