@@ -77,6 +77,22 @@ pub const COMPILE_COST_PER_WASM_INSTRUCTION: Instructions = 6_000;
 /// (`config/src/subnet_config.rs`, `DEFAULT_UPLOAD_CHUNK_INSTRUCTIONS`).
 pub const UPLOAD_CHUNK_INSTRUCTIONS: Instructions = 200_000_000;
 
+/// Instructions charged for taking, loading or beginning to upload a snapshot, beside one for each
+/// of its bytes (`config/src/subnet_config.rs`, `DEFAULT_CANISTERS_SNAPSHOT_BASELINE_INSTRUCTIONS`).
+pub const SNAPSHOT_INSTRUCTIONS: Instructions = 2_000_000_000;
+
+/// The same for reading some of a snapshot, beside one for each byte asked for
+/// (`DEFAULT_CANISTERS_SNAPSHOT_DATA_BASELINE_INSTRUCTIONS`).
+pub const SNAPSHOT_DATA_INSTRUCTIONS: Instructions = 5_000_000;
+
+/// Bytes that can be read of a snapshot at a time
+/// (`management_canister_types/src/lib.rs`, `MAX_SLICE_SIZE_BYTES`).
+pub const SNAPSHOT_SLICE_BYTES_MAX: u64 = 2_000_000;
+
+/// How much cheaper it is for a round, though not for the caller, to compile a module that the
+/// subnet has compiled before (`hypervisor.rs`, `DESERIALIZATION_SPEED_UP_FACTOR`).
+pub const COMPILED_BEFORE_SPEEDUP: Instructions = 100;
+
 /// Instructions charged for each page that a message changes in the heap or writes to in stable
 /// memory (`config/src/subnet_config.rs`, `DEFAULT_DIRTY_PAGE_OVERHEAD`).
 pub const DIRTY_PAGE_INSTRUCTIONS: Instructions = 1_000;
@@ -235,6 +251,10 @@ pub const GLOBAL_BYTES: u64 = 32;
 /// Bytes of one chunk of a module, for which every chunk counts
 /// (`wasm_chunk_store.rs`, `CHUNK_SIZE`).
 pub const CHUNK_BYTES_MAX: usize = MIB as usize;
+
+/// Snapshots a canister may have (`config/src/execution_environment.rs`,
+/// `MAX_NUMBER_OF_SNAPSHOTS_PER_CANISTER`).
+pub const SNAPSHOTS_MAX: usize = 10;
 
 /// Changes that are kept of a canister's history
 /// (`types/types/src/lib.rs`, `MAX_CANISTER_HISTORY_CHANGES`).

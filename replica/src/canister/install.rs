@@ -5,7 +5,7 @@ use crate::canister::sandbox::{Code, Entry, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::{RoundContext, input, run, send, withdraw};
 use crate::error::{ErrorCode, Trap, UserError};
-use crate::limits::{CANISTER_LOG_BYTES_DEFAULT, COMPILE_COST_PER_WASM_INSTRUCTION};
+use crate::limits::CANISTER_LOG_BYTES_DEFAULT;
 use crate::system_api::{Context, Effects, ExecutionInput};
 use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Instructions, Payload};
@@ -68,8 +68,8 @@ pub fn install(
     if let Err(error) = withdraw(canister, prepaid, round) {
         return (Err(error), 0);
     }
-    let compilation = installation.code.module.info.compiled * COMPILE_COST_PER_WASM_INSTRUCTION;
-    let mut hooks = Hooks { round, caller: installation.caller, used: compilation, burned: 0 };
+    let used = installation.code.module.compilation_cost();
+    let mut hooks = Hooks { round, caller: installation.caller, used, burned: 0 };
     let first_record = canister.log.next_idx();
     let result = match installation.mode {
         InstallMode::Upgrade(flags) => hooks.upgrade(canister, &installation, flags),
@@ -260,13 +260,15 @@ fn keeps_heap(
     Err(UserError::new(ErrorCode::CanisterContractViolation, refusal))
 }
 
-/// What becomes of a canister that cannot pay for what it has: its code, allocations and history go.
+/// What becomes of a canister that cannot pay for what it has: its code, allocations, history and
+/// snapshots go.
 /// Returns the answers users get.
 pub fn run_out(canister: &mut Canister) -> Vec<Answer> {
     canister.settings.compute_allocation = 0;
     canister.settings.memory_allocation = 0;
     canister.settings.log_memory_limit = CANISTER_LOG_BYTES_DEFAULT as u64;
     canister.history.clear();
+    canister.snapshots.clear();
     uninstall(canister)
 }
 

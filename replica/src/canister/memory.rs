@@ -2,9 +2,10 @@
 //!
 //! Sizes: `canister_state.rs` and `execution_state.rs`, `…_memory_usage`, in the replica's repository.
 
-use crate::canister::sandbox::Sandbox;
+use crate::canister::sandbox::{Memories, Sandbox};
 use crate::canister::state::Canister;
 use crate::limits::*;
+use crate::wasm::CompiledModule;
 
 /// Bytes a canister holds, by what they are for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct MemoryUsage {
     pub history: u64,
     /// Chunks of modules.
     pub chunks: u64,
+    /// Snapshots.
+    pub snapshots: u64,
     /// What keeps the log.
     pub log: u64,
 }
@@ -30,15 +33,33 @@ pub struct MemoryUsage {
 impl MemoryUsage {
     /// All of it.
     pub const fn total(&self) -> u64 {
-        self.heap
-            + self.stable
-            + self.globals
-            + self.module
-            + self.custom_sections
-            + self.history
-            + self.chunks
-            + self.log
+        self.code() + self.history + self.chunks + self.snapshots + self.log
     }
+
+    /// What belongs to the code.
+    pub const fn code(&self) -> u64 {
+        self.heap + self.stable + self.globals + self.module + self.custom_sections
+    }
+
+    /// The same with this code and these memories.
+    pub(super) fn with_code(self, module: &CompiledModule, memories: &Memories) -> Self {
+        let sections = module.info.metadata.iter();
+        Self {
+            heap: memories.heap_bytes(),
+            stable: memories.stable_bytes(),
+            globals: globals_bytes(module),
+            module: module.bytes.len() as u64,
+            custom_sections: sections
+                .map(|(name, section)| (name.len() + section.content.len()) as u64)
+                .sum(),
+            ..self
+        }
+    }
+}
+
+/// Bytes of a module's globals, among which the replica adds the counter of instructions.
+fn globals_bytes(module: &CompiledModule) -> u64 {
+    (u64::from(module.info.mutable_globals) + 1) * GLOBAL_BYTES
 }
 
 impl Canister {
@@ -47,22 +68,13 @@ impl Canister {
         let usage = MemoryUsage {
             history: self.history.bytes(),
             chunks: self.chunks.bytes(),
+            snapshots: self.snapshots.bytes(),
             log: log_store_bytes(self.log.bytes_max()),
             ..MemoryUsage::default()
         };
-        let Some(sandbox) = &self.sandbox else { return usage };
-        let module = sandbox.module();
-        let sections = module.info.metadata.iter();
-        MemoryUsage {
-            heap: sandbox.heap_bytes(),
-            stable: sandbox.stable_bytes(),
-            // The replica itself adds the counter of instructions.
-            globals: (u64::from(module.info.mutable_globals) + 1) * GLOBAL_BYTES,
-            module: module.size_bytes,
-            custom_sections: sections
-                .map(|(name, section)| (name.len() + section.content.len()) as u64)
-                .sum(),
-            ..usage
+        match &self.sandbox {
+            Some(sandbox) => usage.with_code(sandbox.module(), sandbox.memories()),
+            None => usage,
         }
     }
 

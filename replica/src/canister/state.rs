@@ -5,6 +5,7 @@ use crate::canister::chunks::ChunkStore;
 use crate::canister::history::History;
 use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
+use crate::canister::snapshot::Snapshots;
 use crate::canister::steps::RoundContext;
 use crate::canister::tasks::LowWasmMemoryHook;
 use crate::cycles::Prices;
@@ -133,6 +134,8 @@ pub struct Canister {
     pub history: History,
     /// Chunks of modules to be installed.
     pub chunks: ChunkStore,
+    /// What it was before.
+    pub snapshots: Snapshots,
     /// When it last paid for its memory.
     pub charged_until: Time,
     /// Where it tells what happens to it.
@@ -159,6 +162,7 @@ impl Canister {
             log: CanisterLog::new(CANISTER_LOG_BYTES_DEFAULT),
             history: History::default(),
             chunks: ChunkStore::default(),
+            snapshots: Snapshots::default(),
             charged_until: now,
             trace: Trace::default(),
             sandbox: None,

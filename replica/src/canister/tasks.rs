@@ -54,15 +54,27 @@ pub enum LowWasmMemoryHook {
     Executed,
 }
 
+impl LowWasmMemoryHook {
+    /// Whether there is little room.
+    pub fn means_low(self) -> bool {
+        self != Self::ConditionNotSatisfied
+    }
+}
+
 impl Canister {
-    /// Looks at how much room the heap has left, after it or a setting may have changed.
-    pub fn check_low_wasm_memory(&mut self) {
+    /// Whether a heap of this size has too little room left.
+    pub fn is_wasm_memory_low(&self, heap_bytes: u64) -> bool {
         // A limit of 0, which elsewhere means that there is none, is one here (`task_queue.rs`,
         // `is_low_wasm_memory_hook_condition_satisfied`).
-        let limit = self.settings.wasm_memory_limit;
-        let needed = self.heap_bytes().saturating_add(self.settings.wasm_memory_threshold);
+        let needed = heap_bytes.saturating_add(self.settings.wasm_memory_threshold);
+        self.settings.wasm_memory_limit < needed
+    }
+
+    /// Looks at how much room the heap has left, after it or a setting may have changed.
+    pub fn check_low_wasm_memory(&mut self) {
+        let is_low = self.is_wasm_memory_low(self.heap_bytes());
         self.low_wasm_memory_hook = match self.low_wasm_memory_hook {
-            _ if limit >= needed => LowWasmMemoryHook::ConditionNotSatisfied,
+            _ if !is_low => LowWasmMemoryHook::ConditionNotSatisfied,
             LowWasmMemoryHook::ConditionNotSatisfied => LowWasmMemoryHook::Ready,
             same => same,
         };

@@ -20,22 +20,30 @@ pub enum Method {
     ClearChunkStore,
     CreateCanister,
     DeleteCanister,
+    DeleteCanisterSnapshot,
     DepositCycles,
     EcdsaPublicKey,
     FetchCanisterLogs,
     InstallChunkedCode,
     InstallCode,
+    ListCanisterSnapshots,
+    LoadCanisterSnapshot,
     ProvisionalCreateCanister,
     ProvisionalTopUp,
     RawRand,
+    ReadCanisterSnapshotData,
+    ReadCanisterSnapshotMetadata,
     SchnorrPublicKey,
     SignWithEcdsa,
     SignWithSchnorr,
     StartCanister,
     StopCanister,
     StoredChunks,
+    TakeCanisterSnapshot,
     UninstallCode,
     UpdateSettings,
+    UploadCanisterSnapshotData,
+    UploadCanisterSnapshotMetadata,
     UploadChunk,
     VetkdDeriveKey,
     VetkdPublicKey,
@@ -49,7 +57,7 @@ pub(super) const METHODS: &[Rules] = &[
     about(Nothing, RawRand, "raw_rand").own_subnet(),
     about(Canister, CanisterInfo, "canister_info").query(),
     about(Canister, CanisterMetadata, "canister_metadata"),
-    about(Canister, FetchCanisterLogs, "fetch_canister_logs").only(LogViewers).query(),
+    about(Canister, FetchCanisterLogs, "fetch_canister_logs").only(LogViewers).query().heavy(),
     // Only where cycles are made out of nothing.
     about(NewCanister, ProvisionalCreateCanister, "provisional_create_canister_with_cycles")
         .with_version()
@@ -66,11 +74,44 @@ pub(super) const METHODS: &[Rules] = &[
     about(Canister, ClearChunkStore, "clear_chunk_store").only(ControllersAndItself).users(),
     about(Canister, StoredChunks, "stored_chunks").only(ControllersAndItself).users(),
     about(Canister, UninstallCode, "uninstall_code").with_version().only(Controllers).users(),
-    about(Canister, UpdateSettings, "update_settings").with_version().only(Controllers).users(),
+    about(Canister, UpdateSettings, "update_settings")
+        .with_version()
+        .only(Controllers)
+        .users()
+        .heavy(),
     about(Canister, StartCanister, "start_canister").only(Controllers).users(),
     about(Canister, StopCanister, "stop_canister").only(Controllers).users(),
     about(Canister, DeleteCanister, "delete_canister").only(Controllers).users(),
+    about(Canister, TakeCanisterSnapshot, "take_canister_snapshot")
+        .with_version()
+        .only(Controllers)
+        .users()
+        .heavy(),
+    about(Canister, LoadCanisterSnapshot, "load_canister_snapshot")
+        .with_version()
+        .only(Controllers)
+        .users()
+        .heavy(),
+    about(Canister, DeleteCanisterSnapshot, "delete_canister_snapshot").only(Controllers).users(),
+    about(Canister, UploadCanisterSnapshotMetadata, "upload_canister_snapshot_metadata")
+        .only(Controllers)
+        .users()
+        .heavy(),
+    about(Canister, UploadCanisterSnapshotData, "upload_canister_snapshot_data")
+        .only(Controllers)
+        .users()
+        .heavy(),
+    // What others may, too, if the settings say so.
     about(Canister, CanisterStatus, "canister_status").only(StatusViewers).users().query(),
+    about(Canister, ListCanisterSnapshots, "list_canister_snapshots").only(SnapshotViewers).users(),
+    about(Canister, ReadCanisterSnapshotMetadata, "read_canister_snapshot_metadata")
+        .only(SnapshotViewers)
+        .users()
+        .heavy(),
+    about(Canister, ReadCanisterSnapshotData, "read_canister_snapshot_data")
+        .only(SnapshotViewers)
+        .users()
+        .heavy(),
     // Without a threshold key and without the bitcoin canisters these are refused.
     about(Key, EcdsaPublicKey, "ecdsa_public_key"),
     about(Key, SignWithEcdsa, "sign_with_ecdsa"),

@@ -20,7 +20,7 @@ use crate::message::{Ingress, Message, Response};
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ingress::IngressHistory;
@@ -84,6 +84,8 @@ pub struct Subnet {
     randomness_asked: Vec<Asker>,
     /// Instructions management calls may still use in this round.
     management_budget: i64,
+    /// Hashes of the modules it has compiled.
+    compiled: BTreeSet<[u8; 32]>,
     /// Messages to the subnet's own canisters that could not be delivered within their round.
     loopback: VecDeque<Message>,
     /// Responses made by the subnet itself, on their way out.
@@ -107,6 +109,7 @@ impl Subnet {
             management_calls: VecDeque::new(),
             randomness_asked: Vec::new(),
             management_budget: 0,
+            compiled: BTreeSet::new(),
             loopback: VecDeque::new(),
             responses: VecDeque::new(),
             trace: Trace::default(),

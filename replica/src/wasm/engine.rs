@@ -1,7 +1,8 @@
 //! The engine: compiles prepared modules once, in this process and, through the engine's own
 //! cache, on this machine.
 
-use crate::limits::WASM_STACK_BYTES;
+use crate::limits::{COMPILE_COST_PER_WASM_INSTRUCTION, WASM_STACK_BYTES};
+use crate::types::Instructions;
 use crate::wasm::module::{InvalidModule, ModuleInfo, prepare};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
@@ -12,14 +13,19 @@ use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module};
 pub struct CompiledModule {
     /// SHA-256 of the bytes it was installed from.
     pub hash: [u8; 32],
-    /// Length of these bytes.
-    pub size_bytes: u64,
+    /// These bytes.
+    pub bytes: Arc<[u8]>,
     /// What is known of it.
     pub info: ModuleInfo,
     pub(crate) module: Module,
 }
 
 impl CompiledModule {
+    /// Instructions that compiling it costs.
+    pub fn compilation_cost(&self) -> Instructions {
+        self.info.compiled * COMPILE_COST_PER_WASM_INSTRUCTION
+    }
+
     /// What the engine made of it, for those who execute it without the system interface.
     pub fn engine_module(&self) -> &Module {
         &self.module
@@ -85,7 +91,7 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
     let (prepared, info) = prepare(bytes)?;
     let module = Module::from_binary(engine(), &prepared)
         .map_err(|error| InvalidModule(format!("{error:#}")))?;
-    let compiled = Arc::new(CompiledModule { hash, size_bytes: bytes.len() as u64, info, module });
+    let compiled = Arc::new(CompiledModule { hash, bytes: bytes.into(), info, module });
     remember(compiled.clone());
     Ok(compiled)
 }

@@ -35,6 +35,19 @@ impl Pages {
         }
     }
 
+    /// Fills `destination` with what stands from the address `start` on.
+    pub fn read(&self, start: usize, destination: &mut [u8]) {
+        let mut done = 0;
+        while done < destination.len() {
+            let at = start + done;
+            let within = at % OS_PAGE_BYTES;
+            let taken = (OS_PAGE_BYTES - within).min(destination.len() - done);
+            let page = self.get(at / OS_PAGE_BYTES);
+            destination[done..done + taken].copy_from_slice(&page[within..within + taken]);
+            done += taken;
+        }
+    }
+
     /// Writes `bytes` from the address `start` on.
     pub fn write(&mut self, start: usize, bytes: &[u8]) {
         let mut done = 0;
@@ -90,6 +103,9 @@ mod tests {
         let content: Vec<u8> = (0..4).flat_map(|number| *pages.get(number)).collect();
         assert!(content[..OS_PAGE_BYTES - 10].iter().all(|byte| *byte == 0));
         assert_eq!(content[OS_PAGE_BYTES - 10..][..bytes.len()], bytes);
+        let mut read = vec![1; content.len() - 7];
+        pages.read(7, &mut read);
+        assert_eq!(read, content[7..]);
         assert!(content[OS_PAGE_BYTES - 10 + bytes.len()..].iter().all(|byte| *byte == 0));
     }
 

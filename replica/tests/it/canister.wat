@@ -45,6 +45,7 @@
   (import "ic0" "performance_counter" (func $ic0_performance_counter (param i32) (result i64)))
   (import "ic0" "env_var_value_size" (func $env_var_value_size (param i32 i32) (result i32)))
   (import "ic0" "env_var_value_copy" (func $env_var_value_copy (param i32 i32 i32 i32 i32)))
+  (import "ic0" "certified_data_set" (func $certified_data_set (param i32 i32)))
   (import "ic0" "debug_print" (func $debug_print (param i32 i32)))
   (import "ic0" "trap" (func $ic0_trap (param i32 i32)))
 
@@ -289,6 +290,7 @@
   (func $reject (call $msg_reject (call $text) (global.get $length)))
   (func $accept_ingress (call $accept_message))
 
+  (func $certify (call $certified_data_set (call $text) (global.get $length)))
   (func $print (call $debug_print (call $text) (global.get $length)))
   (func $trap (call $ic0_trap (call $text) (global.get $length)))
   (func $unreachable (unreachable))

@@ -1,6 +1,6 @@
 //! Modules that are uploaded in chunks.
 
-use crate::ic00::{about, ask, decode, management, reject, somebody};
+use crate::ic00::{about, ask, decode, management, reject, somebody, submit};
 use crate::script::{canister, number, script};
 use crate::world::{World, on_every_server};
 use candid::{Encode, Principal};
@@ -8,7 +8,6 @@ use ic_management_canister_types::{
     CanisterInstallMode, ChunkHash, InstallChunkedCodeArgs, StoredChunksResult, UploadChunkArgs,
     UploadChunkResult,
 };
-use pocket_ic::common::rest::RawEffectivePrincipal;
 use pocket_ic::{ErrorCode, RejectResponse};
 use sha2::{Digest, Sha256};
 
@@ -225,21 +224,8 @@ fn two_uploads_spend_a_rounds_budget_for_management_calls() {
     on_every_server(|server| {
         let world = server.one_subnet();
         let messages = [0u8, 1, 2, 3].map(|byte| {
-            let argument =
-                Encode!(&UploadChunkArgs { canister_id: world.a, chunk: vec![byte] }).unwrap();
-            let effective = RawEffectivePrincipal::CanisterId(world.a.as_slice().to_vec());
-            let (management, anonymous) =
-                (Principal::management_canister(), Principal::anonymous());
-            world
-                .pic
-                .submit_call_with_effective_principal(
-                    management,
-                    effective,
-                    anonymous,
-                    "upload_chunk",
-                    argument,
-                )
-                .unwrap()
+            let chunk = UploadChunkArgs { canister_id: world.a, chunk: vec![byte] };
+            submit(&world.pic, world.a, "upload_chunk", chunk)
         });
         let done = || messages.iter().filter(|message| world.answer(message).is_some()).count();
         for expected in [2, 4] {

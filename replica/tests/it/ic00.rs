@@ -5,7 +5,7 @@ use crate::world::{Answer, World};
 use candid::utils::ArgumentDecoder;
 use candid::{CandidType, Encode, Principal};
 use ic_management_canister_types::{CanisterIdRecord, CanisterSettings, UpdateSettingsArgs};
-use pocket_ic::common::rest::RawEffectivePrincipal;
+use pocket_ic::common::rest::{RawEffectivePrincipal, RawMessageId};
 use pocket_ic::{PocketIc, RejectResponse};
 
 /// What names a canister and nothing else.
@@ -29,6 +29,20 @@ pub fn ask(
     let effective = RawEffectivePrincipal::CanisterId(canister.as_slice().to_vec());
     let (management, argument) = (Principal::management_canister(), encode(argument));
     pic.update_call_with_effective_principal(management, effective, sender, method, argument)
+}
+
+/// The same without a tick, from the anonymous controller.
+pub fn submit(
+    pic: &PocketIc,
+    canister: Principal,
+    method: &str,
+    argument: impl CandidType,
+) -> RawMessageId {
+    let effective = RawEffectivePrincipal::CanisterId(canister.as_slice().to_vec());
+    let (management, anonymous) = (Principal::management_canister(), Principal::anonymous());
+    let argument = encode(argument);
+    pic.submit_call_with_effective_principal(management, effective, anonymous, method, argument)
+        .expect("the message is let in")
 }
 
 /// The same as a query.

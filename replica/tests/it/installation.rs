@@ -1,10 +1,12 @@
 //! Code comes into canisters, changes and goes.
 
+use crate::ic00::submit;
 use crate::patterns::{open_gate, pong, wait_for};
 use crate::script::{
     ON_PRE_UPGRADE, call, canister, canister_with, number, numbers, rejected, script, wasm,
 };
 use crate::world::{World, on_every_server};
+use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
 use pocket_ic::ErrorCode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -203,5 +205,31 @@ fn what_the_hooks_of_an_upgrade_burn_is_burned_once() {
         let left = world.pic.cycle_balance(canister);
         assert!(left > 0, "what the upgrade had set aside comes back");
         assert!(left < 301_000_000_000, "and nothing else is there: {left}");
+    });
+}
+
+#[test]
+fn a_module_the_subnet_has_compiled_before_takes_little_of_a_round() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        // Compiling it takes more than all that a round has for management calls.
+        let text = format!("(module (func {}))", "(drop (i32.const 0))".repeat(30_000));
+        let module = wasm(&text);
+        let canisters = [0, 1, 2].map(|_| world.pic.create_canister());
+        let messages = canisters.map(|canister_id| {
+            let arguments = InstallCodeArgs {
+                mode: CanisterInstallMode::Install,
+                canister_id,
+                wasm_module: module.clone(),
+                arg: vec![],
+                sender_canister_version: None,
+            };
+            submit(&world.pic, canister_id, "install_code", arguments)
+        });
+        let done = || messages.iter().filter(|message| world.answer(message).is_some()).count();
+        for expected in [1, 3] {
+            world.pic.tick();
+            assert_eq!(done(), expected);
+        }
     });
 }

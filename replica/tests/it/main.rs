@@ -35,6 +35,8 @@ mod rounds;
 #[allow(dead_code, reason = "the scenarios use more of it")]
 mod script;
 mod settings;
+mod snapshot_data;
+mod snapshots;
 mod streams;
 mod subnets;
 mod system_api;

@@ -53,6 +53,7 @@ const STEPS: &[&str] = &[
     "reply",
     "reject",
     "accept_ingress",
+    "certify",
     "print",
     "trap",
     "unreachable",
@@ -130,7 +131,7 @@ impl Script {
                call_cycles_acc call_perform_it;
         number: set add plus load store stable_grow load_stable store_stable grow counter accept timer
                 run skip spin append_zeros call_zeros call_cycles call_timeout;
-        text: append append_variable reject print trap call_data;
+        text: append append_variable reject certify print trap call_data;
     }
 
     pub fn cost_call(self, method_bytes: u64, argument_bytes: u64) -> Self {

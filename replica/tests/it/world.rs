@@ -1,10 +1,10 @@
 //! Servers, networks and what every test does with them.
 
+use crate::ic00::{about, submit};
 use crate::script::{Script, canister};
-use candid::{Encode, Principal};
+use candid::Principal;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
-use ic_management_canister_types::CanisterIdRecord;
-use pocket_ic::common::rest::{RawEffectivePrincipal, RawMessageId};
+use pocket_ic::common::rest::RawMessageId;
 use pocket_ic::{PocketIc, PocketIcBuilder, RejectResponse};
 use std::io::Write;
 use std::path::PathBuf;
@@ -120,14 +120,7 @@ impl World {
 
     /// Sends a management call about a canister as its controller, without a tick.
     pub fn submit_management(&self, method: &str, canister: Principal) -> RawMessageId {
-        let argument = Encode!(&CanisterIdRecord { canister_id: canister }).expect("it is Candid");
-        let effective = RawEffectivePrincipal::CanisterId(canister.as_slice().to_vec());
-        let (management, anonymous) = (Principal::management_canister(), Principal::anonymous());
-        self.pic
-            .submit_call_with_effective_principal(
-                management, effective, anonymous, method, argument,
-            )
-            .expect("the message is let in")
+        submit(&self.pic, canister, method, about(canister))
     }
 
     /// The answer to a message, if it is there.

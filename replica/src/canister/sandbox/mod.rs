@@ -6,18 +6,18 @@
 //! charged for.
 
 mod live;
+mod memories;
 
 use crate::error::Trap;
 use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, WASM64_DIRTY_PAGE_FACTOR};
 use crate::log::Log;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
-use crate::wasm::{
-    CompiledModule, EXPORT_START, InvalidModule, Page, Pages, StableChanges, StableMemory,
-};
+use crate::wasm::{CompiledModule, EXPORT_START, InvalidModule, Page, StableChanges, StableMemory};
 use live::Live;
+pub use memories::{Memories, Val};
 use std::sync::Arc;
-use wasmtime::{InstancePre, Val};
+use wasmtime::InstancePre;
 
 /// A module connected with the system interface.
 pub struct Code {
@@ -78,16 +78,6 @@ pub struct Sandbox {
     pending: Option<Pending>,
 }
 
-/// A canister's memories.
-#[derive(Clone)]
-struct Memories {
-    heap: Pages,
-    heap_bytes: usize,
-    /// The mutable globals; none, before there is a first instance.
-    globals: Option<Vec<Val>>,
-    stable: StableMemory,
-}
-
 /// What an execution did to the instance.
 struct Pending {
     /// Pages of the heap whose content changed.
@@ -128,6 +118,16 @@ impl Sandbox {
         let heap = code.module.info.image.clone();
         let kept = Memories { heap, heap_bytes: 0, globals: None, stable };
         Self { code, kept, live: None, pending: None }
+    }
+
+    /// An instance of `code` with these memories, which [fit](Memories::fit).
+    pub fn with_memories(code: Arc<Code>, memories: Memories) -> Self {
+        Self { code, kept: memories, live: None, pending: None }
+    }
+
+    /// The memories as the executions that were kept left them.
+    pub fn memories(&self) -> &Memories {
+        &self.kept
     }
 
     /// The module.

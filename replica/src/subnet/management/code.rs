@@ -90,6 +90,8 @@ impl Subnet {
             mode: deployment_mode(upload.mode),
             module_hash: module.hash.to_vec(),
         };
+        let compilation = module.compilation_cost();
+        let hash = module.hash;
         let code = Arc::new(Code::link(module).map_err(invalid)?);
         let round = self.round_context();
         let canister = self.addressed(call, id)?;
@@ -108,7 +110,11 @@ impl Subnet {
             let details = ChangeDetails::CodeDeployment(change);
             call.record(canister, now, upload.sender_version, details);
         }
-        self.spend(upload.assembly + instructions);
+        // Refused before anything is compiled, it takes nothing.
+        if let Some(executed) = instructions.checked_sub(compilation) {
+            self.spend(upload.assembly + executed);
+            self.spend_on_compiling(hash, compilation);
+        }
         result
     }
 

@@ -4,6 +4,7 @@ use super::{Call, PendingCall};
 use crate::canister::{Answer, Failure};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{Method, Rules, empty_reply};
+use crate::limits::COMPILED_BEFORE_SPEEDUP;
 use crate::subnet::Subnet;
 use crate::trace::{Event, Work};
 use crate::types::{Instructions, Payload};
@@ -55,6 +56,12 @@ impl Subnet {
         self.management_budget = self.management_budget.saturating_sub_unsigned(instructions);
     }
 
+    /// The same for compiling a module, which is cheaper another time.
+    pub(super) fn spend_on_compiling(&mut self, hash: [u8; 32], cost: Instructions) {
+        let is_new = self.compiled.insert(hash);
+        self.spend(if is_new { cost } else { cost / COMPILED_BEFORE_SPEEDUP });
+    }
+
     fn execute_management_call(&mut self, pending: &mut PendingCall) -> Result<Reply, UserError> {
         let done = |()| Reply::Now(empty_reply());
         let call = &pending.call;
@@ -77,6 +84,14 @@ impl Subnet {
             Method::StartCanister => self.start_canister(call).map(done),
             Method::StopCanister => self.stop_canister(pending),
             Method::DeleteCanister => self.delete_canister(call).map(done),
+            Method::TakeCanisterSnapshot => self.take_snapshot(call).map(Reply::Now),
+            Method::LoadCanisterSnapshot => self.load_snapshot(call).map(done),
+            Method::ListCanisterSnapshots => self.list_snapshots(call).map(Reply::Now),
+            Method::DeleteCanisterSnapshot => self.delete_snapshot(call).map(done),
+            Method::ReadCanisterSnapshotMetadata => self.read_metadata(call).map(Reply::Now),
+            Method::ReadCanisterSnapshotData => self.read_data(call).map(Reply::Now),
+            Method::UploadCanisterSnapshotMetadata => self.upload_metadata(call).map(Reply::Now),
+            Method::UploadCanisterSnapshotData => self.upload_data(call).map(done),
             Method::RawRand => self.ask_for_randomness(pending),
             // Nobody gets here: where there is no key, calls that need one go nowhere.
             Method::EcdsaPublicKey

@@ -13,6 +13,8 @@ mod lifecycle;
 mod logs;
 mod randomness;
 mod settings;
+mod snapshot_data;
+mod snapshots;
 mod status;
 
 use crate::canister::{Answer, Canister, Failure, Origin};

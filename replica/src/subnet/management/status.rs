@@ -41,7 +41,7 @@ fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
             custom_sections_size: memory.custom_sections.into(),
             canister_history_size: memory.history.into(),
             wasm_chunk_store_size: memory.chunks.into(),
-            snapshots_size: zero(),
+            snapshots_size: memory.snapshots.into(),
             log_memory_store_size: memory.log.into(),
         },
         cycles: canister.balance.into(),

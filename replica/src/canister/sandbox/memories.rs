@@ -1,0 +1,121 @@
+//! What a canister's code works on: heap, mutable globals and stable memory.
+
+use super::Code;
+use crate::limits::WASM_PAGE_BYTES;
+use crate::wasm::{EXPORT_GLOBAL, EXPORT_MEMORY, Pages, StableMemory};
+pub use wasmtime::Val;
+use wasmtime::{ExternType, ValType};
+
+/// A canister's memories. Copies share the pages that are the same.
+#[derive(Clone)]
+pub struct Memories {
+    pub(super) heap: Pages,
+    pub(super) heap_bytes: usize,
+    /// The mutable globals; none, before there is a first instance.
+    pub(super) globals: Option<Vec<Val>>,
+    pub(super) stable: StableMemory,
+}
+
+impl std::fmt::Debug for Memories {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Memories")
+            .field("heap", &self.heap)
+            .field("heap_bytes", &self.heap_bytes)
+            .field("stable_bytes", &self.stable_bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Memories {
+    /// Memories that are all zero, except for the globals. Sizes are in bytes, of whole Wasm pages,
+    /// and no larger than memories can be.
+    pub fn zeroed(heap_bytes: usize, stable_bytes: u64, globals: Vec<Val>) -> Self {
+        let mut stable = StableMemory::default();
+        let grown = stable.grow(stable_bytes / WASM_PAGE_BYTES);
+        debug_assert!(grown.is_some(), "a stable memory of {stable_bytes} bytes");
+        stable.commit();
+        Self { heap: Pages::default(), heap_bytes, globals: Some(globals), stable }
+    }
+
+    /// Bytes of heap.
+    pub fn heap_bytes(&self) -> u64 {
+        self.heap_bytes as u64
+    }
+
+    /// Bytes of stable memory.
+    pub fn stable_bytes(&self) -> u64 {
+        self.stable.committed_bytes()
+    }
+
+    /// The mutable globals, in order.
+    pub fn globals(&self) -> &[Val] {
+        self.globals.as_deref().unwrap_or_default()
+    }
+
+    /// What stands in the heap; nothing, where it does not reach.
+    pub fn read_heap(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
+        let (offset, size) = within(offset, size, self.heap_bytes())?;
+        let mut bytes = vec![0; size];
+        self.heap.read(offset, &mut bytes);
+        Some(bytes)
+    }
+
+    /// Writes to the heap; nothing, where it does not reach.
+    pub fn write_heap(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
+        let (offset, _) = within(offset, bytes.len() as u64, self.heap_bytes())?;
+        self.heap.write(offset, bytes);
+        Some(())
+    }
+
+    /// What stands in stable memory; nothing, where it does not reach.
+    pub fn read_stable(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
+        let (_, size) = within(offset, size, self.stable_bytes())?;
+        let mut bytes = vec![0; size];
+        self.stable.read(offset, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Writes to stable memory; nothing, where it does not reach.
+    pub fn write_stable(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
+        self.stable.write(offset, bytes).ok()?;
+        self.stable.commit();
+        Some(())
+    }
+
+    /// Whether a module can have them: globals of these types and a heap of this size.
+    pub fn fit(&self, code: &Code) -> bool {
+        let module = code.module.engine_module();
+        let count = code.module.info.mutable_globals as usize;
+        let is_global = |(number, value): (usize, &Val)| {
+            let global = module.get_export(&format!("{EXPORT_GLOBAL}{number}"));
+            matches!(global, Some(ExternType::Global(global)) if is_of(value, global.content()))
+        };
+        let pages = self.heap_bytes() / WASM_PAGE_BYTES;
+        let heap_fits = match module.get_export(EXPORT_MEMORY) {
+            Some(ExternType::Memory(memory)) => {
+                (memory.minimum()..=memory.maximum().unwrap_or(u64::MAX)).contains(&pages)
+            }
+            _ => pages == 0,
+        };
+        heap_fits
+            && self.globals().len() == count
+            && self.globals().iter().enumerate().all(is_global)
+    }
+}
+
+/// A range as an index into memory, if it ends within `bytes`.
+fn within(offset: u64, size: u64, bytes: u64) -> Option<(usize, usize)> {
+    let end = offset.checked_add(size)?;
+    (end <= bytes).then_some((usize::try_from(offset).ok()?, usize::try_from(size).ok()?))
+}
+
+fn is_of(value: &Val, kind: &ValType) -> bool {
+    match value {
+        Val::I32(_) => kind.is_i32(),
+        Val::I64(_) => kind.is_i64(),
+        Val::F32(_) => kind.is_f32(),
+        Val::F64(_) => kind.is_f64(),
+        Val::V128(_) => kind.is_v128(),
+        _ => kind.is_ref(),
+    }
+}

@@ -1,0 +1,199 @@
+//! Snapshots: what a canister was at one time, to be loaded again, here or onto another canister.
+//!
+//! Rules: interface specification, `take_canister_snapshot` and the methods after it;
+//! `replicated_state/src/canister_snapshots.rs` in the replica's repository.
+
+use crate::canister::chunks::ChunkStore;
+use crate::canister::memory::MemoryUsage;
+use crate::canister::sandbox::{Code, Memories, Sandbox};
+use crate::canister::state::Canister;
+use crate::canister::tasks::LowWasmMemoryHook;
+use crate::limits::GLOBAL_BYTES;
+use crate::types::{CanisterId, Time};
+use candid::Principal;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Names a snapshot on its subnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotId {
+    /// The canister it belongs to.
+    pub canister: CanisterId,
+    /// Which of its snapshots.
+    pub number: u64,
+}
+
+impl SnapshotId {
+    const NUMBER_BYTES: usize = size_of::<u64>();
+
+    /// Bytes as callers see them: the number, and the canister's id.
+    pub fn to_bytes(self) -> Vec<u8> {
+        [&self.number.to_be_bytes(), self.canister.as_slice()].concat()
+    }
+
+    /// What bytes name, if they can name a snapshot.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (number, canister) = bytes.split_at_checked(Self::NUMBER_BYTES)?;
+        let number = u64::from_be_bytes(number.try_into().ok()?);
+        Some(Self { canister: Principal::try_from_slice(canister).ok()?, number })
+    }
+}
+
+impl std::fmt::Display for SnapshotId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.to_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What a canister was.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Whether it was put together by uploads, rather than taken of the canister.
+    pub uploaded: bool,
+    /// When it was made.
+    pub taken_at: Time,
+    /// The canister's version then.
+    pub version: u64,
+    /// The module.
+    pub module: Arc<[u8]>,
+    /// Heap, globals and stable memory.
+    pub memories: Memories,
+    /// Chunks of modules.
+    pub chunks: ChunkStore,
+    /// What was certified.
+    pub certified_data: Vec<u8>,
+    /// The global timer, if that is known.
+    pub global_timer: Option<Option<Time>>,
+    /// The state of the hook, if that is known.
+    pub low_wasm_memory_hook: Option<LowWasmMemoryHook>,
+}
+
+impl Snapshot {
+    /// What a canister is now; nothing, without code.
+    pub fn of(canister: &Canister, now: Time) -> Option<Self> {
+        let sandbox = canister.sandbox.as_ref()?;
+        Some(Self {
+            uploaded: false,
+            taken_at: now,
+            version: canister.version,
+            module: sandbox.module().bytes.clone(),
+            memories: sandbox.memories().clone(),
+            chunks: canister.chunks.clone(),
+            certified_data: canister.certified_data.clone(),
+            global_timer: Some(canister.global_timer),
+            low_wasm_memory_hook: Some(canister.low_wasm_memory_hook),
+        })
+    }
+
+    /// Bytes it counts for.
+    pub fn bytes(&self) -> u64 {
+        // Of what is taken, the counter of instructions is a part.
+        let globals = self.memories.globals().len() as u64 + u64::from(!self.uploaded);
+        self.memories.heap_bytes()
+            + self.memories.stable_bytes()
+            + globals * GLOBAL_BYTES
+            + self.module.len() as u64
+            + self.chunks.bytes()
+            + self.certified_data.len() as u64
+    }
+
+    /// Puts bytes into the module; nothing, where it does not reach.
+    pub fn write_module(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
+        let start = usize::try_from(offset).ok()?;
+        let range = start..start.checked_add(bytes.len())?;
+        Arc::make_mut(&mut self.module).get_mut(range)?.copy_from_slice(bytes);
+        Some(())
+    }
+
+    /// What a canister holds once this snapshot is loaded, whose module is `code`.
+    pub fn usage_in(&self, canister: &Canister, code: &Code) -> MemoryUsage {
+        let usage = MemoryUsage { chunks: self.chunks.bytes(), ..canister.memory_usage() };
+        usage.with_code(&code.module, &self.memories)
+    }
+
+    /// Makes a canister what it was. Its timer and its hook stay as they are, unless the snapshot was
+    /// uploaded (`canister_manager.rs`, `load_canister_snapshot`).
+    pub fn load(&self, canister: &mut Canister, code: Arc<Code>) {
+        canister.sandbox = Some(Sandbox::with_memories(code, self.memories.clone()));
+        canister.chunks = self.chunks.clone();
+        canister.certified_data = self.certified_data.clone();
+        if self.uploaded {
+            canister.global_timer = self.global_timer.unwrap_or(canister.global_timer);
+            canister.low_wasm_memory_hook =
+                self.low_wasm_memory_hook.unwrap_or(canister.low_wasm_memory_hook);
+        }
+        canister.version += 1;
+        canister.settings_changed();
+    }
+}
+
+/// A canister's snapshots, by their numbers.
+#[derive(Debug, Default)]
+pub struct Snapshots {
+    next: u64,
+    kept: BTreeMap<u64, Snapshot>,
+}
+
+impl Snapshots {
+    /// Adds one, and returns its number.
+    pub fn push(&mut self, snapshot: Snapshot) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.kept.insert(number, snapshot);
+        number
+    }
+
+    /// One of them.
+    pub fn get(&self, number: u64) -> Option<&Snapshot> {
+        self.kept.get(&number)
+    }
+
+    /// One of them, to be changed.
+    pub fn get_mut(&mut self, number: u64) -> Option<&mut Snapshot> {
+        self.kept.get_mut(&number)
+    }
+
+    /// Removes one.
+    pub fn remove(&mut self, number: u64) {
+        self.kept.remove(&number);
+    }
+
+    /// Removes all. Their numbers are not used again.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (u64, &Snapshot)> {
+        self.kept.iter().map(|(number, snapshot)| (*number, snapshot))
+    }
+
+    /// Bytes they count for.
+    pub fn bytes(&self) -> u64 {
+        self.kept.values().map(Snapshot::bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::canister_id;
+
+    #[test]
+    fn an_id_is_the_number_and_the_canister() {
+        let id = SnapshotId { canister: canister_id(3), number: 258 };
+        let bytes = id.to_bytes();
+        assert_eq!(bytes[..8], [0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(&bytes[8..], canister_id(3).as_slice());
+        assert_eq!(SnapshotId::parse(&bytes), Some(id));
+        assert!(id.to_string().starts_with("0000000000000102"));
+    }
+
+    #[test]
+    fn what_is_too_short_or_too_long_names_nothing() {
+        assert_eq!(SnapshotId::parse(&[0; 7]), None);
+        assert!(SnapshotId::parse(&[0; 8]).is_some());
+        assert!(SnapshotId::parse(&[0; 37]).is_some());
+        assert_eq!(SnapshotId::parse(&[0; 38]), None);
+    }
+}
