@@ -3,13 +3,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use candid::{Principal, encode_args, encode_one};
+use candid::{CandidType, Principal, decode_one, encode_args, encode_one};
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use multi_subnet::canisters::workspace_modules;
 use multi_subnet::interface::CALLEE_VARIABLE;
 use multi_subnet::strategy::Strategy::{self, Parallel, Sequential, Windowed};
 use pocket_ic::{CanisterSettings, EnvironmentVariable, PocketIc, PocketIcBuilder};
+use serde::Deserialize;
 use test_canisters::rust_canister;
 
 /// Numbers of calls. More than 500 parallel ones would fail.
@@ -30,6 +32,7 @@ fn main() {
     for strategy in [Sequential, Parallel, Windowed(None)] {
         row(&format!("{}, ours", strategy.name()), strategy, |calls| ours.run(strategy, calls));
     }
+    row("job, ours", Windowed(None), |calls| ours.job(calls));
     for (strategy, method) in [(Sequential, "sequential_calls"), (Parallel, "parallel_calls")] {
         let run = |calls| sample.spend(method, encode_one(calls).expect("it encodes"));
         row(&format!("{}, sample", strategy.name()), strategy, run);
@@ -48,6 +51,18 @@ fn row(name: &str, strategy: Strategy, run: impl Fn(u64) -> u128) {
         }
     }
     println!();
+}
+
+/// A job that is as nobody says otherwise.
+#[derive(CandidType)]
+struct JobWish {
+    calls: u64,
+}
+
+/// What is asked for of a job's status.
+#[derive(CandidType, Deserialize)]
+struct JobStatus {
+    remaining: u64,
 }
 
 struct Pair {
@@ -81,6 +96,34 @@ impl Pair {
 
     fn run(&self, strategy: Strategy, calls: u64) -> u128 {
         self.spend("run", encode_args((strategy, calls)).expect("it encodes"))
+    }
+
+    /// Cycles the caller spends on a job, with the timers that drive it.
+    fn job(&self, calls: u64) -> u128 {
+        let before = self.pic.cycle_balance(self.caller);
+        let wish = JobWish { calls };
+        let started = self.pic.update_call(
+            self.caller,
+            Principal::anonymous(),
+            "start_job",
+            encode_one(wish).expect("it encodes"),
+        );
+        let started = started.expect("a controller may start a job");
+        let id: Result<u64, String> = decode_one(&started).expect("it is a result");
+        let id = encode_one(id.expect("there is room for a job")).expect("it encodes");
+        loop {
+            // The caller looks after its jobs every two seconds.
+            self.pic.advance_time(Duration::from_secs(2));
+            (0..100).for_each(|_| self.pic.tick());
+            let status = self
+                .pic
+                .query_call(self.caller, Principal::anonymous(), "job_status", id.clone())
+                .expect("a controller may ask");
+            let status: Option<JobStatus> = decode_one(&status).expect("it is a status");
+            if status.expect("the job is known").remaining == 0 {
+                return before - self.pic.cycle_balance(self.caller);
+            }
+        }
     }
 
     /// Cycles the caller spends on a message.
