@@ -27,8 +27,9 @@ soak: canisters ## Check 100,000 random scenarios on the replica (SCENARIOS=... 
 	SCENARIOS=$(SCENARIOS) cargo test --locked -p embedded-replica --test scenarios random -- --nocapture
 	cargo test --locked -p parallel_calls --test it -- --ignored a_million_calls_finish
 
-bench: canisters ## Run the criterion benchmarks
+bench: canisters ## Run the benchmarks, and the tests that measure
 	cargo bench --locked --workspace --profile dev --bench '*'
+	cargo test --locked -p embedded-replica --test server -- --ignored --nocapture
 
 canisters: ## Build the canisters to Wasm and print their sizes
 	@scripts/build-canisters

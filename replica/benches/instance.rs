@@ -6,7 +6,10 @@ mod fixture;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use embedded_replica::instance::{Instance, InstanceConfig};
-use fixture::{Modules, Pair, medians, micros, ratio};
+use fixture::{Modules, Pair, install, medians, micros, ratio};
+
+/// Idle canisters of one subnet.
+const CANISTERS: u32 = 100;
 
 /// Idle instances whose memory is measured.
 const INSTANCES: usize = 200;
@@ -75,5 +78,29 @@ fn making_and_dropping(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, memory, making_and_dropping);
+/// What canisters cost that have nothing to do.
+fn idle_canisters(c: &mut Criterion) {
+    let modules = Modules::rust();
+    let mut full = Instance::new(InstanceConfig::with_application_subnets(1))
+        .expect("the configuration makes sense");
+    let subnet = full.subnets()[0].place.id;
+    for number in 0..CANISTERS {
+        install(&mut full, subnet, if number % 2 == 0 { &modules.caller } else { &modules.callee });
+    }
+    let mut empty = Instance::new(InstanceConfig::with_application_subnets(1))
+        .expect("the configuration makes sense");
+    let [tick, without] = medians(1_000, |turn| match turn {
+        0 => full.tick(),
+        _ => empty.tick(),
+    });
+    println!(
+        "\na tick of one subnet with {CANISTERS} idle canisters\n  {:.1} us, of which {:.2} us PER \
+         CANISTER",
+        micros(tick),
+        micros(tick.saturating_sub(without)) / f64::from(CANISTERS),
+    );
+    c.bench_function("tick a hundred idle canisters", |b| b.iter(|| full.tick()));
+}
+
+criterion_group!(benches, memory, making_and_dropping, idle_canisters);
 criterion_main!(benches);

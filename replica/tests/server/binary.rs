@@ -14,13 +14,13 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 /// A server process with a port file, killed if a test leaves it running.
-struct Server {
-    process: Child,
+pub struct Server {
+    pub process: Child,
     port_file: PathBuf,
 }
 
 impl Server {
-    fn start(port_file: &Path, arguments: &[&str]) -> Self {
+    pub fn start(port_file: &Path, arguments: &[&str]) -> Self {
         let process = Command::new(BINARY)
             .arg("--port-file")
             .arg(port_file)
@@ -33,7 +33,7 @@ impl Server {
     }
 
     /// The port, once it is announced: with a line end, as clients wait for it.
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         let started = Instant::now();
         loop {
             let content = std::fs::read_to_string(&self.port_file).unwrap_or_default();

@@ -7,7 +7,7 @@ use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use pocket_ic::{PocketIc, PocketIcBuilder};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-/// Counts up in its heap; `fill` makes a megabyte of it its own, `spin` takes about a second.
+/// Counts up in its heap; `spin` takes about a second.
 const COUNTER: &str = r#"(module
     (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
     (import "ic0" "msg_reply" (func $reply))
@@ -21,9 +21,6 @@ const COUNTER: &str = r#"(module
         (loop $more
             (br_if $more
                 (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
-        (call $reply))
-    (func (export "canister_update fill")
-        (memory.fill (i32.const 0) (i32.const 1) (i32.const 1000000))
         (call $reply)))"#;
 
 fn network(server: &EmbeddedServer) -> PocketIc {
@@ -147,31 +144,4 @@ fn it_listens_on_the_loopback_interface_only() {
     // All of 127.0.0.0/8 leads to this machine; a server on every interface would answer here.
     let elsewhere = (Ipv4Addr::new(127, 0, 0, 2), server.port());
     assert!(TcpStream::connect(elsewhere).is_err());
-}
-
-/// Resident memory of this process, in KiB.
-#[cfg(target_os = "linux")]
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn an_instance_frees_its_memory_when_it_is_deleted() {
-    let server = server();
-    let make_and_delete = |count: usize| {
-        for _ in 0..count {
-            let pic = network(&server);
-            let canister = install(&pic);
-            update(&pic, canister, "fill");
-        }
-    };
-    make_and_delete(20);
-    let before = resident_kib();
-    make_and_delete(100);
-    let grown_mib = resident_kib().saturating_sub(before) / 1024;
-    // Each of the hundred filled a megabyte, and others run beside this test.
-    assert!(grown_mib < 60, "{grown_mib} MiB more after 100 instances came and went");
 }

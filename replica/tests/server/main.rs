@@ -6,5 +6,7 @@ mod bad_input;
 mod binary;
 mod http;
 mod instances;
+#[cfg(target_os = "linux")]
+mod memory;
 mod routes;
 mod signatures;

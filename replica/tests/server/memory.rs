@@ -1,0 +1,63 @@
+//! What a server's memory comes to when instances come and go.
+
+use crate::binary::Server;
+use candid::Principal;
+use pocket_ic::PocketIcBuilder;
+
+/// Makes a megabyte of its heap and one of its stable memory its own.
+const HOARDER: &str = r#"(module
+    (import "ic0" "msg_reply" (func $reply))
+    (import "ic0" "stable64_grow" (func $grow (param i64) (result i64)))
+    (import "ic0" "stable64_write" (func $write (param i64 i64 i64)))
+    (memory 16)
+    (func (export "canister_update hoard")
+        (memory.fill (i32.const 0) (i32.const 1) (i32.const 1000000))
+        (drop (call $grow (i64.const 16)))
+        (call $write (i64.const 0) (i64.const 0) (i64.const 1000000))
+        (call $reply)))"#;
+
+/// Resident memory of a process, in KiB.
+fn resident_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn make_and_delete(port: u16, instances: usize) {
+    let module = wat::parse_str(HOARDER).unwrap();
+    for _ in 0..instances {
+        let pic = PocketIcBuilder::new()
+            .with_server_url(format!("http://127.0.0.1:{port}/").parse().unwrap())
+            .with_application_subnet()
+            .with_application_subnet()
+            .build();
+        let canister = pic.create_canister();
+        pic.install_canister(canister, module.clone(), vec![], None);
+        pic.update_call(canister, Principal::anonymous(), "hoard", vec![]).unwrap();
+    }
+}
+
+/// Fails when a server's memory grows by more than a tenth while `instances` come and go, after so
+/// many that its own memory is warm: caches, buffers, and what the allocator keeps for the next.
+fn check_memory(warm_up: usize, instances: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("port"), &[]);
+    let port = server.port();
+    make_and_delete(port, warm_up);
+    let before = resident_kib(server.process.id());
+    make_and_delete(port, instances);
+    let after = resident_kib(server.process.id());
+    println!("resident memory: {before} KiB; {after} KiB after {instances} instances more");
+    assert!(after <= before + before / 10, "{before} KiB before, {after} KiB after");
+}
+
+#[test]
+fn instances_that_were_deleted_leave_no_memory_behind() {
+    check_memory(100, 100);
+}
+
+#[test]
+#[ignore = "takes a while; `make bench` runs it"]
+fn a_thousand_instances_that_were_deleted_leave_no_memory_behind() {
+    check_memory(300, 1_000);
+}
