@@ -7,7 +7,7 @@ use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
 use crate::canister::snapshot::Snapshots;
 use crate::canister::steps::RoundContext;
-use crate::canister::tasks::LowWasmMemoryHook;
+use crate::canister::tasks::{LowWasmMemoryHook, Turn};
 use crate::cycles::Prices;
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::*;
@@ -128,6 +128,8 @@ pub struct Canister {
     pub global_timer: Option<Time>,
     /// Whether it is to be told that its heap has little room left.
     pub low_wasm_memory_hook: LowWasmMemoryHook,
+    /// Whose turn it is when it has tasks.
+    pub(super) turn: Turn,
     /// The latest lines it printed or trapped with.
     pub log: CanisterLog,
     /// What was done to it.
@@ -159,6 +161,7 @@ impl Canister {
             certified_data: Vec::new(),
             global_timer: None,
             low_wasm_memory_hook: LowWasmMemoryHook::default(),
+            turn: Turn::default(),
             log: CanisterLog::new(CANISTER_LOG_BYTES_DEFAULT),
             history: History::default(),
             chunks: ChunkStore::default(),

@@ -61,6 +61,30 @@ impl LowWasmMemoryHook {
     }
 }
 
+/// With what a canister that has tasks begins a round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Turn {
+    /// With its timer, if that is due.
+    #[default]
+    GlobalTimer,
+    /// With its heartbeat, if it has one.
+    Heartbeat,
+    /// With messages, if some wait.
+    Messages,
+}
+
+impl Turn {
+    const COUNT: usize = 3;
+
+    const fn following(self) -> Self {
+        match self {
+            Self::GlobalTimer => Self::Heartbeat,
+            Self::Heartbeat => Self::Messages,
+            Self::Messages => Self::GlobalTimer,
+        }
+    }
+}
+
 impl Canister {
     /// Whether a heap of this size has too little room left.
     pub fn is_wasm_memory_low(&self, heap_bytes: u64) -> bool {
@@ -88,17 +112,30 @@ impl Canister {
     }
 
     /// The tasks of a round, the last one first; one that cannot be paid for is no longer among them
-    /// when it is its turn.
-    pub fn due_tasks(&self, now: Time) -> Vec<Task> {
-        if self.status != Status::Running {
+    /// when it is its turn. Messages have a turn, too: in a round that is theirs no task runs.
+    pub fn due_tasks(&mut self, now: Time) -> Vec<Task> {
+        let timer = self.global_timer.is_some_and(|timer| timer <= now)
+            && self.exports(Task::GlobalTimer.export());
+        let heartbeat = self.exports(Task::Heartbeat.export());
+        if self.status != Status::Running || !(heartbeat || timer) {
             return Vec::new();
         }
-        let timer = self.global_timer.is_some_and(|timer| timer <= now);
-        [(Task::Heartbeat, true), (Task::GlobalTimer, timer)]
-            .into_iter()
-            .filter(|(task, due)| *due && self.exports(task.export()))
-            .map(|(task, _)| task)
-            .collect()
+        let with = |other: bool, task| other.then_some(task);
+        for _ in 0..Turn::COUNT {
+            let turn = self.turn;
+            self.turn = turn.following();
+            if self.low_wasm_memory_hook == LowWasmMemoryHook::Ready {
+                break;
+            }
+            let (first, second) = match turn {
+                Turn::Messages if self.queues.has_input() => break,
+                Turn::GlobalTimer if timer => (Task::GlobalTimer, with(heartbeat, Task::Heartbeat)),
+                Turn::Heartbeat if heartbeat => (Task::Heartbeat, with(timer, Task::GlobalTimer)),
+                _ => continue,
+            };
+            return second.into_iter().chain([first]).collect();
+        }
+        Vec::new()
     }
 
     fn can_pay_for_task(&mut self, round: &RoundContext) -> bool {

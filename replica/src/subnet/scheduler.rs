@@ -49,12 +49,10 @@ impl Subnet {
     }
 
     /// Heartbeats and timers of this round, by canister.
-    fn due_tasks(&self) -> Tasks {
-        let canisters = self.canisters.values();
-        let mut tasks: Tasks =
-            canisters.map(|canister| (canister.id, canister.due_tasks(self.time))).collect();
-        tasks.retain(|_, due| !due.is_empty());
-        tasks
+    fn due_tasks(&mut self) -> Tasks {
+        let canisters = self.canisters.values_mut();
+        let due = canisters.map(|canister| (canister.id, canister.due_tasks(self.time)));
+        due.filter(|(_, due)| !due.is_empty()).collect()
     }
 
     /// Lets every canister execute what it has. The canisters are spread over threads as on the

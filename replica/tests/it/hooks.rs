@@ -102,6 +102,51 @@ fn a_heartbeat_runs_in_every_round() {
 }
 
 #[test]
+fn a_heartbeat_leaves_every_other_round_to_messages() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let heartbeat = r#"(func (export "canister_heartbeat")
+            (i64.store (i32.const 72) (i64.add (i64.load (i32.const 72)) (i64.const 1))))"#;
+        let id = world.pic.create_canister();
+        world.pic.install_canister(id, canister_with(heartbeat), vec![], None);
+        let before = world.cell(id, 9);
+        let messages: Vec<_> = (0..8)
+            .map(|_| {
+                let message = world.submit(id, script().load(9).reply_number());
+                world.pic.tick();
+                message
+            })
+            .collect();
+        assert_eq!(world.cell(id, 9), before + 4);
+        assert!(messages.iter().all(|message| world.answer(message).is_some()));
+    });
+}
+
+#[test]
+fn timer_and_heartbeat_come_first_in_turn() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        // Cell 9 counts both; each keeps what it was when the other had run.
+        let heartbeat = r#"(func (export "canister_heartbeat")
+            (i64.store (i32.const 72) (i64.add (i64.load (i32.const 72)) (i64.const 1)))
+            (i64.store (i32.const 80) (i64.load (i32.const 72))))"#;
+        let id = world.pic.create_canister();
+        world.pic.install_canister(id, canister_with(heartbeat), vec![], None);
+        let now = world.pic.get_time().as_nanos_since_unix_epoch();
+        let timer = script().count(9).load(9).store(11).timer(now);
+        world.run(id, script().keep(ON_TIMER, timer).timer(now).reply("")).unwrap();
+        let timer_was_first = || {
+            world.pic.tick();
+            world.cell(id, 11) < world.cell(id, 10)
+        };
+        let turns = [(); 6].map(|()| timer_was_first());
+        assert_eq!(turns[..2], turns[2..4]);
+        assert_eq!(turns[..2], turns[4..]);
+        assert_ne!(turns[0], turns[1]);
+    });
+}
+
+#[test]
 fn queries_are_free() {
     on_every_server(|server| {
         let world = server.one_subnet();
