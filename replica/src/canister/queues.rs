@@ -160,6 +160,18 @@ impl Queues {
         self.ingress.push_back(ingress);
     }
 
+    /// Removes the messages from users that have passed their expiry at `now`.
+    pub fn purge_ingress(&mut self, now: Time) -> Vec<Ingress> {
+        let is_expired = |ingress: &Ingress| ingress.expiry < now;
+        if !self.ingress.iter().any(is_expired) {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut self.ingress);
+        let (expired, waiting): (Vec<_>, Vec<_>) = all.into_iter().partition(is_expired);
+        self.ingress = waiting.into();
+        expired
+    }
+
     fn push_input(&mut self, sender: CanisterId, message: Message, local: bool) {
         let pair = self.pairs.entry(sender).or_default();
         if pair.input.is_empty() {

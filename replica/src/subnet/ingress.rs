@@ -8,7 +8,7 @@ use crate::subnet::Subnet;
 use crate::trace::Fee;
 use crate::types::{CanisterId, MessageId, Payload, Time};
 use candid::Principal;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What has become of a user's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,14 +104,7 @@ impl Subnet {
 
     /// Takes the pool's messages in, as many as fit into a block.
     pub(super) fn induct_ingress(&mut self) {
-        let mut bytes = 0;
-        for _ in 0..INGRESS_PER_BLOCK_MAX {
-            let Some(ingress) = self.ingress_pool.front() else { break };
-            bytes += ingress.envelope_bytes();
-            if bytes > INGRESS_BYTES_PER_BLOCK_MAX {
-                break;
-            }
-            let Some(ingress) = self.ingress_pool.pop_front() else { break };
+        for ingress in take_block(&mut self.ingress_pool) {
             self.history.receive(&ingress);
             let id = ingress.id;
             if let Err(error) = self.induct_one(ingress) {
@@ -124,10 +117,7 @@ impl Subnet {
     /// Charges for a message and puts it in its canister's queue.
     fn induct_one(&mut self, ingress: Ingress) -> Result<(), UserError> {
         if ingress.expiry < self.time {
-            return Err(UserError::new(
-                ErrorCode::IngressMessageTimeout,
-                "Ingress message timed out before it was executed",
-            ));
+            return Err(timed_out());
         }
         if ingress.receiver == Principal::management_canister() {
             return self.induct_management_ingress(ingress);
@@ -138,6 +128,16 @@ impl Subnet {
             canister.queues.push_ingress(ingress);
         }
         Ok(())
+    }
+
+    /// Fails the messages that waited in their canisters' queues for too long.
+    pub(super) fn purge_expired_ingress(&mut self) {
+        for canister in self.canisters.values_mut() {
+            for ingress in canister.queues.purge_ingress(self.time) {
+                let state = IngressState::Done(Err(Failure::Error(timed_out())));
+                self.history.set(ingress.id, state, self.time);
+            }
+        }
     }
 
     /// Has a canister pay for taking in a message of this size.
@@ -154,5 +154,79 @@ impl Subnet {
         canister.check_can_pay(fee, prices)?;
         canister.pay(Fee::Ingress(message), fee);
         Ok(())
+    }
+}
+
+/// Takes the messages for one block out of the pool. Canisters take turns; of each the messages come
+/// in the order they arrived (`ingress_manager/src/ingress_selector.rs` in the replica's repository).
+fn take_block(pool: &mut VecDeque<Ingress>) -> Vec<Ingress> {
+    let bytes: usize = pool.iter().map(Ingress::envelope_bytes).sum();
+    if pool.len() <= INGRESS_PER_BLOCK_MAX && bytes <= INGRESS_BYTES_PER_BLOCK_MAX {
+        return std::mem::take(pool).into();
+    }
+    // By canister, with the number of each message's arrival.
+    let mut queues: BTreeMap<CanisterId, VecDeque<(usize, Ingress)>> = BTreeMap::new();
+    for (arrival, ingress) in std::mem::take(pool).into_iter().enumerate() {
+        let canister = ingress.effective_canister.unwrap_or(ingress.receiver);
+        queues.entry(canister).or_default().push_back((arrival, ingress));
+    }
+    let mut turns: VecDeque<CanisterId> = queues.keys().copied().collect();
+    let mut block = Vec::new();
+    let mut bytes_left = INGRESS_BYTES_PER_BLOCK_MAX;
+    while let Some(canister) = turns.pop_front().filter(|_| block.len() < INGRESS_PER_BLOCK_MAX) {
+        let Some(queue) = queues.get_mut(&canister) else { continue };
+        // A canister whose next message does not fit waits for the next block.
+        let fits = |(_, ingress): &mut (_, Ingress)| ingress.envelope_bytes() <= bytes_left;
+        let Some((_, ingress)) = queue.pop_front_if(fits) else { continue };
+        bytes_left -= ingress.envelope_bytes();
+        block.push(ingress);
+        turns.push_back(canister);
+    }
+    let mut left: Vec<(usize, Ingress)> = queues.into_values().flatten().collect();
+    left.sort_by_key(|(arrival, _)| *arrival);
+    pool.extend(left.into_iter().map(|(_, ingress)| ingress));
+    block
+}
+
+fn timed_out() -> UserError {
+    UserError::new(
+        ErrorCode::IngressMessageTimeout,
+        "Ingress message timed out waiting to start executing.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::canister_id;
+
+    fn ingress(receiver: u64, number: u8) -> Ingress {
+        Ingress {
+            id: MessageId([number; 32]),
+            sender: Principal::anonymous(),
+            receiver: canister_id(receiver),
+            effective_canister: None,
+            method: String::new(),
+            argument: Vec::new(),
+            expiry: Time::GENESIS,
+        }
+    }
+
+    fn numbers<'a>(messages: impl IntoIterator<Item = &'a Ingress>) -> Vec<u8> {
+        messages.into_iter().map(|ingress| ingress.id.0[0]).collect()
+    }
+
+    #[test]
+    fn a_block_has_a_thousand_messages_of_all_canisters_and_the_rest_keeps_its_order() {
+        let few = [(2, 1), (2, 2), (3, 3)].map(|(receiver, number)| ingress(receiver, number));
+        let many = (0..INGRESS_PER_BLOCK_MAX).map(|_| ingress(1, 0));
+        let mut pool: VecDeque<Ingress> = many.chain(few).collect();
+        let block = take_block(&mut pool);
+        assert_eq!(block.len(), INGRESS_PER_BLOCK_MAX);
+        assert_eq!(numbers(&block)[..6], [0, 1, 3, 0, 2, 0]);
+        pool.push_back(ingress(4, 4));
+        assert_eq!(numbers(&pool), [0, 0, 0, 4]);
+        assert_eq!(numbers(&take_block(&mut pool)), [0, 0, 0, 4]);
+        assert!(pool.is_empty());
     }
 }

@@ -163,6 +163,7 @@ impl Subnet {
         self.time_out();
         self.induct_streams(incoming, router);
         self.induct_ingress();
+        self.purge_expired_ingress();
         self.execute_canisters();
         self.finish_execution();
         self.route(router);

@@ -15,6 +15,7 @@ mod determinism;
 mod history;
 mod hooks;
 mod ic00;
+mod ingress;
 mod installation;
 mod lifecycle;
 mod logs;
