@@ -7,7 +7,7 @@ use crate::wasm::module::{InvalidModule, ModuleInfo, prepare};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module};
+use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module, OptLevel};
 
 /// A module ready to be instantiated any number of times.
 pub struct CompiledModule {
@@ -61,6 +61,8 @@ pub(crate) fn engine() -> &'static Engine {
 fn config(cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     config
+        // Modules are optimised already, and instrumentation adds little that could be.
+        .cranelift_opt_level(OptLevel::None)
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(None)
         .async_stack_size(2 * WASM_STACK_BYTES)

@@ -101,43 +101,38 @@ impl Live {
     /// The pages whose content is not what is `kept`. Whatever was written since this was called
     /// last is found.
     pub fn changed(&mut self, kept: &Pages) -> Vec<usize> {
-        let marked = self.take_marks();
+        let candidates = self.take_marks();
         let (pages, _) = self.heap().as_chunks::<OS_PAGE_BYTES>();
-        let mut changed = Vec::new();
-        for (position, number) in marked.iter().copied().enumerate() {
-            if pages[number] != *kept.get(number) {
-                changed.push(number);
-            }
-            // What was written to this page may reach into the next.
-            let next = number + 1;
-            if next < pages.len()
-                && marked.get(position + 1) != Some(&next)
-                && pages[next][..WIDEST_WRITE] != kept.get(next)[..WIDEST_WRITE]
-            {
-                changed.push(next);
-            }
-        }
-        changed
+        let changed = candidates.chunk_by(|(number, _), (other, _)| number == other).filter(|of| {
+            let reach = of.iter().map(|(_, reach)| *reach).max().unwrap_or(0);
+            let number = of[0].0;
+            pages.get(number).is_some_and(|page| page[..reach] != kept.get(number)[..reach])
+        });
+        changed.map(|of| of[0].0).collect()
     }
 
-    /// The pages that are marked as written to, whose marks are then gone.
-    fn take_marks(&mut self) -> Vec<usize> {
+    /// The pages that may have been written to according to the marks, which are then gone: in order,
+    /// each once or twice, with how many of its first bytes that can be.
+    fn take_marks(&mut self) -> Vec<(usize, usize)> {
+        // So many at once, since hardly any are set. The memory with the marks ends as evenly.
         const AT_ONCE: usize = 64;
-        let count = self.heap().len() / OS_PAGE_BYTES;
+        let count = (self.heap().len() / OS_PAGE_BYTES).next_multiple_of(AT_ONCE);
         let Some(written) = self.store.data().written else { return Vec::new() };
-        let mut marked = Vec::new();
         let marks = &mut written.data_mut(&mut self.store)[..count];
-        for (number, marks) in marks.chunks_mut(AT_ONCE).enumerate() {
-            if marks.iter().fold(0, |any, mark| any | mark) == 0 {
+        let mut candidates = Vec::new();
+        for (number, marks) in marks.as_chunks_mut::<AT_ONCE>().0.iter_mut().enumerate() {
+            if *marks == [0; AT_ONCE] {
                 continue;
             }
             for (position, mark) in marks.iter_mut().enumerate() {
                 if std::mem::take(mark) != 0 {
-                    marked.push(number * AT_ONCE + position);
+                    let number = number * AT_ONCE + position;
+                    // What was written to a page may reach into the next.
+                    candidates.extend([(number, OS_PAGE_BYTES), (number + 1, WIDEST_WRITE)]);
                 }
             }
         }
-        marked
+        candidates
     }
 
     /// Grows the heap to this size, if it is smaller.

@@ -6,7 +6,7 @@
 //! nothing left. A block that costs nothing is left alone.
 
 use super::writes::Writes;
-use super::{Added, EXHAUSTED, Parts};
+use super::{Added, EXHAUSTED, Parts, stores};
 use crate::types::Instructions;
 use crate::wasm::weights::weight;
 use wasm_encoder::{BlockType, Encode, Instruction};
@@ -59,16 +59,19 @@ pub(super) fn metered(
 ) -> Result<Metered, BinaryReaderError> {
     let source = body.as_bytes();
     let start = body.range().start;
-    let mut operators = body.get_operators_reader()?;
+    let mut reader = body.get_operators_reader()?;
+    let mut from = reader.original_position() - start;
+    let (mut operators, mut ends) = (Vec::new(), Vec::new());
+    while !reader.eof() {
+        operators.push(reader.read()?);
+        ends.push(reader.original_position() - start);
+    }
     let mut code = Code::new(source.len(), added);
-    let mut writes = Writes::new(body, parameters, added, &parts.initializing)?;
-    let mut from = operators.original_position() - start;
-    while !operators.eof() {
-        let operator = operators.read()?;
-        let to = operators.original_position() - start;
-        code.cost += weight(&operator, added.wasm64);
-        code.compiled += 1 + beside(&operator, added.wasm64);
-        if !writes.rewrite(&operator, &source[from..to], &mut code.block) {
+    let mut writes = Writes::new(body, parameters, added, stores::marks(&operators, parts))?;
+    for (operator, to) in operators.iter().zip(ends) {
+        code.cost += weight(operator, added.wasm64);
+        code.compiled += 1 + beside(operator, added.wasm64);
+        if !writes.rewrite(operator, &source[from..to], parts, &mut code.block) {
             code.block.extend_from_slice(&source[from..to]);
         }
         match operator {

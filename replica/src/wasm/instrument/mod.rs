@@ -1,15 +1,16 @@
 //! Rewrites a valid module so that it counts its instructions and marks the pages it writes to.
 //!
 //! Three things are put behind the module's own, so that no index changes: a global, the counter of
-//! instructions left; a second memory with one byte per page of the first, not zero once the page
-//! was written to; and functions that stand in for bulk operations. Code is copied as it is, with
+//! instructions left; a second memory with marks for the pages of the first that were written to;
+//! and functions that stand in for bulk operations. Code is copied as it is, with
 //! instructions of ours between its own (`metering` and `writes`). The start function is left to the
 //! replica to call.
 
 mod metering;
+mod stores;
 mod writes;
 
-use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM32_MEMORY_MAX, WASM64_MEMORY_MAX};
+use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM64_MEMORY_MAX};
 use crate::types::Instructions;
 use wasm_encoder::{
     CodeSection, ConstExpr, Encode, ExportKind, ExportSection, FunctionSection, GlobalSection,
@@ -39,8 +40,8 @@ pub(super) struct Parts<'a> {
     pub sections: [Option<&'a [u8]>; 16],
     /// The bodies of the functions, in order.
     pub bodies: Vec<FunctionBody<'a>>,
-    /// Parameters of each function type.
-    pub parameters: Vec<u32>,
+    /// Parameters and results of each function type.
+    pub arities: Vec<(u32, u32)>,
     /// The type of each function, imported ones first.
     pub function_types: Vec<u32>,
     /// How many of them are imported.
@@ -99,13 +100,13 @@ pub(super) fn instrument(parts: &Parts<'_>) -> Result<Instrumented, BinaryReader
     for body in &parts.bodies {
         let declared =
             parts.function_types[parts.imported_functions as usize + code.len() as usize];
-        let body = metering::metered(body, parts.parameters[declared as usize], &added, parts)?;
+        let body = metering::metered(body, parts.arities[declared as usize].0, &added, parts)?;
         compiled += body.compiled;
         code.raw(&body.bytes);
     }
     for (number, helper) in (0..).zip(&helpers) {
         types.ty().function(helper.parameters.iter().copied(), []);
-        functions.function(parts.parameters.len() as u32 + number);
+        functions.function(parts.arities.len() as u32 + number);
         code.function(&helper.code);
     }
     Ok(Instrumented { bytes: assemble(parts, &types, &functions, &code)?, compiled })
@@ -145,14 +146,19 @@ fn assemble(
     Ok(module.finish())
 }
 
-/// The memory with one byte for each page the module's own can have; none for none.
+/// The memory for the marks, a byte for each page; none for a module without memory.
 fn memory(parts: &Parts<'_>) -> MemorySection {
     let mut section = MemorySection::new();
     if parts.memories > 0 {
-        let most = if parts.wasm64 { WASM64_MEMORY_MAX } else { WASM32_MEMORY_MAX };
-        let declared = parts.memory_pages_max.unwrap_or(u64::MAX).saturating_mul(WASM_PAGE_BYTES);
-        let marks = declared.min(most) / OS_PAGE_BYTES as u64;
-        let pages = marks.div_ceil(WASM_PAGE_BYTES);
+        // Every 32-bit address has a mark. With 64 bits only those in the largest memory there can
+        // be have one, and the page behind.
+        let bytes = if parts.wasm64 {
+            let declared = parts.memory_pages_max.unwrap_or(u64::MAX);
+            declared.saturating_mul(WASM_PAGE_BYTES).min(WASM64_MEMORY_MAX) + OS_PAGE_BYTES as u64
+        } else {
+            1 << 32
+        };
+        let pages = (bytes / OS_PAGE_BYTES as u64).div_ceil(WASM_PAGE_BYTES);
         section.memory(MemoryType {
             minimum: pages,
             maximum: Some(pages),

@@ -4,6 +4,9 @@ use super::EXHAUSTED;
 use crate::wasm::harness::{LIMIT, Ran, compiled, run};
 use wasmtime::Trap;
 
+mod marks;
+mod random;
+
 /// Executes a function with this body in a module with three pages of memory and some more.
 fn body(address: &str, body: &str) -> Ran {
     run(&format!(
@@ -127,92 +130,6 @@ fn the_counter_may_go_below_zero_where_nobody_looks() {
     let ran = run(&format!(r#"(module (table 1 funcref) (func (export "f") {text}))"#));
     assert_eq!((ran.trap, ran.instructions()), (None, 1 + 3 + count * 101));
     assert!(ran.left < 0);
-}
-
-/// The marks that this body leaves, in both pointer widths.
-#[track_caller]
-fn marks(pages: &[usize], text: &str) {
-    for address in ["i32", "i64"] {
-        let text = text.replace("ptr", address);
-        let ran = body(address, &text);
-        assert_eq!(ran.trap, None, "{text}");
-        assert_eq!(ran.marked, pages, "{text}");
-    }
-}
-
-#[test]
-fn each_store_marks_the_page_it_begins_in() {
-    marks(&[], "(drop (i32.load (ptr.const 0)))");
-    for store in "i32.store i64.store f32.store f64.store i32.store8 i32.store16 i64.store8 \
-                  i64.store16 i64.store32"
-        .split_whitespace()
-    {
-        let value = &store[..3];
-        marks(&[0], &format!("({store} (ptr.const 7) ({value}.const 1))"));
-        marks(&[2], &format!("({store} offset=8192 (ptr.const 7) ({value}.const 1))"));
-        marks(&[3], &format!("({store} offset=5 (ptr.const 12283) ({value}.const 1))"));
-        marks(&[47], &format!("({store} offset=196600 (ptr.const 0) ({value}.const 1))"));
-    }
-    for store in ["v128.store", "v128.store8_lane", "v128.store16_lane", "v128.store32_lane"] {
-        let lane = if store.ends_with("lane") { "1" } else { "" };
-        let text = "(v128.const i64x2 1 2)";
-        marks(&[1], &format!("({store} offset=4000 {lane} (ptr.const 200) {text})"));
-    }
-    // Values of every type wait in locals of their own.
-    marks(
-        &[0, 1, 2, 3],
-        "(i32.store (ptr.const 0) (i32.const 1)) (f64.store (ptr.const 4096) (f64.const 1))
-         (i64.store (ptr.const 8192) (i64.const 1)) (f32.store (ptr.const 12288) (f32.const 1))
-         (i32.store8 (ptr.const 0) (i32.const 1))",
-    );
-}
-
-#[test]
-fn bulk_operations_mark_every_page_they_write_to() {
-    marks(&[1, 2, 3], "(memory.fill (ptr.const 8191) (i32.const 1) (ptr.const 4098))");
-    marks(&[1, 2], "(memory.fill (ptr.const 4096) (i32.const 1) (ptr.const 8192))");
-    marks(&[4, 5], "(memory.copy (ptr.const 20479) (ptr.const 0) (ptr.const 2))");
-    marks(&[0, 1], "(memory.init 0 (ptr.const 4095) (i32.const 0) (i32.const 2))");
-    marks(&[47], "(memory.init 1 (ptr.const 196600) (i32.const 0) (i32.const 8))");
-    for nothing in [
-        "(memory.fill (ptr.const 0) (i32.const 1) (ptr.const 0))",
-        "(memory.copy (ptr.const 196608) (ptr.const 0) (ptr.const 0))",
-        "(memory.init 0 (ptr.const 0) (i32.const 0) (i32.const 0))",
-    ] {
-        marks(&[], nothing);
-    }
-}
-
-#[test]
-fn what_traps_marks_nothing() {
-    for text in [
-        "(i32.store (ptr.const 196605) (i32.const 1))",
-        "(i32.store offset=4294967295 (ptr.const 4294967295) (i32.const 1))",
-        "(memory.fill (ptr.const 196605) (i32.const 1) (ptr.const 4))",
-        "(memory.init 0 (ptr.const 196605) (i32.const 0) (i32.const 4))",
-    ] {
-        for address in ["i32", "i64"] {
-            let ran = body(address, &text.replace("ptr", address));
-            assert_eq!((ran.trap, ran.marked), (Some(Trap::MemoryOutOfBounds), vec![]), "{text}");
-        }
-    }
-}
-
-#[test]
-fn marking_leaves_stack_and_locals_alone() {
-    // The value stored is computed by code that stores itself, with operands waiting below.
-    let text = "(local.set $n (i32.const 4096))
-      (i32.store (i32.const 0)
-        (i32.add (i32.const 1000)
-          (i32.add (local.get $n)
-            (block (result i32)
-              (i32.store offset=4 (local.get $n) (i32.const 77))
-              (i32.load offset=4 (local.get $n))))))";
-    let ran = body("i32", text);
-    assert_eq!(ran.trap, None);
-    assert_eq!(ran.heap[..4], (1000 + 4096 + 77u32).to_le_bytes());
-    assert_eq!(ran.heap[4100..4104], 77u32.to_le_bytes());
-    assert_eq!(ran.marked, [0, 1]);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Marking: each instruction that writes to the memory is followed by one that marks the page.
 //!
-//! What is written may reach into the next page, which is not marked: so whoever looks for changed
-//! pages looks at the [`WIDEST_WRITE`] first bytes behind a marked one as well. Since marks come
+//! What a single store writes may reach into the next page, which is not marked: so whoever looks for
+//! changed pages looks at the [`WIDEST_WRITE`] first bytes behind a marked one, too. Since marks come
 //! after the writes, an access out of bounds marks nothing. Bulk operations are carried out by
 //! functions of ours, which also take from the counter what the size costs.
 
 use super::metering::exhausted;
-use super::{Added, BinaryReaderError, FunctionBody};
+use super::stores::Reach;
+use super::{Added, BinaryReaderError, FunctionBody, Parts};
 use crate::limits::OS_PAGE_BYTES;
 use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
 use wasmparser::{BinaryReader, Operator};
@@ -113,7 +114,8 @@ fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>
 /// Rewrites one function's writes, and adds the locals that takes.
 pub(super) struct Writes<'a> {
     added: &'a Added,
-    initializing: &'a [u32],
+    /// How the stores that are still to come are marked.
+    marks: std::vec::IntoIter<Option<Reach>>,
     /// The function's own locals as they are encoded, their number of groups apart.
     groups: u32,
     encoded: &'a [u8],
@@ -129,7 +131,7 @@ impl<'a> Writes<'a> {
         body: &FunctionBody<'a>,
         parameters: u32,
         added: &'a Added,
-        initializing: &'a [u32],
+        marks: Vec<Option<Reach>>,
     ) -> Result<Self, BinaryReaderError> {
         let mut locals = body.get_locals_reader()?;
         let mut next = parameters;
@@ -140,7 +142,15 @@ impl<'a> Writes<'a> {
         let mut encoded = BinaryReader::new(&body.as_bytes()[..end], 0);
         let groups = encoded.read_var_u32()?;
         let encoded = encoded.read_bytes(encoded.bytes_remaining())?;
-        Ok(Self { added, initializing, groups, encoded, next, address: None, values: vec![] })
+        Ok(Self {
+            added,
+            marks: marks.into_iter(),
+            groups,
+            encoded,
+            next,
+            address: None,
+            values: Vec::new(),
+        })
     }
 
     /// The function's locals with ours behind them, encoded.
@@ -160,18 +170,25 @@ impl<'a> Writes<'a> {
     }
 
     /// Writes what stands in for an instruction that writes to the memory, or says that it does not.
-    pub fn rewrite(&mut self, operator: &Operator<'_>, raw: &[u8], code: &mut Vec<u8>) -> bool {
+    pub fn rewrite(
+        &mut self,
+        operator: &Operator<'_>,
+        raw: &[u8],
+        parts: &Parts<'_>,
+        code: &mut Vec<u8>,
+    ) -> bool {
         let Some(functions) = self.added.functions else { return false };
         let helper = match operator {
             Operator::MemoryFill { .. } => FILL,
             Operator::MemoryCopy { .. } => COPY,
             Operator::MemoryInit { data_index, .. } => {
-                let position = self.initializing.binary_search(data_index);
+                let position = parts.initializing.binary_search(data_index);
                 FIRST_INIT + position.expect("segments were gathered before") as u32
             }
             _ => {
-                let Some((of, offset)) = stored(operator) else { return false };
-                self.store(of, offset, raw, code);
+                let Some((of, offset, _)) = stored(operator) else { return false };
+                let Some(reach) = self.marks.next().flatten() else { return false };
+                self.store(of, offset as i64, reach, raw, code);
                 return true;
             }
         };
@@ -179,8 +196,8 @@ impl<'a> Writes<'a> {
         true
     }
 
-    /// Stores, then marks the page: address and value wait in locals.
-    fn store(&mut self, of: ValType, offset: u64, raw: &[u8], code: &mut Vec<u8>) {
+    /// Stores, then marks pages: address and value wait in locals.
+    fn store(&mut self, of: ValType, offset: i64, reach: Reach, raw: &[u8], code: &mut Vec<u8>) {
         use Instruction::*;
         let value = self.value(of);
         let address = self.address();
@@ -188,19 +205,27 @@ impl<'a> Writes<'a> {
         LocalTee(address).encode(code);
         LocalGet(value).encode(code);
         code.extend_from_slice(raw);
+        self.mark(address, offset + reach.first, code);
+        if reach.last - reach.first >= WIDEST_WRITE as i64 {
+            self.mark(address, offset + reach.last, code);
+        }
+    }
+
+    /// Marks the page at a distance from an address.
+    fn mark(&self, address: u32, distance: i64, code: &mut Vec<u8>) {
+        use Instruction::*;
         LocalGet(address).encode(code);
-        // The store was in bounds, so nothing wraps around.
         if self.added.wasm64 {
-            if offset != 0 {
-                I64Const(offset as i64).encode(code);
+            if distance != 0 {
+                I64Const(distance).encode(code);
                 I64Add.encode(code);
             }
             I64Const(PAGE_SHIFT).encode(code);
             I64ShrU.encode(code);
             I32WrapI64.encode(code);
         } else {
-            if offset != 0 {
-                I32Const(offset as u32 as i32).encode(code);
+            if distance != 0 {
+                I32Const(distance as i32).encode(code);
                 I32Add.encode(code);
             }
             I32Const(PAGE_SHIFT as i32).encode(code);
@@ -234,24 +259,25 @@ impl<'a> Writes<'a> {
     }
 }
 
-/// The type of what a store instruction stores, and its offset.
-fn stored(operator: &Operator<'_>) -> Option<(ValType, u64)> {
+/// The type of what a store instruction stores, its offset and how many bytes it writes.
+pub(super) fn stored(operator: &Operator<'_>) -> Option<(ValType, u64, u64)> {
     use Operator::*;
-    Some(match operator {
-        I32Store { memarg } | I32Store8 { memarg } | I32Store16 { memarg } => {
-            (ValType::I32, memarg.offset)
-        }
-        I64Store { memarg }
-        | I64Store8 { memarg }
-        | I64Store16 { memarg }
-        | I64Store32 { memarg } => (ValType::I64, memarg.offset),
-        F32Store { memarg } => (ValType::F32, memarg.offset),
-        F64Store { memarg } => (ValType::F64, memarg.offset),
-        V128Store { memarg }
-        | V128Store8Lane { memarg, .. }
-        | V128Store16Lane { memarg, .. }
-        | V128Store32Lane { memarg, .. }
-        | V128Store64Lane { memarg, .. } => (ValType::V128, memarg.offset),
+    let (of, memarg, bytes) = match operator {
+        I32Store { memarg } => (ValType::I32, memarg, 4),
+        I32Store8 { memarg } => (ValType::I32, memarg, 1),
+        I32Store16 { memarg } => (ValType::I32, memarg, 2),
+        I64Store { memarg } => (ValType::I64, memarg, 8),
+        I64Store8 { memarg } => (ValType::I64, memarg, 1),
+        I64Store16 { memarg } => (ValType::I64, memarg, 2),
+        I64Store32 { memarg } => (ValType::I64, memarg, 4),
+        F32Store { memarg } => (ValType::F32, memarg, 4),
+        F64Store { memarg } => (ValType::F64, memarg, 8),
+        V128Store { memarg } => (ValType::V128, memarg, 16),
+        V128Store8Lane { memarg, .. } => (ValType::V128, memarg, 1),
+        V128Store16Lane { memarg, .. } => (ValType::V128, memarg, 2),
+        V128Store32Lane { memarg, .. } => (ValType::V128, memarg, 4),
+        V128Store64Lane { memarg, .. } => (ValType::V128, memarg, 8),
         _ => return None,
-    })
+    };
+    Some((of, memarg.offset, bytes))
 }

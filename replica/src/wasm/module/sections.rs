@@ -124,7 +124,8 @@ impl<'a> Scan<'a> {
             let function = function?;
             let plain = function.params().is_empty() && function.results().is_empty();
             self.plain_types.push(plain);
-            self.parts.parameters.push(function.params().len() as u32);
+            let arity = (function.params().len() as u32, function.results().len() as u32);
+            self.parts.arities.push(arity);
         }
         Ok(())
     }

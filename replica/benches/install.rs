@@ -1,0 +1,87 @@
+//! What it takes to compile a large module for the first time, against what the engine alone takes for
+//! the module as it is, configured as it is here and as it comes: the rest is checking and
+//! instrumenting the module, and compiling what that adds.
+//!
+//! `cargo bench --profile dev -p embedded-replica --bench install`, with `MODULE=FILE` for another
+//! module
+
+mod fixture;
+
+use embedded_replica::wasm::compile;
+use fixture::{medians, micros, ratio};
+use std::path::PathBuf;
+use wasmparser::{Parser, Payload};
+use wasmtime::Module;
+
+/// Times each is done.
+const TURNS: usize = 7;
+
+/// A module that differs from all others in a number in its data, so that nobody remembers it.
+struct Numbered {
+    bytes: Vec<u8>,
+    place: usize,
+    number: u64,
+}
+
+impl Numbered {
+    fn new(bytes: Vec<u8>) -> Self {
+        let mut place = None;
+        for payload in Parser::new(0).parse_all(&bytes) {
+            if let Payload::DataSection(section) = payload.expect("it is a module") {
+                let segments = section.into_iter().map(|data| data.expect("it is a module"));
+                place =
+                    segments.filter(|data| data.data.len() > 100).map(|data| data.range.end).last();
+            }
+        }
+        let place = place.expect("it has data") - size_of::<u64>();
+        Self { bytes, place, number: std::process::id().into() }
+    }
+
+    fn next(&mut self) -> &[u8] {
+        self.number += 1 << 32;
+        self.bytes[self.place..][..size_of::<u64>()].copy_from_slice(&self.number.to_le_bytes());
+        &self.bytes
+    }
+}
+
+fn module() -> (PathBuf, Vec<u8>) {
+    let path = std::env::var_os("MODULE").map(PathBuf::from).unwrap_or_else(|| {
+        fixture::target().join("wasm32-unknown-unknown/plain/sample_caller.wasm")
+    });
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| {
+        eprintln!("{}: {error}; name a module in the environment variable MODULE", path.display());
+        std::process::exit(1);
+    });
+    (path, bytes)
+}
+
+fn main() {
+    // A process without a place for the engine's cache on disk: it would be filled otherwise.
+    const CACHE: &str = "XDG_CACHE_HOME";
+    if std::env::var_os(CACHE).is_none_or(|home| home != "/dev/null") {
+        let program = std::env::current_exe().expect("this program has a path");
+        let status = std::process::Command::new(program).env(CACHE, "/dev/null").status();
+        std::process::exit(status.expect("it starts again").code().unwrap_or(1));
+    }
+    let (path, bytes) = module();
+    let size = bytes.len();
+    let mut module = Numbered::new(bytes);
+    let engine =
+        compile(module.next()).expect("the module is valid").engine_module().engine().clone();
+    let default = wasmtime::Engine::default();
+    let [replica, alone, as_it_comes] = medians(TURNS, |turn| match turn {
+        0 => drop(compile(module.next()).expect("the module is valid")),
+        1 => drop(Module::from_binary(&engine, module.next()).expect("the module is valid")),
+        _ => drop(Module::from_binary(&default, module.next()).expect("the module is valid")),
+    });
+    println!(
+        "\ncompiling {} of {size} bytes for the first time\n  {:.0} ms; the engine alone {:.0} ms, \
+         RATIO {:.2}; with its own configuration {:.0} ms, RATIO {:.2}",
+        path.display(),
+        micros(replica) / 1e3,
+        micros(alone) / 1e3,
+        ratio(replica, alone),
+        micros(as_it_comes) / 1e3,
+        ratio(replica, as_it_comes),
+    );
+}

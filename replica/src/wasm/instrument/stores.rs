@@ -1,0 +1,316 @@
+//! Which stores need a mark of their own.
+//!
+//! Code stores again and again at small distances from one address: the fields of a record, the frame
+//! of a function. Where stores always come after one that is marked, and together with it reach over
+//! no more than the bytes of a page, that one is marked for all of them: the pages of the first and of
+//! the last of these bytes are all there are.
+//!
+//! To know distances, locals and operands are followed as far as they are sums of one unknown value
+//! and a constant. Distances count modulo the size of the address space, as addresses do.
+
+use super::Parts;
+use super::writes::stored;
+use crate::limits::OS_PAGE_BYTES;
+use wasmparser::{
+    BlockType, ContType, FrameKind, FuncType, ModuleArity, Operator, RefType, SubType,
+};
+
+/// The bytes for which a store is marked, counted from the first that it writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// The first, which comes before it where another store does.
+    pub first: i64,
+    /// The last.
+    pub last: i64,
+}
+
+impl Reach {
+    /// Both together.
+    fn with(self, other: Self) -> Self {
+        Self { first: self.first.min(other.first), last: self.last.max(other.last) }
+    }
+}
+
+/// Decides how each of a function's stores is marked, in order: not at all, where another one is.
+pub(super) fn marks(operators: &[Operator<'_>], parts: &Parts<'_>) -> Vec<Option<Reach>> {
+    let mut code = Code { last_assigned: last_assigned(operators), ..Code::new(parts) };
+    for operator in operators {
+        code.operator(operator);
+        code.position += 1;
+    }
+    code.marks
+}
+
+/// The number of the last instruction that assigns each local.
+fn last_assigned(operators: &[Operator<'_>]) -> Vec<usize> {
+    let mut last = Vec::new();
+    for (position, operator) in operators.iter().enumerate() {
+        if let Operator::LocalSet { local_index } | Operator::LocalTee { local_index } = operator {
+            let local = *local_index as usize;
+            if last.len() <= local {
+                last.resize(local + 1, 0);
+            }
+            last[local] = position;
+        }
+    }
+    last
+}
+
+/// Most operands, locals and marked stores that are kept in mind, which bounds the work.
+const KNOWN_MAX: usize = 64;
+
+/// A value: an unknown one, by its number, and how much more it is.
+#[derive(Clone, Copy, Debug)]
+struct Value {
+    unknown: u32,
+    more: u64,
+}
+
+/// An operand on the stack.
+#[derive(Clone, Copy, Debug)]
+enum Operand {
+    Value(Value),
+    Constant(u64),
+    Other,
+}
+
+/// What a local holds, and since which instruction.
+struct Local {
+    index: u32,
+    value: Value,
+    since: usize,
+}
+
+/// A block around the current place.
+struct Block {
+    /// The number of its first instruction.
+    start: usize,
+    /// How many marked stores come before it.
+    marked: usize,
+}
+
+/// What is known at one place of the code.
+struct Code<'a> {
+    parts: &'a Parts<'a>,
+    last_assigned: Vec<usize>,
+    /// The number of the current instruction.
+    position: usize,
+    /// The marks of the stores up to here.
+    marks: Vec<Option<Reach>>,
+    /// The number of the next unknown value.
+    unknown: u32,
+    locals: Vec<Local>,
+    /// The operands on top of the stack. Below may be more.
+    operands: Vec<Operand>,
+    /// Where marked stores are that come before this place on all ways to it, and their numbers.
+    marked: Vec<(Value, usize)>,
+    blocks: Vec<Block>,
+}
+
+impl<'a> Code<'a> {
+    fn new(parts: &'a Parts<'a>) -> Self {
+        Self {
+            parts,
+            last_assigned: Vec::new(),
+            position: 0,
+            marks: Vec::new(),
+            unknown: 0,
+            locals: Vec::new(),
+            operands: Vec::new(),
+            marked: Vec::new(),
+            blocks: Vec::new(),
+        }
+    }
+
+    fn operator(&mut self, operator: &Operator<'_>) {
+        let wasm64 = self.parts.wasm64;
+        match operator {
+            Operator::LocalGet { local_index } => {
+                let value = self.local(*local_index);
+                self.push(Operand::Value(value));
+            }
+            Operator::LocalSet { local_index } => drop(self.assign(*local_index)),
+            Operator::LocalTee { local_index } => {
+                let value = self.assign(*local_index);
+                self.push(Operand::Value(value));
+            }
+            Operator::I32Const { value } => self.push(Operand::Constant(*value as u64)),
+            Operator::I64Const { value } => self.push(Operand::Constant(*value as u64)),
+            Operator::I32Add if !wasm64 => self.sum(u64::wrapping_add),
+            Operator::I64Add if wasm64 => self.sum(u64::wrapping_add),
+            Operator::I32Sub if !wasm64 => self.sum(u64::wrapping_sub),
+            Operator::I64Sub if wasm64 => self.sum(u64::wrapping_sub),
+            Operator::Block { .. } | Operator::If { .. } => self.begin(),
+            Operator::Loop { .. } => {
+                // From its end control comes back here, after all assignments in it.
+                let (last, position) = (&self.last_assigned, self.position);
+                self.locals.retain(|local| {
+                    last.get(local.index as usize).is_none_or(|last| *last < position)
+                });
+                self.begin();
+            }
+            Operator::Else => self.meet(),
+            Operator::End => {
+                self.meet();
+                self.blocks.pop();
+            }
+            Operator::BrIf { .. } => self.replace(1, 0),
+            Operator::Call { function_index } => {
+                let of = self.parts.function_types.get(*function_index as usize);
+                self.call(of.copied(), 0);
+            }
+            Operator::CallIndirect { type_index, .. } => self.call(Some(*type_index), 1),
+            _ => {
+                if let Some((_, offset, bytes)) = stored(operator) {
+                    self.store(offset, bytes);
+                }
+                match operator.operator_arity(&Plain) {
+                    Some((taken, left)) => self.replace(taken, left),
+                    None => self.operands.clear(),
+                }
+            }
+        }
+    }
+
+    /// Begins a block.
+    fn begin(&mut self) {
+        self.operands.clear();
+        self.blocks.push(Block { start: self.position, marked: self.marked.len() });
+    }
+
+    /// Comes to a place to which several ways through the innermost block lead.
+    fn meet(&mut self) {
+        self.operands.clear();
+        let (start, marked) =
+            self.blocks.last().map_or((0, 0), |block| (block.start, block.marked));
+        self.marked.truncate(marked);
+        self.locals.retain(|local| local.since < start);
+    }
+
+    fn unknown(&mut self) -> Value {
+        self.unknown += 1;
+        Value { unknown: self.unknown, more: 0 }
+    }
+
+    /// What a local holds.
+    fn local(&mut self, index: u32) -> Value {
+        if let Some(local) = self.locals.iter().find(|local| local.index == index) {
+            return local.value;
+        }
+        let value = self.unknown();
+        self.note(index, value)
+    }
+
+    /// Puts the operand on top into a local.
+    fn assign(&mut self, index: u32) -> Value {
+        let value = match self.operands.pop() {
+            Some(Operand::Value(value)) => value,
+            _ => self.unknown(),
+        };
+        self.locals.retain(|local| local.index != index);
+        self.note(index, value)
+    }
+
+    fn note(&mut self, index: u32, value: Value) -> Value {
+        if self.locals.len() == KNOWN_MAX {
+            self.locals.remove(0);
+        }
+        self.locals.push(Local { index, value, since: self.position });
+        value
+    }
+
+    fn push(&mut self, operand: Operand) {
+        if self.operands.len() == KNOWN_MAX {
+            self.operands.clear();
+        }
+        self.operands.push(operand);
+    }
+
+    /// Takes operands and leaves others.
+    fn replace(&mut self, taken: u32, left: u32) {
+        self.operands.truncate(self.operands.len().saturating_sub(taken as usize));
+        (0..left).for_each(|_| self.push(Operand::Other));
+    }
+
+    fn call(&mut self, of: Option<u32>, more: u32) {
+        match of.and_then(|of| self.parts.arities.get(of as usize)) {
+            Some((parameters, results)) => self.replace(parameters + more, *results),
+            None => self.operands.clear(),
+        }
+    }
+
+    /// Adds two operands, or takes one from the other.
+    fn sum(&mut self, sum: fn(u64, u64) -> u64) {
+        let (right, left) = (self.operands.pop(), self.operands.pop());
+        self.push(match (left, right) {
+            (Some(Operand::Value(value)), Some(Operand::Constant(constant))) => {
+                Operand::Value(Value { more: sum(value.more, constant), ..value })
+            }
+            _ => Operand::Other,
+        });
+    }
+
+    /// A store, with an address and a value on the stack.
+    fn store(&mut self, offset: u64, bytes: u64) {
+        let own = Reach { first: 0, last: bytes as i64 - 1 };
+        let address = self.operands.len().checked_sub(2).map(|address| self.operands[address]);
+        let Some(Operand::Value(address)) = address else { return self.marks.push(Some(own)) };
+        let at = Value { more: address.more.wrapping_add(offset), ..address };
+        let covering = self.marked.iter().find_map(|(marked, number)| {
+            let distance = self.distance(*marked, at)?;
+            let own = Reach { first: distance, last: distance + own.last };
+            let both = self.marks[*number]?.with(own);
+            (both.last - both.first < OS_PAGE_BYTES as i64).then_some((*number, both))
+        });
+        match covering {
+            Some((number, both)) => {
+                self.marks[number] = Some(both);
+                self.marks.push(None);
+            }
+            None => {
+                if self.marked.len() < KNOWN_MAX {
+                    self.marked.push((at, self.marks.len()));
+                }
+                self.marks.push(Some(own));
+            }
+        }
+    }
+
+    /// How far it is from one address to another, if that is the same whatever they are.
+    fn distance(&self, from: Value, to: Value) -> Option<i64> {
+        let distance = to.more.wrapping_sub(from.more) as i64;
+        match self.parts.wasm64 {
+            _ if from.unknown != to.unknown => None,
+            // There is no mark for every address before one that is in the memory.
+            true => Some(distance).filter(|distance| *distance >= 0),
+            false => Some((distance as i32).into()),
+        }
+    }
+}
+
+/// Knows no module: what depends on one is dealt with apart.
+struct Plain;
+
+impl ModuleArity for Plain {
+    fn sub_type_at(&self, _: u32) -> Option<&SubType> {
+        None
+    }
+    fn tag_type_arity(&self, _: u32) -> Option<(u32, u32)> {
+        None
+    }
+    fn type_index_of_function(&self, _: u32) -> Option<u32> {
+        None
+    }
+    fn func_type_of_cont_type(&self, _: &ContType) -> Option<&FuncType> {
+        None
+    }
+    fn sub_type_of_ref_type(&self, _: &RefType) -> Option<&SubType> {
+        None
+    }
+    fn control_stack_height(&self) -> u32 {
+        0
+    }
+    fn label_block(&self, _: u32) -> Option<(BlockType, FrameKind)> {
+        None
+    }
+}

@@ -1,0 +1,200 @@
+//! Which pages are marked, and by how many instructions.
+
+use super::body;
+use crate::wasm::harness::run;
+use wasmtime::Trap;
+
+/// The marks that this body leaves, in both pointer widths.
+#[track_caller]
+fn marks(pages: &[usize], text: &str) {
+    for address in ["i32", "i64"] {
+        let text = text.replace("ptr", address);
+        let ran = body(address, &text);
+        assert_eq!(ran.trap, None, "{text}");
+        assert_eq!(ran.marked, pages, "{text}");
+    }
+}
+
+#[test]
+fn each_store_marks_the_page_it_begins_in() {
+    marks(&[], "(drop (i32.load (ptr.const 0)))");
+    for store in "i32.store i64.store f32.store f64.store i32.store8 i32.store16 i64.store8 \
+                  i64.store16 i64.store32"
+        .split_whitespace()
+    {
+        let value = &store[..3];
+        marks(&[0], &format!("({store} (ptr.const 7) ({value}.const 1))"));
+        marks(&[2], &format!("({store} offset=8192 (ptr.const 7) ({value}.const 1))"));
+        marks(&[3], &format!("({store} offset=5 (ptr.const 12283) ({value}.const 1))"));
+        marks(&[47], &format!("({store} offset=196600 (ptr.const 0) ({value}.const 1))"));
+    }
+    for store in ["v128.store", "v128.store8_lane", "v128.store16_lane", "v128.store32_lane"] {
+        let lane = if store.ends_with("lane") { "1" } else { "" };
+        let text = "(v128.const i64x2 1 2)";
+        marks(&[1], &format!("({store} offset=4000 {lane} (ptr.const 200) {text})"));
+    }
+    // Values of every type wait in locals of their own.
+    marks(
+        &[0, 1, 2, 3],
+        "(i32.store (ptr.const 0) (i32.const 1)) (f64.store (ptr.const 4096) (f64.const 1))
+         (i64.store (ptr.const 8192) (i64.const 1)) (f32.store (ptr.const 12288) (f32.const 1))
+         (i32.store8 (ptr.const 0) (i32.const 1))",
+    );
+}
+
+/// Instructions by which a body of `stores` stores marks pages: how many there are.
+fn marking(address: &str, stores: &str) -> usize {
+    let text = stores.replace("ptr", address);
+    let module =
+        format!("(module (memory {address} 1) (func $g) (func (param ptr) (local ptr) {text}))");
+    let binary = wat::parse_str(module.replace("ptr", address)).expect("the text is a module");
+    let (bytes, _) = crate::wasm::module::prepare(&binary).expect("the module is valid");
+    let mut count = 0;
+    for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
+        if let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("it is a module") {
+            let operators = body.get_operators_reader().expect("it is a module");
+            count += operators
+                .into_iter()
+                .filter(|operator| {
+                    matches!(
+                        operator.as_ref().expect("it is a module"),
+                        wasmparser::Operator::I32Store8 { memarg } if memarg.memory == 1
+                    )
+                })
+                .count();
+        }
+    }
+    count
+}
+
+/// A store at an address in a local and so much further on.
+fn at(local: u32, offset: u32) -> String {
+    format!("(i32.store8 offset={offset} (local.get {local}) (i32.const 1))")
+}
+
+#[test]
+fn stores_less_than_a_page_apart_are_marked_together() {
+    for address in ["i32", "i64"] {
+        let marks = |stores: &[String]| marking(address, &stores.concat());
+        assert_eq!(marks(&[at(0, 0)]), 1);
+        // What they write may begin in one page and end in the next.
+        assert_eq!(marks(&[at(0, 0), at(0, 4_095)]), 2);
+        assert_eq!(marks(&[at(0, 0), at(0, 8), at(0, 4_000), at(0, 16), at(0, 4_095)]), 2);
+        assert_eq!(marks(&[at(0, 0), at(0, 4), at(0, 15)]), 1);
+        assert_eq!(marks(&[at(0, 0), at(0, 4_096)]), 2);
+        // Two pages away from each other, in any order.
+        assert_eq!(marks(&[at(0, 5_000), at(0, 0), at(0, 4_095), at(0, 9_095)]), 4);
+        assert_eq!(marks(&[at(0, 0), at(1, 8)]), 2);
+    }
+    // Before an address in a 64-bit memory there may be none.
+    assert_eq!(marking("i32", &[at(0, 100), at(0, 0)].concat()), 2);
+    assert_eq!(marking("i64", &[at(0, 100), at(0, 0)].concat()), 2);
+    assert_eq!(marking("i32", &[at(0, 1_000), at(0, 0), at(0, 500)].concat()), 2);
+    assert_eq!(marking("i64", &[at(0, 1_000), at(0, 0), at(0, 500)].concat()), 3);
+}
+
+#[test]
+fn an_address_is_followed_through_sums_and_locals() {
+    for stores in [
+        "(local.set 1 (ptr.add (local.get 0) (ptr.const 4))) A1 A0",
+        "(local.set 1 (local.get 0)) A0 (local.set 0 (ptr.const 9)) A1",
+        "(local.set 1 (ptr.sub (local.get 0) (ptr.const 4))) A1 A0",
+        "A0 (call $g) A0",
+        "A0 (block A0 (br_if 0 (i32.const 1)) A0) A0",
+        "A0 (if (i32.const 1) (then A0) (else A0)) A0",
+        "A0 (loop A0 (br_if 0 (i32.const 0))) A0",
+        "(block A0 (br_if 0 (i32.const 1)) A0)",
+    ] {
+        let text = stores.replace("A0", &at(0, 8)).replace("A1", &at(1, 8));
+        assert_eq!(marking("i32", &text), 1, "{stores}");
+    }
+}
+
+#[test]
+fn a_store_that_may_come_without_the_marked_one_or_elsewhere_is_marked_itself() {
+    for (count, stores) in [
+        (2, "A0 (local.set 0 (ptr.const 9)) A0"),
+        (2, "(block (br_if 0 (i32.const 1)) A0) A0"),
+        (2, "(if (i32.const 1) (then A0) (else A0))"),
+        (2, "(if (i32.const 1) (then A0)) A0"),
+        (2, "A0 (loop A0 (local.set 0 (ptr.const 9)) (br_if 0 (i32.const 0)))"),
+        (2, "A0 (if (i32.const 1) (then (local.set 0 (ptr.const 9)))) A0"),
+        (2, "A0 (block (local.set 0 (ptr.const 9)) (br_if 0 (i32.const 1))) A0"),
+        (2, "(loop A0 (br_if 0 (i32.const 0))) A0"),
+    ] {
+        let text = stores.replace("A0", &at(0, 8));
+        assert_eq!(marking("i32", &text), count, "{stores}");
+    }
+}
+
+#[test]
+fn marks_for_several_stores_cover_the_pages_of_all() {
+    for address in ["i32", "i64"] {
+        let stores = |base: u32| {
+            let text = format!(
+                "(local $at ptr) (local.set $at (ptr.const {base}))
+                 (i64.store (local.get $at) (i64.const 1))
+                 (i64.store offset=4000 (local.get $at) (i64.const 1))"
+            );
+            run(&format!(r#"(module (memory {address} 3) (func (export "f") {text}))"#)
+                .replace("ptr", address))
+        };
+        assert_eq!(stores(0).marked, [0]);
+        assert_eq!(stores(88).marked, [0]);
+        // One byte lies behind the page's end.
+        assert_eq!(stores(89).marked, [0, 1]);
+        assert_eq!(stores(4_095).marked, [0, 1]);
+        assert_eq!(stores(4_096).marked, [1]);
+        // The second store does not happen, and its mark lies behind the heap.
+        let ran = stores(3 * 65_536 - 8);
+        assert_eq!((ran.trap, ran.marked), (Some(Trap::MemoryOutOfBounds), vec![47]));
+    }
+}
+
+#[test]
+fn bulk_operations_mark_every_page_they_write_to() {
+    marks(&[1, 2, 3], "(memory.fill (ptr.const 8191) (i32.const 1) (ptr.const 4098))");
+    marks(&[1, 2], "(memory.fill (ptr.const 4096) (i32.const 1) (ptr.const 8192))");
+    marks(&[4, 5], "(memory.copy (ptr.const 20479) (ptr.const 0) (ptr.const 2))");
+    marks(&[0, 1], "(memory.init 0 (ptr.const 4095) (i32.const 0) (i32.const 2))");
+    marks(&[47], "(memory.init 1 (ptr.const 196600) (i32.const 0) (i32.const 8))");
+    for nothing in [
+        "(memory.fill (ptr.const 0) (i32.const 1) (ptr.const 0))",
+        "(memory.copy (ptr.const 196608) (ptr.const 0) (ptr.const 0))",
+        "(memory.init 0 (ptr.const 0) (i32.const 0) (i32.const 0))",
+    ] {
+        marks(&[], nothing);
+    }
+}
+
+#[test]
+fn what_traps_marks_nothing() {
+    for text in [
+        "(i32.store (ptr.const 196605) (i32.const 1))",
+        "(i32.store offset=4294967295 (ptr.const 4294967295) (i32.const 1))",
+        "(memory.fill (ptr.const 196605) (i32.const 1) (ptr.const 4))",
+        "(memory.init 0 (ptr.const 196605) (i32.const 0) (i32.const 4))",
+    ] {
+        for address in ["i32", "i64"] {
+            let ran = body(address, &text.replace("ptr", address));
+            assert_eq!((ran.trap, ran.marked), (Some(Trap::MemoryOutOfBounds), vec![]), "{text}");
+        }
+    }
+}
+
+#[test]
+fn marking_leaves_stack_and_locals_alone() {
+    // The value stored is computed by code that stores itself, with operands waiting below.
+    let text = "(local.set $n (i32.const 4096))
+      (i32.store (i32.const 0)
+        (i32.add (i32.const 1000)
+          (i32.add (local.get $n)
+            (block (result i32)
+              (i32.store offset=4 (local.get $n) (i32.const 77))
+              (i32.load offset=4 (local.get $n))))))";
+    let ran = body("i32", text);
+    assert_eq!(ran.trap, None);
+    assert_eq!(ran.heap[..4], (1000 + 4096 + 77u32).to_le_bytes());
+    assert_eq!(ran.heap[4100..4104], 77u32.to_le_bytes());
+    assert_eq!(ran.marked, [0, 1]);
+}

@@ -1,0 +1,127 @@
+//! Random programs, against a naive interpreter that notes every page it writes to, and against the
+//! same program as the engine alone executes it.
+
+mod program;
+
+use crate::limits::OS_PAGE_BYTES;
+use crate::wasm::harness::{LIMIT, run};
+use crate::wasm::{EXHAUSTED, WIDEST_WRITE};
+use program::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use wasmtime::{Engine, Instance, Module, Store, Trap};
+
+fn number() -> impl Strategy<Value = Number> {
+    let place = prop_oneof![
+        4 => 0u32..HEAP_BYTES as u32,
+        2 => (1u32..640).prop_map(|page| page * 4_096 - 2),
+        1 => Just(HEAP_BYTES as u32 - 3),
+    ];
+    let near = prop_oneof![0u32..5_000, (1u32..5_000).prop_map(u32::wrapping_neg)];
+    let leaf = prop_oneof![
+        3 => place.prop_map(Number::Constant),
+        9 => (0..LOCALS).prop_map(Number::Local),
+        4 => (0..LOCALS, near.clone()).prop_map(|(l, n)| Number::Sum(l, n)),
+        1 => (0..LOCALS, near).prop_map(|(l, n)| Number::Difference(l, n)),
+    ];
+    leaf.prop_recursive(2, 4, 2, |inner| {
+        prop_oneof![
+            12 => inner.clone(),
+            1 => inner.clone().prop_map(|at| Number::Loaded(at.into())),
+            1 => (inner.clone(), inner).prop_map(|(a, b)| Number::Quotient(a.into(), b.into())),
+        ]
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let offset = prop_oneof![8 => 0u32..64, 8 => 0u32..9_000, 1 => Just(u32::MAX)];
+    let width = prop::sample::select(&WIDTHS[..]);
+    let leaf = prop_oneof![
+        40 => (width, offset.clone(), number(), number())
+            .prop_map(|(width, offset, at, value)| Step::Store(width, offset, at, value)),
+        3 => (offset, number(), any::<u8>()).prop_map(|(o, at, byte)| Step::Wide(o, at, byte)),
+        20 => (0..LOCALS, number()).prop_map(|(local, value)| Step::Set(local, value)),
+        1 => (number(), any::<u8>(), 0u16..9_000).prop_map(|(at, b, n)| Step::Fill(at, b, n)),
+        1 => (number(), number(), 0u16..9_000).prop_map(|(to, at, n)| Step::Copy(to, at, n)),
+        1 => (number(), 0u16..22).prop_map(|(at, n)| Step::Init(at, n)),
+        1 => Just(Step::Return),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        let steps = || prop::collection::vec(inner.clone(), 0..6);
+        prop_oneof![
+            3 => (any::<bool>(), steps(), steps()).prop_map(|(n, a, b)| Step::If(n, a, b)),
+            3 => (steps(), any::<bool>(), steps()).prop_map(|(a, n, b)| Step::Block(a, n, b)),
+            3 => (steps(), 1u32..4).prop_map(|(a, times)| Step::Loop(a, times)),
+            1 => steps().prop_map(Step::Call),
+        ]
+    })
+}
+
+/// What the engine makes of a module that nobody instrumented.
+fn run_alone(engine: &Engine, text: &str) -> (Option<Trap>, Vec<u8>) {
+    let mut store = Store::new(engine, ());
+    let module = Module::new(engine, wat::parse_str(text).expect("the text is a module"));
+    let module = module.expect("the module is valid");
+    let instance = Instance::new(&mut store, &module, &[]).expect("it has no imports");
+    let function = instance.get_typed_func::<(), ()>(&mut store, "f").expect("there is an `f`");
+    let result = function.call(&mut store, ());
+    let heap = instance.get_memory(&mut store, "heap").expect("there is one").data(&store).to_vec();
+    (result.err().map(|error| *error.downcast_ref().expect("it trapped")), heap)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn instrumented_programs_do_the_same_count_exactly_and_mark_what_they_write_to(
+        steps in prop::collection::vec(step(), 1..12),
+        beginnings in prop::collection::vec(0u32..HEAP_BYTES as u32, LOCALS as usize),
+    ) {
+        // Locals begin somewhere in the heap, each once for all.
+        let set = |(local, n): (u32, &u32)| Step::Set(local, Number::Constant(*n));
+        let steps: Vec<Step> = (0..).zip(&beginnings).map(set).chain(steps).collect();
+        let mut text = Text::default();
+        let main = text.steps(&steps);
+        let text = format!(
+            r#"(module (memory (export "heap") 40 40) (data "{SEGMENT}") (data (i32.const 9000) "begin")
+              (func (export "f") {} {main}) {})"#,
+            locals(),
+            text.functions
+        );
+        let mut expected = Interpreter {
+            heap: vec![0; HEAP_BYTES],
+            written: BTreeSet::new(),
+            instructions: 0,
+        };
+        expected.heap[9_000..9_005].copy_from_slice(b"begin");
+        let before = expected.heap.clone();
+        let end = expected.call(&steps).err();
+        prop_assume!(expected.instructions < LIMIT / 2);
+
+        let ran = run(&text);
+        prop_assert!(ran.left != EXHAUSTED);
+        prop_assert_eq!(ran.trap, end);
+        prop_assert!(ran.heap == expected.heap, "the heap differs");
+        if end.is_none() {
+            prop_assert_eq!(ran.instructions(), expected.instructions);
+        } else {
+            // The rest of the block is charged in advance.
+            prop_assert!(ran.instructions() >= expected.instructions);
+        }
+        // A mark may stand for stores on a way not taken, less than a page from one that was made.
+        for number in &ran.marked {
+            let near = number.saturating_sub(1)..=number + 1;
+            prop_assert!(expected.written.range(near).next().is_some(), "page {} is marked", number);
+        }
+        let (before, _) = before.as_chunks::<OS_PAGE_BYTES>();
+        let (after, _) = ran.heap.as_chunks::<OS_PAGE_BYTES>();
+        for (number, (before, after)) in before.iter().zip(after).enumerate() {
+            let is_marked = |number| ran.marked.binary_search(&number).is_ok();
+            let reached = number > 0
+                && is_marked(number - 1)
+                && before[WIDEST_WRITE..] == after[WIDEST_WRITE..];
+            prop_assert!(before == after || is_marked(number) || reached, "page {} changed", number);
+        }
+        prop_assert_eq!(run_alone(&Engine::default(), &text), (end, expected.heap));
+    }
+}
