@@ -136,6 +136,13 @@ pub const STREAM_MESSAGES_MAX: usize = 10_000;
 /// (`config/src/message_routing.rs`, `TARGET_STREAM_SIZE_BYTES`).
 pub const STREAM_BYTES_TARGET: usize = 10 * MIB as usize;
 
+/// Refunds among the messages one stream to another subnet may hold
+/// (`messaging/src/routing/stream_builder.rs`, `refund_limit`).
+pub const STREAM_REFUNDS_MAX: usize = STREAM_MESSAGES_MAX / 2;
+
+/// Bytes a refund counts for in a stream: a principal, an amount and what holds them.
+pub const REFUND_BYTES: usize = 50;
+
 /// Bytes of messages from other subnets in one block
 /// (`xnet/payload_builder/src/lib.rs`, `POOL_SLICE_BYTE_SIZE_MAX`).
 pub const XNET_BYTES_PER_BLOCK_MAX: usize = 4 * MIB as usize;

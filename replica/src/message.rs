@@ -1,7 +1,7 @@
 //! The messages that travel: requests and responses between canisters, and ingress from users.
 
 use crate::error::Reject;
-use crate::limits::INGRESS_ENVELOPE_BYTES;
+use crate::limits::{INGRESS_ENVELOPE_BYTES, REFUND_BYTES};
 use crate::trace::{CallId, Event, Responder};
 use crate::types::{CallbackId, CanisterId, Cycles, MessageId, Payload, Time};
 use candid::Principal;
@@ -147,6 +147,34 @@ impl Message {
         match self {
             Self::Request(request) => request.deadline,
             Self::Response(response) => response.deadline,
+        }
+    }
+}
+
+/// Cycles that a dropped message carried, on their way back to its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// Who gets them.
+    pub recipient: CanisterId,
+    /// How many.
+    pub cycles: Cycles,
+}
+
+/// Anything that travels in streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamMessage {
+    /// Between canisters.
+    Message(Message),
+    /// To a canister, without an answer or a place in a queue.
+    Refund(Refund),
+}
+
+impl StreamMessage {
+    /// Bytes that count for limits.
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Message(message) => message.payload_bytes(),
+            Self::Refund(_) => REFUND_BYTES,
         }
     }
 }

@@ -184,8 +184,19 @@ pub enum Event {
         what: Drop,
         /// Cycles it carried.
         cycles: Cycles,
-        /// Whether the caller got them back.
+        /// Whether the caller got them back with that. For other messages than late responses, a
+        /// refund follows; those are lost with their caller.
         credited: bool,
+    },
+    /// Cycles of a request or response that was dropped reached the caller, by a message of their
+    /// own.
+    Refunded {
+        /// The caller.
+        canister: CanisterId,
+        /// How many.
+        cycles: Cycles,
+        /// Whether it is still there; otherwise they are lost.
+        arrived: bool,
     },
     /// A canister lost its code, and with it its call contexts.
     Uninstalled {

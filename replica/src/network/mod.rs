@@ -4,7 +4,7 @@ mod profile;
 mod stream;
 
 use crate::limits::XNET_BYTES_PER_BLOCK_MAX;
-use crate::message::{Message, Response};
+use crate::message::{Response, StreamMessage};
 use crate::subnet::{Incoming, Router, Subnet};
 use crate::topology::RoutingTable;
 use crate::trace::Trace;
@@ -182,7 +182,11 @@ impl Router for Outgoing<'_> {
         self.streams.get(&(self.from, to)).is_none_or(Stream::has_room)
     }
 
-    fn send(&mut self, to: SubnetId, message: Message) {
+    fn has_room_for_refund(&self, to: SubnetId) -> bool {
+        self.streams.get(&(self.from, to)).is_none_or(Stream::has_room_for_refund)
+    }
+
+    fn send(&mut self, to: SubnetId, message: StreamMessage) {
         let stream = self.streams.entry((self.from, to)).or_default();
         stream.push(message, self.visible_from_round);
     }

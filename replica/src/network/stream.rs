@@ -4,8 +4,8 @@
 //! repository. A message stays in the stream, and counts for its limits, until the other subnet's
 //! own stream has brought the signal that it was taken in.
 
-use crate::limits::{STREAM_BYTES_TARGET, STREAM_MESSAGES_MAX};
-use crate::message::{Message, Response};
+use crate::limits::{STREAM_BYTES_TARGET, STREAM_MESSAGES_MAX, STREAM_REFUNDS_MAX};
+use crate::message::{Response, StreamMessage};
 use std::collections::VecDeque;
 
 /// What one subnet has for another: messages in the order they were sent, and what became of those
@@ -13,14 +13,29 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub struct Stream {
     /// Messages not yet taken, with the round from which on they can be seen.
-    messages: VecDeque<(u64, Message)>,
-    /// Bytes of the messages that were taken and are not signalled yet.
-    taken: VecDeque<usize>,
-    /// Bytes of all of these.
+    messages: VecDeque<(u64, StreamMessage)>,
+    /// The messages that were taken and are not signalled yet.
+    taken: VecDeque<Size>,
+    /// All of these.
     bytes: usize,
+    refunds: usize,
     /// For each message from the other subnet the reject it got, if it did, and the round from which
     /// on that can be seen.
     signals: VecDeque<(u64, Option<Response>)>,
+}
+
+/// What is left of a message that was taken.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    bytes: usize,
+    is_refund: bool,
+}
+
+impl From<&StreamMessage> for Size {
+    fn from(message: &StreamMessage) -> Self {
+        let is_refund = matches!(message, StreamMessage::Refund(_));
+        Self { bytes: message.payload_bytes(), is_refund }
+    }
 }
 
 impl Stream {
@@ -30,24 +45,31 @@ impl Stream {
             && self.bytes < STREAM_BYTES_TARGET
     }
 
+    /// Whether it takes another refund.
+    pub fn has_room_for_refund(&self) -> bool {
+        self.has_room() && self.refunds < STREAM_REFUNDS_MAX
+    }
+
     /// Puts a message in, to be seen from a certain round on. The caller has checked that there is
     /// room.
-    pub fn push(&mut self, message: Message, visible_from_round: u64) {
+    pub fn push(&mut self, message: StreamMessage, visible_from_round: u64) {
         assert!(self.has_room(), "routing checks the room");
-        self.bytes += message.payload_bytes();
+        let size = Size::from(&message);
+        self.bytes += size.bytes;
+        self.refunds += usize::from(size.is_refund);
         self.messages.push_back((visible_from_round, message));
     }
 
     /// Takes out what can be seen in `round` and has at most `bytes_left`, which it reduces.
-    pub fn take_visible(&mut self, round: u64, bytes_left: &mut usize) -> Vec<Message> {
+    pub fn take_visible(&mut self, round: u64, bytes_left: &mut usize) -> Vec<StreamMessage> {
         let mut taken = Vec::new();
         while let Some((from, message)) = self.messages.front() {
-            let bytes = message.payload_bytes();
-            if *from > round || bytes > *bytes_left {
+            let size = Size::from(message);
+            if *from > round || size.bytes > *bytes_left {
                 break;
             }
-            *bytes_left -= bytes;
-            self.taken.push_back(bytes);
+            *bytes_left -= size.bytes;
+            self.taken.push_back(size);
             taken.extend(self.messages.pop_front().map(|(_, message)| message));
         }
         taken
@@ -66,21 +88,24 @@ impl Stream {
 
     /// Forgets the oldest messages, so many of which are signalled.
     pub fn discard(&mut self, signalled: usize) {
-        self.bytes -= self.taken.drain(..signalled).sum::<usize>();
+        for size in self.taken.drain(..signalled) {
+            self.bytes -= size.bytes;
+            self.refunds -= usize::from(size.is_refund);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Request;
+    use crate::message::{Message, Refund, Request};
     use crate::topology::canister_id;
     use crate::types::CallbackId;
 
     const ALL: usize = usize::MAX;
 
-    fn message(bytes: usize) -> Message {
-        Message::Request(Request {
+    fn message(bytes: usize) -> StreamMessage {
+        StreamMessage::Message(Message::Request(Request {
             sender: canister_id(0),
             receiver: canister_id(1),
             method: String::new(),
@@ -88,7 +113,11 @@ mod tests {
             cycles: 0,
             callback: CallbackId(0),
             deadline: None,
-        })
+        }))
+    }
+
+    fn refund() -> StreamMessage {
+        StreamMessage::Refund(Refund { recipient: canister_id(0), cycles: 1 })
     }
 
     fn take(stream: &mut Stream, round: u64, mut bytes: usize) -> usize {
@@ -142,5 +171,19 @@ mod tests {
         assert!(!stream.has_room());
         stream.discard(1);
         assert!(stream.has_room());
+    }
+
+    #[test]
+    fn half_of_a_stream_may_be_refunds() {
+        let mut stream = Stream::default();
+        for _ in 0..STREAM_REFUNDS_MAX {
+            assert!(stream.has_room_for_refund());
+            stream.push(refund(), 0);
+        }
+        assert!(!stream.has_room_for_refund());
+        assert!(stream.has_room());
+        assert_eq!(take(&mut stream, 0, ALL), STREAM_REFUNDS_MAX);
+        stream.discard(1);
+        assert!(stream.has_room_for_refund());
     }
 }

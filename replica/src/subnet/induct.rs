@@ -3,7 +3,7 @@
 use crate::error::{ErrorCode, Reject, UserError};
 use crate::ic00;
 use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
-use crate::message::{Message, Request, Response};
+use crate::message::{Message, Request, Response, StreamMessage};
 use crate::subnet::{Incoming, Router, Subnet};
 use crate::trace::{Drop, Event, Responder};
 
@@ -26,6 +26,7 @@ impl Subnet {
                 };
                 let (call, cycles) = (message.call(), message.cycles());
                 self.trace.tell(|| Event::Dropped { call, what, cycles, credited: false });
+                self.refunds.add(call.caller, cycles);
             }
             for (id, callback) in canister.contexts.expire(now) {
                 let response = Response {
@@ -67,7 +68,14 @@ impl Subnet {
     }
 
     /// Puts a message that arrived by a stream into a queue, or returns the reject for it.
-    fn induct(&mut self, message: Message, loopback: bool) -> Option<Response> {
+    fn induct(&mut self, message: StreamMessage, loopback: bool) -> Option<Response> {
+        let message = match message {
+            StreamMessage::Message(message) => message,
+            StreamMessage::Refund(refund) => {
+                self.induct_refund(refund);
+                return None;
+            }
+        };
         match message {
             Message::Request(request) if ic00::is_ic00(request.receiver, &self.routes) => {
                 self.induct_management_request(request);

@@ -8,6 +8,7 @@ mod induct;
 mod ingress;
 mod management;
 mod query;
+mod refunds;
 mod route;
 mod scheduler;
 
@@ -16,7 +17,7 @@ use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
 use crate::limits::*;
-use crate::message::{Ingress, Message, Response};
+use crate::message::{Ingress, Response, StreamMessage};
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use ingress::IngressHistory;
 pub use ingress::IngressState;
 use management::{Asker, PendingCall};
+use refunds::RefundPool;
 
 /// What distinguishes one subnet from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +52,10 @@ pub trait Router {
     fn routes(&self) -> &Arc<RoutingTable>;
     /// Whether the stream to another subnet takes another message.
     fn has_room(&self, to: SubnetId) -> bool;
+    /// Whether it takes another refund.
+    fn has_room_for_refund(&self, to: SubnetId) -> bool;
     /// Puts a message into the stream to another subnet, which has room.
-    fn send(&mut self, to: SubnetId, message: Message);
+    fn send(&mut self, to: SubnetId, message: StreamMessage);
     /// Tells another subnet what became of its next message: taken in, or rejected with a response.
     fn signal(&mut self, to: SubnetId, reject: Option<Response>);
 }
@@ -62,7 +66,7 @@ pub struct Incoming {
     /// Rejects of requests it had sent.
     pub rejects: Vec<Response>,
     /// Messages by source, in the order of subnets and as they were sent.
-    pub slices: Vec<(SubnetId, Vec<Message>)>,
+    pub slices: Vec<(SubnetId, Vec<StreamMessage>)>,
 }
 
 /// One subnet.
@@ -87,7 +91,9 @@ pub struct Subnet {
     /// Hashes of the modules it has compiled.
     compiled: BTreeSet<[u8; 32]>,
     /// Messages to the subnet's own canisters that could not be delivered within their round.
-    loopback: VecDeque<Message>,
+    loopback: VecDeque<StreamMessage>,
+    /// Cycles of dropped messages, on their way out.
+    refunds: RefundPool,
     /// Responses made by the subnet itself, on their way out.
     responses: VecDeque<Response>,
     trace: Trace,
@@ -111,6 +117,7 @@ impl Subnet {
             management_budget: 0,
             compiled: BTreeSet::new(),
             loopback: VecDeque::new(),
+            refunds: RefundPool::default(),
             responses: VecDeque::new(),
             trace: Trace::default(),
         }

@@ -3,7 +3,7 @@
 use crate::error::{ErrorCode, Reject};
 use crate::ic00;
 use crate::limits::REQUEST_BYTES_MAX_REMOTE;
-use crate::message::{Message, Request, Response};
+use crate::message::{Message, Request, Response, StreamMessage};
 use crate::subnet::{Router, Subnet};
 use crate::trace::{Drop, Event, Responder};
 use crate::types::{CanisterId, SubnetId};
@@ -27,6 +27,7 @@ impl Subnet {
     /// canisters, other streams for others. Senders take turns, and the queues of each, one message
     /// at a time, the subnet first. What does not fit stays.
     pub(super) fn route(&mut self, router: &mut impl Router) {
+        self.route_refunds(router);
         let canisters = self
             .senders()
             .into_iter()
@@ -110,8 +111,10 @@ impl Subnet {
     /// Puts a message into the stream to `destination`.
     fn put(&mut self, router: &mut impl Router, destination: Option<SubnetId>, message: Message) {
         match destination {
-            Some(subnet) if subnet == self.config.id => self.loopback.push_back(message),
-            Some(subnet) => router.send(subnet, message),
+            Some(subnet) if subnet == self.config.id => {
+                self.loopback.push_back(StreamMessage::Message(message));
+            }
+            Some(subnet) => router.send(subnet, StreamMessage::Message(message)),
             // A response to a canister that no subnet hosts has nowhere to go.
             None => self.trace.tell(|| Event::Dropped {
                 call: message.call(),

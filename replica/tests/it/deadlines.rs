@@ -223,3 +223,28 @@ fn a_request_that_cannot_be_sent_for_300_seconds_is_2() {
         assert_eq!(world.cell(world.b, 9), 2);
     });
 }
+
+#[test]
+fn what_a_dropped_response_carried_comes_back_in_a_refund_of_its_own() {
+    on_every_server(|server| {
+        // Twelve replies, of which eight fill the stream; the others expire in their queue.
+        let spent = |cycles: u64| {
+            let world = server.two_subnets();
+            let large = call(world.b)
+                .timeout(10)
+                .cycles(cycles)
+                .running(script().append_zeros(1_310_720).reply_appended())
+                .on_answer(script());
+            let (spent, ()) = world.spent(world.a, || {
+                world.submit(world.a, script().repeat(12, script().call(large)).reply(""));
+                world.pic.tick();
+                advance(&world, 11);
+                for _ in 0..6 {
+                    world.pic.tick();
+                }
+            });
+            spent
+        };
+        assert_eq!(spent(1), spent(1_000_000));
+    });
+}

@@ -27,7 +27,7 @@ mod told;
 const SCENARIOS: u64 = 1_000;
 
 /// Outcomes that scenarios are made to reach.
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 23] = [
     "answer 202",
     "answer 207",
     "answer 406",
@@ -48,6 +48,7 @@ const KINDS: [&str; 22] = [
     "dropped Request",
     "dropped Response",
     "dropped Late",
+    "refunded",
     "submitted 301",
     "submitted 508",
 ];

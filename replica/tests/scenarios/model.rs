@@ -26,6 +26,7 @@ const BYTE_FEE: u128 = 1_000;
 const RESPONSE_BYTES_MAX: u128 = 2 << 20;
 const REMOTE_BYTES_MAX: usize = 2 << 20;
 const STREAM_BYTES_TARGET: usize = 10 << 20;
+const REFUND_BYTES: usize = 50;
 const BLOCK_BYTES_MAX: usize = 4 << 20;
 const ROUND_BUDGET: i64 = 2_000_000_001;
 
@@ -67,6 +68,13 @@ struct Response {
 enum Message {
     Request(Request),
     Response(Response),
+}
+
+/// What is in a stream.
+enum Travelling {
+    Message(Message),
+    /// For this canister, so many cycles.
+    Refund(usize, u128),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -121,7 +129,9 @@ struct Canister {
 
 #[derive(Default)]
 struct Subnet {
-    loopback: VecDeque<Message>,
+    loopback: VecDeque<Travelling>,
+    /// What dropped messages carried, by caller.
+    refunds: BTreeMap<usize, u128>,
     pool: VecDeque<usize>,
     management: VecDeque<Origin>,
     responses: VecDeque<Response>,
@@ -133,7 +143,7 @@ struct Stream {
     /// For each message from there, the reject it got, if it did.
     signals: Vec<Option<Response>>,
     /// With their bytes, which count until the other subnet has signalled that it took the message.
-    messages: VecDeque<(usize, Option<Message>)>,
+    messages: VecDeque<(usize, Option<Travelling>)>,
 }
 
 pub struct Model<'a> {

@@ -311,6 +311,9 @@ impl Run {
                 Event::Dropped { what, .. } => {
                     kinds.insert(format!("dropped {what:?}"));
                 }
+                Event::Refunded { .. } => {
+                    kinds.insert("refunded".into());
+                }
                 _ => {}
             }
         }

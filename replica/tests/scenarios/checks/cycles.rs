@@ -28,6 +28,8 @@ struct Ledger {
     contexts: BTreeMap<(Principal, CallContextId), CallId>,
     /// Accepted by the management canister and not passed on.
     management: Amount,
+    /// Carried by messages that were dropped, and not back.
+    refunds: Amount,
     spent: Amount,
     lost: Amount,
     wrong: Vec<String>,
@@ -42,6 +44,9 @@ pub fn check(run: &Run) -> Vec<String> {
     for (number, tick) in run.ticks.iter().enumerate() {
         tick.events.iter().for_each(|event| ledger.book(event));
         ledger.compare(number, tick, all);
+    }
+    if run.rested && ledger.refunds != 0 {
+        ledger.wrong.push(format!("in the end {} cycles are not refunded", ledger.refunds));
     }
     for (call, cycles) in &ledger.calls {
         if run.rested && (cycles.travelling != 0 || cycles.withheld != 0) {
@@ -64,7 +69,7 @@ impl Ledger {
         }
         let balances: Amount = tick.states.values().map(|state| amount(state.balance)).sum();
         let calls: Amount = self.calls.values().map(|call| call.travelling + call.withheld).sum();
-        let found = balances + calls + self.management + self.spent + self.lost;
+        let found = balances + calls + self.management + self.refunds + self.spent + self.lost;
         if found != all {
             self.wrong.push(format!("after tick {number} there are {found} cycles of {all}"));
         }
@@ -111,7 +116,15 @@ impl Ledger {
                 }
                 match (what, credited) {
                     (Drop::Late, true) => *self.balance(call.caller) += amount(*cycles),
-                    _ => self.lost += amount(*cycles),
+                    (Drop::Late, false) => self.lost += amount(*cycles),
+                    _ => self.refunds += amount(*cycles),
+                }
+            }
+            Event::Refunded { canister, cycles, arrived } => {
+                self.refunds -= amount(*cycles);
+                match arrived {
+                    true => *self.balance(*canister) += amount(*cycles),
+                    false => self.lost += amount(*cycles),
                 }
             }
             Event::Deleted { canister, cycles } => {

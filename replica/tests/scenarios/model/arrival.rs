@@ -7,7 +7,7 @@ impl Model<'_> {
         let now = self.seconds();
         for index in self.on(subnet) {
             // Requests that were never sent come back, in the order of their deadlines.
-            let mut unsent = Vec::new();
+            let (mut unsent, mut dropped) = (Vec::new(), Vec::new());
             let canister = &mut self.canisters[index];
             for queue in canister.output.values_mut() {
                 for (message, expiry) in std::mem::take(queue) {
@@ -15,21 +15,29 @@ impl Model<'_> {
                         (Message::Request(request), Some(at)) if at < now => {
                             unsent.push((at, request))
                         }
-                        (Message::Response(_), Some(at)) if at < now => {}
+                        (Message::Response(response), Some(at)) if at < now => {
+                            dropped.push((response.caller, response.refund));
+                        }
                         kept => queue.push_back(kept),
                     }
                 }
             }
             for queue in canister.input.values_mut() {
                 queue.retain(|message| match message {
-                    Message::Request(request) => request.deadline.is_none_or(|at| at >= now),
-                    Message::Response(_) => true,
+                    Message::Request(request) if request.deadline.is_some_and(|at| at < now) => {
+                        dropped.push((request.caller, request.call.cycles.into()));
+                        false
+                    }
+                    _ => true,
                 });
             }
             for senders in &mut canister.senders {
                 senders.retain(|sender| {
                     canister.input.get(sender).is_some_and(|queue| !queue.is_empty())
                 });
+            }
+            for (caller, cycles) in dropped.into_iter().filter(|(_, cycles)| *cycles > 0) {
+                *self.subnets[subnet].refunds.entry(caller).or_default() += cycles;
             }
             unsent.sort_by_key(|(at, request)| (*at, request.number));
             for (_, request) in unsent {
@@ -126,9 +134,9 @@ impl Model<'_> {
     }
 
     /// What fits into a block, beginning with another subnet in each round.
-    fn take_slices(&mut self, subnet: usize) -> BTreeMap<usize, Vec<Message>> {
+    fn take_slices(&mut self, subnet: usize) -> BTreeMap<usize, Vec<Travelling>> {
         let mut left = BLOCK_BYTES_MAX;
-        let mut slices: BTreeMap<usize, Vec<Message>> = BTreeMap::new();
+        let mut slices: BTreeMap<usize, Vec<Travelling>> = BTreeMap::new();
         let count = self.subnets.len();
         for turn in 0..count {
             let source = (self.rounds + turn) % count;
@@ -151,7 +159,14 @@ impl Model<'_> {
     }
 
     /// Takes in a message from a stream, or returns the reject for it.
-    fn induct(&mut self, subnet: usize, message: Message) -> Option<Response> {
+    fn induct(&mut self, subnet: usize, message: Travelling) -> Option<Response> {
+        let message = match message {
+            Travelling::Message(message) => message,
+            Travelling::Refund(to, cycles) => {
+                self.canisters[to].balance += cycles;
+                return None;
+            }
+        };
         match message {
             Message::Response(response) => self.return_response(response),
             Message::Request(request) if request.to == Principal::management_canister() => {

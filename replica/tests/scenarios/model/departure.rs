@@ -36,6 +36,7 @@ impl Model<'_> {
     /// canister, and so on; each canister's queues take turns, too. What does not fit into a stream
     /// waits.
     pub(super) fn route(&mut self, subnet: usize) {
+        self.route_refunds(subnet);
         // Whose turn it is: nobody for the management canister, and the queues of each.
         let mut turns: VecDeque<(Option<usize>, VecDeque<Principal>)> = VecDeque::new();
         turns.push_back((None, [Principal::management_canister()].into()));
@@ -71,6 +72,28 @@ impl Model<'_> {
         rejects.into_iter().flatten().for_each(|response| self.return_response(response));
     }
 
+    /// Sends off what dropped messages carried, the most first.
+    fn route_refunds(&mut self, subnet: usize) {
+        let mut refunds: Vec<(usize, u128)> =
+            std::mem::take(&mut self.subnets[subnet].refunds).into_iter().collect();
+        refunds.sort_by_key(|(to, cycles)| (std::cmp::Reverse(*cycles), self.canisters[*to].id));
+        for (to, cycles) in refunds {
+            let (refund, home) = (Travelling::Refund(to, cycles), self.canisters[to].subnet);
+            if home == subnet {
+                self.subnets[subnet].loopback.push_back(refund);
+            } else if self.has_room(subnet, home) {
+                self.stream(subnet, home).messages.push_back((REFUND_BYTES, Some(refund)));
+            } else {
+                self.subnets[subnet].refunds.insert(to, cycles);
+            }
+        }
+    }
+
+    fn has_room(&mut self, from: usize, to: usize) -> bool {
+        let messages = &self.stream(from, to).messages;
+        messages.iter().map(|(bytes, _)| bytes).sum::<usize>() < STREAM_BYTES_TARGET
+    }
+
     /// Whether there is room in the stream, if it goes into one.
     fn can_leave(&mut self, subnet: usize, message: &Message) -> bool {
         let to = match message {
@@ -81,10 +104,7 @@ impl Model<'_> {
             (None, _) => true,
             (Some(to), _) if to == subnet => true,
             (Some(_), Message::Request(request)) if request.bytes > REMOTE_BYTES_MAX => true,
-            (Some(to), _) => {
-                let messages = &self.stream(subnet, to).messages;
-                messages.iter().map(|(bytes, _)| bytes).sum::<usize>() < STREAM_BYTES_TARGET
-            }
+            (Some(to), _) => self.has_room(subnet, to),
         }
     }
 
@@ -111,10 +131,13 @@ impl Model<'_> {
             {
                 rejects[1].push(rejected(&request, CANISTER_ERROR));
             }
-            (Some(to), message) if to == subnet => self.subnets[subnet].loopback.push_back(message),
+            (Some(to), message) if to == subnet => {
+                self.subnets[subnet].loopback.push_back(Travelling::Message(message))
+            }
             (Some(to), message) => {
                 let bytes = self.bytes(&message);
-                self.stream(subnet, to).messages.push_back((bytes, Some(message)));
+                let message = Some(Travelling::Message(message));
+                self.stream(subnet, to).messages.push_back((bytes, message));
             }
             (None, Message::Response(_)) => unreachable!("all callers have a subnet"),
         }

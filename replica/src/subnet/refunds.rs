@@ -1,0 +1,62 @@
+//! Refunds: cycles of dropped messages on their way back, in messages of their own.
+//!
+//! Rules: `replicated_state/src/canister_state/queues/refunds.rs` and `stream_builder.rs`,
+//! `route_refunds`, in the replica's repository.
+
+use crate::message::{Refund, StreamMessage};
+use crate::subnet::{Router, Subnet};
+use crate::trace::Event;
+use crate::types::{CanisterId, Cycles};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Refunds that have not left the subnet yet, one for each canister.
+#[derive(Debug, Default)]
+pub(super) struct RefundPool(BTreeMap<CanisterId, Cycles>);
+
+impl RefundPool {
+    pub(super) fn add(&mut self, recipient: CanisterId, cycles: Cycles) {
+        if cycles > 0 {
+            *self.0.entry(recipient).or_default() += cycles;
+        }
+    }
+
+    /// Takes all of them, the largest first.
+    fn take(&mut self) -> Vec<Refund> {
+        let refund = |(recipient, cycles)| Refund { recipient, cycles };
+        let mut refunds: Vec<Refund> =
+            std::mem::take(&mut self.0).into_iter().map(refund).collect();
+        refunds.sort_by_key(|refund| (Reverse(refund.cycles), refund.recipient));
+        refunds
+    }
+}
+
+impl Subnet {
+    /// Moves refunds into streams, where they go before other messages. What does not fit stays.
+    pub(super) fn route_refunds(&mut self, router: &mut impl Router) {
+        for refund in self.refunds.take() {
+            match self.routes.subnet_of(refund.recipient) {
+                Some(subnet) if subnet == self.config.id => {
+                    self.loopback.push_back(StreamMessage::Refund(refund));
+                }
+                Some(subnet) if router.has_room_for_refund(subnet) => {
+                    router.send(subnet, StreamMessage::Refund(refund));
+                }
+                Some(_) => self.refunds.add(refund.recipient, refund.cycles),
+                None => self.tell_refunded(refund, false),
+            }
+        }
+    }
+
+    /// Gives a canister back what it is due. If it is gone, so are the cycles.
+    pub(super) fn induct_refund(&mut self, refund: Refund) {
+        let recipient = self.canisters.get_mut(&refund.recipient);
+        let arrived = recipient.map(|canister| canister.credit(refund.cycles)).is_some();
+        self.tell_refunded(refund, arrived);
+    }
+
+    fn tell_refunded(&self, refund: Refund, arrived: bool) {
+        let Refund { recipient, cycles } = refund;
+        self.trace.tell(|| Event::Refunded { canister: recipient, cycles, arrived });
+    }
+}
