@@ -60,6 +60,7 @@ impl Subject {
             prices: Prices::new(13, true),
             time: Time::GENESIS,
             message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,
+            query_instructions_max: QUERY_INSTRUCTIONS_MAX,
             install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
             subnet_callbacks: 0,
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,

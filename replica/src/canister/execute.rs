@@ -12,7 +12,7 @@ use crate::error::{ErrorCode, Trap, UserError};
 use crate::message::{Ingress, Message, Request};
 use crate::system_api::{Context, ExecutionInput};
 use crate::trace::{CallId, Event, Work};
-use crate::types::{Cycles, Payload};
+use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
 
 /// Executes what is next in the canister's queues; nothing, when they are empty.
@@ -73,7 +73,8 @@ impl NewCall {
 }
 
 fn execute_call(canister: &mut Canister, call: NewCall, round: &RoundContext) -> Execution {
-    execute(canister, call, round, |canister, call| {
+    let instructions_max = instructions_max(canister, &call.method, round);
+    execute(canister, call, instructions_max, round, |canister, call| {
         let callable = callable(canister, &call.method)?;
         check_heap(canister, callable.0).map_err(|trap| trap.into_user_error(canister.id))?;
         Ok(callable)
@@ -126,10 +127,24 @@ fn check_heap(canister: &Canister, context: Context) -> Result<(), Trap> {
     Ok(())
 }
 
-/// What executing a message takes from the canister's balance beforehand.
-pub(super) fn prepayment(canister: &mut Canister, round: &RoundContext) -> Cycles {
+/// Instructions a call of `method` may use. Those of queries are fewer, and prepaid accordingly
+/// (`execution_environment.rs`, `execute_call`).
+fn instructions_max(canister: &Canister, method: &str, round: &RoundContext) -> Instructions {
+    let module = canister.sandbox.as_ref().map(|sandbox| &sandbox.module().info);
+    match module.and_then(|module| module.methods.get(method)).map(|method| method.kind) {
+        Some(MethodKind::Query | MethodKind::CompositeQuery) => round.query_instructions_max,
+        Some(MethodKind::Update) | None => round.message_instructions_max,
+    }
+}
+
+/// What executing a message with this limit takes from the canister's balance beforehand.
+pub(super) fn prepayment(
+    canister: &mut Canister,
+    instructions_max: Instructions,
+    round: &RoundContext,
+) -> Cycles {
     let wasm64 = canister.environment(round).wasm64;
-    round.prices.execution(round.message_instructions_max, wasm64)
+    round.prices.execution(instructions_max, wasm64)
 }
 
 /// Executes the first message of a new call context: what `prepare` finds, once it is paid for. Where
@@ -137,10 +152,11 @@ pub(super) fn prepayment(canister: &mut Canister, round: &RoundContext) -> Cycle
 pub(super) fn execute(
     canister: &mut Canister,
     call: NewCall,
+    instructions_max: Instructions,
     round: &RoundContext,
     prepare: impl FnOnce(&Canister, &NewCall) -> Result<(Context, Entry), UserError>,
 ) -> Execution {
-    let prepaid = prepayment(canister, round);
+    let prepaid = prepayment(canister, instructions_max, round);
     if let Err(error) = withdraw(canister, prepaid, round) {
         return refuse(canister, call, error, 0);
     }
@@ -160,6 +176,7 @@ pub(super) fn execute(
         cycles_available: call.cycles,
         deadline: call.origin.deadline(),
         answerable: call.origin != Origin::Task,
+        instructions_max,
         ..input(canister, context, round)
     };
     let executed = run(canister, entry, input, round);

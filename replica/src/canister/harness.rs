@@ -21,6 +21,7 @@ pub(crate) fn round() -> RoundContext {
         prices: Prices::new(13, false),
         time: Time::GENESIS,
         message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,
+        query_instructions_max: QUERY_INSTRUCTIONS_MAX,
         install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
         subnet_callbacks: 0,
         guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,

@@ -33,6 +33,8 @@ pub struct RoundContext {
     pub time: Time,
     /// Instructions a message may use.
     pub message_instructions_max: Instructions,
+    /// Instructions a message that calls a query method may use, and a query.
+    pub query_instructions_max: Instructions,
     /// Instructions an installation may use.
     pub install_instructions_max: Instructions,
     /// Open callbacks of all canisters of the subnet.

@@ -139,7 +139,7 @@ impl Canister {
     }
 
     fn can_pay_for_task(&mut self, round: &RoundContext) -> bool {
-        let prepaid = prepayment(self, round);
+        let prepaid = prepayment(self, round.message_instructions_max, round);
         self.check_can_pay(prepaid, round.prices).is_ok()
     }
 }
@@ -157,7 +157,8 @@ pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -
     if !canister.exports(task.export()) {
         return Execution::default();
     }
-    execute(canister, NewCall::by_nobody(), round, |_, _| {
+    let instructions_max = round.message_instructions_max;
+    execute(canister, NewCall::by_nobody(), instructions_max, round, |_, _| {
         Ok((task.context(), Entry::Export(task.export().into())))
     })
 }

@@ -196,6 +196,7 @@ impl Subnet {
             prices: self.prices,
             time: self.time,
             message_instructions_max: limit(MESSAGE_INSTRUCTIONS_MAX),
+            query_instructions_max: limit(QUERY_INSTRUCTIONS_MAX),
             install_instructions_max: limit(INSTALL_INSTRUCTIONS_MAX),
             subnet_callbacks: self.open_callbacks(),
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX

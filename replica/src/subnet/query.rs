@@ -115,7 +115,7 @@ impl Evaluation<'_> {
 
     /// Instructions the next execution may use.
     fn instructions_max(&self) -> Instructions {
-        QUERY_INSTRUCTIONS_MAX.min(self.budget.max(0) as Instructions)
+        self.round.query_instructions_max.min(self.budget.max(0) as Instructions)
     }
 
     /// Fails when those who wait, besides the one it is the turn of, are too many or have used too

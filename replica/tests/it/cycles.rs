@@ -147,6 +147,21 @@ fn a_message_is_not_executed_when_its_prepayment_does_not_fit() {
 }
 
 #[test]
+fn a_call_of_a_query_method_is_prepaid_for_what_a_query_may_use() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        // About 40 billion cycles are left.
+        world.run(world.a, script().liquid().burn_acc().reply("")).unwrap();
+        let call = |method| {
+            let argument = script().reply("asked").bytes();
+            world.pic.update_call(world.a, Principal::anonymous(), method, argument)
+        };
+        assert_eq!(call("run").unwrap_err().error_code, ErrorCode::CanisterOutOfCycles);
+        assert_eq!(call("ask"), Ok(b"asked".to_vec()));
+    });
+}
+
+#[test]
 fn a_callback_is_prepaid_and_runs_in_a_frozen_canister() {
     on_every_server(|server| {
         let world = server.two_subnets();

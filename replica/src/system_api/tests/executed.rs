@@ -1,6 +1,7 @@
 //! Functions called by canisters: in the wrong place, with wrong arguments, and what they cost.
 
-use crate::canister::harness::{ask, code, error, installed, try_install, update};
+use crate::canister::harness::{ask, code, error, ingress, installed, round, try_install, update};
+use crate::canister::{RoundContext, execute_next};
 use crate::error::{ErrorCode, Trap, UserError};
 
 /// A module that calls a function without parameters in every place it could be called.
@@ -55,6 +56,30 @@ fn a_call_is_answered_once() {
     assert!(twice.description.contains("already replied"), "{twice}");
     let never = error(update(&mut canister, "never", &[]).0);
     assert_eq!(never.code, ErrorCode::CanisterDidNotReply);
+}
+
+#[test]
+fn a_call_of_a_query_method_may_use_what_a_query_may() {
+    let mut canister = installed(
+        r#"(module (import "ic0" "msg_reply" (func $reply))
+          (func $work (local $times i32)
+            (loop $again
+              (local.set $times (i32.add (local.get $times) (i32.const 1)))
+              (br_if $again (i32.lt_u (local.get $times) (i32.const 1000))))
+            (call $reply))
+          (export "canister_update change" (func $work))
+          (export "canister_query look" (func $work)))"#,
+    );
+    let round = RoundContext { query_instructions_max: 5_000, ..round() };
+    let mut call = |method| {
+        let message = ingress(&canister, method, &[]);
+        canister.queues.push_ingress(message);
+        let execution = execute_next(&mut canister, &round).expect("there is a message");
+        execution.answer.expect("it is answered at once").result
+    };
+    assert_eq!(call("change"), Ok(vec![]));
+    let failure = error(call("look"));
+    assert_eq!(failure.code, ErrorCode::CanisterInstructionLimitExceeded);
 }
 
 /// Instructions that `body` uses. Addresses 0 to 99 are free, and its page is changed anyway.

@@ -108,8 +108,9 @@ impl Model<'_> {
             Ok(()) => (None, true),
             Err(code) => (Some(code), code != 207),
         };
+        let prepaid = self.prepaid(index, method);
         if paid {
-            self.canisters[index].balance -= PREPAID;
+            self.canisters[index].balance -= prepaid;
         }
         let mut running =
             self.begin(index, id, if method == Method::Ask { Entry::Query } else { Entry::Update });
@@ -133,17 +134,23 @@ impl Model<'_> {
         }
         if paid {
             let fee = EXECUTION_FEE + u128::from(instructions);
-            self.canisters[index].balance += PREPAID - fee;
-            running.balance += PREPAID - fee;
+            self.canisters[index].balance += prepaid - fee;
+            running.balance += prepaid - fee;
         }
         self.conclude(index, id, what, result, running);
         instructions
     }
 
+    /// What a call of the method takes from the canister's balance beforehand.
+    fn prepaid(&self, index: usize, method: Method) -> u128 {
+        let is_query = self.canisters[index].installed && method == Method::Ask;
+        if is_query { QUERY_PREPAID } else { PREPAID }
+    }
+
     /// Whether a call can be executed: it can be paid for, and there is something to execute.
     pub(super) fn check_callable(&self, index: usize, method: Method) -> Result<(), u16> {
         let canister = &self.canisters[index];
-        if canister.balance < PREPAID {
+        if canister.balance < self.prepaid(index, method) {
             return Err(207);
         }
         self.check_running(index)?;
