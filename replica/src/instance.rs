@@ -10,7 +10,9 @@ use crate::canister::Canister;
 use crate::keys::SubnetKey;
 use crate::network::{Network, NetworkProfile};
 use crate::subnet::{Subnet, SubnetConfig};
-use crate::topology::{Place, SubnetKind, SubnetRequest, nth_canister, places, root_key};
+use crate::topology::{
+    Place, SubnetKind, SubnetRequest, mainnet_subnet, nth_canister, places, root_key,
+};
 use crate::trace::{Event, Trace};
 use crate::types::*;
 pub use calls::{CanisterCall, EffectivePrincipal};
@@ -67,6 +69,10 @@ pub struct SubnetInfo {
 pub struct Instance {
     network: Network,
     subnets: Vec<SubnetInfo>,
+    /// How many subnets were made, those included that were deleted.
+    subnets_made: u64,
+    /// What all subnets are certified with.
+    root_key: Arc<SubnetKey>,
     default_canister: CanisterId,
     messages: u64,
 }
@@ -90,7 +96,8 @@ impl Instance {
         let members = subnets.iter().map(member).collect();
         let network = Network::new(config.profile, members, time);
         let default_canister = default_canister(&subnets);
-        Ok(Self { network, subnets, default_canister, messages: 0 })
+        let subnets_made = subnets.len() as u64;
+        Ok(Self { network, subnets, subnets_made, root_key, default_canister, messages: 0 })
     }
 
     /// Its subnets, in the order they were asked for.
@@ -107,6 +114,24 @@ impl Instance {
     /// A subnet's public key in DER form.
     pub fn public_key(&self, subnet: SubnetId) -> Result<Vec<u8>, InstanceError> {
         Ok(self.subnet_info(subnet)?.place.key().public_key_der().to_vec())
+    }
+
+    /// Makes the subnet that hosts a canister on the mainnet, with a round to begin with
+    /// (`pocket_ic_server/src/pocket_ic.rs`, `route`).
+    fn add_subnet_hosting(&mut self, canister: CanisterId) -> Result<(), InstanceError> {
+        let subnet = mainnet_subnet(canister, self.subnets_made);
+        let (kind, place) = subnet.ok_or(InstanceError::NoSubnetHosts(canister))?;
+        if matches!(kind, SubnetKind::NetworkNervousSystem | SubnetKind::InternetIdentity) {
+            return Err(InstanceError::SubnetMissing { canister, kind });
+        }
+        let request = SubnetRequest { kind, free: false, benchmarking: false };
+        let info = SubnetInfo { request, place };
+        let config = subnet_config(&info, self.root_key.clone());
+        self.network.add_subnet(Subnet::new(config, self.network.time()));
+        self.subnets.push(info);
+        self.subnets_made += 1;
+        self.tick();
+        Ok(())
     }
 
     /// Deletes a subnet with all its canisters. Only kinds without a place of their own on the

@@ -424,6 +424,10 @@ pub const OUTCALL_SKIPPING_QUOTA: usize = 10;
 
 // ---- PocketIC -------------------------------------------------------------------------------
 
+/// Subnets the mainnet is taken to have at most: canister ids beyond theirs are none of the
+/// mainnet's (`pocket_ic_server/src/pocket_ic.rs`, `MAXIMUM_NUMBER_OF_SUBNETS_ON_MAINNET`).
+pub const MAINNET_SUBNETS_MAX: u64 = 1_024;
+
 /// Rounds after which awaiting an ingress message gives up (`pocket_ic_server/src/pocket_ic.rs`).
 pub const AWAIT_INGRESS_ROUNDS_MAX: usize = 100;
 

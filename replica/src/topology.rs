@@ -1,6 +1,7 @@
 //! Which subnets there are, what distinguishes their kinds, and which canister ids they host.
 
 use crate::keys::{Seed, SubnetKey};
+use crate::limits::MAINNET_SUBNETS_MAX;
 use crate::types::{CanisterId, SubnetId};
 use candid::Principal;
 use sha2::{Digest, Sha256};
@@ -58,6 +59,19 @@ impl SubnetKind {
             self,
             Self::Application | Self::CloudEngine | Self::System | Self::VerifiedApplication
         )
+    }
+
+    /// The kind of the mainnet's subnet that hosts the canister with this number.
+    fn hosting_on_mainnet(number: u64) -> Self {
+        let named = [
+            Self::NetworkNervousSystem,
+            Self::InternetIdentity,
+            Self::Bitcoin,
+            Self::Fiduciary,
+            Self::ServiceNervousSystem,
+        ];
+        let hosts = |kind: &Self| kind.mainnet_ranges().iter().any(|ids| ids.contains(&number));
+        named.into_iter().find(hosts).unwrap_or(Self::Application)
     }
 
     /// The ids the mainnet's subnet of this kind hosts; none for kinds without a place of their own
@@ -120,14 +134,32 @@ impl Place {
 /// canisters, counted down from the highest ids but one, after those it has on the mainnet; as
 /// PocketIC does it (`pocket_ic_server/src/pocket_ic.rs`, `get_range_config`).
 pub fn places(kinds: &[SubnetKind]) -> Vec<Place> {
-    let place = |(number, kind): (u64, &SubnetKind)| {
-        let first = (u64::MAX / CANISTERS_PER_SUBNET - 1 - number) * CANISTERS_PER_SUBNET;
-        let own = first..=first + (CANISTERS_PER_SUBNET - 1);
-        let ranges = kind.mainnet_ranges().iter().chain([&own]);
-        let ids = ranges.map(|range| (canister_id(*range.start()), canister_id(*range.end())));
-        Place::new(ids.collect())
-    };
-    (0..).zip(kinds).map(place).collect()
+    (0..).zip(kinds).map(|(number, kind)| place(kind.mainnet_ranges(), number)).collect()
+}
+
+/// The subnet that hosts a canister on the mainnet, where it is to be the one after `made` others:
+/// its kind and its place. None for ids the mainnet has not
+/// (`pocket_ic_server/src/pocket_ic.rs`, `route`).
+pub fn mainnet_subnet(canister: CanisterId, made: u64) -> Option<(SubnetKind, Place)> {
+    let number = canister_number(canister)?;
+    let block = number / CANISTERS_PER_SUBNET;
+    let ids = block_of_ids(block);
+    (block < MAINNET_SUBNETS_MAX)
+        .then(|| (SubnetKind::hosting_on_mainnet(number), place(&[ids], made)))
+}
+
+/// The place of the subnet made after `made` others, with these ids beside those of its own.
+fn place(mainnet: &[RangeInclusive<u64>], made: u64) -> Place {
+    let own = block_of_ids(u64::MAX / CANISTERS_PER_SUBNET - 1 - made);
+    let ranges = mainnet.iter().chain([&own]);
+    let ids = ranges.map(|range| (canister_id(*range.start()), canister_id(*range.end())));
+    Place::new(ids.collect())
+}
+
+/// The n-th block of as many canister ids as one subnet gets.
+fn block_of_ids(n: u64) -> RangeInclusive<u64> {
+    let first = n * CANISTERS_PER_SUBNET;
+    first..=first + (CANISTERS_PER_SUBNET - 1)
 }
 
 /// The key all others are certified with: that of the subnet made first, which is the NNS subnet
@@ -174,9 +206,15 @@ pub struct RoutingTable {
 impl RoutingTable {
     /// The table with these ranges, in any order.
     pub fn new(ranges: impl IntoIterator<Item = (CanisterId, CanisterId, SubnetId)>) -> Self {
-        let mut ranges: Vec<_> = ranges.into_iter().collect();
-        ranges.sort();
-        Self { ranges }
+        let mut table = Self::default();
+        table.add(ranges);
+        table
+    }
+
+    /// Puts more ranges in.
+    pub fn add(&mut self, ranges: impl IntoIterator<Item = (CanisterId, CanisterId, SubnetId)>) {
+        self.ranges.extend(ranges);
+        self.ranges.sort();
     }
 
     /// Takes the ranges of a subnet out.

@@ -40,11 +40,21 @@ pub struct CanisterCall {
 impl Instance {
     /// Submits an ingress message for the next round. The inner error is the network's own: it did
     /// not let the message in.
+    ///
+    /// A canister that is to be created with the id of one on the mainnet, which no subnet hosts,
+    /// gets a subnet.
     pub fn submit(
         &mut self,
         call: CanisterCall,
     ) -> Result<Result<MessageId, UserError>, InstanceError> {
-        let subnet = match self.route(&call)? {
+        let route = match self.route(&call) {
+            Err(InstanceError::NoSubnetHosts(canister)) if is_provisional_creation(&call) => {
+                self.add_subnet_hosting(canister)?;
+                self.route(&call)?
+            }
+            route => route?,
+        };
+        let subnet = match route {
             Ok(subnet) => subnet,
             Err(error) => return Ok(Err(error)),
         };
@@ -142,19 +152,16 @@ impl Instance {
     /// The subnet a call goes to; the inner error is the network's own.
     fn route(&self, call: &CanisterCall) -> Result<Result<SubnetId, UserError>, InstanceError> {
         let of_canister = |canister: CanisterId| {
-            self.network.subnet_of(canister).ok_or_else(|| {
-                let text = format!("Canister {canister} does not belong to any subnet");
-                UserError::new(ErrorCode::CanisterNotFound, text)
-            })
+            self.network.subnet_of(canister).ok_or(InstanceError::NoSubnetHosts(canister))
         };
         if call.canister != CanisterId::management_canister() {
-            return Ok(of_canister(call.canister));
+            return of_canister(call.canister).map(Ok);
         }
         let named = effective_canister(&call.method, &call.argument);
-        Ok(match (call.effective, named) {
+        match (call.effective, named) {
             (EffectivePrincipal::Subnet(subnet), _) => match self.network.subnet(subnet) {
                 Some(_) => Ok(subnet),
-                None => return Err(InstanceError::NoSuchSubnet(subnet)),
+                None => Err(InstanceError::NoSuchSubnet(subnet)),
             },
             (EffectivePrincipal::Canister(canister), _)
                 if canister != CanisterId::management_canister() =>
@@ -163,12 +170,21 @@ impl Instance {
             }
             (_, Some(canister)) => of_canister(canister),
             (_, None) if is_creation(&call.method) => of_canister(self.default_canister),
-            (_, None) => Err(UserError::new(
-                ErrorCode::InvalidManagementPayload,
-                format!("The argument of '{}' names no canister", call.method),
-            )),
-        })
+            (_, None) => {
+                return Ok(Err(UserError::new(
+                    ErrorCode::InvalidManagementPayload,
+                    format!("The argument of '{}' names no canister", call.method),
+                )));
+            }
+        }
+        .map(Ok)
     }
+}
+
+/// Whether a call is a user's who creates a canister.
+fn is_provisional_creation(call: &CanisterCall) -> bool {
+    call.canister == CanisterId::management_canister()
+        && call.method == "provisional_create_canister_with_cycles"
 }
 
 /// An id for the n-th message of an instance.

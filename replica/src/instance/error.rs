@@ -25,6 +25,20 @@ pub enum InstanceError {
     /// An id no subnet hosts a canister of.
     #[error("there is no canister {0}")]
     NoSuchCanister(CanisterId),
+    /// A canister id in no subnet's ranges.
+    #[error("canister {0} does not belong to any subnet of this network")]
+    NoSubnetHosts(CanisterId),
+    /// A canister to be created with an id it can only have on a subnet that has to be there.
+    #[error(
+        "canister {canister} belongs to the mainnet's subnet of kind {kind:?}: ask for such a \
+         subnet when the instance is made"
+    )]
+    SubnetMissing {
+        /// The canister.
+        canister: CanisterId,
+        /// What hosts it on the mainnet.
+        kind: SubnetKind,
+    },
     /// An id no subnet has.
     #[error("there is no subnet {0}")]
     NoSuchSubnet(SubnetId),

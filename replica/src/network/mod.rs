@@ -25,16 +25,13 @@ pub struct Network {
     time: Time,
     /// The time of the latest round.
     round_time: Time,
+    trace: Trace,
 }
 
 impl Network {
     /// A network of these subnets, whose time is `now`.
     pub fn new(profile: NetworkProfile, subnets: Vec<Subnet>, now: Time) -> Self {
-        let ranges = subnets.iter().flat_map(|subnet| {
-            let config = subnet.config();
-            config.canister_ranges.iter().map(|(first, last)| (*first, *last, config.id))
-        });
-        let routes = Arc::new(RoutingTable::new(ranges));
+        let routes = Arc::new(RoutingTable::new(subnets.iter().flat_map(Subnet::routing_entries)));
         Self {
             profile,
             subnets: subnets.into_iter().map(|subnet| (subnet.config().id, subnet)).collect(),
@@ -43,6 +40,7 @@ impl Network {
             rounds: 0,
             time: now,
             round_time: now,
+            trace: Trace::default(),
         }
     }
 
@@ -53,6 +51,7 @@ impl Network {
 
     /// Has everything told that happens from now on.
     pub fn set_trace(&mut self, trace: &Trace) {
+        self.trace = trace.clone();
         for subnet in self.subnets.values_mut() {
             subnet.set_trace(trace);
         }
@@ -100,6 +99,13 @@ impl Network {
     /// The subnet whose ranges hold a canister id, whether or not there is such a canister.
     pub fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
         self.routes.subnet_of(canister)
+    }
+
+    /// Puts a subnet in. Others know of it from their next round on.
+    pub fn add_subnet(&mut self, mut subnet: Subnet) {
+        subnet.set_trace(&self.trace);
+        Arc::make_mut(&mut self.routes).add(subnet.routing_entries());
+        self.subnets.insert(subnet.config().id, subnet);
     }
 
     /// Takes a subnet away with all that is on its way to it and from it. Requests to its canisters

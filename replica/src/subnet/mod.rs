@@ -123,6 +123,14 @@ impl Subnet {
         }
     }
 
+    /// Its ranges of canister ids, as routing tables have them.
+    pub fn routing_entries(
+        &self,
+    ) -> impl Iterator<Item = (CanisterId, CanisterId, SubnetId)> + use<'_> {
+        let SubnetConfig { id, canister_ranges, .. } = &self.config;
+        canister_ranges.iter().map(|(first, last)| (*first, *last, *id))
+    }
+
     /// What it was made as.
     pub fn config(&self) -> &SubnetConfig {
         &self.config
