@@ -263,7 +263,8 @@ fn subnet_config(info: &SubnetInfo, root_key: Arc<SubnetKey>) -> SubnetConfig {
     SubnetConfig {
         id: info.place.id,
         nodes: kind.nodes(),
-        free: free || kind.is_free(),
+        free: free || kind.is_system(),
+        system: kind.is_system(),
         benchmarking,
         canister_ranges: info.place.canister_ranges.clone(),
         root_key,

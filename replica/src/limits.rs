@@ -14,6 +14,13 @@ pub const MESSAGE_INSTRUCTIONS_MAX: Instructions = 40_000_000_000;
 /// Instructions one installation or upgrade may use (`config/src/subnet_config.rs`).
 pub const INSTALL_INSTRUCTIONS_MAX: Instructions = 300_000_000_000;
 
+/// What a message may use on a system subnet
+/// (`config/src/subnet_config.rs`, `SchedulerConfig::system_subnet`).
+pub const SYSTEM_MESSAGE_INSTRUCTIONS_MAX: Instructions = 50_000_000_000;
+
+/// What an installation or upgrade may use on a system subnet.
+pub const SYSTEM_INSTALL_INSTRUCTIONS_MAX: Instructions = 1_000_000_000_000;
+
 /// Instructions one query may use (`config/src/execution_environment.rs`).
 pub const QUERY_INSTRUCTIONS_MAX: Instructions = 5_000_000_000;
 
@@ -135,6 +142,11 @@ pub const STREAM_MESSAGES_MAX: usize = 10_000;
 /// Payload bytes in a stream beyond which nothing more is put into it
 /// (`config/src/message_routing.rs`, `TARGET_STREAM_SIZE_BYTES`).
 pub const STREAM_BYTES_TARGET: usize = 10 * MIB as usize;
+
+/// Messages that a block of a system subnet takes from one other subnet, less what the stream back
+/// still holds; twice as many may be in the stream there
+/// (`limits/src/lib.rs`, `SYSTEM_SUBNET_STREAM_MSG_LIMIT`).
+pub const SYSTEM_SUBNET_MESSAGES_MAX: usize = 100;
 
 /// Refunds among the messages one stream to another subnet may hold
 /// (`messaging/src/routing/stream_builder.rs`, `refund_limit`).

@@ -44,9 +44,9 @@ impl SubnetKind {
         }
     }
 
-    /// Whether canisters pay nothing there, as on all subnets of the type "system"
+    /// Whether it is of the type "system", where canisters pay nothing and may do more
     /// (`pocket_ic_server/src/pocket_ic.rs`, `conv_type`).
-    pub const fn is_free(self) -> bool {
+    pub const fn is_system(self) -> bool {
         matches!(
             self,
             Self::Bitcoin | Self::InternetIdentity | Self::NetworkNervousSystem | Self::System

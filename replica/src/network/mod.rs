@@ -3,7 +3,7 @@
 mod profile;
 mod stream;
 
-use crate::limits::XNET_BYTES_PER_BLOCK_MAX;
+use crate::limits::{SYSTEM_SUBNET_MESSAGES_MAX, XNET_BYTES_PER_BLOCK_MAX};
 use crate::message::{Response, StreamMessage};
 use crate::subnet::{Incoming, Router, Subnet};
 use crate::topology::RoutingTable;
@@ -130,13 +130,17 @@ impl Network {
         self.rounds += 1;
         self.time = self.profile.round_time(self.time, self.round_time);
         self.round_time = self.time;
-        let subnets: Vec<SubnetId> = self.subnets.keys().copied().collect();
-        for (id, subnet) in &mut self.subnets {
-            let incoming = take_incoming(&mut self.streams, &subnets, *id, self.rounds);
+        let configs = self.subnets.values().map(Subnet::config);
+        let subnets: Vec<Peer> =
+            configs.map(|config| Peer { id: config.id, system: config.system }).collect();
+        for (index, subnet) in self.subnets.values_mut().enumerate() {
+            let to = subnets[index];
+            let incoming = take_incoming(&mut self.streams, &subnets, to, self.rounds);
             let mut outgoing = Outgoing {
-                from: *id,
+                from: to.id,
                 visible_from_round: self.rounds + self.profile.rounds_per_hop,
                 routes: &self.routes,
+                subnets: &subnets,
                 streams: &mut self.streams,
             };
             subnet.execute_round(self.time, incoming, &mut outgoing);
@@ -144,28 +148,41 @@ impl Network {
     }
 }
 
+/// What a subnet is to others.
+#[derive(Clone, Copy)]
+struct Peer {
+    id: SubnetId,
+    /// Whether streams to it are throttled.
+    system: bool,
+}
+
 /// Takes what other subnets have for one: their signals, by which its own streams become shorter,
 /// and as many messages as fit into a block. Which subnet comes first changes from round to round.
 fn take_incoming(
     streams: &mut BTreeMap<(SubnetId, SubnetId), Stream>,
-    subnets: &[SubnetId],
-    to: SubnetId,
+    subnets: &[Peer],
+    to: Peer,
     round: u64,
 ) -> Incoming {
     let mut incoming = Incoming::default();
-    for source in subnets {
-        let Some(stream) = streams.get_mut(&(*source, to)) else { continue };
+    for Peer { id: source, .. } in subnets {
+        let Some(stream) = streams.get_mut(&(*source, to.id)) else { continue };
         let signals = stream.take_signals(round);
-        if let Some(reverse) = streams.get_mut(&(to, *source)) {
+        if let Some(reverse) = streams.get_mut(&(to.id, *source)) {
             reverse.discard(signals.len());
         }
         incoming.rejects.extend(signals.into_iter().flatten());
     }
     let mut bytes_left = XNET_BYTES_PER_BLOCK_MAX;
     let (before, first) = subnets.split_at(round as usize % subnets.len());
-    for source in first.iter().chain(before) {
-        let Some(stream) = streams.get_mut(&(*source, to)) else { continue };
-        incoming.slices.push((*source, stream.take_visible(round, &mut bytes_left)));
+    for Peer { id: source, .. } in first.iter().chain(before) {
+        let waiting = streams.get(&(to.id, *source)).map_or(0, Stream::len);
+        let Some(stream) = streams.get_mut(&(*source, to.id)) else { continue };
+        let count = match to.system {
+            true => SYSTEM_SUBNET_MESSAGES_MAX.saturating_sub(waiting),
+            false => usize::MAX,
+        };
+        incoming.slices.push((*source, stream.take_visible(round, count, &mut bytes_left)));
     }
     incoming.slices.sort_by_key(|(source, _)| *source);
     incoming
@@ -176,6 +193,7 @@ struct Outgoing<'a> {
     from: SubnetId,
     visible_from_round: u64,
     routes: &'a Arc<RoutingTable>,
+    subnets: &'a [Peer],
     streams: &'a mut BTreeMap<(SubnetId, SubnetId), Stream>,
 }
 
@@ -185,7 +203,9 @@ impl Router for Outgoing<'_> {
     }
 
     fn has_room(&self, to: SubnetId) -> bool {
-        self.streams.get(&(self.from, to)).is_none_or(Stream::has_room)
+        let stream = self.streams.get(&(self.from, to));
+        let system = self.subnets.iter().any(|peer| peer.id == to && peer.system);
+        stream.is_none_or(|stream| stream.has_room_for_message(system))
     }
 
     fn has_room_for_refund(&self, to: SubnetId) -> bool {

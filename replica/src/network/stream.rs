@@ -4,7 +4,7 @@
 //! repository. A message stays in the stream, and counts for its limits, until the other subnet's
 //! own stream has brought the signal that it was taken in.
 
-use crate::limits::{STREAM_BYTES_TARGET, STREAM_MESSAGES_MAX, STREAM_REFUNDS_MAX};
+use crate::limits::*;
 use crate::message::{Response, StreamMessage};
 use std::collections::VecDeque;
 
@@ -39,10 +39,20 @@ impl From<&StreamMessage> for Size {
 }
 
 impl Stream {
-    /// Whether it takes another message.
-    pub fn has_room(&self) -> bool {
-        self.messages.len() + self.taken.len() < STREAM_MESSAGES_MAX
-            && self.bytes < STREAM_BYTES_TARGET
+    fn has_room(&self) -> bool {
+        self.len() < STREAM_MESSAGES_MAX && self.bytes < STREAM_BYTES_TARGET
+    }
+
+    /// Whether it takes another message that is no refund; to a system subnet, it takes fewer.
+    pub fn has_room_for_message(&self, to_system_subnet: bool) -> bool {
+        let is_throttled =
+            to_system_subnet && self.len() - self.refunds >= 2 * SYSTEM_SUBNET_MESSAGES_MAX;
+        self.has_room() && !is_throttled
+    }
+
+    /// Messages in it, taken or not, until they are signalled.
+    pub fn len(&self) -> usize {
+        self.messages.len() + self.taken.len()
     }
 
     /// Whether it takes another refund.
@@ -60,10 +70,16 @@ impl Stream {
         self.messages.push_back((visible_from_round, message));
     }
 
-    /// Takes out what can be seen in `round` and has at most `bytes_left`, which it reduces.
-    pub fn take_visible(&mut self, round: u64, bytes_left: &mut usize) -> Vec<StreamMessage> {
+    /// Takes out what can be seen in `round`, at most `count` messages and at most `bytes_left`, which
+    /// it reduces.
+    pub fn take_visible(
+        &mut self,
+        round: u64,
+        count: usize,
+        bytes_left: &mut usize,
+    ) -> Vec<StreamMessage> {
         let mut taken = Vec::new();
-        while let Some((from, message)) = self.messages.front() {
+        while let Some((from, message)) = self.messages.front().filter(|_| taken.len() < count) {
             let size = Size::from(message);
             if *from > round || size.bytes > *bytes_left {
                 break;
@@ -121,7 +137,7 @@ mod tests {
     }
 
     fn take(stream: &mut Stream, round: u64, mut bytes: usize) -> usize {
-        stream.take_visible(round, &mut bytes).len()
+        stream.take_visible(round, ALL, &mut bytes).len()
     }
 
     #[test]
@@ -185,5 +201,20 @@ mod tests {
         assert_eq!(take(&mut stream, 0, ALL), STREAM_REFUNDS_MAX);
         stream.discard(1);
         assert!(stream.has_room_for_refund());
+    }
+
+    #[test]
+    fn a_stream_to_a_system_subnet_holds_two_hundred_messages_beside_refunds() {
+        let mut stream = Stream::default();
+        stream.push(refund(), 0);
+        for _ in 0..2 * SYSTEM_SUBNET_MESSAGES_MAX {
+            assert!(stream.has_room_for_message(true));
+            stream.push(message(0), 0);
+        }
+        assert!(!stream.has_room_for_message(true));
+        assert!(stream.has_room_for_message(false) && stream.has_room_for_refund());
+        assert_eq!(stream.take_visible(0, 100, &mut ALL.clone()).len(), 100);
+        stream.discard(2);
+        assert!(stream.has_room_for_message(true));
     }
 }

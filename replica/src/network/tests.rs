@@ -14,6 +14,7 @@ fn network(profile: NetworkProfile, subnets: usize) -> Network {
             id: place.id,
             nodes: 13,
             free: false,
+            system: false,
             benchmarking: false,
             canister_ranges: place.canister_ranges,
             root_key: root_key.clone(),

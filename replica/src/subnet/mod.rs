@@ -38,6 +38,8 @@ pub struct SubnetConfig {
     pub nodes: u64,
     /// Whether it charges nothing.
     pub free: bool,
+    /// Whether it is a system subnet, with limits of its own.
+    pub system: bool,
     /// Whether instruction limits are lifted.
     pub benchmarking: bool,
     /// The first and the last id of each range of canisters it hosts.
@@ -194,8 +196,10 @@ impl Subnet {
     }
 
     fn round_context(&self) -> RoundContext {
-        let limit = |limit| {
-            if self.config.benchmarking { BENCHMARKING_INSTRUCTIONS_MAX } else { limit }
+        let limit = |application, system| match &self.config {
+            SubnetConfig { benchmarking: true, .. } => BENCHMARKING_INSTRUCTIONS_MAX,
+            SubnetConfig { system: true, .. } => system,
+            _ => application,
         };
         RoundContext {
             subnet: self.config.id,
@@ -203,9 +207,15 @@ impl Subnet {
             routes: self.routes.clone(),
             prices: self.prices,
             time: self.time,
-            message_instructions_max: limit(MESSAGE_INSTRUCTIONS_MAX),
-            query_instructions_max: limit(QUERY_INSTRUCTIONS_MAX),
-            install_instructions_max: limit(INSTALL_INSTRUCTIONS_MAX),
+            message_instructions_max: limit(
+                MESSAGE_INSTRUCTIONS_MAX,
+                SYSTEM_MESSAGE_INSTRUCTIONS_MAX,
+            ),
+            query_instructions_max: limit(QUERY_INSTRUCTIONS_MAX, QUERY_INSTRUCTIONS_MAX),
+            install_instructions_max: limit(
+                INSTALL_INSTRUCTIONS_MAX,
+                SYSTEM_INSTALL_INSTRUCTIONS_MAX,
+            ),
             subnet_callbacks: self.open_callbacks(),
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX
                 .saturating_sub(self.guaranteed_bytes()),

@@ -79,3 +79,26 @@ fn what_a_full_stream_does_not_take_waits_and_expires() {
         assert_eq!(counts, [4, 8]);
     });
 }
+
+#[test]
+fn a_block_of_a_system_subnet_takes_a_hundred_messages_from_another_subnet() {
+    on_every_server(|server| {
+        let pic = server.network().with_system_subnet().with_application_subnet().build();
+        let topology = pic.topology();
+        let subnets = [topology.get_app_subnets()[0], topology.get_system_subnets()[0]];
+        let [a, b] = subnets.map(|subnet| {
+            let id = pic.create_canister_on_subnet(None, None, subnet);
+            pic.install_canister(id, canister(), vec![], None);
+            id
+        });
+        let world = World { pic, a, b };
+        let count = call(b).running(script().count(9).reply("")).on_answer(script());
+        world.submit(a, script().repeat(250, script().call(count)));
+        let counts = [(); 5].map(|()| {
+            world.pic.tick();
+            world.cell(b, 9)
+        });
+        // Which subnet comes first decides whether the first hundred arrive at once.
+        assert!(counts[..3] == [100, 200, 250] || counts[1..4] == [100, 200, 250], "{counts:?}");
+    });
+}

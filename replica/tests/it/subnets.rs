@@ -6,8 +6,8 @@ use crate::cycles::{
 use crate::script::{Script, call, canister, numbers, rejected, script};
 use crate::world::on_every_server;
 use candid::Principal;
-use pocket_ic::PocketIc;
 use pocket_ic::common::rest::{CanisterIdRange, SubnetKind};
+use pocket_ic::{ErrorCode, PocketIc};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A canister of an application subnet of the mainnet, and another of the same subnet.
@@ -278,5 +278,21 @@ fn larger_subnets_cost_in_proportion() {
             + scaled(RESPONSE_TRANSMISSION)
             + scaled(EXECUTION_PREPAID);
         assert!(withheld(subnet).abs_diff(expected) <= 3, "{}", withheld(subnet));
+    });
+}
+
+#[test]
+fn a_message_on_a_system_subnet_may_use_fifty_billion_instructions() {
+    on_every_server(|server| {
+        let pic = server.network().with_system_subnet().with_application_subnet().build();
+        // Ten megabytes for a call that is not made cost half a billion.
+        let half_a_billion = script().prepare(call(Principal::anonymous()).zeros(10_000_000));
+        let work = script().repeat(88, half_a_billion).reply("done");
+        let topology = pic.topology();
+        let system = install_on(&pic, topology.get_system_subnets()[0]);
+        assert_eq!(run(&pic, system, &work), b"done");
+        let application = install_on(&pic, topology.get_app_subnets()[0]);
+        let refused = pic.update_call(application, Principal::anonymous(), "run", work.bytes());
+        assert_eq!(refused.unwrap_err().error_code, ErrorCode::CanisterInstructionLimitExceeded);
     });
 }
