@@ -176,7 +176,7 @@ fn take_incoming(
     let mut bytes_left = XNET_BYTES_PER_BLOCK_MAX;
     let (before, first) = subnets.split_at(round as usize % subnets.len());
     for Peer { id: source, .. } in first.iter().chain(before) {
-        let waiting = streams.get(&(to.id, *source)).map_or(0, Stream::len);
+        let waiting = streams.get(&(to.id, *source)).map_or(0, Stream::held);
         let Some(stream) = streams.get_mut(&(*source, to.id)) else { continue };
         let count = match to.system {
             true => SYSTEM_SUBNET_MESSAGES_MAX.saturating_sub(waiting),

@@ -40,18 +40,18 @@ impl From<&StreamMessage> for Size {
 
 impl Stream {
     fn has_room(&self) -> bool {
-        self.len() < STREAM_MESSAGES_MAX && self.bytes < STREAM_BYTES_TARGET
+        self.held() < STREAM_MESSAGES_MAX && self.bytes < STREAM_BYTES_TARGET
     }
 
     /// Whether it takes another message that is no refund; to a system subnet, it takes fewer.
     pub fn has_room_for_message(&self, to_system_subnet: bool) -> bool {
         let is_throttled =
-            to_system_subnet && self.len() - self.refunds >= 2 * SYSTEM_SUBNET_MESSAGES_MAX;
+            to_system_subnet && self.held() - self.refunds >= 2 * SYSTEM_SUBNET_MESSAGES_MAX;
         self.has_room() && !is_throttled
     }
 
     /// Messages in it, taken or not, until they are signalled.
-    pub fn len(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.messages.len() + self.taken.len()
     }
 
