@@ -8,6 +8,7 @@ mod error;
 
 use crate::canister::Canister;
 use crate::keys::SubnetKey;
+use crate::limits::BLOB_BYTES_MAX;
 use crate::network::{Network, NetworkProfile};
 use crate::subnet::{Subnet, SubnetConfig};
 use crate::topology::{
@@ -15,6 +16,7 @@ use crate::topology::{
 };
 use crate::trace::{Event, Trace};
 use crate::types::*;
+use crate::wasm::StableMemory;
 pub use calls::{CanisterCall, EffectivePrincipal};
 use candid::Principal;
 pub use error::InstanceError;
@@ -210,6 +212,23 @@ impl Instance {
         Ok(canister.settings.controllers.iter().copied().collect())
     }
 
+    /// A canister's stable memory, if it is not too large to be looked at as a whole.
+    pub fn stable_memory(&self, id: CanisterId) -> Result<Vec<u8>, InstanceError> {
+        let canister = self.canister(id).ok_or(InstanceError::NoSuchCanister(id))?;
+        let bytes = canister.memory_usage().stable;
+        if bytes > BLOB_BYTES_MAX as u64 {
+            return Err(InstanceError::StableMemoryTooLarge(bytes));
+        }
+        canister.stable_memory().ok_or(InstanceError::NoCode(id))
+    }
+
+    /// Replaces a canister's stable memory by one that holds `bytes`.
+    pub fn set_stable_memory(&mut self, id: CanisterId, bytes: &[u8]) -> Result<(), InstanceError> {
+        let too_large = InstanceError::StableMemoryTooLarge(bytes.len() as u64);
+        let stable = StableMemory::holding(bytes).ok_or(too_large)?;
+        self.canister_mut(id)?.set_stable_memory(stable).ok_or(InstanceError::NoCode(id))
+    }
+
     /// A canister's cycles.
     pub fn cycles(&self, id: CanisterId) -> Result<Cycles, InstanceError> {
         let canister = self.canister(id).ok_or(InstanceError::NoSuchCanister(id))?;
@@ -222,13 +241,17 @@ impl Instance {
         canister: CanisterId,
         amount: Cycles,
     ) -> Result<Cycles, InstanceError> {
-        let missing = InstanceError::NoSuchCanister(canister);
-        let subnet = self.network.subnet_of(canister).ok_or(missing.clone())?;
-        let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
-        let canister = subnet.canister_mut(canister).ok_or(missing)?;
+        let canister = self.canister_mut(canister)?;
         let balance = canister.balance.checked_add(amount).ok_or(InstanceError::TooManyCycles)?;
         canister.deposit(amount);
         Ok(balance)
+    }
+
+    fn canister_mut(&mut self, id: CanisterId) -> Result<&mut Canister, InstanceError> {
+        let missing = InstanceError::NoSuchCanister(id);
+        let subnet = self.network.subnet_of(id).ok_or(missing.clone())?;
+        let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
+        subnet.canister_mut(id).ok_or(missing)
     }
 }
 

@@ -420,9 +420,9 @@ pub const ALLOCATION_CHARGE_INTERVAL_SECONDS: u64 = 10;
 /// (`config/src/execution_environment.rs`).
 pub const STOP_TIMEOUT_SECONDS: u64 = 300;
 
-/// Work that decoding the argument of a management call may take, in the `candid` crate's units: ten
-/// times what the largest argument needs.
-pub const MANAGEMENT_DECODING_QUOTA: usize = 100_000_000;
+/// Work that decoding the argument of a management call may take, in the `candid` crate's units: half
+/// as much again as passing over the largest argument takes, at 50 for each of its bytes.
+pub const MANAGEMENT_DECODING_QUOTA: usize = 160_000_000;
 
 /// The same for parts of it that are passed over.
 pub const MANAGEMENT_SKIPPING_QUOTA: usize = 20_000_000;
@@ -453,3 +453,11 @@ pub const PROGRESS_INTERVAL_MIN_MS: u64 = 100;
 
 /// Bytes of a request's body: the largest ingress message in base64, and the rest of the request.
 pub const REQUEST_BODY_BYTES_MAX: usize = 8 * MIB as usize;
+
+/// Bytes of a blob that is uploaded or read as a whole, and of all blobs that are kept at a time. A
+/// bound of ours, so that nobody uses up the machine's memory by accident.
+pub const BLOB_BYTES_MAX: usize = GIB as usize;
+
+/// Bytes of a snapshot that one call carries on its way to or from a directory
+/// (`pocket_ic_server/src/pocket_ic.rs`, `MAX_CHUNK_SIZE`).
+pub const SNAPSHOT_FILE_CHUNK_BYTES: usize = 2_000_000;

@@ -5,7 +5,7 @@
 use crate::canister::sandbox::{Memories, Sandbox};
 use crate::canister::state::Canister;
 use crate::limits::*;
-use crate::wasm::CompiledModule;
+use crate::wasm::{CompiledModule, StableMemory};
 
 /// Bytes a canister holds, by what they are for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,18 @@ impl Canister {
     /// Bytes of heap.
     pub fn heap_bytes(&self) -> u64 {
         self.sandbox.as_ref().map_or(0, Sandbox::heap_bytes)
+    }
+
+    /// All of its stable memory; nothing, without code.
+    pub fn stable_memory(&self) -> Option<Vec<u8>> {
+        let memories = self.sandbox.as_ref()?.memories();
+        memories.read_stable(0, memories.stable_bytes())
+    }
+
+    /// Replaces its stable memory, whatever it has room for; nothing, without code.
+    pub fn set_stable_memory(&mut self, stable: StableMemory) -> Option<()> {
+        self.sandbox.as_mut()?.set_stable(stable);
+        Some(())
     }
 
     /// Bytes it occupies or keeps others from occupying.

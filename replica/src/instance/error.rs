@@ -1,6 +1,6 @@
 //! What can be asked of an instance that makes no sense.
 
-use crate::limits::{AWAIT_INGRESS_ROUNDS_MAX, INGRESS_BYTES_MAX};
+use crate::limits::{AWAIT_INGRESS_ROUNDS_MAX, BLOB_BYTES_MAX, INGRESS_BYTES_MAX};
 use crate::topology::SubnetKind;
 use crate::types::{CanisterId, SubnetId, Time};
 
@@ -39,6 +39,15 @@ pub enum InstanceError {
         /// What hosts it on the mainnet.
         kind: SubnetKind,
     },
+    /// A canister without code, which has no stable memory.
+    #[error("canister {0} has no code: install it first")]
+    NoCode(CanisterId),
+    /// More stable memory than can be read or set as a whole.
+    #[error(
+        "{0} bytes of stable memory are too many to be read or set as a whole, which \
+         {BLOB_BYTES_MAX} bytes at most can be: have the canister do it in parts"
+    )]
+    StableMemoryTooLarge(u64),
     /// An id no subnet has.
     #[error("there is no subnet {0}")]
     NoSuchSubnet(SubnetId),

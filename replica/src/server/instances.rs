@@ -3,6 +3,7 @@
 use crate::instance::{Instance, InstanceConfig, InstanceError};
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
+use crate::server::blobs::Blobs;
 use crate::server::progress::Progress;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 pub struct Instances {
     profile: NetworkProfile,
     slots: Mutex<Vec<Option<Arc<Slot>>>>,
+    blobs: Mutex<Blobs>,
     activity: Mutex<Activity>,
 }
 
@@ -43,6 +45,7 @@ impl Instances {
         Self {
             profile,
             slots: Mutex::new(Vec::new()),
+            blobs: Mutex::default(),
             activity: Mutex::new(Activity { under_way: 0, latest: Instant::now() }),
         }
     }
@@ -109,6 +112,11 @@ impl Instances {
         operation: impl FnOnce(&mut Instance) -> T,
     ) -> Result<T, ApiError> {
         self.slot(id)?.execute(operation).await
+    }
+
+    /// The blobs that clients have uploaded.
+    pub(super) fn blobs(&self) -> MutexGuard<'_, Blobs> {
+        lock(&self.blobs)
     }
 
     /// Notes that a request has begun; it has ended when the value is dropped.

@@ -5,10 +5,12 @@
 //! protocol allows.
 
 mod api;
+mod blobs;
 mod convert;
 mod instances;
 mod progress;
 mod routes;
+mod snapshot_dir;
 
 use crate::network::NetworkProfile;
 pub use instances::Instances;

@@ -43,6 +43,22 @@ pub enum StableMemoryError {
 }
 
 impl StableMemory {
+    /// A stable memory that holds `bytes`, and zeros to the end of its last Wasm page; nothing, when
+    /// that is more than there can be.
+    pub fn holding(bytes: &[u8]) -> Option<Self> {
+        let mut stable = Self::default();
+        stable.grow((bytes.len() as u64).div_ceil(WASM_PAGE_BYTES))?;
+        for (number, content) in (0..).zip(bytes.chunks(OS_PAGE_BYTES)) {
+            if content.iter().any(|byte| *byte != 0) {
+                let mut page = [0; OS_PAGE_BYTES];
+                page[..content.len()].copy_from_slice(content);
+                stable.pages.insert(number, Arc::new(page));
+            }
+        }
+        stable.commit();
+        Some(stable)
+    }
+
     /// Size in Wasm pages of 64 KiB.
     pub fn size_pages(&self) -> u64 {
         self.wasm_pages

@@ -88,6 +88,13 @@ async function timeTravel(pic, { actor }) {
   await assert.rejects(pic.setTime(before));
 }
 
+/** Stable memory is what it was set to. */
+async function stableMemory(pic, { canisterId }) {
+  await pic.setStableMemory(canisterId, Uint8Array.of(1, 2, 3));
+  const found = new Uint8Array(await pic.getStableMemory(canisterId));
+  assert.deepEqual([...found.slice(0, 4)], [1, 2, 3, 0]);
+}
+
 /** Each failure is told with its codes. */
 async function errors(pic, { actor, canisterId }) {
   const arg = new Uint8Array();
@@ -122,6 +129,7 @@ try {
   await deferred(pic, one, other);
   await upgrades(pic, one);
   await timeTravel(pic, one);
+  await stableMemory(pic, one);
   await errors(pic, one);
   await live(pic);
   await pic.tearDown();

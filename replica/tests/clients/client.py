@@ -1,6 +1,7 @@
 """The ordinary flow of the Python client: `client.py COUNTER.wasm COUNTER.did`."""
 
 import base64
+import gzip
 import sys
 
 import ic
@@ -96,6 +97,14 @@ def time_travel(pic, one):
     assert "400" in error_of(lambda: pic.set_time(before))
 
 
+def stable_memory(pic, one):
+    """Stable memory is what it was set to, plain and packed."""
+    for data, compression in [(b"plain", None), (b"packed", "gzip")]:
+        blob = gzip.compress(data) if compression else data
+        pic.set_stable_memory(one.canister_id, blob, compression)
+        assert pic.get_stable_memory(one.canister_id)[: len(data)] == data
+
+
 def errors(pic, one):
     """Each failure is told with its codes."""
     for operation, code, fragment in [
@@ -118,6 +127,7 @@ def main():
     calls(pic, one, other)
     upgrades(pic, one)
     time_travel(pic, one)
+    stable_memory(pic, one)
     errors(pic, one)
     with_nns = PocketIC(SubnetConfig(nns=True))
     assert len(with_nns.get_root_key()) == 133

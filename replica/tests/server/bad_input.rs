@@ -1,6 +1,6 @@
 //! Input that makes no sense gets an error that says so; the server and its instances go on.
 
-use crate::http::{get, instance, post, request, server};
+use crate::http::{get, instance, post, request, request_with, server};
 use pocket_ic::common::rest::RawCanisterId;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,8 @@ fn call(method: &str, payload: &str, effective: &str) -> String {
 
 const BLOCK_MAKERS: &str = r#"{"blockmakers":[{"subnet":{"subnet_id":"BA=="},
     "blockmaker":{"node_id":"BA=="},"failed_blockmakers":[]}]}"#;
+
+const NO_BLOB: &str = r#"{"canister_id":"BA==","blob_id":"AAAA"}"#;
 
 #[test]
 fn an_unknown_route_is_404_with_a_message_that_names_it() {
@@ -41,6 +43,17 @@ fn asking_for_a_gateway_is_an_error_that_says_there_is_none() {
     assert_eq!(answer.status, 501);
     let message = answer.body["Error"]["message"].as_str().unwrap_or_default();
     assert!(message.contains("no HTTP gateway"), "{}", answer.body);
+}
+
+#[test]
+fn a_blob_that_does_not_unpack_is_400_with_a_message() {
+    let server = server();
+    for (encoding, fragment) in [("gzip", "gzip"), ("br", "no other")] {
+        let head = format!("content-encoding: {encoding}\r\n");
+        let answer = request_with(server.port(), "POST", "/blobstore", &head, b"not packed");
+        assert_eq!(answer.status, 400);
+        assert!(answer.message().contains(fragment), "{}", answer.message());
+    }
 }
 
 #[test]
@@ -92,6 +105,7 @@ fn broken_json_and_base64_and_principals_are_400_with_a_message() {
         ("read/query", call("x", "!", r#""None""#), "Invalid"),
         ("update/submit_ingress_message", call("x", "", r#"{"SubnetId":"BA=="}"#), "no subnet"),
         ("update/tick", BLOCK_MAKERS.to_owned(), "block makers"),
+        ("update/set_stable_memory", NO_BLOB.to_owned(), "no such blob"),
         ("update/delete_subnet", r#"{"subnet_id":"BA=="}"#.to_owned(), "no subnet"),
         ("read/pub_key", r#"{"subnet_id":"BA=="}"#.to_owned(), "no subnet"),
         ("read/get_controllers", r#"{"canister_id":"BA=="}"#.to_owned(), "no canister"),

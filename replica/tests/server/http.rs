@@ -25,10 +25,15 @@ impl Answer {
 
 /// Sends a request and reads its answer.
 pub fn request(port: u16, method: &str, path: &str, body: &[u8]) -> Answer {
+    request_with(port, method, path, "content-type: application/json\r\n", body)
+}
+
+/// Sends a request with these lines in its head and reads its answer.
+pub fn request_with(port: u16, method: &str, path: &str, lines: &str, body: &[u8]) -> Answer {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+         {lines}content-length: {}\r\n\r\n",
         body.len()
     );
     connection.write_all(head.as_bytes()).unwrap();

@@ -130,6 +130,12 @@ impl Sandbox {
         &self.kept
     }
 
+    /// Puts another stable memory in the place of this one. Nothing may be pending.
+    pub fn set_stable(&mut self, stable: StableMemory) {
+        debug_assert!(self.pending.is_none(), "an execution is neither kept nor undone");
+        self.kept.stable = stable;
+    }
+
     /// The module.
     pub fn module(&self) -> &CompiledModule {
         &self.code.module

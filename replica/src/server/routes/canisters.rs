@@ -45,3 +45,24 @@ pub(super) async fn get_controllers(
     let controllers = instances.with(id, |instance| instance.controllers(canister)).await??;
     Ok(Answer(controllers.into_iter().map(RawPrincipalId::from).collect()))
 }
+
+pub(super) async fn get_stable_memory(
+    State(instances): Shared,
+    Id(id): Id,
+    Body(raw): Body<RawCanisterId>,
+) -> ApiResult<RawStableMemory> {
+    let canister = principal(&raw.canister_id)?;
+    let blob = instances.execute(id, |instance| instance.stable_memory(canister)).await??;
+    Ok(Answer(RawStableMemory { blob }))
+}
+
+pub(super) async fn set_stable_memory(
+    State(instances): Shared,
+    Id(id): Id,
+    Body(raw): Body<RawSetStableMemory>,
+) -> ApiResult<()> {
+    let canister = principal(&raw.canister_id)?;
+    let blob = instances.blobs().get(&raw.blob_id.0)?;
+    instances.execute(id, |instance| instance.set_stable_memory(canister, &blob)).await??;
+    Ok(Answer(()))
+}

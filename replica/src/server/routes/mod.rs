@@ -1,13 +1,15 @@
 //! Which route does what.
 
+mod blobs;
 mod calls;
 mod canisters;
 mod instances;
 mod rounds;
 mod signatures;
+mod snapshots;
 mod subnets;
 
-use crate::limits::REQUEST_BODY_BYTES_MAX;
+use crate::limits::{BLOB_BYTES_MAX, REQUEST_BODY_BYTES_MAX};
 use crate::server::api::{ApiError, json};
 use crate::server::instances::Instances;
 use axum::Router;
@@ -53,16 +55,17 @@ pub(super) async fn serve(
 }
 
 /// What concerns no instance in particular.
-fn of_the_server() -> [Route; 3] {
+fn of_the_server() -> [Route; 4] {
     [
         ("/instances", get(instances::list).post(instances::create)),
+        ("/blobstore", post(blobs::store).layer(DefaultBodyLimit::max(BLOB_BYTES_MAX))),
         ("/verify_signature", post(signatures::verify)),
         ("/http_gateway", post(no_gateway)),
     ]
 }
 
 /// What is asked or done of one instance, below `/instances/{id}`.
-fn of_an_instance() -> [Route; 19] {
+fn of_an_instance() -> [Route; 23] {
     [
         ("", delete(instances::delete)),
         ("/auto_progress", get(rounds::progresses).post(rounds::start_progress)),
@@ -83,6 +86,10 @@ fn of_an_instance() -> [Route; 19] {
         ("/update/add_cycles", post(canisters::add_cycles)),
         ("/read/get_subnet", post(canisters::get_subnet)),
         ("/read/get_controllers", post(canisters::get_controllers)),
+        ("/read/get_stable_memory", post(canisters::get_stable_memory)),
+        ("/update/set_stable_memory", post(canisters::set_stable_memory)),
+        ("/update/canister_snapshot_download", post(snapshots::download)),
+        ("/update/canister_snapshot_upload", post(snapshots::upload)),
     ]
 }
 

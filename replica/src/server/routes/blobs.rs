@@ -1,0 +1,27 @@
+//! Uploading blobs, which concerns no instance yet.
+
+use super::Shared;
+use crate::server::api::ApiError;
+use crate::server::blobs::unpack;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+
+/// Keeps the body, and answers with what names it from now on: hexadecimal digits, and no JSON.
+pub(super) async fn store(
+    State(instances): Shared,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<String, ApiError> {
+    let blob = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        None => body.to_vec(),
+        Some(b"gzip") => tokio::task::block_in_place(|| unpack(&body))?,
+        Some(_) => {
+            return Err(ApiError::bad_request(
+                "a blob may come as it is or with the content encoding 'gzip', and no other",
+            ));
+        }
+    };
+    let id = instances.blobs().add(blob);
+    Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,75 @@
+//! Stable memory that is read and set from outside.
+
+use crate::script::{canister, numbers, script};
+use crate::world::{World, on_every_server};
+use flate2::{Compression, write::GzEncoder};
+use pocket_ic::common::rest::BlobCompression;
+use std::io::Write;
+
+const WASM_PAGE: usize = 65_536;
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The number at an offset, and the size, as the canister sees them.
+fn seen(world: &World, offset: u64) -> Vec<u64> {
+    let script = script().load_stable(offset).append_acc().stable_size().append_acc();
+    numbers(&world.ask(world.a, script.reply("")).unwrap())
+}
+
+#[test]
+fn it_is_what_it_was_set_to_for_its_canister_and_for_others() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        assert!(world.pic.get_stable_memory(world.a).is_empty());
+        let mut content = vec![0; 3 * WASM_PAGE + 10];
+        content[150_000..150_008].copy_from_slice(&77_u64.to_le_bytes());
+        for compression in [BlobCompression::NoCompression, BlobCompression::Gzip] {
+            let blob = match compression {
+                BlobCompression::Gzip => packed(&content),
+                BlobCompression::NoCompression => content.clone(),
+            };
+            world.pic.set_stable_memory(world.a, blob, compression);
+            let found = world.pic.get_stable_memory(world.a);
+            assert_eq!(found.len(), 4 * WASM_PAGE, "whole pages");
+            assert_eq!(found[..content.len()], content);
+            assert!(found[content.len()..].iter().all(|byte| *byte == 0));
+            assert_eq!(seen(&world, 150_000), [77, 4]);
+        }
+    });
+}
+
+#[test]
+fn it_replaces_what_was_there_and_leaves_the_heap_alone() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let fill = script().put(3, 11).stable_grow(5).set(7).store_stable(16);
+        world.run(world.a, fill.reply("")).unwrap();
+        world.pic.set_stable_memory(world.a, vec![1; 8], BlobCompression::NoCompression);
+        assert_eq!(seen(&world, 16), [0, 1]);
+        assert_eq!(world.cell(world.a, 3), 11);
+        // It is the canister's own from then on, and kept like it.
+        let write = script().set(9).store_stable(32).put(3, 12);
+        assert!(world.run(world.a, write.clone().trap("undone")).is_err());
+        assert_eq!(seen(&world, 32), [0, 1]);
+        world.run(world.a, write.reply("")).unwrap();
+        world.pic.upgrade_canister(world.a, canister(), vec![], None).unwrap();
+        assert_eq!(seen(&world, 32), [9, 1]);
+        assert_eq!(world.pic.get_stable_memory(world.a)[..8], [1; 8]);
+    });
+}
+
+#[test]
+fn a_canister_without_code_has_none() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let empty = world.pic.create_canister();
+        let set = || world.pic.set_stable_memory(empty, vec![1], BlobCompression::NoCompression);
+        let get = || drop(world.pic.get_stable_memory(empty));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(set)).is_err());
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(get)).is_err());
+    });
+}
