@@ -30,7 +30,9 @@ use ic_cdk::api::{CanisterStatusCode, canister_liquid_cycle_balance, canister_st
 use ic_cdk::call::{Call, CallFailed};
 use ic_principal::Principal;
 
-use crate::{Limits, QUEUE_SLOTS, Reason, Request, Transport, Wait, reject_code};
+use crate::{
+    GUARANTEED_CALLBACKS, Limits, QUEUE_SLOTS, Reason, Request, Transport, Wait, reject_code,
+};
 
 /// What a call spends at most besides its bytes and its attached cycles: the fees of the call and of its callback
 /// (260,000 and 5,000,000) and the instructions of both, of which a canister with this library needs about 50,000.
@@ -81,10 +83,11 @@ impl Transport for Canister {
         let bytes = request.method.len() as u128 + request.argument.len() as u128 + ANSWER_BYTES;
         Limits {
             queue_slots: QUEUE_SLOTS,
-            callbacks: u32::MAX,
+            callbacks: QUEUE_SLOTS.saturating_sub(open_calls()).max(GUARANTEED_CALLBACKS),
             liquid_cycles: canister_liquid_cycle_balance(),
             cycles_per_call: prepared(request).get_cost(),
-            spent_per_call: SPENT_PER_CALL + bytes * SPENT_PER_BYTE + request.cycles,
+            spent_per_call: (SPENT_PER_CALL + bytes * SPENT_PER_BYTE)
+                .saturating_add(request.cycles),
         }
     }
 
@@ -100,8 +103,9 @@ impl Transport for Canister {
     /// to the management canister, whose `raw_rand` answers two rounds later at the earliest. It gives up after so many
     /// that time must have come to a halt, as it does in tests.
     async fn pause(&self, wait: Duration) {
-        let until = self.now() + wait;
+        let until = self.now().saturating_add(wait);
         for _ in 0..=wait.as_secs().saturating_mul(PAUSE_CALLS_PER_SECOND) {
+            let _open = Open::one_more();
             let random = Call::bounded_wait(Principal::management_canister(), "raw_rand");
             if random.await.is_err() || self.now() >= until || self.is_stopping() {
                 return;

@@ -36,6 +36,8 @@ pub struct Job {
     again: u64,
     /// Passes done before this one.
     passes: u32,
+    /// Whether a call that is tried again may have been done before.
+    doubtful: bool,
     /// When this pass may begin, since the same moment as the time given to the methods.
     not_before: Duration,
 }
@@ -54,6 +56,7 @@ impl Job {
             open: 0,
             again: 0,
             passes: 0,
+            doubtful: false,
             not_before: Duration::ZERO,
         }
     }
@@ -105,8 +108,12 @@ impl Job {
             self.hold(kind, now);
         } else if self.has_another_pass() && is_repeatable(self.idempotent, outcome) {
             self.again += 1;
+            self.doubtful |= matches!(outcome, Outcome::Unknown(_));
         } else {
-            self.summary.count(outcome);
+            match outcome.reason() {
+                None => self.summary.count(outcome),
+                Some(reason) => self.fail(reason.kind(), 1, self.passes > 0),
+            }
         }
         self.begin_next_pass(now);
     }
@@ -125,6 +132,7 @@ impl Job {
             let outcome = Outcome::<()>::failed(Reason::Interrupted);
             if self.has_another_pass() && is_repeatable(self.idempotent, &outcome) {
                 self.again += 1;
+                self.doubtful = true;
             } else {
                 self.summary.count(&outcome);
             }
@@ -134,9 +142,19 @@ impl Job {
 
     /// Gives up every call that is not open.
     pub fn cancel(&mut self) {
-        let calls = std::mem::take(&mut self.waiting) + std::mem::take(&mut self.again);
-        self.summary.add(Kind::Cancelled, calls);
+        let waiting = std::mem::take(&mut self.waiting);
+        self.fail(Kind::Cancelled, waiting, self.passes > 0);
+        let again = std::mem::take(&mut self.again);
+        self.fail(Kind::Cancelled, again, true);
         self.cancelled = true;
+        self.lacks = None;
+    }
+
+    /// Counts calls that failed. Where some were tried before and may have been done, it is not known which; so none of
+    /// those that were tried before is said to be surely not done.
+    fn fail(&mut self, kind: Kind, calls: u64, tried_before: bool) {
+        let open = tried_before && self.doubtful && kind.is_clean();
+        self.summary.add(if open { Kind::Interrupted } else { kind }, calls);
     }
 
     fn has_another_pass(&self) -> bool {

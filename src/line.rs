@@ -8,11 +8,7 @@ use std::time::Duration;
 
 use ic_principal::Principal;
 
-use crate::{Kind, Request, Window};
-
-/// How many calls are taken out of the source although their callee has no free slot, in search of some whose callee
-/// has. Bounds the memory, whatever the source, and the number of callees that are looked through for the next call.
-const LOOK_AHEAD: usize = 1_000;
+use crate::{Kind, Reason, Request, Window};
 
 /// A call that waits or is open.
 #[derive(Debug)]
@@ -23,6 +19,8 @@ pub struct Item {
     pub request: Rc<Request>,
     /// How often it was tried, not counting the times it went back because others held the slots.
     pub attempts: u32,
+    /// Why it is unknown whether an earlier try was done, if it is.
+    pub doubt: Option<Reason>,
 }
 
 /// The calls that are still to be made, and the slots they need.
@@ -88,6 +86,8 @@ impl<I: Iterator<Item = Rc<Request>>> Line<I> {
     pub fn next(&mut self, now: impl Fn() -> Duration) -> Option<Item> {
         while self.next_due().is_some_and(|due| due <= now()) {
             if let Some(Reverse(Later { item, .. })) = self.later.pop() {
+                self.short_of_cycles = false;
+                self.lane(item.request.callee).full = false;
                 self.wait_in_front(item);
             }
         }
@@ -113,7 +113,7 @@ impl<I: Iterator<Item = Rc<Request>>> Line<I> {
     }
 
     fn fresh_with_a_slot(&mut self) -> Option<Item> {
-        while self.waiting < LOOK_AHEAD {
+        while self.waiting < self.window.look_ahead {
             let item = self.fresh()?;
             let window = self.window;
             let lane = self.lane(item.request.callee);
@@ -128,7 +128,7 @@ impl<I: Iterator<Item = Rc<Request>>> Line<I> {
 
     fn fresh(&mut self) -> Option<Item> {
         let (number, request) = self.source.next()?;
-        Some(Item { number: number as u64, request, attempts: 0 })
+        Some(Item { number: number as u64, request, attempts: 0, doubt: None })
     }
 
     /// Any call that is not open, whether or not it could be made now.
@@ -174,6 +174,15 @@ impl<I: Iterator<Item = Rc<Request>>> Line<I> {
         }
         self.wait_in_front(item);
         Ok(())
+    }
+
+    /// Tries no call that would lack the same, until one that is [kept](Self::keep_until) is due.
+    pub fn hold_back(&mut self, callee: Principal, lacks: Kind) {
+        if lacks == Kind::QueueFull {
+            self.lane(callee).full = true;
+        } else {
+            self.short_of_cycles = true;
+        }
     }
 
     /// Keeps a call until some moment.

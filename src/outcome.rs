@@ -84,7 +84,7 @@ pub enum Reason {
     Deadline,
     /// There was a reply, but not the expected one.
     Undecodable(String),
-    /// The calling canister was upgraded while the call was open.
+    /// What the call came to was lost: the calling canister was upgraded while it was open, or gave up repeating it.
     Interrupted,
 }
 
@@ -153,34 +153,34 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Reasons without their details, as they are counted.
+/// Reasons without their details, as they are counted. Their numbers are written to stable memory: new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Kind {
     /// [`Reason::QueueFull`]
-    QueueFull,
+    QueueFull = 0,
     /// [`Reason::Cycles`]
-    Cycles,
+    Cycles = 1,
     /// [`Reason::Stopping`]
-    Stopping,
+    Stopping = 2,
     /// [`Reason::Cancelled`]
-    Cancelled,
+    Cancelled = 3,
     /// [`Reason::Rejected`] with [`reject_code::SYS_FATAL`]
-    SysFatal,
+    SysFatal = 4,
     /// [`Reason::Rejected`] with [`reject_code::SYS_TRANSIENT`]
-    SysTransient,
+    SysTransient = 5,
     /// [`Reason::Rejected`] with [`reject_code::DESTINATION_INVALID`]
-    DestinationInvalid,
+    DestinationInvalid = 6,
     /// [`Reason::Rejected`] with [`reject_code::CANISTER_REJECT`]
-    CanisterReject,
+    CanisterReject = 7,
     /// [`Reason::Rejected`] with [`reject_code::CANISTER_ERROR`] or a code that is not known
-    CanisterError,
+    CanisterError = 8,
     /// [`Reason::Deadline`]
-    Deadline,
+    Deadline = 9,
     /// [`Reason::Undecodable`]
-    Undecodable,
+    Undecodable = 10,
     /// [`Reason::Interrupted`]
-    Interrupted,
+    Interrupted = 11,
 }
 
 impl Kind {

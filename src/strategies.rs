@@ -5,11 +5,12 @@ use std::rc::Rc;
 use futures::future::join_all;
 
 use crate::transport::{Transport, call};
-use crate::{Outcome, Request, Summary};
+use crate::{Outcome, Reason, Request, Summary};
 
 /// Makes each call after the answer to the one before.
 ///
-/// Never fails for want of slots, and costs one round trip per call. `each` learns every call's number and outcome.
+/// Never fails for want of slots, and costs one round trip per call. When the canister is
+/// [stopping](Transport::is_stopping), no further call is made. `each` learns every call's number and outcome.
 pub async fn sequential<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
@@ -17,7 +18,11 @@ pub async fn sequential<T: Transport>(
 ) -> Summary {
     let mut summary = Summary::default();
     for (number, request) in (0..).zip(requests) {
-        let outcome = call(transport, request).await;
+        let outcome = if transport.is_stopping() {
+            Outcome::NotDone(Reason::Stopping)
+        } else {
+            call(transport, request).await
+        };
         summary.count(&outcome);
         summary.widen(u32::from(was_sent(&outcome)));
         each(number, outcome);

@@ -11,7 +11,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::line::{Item, Line};
 use crate::transport::{Transport, outcome};
-use crate::{Outcome, Reason, Request, Retry, Summary};
+use crate::{Kind, Outcome, Reason, Request, Retry, Summary};
 
 /// How many calls may be open at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +20,23 @@ pub struct Window {
     pub per_callee: u32,
     /// To all callees together.
     pub total: u32,
+    /// How many calls are taken out of the source although their callee has no free slot, in search of some whose
+    /// callee has. Bounds the memory, whatever the source.
+    pub look_ahead: usize,
 }
+
+/// See [`Window::look_ahead`]: enough that one callee does not hold up others.
+const LOOK_AHEAD: usize = 1_000;
 
 impl Window {
     /// A window; at least one call may be open.
     pub fn new(per_callee: u32, total: u32) -> Self {
-        Self { per_callee: per_callee.max(1), total: total.max(1) }
+        Self { per_callee: per_callee.max(1), total: total.max(1), look_ahead: LOOK_AHEAD }
+    }
+
+    /// The same, for a source whose calls all go to one callee: only what can be sent is taken out of it.
+    pub fn without_look_ahead(self) -> Self {
+        Self { look_ahead: 1, ..self }
     }
 
     /// The same bound for each callee and for all together.
@@ -60,6 +71,7 @@ pub async fn windowed<T: Transport>(
         summary: Summary::default(),
         woken: Duration::ZERO,
         room: false,
+        patient: true,
     });
     let mut open = FuturesUnordered::new();
     loop {
@@ -122,6 +134,8 @@ struct Desk<'t, T, I: Iterator<Item = Rc<Request>>, E> {
     woken: Duration,
     /// Whether an answer has made room for another call.
     room: bool,
+    /// Whether waiting for slots that others hold is worth it.
+    patient: bool,
 }
 
 impl<T, I, E> Desk<'_, T, I, E>
@@ -142,16 +156,30 @@ where
                 Ok(answer) => {
                     self.line.opened(item.request.callee);
                     self.summary.widen(self.line.open());
+                    self.patient = true;
                     return Some(Sent { item, answer });
                 }
                 Err(reason) => {
-                    if let Err(item) = self.line.take_back(item, reason.kind()) {
-                        self.conclude(item, Outcome::failed(reason));
+                    let kind = reason.kind();
+                    if let Err(item) = self.line.take_back(item, kind) {
+                        self.conclude_unsent(item, kind, Outcome::failed(reason));
                     }
                 }
             }
         }
         None
+    }
+
+    /// A call that was not sent, with no call of ours open that would change anything. It waits, and with it all that
+    /// would meet the same; but if it waited in vain, they need not try it, too.
+    fn conclude_unsent(&mut self, item: Item, lacks: Kind, outcome: Outcome<Vec<u8>>) {
+        if self.patient && self.retry.is_due(&item.request, item.attempts + 1, &outcome) {
+            self.line.hold_back(item.request.callee, lacks);
+            self.conclude(item, outcome);
+        } else {
+            self.patient = false;
+            self.settle(item, outcome);
+        }
     }
 
     fn close(&mut self, item: Item, answer: Result<Vec<u8>, Reason>) {
@@ -166,12 +194,24 @@ where
     fn conclude(&mut self, mut item: Item, outcome: Outcome<Vec<u8>>) {
         item.attempts += 1;
         if self.retry.is_due(&item.request, item.attempts, &outcome) {
-            let due = self.transport.now() + self.retry.pause(item.attempts);
+            if let Outcome::Unknown(reason) = outcome {
+                item.doubt.get_or_insert(reason);
+            }
+            let due = self.transport.now().saturating_add(self.retry.pause(item.attempts));
             self.line.keep_until(due, item);
         } else {
-            self.summary.count(&outcome);
-            (self.each)(item.number, outcome);
+            self.settle(item, outcome);
         }
+    }
+
+    fn settle(&mut self, item: Item, outcome: Outcome<Vec<u8>>) {
+        // What one try left open, a later one that was not taken does not settle.
+        let outcome = match (item.doubt, outcome) {
+            (Some(doubt), Outcome::NotDone(_)) => Outcome::Unknown(doubt),
+            (_, outcome) => outcome,
+        };
+        self.summary.count(&outcome);
+        (self.each)(item.number, outcome);
     }
 
     /// How long until the next call can be made, if there is one.

@@ -10,7 +10,7 @@ use candid::CandidType;
 use ic_cdk_timers::{TimerId, clear_timer, set_timer, set_timer_interval_serial};
 use ic_stable_structures::StableVec;
 use parallel_calls::canister::Canister;
-use parallel_calls::{Job, Kind, Retry, Transport, Window, windowed};
+use parallel_calls::{Job, Kind, Retry, Transport, Wait, Window, windowed};
 
 use crate::callee;
 use crate::memory::{self, Memory};
@@ -21,6 +21,13 @@ mod record;
 
 /// How often it is looked whether there is something to do while a job is unfinished.
 const INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long a timer's task begins calls. With the wait of the last ones it must stay below the 300 s after which the
+/// timers take it for lost, and begin another.
+const TASK_MAX: Duration = Duration::from_secs(60);
+
+/// How long a call of a job waits.
+const WAIT: Wait = Wait::Bounded(Duration::from_secs(120));
 
 /// Jobs that are remembered: the latest.
 const KEPT_MAX: u64 = 16;
@@ -79,6 +86,8 @@ thread_local! {
     static JOBS: RefCell<StableVec<Record, Memory>> =
         RefCell::new(StableVec::init(memory::part(memory::JOBS)));
     static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
+    /// The job that was worked on last.
+    static LAST: Cell<Option<JobId>> = const { Cell::new(None) };
 }
 
 /// Writes down a new job and sees to it that it is worked on.
@@ -155,48 +164,69 @@ fn wake_up() {
     }
 }
 
-/// Works on the jobs, one after the other, for as long as there are calls to be made now.
+/// Works on the jobs in turn, for as long as a timer's task should last.
 async fn work() {
-    for id in kept() {
-        while make_calls(id).await {}
+    let until = Canister.now() + TASK_MAX;
+    let ids = kept();
+    let next = LAST.get().map_or(ids.start, |last| last + 1);
+    for id in (next.max(ids.start)..ids.end).chain(ids.start..next.min(ids.end)) {
+        LAST.set(Some(id));
+        make_calls(id, until).await;
+        if Canister.now() >= until {
+            break;
+        }
     }
-    if kept().all(is_finished)
-        && let Some(timer) = TIMER.take()
-    {
+    if kept().all(is_finished) {
         // A timer must not be cleared by its own task.
-        set_timer(Duration::ZERO, async move { clear_timer(timer) });
+        set_timer(Duration::ZERO, async { rest() });
     }
 }
 
-/// Makes the calls of a job that can be made now; whether there may be more.
-async fn make_calls(id: JobId) -> bool {
-    let Some(Record { callee, job, .. }) = find(id) else { return false };
+/// Clears the timer, unless somebody started a job meanwhile.
+fn rest() {
+    if kept().all(is_finished)
+        && let Some(timer) = TIMER.take()
+    {
+        clear_timer(timer);
+    }
+}
+
+/// Makes the calls of a job that can be made now, and begins none later than `until`.
+async fn make_calls(id: JobId, until: Duration) {
+    let Some(Record { callee, job, .. }) = find(id) else { return };
     // There is one worker, so what is open was left by one that an upgrade or a trap ended.
     if job.open() > 0 {
         update(id, |job| job.interrupt(Canister.now()));
     }
     if Canister.is_stopping() || job.pause(Canister.now()).is_none_or(|pause| !pause.is_zero()) {
-        return false;
+        return;
     }
     let window = match job.window {
         Some(calls) => Ok(calls),
         None => planned_window(&ping(callee), job.remaining().min(PLANNED_CALLS_MAX))
+            .or_else(|_| planned_window(&ping(callee), 1))
             .map(|window| window.per_callee),
     };
     let Ok(window) = window else {
         update(id, |job| job.hold(Kind::Cycles, Canister.now()));
-        return false;
+        return;
     };
-    let ping = Rc::new(ping(callee));
+    let ping = Rc::new(ping(callee).with_wait(WAIT));
     let calls = iter::from_fn(|| {
-        let started = !Canister.is_stopping() && update(id, |job| job.start(Canister.now()));
+        let now = Canister.now();
+        let started = now < until && !Canister.is_stopping() && update(id, |job| job.start(now));
         started.then(|| ping.clone())
     });
-    windowed(&Canister, calls, Window::of(window), Retry::NEVER, |_, outcome| {
-        update(id, |job| job.conclude(&outcome, Canister.now()));
-    })
+    windowed(
+        &Canister,
+        calls,
+        Window::of(window).without_look_ahead(),
+        Retry::NEVER,
+        |_, outcome| {
+            update(id, |job| job.conclude(&outcome, Canister.now()));
+        },
+    )
     .await;
-    true
 }
 
 /// The jobs that are remembered, the oldest first.

@@ -31,6 +31,8 @@ wire::variant! {
     pub enum RawOutcome {
         /// The callee replied.
         Done(Vec<u8>),
+        /// The callee replied, but its reply of so many bytes does not fit into this one.
+        TooLong(u64),
         /// The callee surely did nothing.
         NotDone(RawReason),
         /// The callee may have done it.
@@ -70,15 +72,14 @@ pub async fn fan_out(requests: Vec<RawRequest>) -> Result<Vec<RawOutcome>, Strin
 
 /// The outcome, without a reply that finds no room in ours.
 fn shortened(outcome: Outcome<Vec<u8>>, room: &mut usize) -> RawOutcome {
-    let outcome = outcome.decode(|reply| match room.checked_sub(reply.len()) {
-        Some(left) => {
-            *room = left;
-            Ok(reply)
-        }
-        None => Err(format!("its {} bytes do not fit into the reply", reply.len())),
-    });
     match outcome {
-        Outcome::Done(reply) => RawOutcome::Done(reply),
+        Outcome::Done(reply) => match room.checked_sub(reply.len()) {
+            Some(left) => {
+                *room = left;
+                RawOutcome::Done(reply)
+            }
+            None => RawOutcome::TooLong(reply.len() as u64),
+        },
         Outcome::NotDone(reason) => RawOutcome::NotDone(reason.into()),
         Outcome::Unknown(reason) => RawOutcome::Unknown(reason.into()),
     }

@@ -11,14 +11,19 @@ const LAYOUT: u8 = 1;
 /// What stands for no kind and no window.
 const NONE: u64 = u64::MAX;
 
-/// Fields, each of eight bytes.
-const FIELDS: usize = 12 + Kind::ALL.len();
+/// Fields before the counts by kind, each of eight bytes.
+const FIELDS: usize = 13;
+
+/// Room for counts, most of it for kinds to come: what is in stable memory must not change its size.
+const COUNTS: usize = 50;
+
+const _: () = assert!(Kind::ALL.len() <= COUNTS);
 
 impl Job {
     /// Length of a job in bytes.
-    pub const BYTES: usize = 1 + 8 * FIELDS;
+    pub const BYTES: usize = 1 + 8 * (FIELDS + COUNTS);
 
-    /// The job as bytes, whatever this crate's version.
+    /// The job as bytes that later versions of this crate read, too.
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let fields = [
             self.window.map_or(NONE, u64::from),
@@ -33,8 +38,10 @@ impl Job {
             u64::try_from(self.not_before.as_nanos()).unwrap_or(u64::MAX),
             u64::from(self.summary.widest),
             self.summary.succeeded,
+            u64::from(self.doubtful),
         ];
-        let mut bytes = [LAYOUT; Self::BYTES];
+        let mut bytes = [0; Self::BYTES];
+        bytes[0] = LAYOUT;
         let (places, _) = bytes[1..].as_chunks_mut::<8>();
         for (place, field) in places.iter_mut().zip(fields.into_iter().chain(self.summary.failed)) {
             *place = field.to_le_bytes();
@@ -46,12 +53,12 @@ impl Job {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let [LAYOUT, fields @ ..] = bytes else { return None };
         let (fields, []) = fields.as_chunks::<8>() else { return None };
-        let fields: [u64; FIELDS] = fields
-            .iter()
-            .map(|field| u64::from_le_bytes(*field))
-            .collect::<Vec<_>>()
-            .try_into()
-            .ok()?;
+        if fields.len() != FIELDS + COUNTS {
+            return None;
+        }
+        let mut fields = fields.iter().map(|field| u64::from_le_bytes(*field));
+        let head: [u64; FIELDS] = std::array::from_fn(|_| fields.next().unwrap_or(NONE));
+        let failed = std::array::from_fn(|_| fields.next().unwrap_or(0));
         let [
             window,
             attempts,
@@ -65,8 +72,8 @@ impl Job {
             not_before,
             widest,
             succeeded,
-            failed @ ..,
-        ] = fields;
+            doubtful,
+        ] = head;
         Some(Self {
             window: u32::try_from(window).ok(),
             attempts: u32::try_from(attempts).ok()?,
@@ -77,6 +84,7 @@ impl Job {
             open,
             again,
             passes: u32::try_from(passes).ok()?,
+            doubtful: doubtful != 0,
             not_before: Duration::from_nanos(not_before),
             summary: Summary { succeeded, widest: u32::try_from(widest).ok()?, failed },
         })

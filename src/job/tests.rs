@@ -67,6 +67,35 @@ fn a_stop_postpones_calls_and_a_cancelled_job_gives_up_all_but_the_open_ones() {
 }
 
 #[test]
+fn a_call_that_may_have_been_done_is_never_said_to_be_surely_not_done() {
+    let unanswered = || Outcome::<()>::failed(Reason::Deadline);
+    let mut job = Job::new(2, None, 2, true);
+    (0..2).for_each(|_| assert!(job.start(START)));
+    (0..2).for_each(|_| job.conclude(&unanswered(), START));
+    let later = START + Duration::from_secs(1);
+    assert!(job.start(later));
+    job.conclude(&busy(), later);
+    job.cancel();
+    assert!(job.is_finished());
+    assert_eq!((job.summary.not_done(), job.summary.unknown()), (0, 2));
+}
+
+#[test]
+fn a_job_is_read_as_it_was_written_once() {
+    let mut bytes = [0; Job::BYTES];
+    bytes[0] = 1;
+    let fields = [7, 3, 1, 0, 1, 90, 2, 5, 1, 1_000_000_000, 40, 800, 1, 0, 0, 0, 0, 0, 6];
+    for (place, field) in bytes[1..].as_chunks_mut::<8>().0.iter_mut().zip(fields) {
+        *place = u64::to_le_bytes(field);
+    }
+    let job = Job::from_bytes(&bytes).expect("it is a job");
+    assert_eq!((job.window, job.attempts, job.lacks), (Some(7), 3, Some(Kind::Cycles)));
+    assert_eq!((job.remaining(), job.open(), job.summary.succeeded), (97, 2, 800));
+    assert_eq!(job.summary.failed(Kind::SysTransient), 6);
+    assert_eq!(job.to_bytes(), bytes);
+}
+
+#[test]
 fn for_want_of_cycles_a_job_waits_and_gives_up_nothing() {
     let mut job = Job::new(5, Some(0), 1, false);
     assert_eq!(job.window, Some(1));

@@ -66,3 +66,13 @@ fn a_call_that_the_cycles_do_not_cover_fails_for_that_reason() {
     });
     assert_eq!(summary.failures().collect::<Vec<_>>(), [(Kind::Cycles, 44)]);
 }
+
+#[test]
+fn sequential_calls_end_when_the_canister_is_stopping() {
+    let script = Script::new(500, 500);
+    let summary = script.drive(sequential(&script, pings(9), |_, _| ()), |script| {
+        script.stopping.set(script.sent.borrow().len() == 3);
+        script.answer(script.open()[0], Ok(Vec::new()));
+    });
+    assert_eq!((summary.succeeded, summary.failed(Kind::Stopping)), (3, 6));
+}

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -60,13 +61,49 @@ fn what_finds_no_slot_waits_for_one_of_ours() {
 }
 
 #[test]
-fn where_nothing_of_ours_is_open_a_call_is_tried_as_often_as_allowed() {
+fn where_nothing_of_ours_is_open_one_call_tries_as_often_as_allowed_and_the_others_once() {
+    for (slots, affordable, kind) in [(0, 1_000, Kind::QueueFull), (500, 0, Kind::Cycles)] {
+        let script = Script::new(slots, affordable);
+        let summary = run(&script, 5, 10, Retry::attempts(3));
+        assert_eq!(summary.failures().collect::<Vec<_>>(), [(kind, 5)]);
+        assert_eq!(script.refused.get(), 3 + 4);
+        // After the first try a second, after the second two.
+        assert_eq!(script.now.get(), Duration::from_secs(3));
+    }
+}
+
+#[test]
+fn while_others_hold_all_slots_the_source_is_not_read_and_then_all_calls_are_made() {
     let script = Script::new(0, 1_000);
-    let summary = run(&script, 5, 10, Retry::attempts(3));
-    assert_eq!(summary.failures().collect::<Vec<_>>(), [(Kind::QueueFull, 5)]);
-    assert_eq!(script.refused.get(), 15);
-    // After the first try a second, after the second two.
-    assert_eq!(script.now.get(), Duration::from_secs(3));
+    let taken = Cell::new(0);
+    let calls = pings(1_000).inspect(|_| {
+        taken.set(taken.get() + 1);
+        if script.now.get() > Duration::ZERO {
+            script.slots.set(500);
+        } else {
+            assert!(taken.get() <= 2, "one call finds out");
+        }
+    });
+    let window = Window::of(500).without_look_ahead();
+    let fan_out = windowed(&script, calls, window, Retry::attempts(3), |_, _| ());
+    script.slots.set(0);
+    let free = script.drive(fan_out, |script| {
+        script.slots.set(500);
+        reply(script);
+    });
+    assert_eq!(free.attempted(), 1_000);
+}
+
+#[test]
+fn what_one_try_left_open_stays_open_when_the_last_was_not_taken() {
+    let script = Script::new(500, 1_000);
+    let requests = [Request::new(callee(1), "ping").idempotent()];
+    let fan_out = fan_out(&script, requests, Window::of(1), Retry::attempts(2));
+    let outcomes = script.drive(fan_out, |script| {
+        let answer = if script.sent.borrow().len() == 1 { Reason::Deadline } else { busy() };
+        script.answer(script.open()[0], Err(answer));
+    });
+    assert_eq!(outcomes, [Outcome::Unknown(Reason::Deadline)]);
 }
 
 #[test]
@@ -170,6 +207,7 @@ impl Wish {
 
     /// What should become of it, by the rules as the documentation states them.
     fn expected(&self, attempts: usize) -> Outcome<Vec<u8>> {
+        let mut doubt = None;
         for attempt in 1..=attempts {
             let again = match self.answers[attempt - 1] {
                 None => false,
@@ -180,9 +218,12 @@ impl Wish {
             if !again || attempt == attempts {
                 return match (self.answer(attempt), self.answers[attempt - 1]) {
                     (Ok(reply), _) => Outcome::Done(reply),
-                    (Err(reason), Some(1..=3)) => Outcome::NotDone(reason),
+                    (Err(reason), Some(1..=3)) => doubt.unwrap_or(Outcome::NotDone(reason)),
                     (Err(reason), _) => Outcome::Unknown(reason),
                 };
+            }
+            if let (Err(reason), Some(4..)) = (self.answer(attempt), self.answers[attempt - 1]) {
+                doubt.get_or_insert(Outcome::Unknown(reason));
             }
         }
         unreachable!("there is a last try")

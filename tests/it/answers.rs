@@ -98,6 +98,7 @@ pub struct RawRequest {
 #[derive(CandidType, Clone, Debug, Deserialize, PartialEq, Eq)]
 pub enum RawOutcome {
     Done(Vec<u8>),
+    TooLong(u64),
     NotDone(RawReason),
     Unknown(RawReason),
 }

@@ -27,6 +27,7 @@ fn request(canister: Principal, method: &str, arg: impl Into<Vec<u8>>) -> RawReq
 fn class(outcome: &RawOutcome) -> (&str, &str) {
     match outcome {
         RawOutcome::Done(_) => ("done", ""),
+        RawOutcome::TooLong(_) => ("too long", ""),
         RawOutcome::NotDone(RawReason { kind, .. }) => ("not done", kind),
         RawOutcome::Unknown(RawReason { kind, .. }) => ("unknown", kind),
     }
@@ -108,7 +109,7 @@ fn each_failure_is_in_its_class_and_the_calls_around_it_are_done() {
                 (Mood::Trap, ("unknown", "canister_error")),
                 (Mood::Reject, ("unknown", "canister_reject")),
                 (Mood::Garbage, ("done", "")),
-                (Mood::TwoMegabytes, ("unknown", "undecodable")),
+                (Mood::TwoMegabytes, ("too long", "")),
             ] {
                 pair.set_mood(mood);
                 let moody = request(pair.callee, "ping", nothing());
@@ -197,11 +198,10 @@ fn replies_that_find_no_room_are_flagged_and_the_others_are_passed_on() {
         for (place, word) in words.into_iter().enumerate() {
             match &outcomes[place] {
                 RawOutcome::Done(reply) => assert_eq!(*reply, word),
-                RawOutcome::Unknown(RawReason { kind, message }) => {
-                    assert_eq!((kind.as_str(), word.len()), ("undecodable", 600_000));
-                    assert!(message.contains("600000 bytes do not fit"), "{message}");
+                RawOutcome::TooLong(bytes) => {
+                    assert_eq!((*bytes, word.len()), (600_000, 600_000));
                 }
-                RawOutcome::NotDone(reason) => panic!("it was done: {reason:?}"),
+                other => panic!("it was done: {other:?}"),
             }
         }
         let exactly = request(near, "echo", vec![1; REPLIES_BYTES_MAX]);
