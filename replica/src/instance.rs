@@ -5,6 +5,7 @@
 
 mod calls;
 mod error;
+mod outcalls;
 
 use crate::canister::Canister;
 use crate::keys::SubnetKey;

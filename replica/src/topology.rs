@@ -130,6 +130,15 @@ impl Place {
     }
 }
 
+/// The id of a subnet's node of this number, which exists for the sake of being named.
+pub fn node_id(subnet: SubnetId, number: u64) -> Principal {
+    let mut hash = Sha256::new();
+    hash.update(b"embedded-replica node");
+    hash.update(subnet);
+    hash.update(number.to_be_bytes());
+    Principal::self_authenticating(hash.finalize())
+}
+
 /// Places for subnets of these kinds, in the same order. Each has a range of its own for new
 /// canisters, counted down from the highest ids but one, after those it has on the mainnet; as
 /// PocketIC does it (`pocket_ic_server/src/pocket_ic.rs`, `get_range_config`).

@@ -93,6 +93,8 @@ pub enum Fee {
     Creation,
     /// Memory and compute allocation.
     Resources,
+    /// An HTTP outcall. The caller's attached cycles pay; what nodes do not spend is credited later.
+    Outcall,
 }
 
 /// Something that happened to a message or to cycles.

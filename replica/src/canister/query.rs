@@ -62,19 +62,20 @@ pub fn begin_query(
         .unwrap_or_else(|error| (Progress::Answered(Err(Failure::Error(error))), 0))
 }
 
-/// Has a query method transform the response to an HTTP outcall.
+/// Has a query method transform the response to an HTTP outcall, and returns the instructions that
+/// took.
 pub fn transform(
     canister: &mut Canister,
     method: String,
     argument: Payload,
     instructions_max: Instructions,
     round: &RoundContext,
-) -> Result<Payload, Failure> {
+) -> (Result<Payload, Failure>, Instructions) {
     let query = Query { caller: Principal::management_canister(), method, argument };
     match begin(canister, query, Context::Transform, instructions_max, round) {
-        Ok((Progress::Answered(answer), _)) => answer,
-        Ok((Progress::Waiting(_), _)) => Err(no_answer(canister.id)),
-        Err(error) => Err(Failure::Error(error)),
+        Ok((Progress::Answered(answer), used)) => (answer, used),
+        Ok((Progress::Waiting(_), used)) => (Err(no_answer(canister.id)), used),
+        Err(error) => (Err(Failure::Error(error)), 0),
     }
 }
 

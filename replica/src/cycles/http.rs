@@ -5,7 +5,8 @@
 //! (`https_outcalls/pricing/src/fees.rs`), both in the replica's repository.
 
 use super::Prices;
-use crate::types::Cycles;
+use crate::limits::*;
+use crate::types::{Cycles, Instructions};
 use candid::{CandidType, Reserved};
 use ic_management_canister_types::ReplicationCounts;
 use serde::Deserialize;
@@ -37,7 +38,7 @@ const GOSSIPED_BYTE_NODE_FEE: Cycles = 50;
 const AGREED_BYTE_PAIR_FEE: Cycles = 10;
 const AGREED_BYTE_NODE_FEE: Cycles = 600;
 /// Bytes a response counts for beside its own where each is agreed on by itself.
-const FLEXIBLE_RESPONSE_BYTES: Cycles = 181;
+pub const FLEXIBLE_RESPONSE_BYTES: Cycles = 181;
 
 /// What an outcall is expected to use; the parameter of `ic0.cost_http_request_v2`.
 #[derive(Clone, Debug, CandidType, Deserialize)]
@@ -70,6 +71,40 @@ pub enum OutcallType {
     Flexible(Option<ReplicationCounts>),
 }
 
+/// Which nodes make an outcall, once that is settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Makers {
+    /// All of them, and they must agree on the response.
+    All,
+    /// One.
+    One,
+    /// Some, and each response counts.
+    Some(ReplicationCounts),
+}
+
+impl Makers {
+    /// How many nodes they are.
+    pub fn count(&self, nodes: u64) -> u64 {
+        match self {
+            Self::All => nodes,
+            Self::One => 1,
+            // None at all make nothing, which is refused; but it can be asked what it would cost.
+            Self::Some(counts) => u64::from(counts.total_requests.max(1)),
+        }
+    }
+}
+
+/// How many equal responses it takes where all of so many nodes make an outcall: more than two
+/// thirds (`types/types/src/canister_http.rs`, `canister_http_threshold`).
+pub fn quorum(nodes: u64) -> u64 {
+    nodes - tolerated_faults(nodes)
+}
+
+/// How many nodes may be wrong.
+pub fn tolerated_faults(nodes: u64) -> u64 {
+    (nodes - 1) / 3
+}
+
 impl Prices {
     /// An HTTP outcall of `request_bytes` with responses of at most `response_bytes`.
     pub fn http_request(self, request_bytes: u64, response_bytes: u64) -> Cycles {
@@ -84,45 +119,120 @@ impl Prices {
             * nodes
     }
 
-    /// The most an HTTP outcall can cost that is charged for what it uses.
+    /// What must be attached to an HTTP outcall that is charged for what it uses, so that it can use
+    /// this much.
     pub fn outcall(self, outcall: &Outcall) -> Cycles {
         if self.free {
             return 0;
         }
-        let nodes = Cycles::from(self.nodes);
-        let bytes = Cycles::from(outcall.transformed_response_bytes);
-        let base = BASE_FEE + BASE_BYTE_FEE * Cycles::from(outcall.request_bytes);
-        let node = DOWNLOADED_BYTE_FEE * Cycles::from(outcall.raw_response_bytes)
-            + MILLISECOND_FEE * Cycles::from(outcall.http_roundtrip_time_ms)
-            + Cycles::from(outcall.transform_instructions) / TRANSFORM_INSTRUCTIONS_PER_CYCLE;
-        let gossip = GOSSIPED_BYTE_NODE_FEE.saturating_mul(bytes).saturating_mul(nodes);
-        let counts = match &outcall.outcall_type {
-            None | Some(OutcallType::FullyReplicated(_)) => {
-                let base = base + REPLICATED_NODE_FEE * nodes + REPLICATED_PAIR_FEE * nodes * nodes;
-                return (nodes * (base + node)).saturating_add(self.agreement(bytes));
+        let makers = match &outcall.outcall_type {
+            None | Some(OutcallType::FullyReplicated(_)) => Makers::All,
+            Some(OutcallType::NonReplicated(_)) => Makers::One,
+            Some(OutcallType::Flexible(counts)) => {
+                Makers::Some(counts.clone().unwrap_or(self.all_nodes()))
             }
-            Some(OutcallType::NonReplicated(_)) => {
-                let base = base + self.flexible(1);
-                let used = node.saturating_add(gossip).saturating_add(self.agreement(bytes));
-                return (nodes * base).saturating_add(used);
-            }
-            Some(OutcallType::Flexible(counts)) => counts.clone().unwrap_or(self.all_nodes()),
         };
-        let [total, least, most] =
-            [counts.total_requests, counts.min_responses, counts.max_responses].map(Cycles::from);
-        let extra = most.saturating_sub(least);
-        let extra_fee =
-            nodes * extra * (FLEXIBLE_RESPONSE_NODE_FEE * nodes + FLEXIBLE_RESPONSE_FEE);
-        (nodes * (base + self.flexible(least)))
-            .saturating_add(total.saturating_mul(node.saturating_add(gossip)))
-            .saturating_add(self.agreement(most.saturating_mul(FLEXIBLE_RESPONSE_BYTES + bytes)))
-            .saturating_add(extra_fee)
+        let makers_count = Cycles::from(makers.count(self.nodes));
+        let usage = self.usage(&makers, outcall).saturating_mul(makers_count);
+        self.outcall_base(outcall.request_bytes, &makers).saturating_add(usage)
+    }
+
+    /// What an outcall costs that is charged for what it uses, before it uses anything.
+    pub fn outcall_base(self, request_bytes: u64, makers: &Makers) -> Cycles {
+        if self.free {
+            return 0;
+        }
+        let nodes = Cycles::from(self.nodes);
+        let replication = match makers {
+            Makers::All => REPLICATED_NODE_FEE * nodes + REPLICATED_PAIR_FEE * nodes * nodes,
+            Makers::One => self.flexible(1),
+            Makers::Some(counts) => self.flexible(counts.min_responses.into()),
+        };
+        nodes * (BASE_FEE + BASE_BYTE_FEE * Cycles::from(request_bytes) + replication)
+    }
+
+    /// The most that each node of such an outcall can be allowed to spend, which is all it could
+    /// need.
+    pub fn outcall_allowance_max(self, makers: &Makers, max_response_bytes: Option<u64>) -> Cycles {
+        let response_bytes = max_response_bytes.unwrap_or(OUTCALL_RESPONSE_BYTES_MAX);
+        let most = Outcall {
+            request_bytes: 0,
+            http_roundtrip_time_ms: OUTCALL_TIMEOUT_SECONDS * 1_000,
+            raw_response_bytes: response_bytes,
+            transformed_response_bytes: response_bytes + OUTCALL_RESPONSE_OVERHEAD_BYTES,
+            transform_instructions: QUERY_INSTRUCTIONS_MAX,
+            outcall_type: None,
+        };
+        self.usage(makers, &most)
+    }
+
+    /// What one node uses, its share of delivering the result included, which costs most if it is a
+    /// reject instead of a short response.
+    fn usage(self, makers: &Makers, outcall: &Outcall) -> Cycles {
+        let bytes = outcall.transformed_response_bytes.max(OUTCALL_REJECT_BYTES_MAX);
+        let gossip = match makers {
+            Makers::All => 0,
+            Makers::One | Makers::Some(_) => self.gossiped(bytes),
+        };
+        let bytes = Cycles::from(bytes);
+        let nodes = Cycles::from(self.nodes);
+        let count = Cycles::from(makers.count(self.nodes));
+        let agreement = match makers {
+            Makers::One => self.agreed(bytes),
+            // Those who agree pay it all, and they need not be all.
+            Makers::All => self.agreed(bytes).div_ceil(quorum(self.nodes).into()) * nodes,
+            Makers::Some(ReplicationCounts { max_responses: 0, .. }) => 0,
+            Makers::Some(counts) => {
+                let extra = counts.total_requests.saturating_sub(counts.min_responses);
+                self.agreed(count.saturating_mul(FLEXIBLE_RESPONSE_BYTES + bytes))
+                    .saturating_add(self.extra_responses(extra.into()))
+            }
+        };
+        (self.downloaded(outcall.raw_response_bytes)
+            + MILLISECOND_FEE * Cycles::from(outcall.http_roundtrip_time_ms)
+            + self.transformed(outcall.transform_instructions)
+            + gossip)
+            .saturating_add(agreement.div_ceil(count))
+    }
+
+    /// What a node pays for a response of this size.
+    pub fn downloaded(self, bytes: u64) -> Cycles {
+        DOWNLOADED_BYTE_FEE * Cycles::from(bytes)
+    }
+
+    /// What a node pays for transforming a response.
+    pub fn transformed(self, instructions: Instructions) -> Cycles {
+        Cycles::from(instructions) / TRANSFORM_INSTRUCTIONS_PER_CYCLE
+    }
+
+    /// Instructions that transforming a response may take for so many cycles.
+    pub fn transform_instructions(self, cycles: Cycles) -> Instructions {
+        let most = cycles.saturating_mul(TRANSFORM_INSTRUCTIONS_PER_CYCLE);
+        most.min(QUERY_INSTRUCTIONS_MAX.into()) as Instructions
+    }
+
+    /// What a node pays for telling the others about a response of its own.
+    pub fn gossiped(self, bytes: u64) -> Cycles {
+        GOSSIPED_BYTE_NODE_FEE * Cycles::from(bytes) * Cycles::from(self.nodes)
     }
 
     /// Agreeing on this many bytes.
-    fn agreement(self, bytes: Cycles) -> Cycles {
+    pub fn agreed(self, bytes: Cycles) -> Cycles {
         let nodes = Cycles::from(self.nodes);
         (nodes * (AGREED_BYTE_PAIR_FEE * nodes + AGREED_BYTE_NODE_FEE)).saturating_mul(bytes)
+    }
+
+    /// Agreeing on responses that each count, of which `least` were needed.
+    pub fn agreed_each(self, sizes: impl ExactSizeIterator<Item = u64>, least: u32) -> Cycles {
+        let extra = Cycles::from((sizes.len() as u64).saturating_sub(least.into()));
+        let bytes = sizes.map(|size| FLEXIBLE_RESPONSE_BYTES + Cycles::from(size)).sum();
+        self.agreed(bytes) + self.extra_responses(extra)
+    }
+
+    /// Delivering more responses than were needed.
+    fn extra_responses(self, count: Cycles) -> Cycles {
+        let nodes = Cycles::from(self.nodes);
+        nodes * (FLEXIBLE_RESPONSE_NODE_FEE * nodes + FLEXIBLE_RESPONSE_FEE) * count
     }
 
     /// What each node is charged for where `responses` of some nodes are needed.
@@ -134,7 +244,7 @@ impl Prices {
     }
 
     /// A request by all nodes, with an answer by more than two thirds of them.
-    fn all_nodes(self) -> ReplicationCounts {
+    pub fn all_nodes(self) -> ReplicationCounts {
         let nodes = self.nodes as u32;
         ReplicationCounts {
             min_responses: nodes * 2 / 3 + 1,
@@ -145,90 +255,4 @@ impl Prices {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn outcall(outcall_type: Option<OutcallType>) -> Outcall {
-        Outcall {
-            request_bytes: 100,
-            http_roundtrip_time_ms: 2_000,
-            raw_response_bytes: 1_000,
-            transformed_response_bytes: 500,
-            transform_instructions: 26,
-            outcall_type,
-        }
-    }
-
-    #[test]
-    fn an_outcall_by_all_nodes_costs_the_published_formula() {
-        for n in [1u128, 13, 34] {
-            let per_node = 1_000_000
-                + 50 * 100
-                + 140_000 * n
-                + 800 * n * n
-                + 50 * 1_000
-                + 300 * 2_000
-                + 26 / 13
-                + (10 * n + 600) * 500;
-            let prices = Prices::new(n as u64, false);
-            assert_eq!(prices.outcall(&outcall(None)), n * per_node);
-            let said = OutcallType::FullyReplicated(Reserved);
-            assert_eq!(prices.outcall(&outcall(Some(said))), n * per_node);
-        }
-    }
-
-    #[test]
-    fn an_outcall_by_one_node_pays_for_spreading_its_response() {
-        let base = 13 * (1_000_000 + 50 * 100 + 90_000 * 13 + 2_000 * 13 + 100_000);
-        let used = 50 * 1_000 + 300 * 2_000 + 26 / 13 + 50 * 500 * 13;
-        let agreed = 13 * (10 * 13 + 600) * 500;
-        let one = outcall(Some(OutcallType::NonReplicated(Reserved)));
-        assert_eq!(Prices::new(13, false).outcall(&one), base + used + agreed);
-    }
-
-    #[test]
-    fn an_outcall_by_some_nodes_pays_for_each_response_it_may_bring() {
-        let counts = ReplicationCounts { min_responses: 2, max_responses: 3, total_requests: 4 };
-        let base = 13 * (1_000_000 + 50 * 100 + 90_000 * 13 + (2_000 * 13 + 100_000) * 2);
-        let used = 4 * (50 * 1_000 + 300 * 2_000 + 26 / 13 + 50 * 500 * 13);
-        let agreed = 13 * (10 * 13 + 600) * 3 * (181 + 500) + 13 * (2_000 * 13 + 100_000);
-        let some = outcall(Some(OutcallType::Flexible(Some(counts))));
-        assert_eq!(Prices::new(13, false).outcall(&some), base + used + agreed);
-    }
-
-    #[test]
-    fn more_than_two_thirds_of_the_nodes_must_answer_when_nothing_else_is_said() {
-        let least = |nodes| Prices::new(nodes, false).all_nodes().min_responses;
-        assert_eq!([1, 3, 4, 13, 34, 40].map(least), [1, 3, 3, 9, 23, 27]);
-    }
-
-    proptest! {
-        #[test]
-        fn no_parameters_are_too_large_to_be_quoted_and_free_subnets_quote_nothing(
-            numbers: [u64; 5],
-            counts: [u32; 3],
-            nodes in 1u64..60,
-        ) {
-            let [min_responses, max_responses, total_requests] = counts;
-            let counts = ReplicationCounts { min_responses, max_responses, total_requests };
-            for outcall_type in [
-                None,
-                Some(OutcallType::NonReplicated(Reserved)),
-                Some(OutcallType::Flexible(None)),
-                Some(OutcallType::Flexible(Some(counts))),
-            ] {
-                let outcall = Outcall {
-                    request_bytes: numbers[0],
-                    http_roundtrip_time_ms: numbers[1],
-                    raw_response_bytes: numbers[2],
-                    transformed_response_bytes: numbers[3],
-                    transform_instructions: numbers[4],
-                    outcall_type,
-                };
-                prop_assert!(Prices::new(nodes, false).outcall(&outcall) > 0);
-                prop_assert_eq!(Prices::new(nodes, true).outcall(&outcall), 0);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! What can be asked of an instance that makes no sense.
 
 use crate::limits::{AWAIT_INGRESS_ROUNDS_MAX, BLOB_BYTES_MAX, INGRESS_BYTES_MAX};
+use crate::subnet::OutcallError;
 use crate::topology::SubnetKind;
 use crate::types::{CanisterId, SubnetId, Time};
 
@@ -73,6 +74,9 @@ pub enum InstanceError {
          `ingress_status` of the pocket-ic crate)"
     )]
     NotAnswered,
+    /// Responses to an HTTP outcall that make no sense.
+    #[error(transparent)]
+    Outcall(#[from] OutcallError),
     /// More cycles than a balance can hold.
     #[error("a balance of cycles must stay below 2^128")]
     TooManyCycles,

@@ -26,7 +26,10 @@ use std::sync::Arc;
 
 use ingress::IngressHistory;
 pub use ingress::IngressState;
-use management::{Asker, PendingCall};
+use management::{Asker, Outcalls, PendingCall};
+pub use management::{
+    NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform,
+};
 use refunds::RefundPool;
 
 /// What distinguishes one subnet from another.
@@ -88,6 +91,8 @@ pub struct Subnet {
     management_calls: VecDeque<PendingCall>,
     /// Who waits for random bytes.
     randomness_asked: Vec<Asker>,
+    /// HTTP outcalls under way.
+    outcalls: Outcalls,
     /// Instructions management calls may still use in this round.
     management_budget: i64,
     /// Hashes of the modules it has compiled.
@@ -116,6 +121,7 @@ impl Subnet {
             history: IngressHistory::default(),
             management_calls: VecDeque::new(),
             randomness_asked: Vec::new(),
+            outcalls: Outcalls::default(),
             management_budget: 0,
             compiled: BTreeSet::new(),
             loopback: VecDeque::new(),

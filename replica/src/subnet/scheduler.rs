@@ -32,6 +32,7 @@ impl Subnet {
     pub(super) fn execute_canisters(&mut self) {
         let mut budget = ROUND_BUDGET;
         self.management_budget = MANAGEMENT_BUDGET;
+        self.deliver_outcalls();
         self.answer_randomness();
         let mut tasks = self.due_tasks();
         loop {

@@ -53,7 +53,7 @@ impl Run {
                             Fee::Resources => {
                                 costs.resources.insert((tick, index), (*cycles, ruined));
                             }
-                            Fee::Creation | Fee::Management => {}
+                            Fee::Creation | Fee::Management | Fee::Outcall => {}
                         }
                     }
                     _ => {}

@@ -4,6 +4,7 @@ mod blobs;
 mod calls;
 mod canisters;
 mod instances;
+mod outcalls;
 mod rounds;
 mod signatures;
 mod snapshots;
@@ -65,7 +66,7 @@ fn of_the_server() -> [Route; 4] {
 }
 
 /// What is asked or done of one instance, below `/instances/{id}`.
-fn of_an_instance() -> [Route; 23] {
+fn of_an_instance() -> [Route; 26] {
     [
         ("", delete(instances::delete)),
         ("/auto_progress", get(rounds::progresses).post(rounds::start_progress)),
@@ -90,6 +91,9 @@ fn of_an_instance() -> [Route; 23] {
         ("/update/set_stable_memory", post(canisters::set_stable_memory)),
         ("/update/canister_snapshot_download", post(snapshots::download)),
         ("/update/canister_snapshot_upload", post(snapshots::upload)),
+        ("/read/get_canister_http", get(outcalls::list)),
+        ("/update/mock_canister_http", post(outcalls::answer)),
+        ("/update/mock_flexible_canister_http", post(outcalls::answer_flexible)),
     ]
 }
 

@@ -92,6 +92,8 @@ impl Subnet {
             Method::ReadCanisterSnapshotData => self.read_data(call).map(Reply::Now),
             Method::UploadCanisterSnapshotMetadata => self.upload_metadata(call).map(Reply::Now),
             Method::UploadCanisterSnapshotData => self.upload_data(call).map(done),
+            Method::HttpRequest => self.http_request(pending),
+            Method::FlexibleHttpRequest => self.flexible_http_request(pending),
             Method::RawRand => self.ask_for_randomness(pending),
             // Nobody gets here: where there is no key, calls that need one go nowhere.
             Method::EcdsaPublicKey

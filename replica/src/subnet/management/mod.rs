@@ -11,6 +11,7 @@ mod dispatch;
 mod info;
 mod lifecycle;
 mod logs;
+mod outcalls;
 mod randomness;
 mod settings;
 mod snapshot_data;
@@ -28,6 +29,8 @@ use candid::{CandidType, Principal};
 use serde::de::DeserializeOwned;
 
 pub(super) use lifecycle::finish_stopping;
+pub(super) use outcalls::Outcalls;
+pub use outcalls::{NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform};
 pub(super) use randomness::Asker;
 
 /// A call of the management canister, or a query.

@@ -205,7 +205,7 @@ pub(super) fn execute(
         "NRQ" => ("non replicated query", ask(canister, "query", &[]).into()),
         "TQ" => {
             let max = QUERY_INSTRUCTIONS_MAX;
-            let answer = transform(canister, "query".into(), vec![], max, &round());
+            let answer = transform(canister, "query".into(), vec![], max, &round()).0;
             ("non replicated query", answer.into())
         }
         "CQ" => ("composite query", composite(canister, "composite").into()),

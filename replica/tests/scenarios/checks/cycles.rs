@@ -81,7 +81,7 @@ impl Ledger {
                 self.management -= amount(*cycles);
                 *self.balance(*canister) += amount(*cycles);
             }
-            Event::Charged { fee: Fee::Creation, cycles, .. } => {
+            Event::Charged { fee: Fee::Creation | Fee::Outcall, cycles, .. } => {
                 self.management -= amount(*cycles);
                 self.spent += amount(*cycles);
             }

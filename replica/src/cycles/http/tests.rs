@@ -1,0 +1,96 @@
+use super::*;
+use proptest::prelude::*;
+
+fn outcall(outcall_type: Option<OutcallType>) -> Outcall {
+    Outcall {
+        request_bytes: 100,
+        http_roundtrip_time_ms: 2_000,
+        raw_response_bytes: 1_000,
+        transformed_response_bytes: 500,
+        transform_instructions: 26,
+        outcall_type,
+    }
+}
+
+#[test]
+fn all_nodes_that_make_an_outcall_can_pay_for_agreeing_though_not_all_of_them_do() {
+    // Delivering 2,000 bytes costs more than the largest reject. Nine of 13 nodes suffice.
+    for (n, quorum) in [(1u128, 1), (13, 9), (34, 23)] {
+        let node = 1_000_000 + 50 * 100 + 140_000 * n + 800 * n * n;
+        let used = 50 * 1_000 + 300 * 2_000 + 26 / 13;
+        let agreed = (n * (10 * n + 600) * 2_000u128).div_ceil(quorum) * n;
+        let expected = n * (node + used + agreed.div_ceil(n));
+        let prices = Prices::new(n as u64, false);
+        let long =
+            |outcall_type| Outcall { transformed_response_bytes: 2_000, ..outcall(outcall_type) };
+        assert_eq!(prices.outcall(&long(None)), expected);
+        let said = OutcallType::FullyReplicated(Reserved);
+        assert_eq!(prices.outcall(&long(Some(said))), expected);
+    }
+}
+
+#[test]
+fn an_outcall_by_one_node_pays_for_spreading_its_response_or_the_longest_reject() {
+    let base = 13 * (1_000_000 + 50 * 100 + 90_000 * 13 + 2_000 * 13 + 100_000);
+    let used = 50 * 1_000 + 300 * 2_000 + 26 / 13 + 50 * 1_025 * 13;
+    let agreed = 13 * (10 * 13 + 600) * 1_025;
+    let one = outcall(Some(OutcallType::NonReplicated(Reserved)));
+    assert_eq!(Prices::new(13, false).outcall(&one), base + used + agreed);
+}
+
+#[test]
+fn an_outcall_by_some_nodes_pays_for_each_response_it_may_bring() {
+    let counts = ReplicationCounts { min_responses: 2, max_responses: 3, total_requests: 4 };
+    let base = 13 * (1_000_000 + 50 * 100 + 90_000 * 13 + (2_000 * 13 + 100_000) * 2);
+    let used = 4 * (50 * 1_000 + 300 * 2_000 + 26 / 13 + 50 * 1_025 * 13);
+    let extra = 2 * 13 * (2_000 * 13 + 100_000);
+    let agreed: u128 = 13 * (10 * 13 + 600) * 4 * (181 + 1_025) + extra;
+    let some = outcall(Some(OutcallType::Flexible(Some(counts))));
+    let expected = base + used + agreed.div_ceil(4) * 4;
+    assert_eq!(Prices::new(13, false).outcall(&some), expected);
+}
+
+#[test]
+fn responses_that_each_count_are_delivered_at_the_published_fee() {
+    // Three of them where one was needed (`fees.rs`, the replica's own example).
+    let prices = Prices::new(13, false);
+    let fee = prices.agreed_each([10, 20, 30].into_iter(), 1);
+    assert_eq!(fee, 9_490 * (3 * 181 + 60) + 2 * 13 * (2_000 * 13 + 100_000));
+    assert_eq!(prices.agreed_each([10].into_iter(), 3), 9_490 * 191);
+    assert_eq!(prices.agreed(100), 949_000);
+}
+
+#[test]
+fn more_than_two_thirds_of_the_nodes_must_answer_when_nothing_else_is_said() {
+    let least = |nodes| Prices::new(nodes, false).all_nodes().min_responses;
+    assert_eq!([1, 3, 4, 13, 34, 40].map(least), [1, 3, 3, 9, 23, 27]);
+}
+
+proptest! {
+    #[test]
+    fn no_parameters_are_too_large_to_be_quoted_and_free_subnets_quote_nothing(
+        numbers: [u64; 5],
+        counts: [u32; 3],
+        nodes in 1u64..60,
+    ) {
+        let [min_responses, max_responses, total_requests] = counts;
+        let counts = ReplicationCounts { min_responses, max_responses, total_requests };
+        for outcall_type in [
+            None,
+            Some(OutcallType::NonReplicated(Reserved)),
+            Some(OutcallType::Flexible(None)),
+            Some(OutcallType::Flexible(Some(counts))),
+        ] {
+            let outcall = Outcall {
+                request_bytes: numbers[0],
+                http_roundtrip_time_ms: numbers[1],
+                raw_response_bytes: numbers[2],
+                transformed_response_bytes: numbers[3],
+                transform_instructions: numbers[4],
+                outcall_type,
+            };
+            prop_assert!(Prices::new(nodes, false).outcall(&outcall) > 0);
+            prop_assert_eq!(Prices::new(nodes, true).outcall(&outcall), 0);
+        }
+    }
+}

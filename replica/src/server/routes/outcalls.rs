@@ -1,0 +1,114 @@
+//! HTTP outcalls: which ones wait, and what nodes got.
+
+use super::{Id, Shared};
+use crate::cycles::http::Makers;
+use crate::error::{Reject, RejectCode};
+use crate::server::api::{Answer, ApiError, ApiResult, Body};
+use crate::server::convert::principal;
+use crate::subnet::{NodeResponse, NodeResponses, OutcallRequest, Pricing};
+use crate::types::SubnetId;
+use axum::extract::State;
+use ic_management_canister_types::{HttpHeader, HttpMethod, HttpRequestResult};
+use pocket_ic::common::rest::*;
+
+pub(super) async fn list(
+    State(instances): Shared,
+    Id(id): Id,
+) -> ApiResult<Vec<RawCanisterHttpRequest>> {
+    let outcalls = instances.with(id, |instance| {
+        let outcalls = instance.outcalls();
+        outcalls.map(|(subnet, number, outcall)| request(subnet, number, outcall)).collect()
+    });
+    Ok(Answer(outcalls.await?))
+}
+
+pub(super) async fn answer(
+    State(instances): Shared,
+    Id(id): Id,
+    Body(raw): Body<RawMockCanisterHttpResponse>,
+) -> ApiResult<()> {
+    let subnet = principal(&raw.subnet_id.subnet_id)?;
+    let first = response(raw.response)?;
+    let others = raw.additional_responses.into_iter().map(response);
+    let others: Vec<NodeResponse> = others.collect::<Result<_, _>>()?;
+    let responses = match others.is_empty() {
+        true => NodeResponses::Same(first),
+        false => NodeResponses::Each(std::iter::once(first).chain(others).collect()),
+    };
+    let answered = |instance: &mut crate::instance::Instance| {
+        instance.answer_outcall(subnet, raw.request_id, responses)
+    };
+    Ok(Answer(instances.with(id, answered).await??))
+}
+
+pub(super) async fn answer_flexible(
+    State(instances): Shared,
+    Id(id): Id,
+    Body(raw): Body<RawMockFlexibleCanisterHttpResponse>,
+) -> ApiResult<()> {
+    let subnet = principal(&raw.subnet_id.subnet_id)?;
+    let responses = raw.responses.into_iter().map(response).collect::<Result<_, _>>()?;
+    let answered = |instance: &mut crate::instance::Instance| {
+        instance.answer_outcall(subnet, raw.request_id, NodeResponses::Committee(responses))
+    };
+    Ok(Answer(instances.with(id, answered).await??))
+}
+
+fn request(subnet: SubnetId, request_id: u64, outcall: &OutcallRequest) -> RawCanisterHttpRequest {
+    RawCanisterHttpRequest {
+        subnet_id: subnet.into(),
+        request_id,
+        http_method: match outcall.method {
+            HttpMethod::GET => CanisterHttpMethod::GET,
+            HttpMethod::POST => CanisterHttpMethod::POST,
+            HttpMethod::HEAD => CanisterHttpMethod::HEAD,
+            HttpMethod::PUT => CanisterHttpMethod::PUT,
+            HttpMethod::DELETE => CanisterHttpMethod::DELETE,
+            HttpMethod::PATCH => CanisterHttpMethod::PATCH,
+        },
+        url: outcall.url.clone(),
+        headers: outcall
+            .headers
+            .iter()
+            .map(|HttpHeader { name, value }| CanisterHttpHeader {
+                name: name.clone(),
+                value: value.clone(),
+            })
+            .collect(),
+        body: outcall.body.clone().unwrap_or_default(),
+        max_response_bytes: outcall.max_response_bytes,
+        replication: match &outcall.makers {
+            Makers::All => CanisterHttpReplication::FullyReplicated,
+            Makers::One => CanisterHttpReplication::NonReplicated,
+            Makers::Some(counts) => CanisterHttpReplication::Flexible {
+                total_requests: counts.total_requests,
+                min_responses: counts.min_responses,
+                max_responses: counts.max_responses,
+            },
+        },
+        pricing_version: match outcall.pricing {
+            Pricing::Legacy => CanisterHttpPricingVersion::Legacy,
+            Pricing::PayAsYouGo => CanisterHttpPricingVersion::PayAsYouGo,
+        },
+    }
+}
+
+fn response(raw: CanisterHttpResponse) -> Result<NodeResponse, ApiError> {
+    Ok(match raw {
+        CanisterHttpResponse::CanisterHttpReply(reply) => NodeResponse::Reply(HttpRequestResult {
+            status: reply.status.into(),
+            headers: reply
+                .headers
+                .into_iter()
+                .map(|CanisterHttpHeader { name, value }| HttpHeader { name, value })
+                .collect(),
+            body: reply.body,
+        }),
+        CanisterHttpResponse::CanisterHttpReject(CanisterHttpReject { reject_code, message }) => {
+            let code = RejectCode::try_from(reject_code).map_err(|_| {
+                ApiError::bad_request(format!("{reject_code} is no reject code: there are 1 to 6"))
+            })?;
+            NodeResponse::Reject(Reject { code, message, error_code: None })
+        }
+    })
+}

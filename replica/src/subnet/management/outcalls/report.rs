@@ -1,0 +1,185 @@
+//! What a node makes of a response: it checks it, has the canister transform it, and spends cycles.
+//!
+//! Rules: `https_outcalls/client/src/client.rs` and `https_outcalls/pricing/src/payg.rs` in the
+//! replica's repository.
+
+use super::request::{check_parts, headers_bytes};
+use super::{NodeResponse, NodeResponses, Outcall, OutcallError};
+use crate::canister::{self, Failure};
+use crate::cycles::Prices;
+use crate::cycles::http::Makers;
+use crate::error::{Reject, RejectCode};
+use crate::ic00::encode;
+use crate::limits::*;
+use crate::subnet::Subnet;
+use crate::types::{Cycles, Payload};
+use ic_management_canister_types::{HttpRequestResult, ReplicationCounts, TransformArgs};
+
+/// What one node says it got, and what that took.
+#[derive(Clone, Debug)]
+pub(super) struct Report {
+    /// Which of the nodes that make the outcall.
+    pub node: usize,
+    /// The response, transformed and encoded, or why there is none.
+    pub content: Result<Payload, Reject>,
+    /// What the node spent of its allowance.
+    pub spent: Cycles,
+}
+
+impl Report {
+    /// Bytes it takes to tell.
+    pub fn bytes(&self) -> u64 {
+        match &self.content {
+            Ok(response) => response.len() as u64,
+            // One of them is the code.
+            Err(reject) => reject.message.len() as u64 + 1,
+        }
+    }
+}
+
+/// What a node may spend.
+struct Budget {
+    /// No limit, where the outcall is paid for already.
+    allowance: Option<Cycles>,
+    spent: Cycles,
+    prices: Prices,
+}
+
+impl Budget {
+    fn left(&self) -> Cycles {
+        self.allowance.map_or(Cycles::MAX, |allowance| allowance.saturating_sub(self.spent))
+    }
+
+    fn spend(&mut self, cycles: Cycles) -> Result<(), Reject> {
+        let affordable = cycles <= self.left();
+        self.spent = match self.allowance {
+            Some(allowance) => self.spent.saturating_add(cycles).min(allowance),
+            None => 0,
+        };
+        match affordable {
+            true => Ok(()),
+            false => Err(reject(RejectCode::CanisterReject, "Insufficient cycles")),
+        }
+    }
+}
+
+fn reject(code: RejectCode, message: impl Into<String>) -> Reject {
+    Reject { code, message: message.into(), error_code: None }
+}
+
+impl Outcall {
+    /// How many responses are needed and wanted, if they need not be the same.
+    pub(super) fn committee(&self) -> Option<&ReplicationCounts> {
+        match &self.request.makers {
+            Makers::Some(counts) => Some(counts),
+            Makers::All | Makers::One => None,
+        }
+    }
+
+    /// Fails when no nodes could have got these responses.
+    pub(super) fn check(&self, responses: &NodeResponses, nodes: u64) -> Result<(), OutcallError> {
+        let all = match responses {
+            NodeResponses::Same(response) => std::slice::from_ref(response),
+            NodeResponses::Each(each) if each.len() as u64 != nodes => {
+                return Err(OutcallError::WrongNumber { given: each.len(), nodes });
+            }
+            NodeResponses::Each(each) => each,
+            NodeResponses::Committee(some) => {
+                let counts = self.committee().ok_or(OutcallError::NotFlexible)?;
+                let most = u64::from(counts.total_requests);
+                if some.len() as u64 > most {
+                    return Err(OutcallError::TooMany { given: some.len(), most });
+                }
+                some
+            }
+        };
+        for response in all {
+            if let NodeResponse::Reject(Reject { message, .. }) = response
+                && message.len() > OUTCALL_REJECT_MESSAGE_BYTES_MAX
+            {
+                return Err(OutcallError::RejectTooLong(message.len()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Subnet {
+    /// What the nodes say that make an outcall.
+    pub(super) fn reports(&mut self, outcall: &Outcall, responses: NodeResponses) -> Vec<Report> {
+        let makers = outcall.request.makers.count(self.config.nodes) as usize;
+        match responses {
+            NodeResponses::Same(response) => {
+                let report = self.report(outcall, 0, response);
+                (0..makers).map(|node| Report { node, ..report.clone() }).collect()
+            }
+            NodeResponses::Each(responses) | NodeResponses::Committee(responses) => {
+                let mut report = |(node, response)| self.report(outcall, node, response);
+                responses.into_iter().take(makers).enumerate().map(&mut report).collect()
+            }
+        }
+    }
+
+    fn report(&mut self, outcall: &Outcall, node: usize, response: NodeResponse) -> Report {
+        let mut budget = Budget { allowance: outcall.allowance, spent: 0, prices: self.prices };
+        let content = match response {
+            NodeResponse::Reply(reply) => self.processed(outcall, reply, &mut budget),
+            NodeResponse::Reject(reject) => Err(reject),
+        };
+        let content = content.map_err(|mut reject| {
+            let end = reject.message.floor_char_boundary(OUTCALL_REJECT_MESSAGE_BYTES_MAX);
+            reject.message.truncate(end);
+            reject
+        });
+        let mut report = Report { node, content, spent: 0 };
+        if outcall.request.makers != Makers::All
+            && let Err(reject) = budget.spend(self.prices.gossiped(report.bytes()))
+        {
+            report.content = Err(reject);
+        }
+        Report { spent: budget.spent, ..report }
+    }
+
+    /// A response as the canister is to get it.
+    fn processed(
+        &mut self,
+        outcall: &Outcall,
+        reply: HttpRequestResult,
+        budget: &mut Budget,
+    ) -> Result<Payload, Reject> {
+        let fatal = |text| reject(RejectCode::SysFatal, text);
+        let (header_bytes, body_bytes) = (headers_bytes(&reply.headers), reply.body.len());
+        budget.spend(self.prices.downloaded((header_bytes + body_bytes) as u64))?;
+        let request = &outcall.request;
+        let limit = request.max_response_bytes.unwrap_or(OUTCALL_RESPONSE_BYTES_MAX) as usize;
+        if header_bytes > limit {
+            return Err(fatal(format!(
+                "Header size exceeds specified response size limit {limit}"
+            )));
+        }
+        if header_bytes + body_bytes > limit {
+            return Err(fatal(format!("Http body exceeds size limit of {limit} bytes.")));
+        }
+        check_parts(&reply.headers, body_bytes).map_err(fatal)?;
+        let Some(transform) = &request.transform else { return Ok(encode((reply,))) };
+        let argument =
+            encode((TransformArgs { response: reply, context: transform.context.clone() },));
+        let instructions_max = budget.prices.transform_instructions(budget.left());
+        let round = self.round_context();
+        let Some(canister) = self.canisters.get_mut(&outcall.caller) else {
+            return Err(fatal(format!("Canister {} not found", outcall.caller)));
+        };
+        let method = transform.method.clone();
+        let (answer, used) =
+            canister::transform(canister, method, argument, instructions_max, &round);
+        budget.spend(self.prices.transformed(used))?;
+        let transformed = answer.map_err(|failure| match failure {
+            Failure::Rejected(rejected) => reject(RejectCode::CanisterReject, rejected.message),
+            Failure::Error(error) => Reject { error_code: None, ..Reject::from(error) },
+        })?;
+        if transformed.len() > limit {
+            return Err(fatal(format!("Transformed http response exceeds limit: {limit}")));
+        }
+        Ok(transformed)
+    }
+}
