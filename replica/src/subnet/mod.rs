@@ -10,6 +10,7 @@ mod management;
 mod query;
 mod refunds;
 mod route;
+mod schedule;
 mod scheduler;
 
 use crate::canister::{Answer, Canister, Origin, Room, RoundContext};
@@ -31,6 +32,7 @@ pub use management::{
     NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform,
 };
 use refunds::RefundPool;
+use schedule::Schedule;
 
 /// What distinguishes one subnet from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +101,7 @@ pub struct Subnet {
     compiled: BTreeSet<[u8; 32]>,
     /// Messages to the subnet's own canisters that could not be delivered within their round.
     loopback: VecDeque<StreamMessage>,
+    schedule: Schedule,
     /// Cycles of dropped messages, on their way out.
     refunds: RefundPool,
     /// Responses made by the subnet itself, on their way out.
@@ -125,6 +128,7 @@ impl Subnet {
             management_budget: 0,
             compiled: BTreeSet::new(),
             loopback: VecDeque::new(),
+            schedule: Schedule::default(),
             refunds: RefundPool::default(),
             responses: VecDeque::new(),
             trace: Trace::default(),

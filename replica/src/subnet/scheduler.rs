@@ -47,6 +47,11 @@ impl Subnet {
                 break;
             }
         }
+        let canisters = &self.canisters;
+        self.schedule.finish_round(|id| {
+            let canister = canisters.get(&id)?;
+            Some((canister.queues.has_input(), canister.settings.compute_allocation))
+        });
     }
 
     /// Heartbeats and timers of this round, by canister.
@@ -69,11 +74,7 @@ impl Subnet {
             })
             .map(|canister| canister.id)
             .collect();
-        // Everybody comes first in turn, so that nobody starves behind one who never finishes.
-        if !active.is_empty() {
-            let first = self.rounds as usize % active.len();
-            active.rotate_left(first);
-        }
+        self.schedule.order(&mut active);
         let mut context = self.round_context();
         let guaranteed_per_thread = context.guaranteed_memory / SCHEDULER_THREADS as u64;
         let mut most_spent = 0;
@@ -89,6 +90,12 @@ impl Subnet {
                 memory_left = context.guaranteed_memory;
             }
             most_spent = most_spent.max(budget - left);
+        }
+        for id in active {
+            let canister = self.canisters.get(&id);
+            if canister.is_some_and(|canister| !canister.queues.has_input()) {
+                self.schedule.note_idle(id);
+            }
         }
         most_spent
     }

@@ -36,6 +36,7 @@ mod randomness;
 mod rejects;
 mod rollback;
 mod rounds;
+mod schedule;
 #[allow(dead_code, reason = "the scenarios use more of it")]
 mod script;
 mod settings;
