@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
 
+const PYTHON_CLIENT: &str = "pocket-ic==3.1.2";
+
 /// The folder of the clients' scripts and their canister.
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
@@ -26,9 +28,22 @@ fn counter() -> Vec<u8> {
 
 #[test]
 fn the_python_client_runs_its_ordinary_flow() {
-    let Some(client) = Client::python("pocket-ic==3.1.2") else { return };
+    let Some(client) = Client::python(PYTHON_CLIENT) else { return };
     let interface = here().join("counter.did");
     client.run(Script { name: "client.py", arguments: &[&client.wasm(), &interface] });
+}
+
+#[test]
+fn the_python_clients_own_tests_pass() {
+    let Some(client) = Client::python(PYTHON_CLIENT) else { return };
+    let Some(source) = test_canisters::python_client() else { return };
+    let files = [
+        "examples/counter_canister/counter_canister_test.py",
+        "examples/ledger_canister/ledger_canister_test.py",
+        "tests/pocket_ic_test.py",
+    ]
+    .map(|file| source.join(file));
+    client.run(Script { name: "own_tests.py", arguments: &files.each_ref().map(PathBuf::as_path) });
 }
 
 #[test]

@@ -4,13 +4,13 @@
 //! What can be had everywhere is a [`PathBuf`]. What has to be fetched is an [`Option`]: without a network, or
 //! without the tools for it, a line says what is not tested and why, and the tests have nothing to do.
 
-mod ledger;
 mod motoko;
+mod python_client;
 mod rust;
 mod script;
 
-pub use ledger::{Ledger, ledger};
 pub use motoko::{MotokoCompiler, motoko};
+pub use python_client::{Ledger, ledger, python_client};
 pub use rust::{rust_canister, rust_interface};
 
 use std::env;
