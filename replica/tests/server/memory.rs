@@ -53,7 +53,7 @@ fn check_memory(warm_up: usize, instances: usize) {
 
 #[test]
 fn instances_that_were_deleted_leave_no_memory_behind() {
-    check_memory(100, 100);
+    check_memory(300, 100);
 }
 
 #[test]
