@@ -255,6 +255,10 @@ impl<'a> Code<'a> {
         let own = Reach { first: 0, last: bytes as i64 - 1 };
         let address = self.operands.len().checked_sub(2).map(|address| self.operands[address]);
         let Some(Operand::Value(address)) = address else { return self.marks.push(Some(own)) };
+        // An offset does not wrap around, so distances say nothing of one as large as that.
+        if offset > i32::MAX as u64 {
+            return self.marks.push(Some(own));
+        }
         let at = Value { more: address.more.wrapping_add(offset), ..address };
         let covering = self.marked.iter().find_map(|(marked, number)| {
             let distance = self.distance(*marked, at)?;
