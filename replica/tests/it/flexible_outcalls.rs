@@ -149,7 +149,7 @@ fn responses_that_do_not_fit_into_a_block_together_are_an_error() {
         let error = error(result(&world, flexible(Some(counts(2, 2, 2))), responses));
         let expected = Some(FlexibleHttpGlobalError::ResponsesTooLarge(candid::Reserved));
         assert_eq!(error.global_error, expected);
-        assert!(error.message.starts_with("Responses too large: need at least 2 OK responses"));
+        assert!(error.message.starts_with("Responses too large: 2 of "));
         let is_told = |(code, message): &(&str, &str)| *code == "ok" && message.ends_with(" bytes");
         assert!(details(&error).len() == 2 && details(&error).iter().all(is_told));
     });
@@ -165,7 +165,7 @@ fn nodes_that_have_too_little_left_for_a_result_are_an_error() {
         let error = error(result(&world, call, vec![reply(&vec![b'x'; 100_000]); 4]));
         let expected = Some(FlexibleHttpGlobalError::OutOfCycles(candid::Reserved));
         assert_eq!(error.global_error, expected);
-        assert!(error.message.starts_with("Out of cycles: 4 of the assigned replicas"));
+        assert!(error.message.starts_with("Out of cycles: 4 "));
         let is_told =
             |(code, message): &(&str, &str)| *code == "ok" && message.ends_with(" cycles spent");
         assert!(details(&error).len() == 4 && details(&error).iter().all(is_told));

@@ -170,7 +170,7 @@ fn more_than_two_thirds_of_the_nodes_must_agree() {
         respond(&world, &request, responses(8));
         let (code, text) = failure(world.pic.await_call(message));
         assert_eq!(code, 2);
-        assert!(text.starts_with("No consensus could be reached."), "{text}");
+        assert!(text.starts_with("No consensus could be reached"), "{text}");
         assert_eq!((text.matches(": 8]").count(), text.matches(": 1]").count()), (1, 5), "{text}");
     });
 }
@@ -187,7 +187,8 @@ fn an_outcall_without_responses_is_given_up_after_a_minute() {
         world.pic.tick();
         assert!(world.pic.get_canister_http().is_empty());
         let (code, text) = failure(world.pic.await_call(message));
-        assert_eq!((code, text.as_str()), (2, "Canister http request timed out"));
+        assert_eq!(code, 2);
+        assert!(text.contains("http request timed out"), "{text}");
     });
 }
 

@@ -5,11 +5,11 @@
 //! to. Functions and loops begin with a look at the counter too, so nothing runs for long with
 //! nothing left. A block that costs nothing is left alone.
 
+use super::counter::{look, take};
 use super::writes::Writes;
-use super::{Added, EXHAUSTED, Parts, stores};
+use super::{Added, Parts, stores};
 use crate::types::Instructions;
 use crate::wasm::weights::weight;
-use wasm_encoder::{BlockType, Encode, Instruction};
 use wasmparser::{BinaryReaderError, FunctionBody, Operator};
 
 /// What entering a function costs.
@@ -144,37 +144,4 @@ impl Code {
         self.cost = 0;
         self.looks = next_looks;
     }
-}
-
-/// Takes `cost` from the counter.
-fn take(counter: u32, cost: Instructions, code: &mut Vec<u8>) {
-    for instruction in [
-        Instruction::GlobalGet(counter),
-        Instruction::I64Const(cost as i64),
-        Instruction::I64Sub,
-        Instruction::GlobalSet(counter),
-    ] {
-        instruction.encode(code);
-    }
-}
-
-/// Stops the execution if the counter is below zero.
-fn look(counter: u32, code: &mut Vec<u8>) {
-    for instruction in [
-        Instruction::GlobalGet(counter),
-        Instruction::I64Const(0),
-        Instruction::I64LtS,
-        Instruction::If(BlockType::Empty),
-    ] {
-        instruction.encode(code);
-    }
-    for instruction in exhausted(counter) {
-        instruction.encode(code);
-    }
-    Instruction::End.encode(code);
-}
-
-/// Stops the execution because nothing is left.
-pub(super) fn exhausted(counter: u32) -> [Instruction<'static>; 3] {
-    [Instruction::I64Const(EXHAUSTED), Instruction::GlobalSet(counter), Instruction::Unreachable]
 }

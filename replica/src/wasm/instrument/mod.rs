@@ -6,6 +6,7 @@
 //! instructions of ours between its own (`metering` and `writes`). The start function is left to the
 //! replica to call.
 
+mod counter;
 mod metering;
 mod stores;
 mod writes;

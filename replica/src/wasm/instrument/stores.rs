@@ -9,8 +9,8 @@
 //! and a constant. Distances count modulo the size of the address space, as addresses do.
 
 use super::Parts;
-use super::writes::stored;
 use crate::limits::OS_PAGE_BYTES;
+use wasm_encoder::ValType;
 use wasmparser::{
     BlockType, ContType, FrameKind, FuncType, ModuleArity, Operator, RefType, SubType,
 };
@@ -290,6 +290,29 @@ impl<'a> Code<'a> {
             false => Some((distance as i32).into()),
         }
     }
+}
+
+/// The type of what a store instruction stores, its offset and how many bytes it writes.
+pub(super) fn stored(operator: &Operator<'_>) -> Option<(ValType, u64, u64)> {
+    use Operator::*;
+    let (of, memarg, bytes) = match operator {
+        I32Store { memarg } => (ValType::I32, memarg, 4),
+        I32Store8 { memarg } => (ValType::I32, memarg, 1),
+        I32Store16 { memarg } => (ValType::I32, memarg, 2),
+        I64Store { memarg } => (ValType::I64, memarg, 8),
+        I64Store8 { memarg } => (ValType::I64, memarg, 1),
+        I64Store16 { memarg } => (ValType::I64, memarg, 2),
+        I64Store32 { memarg } => (ValType::I64, memarg, 4),
+        F32Store { memarg } => (ValType::F32, memarg, 4),
+        F64Store { memarg } => (ValType::F64, memarg, 8),
+        V128Store { memarg } => (ValType::V128, memarg, 16),
+        V128Store8Lane { memarg, .. } => (ValType::V128, memarg, 1),
+        V128Store16Lane { memarg, .. } => (ValType::V128, memarg, 2),
+        V128Store32Lane { memarg, .. } => (ValType::V128, memarg, 4),
+        V128Store64Lane { memarg, .. } => (ValType::V128, memarg, 8),
+        _ => return None,
+    };
+    Some((of, memarg.offset, bytes))
 }
 
 /// Knows no module: what depends on one is dealt with apart.

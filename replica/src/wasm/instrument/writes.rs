@@ -5,8 +5,8 @@
 //! after the writes, an access out of bounds marks nothing. Bulk operations are carried out by
 //! functions of ours, which also take from the counter what the size costs.
 
-use super::metering::exhausted;
-use super::stores::Reach;
+use super::counter::exhausted;
+use super::stores::{Reach, stored};
 use super::{Added, BinaryReaderError, FunctionBody, Parts};
 use crate::limits::OS_PAGE_BYTES;
 use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
@@ -257,27 +257,4 @@ impl<'a> Writes<'a> {
         self.next += 1;
         index
     }
-}
-
-/// The type of what a store instruction stores, its offset and how many bytes it writes.
-pub(super) fn stored(operator: &Operator<'_>) -> Option<(ValType, u64, u64)> {
-    use Operator::*;
-    let (of, memarg, bytes) = match operator {
-        I32Store { memarg } => (ValType::I32, memarg, 4),
-        I32Store8 { memarg } => (ValType::I32, memarg, 1),
-        I32Store16 { memarg } => (ValType::I32, memarg, 2),
-        I64Store { memarg } => (ValType::I64, memarg, 8),
-        I64Store8 { memarg } => (ValType::I64, memarg, 1),
-        I64Store16 { memarg } => (ValType::I64, memarg, 2),
-        I64Store32 { memarg } => (ValType::I64, memarg, 4),
-        F32Store { memarg } => (ValType::F32, memarg, 4),
-        F64Store { memarg } => (ValType::F64, memarg, 8),
-        V128Store { memarg } => (ValType::V128, memarg, 16),
-        V128Store8Lane { memarg, .. } => (ValType::V128, memarg, 1),
-        V128Store16Lane { memarg, .. } => (ValType::V128, memarg, 2),
-        V128Store32Lane { memarg, .. } => (ValType::V128, memarg, 4),
-        V128Store64Lane { memarg, .. } => (ValType::V128, memarg, 8),
-        _ => return None,
-    };
-    Some((of, memarg.offset, bytes))
 }

@@ -2,44 +2,18 @@
 //!
 //! Rules: `https_outcalls/consensus/src/payload_builder` in the replica's repository.
 
+use super::funds::{out_of_cycles, total_spent};
 use super::report::Report;
 use super::{Outcall, Verdict};
 use crate::cycles::http::{Makers, quorum, tolerated_faults};
 use crate::error::{Reject, RejectCode};
 use crate::limits::SHA256_BYTES;
 use crate::subnet::Subnet;
-use crate::types::{Cycles, Payload};
-use ic_management_canister_types::{FlexibleHttpGlobalError, FlexibleHttpRequestErr};
+use crate::types::Payload;
 use sha2::{Digest, Sha256};
 
 /// A response, and the reports of those nodes that have it.
 type Group<'a> = Vec<&'a Report>;
-
-impl Outcall {
-    /// What becomes of it after too long a time.
-    pub(super) fn timed_out(&self) -> Verdict {
-        let result = match self.committee() {
-            Some(_) => Ok(super::committee::failed(FlexibleHttpRequestErr {
-                global_error: Some(FlexibleHttpGlobalError::Timeout(candid::Reserved)),
-                node_details: vec![],
-                message: "Flexible HTTP request timed out".to_owned(),
-            })),
-            None => Err(transient("Canister http request timed out")),
-        };
-        Verdict { result, nodes: [].into(), spent: 0, bytes: 0 }
-    }
-
-    /// A result to which these nodes contribute, if delivering it is paid for.
-    pub(super) fn is_covered(&self, nodes: usize, spent: Cycles) -> bool {
-        self.allowance.is_none_or(|allowance| spent <= allowance * nodes as Cycles)
-    }
-
-    /// What all nodes together have left, where that limits what can be delivered.
-    pub(super) fn unspent(&self, makers: u64, reports: &[Report]) -> Option<Cycles> {
-        let spent = total_spent(reports);
-        Some((self.allowance? * Cycles::from(makers)).saturating_sub(spent))
-    }
-}
 
 impl Subnet {
     pub(super) fn common_verdict(
@@ -98,18 +72,9 @@ fn groups(reports: &[Report]) -> Vec<Group<'_>> {
     groups
 }
 
-pub(super) fn total_spent<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Cycles {
-    reports.into_iter().map(|report| report.spent).sum()
-}
-
-pub(super) fn out_of_cycles(reports: &[Report], unspent: Cycles, needed: Cycles) -> String {
-    format!(
-        "Out of cycles: {} of the assigned replicas reported a collective spend of {} cycles, \
-         leaving {unspent} cycles of the attached payment (after base fee deduction). Delivering a \
-         response would cost at least {needed} cycles.",
-        reports.len(),
-        total_spent(reports)
-    )
+/// The result of an outcall that took too long.
+pub(super) fn timed_out() -> Result<Payload, Reject> {
+    Err(transient("Canister http request timed out: its nodes have not agreed on a response"))
 }
 
 fn transient(message: impl Into<String>) -> Reject {
@@ -123,8 +88,8 @@ fn disagreement(id: u64, groups: &[Group<'_>]) -> Reject {
         .map(|group| format!("[{}: {}]", hash(&group[0].content), group.len()))
         .collect();
     transient(format!(
-        "No consensus could be reached. Replicas had different responses. Details: request_id: {id}, \
-         hashes: {}",
+        "No consensus could be reached: the nodes got different responses to request {id}, with \
+         these hashes: {}",
         hashes.join(", ")
     ))
 }

@@ -3,7 +3,7 @@
 //! Rules: `find_flexible_result` and `select_flexible_responses` in
 //! `https_outcalls/consensus/src/payload_builder/utils.rs` in the replica's repository.
 
-use super::agreement::{out_of_cycles, total_spent};
+use super::funds::{out_of_cycles, total_spent};
 use super::report::Report;
 use super::{Outcall, Verdict};
 use crate::cycles::Prices;
@@ -170,12 +170,11 @@ impl<'a> Committee<'a> {
         let sizes: Vec<String> = shortest.iter().map(|report| report.bytes().to_string()).collect();
         let (replies, rejects) = (self.replies.len(), self.rejects.len());
         Some(format!(
-            "Responses too large: need at least {least} OK responses to fit within \
-             {OUTCALL_BYTES_PER_BLOCK_MAX} bytes, but even the smallest {needed} (= {least} \
-             min_responses - {unseen} unseen) of {replies} OK responses have sizes [{}] bytes \
-             ({replies} ok + {rejects} reject + {unseen} unseen = {} total_requests)",
-            sizes.join(", "),
-            self.counts.total_requests
+            "Responses too large: {least} of {} must come in {OUTCALL_BYTES_PER_BLOCK_MAX} bytes, but \
+             the shortest {needed} of the {replies} that came have {} bytes; {rejects} nodes rejected, \
+             {unseen} have not reported",
+            self.counts.total_requests,
+            sizes.join(", ")
         ))
     }
 
@@ -235,7 +234,16 @@ fn succeeded(reports: &[&Report]) -> Option<Payload> {
     Some(encode((FlexibleHttpRequestResult::Ok(responses),)))
 }
 
+/// The result of an outcall that took too long.
+pub(super) fn timed_out() -> Payload {
+    failed(FlexibleHttpRequestErr {
+        global_error: Some(FlexibleHttpGlobalError::Timeout(candid::Reserved)),
+        node_details: vec![],
+        message: "the request timed out: too few of its nodes have responded".to_owned(),
+    })
+}
+
 /// The result of an outcall that brought too little.
-pub(super) fn failed(error: FlexibleHttpRequestErr) -> Payload {
+fn failed(error: FlexibleHttpRequestErr) -> Payload {
     encode((FlexibleHttpRequestResult::Err(error),))
 }

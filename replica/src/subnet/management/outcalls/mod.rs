@@ -9,6 +9,7 @@
 
 mod agreement;
 mod committee;
+mod funds;
 mod report;
 mod request;
 
@@ -168,7 +169,11 @@ impl Subnet {
     fn verdict(&self, id: u64, bytes_left: u64) -> Option<Verdict> {
         let outcall = &self.outcalls.open[&id];
         if self.time.nanos_since(outcall.since) > OUTCALL_TIMEOUT_SECONDS * NANOS_PER_SECOND {
-            return Some(outcall.timed_out());
+            let result = match outcall.committee() {
+                Some(_) => Ok(committee::timed_out()),
+                None => agreement::timed_out(),
+            };
+            return Some(Verdict { result, nodes: [].into(), spent: 0, bytes: 0 });
         }
         let reports = outcall.reports.as_ref().filter(|reports| !reports.is_empty())?;
         match outcall.committee() {

@@ -1,0 +1,38 @@
+//! Instructions that work on the counter of those left.
+
+use super::EXHAUSTED;
+use crate::types::Instructions;
+use wasm_encoder::{BlockType, Encode, Instruction};
+
+/// Takes `cost` from the counter.
+pub(super) fn take(counter: u32, cost: Instructions, code: &mut Vec<u8>) {
+    for instruction in [
+        Instruction::GlobalGet(counter),
+        Instruction::I64Const(cost as i64),
+        Instruction::I64Sub,
+        Instruction::GlobalSet(counter),
+    ] {
+        instruction.encode(code);
+    }
+}
+
+/// Stops the execution if the counter is below zero.
+pub(super) fn look(counter: u32, code: &mut Vec<u8>) {
+    for instruction in [
+        Instruction::GlobalGet(counter),
+        Instruction::I64Const(0),
+        Instruction::I64LtS,
+        Instruction::If(BlockType::Empty),
+    ] {
+        instruction.encode(code);
+    }
+    for instruction in exhausted(counter) {
+        instruction.encode(code);
+    }
+    Instruction::End.encode(code);
+}
+
+/// Stops the execution because nothing is left.
+pub(super) fn exhausted(counter: u32) -> [Instruction<'static>; 3] {
+    [Instruction::I64Const(EXHAUSTED), Instruction::GlobalSet(counter), Instruction::Unreachable]
+}
