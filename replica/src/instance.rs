@@ -192,6 +192,16 @@ impl Instance {
         self.network.advance(nanos);
     }
 
+    /// Lets this many nanoseconds pass without a round.
+    pub fn pass(&mut self, nanos: u64) {
+        self.network.pass(nanos);
+    }
+
+    /// When a round has something to do: until then, nothing but the time would change.
+    pub fn next_work(&self) -> NextWork {
+        self.network.next_work()
+    }
+
     /// Executes one round on every subnet.
     pub fn tick(&mut self) {
         self.network.tick();

@@ -49,6 +49,11 @@ impl Time {
         self.plus_nanos(seconds.saturating_mul(NANOS_PER_SECOND))
     }
 
+    /// This time moved back by `nanos`.
+    pub const fn minus_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// The nanoseconds from `earlier` to this time; none when `earlier` is later.
     pub const fn nanos_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -64,6 +69,17 @@ impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09} s", self.0 / NANOS_PER_SECOND, self.0 % NANOS_PER_SECOND)
     }
+}
+
+/// When a round has something to do next. What comes sooner is less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NextWork {
+    /// At once: messages wait, or are on their way.
+    Now,
+    /// At this time, if nothing comes before: a timer, a deadline, a charge.
+    At(Time),
+    /// When somebody comes.
+    Never,
 }
 
 /// Nanoseconds in a second.

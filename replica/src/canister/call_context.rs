@@ -245,6 +245,11 @@ impl CallContexts {
         expired
     }
 
+    /// The next deadline of a bounded-wait call that no response has reached.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
     /// Notes what an execution came to, and returns the answer that is due because of it.
     ///
     /// A failure does not answer while other calls are open, an answer is given at once, and a

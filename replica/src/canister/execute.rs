@@ -139,11 +139,11 @@ fn instructions_max(canister: &Canister, method: &str, round: &RoundContext) -> 
 
 /// What executing a message with this limit takes from the canister's balance beforehand.
 pub(super) fn prepayment(
-    canister: &mut Canister,
+    canister: &Canister,
     instructions_max: Instructions,
     round: &RoundContext,
 ) -> Cycles {
-    let wasm64 = canister.environment(round).wasm64;
+    let wasm64 = canister.module().is_some_and(|module| module.wasm64);
     round.prices.execution(instructions_max, wasm64)
 }
 

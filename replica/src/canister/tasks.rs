@@ -8,7 +8,7 @@ use crate::canister::sandbox::Entry;
 use crate::canister::state::{Canister, Status};
 use crate::canister::steps::{Execution, RoundContext};
 use crate::system_api::Context;
-use crate::types::Time;
+use crate::types::{NextWork, Time};
 
 /// What runs by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +138,21 @@ impl Canister {
         Vec::new()
     }
 
-    fn can_pay_for_task(&mut self, round: &RoundContext) -> bool {
+    /// When one of its tasks runs next, where heartbeats happen at `heartbeat`. What cannot be paid
+    /// for waits for cycles.
+    pub fn next_task(&self, heartbeat: Time, round: &RoundContext) -> NextWork {
+        if self.status != Status::Running || !self.can_pay_for_task(round) {
+            return NextWork::Never;
+        }
+        if self.low_wasm_memory_hook == LowWasmMemoryHook::Ready {
+            return NextWork::Now;
+        }
+        let timer = self.global_timer.filter(|_| self.exports(Task::GlobalTimer.export()));
+        let heartbeat = self.exports(Task::Heartbeat.export()).then_some(heartbeat);
+        timer.into_iter().chain(heartbeat).min().map_or(NextWork::Never, NextWork::At)
+    }
+
+    fn can_pay_for_task(&self, round: &RoundContext) -> bool {
         let prepaid = prepayment(self, round.message_instructions_max, round);
         self.check_can_pay(prepaid, round.prices).is_ok()
     }

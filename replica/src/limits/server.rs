@@ -13,9 +13,9 @@ pub const AWAIT_INGRESS_ROUNDS_MAX: usize = 100;
 /// (`state_machine_tests/src/lib.rs`, `EXECUTE_ROUND_TIME_INCREMENT`).
 pub const ROUND_TIME_INCREMENT_NANOS: u64 = 1;
 
-/// Milliseconds between two rounds of an instance that progresses by itself, at least
-/// (`pocket_ic_server/src/state_api/state.rs`, `MIN_OPERATION_DELAY`).
-pub const PROGRESS_INTERVAL_MIN_MS: u64 = 100;
+/// Nanoseconds from one heartbeat to the next on a network that progresses by itself and has
+/// nothing else to do. A number of ours: about as often as the mainnet has blocks.
+pub const HEARTBEAT_INTERVAL_NANOS: u64 = 1_000_000_000;
 
 /// Bytes of a request's body: the largest ingress message in base64, and the rest of the request.
 pub const REQUEST_BODY_BYTES_MAX: usize = 8 * MIB as usize;

@@ -8,7 +8,7 @@ use crate::message::{Response, StreamMessage};
 use crate::subnet::{Incoming, Router, Subnet};
 use crate::topology::RoutingTable;
 use crate::trace::Trace;
-use crate::types::{CanisterId, SubnetId, Time};
+use crate::types::{CanisterId, NextWork, SubnetId, Time};
 pub use profile::NetworkProfile;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,6 +71,32 @@ impl Network {
         }
     }
 
+    /// Lets this many nanoseconds pass without a round. What is certified and queried is then as
+    /// late as after a round without messages, one of which would have ended by now.
+    pub fn pass(&mut self, nanos: u64) {
+        self.time = self.time.plus_nanos(nanos);
+        let certified = self.time.minus_nanos(self.profile.round_length_nanos());
+        if certified > self.round_time {
+            self.round_time = certified;
+            for subnet in self.subnets.values_mut() {
+                subnet.set_time(certified);
+            }
+        }
+    }
+
+    /// When a round has something to do. Until then, rounds would change nothing but the time.
+    pub fn next_work(&self) -> NextWork {
+        if self.streams.values().any(Stream::is_moving) {
+            return NextWork::Now;
+        }
+        self.subnets.values().map(Subnet::next_work).min().unwrap_or(NextWork::Never)
+    }
+
+    /// How rounds relate to time.
+    pub fn profile(&self) -> NetworkProfile {
+        self.profile
+    }
+
     /// The time of the latest round, which time cannot go behind.
     pub fn round_time(&self) -> Time {
         self.round_time
@@ -116,9 +142,9 @@ impl Network {
         Arc::make_mut(&mut self.routes).remove_subnet(id);
     }
 
-    /// Executes a round at the end of a span of time, of which the profile's round is the last part.
+    /// Lets this many nanoseconds pass, of which a round takes the last part.
     pub fn advance(&mut self, nanos: u64) {
-        self.time = self.time.plus_nanos(nanos.saturating_sub(self.profile.round_length_nanos()));
+        self.time = self.time.plus_nanos(nanos).minus_nanos(self.profile.round_length_nanos());
         self.tick();
     }
 

@@ -55,6 +55,11 @@ impl Stream {
         self.messages.len() + self.taken.len()
     }
 
+    /// Whether something is on its way in it.
+    pub fn is_moving(&self) -> bool {
+        !(self.messages.is_empty() && self.signals.is_empty())
+    }
+
     /// Whether it takes another refund.
     pub fn has_room_for_refund(&self) -> bool {
         self.has_room() && self.refunds < STREAM_REFUNDS_MAX

@@ -8,6 +8,8 @@ use crate::server::progress::Progress;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// All instances, by number. A number is never used twice.
 #[derive(Debug)]
@@ -24,6 +26,10 @@ pub(super) struct Slot {
     id: usize,
     instance: tokio::sync::Mutex<Result<Instance, Panicked>>,
     progress: Mutex<Option<Progress>>,
+    /// Notified when somebody has used the instance, who may have given it something to do.
+    used: Arc<Notify>,
+    /// Notified after each round.
+    rounds: Notify,
 }
 
 /// What is left of an instance that panicked.
@@ -65,8 +71,7 @@ impl Instances {
         let description = describe(&instance);
         let mut slots = lock(&self.slots);
         let id = slots.len();
-        let instance = tokio::sync::Mutex::new(Ok(instance));
-        slots.push(Some(Arc::new(Slot { id, instance, progress: Mutex::new(None) })));
+        slots.push(Some(Arc::new(Slot::new(id, instance))));
         Ok((id, description))
     }
 
@@ -135,18 +140,31 @@ impl Instances {
 }
 
 impl Slot {
-    /// Does something short with the instance, once it is this caller's turn. A panic ends the
-    /// instance, and only it.
+    fn new(id: usize, instance: Instance) -> Self {
+        Self {
+            id,
+            instance: tokio::sync::Mutex::new(Ok(instance)),
+            progress: Mutex::default(),
+            used: Arc::default(),
+            rounds: Notify::new(),
+        }
+    }
+
+    /// Does something short with the instance, once it is this caller's turn. Where the instance
+    /// progresses by itself, it is as late there as it really is.
     pub(super) async fn with<T>(
         &self,
         operation: impl FnOnce(&mut Instance) -> T,
     ) -> Result<T, ApiError> {
-        let mut guard = self.instance.lock().await;
-        let Ok(instance) = guard.as_mut() else { return Err(panicked(self.id)) };
-        catch_unwind(AssertUnwindSafe(|| operation(instance))).map_err(|_| {
-            *guard = Err(Panicked);
-            panicked(self.id)
-        })
+        let result = self.access(|instance| {
+            if let Some(progress) = lock(&self.progress).as_ref() {
+                progress.pass_time(instance);
+            }
+            operation(instance)
+        });
+        let result = result.await;
+        self.used.notify_one();
+        result
     }
 
     /// Does something with the instance that executes canisters and may take as long as they do.
@@ -158,21 +176,59 @@ impl Slot {
         self.with(|instance| tokio::task::block_in_place(|| operation(instance))).await
     }
 
-    /// Has the instance progress by itself, with at least `delay` between two rounds, and returns
-    /// once it has begun. Fails when it does already.
+    /// Does something with the instance, once it is this caller's turn. A panic ends the instance,
+    /// and only it.
+    pub(super) async fn access<T>(
+        &self,
+        operation: impl FnOnce(&mut Instance) -> T,
+    ) -> Result<T, ApiError> {
+        let mut guard = self.instance.lock().await;
+        let Ok(instance) = guard.as_mut() else { return Err(panicked(self.id)) };
+        let before = instance.network().rounds();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let result = operation(instance);
+            (result, instance.network().rounds())
+        }));
+        let (result, rounds) = result.map_err(|_| {
+            *guard = Err(Panicked);
+            panicked(self.id)
+        })?;
+        drop(guard);
+        if rounds != before {
+            self.rounds.notify_waiters();
+        }
+        Ok(result)
+    }
+
+    /// Waits for a round, counted from the call and not from when the answer is awaited first: so
+    /// whoever looks in between misses none.
+    #[allow(dead_code, reason = "the interface for agents waits for it")]
+    pub(super) fn next_round(&self) -> Notified<'_> {
+        self.rounds.notified()
+    }
+
+    /// Has the instance progress by itself, with rounds that take at least `delay`, and returns once
+    /// it has the real time. Fails when it does already.
     pub(super) async fn start_progress(self: &Arc<Self>, delay: Duration) -> Result<(), ApiError> {
-        let begun = {
-            let mut progress = lock(&self.progress);
-            if progress.is_some() {
-                return Err(ApiError::bad_request(
-                    "automatic progress has been enabled already: stop it first to change its delay",
-                ));
-            }
-            let (started, begun) = Progress::start(Arc::downgrade(self), delay);
-            *progress = Some(started);
-            begun
+        let already = || {
+            ApiError::bad_request(
+                "automatic progress has been enabled already: stop it first to change its delay",
+            )
         };
-        begun.await.map_err(|_| panicked(self.id))
+        if self.progresses() {
+            return Err(already());
+        }
+        let round = self.with(|instance| {
+            Progress::begin(instance);
+            Duration::from_millis(instance.network().profile().round_length_ms)
+        });
+        let pace = delay.max(round.await?);
+        let mut progress = lock(&self.progress);
+        if progress.is_some() {
+            return Err(already());
+        }
+        *progress = Some(Progress::start(Arc::downgrade(self), pace, self.used.clone()));
+        Ok(())
     }
 
     /// Whether the instance progresses by itself.

@@ -1,55 +1,95 @@
 //! Instances that progress by themselves: real time passes in them, and rounds happen.
+//!
+//! With work to do, rounds follow one another, each as long as its pace. At rest nothing happens
+//! until something is due or somebody has used the instance.
 
-use crate::limits::PROGRESS_INTERVAL_MIN_MS;
+use crate::instance::Instance;
 use crate::server::instances::Slot;
-use crate::types::Time;
-use std::sync::Weak;
+use crate::types::{NextWork, Time};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// The task that has one instance progress.
 #[derive(Debug)]
-pub(super) struct Progress(JoinHandle<()>);
+pub(super) struct Progress {
+    task: JoinHandle<()>,
+    clock: Clock,
+}
+
+/// Tells how much real time has passed since it was asked last.
+#[derive(Clone, Debug)]
+struct Clock(Arc<Mutex<Instant>>);
+
+impl Clock {
+    fn elapsed_nanos(&self) -> u64 {
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *latest, Instant::now());
+        nanos(latest.duration_since(before))
+    }
+}
 
 impl Progress {
-    /// Starts the task, and says how to learn that the instance has the real time.
-    pub(super) fn start(slot: Weak<Slot>, delay: Duration) -> (Self, oneshot::Receiver<()>) {
-        let (begun, has_begun) = oneshot::channel();
-        (Self(tokio::spawn(progress(slot, delay, begun))), has_begun)
+    /// Sets the instance's time to the real one, unless it is later already.
+    pub(super) fn begin(instance: &mut Instance) {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // It fails when the instance's time is later, which makes no difference here.
+        let _ = instance.set_certified_time(Time::from_nanos(nanos(since_epoch)));
+    }
+
+    /// Starts the task. A round takes `pace`; `used` tells that somebody has used the instance.
+    pub(super) fn start(slot: Weak<Slot>, pace: Duration, used: Arc<Notify>) -> Self {
+        let clock = Clock(Arc::new(Mutex::new(Instant::now())));
+        let task = tokio::spawn(progress(slot, pace, used, clock.clone()));
+        Self { task, clock }
+    }
+
+    /// Moves the instance's time on as the real one has moved.
+    pub(super) fn pass_time(&self, instance: &mut Instance) {
+        instance.pass(self.clock.elapsed_nanos());
     }
 
     /// Ends the task after the round it may be in.
     pub(super) async fn stop(self) {
-        self.0.abort();
+        self.task.abort();
         // That it was aborted is what was asked for.
-        let _ = self.0.await;
+        let _ = self.task.await;
     }
 }
 
-/// Sets the instance's time to the real one, unless it is later already, and from then on moves it
-/// as the real one moves, with a round after each step. Ends when the instance is gone or of no use.
-async fn progress(slot: Weak<Slot>, delay: Duration, begun: oneshot::Sender<()>) {
-    let delay = delay.max(Duration::from_millis(PROGRESS_INTERVAL_MIN_MS));
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut latest = Instant::now();
-    let now = Time::from_nanos(nanos(since_epoch));
-    let Some(alive) = slot.upgrade() else { return };
-    // It fails when the instance's time is later, which makes no difference here.
-    if alive.with(|instance| instance.set_certified_time(now).is_ok()).await.is_err() {
-        return;
-    }
-    drop(alive);
-    // Whoever asked for it may have gone away.
-    let _ = begun.send(());
-    while let Some(alive) = slot.upgrade() {
-        let before = std::mem::replace(&mut latest, Instant::now());
-        let elapsed = nanos(latest.duration_since(before));
-        if alive.execute(|instance| instance.advance(elapsed)).await.is_err() {
-            return;
+/// Has rounds happen when there is something to do. Ends when the instance is gone or of no use.
+async fn progress(slot: Weak<Slot>, pace: Duration, used: Arc<Notify>, clock: Clock) {
+    let due_in = |instance: &mut Instance| {
+        instance.pass(clock.elapsed_nanos());
+        match instance.next_work() {
+            NextWork::Now => Some(Duration::ZERO),
+            NextWork::At(time) => Some(Duration::from_nanos(time.nanos_since(instance.time()))),
+            NextWork::Never => None,
         }
+    };
+    let round = |instance: &mut Instance| {
+        tokio::task::block_in_place(|| instance.advance(clock.elapsed_nanos()));
+    };
+    while let Some(alive) = slot.upgrade() {
+        let Ok(due_in) = alive.access(due_in).await else { return };
         drop(alive);
-        tokio::time::sleep(delay).await;
+        match due_in {
+            Some(Duration::ZERO) => {
+                if !pace.is_zero() {
+                    tokio::time::sleep(pace).await;
+                }
+                let Some(alive) = slot.upgrade() else { return };
+                if alive.access(round).await.is_err() {
+                    return;
+                }
+            }
+            Some(duration) => {
+                // Whether it is time or somebody came: what is due is looked up again.
+                let _ = tokio::time::timeout(duration, used.notified()).await;
+            }
+            None => used.notified().await,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod induct;
 mod ingress;
 mod management;
+mod next;
 mod query;
 mod refunds;
 mod route;
@@ -87,6 +88,8 @@ pub struct Subnet {
     /// Number of the next canister within the ranges.
     next_canister: u64,
     time: Time,
+    /// The time of the latest round.
+    round_time: Time,
     rounds: u64,
     ingress_pool: VecDeque<Ingress>,
     history: IngressHistory,
@@ -119,6 +122,7 @@ impl Subnet {
             canisters: BTreeMap::new(),
             next_canister: 0,
             time: now,
+            round_time: now,
             rounds: 0,
             ingress_pool: VecDeque::new(),
             history: IngressHistory::default(),
@@ -184,6 +188,7 @@ impl Subnet {
     /// Executes one round at `time`, with what came from other subnets.
     pub fn execute_round(&mut self, time: Time, incoming: Incoming, router: &mut impl Router) {
         self.time = time;
+        self.round_time = time;
         self.rounds += 1;
         self.routes = router.routes().clone();
         self.trace.tell(|| Event::Round { subnet: self.config.id, time });

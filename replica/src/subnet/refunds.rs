@@ -21,6 +21,10 @@ impl RefundPool {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes all of them, the largest first.
     fn take(&mut self) -> Vec<Refund> {
         let refund = |(recipient, cycles)| Refund { recipient, cycles };

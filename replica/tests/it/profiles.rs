@@ -5,6 +5,7 @@ use crate::script::{Script, call, number, script};
 use crate::world::{World, on};
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
+use std::time::{Duration, Instant};
 
 fn world(profile: NetworkProfile) -> (EmbeddedServer, World) {
     let config = ServerConfig { profile, ..ServerConfig::default() };
@@ -88,4 +89,28 @@ fn deadlines_pass_in_the_profiles_own_time() {
     // A round trip takes two seconds.
     assert_eq!(call(4), b"pong");
     assert_eq!(number(&call(1)), 6);
+}
+
+#[test]
+fn under_mainnet_a_network_that_progresses_by_itself_takes_the_real_time() {
+    let (_server, world) = world(NetworkProfile::MAINNET);
+    world.pic.auto_progress();
+    let started = Instant::now();
+    let message = world.submit(world.a, sequential_calls(world.b, 1));
+    world.pic.await_call_no_ticks(message).unwrap();
+    // One round to take the message in and four for the round trip; asking for the answer takes
+    // turns of a second at most.
+    let taken = started.elapsed();
+    assert!((2_500..4_500).contains(&taken.as_millis()), "{taken:?}");
+}
+
+#[test]
+fn without_latency_rounds_follow_one_another_at_once_while_messages_travel() {
+    let (_server, world) = world(NetworkProfile::POCKET_IC);
+    world.pic.auto_progress();
+    let started = Instant::now();
+    let message = world.submit(world.a, sequential_calls(world.b, 100));
+    world.pic.await_call_no_ticks(message).unwrap();
+    // A pause of a tenth of a second after each round would make ten seconds.
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }

@@ -1,6 +1,6 @@
 //! Instances that progress by themselves, and time that is set from outside.
 
-use crate::script::{call, number, script};
+use crate::script::{call, canister_with, number, script};
 use crate::world::{Server, World, on_every_server};
 use candid::Principal;
 use pocket_ic::Time;
@@ -73,6 +73,20 @@ fn a_timer_goes_off_by_itself_while_it_progresses() {
         let message = world.submit(world.a, set);
         world.pic.await_call_no_ticks(message).unwrap();
         wait_until("the timer goes off", || world.cell(world.a, 7) == 42);
+    });
+}
+
+#[test]
+fn heartbeats_happen_while_it_progresses_though_nobody_asks_anything() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let heartbeat = r#"(func (export "canister_heartbeat")
+            (i64.store (i32.const 72) (i64.add (i64.load (i32.const 72)) (i64.const 1))))"#;
+        let id = crate::world::install_module(&world.pic, canister_with(heartbeat));
+        world.pic.auto_progress();
+        let before = world.cell(id, 9);
+        std::thread::sleep(Duration::from_secs(3));
+        assert!(world.cell(id, 9) >= before + 2);
     });
 }
 

@@ -7,6 +7,7 @@ mod responses;
 mod slots;
 
 use crate::run::Run;
+use embedded_replica::trace::Event;
 
 /// What is wrong, and who says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +36,20 @@ pub fn check(run: &Run) -> Vec<Objection> {
     objections.collect()
 }
 
-/// In the end everything comes to rest.
+/// In the end everything comes to rest, and nothing happens of which the instance had said that it
+/// was not due.
 fn check_rest(run: &Run) -> Vec<String> {
     let mut wrong = Vec::new();
     if !run.rested {
         wrong.push(format!("after {} ticks there is still something to do", run.ticks.len()));
+    }
+    if !run.says_it_rests {
+        wrong.push("at rest it says that something is due at once".into());
+    }
+    for (tick, seen) in run.ticks.iter().enumerate().filter(|(_, seen)| !seen.due) {
+        let happened = seen.events.iter().find(|event| !matches!(event, Event::Round { .. }));
+        wrong
+            .extend(happened.map(|event| format!("in tick {tick} nothing was due, but {event:?}")));
     }
     let states = run.ticks.last().into_iter().flat_map(|tick| &tick.states);
     for (id, state) in states {

@@ -175,3 +175,9 @@ fn a_canister_that_gets_stuck_is_noticed() {
     assert_eq!(objectors(|run| last_state(run, 0).is_stopping = true), ["rest"]);
     assert_eq!(objectors(|run| run.rested = false), ["rest"]);
 }
+
+#[test]
+fn something_that_happens_though_nothing_was_due_is_noticed() {
+    assert_eq!(objectors(|run| run.ticks[0].due = false), ["rest"]);
+    assert_eq!(objectors(|run| run.says_it_rests = false), ["rest"]);
+}

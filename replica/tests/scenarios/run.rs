@@ -8,13 +8,16 @@ use embedded_replica::canister::{Failure, Status};
 use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig};
 use embedded_replica::topology::canister_id;
 use embedded_replica::trace::Event;
-use embedded_replica::types::{Cycles, MessageId};
+use embedded_replica::types::{Cycles, MessageId, NextWork};
 use ic_management_canister_types::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
 
 /// Ticks after the last action within which everything must have come to rest.
 const TICKS_TO_REST_MAX: usize = 200;
+
+/// Ticks in which what is left in streams, messages nobody waits for and signals, arrives.
+const TICKS_FOR_SIGNALS: usize = 4;
 
 /// What can be seen of a canister between rounds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct State {
 /// What happened in one tick, and how things were after it.
 #[derive(Clone, Debug, Default)]
 pub struct Tick {
+    /// Whether the instance said beforehand that something would be due.
+    pub due: bool,
     pub events: Vec<Event>,
     pub states: BTreeMap<Principal, State>,
 }
@@ -45,6 +50,8 @@ pub struct Run {
     /// What happened between the actions `Tick`, and then until everything had come to rest.
     pub ticks: Vec<Tick>,
     pub rested: bool,
+    /// Whether the instance then said so, too, once the last signals had arrived.
+    pub says_it_rests: bool,
     /// By action: turned down at once, or not.
     pub submitted: BTreeMap<usize, Result<MessageId, u16>>,
     /// By action: the tick after which the answer was there, and the answer.
@@ -169,6 +176,7 @@ impl Runner {
                 balances,
                 ticks: Vec::new(),
                 rested: false,
+                says_it_rests: false,
                 submitted: BTreeMap::new(),
                 answers: BTreeMap::new(),
                 memories: Vec::new(),
@@ -220,7 +228,9 @@ impl Runner {
     }
 
     fn tick(&mut self) {
+        let next = self.instance.next_work();
         self.instance.tick();
+        let due = next <= NextWork::At(self.instance.time());
         let tick = self.run.ticks.len();
         let states = self
             .run
@@ -229,7 +239,7 @@ impl Runner {
             .iter()
             .filter_map(|id| Some((*id, state(&self.instance, *id)?)))
             .collect();
-        self.run.ticks.push(Tick { events: self.events.try_iter().collect(), states });
+        self.run.ticks.push(Tick { due, events: self.events.try_iter().collect(), states });
         let (instance, run) = (&self.instance, &mut self.run);
         self.waiting.retain(|action| {
             let Ok(message) = run.submitted[action] else { return false };
@@ -256,6 +266,8 @@ impl Runner {
                 break;
             }
         }
+        (0..TICKS_FOR_SIGNALS).for_each(|_| self.tick());
+        self.run.says_it_rests = self.instance.next_work() != NextWork::Now;
         let ids = self.run.ids.canisters.clone();
         self.run.memories = ids.into_iter().map(|id| self.memory(id)).collect();
         self.run

@@ -5,6 +5,8 @@
 mod bad_input;
 mod binary;
 mod http;
+#[cfg(target_os = "linux")]
+mod idle;
 mod instances;
 #[cfg(target_os = "linux")]
 mod memory;

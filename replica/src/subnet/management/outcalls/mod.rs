@@ -17,7 +17,7 @@ use crate::canister::{Answer, Failure, Origin};
 use crate::error::Reject;
 use crate::limits::*;
 use crate::subnet::Subnet;
-use crate::types::{CanisterId, Cycles, NANOS_PER_SECOND, Payload, Time};
+use crate::types::{CanisterId, Cycles, NANOS_PER_SECOND, NextWork, Payload, Time};
 use ic_management_canister_types::HttpRequestResult;
 use report::Report;
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,6 +201,20 @@ impl Subnet {
             };
             self.outcalls.unspent.push(Unspent { canister: outcall.caller, cycles, due });
         }
+    }
+
+    /// When something becomes of an outcall next.
+    pub(in crate::subnet) fn next_outcall(&self) -> NextWork {
+        let open = self.outcalls.open.iter().map(|(id, outcall)| {
+            match self.verdict(*id, OUTCALL_BYTES_PER_BLOCK_MAX) {
+                Some(_) => NextWork::Now,
+                None => {
+                    NextWork::At(outcall.since.plus_secs(OUTCALL_TIMEOUT_SECONDS).plus_nanos(1))
+                }
+            }
+        });
+        let unspent = self.outcalls.unspent.iter().map(|unspent| NextWork::At(unspent.due));
+        open.chain(unspent).min().unwrap_or(NextWork::Never)
     }
 
     fn pay_back(&mut self) {

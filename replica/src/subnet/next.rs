@@ -1,0 +1,48 @@
+//! When a subnet has something to do next.
+
+use crate::canister::{Canister, RoundContext, Status};
+use crate::limits::{ALLOCATION_CHARGE_INTERVAL_SECONDS, HEARTBEAT_INTERVAL_NANOS};
+use crate::subnet::Subnet;
+use crate::types::{NextWork, Time};
+
+impl Subnet {
+    /// When a round has something to do on this subnet. Until then a round would change nothing but
+    /// the time; heartbeats, which every round has, count as due once in
+    /// [`HEARTBEAT_INTERVAL_NANOS`].
+    pub fn next_work(&self) -> NextWork {
+        if self.has_messages() {
+            return NextWork::Now;
+        }
+        let heartbeat = self.round_time.plus_nanos(HEARTBEAT_INTERVAL_NANOS);
+        let round = self.round_context();
+        let canisters = self.canisters.values();
+        let next = canisters.map(|canister| next_of(canister, heartbeat, &round)).min();
+        next.unwrap_or(NextWork::Never).min(self.next_outcall())
+    }
+
+    /// Whether the next round has messages to take in, to execute or to send.
+    fn has_messages(&self) -> bool {
+        let waits =
+            |canister: &Canister| canister.queues.has_input() || canister.queues.has_output();
+        !(self.ingress_pool.is_empty()
+            && self.management_calls.is_empty()
+            && self.randomness_asked.is_empty()
+            && self.loopback.is_empty()
+            && self.refunds.is_empty()
+            && self.responses.is_empty())
+            || self.canisters.values().any(waits)
+    }
+}
+
+/// When a canister without messages has something to do.
+fn next_of(canister: &Canister, heartbeat: Time, round: &RoundContext) -> NextWork {
+    // Deadlines are whole seconds, and pass when the next one begins.
+    let deadline = canister.contexts.next_deadline().map(|deadline| deadline.plus_secs(1));
+    let stop = match &canister.status {
+        Status::Stopping(requests) => requests.iter().map(|request| request.expiry).min(),
+        Status::Running | Status::Stopped => None,
+    };
+    let charge = canister.charged_until.plus_secs(ALLOCATION_CHARGE_INTERVAL_SECONDS);
+    let times = deadline.into_iter().chain(stop).chain([charge]).map(NextWork::At);
+    times.fold(canister.next_task(heartbeat, round), NextWork::min)
+}
