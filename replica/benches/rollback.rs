@@ -61,7 +61,9 @@ impl Subject {
             time: Time::GENESIS,
             message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,
             query_instructions_max: QUERY_INSTRUCTIONS_MAX,
+            slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
             install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
+            install_slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
             subnet_callbacks: 0,
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
         };
@@ -74,7 +76,8 @@ impl Subject {
             argument: Vec::new(),
             caller: Principal::anonymous(),
         };
-        install(&mut canister, installation, &round).0.expect("it is installed");
+        let attempt = install(&mut canister, installation, &round).expect("it can begin");
+        attempt.finish(&mut canister).expect("it is installed");
         Self { canister, round }
     }
 

@@ -133,19 +133,8 @@ impl CanisterLog {
 
     /// Forgets all records, but not how many there were.
     pub fn clear(&mut self) {
-        self.forget_before(self.0.next_idx);
-    }
-
-    /// Forgets the records before this one.
-    pub fn forget_before(&mut self, idx: u64) {
-        while self.0.records.front().is_some_and(|record| record.idx < idx) {
-            self.0.forget_oldest();
-        }
-    }
-
-    /// The number the next record gets.
-    pub fn next_idx(&self) -> u64 {
-        self.0.next_idx
+        self.0.records.clear();
+        self.0.bytes = 0;
     }
 
     /// Adds what an execution left. A log that keeps nothing does not count either.

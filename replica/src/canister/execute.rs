@@ -3,6 +3,7 @@
 //! Rules: `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
 use crate::canister::call_context::{Answer, Failure, Origin, Outcome};
+use crate::canister::long::{Slices, finish_message};
 use crate::canister::queues::Input;
 use crate::canister::response::execute_response;
 use crate::canister::sandbox::Entry;
@@ -169,38 +170,50 @@ pub(super) fn execute(
             return refuse(canister, call, error, fee);
         }
     };
-    let id = canister.contexts.open(call.origin.clone(), call.cycles);
-    let input = ExecutionInput {
-        caller: call.origin.caller(),
-        argument: call.argument,
-        cycles_available: call.cycles,
-        deadline: call.origin.deadline(),
-        answerable: call.origin != Origin::Task,
+    let NewCall { origin, argument, cycles, .. } = call;
+    let mut input = ExecutionInput {
+        caller: origin.caller(),
+        argument,
+        cycles_available: cycles,
+        deadline: origin.deadline(),
+        answerable: origin != Origin::Task,
         instructions_max,
         ..input(canister, context, round)
     };
+    if context == Context::ReplicatedQuery {
+        input.slice_instructions_max = input.instructions_max;
+    }
     let executed = run(canister, entry, input, round);
-    let fee = round.prices.execution(executed.instructions, wasm64).min(prepaid);
-    canister.credit(prepaid - fee);
-    let mut cycles = Taken::default();
-    let outcome = match executed.result {
-        Ok(effects) => {
-            cycles = Taken::from(&effects);
-            if context == Context::ReplicatedQuery {
-                undo(canister);
-            } else {
-                keep(canister);
-            }
-            let outcome = apply(canister, id, effects, round);
-            canister.version += 1;
-            outcome
-        }
-        Err(trap) => {
-            undo(canister);
-            Outcome::Failed(trap)
-        }
+    let slices = Slices {
+        count: executed.slices,
+        instructions_max: round.slice_instructions_max,
+        instructions: executed.instructions,
     };
-    let work = Work::from(&call.origin);
-    let instructions = executed.instructions;
-    conclude(canister, Executed { work, context: id, outcome, instructions, fee, cycles })
+    finish_message(canister, slices, round, move |canister, round, held| {
+        let fee = round.prices.execution(executed.instructions, wasm64).min(prepaid);
+        canister.credit(prepaid - fee);
+        canister.log.append(executed.log);
+        let id = canister.contexts.open(origin.clone(), cycles);
+        let mut cycles = Taken::default();
+        let outcome = match executed.result {
+            Ok(effects) => {
+                cycles = Taken::from(&effects);
+                if context == Context::ReplicatedQuery {
+                    undo(canister);
+                } else {
+                    keep(canister, held);
+                }
+                let outcome = apply(canister, id, effects, round);
+                canister.version += 1;
+                outcome
+            }
+            Err(trap) => {
+                undo(canister);
+                Outcome::Failed(trap)
+            }
+        };
+        let work = Work::from(&origin);
+        let instructions = executed.instructions;
+        conclude(canister, Executed { work, context: id, outcome, instructions, fee, cycles })
+    })
 }

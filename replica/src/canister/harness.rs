@@ -22,7 +22,9 @@ pub(crate) fn round() -> RoundContext {
         time: Time::GENESIS,
         message_instructions_max: MESSAGE_INSTRUCTIONS_MAX,
         query_instructions_max: QUERY_INSTRUCTIONS_MAX,
+        slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
         install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
+        install_slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
         subnet_callbacks: 0,
         guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
     }
@@ -61,7 +63,7 @@ pub(crate) fn install_into(canister: &mut Canister, code: Arc<Code>) -> Result<(
         argument: b"argument".to_vec(),
         caller: Principal::anonymous(),
     };
-    install(canister, installation, &round()).0
+    install(canister, installation, &round())?.finish(canister)
 }
 
 /// Installs a module into a canister without code.

@@ -1,14 +1,16 @@
 //! Installs, reinstalls, upgrades and uninstalls code.
 
 use crate::canister::call_context::Answer;
+use crate::canister::long::Slices;
 use crate::canister::sandbox::{Code, Entry, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::{RoundContext, input, run, send, withdraw};
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::CANISTER_LOG_BYTES_DEFAULT;
+use crate::log::Log;
 use crate::system_api::{Context, Effects, ExecutionInput};
 use crate::trace::{Event, Fee};
-use crate::types::{Cycles, Instructions, Payload};
+use crate::types::{Cycles, Instructions, Payload, Time};
 use crate::wasm::{CompiledModule, StableMemory};
 use candid::Principal;
 use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
@@ -42,50 +44,74 @@ pub struct Installation {
     pub caller: Principal,
 }
 
-/// Installs code. When anything fails, the canister stays as it was, except for what the attempt
-/// cost. Returns the instructions used, too.
+/// An installation that ran. Until it is [finished](Self::finish) the canister is as it was before,
+/// except that it has prepaid.
+pub struct Attempt {
+    /// How its functions are spread over rounds.
+    pub slices: Slices,
+    result: Result<NewState, UserError>,
+    mode: InstallMode,
+    logs: Vec<Log>,
+    prepaid: Cycles,
+    fee: Cycles,
+}
+
+impl Attempt {
+    /// Puts the new code in place. When anything failed, the canister stays as it was before, except
+    /// for what the attempt cost.
+    pub fn finish(self, canister: &mut Canister) -> Result<(), UserError> {
+        canister.credit(self.prepaid);
+        canister.pay(Fee::Installation, self.fee);
+        if self.result.is_ok() && !matches!(self.mode, InstallMode::Upgrade(_)) {
+            canister.log.clear();
+        }
+        for log in self.logs {
+            canister.log.append(log);
+        }
+        let state = self.result?;
+        canister.sandbox = Some(state.sandbox);
+        canister.global_timer = state.global_timer;
+        canister.certified_data = state.certified_data;
+        canister.version += 1;
+        canister.settings_changed();
+        Ok(())
+    }
+}
+
+/// Runs everything it takes to install code. Fails when that cannot even begin.
 pub fn install(
     canister: &mut Canister,
     installation: Installation,
     round: &RoundContext,
-) -> (Result<(), UserError>, Instructions) {
-    let id = canister.id;
-    if installation.mode == InstallMode::Install && canister.sandbox.is_some() {
-        let error = UserError::new(
+) -> Result<Attempt, UserError> {
+    let (id, mode) = (canister.id, installation.mode);
+    if mode == InstallMode::Install && canister.sandbox.is_some() {
+        return Err(UserError::new(
             ErrorCode::CanisterNonEmpty,
             format!(
                 "Canister {id} has code already. Use the mode 'upgrade' to keep its stable memory, \
                  or 'reinstall' to begin anew"
             ),
-        );
-        return (Err(error), 0);
+        ));
     }
-    if matches!(installation.mode, InstallMode::Upgrade(_)) && canister.sandbox.is_none() {
-        return (Err(Trap::NoWasmModule.into_user_error(id)), 0);
+    if matches!(mode, InstallMode::Upgrade(_)) && canister.sandbox.is_none() {
+        return Err(Trap::NoWasmModule.into_user_error(id));
     }
     let wasm64 = installation.code.module.info.wasm64;
     let prepaid = round.prices.execution(round.install_instructions_max, wasm64);
-    if let Err(error) = withdraw(canister, prepaid, round) {
-        return (Err(error), 0);
-    }
-    let used = installation.code.module.compilation_cost();
-    let mut hooks = Hooks { round, caller: installation.caller, used, burned: 0 };
-    let first_record = canister.log.next_idx();
-    let result = match installation.mode {
+    withdraw(canister, prepaid, round)?;
+    let mut hooks = Hooks::new(round, &installation);
+    let result = match mode {
         InstallMode::Upgrade(flags) => hooks.upgrade(canister, &installation, flags),
         InstallMode::Install | InstallMode::Reinstall => {
-            let result = hooks.begin(canister, &installation, NewCode::anew(&installation));
-            if result.is_ok() {
-                canister.log.forget_before(first_record);
-            }
-            result.map_err(|trap| trap.into_user_error(id))
+            let begun = hooks.begin(canister, &installation, NewCode::anew(&installation));
+            begun.map_err(|trap| trap.into_user_error(id))
         }
     };
-    let fee = round.prices.execution(hooks.used, wasm64).min(prepaid);
     let burned = if result.is_ok() { hooks.burned } else { 0 };
-    canister.credit(prepaid);
-    canister.pay(Fee::Installation, fee + burned);
-    (result, hooks.used)
+    let fee = round.prices.execution(hooks.used, wasm64).min(prepaid) + burned;
+    let Hooks { slices, logs, .. } = hooks;
+    Ok(Attempt { slices, result, mode, logs, prepaid, fee })
 }
 
 /// New code, and what it begins with.
@@ -103,22 +129,44 @@ impl NewCode {
     }
 }
 
+/// What new code made of what it began with.
+struct NewState {
+    sandbox: Sandbox,
+    certified_data: Vec<u8>,
+    global_timer: Option<Time>,
+}
+
 /// Runs the functions a module is asked to run around an installation.
 struct Hooks<'a> {
     round: &'a RoundContext,
     caller: Principal,
+    /// Instructions, those for compiling the code included.
     used: Instructions,
+    slices: Slices,
     burned: Cycles,
+    logs: Vec<Log>,
 }
 
-impl Hooks<'_> {
+impl<'a> Hooks<'a> {
+    fn new(round: &'a RoundContext, installation: &Installation) -> Self {
+        let instructions_max = round.install_slice_instructions_max;
+        Self {
+            round,
+            caller: installation.caller,
+            used: installation.code.module.compilation_cost(),
+            slices: Slices { count: 1, instructions_max, instructions: 0 },
+            burned: 0,
+            logs: Vec::new(),
+        }
+    }
+
     /// Asks the old code to save what it needs, then begins with the new code.
     fn upgrade(
         &mut self,
         canister: &mut Canister,
         installation: &Installation,
         flags: UpgradeFlags,
-    ) -> Result<(), UserError> {
+    ) -> Result<NewState, UserError> {
         let id = canister.id;
         let result = self.save(canister, flags).map_err(|trap| trap.into_user_error(id)).and_then(
             |certified_data| {
@@ -130,9 +178,7 @@ impl Hooks<'_> {
                 self.begin(canister, installation, new).map_err(|trap| trap.into_user_error(id))
             },
         );
-        if result.is_err()
-            && let Some(old) = &mut canister.sandbox
-        {
+        if let Some(old) = &mut canister.sandbox {
             old.undo();
         }
         result
@@ -149,14 +195,13 @@ impl Hooks<'_> {
         Ok(effects.certified_data.unwrap_or_else(|| canister.certified_data.clone()))
     }
 
-    /// Puts the new code in place and runs its start function and its hook; puts the old code back
-    /// when that fails.
+    /// Runs the start function and the hook of new code, as if it were in place.
     fn begin(
         &mut self,
         canister: &mut Canister,
         installation: &Installation,
         new: NewCode,
-    ) -> Result<(), Trap> {
+    ) -> Result<NewState, Trap> {
         let old = canister.sandbox.replace(new.sandbox);
         let timer = canister.global_timer.take();
         canister.version += 1;
@@ -164,23 +209,14 @@ impl Hooks<'_> {
         let effects = self
             .start(canister)
             .and_then(|()| self.hook(canister, Context::Init, new.hook, &installation.argument));
-        match effects {
-            Ok(effects) => {
-                if let Some(sandbox) = &mut canister.sandbox {
-                    sandbox.keep();
-                }
-                canister.global_timer = effects.global_timer.flatten();
-                canister.certified_data = effects.certified_data.unwrap_or(new.certified_data);
-                Ok(())
-            }
-            Err(trap) => {
-                canister.sandbox = old;
-                canister.version -= 1;
-                canister.global_timer = timer;
-                canister.settings_changed();
-                Err(trap)
-            }
-        }
+        let sandbox = std::mem::replace(&mut canister.sandbox, old);
+        canister.global_timer = timer;
+        canister.version -= 1;
+        canister.settings_changed();
+        let (mut sandbox, effects) = (sandbox.expect("it is the new one"), effects?);
+        sandbox.keep();
+        let certified_data = effects.certified_data.unwrap_or(new.certified_data);
+        Ok(NewState { sandbox, certified_data, global_timer: effects.global_timer.flatten() })
     }
 
     fn start(&mut self, canister: &mut Canister) -> Result<(), Trap> {
@@ -222,10 +258,15 @@ impl Hooks<'_> {
             // What earlier hooks burned is only taken once the installation has succeeded.
             balance: canister.balance - self.burned,
             instructions_max: self.round.install_instructions_max.saturating_sub(self.used),
+            slice_instructions_max: self.slices.instructions_max,
             ..input(canister, context, self.round)
         };
         let executed = run(canister, entry, input, self.round);
         self.used += executed.instructions;
+        self.slices.instructions += executed.instructions;
+        // Its first slice runs in the same round as the last one before.
+        self.slices.count += executed.slices - 1;
+        self.logs.push(executed.log);
         let effects = executed.result?;
         self.burned += effects.cycles_burned;
         Ok(effects)

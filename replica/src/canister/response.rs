@@ -3,15 +3,17 @@
 //! Rules: `execution_environment/src/execution/response.rs` in the replica's repository.
 
 use crate::canister::call_context::{Callback, Origin, Outcome};
+use crate::canister::long::{Slices, finish_message};
 use crate::canister::sandbox::Entry;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::Trap;
 use crate::limits::CLEANUP_RESERVE_PERCENT;
+use crate::log::Log;
 use crate::message::Response;
-use crate::system_api::{Context, ExecutionInput};
+use crate::system_api::{Context, Effects, ExecutionInput};
 use crate::trace::Work;
-use crate::types::{Cycles, Instructions, Payload};
+use crate::types::{Cycles, Payload};
 
 /// Executes the callback a response is for.
 pub(super) fn execute_response(
@@ -28,48 +30,70 @@ pub(super) fn execute_response(
         .price
         .response_transmission
         .saturating_sub(round.prices.response_transmission(bytes));
-    canister.credit(response.refund + unsent);
 
     let (call, refund) = (response.call(), response.refund);
     let reject = response.result.as_ref().err().map(|reject| reject.code);
-    let ran = match canister.contexts.get(callback.context).deleted {
+    let deleted = canister.contexts.get(callback.context).deleted;
+    let ran = match deleted {
         true => Ran::nothing(round),
-        false => run_callback(canister, &callback, response, round),
+        false => run_callback(canister, &callback, response, refund + unsent, round),
     };
-    let fee = ran.fee.min(callback.price.response_execution);
-    let unspent = callback.price.response_execution - fee;
-    canister.credit(unspent);
-    let executed = Executed {
-        work: Work::Response { call, reject, refund, unspent: unsent + unspent },
-        context: callback.context,
-        outcome: ran.outcome,
-        instructions: ran.instructions,
-        fee,
-        cycles: ran.cycles,
-    };
-    conclude(canister, executed)
+    // What is left of a call whose code is gone is paid for as if there were 32-bit code.
+    let wasm64 = !deleted && canister.environment(round).wasm64;
+    finish_message(canister, ran.slices, round, move |canister, round, held| {
+        canister.credit(refund + unsent);
+        let Ran { effects, failure, slices, logs } = ran;
+        for log in logs {
+            canister.log.append(log);
+        }
+        let mut cycles = Taken::default();
+        let mut outcome = Outcome::Nothing;
+        if let Some(effects) = effects {
+            keep(canister, held);
+            cycles = Taken::from(&effects);
+            outcome = apply(canister, callback.context, effects, round);
+            canister.version += 1;
+        }
+        // That of a callback that failed is its failure, whatever its cleanup did.
+        if let Some(trap) = failure {
+            outcome = Outcome::Failed(trap);
+        }
+        let instructions = slices.instructions;
+        let withheld = callback.price.response_execution;
+        let fee = round.prices.execution(instructions, wasm64).min(withheld);
+        let unspent = withheld - fee;
+        canister.credit(unspent);
+        let work = Work::Response { call, reject, refund, unspent: unsent + unspent };
+        let context = callback.context;
+        conclude(canister, Executed { work, context, outcome, instructions, fee, cycles })
+    })
 }
 
 /// What running a callback, and its cleanup if that failed, came to.
 struct Ran {
-    outcome: Outcome,
-    instructions: Instructions,
-    fee: Cycles,
-    cycles: Taken,
+    /// Of the one that did not fail, if there is one. What it did to the memories is pending.
+    effects: Option<Effects>,
+    /// Of the callback.
+    failure: Option<Trap>,
+    slices: Slices,
+    logs: Vec<Log>,
 }
 
 impl Ran {
-    /// What is left of a call whose code is gone: its callback does not run, but is paid for.
+    /// Of a call whose code is gone: its callback does not run.
     fn nothing(round: &RoundContext) -> Self {
-        let fee = round.prices.execution(0, false);
-        Self { outcome: Outcome::Nothing, instructions: 0, fee, cycles: Taken::default() }
+        let instructions_max = round.slice_instructions_max;
+        let slices = Slices { count: 1, instructions_max, instructions: 0 };
+        Self { effects: None, failure: None, slices, logs: Vec::new() }
     }
 }
 
+/// Runs a callback, to which `returned` cycles come back with its response.
 fn run_callback(
     canister: &mut Canister,
     callback: &Callback,
     response: Response,
+    returned: Cycles,
     round: &RoundContext,
 ) -> Ran {
     let context = canister.contexts.get(callback.context);
@@ -84,6 +108,7 @@ fn run_callback(
         deadline: context.origin.deadline(),
         answerable: !context.answered && context.origin != Origin::Task,
         context_instructions: context.instructions,
+        balance: canister.balance.saturating_add(returned),
         reject,
         ..input(canister, kind, round)
     };
@@ -94,58 +119,59 @@ fn run_callback(
         ..base.clone()
     };
     let executed = run(canister, Entry::Closure(closure), callback_input, round);
-    let mut instructions = executed.instructions;
-    let (outcome, cycles) = match executed.result {
-        Ok(effects) => {
-            keep(canister);
-            let cycles = Taken::from(&effects);
-            let outcome = apply(canister, callback.context, effects, round);
-            canister.version += 1;
-            (outcome, cycles)
-        }
+    let slices = Slices {
+        count: executed.slices,
+        instructions_max: round.slice_instructions_max,
+        instructions: executed.instructions,
+    };
+    let mut ran = Ran { effects: None, failure: None, slices, logs: vec![executed.log] };
+    match executed.result {
+        Ok(effects) => ran.effects = Some(effects),
         Err(trap) => {
             undo(canister);
-            let left = round.message_instructions_max.saturating_sub(instructions);
-            let input = ExecutionInput { instructions_max: left, ..base };
-            let (trap, used, cycles) = clean_up(canister, callback, input, trap, round);
-            instructions += used;
-            (Outcome::Failed(trap), cycles)
+            ran.clean_up(canister, callback, base, trap, round);
         }
-    };
-    let wasm64 = canister.environment(round).wasm64;
-    let fee = round.prices.execution(instructions, wasm64);
-    Ran { outcome, instructions, fee, cycles }
+    }
+    ran
 }
 
-/// Runs the cleanup of a callback that failed with `trap`, if there is one. What it does counts;
-/// the callback's failure stays the outcome.
-fn clean_up(
-    canister: &mut Canister,
-    callback: &Callback,
-    input: ExecutionInput,
-    trap: Trap,
-    round: &RoundContext,
-) -> (Trap, Instructions, Taken) {
-    let Some(cleanup) = callback.on_cleanup else { return (trap, 0, Taken::default()) };
-    let input = ExecutionInput {
-        context: Context::Cleanup,
-        cycles_available: 0,
-        answerable: false,
-        ..input
-    };
-    let executed = run(canister, Entry::Closure(cleanup), input, round);
-    match executed.result {
-        Ok(effects) => {
-            keep(canister);
-            let cycles = Taken::from(&effects);
-            apply(canister, callback.context, effects, round);
-            canister.version += 1;
-            (trap, executed.instructions, cycles)
-        }
-        Err(failure) => {
-            undo(canister);
-            let trap = Trap::Cleanup { callback: Box::new(trap), cleanup: Box::new(failure) };
-            (trap, executed.instructions, Taken::default())
-        }
+impl Ran {
+    /// Runs the cleanup of a callback that failed with `trap`, if there is one.
+    fn clean_up(
+        &mut self,
+        canister: &mut Canister,
+        callback: &Callback,
+        input: ExecutionInput,
+        trap: Trap,
+        round: &RoundContext,
+    ) {
+        let Some(cleanup) = callback.on_cleanup else {
+            self.failure = Some(trap);
+            return;
+        };
+        let instructions_max =
+            round.message_instructions_max.saturating_sub(self.slices.instructions);
+        let input = ExecutionInput {
+            context: Context::Cleanup,
+            cycles_available: 0,
+            answerable: false,
+            instructions_max,
+            ..input
+        };
+        let executed = run(canister, Entry::Closure(cleanup), input, round);
+        // Its first slice runs in the same round as the callback's last one.
+        self.slices.count += executed.slices - 1;
+        self.slices.instructions += executed.instructions;
+        self.logs.push(executed.log);
+        self.failure = Some(match executed.result {
+            Ok(effects) => {
+                self.effects = Some(effects);
+                trap
+            }
+            Err(failure) => {
+                undo(canister);
+                Trap::Cleanup { callback: Box::new(trap), cleanup: Box::new(failure) }
+            }
+        });
     }
 }

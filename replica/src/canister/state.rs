@@ -3,6 +3,7 @@
 use crate::canister::call_context::CallContexts;
 use crate::canister::chunks::ChunkStore;
 use crate::canister::history::History;
+use crate::canister::long::Paused;
 use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
 use crate::canister::snapshot::Snapshots;
@@ -143,6 +144,8 @@ pub struct Canister {
     /// Where it tells what happens to it.
     pub trace: Trace,
     pub(super) sandbox: Option<Sandbox>,
+    /// What it is in the middle of.
+    pub(super) paused: Option<Paused>,
     environment: Option<Arc<Environment>>,
 }
 
@@ -169,6 +172,7 @@ impl Canister {
             charged_until: now,
             trace: Trace::default(),
             sandbox: None,
+            paused: None,
             environment: None,
         }
     }

@@ -2,7 +2,7 @@
 //! undo, make the effects count, conclude the call context, send the answer.
 
 use crate::canister::call_context::{Answer, Origin, Outcome};
-use crate::canister::sandbox::{self, Entry};
+use crate::canister::sandbox::{self, Entry, Held};
 use crate::canister::state::{Canister, Status};
 use crate::cycles::Prices;
 use crate::error::{ErrorCode, Trap, UserError};
@@ -35,8 +35,12 @@ pub struct RoundContext {
     pub message_instructions_max: Instructions,
     /// Instructions a message that calls a query method may use, and a query.
     pub query_instructions_max: Instructions,
+    /// Instructions of a message that one round executes.
+    pub slice_instructions_max: Instructions,
     /// Instructions an installation may use.
     pub install_instructions_max: Instructions,
+    /// Instructions of an installation that one round executes.
+    pub install_slice_instructions_max: Instructions,
     /// Open callbacks of all canisters of the subnet.
     pub subnet_callbacks: usize,
     /// Bytes unbounded-wait calls may still reserve.
@@ -46,7 +50,7 @@ pub struct RoundContext {
 /// What executing one message came to, beyond what it did to its canister.
 #[derive(Debug, Default)]
 pub struct Execution {
-    /// Instructions used.
+    /// Instructions used in this round.
     pub instructions: Instructions,
     /// The answer a user gets, if it was a user who called and it is time.
     pub answer: Option<Answer>,
@@ -110,13 +114,14 @@ pub(super) fn input(
             .max(CANISTER_CALLBACKS_GUARANTEED.saturating_sub(own_callbacks)),
         guaranteed_memory: round.guaranteed_memory,
         instructions_max: round.message_instructions_max,
+        slice_instructions_max: round.slice_instructions_max,
         context_instructions: 0,
         global_timer: canister.global_timer,
     }
 }
 
 /// Runs code of the canister, which has some, and shows what it printed. Where all nodes do the same,
-/// the canister's log keeps that, and why it trapped (`system_api.rs`, `add_canister_log_for_trap`).
+/// its log tells why it trapped (`system_api.rs`, `add_canister_log_for_trap`).
 pub(super) fn run(
     canister: &mut Canister,
     entry: Entry,
@@ -129,18 +134,19 @@ pub(super) fn run(
     for line in executed.log.printed() {
         tracing::info!(target: "canister", canister = %canister.id, "{line}");
     }
-    if is_replicated {
-        if let Some(line) = executed.result.as_ref().err().and_then(Trap::log_line) {
-            executed.log.keep(round.time, line.as_bytes());
-        }
-        canister.log.append(std::mem::take(&mut executed.log));
+    if is_replicated && let Some(line) = executed.result.as_ref().err().and_then(Trap::log_line) {
+        executed.log.keep(round.time, line.as_bytes());
     }
     executed
 }
 
-/// Keeps what the latest execution did to the memories.
-pub(super) fn keep(canister: &mut Canister) {
-    canister.sandbox.as_mut().expect("there is code that ran").keep();
+/// Keeps what the latest execution did to the memories, or one that was held.
+pub(super) fn keep(canister: &mut Canister, held: Option<Held>) {
+    let sandbox = canister.sandbox.as_mut().expect("there is code that ran");
+    match held {
+        Some(held) => sandbox.apply(held),
+        None => sandbox.keep(),
+    }
     canister.check_low_wasm_memory();
 }
 

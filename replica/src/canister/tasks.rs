@@ -112,12 +112,13 @@ impl Canister {
     }
 
     /// The tasks of a round, the last one first; one that cannot be paid for is no longer among them
-    /// when it is its turn. Messages have a turn, too: in a round that is theirs no task runs.
+    /// when it is its turn. Messages have a turn, too: in a round that is theirs no task runs, and
+    /// neither does one in the middle of a long message.
     pub fn due_tasks(&mut self, now: Time) -> Vec<Task> {
         let timer = self.global_timer.is_some_and(|timer| timer <= now)
             && self.exports(Task::GlobalTimer.export());
         let heartbeat = self.exports(Task::Heartbeat.export());
-        if self.status != Status::Running || !(heartbeat || timer) {
+        if self.status != Status::Running || self.is_paused() || !(heartbeat || timer) {
             return Vec::new();
         }
         let with = |other: bool, task| other.then_some(task);

@@ -1,5 +1,6 @@
 //! Instructions: what messages and rounds have, and what is charged as such.
 
+use super::memory::OS_PAGE_BYTES;
 use crate::types::Instructions;
 
 /// Instructions one update message, reply callback or task may use
@@ -15,6 +16,17 @@ pub const SYSTEM_MESSAGE_INSTRUCTIONS_MAX: Instructions = 50_000_000_000;
 
 /// What an installation or upgrade may use on a system subnet.
 pub const SYSTEM_INSTALL_INSTRUCTIONS_MAX: Instructions = 1_000_000_000_000;
+
+/// Instructions of an update message, reply callback, task or installation that a round executes; the
+/// rest follows in later rounds (`config/src/subnet_config.rs`, `MAX_INSTRUCTIONS_PER_SLICE`).
+pub const SLICE_INSTRUCTIONS_MAX: Instructions = 2_000_000_000;
+
+/// The same for an installation on a system subnet.
+pub const SYSTEM_INSTALL_SLICE_INSTRUCTIONS_MAX: Instructions = 5_000_000_000;
+
+/// Executions of a subnet that can wait for their next slice; others begin anew
+/// (`config/src/subnet_config.rs`, `MAX_PAUSED_EXECUTIONS`).
+pub const PAUSED_EXECUTIONS_MAX: usize = 4;
 
 /// Instructions one query may use (`config/src/execution_environment.rs`).
 pub const QUERY_INSTRUCTIONS_MAX: Instructions = 5_000_000_000;
@@ -34,8 +46,8 @@ pub const QUERY_CALL_DEPTH_MAX: usize = 6;
 /// Instructions `canister_inspect_message` may use (`config/src/execution_environment.rs`).
 pub const INSPECT_INSTRUCTIONS_MAX: Instructions = 200_000_000;
 
-/// What replaces the limits above on a subnet made for benchmarking
-/// (`pocket_ic_server/src/pocket_ic.rs`).
+/// What replaces the limits of messages, slices and queries on a subnet made for benchmarking, and the
+/// round's maximum (`pocket_ic_server/src/pocket_ic.rs`).
 pub const BENCHMARKING_INSTRUCTIONS_MAX: Instructions = 99_999_999_999_999;
 
 /// The budget with which a round starts: the round's maximum less one slice, plus one
@@ -102,3 +114,7 @@ pub const DIRTY_PAGE_INSTRUCTIONS: Instructions = 1_000;
 /// Times that for a page of the heap of a 64-bit module (`config/src/embedders.rs`,
 /// `WASM64_DIRTY_PAGE_OVERHEAD_MULTIPLIER`).
 pub const WASM64_DIRTY_PAGE_FACTOR: Instructions = 4;
+
+/// Changed pages of the heap beyond which they are copied in a slice of their own
+/// (`config/src/embedders.rs`, `DEFAULT_MAX_DIRTY_PAGES_WITHOUT_OPTIMIZATION`).
+pub const PAGES_COPIED_AT_ONCE_MAX: usize = (1 << 30) / OS_PAGE_BYTES;

@@ -151,9 +151,7 @@ impl Subnet {
         let fee = prices.ingress(bytes);
         let canister =
             self.canisters.get_mut(&payer).ok_or_else(|| UserError::canister_not_found(payer))?;
-        canister.check_can_pay(fee, prices)?;
-        canister.pay(Fee::Ingress(message), fee);
-        Ok(())
+        canister.charge(Fee::Ingress(message), fee, prices)
     }
 }
 

@@ -211,25 +211,28 @@ impl Subnet {
     }
 
     fn round_context(&self) -> RoundContext {
-        let limit = |application, system| match &self.config {
-            SubnetConfig { benchmarking: true, .. } => BENCHMARKING_INSTRUCTIONS_MAX,
-            SubnetConfig { system: true, .. } => system,
-            _ => application,
-        };
+        let SubnetConfig { system, benchmarking, .. } = self.config;
+        let limit = |application, on_system| if system { on_system } else { application };
+        let lifted = |limit| if benchmarking { BENCHMARKING_INSTRUCTIONS_MAX } else { limit };
         RoundContext {
             subnet: self.config.id,
             root_key: self.config.root_key.clone(),
             routes: self.routes.clone(),
             prices: self.prices,
             time: self.time,
-            message_instructions_max: limit(
+            message_instructions_max: lifted(limit(
                 MESSAGE_INSTRUCTIONS_MAX,
                 SYSTEM_MESSAGE_INSTRUCTIONS_MAX,
-            ),
-            query_instructions_max: limit(QUERY_INSTRUCTIONS_MAX, QUERY_INSTRUCTIONS_MAX),
+            )),
+            query_instructions_max: lifted(QUERY_INSTRUCTIONS_MAX),
+            slice_instructions_max: lifted(SLICE_INSTRUCTIONS_MAX),
             install_instructions_max: limit(
                 INSTALL_INSTRUCTIONS_MAX,
                 SYSTEM_INSTALL_INSTRUCTIONS_MAX,
+            ),
+            install_slice_instructions_max: limit(
+                SLICE_INSTRUCTIONS_MAX,
+                SYSTEM_INSTALL_SLICE_INSTRUCTIONS_MAX,
             ),
             subnet_callbacks: self.open_callbacks(),
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX
@@ -292,7 +295,8 @@ impl Subnet {
 /// that cannot pay loses nearly all it has.
 fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> Vec<Answer> {
     let seconds = now.nanos_since(canister.charged_until) / NANOS_PER_SECOND;
-    if seconds < ALLOCATION_CHARGE_INTERVAL_SECONDS {
+    // What it is in the middle of goes on with the balance it began with.
+    if seconds < ALLOCATION_CHARGE_INTERVAL_SECONDS || canister.is_paused() {
         return Vec::new();
     }
     canister.charged_until = now;

@@ -3,10 +3,12 @@
 //! Rules: `execution_environment/src/scheduler/round_schedule.rs` in the replica's repository, as of
 //! May 2026 (only active canisters are scheduled). In each round a canister gets its compute
 //! allocation and pays for a full execution, if it had one; what is left of all of these payments is
-//! distributed equally. So priorities come to zero in sum, and who waits rises.
+//! distributed equally. So priorities come to zero in sum, and who waits rises. A message that takes
+//! several rounds is paid for when it begins and, for the other rounds, when it ends; once begun, it
+//! comes the sooner the more it has executed.
 
-use crate::limits::SCHEDULER_THREADS;
-use crate::types::CanisterId;
+use crate::limits::{PAUSED_EXECUTIONS_MAX, SCHEDULER_THREADS, SUBNET_COMPUTE_MAX};
+use crate::types::{CanisterId, Time};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,48 +22,136 @@ const FULL_EXECUTION: Priority = 100 * PERCENT;
 const PRIORITY_MIN: Priority = -20 * FULL_EXECUTION;
 const PRIORITY_MAX: Priority = 5 * FULL_EXECUTION;
 
+/// What there is to know of a canister.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    /// Whether it has something to execute.
+    pub is_active: bool,
+    /// In percent.
+    pub compute_allocation: u64,
+    /// When it began the message it is in the middle of.
+    pub long_since: Option<Time>,
+}
+
 /// Priorities of the canisters that are active, or were not long ago.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     priorities: BTreeMap<CanisterId, Priority>,
-    /// Canisters that had a full execution in this round: they came first, or executed all they had.
+    /// Full executions of the canisters in the middle of a message, since that began.
+    executed_rounds: BTreeMap<CanisterId, i64>,
+    /// Canisters that had a full execution in this round: they came first, or executed all they had,
+    /// or a slice.
     fully_executed: BTreeSet<CanisterId>,
+    /// Canisters that were in the middle of a message when the round began.
+    long: BTreeSet<CanisterId>,
+    /// Threads that have to do with these alone.
+    long_threads: usize,
     has_begun: bool,
 }
 
 impl Schedule {
-    /// Puts the canisters that are active in an iteration in order.
-    pub(super) fn order(&mut self, active: &mut [CanisterId]) {
-        for canister in active.iter() {
-            self.priorities.entry(*canister).or_default();
+    /// Begins a round with all canisters of the subnet: decides how many threads those that are in the
+    /// middle of a message have to themselves. It takes as many as what these may compute.
+    pub(super) fn begin_round(&mut self, canisters: impl Iterator<Item = (CanisterId, State)>) {
+        self.long.clear();
+        let (mut all, mut taken, mut taken_by_long) = (0, 0, 0);
+        for (id, state) in canisters {
+            all += 1;
+            taken += state.compute_allocation;
+            if state.long_since.is_some() {
+                taken_by_long += state.compute_allocation;
+                self.long.insert(id);
+            }
         }
-        active.sort_by_key(|canister| (Reverse(self.priorities[canister]), *canister));
-        if !self.has_begun {
-            self.has_begun = true;
-            self.fully_executed.extend(active.iter().take(SCHEDULER_THREADS));
-        }
+        let long = self.long.len() as u64;
+        let share = SUBNET_COMPUTE_MAX.saturating_sub(taken) * PERCENT as u64 * long / all.max(1);
+        let compute = taken_by_long * PERCENT as u64 + share;
+        let threads = match long == all {
+            true => SCHEDULER_THREADS,
+            false => compute.div_ceil(FULL_EXECUTION as u64) as usize,
+        };
+        self.long_threads = threads.min(self.long.len());
     }
 
-    /// Notes that a canister executed all it had.
-    pub(super) fn note_idle(&mut self, canister: CanisterId) {
+    /// Spreads the canisters that are active in an iteration over threads.
+    pub(super) fn threads(
+        &mut self,
+        active: impl Iterator<Item = (CanisterId, State)>,
+    ) -> [Vec<CanisterId>; SCHEDULER_THREADS] {
+        let (mut long, mut new) = (Vec::new(), Vec::new());
+        for (id, state) in active {
+            self.priorities.entry(id).or_default();
+            match state.long_since {
+                Some(since) => long.push((id, since)),
+                // Who finished a long message in this round has had its turn.
+                None if self.long.contains(&id) => {}
+                None => new.push(id),
+            }
+        }
+        self.order_long(&mut long);
+        new.sort_by_key(|id| (Reverse(self.priorities[id]), *id));
+        let long_threads = self.long_threads.min(long.len());
+        let new_threads = SCHEDULER_THREADS - long_threads;
+        if !self.has_begun {
+            self.has_begun = true;
+            self.fully_executed.extend(long.iter().take(long_threads).map(|(id, _)| *id));
+            self.fully_executed.extend(new.iter().take(new_threads));
+        }
+        let mut threads = [const { Vec::new() }; SCHEDULER_THREADS];
+        for (number, (id, _)) in long.into_iter().enumerate() {
+            threads[number % long_threads].push(id);
+        }
+        for (number, id) in new.into_iter().enumerate() {
+            threads[long_threads + number % new_threads].push(id);
+        }
+        threads
+    }
+
+    /// Puts canisters in the middle of a message in order. One that has to begin anew counts as if it
+    /// had just begun.
+    fn order_long(&self, long: &mut [(CanisterId, Time)]) {
+        let executed = |id: &CanisterId| self.executed_rounds.get(id).copied().unwrap_or(0).max(1);
+        let priority = |id: &CanisterId| self.priorities.get(id).copied().unwrap_or(0);
+        long.sort_by_key(|(id, since)| (Reverse(executed(id)), Reverse(priority(id)), *since, *id));
+    }
+
+    /// The canisters whose message has to begin anew, because too many are paused.
+    pub(super) fn too_many(&mut self, mut paused: Vec<(CanisterId, Time)>) -> Vec<CanisterId> {
+        self.order_long(&mut paused);
+        let aborted = paused.into_iter().skip(PAUSED_EXECUTIONS_MAX).map(|(id, _)| id);
+        aborted.inspect(|id| _ = self.executed_rounds.remove(id)).collect()
+    }
+
+    /// Notes that a canister executed all it had, or a slice of a long message.
+    pub(super) fn note_fully_executed(&mut self, canister: CanisterId) {
         self.fully_executed.insert(canister);
     }
 
-    /// Ends the round: `state` tells of a canister whether it is active and its compute allocation in
-    /// percent; nothing, if it is gone.
-    pub(super) fn finish_round(&mut self, state: impl Fn(CanisterId) -> Option<(bool, u64)>) {
+    /// Ends the round: `state` tells of a canister what there is to know; nothing, if it is gone.
+    pub(super) fn finish_round(&mut self, state: impl Fn(CanisterId) -> Option<State>) {
         let executed = std::mem::take(&mut self.fully_executed);
         self.has_begun = false;
         let mut distributed = 0;
         let mut sharing = Vec::new();
+        let executed_rounds = &mut self.executed_rounds;
         self.priorities.retain(|canister, priority| {
-            let Some((is_active, compute_allocation)) = state(*canister) else { return false };
+            let Some(state) = state(*canister) else { return false };
+            let executed = i64::from(executed.contains(canister));
+            let before = executed_rounds.remove(canister).unwrap_or(0);
+            let paid_for = match state.long_since {
+                // The first round of a long message is paid for at once.
+                Some(_) => {
+                    executed_rounds.insert(*canister, before + executed);
+                    i64::from(before == 0 && executed > 0 && !self.long.contains(canister))
+                }
+                // The other ones when it ends.
+                None if before > 0 => (before + executed - 1).max(1),
+                None => executed,
+            };
             // Idle canisters spend what they have saved, as if they had executed.
-            let spends_savings = !is_active && *priority > 0;
-            *priority += compute_allocation as Priority * PERCENT;
-            if executed.contains(canister) || spends_savings {
-                *priority -= FULL_EXECUTION;
-            }
+            let spends_savings = !state.is_active && *priority > 0;
+            *priority += state.compute_allocation as Priority * PERCENT;
+            *priority -= paid_for.max(i64::from(spends_savings)) * FULL_EXECUTION;
             if !spends_savings {
                 sharing.push(*canister);
             }
@@ -76,66 +166,13 @@ impl Schedule {
         }
         self.priorities.retain(|canister, priority| {
             *priority = (*priority).clamp(PRIORITY_MIN, PRIORITY_MAX);
-            let is_active = state(*canister).is_some_and(|(is_active, _)| is_active);
+            let is_active = state(*canister).is_some_and(|state| state.is_active);
             is_active || !(0..=FULL_EXECUTION).contains(priority)
         });
+        let priorities = &self.priorities;
+        self.executed_rounds.retain(|canister, _| priorities.contains_key(canister));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::topology::canister_id;
-
-    /// How often each of so many canisters comes first, all of them being active all the time, with
-    /// these compute allocations.
-    fn firsts(allocations: &[u64], rounds: usize) -> Vec<usize> {
-        let ids: Vec<CanisterId> = (0..allocations.len() as u64).map(canister_id).collect();
-        let number = |id| ids.iter().position(|known| *known == id).expect("it is known");
-        let mut schedule = Schedule::default();
-        let mut firsts = vec![0; ids.len()];
-        for _ in 0..rounds {
-            let mut active = ids.clone();
-            schedule.order(&mut active);
-            for id in &active[..SCHEDULER_THREADS] {
-                firsts[number(*id)] += 1;
-            }
-            schedule.finish_round(|id| Some((true, allocations[number(id)])));
-        }
-        firsts
-    }
-
-    #[test]
-    fn canisters_without_allocation_come_first_equally_often() {
-        assert_eq!(firsts(&[0; 8], 40), [20; 8]);
-        assert_eq!(firsts(&[0; 5], 50), [40; 5]);
-    }
-
-    #[test]
-    fn a_compute_allocation_is_a_share_of_a_core() {
-        let firsts = firsts(&[100, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 120);
-        assert!(firsts[0] >= 119, "{firsts:?}");
-        assert!(firsts[1] >= 60, "{firsts:?}");
-        assert!(firsts[2..].iter().all(|count| (20..60).contains(count)), "{firsts:?}");
-    }
-
-    #[test]
-    fn a_canister_that_rests_is_forgotten_once_it_has_made_up_for_what_it_executed() {
-        let ids: Vec<CanisterId> = (0..6).map(canister_id).collect();
-        let mut schedule = Schedule::default();
-        for _ in 0..3 {
-            schedule.order(&mut ids.clone());
-            schedule.finish_round(|_| Some((true, 0)));
-        }
-        let mut rounds = 0;
-        while !schedule.priorities.is_empty() {
-            schedule.finish_round(|_| Some((false, 0)));
-            rounds += 1;
-            assert!(rounds < 20, "{schedule:?}");
-        }
-        assert!(rounds > 0);
-        schedule.order(&mut ids.clone());
-        schedule.finish_round(|_| None);
-        assert!(schedule.priorities.is_empty(), "of canisters that are gone nothing is kept");
-    }
-}
+mod tests;

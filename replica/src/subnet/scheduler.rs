@@ -2,15 +2,17 @@
 //!
 //! Rules: `execution_environment/src/scheduler.rs` in the replica's repository. In each iteration
 //! every canister executes all it has; then messages within the subnet are delivered, and the next
-//! iteration begins. Nothing limits the number of messages but the budget.
+//! iteration begins. Nothing limits the number of messages but the budget. A message that takes more
+//! than a slice of instructions goes on in the rounds that follow, a slice in each.
 
 use crate::canister::{
-    Execution, LowWasmMemoryHook, RoundContext, Task, execute_next, execute_task,
+    Canister, Execution, LowWasmMemoryHook, RoundContext, Task, execute_next, execute_task, resume,
 };
 use crate::limits::*;
 use crate::message::Message;
 use crate::subnet::Subnet;
 use crate::subnet::ingress::IngressState;
+use crate::subnet::schedule::State;
 use crate::types::CanisterId;
 use std::collections::BTreeMap;
 
@@ -27,14 +29,51 @@ fn next_task(tasks: &mut Tasks, canister: CanisterId) -> Option<Task> {
     task
 }
 
+/// What decides where a canister is executed.
+fn schedule_state(canister: &Canister, tasks: &Tasks) -> State {
+    let is_active = canister.message_since().is_some()
+        || canister.queues.has_input()
+        || tasks.contains_key(&canister.id)
+        || canister.low_wasm_memory_hook == LowWasmMemoryHook::Ready;
+    State {
+        is_active: is_active && !canister.is_installing(),
+        compute_allocation: canister.settings.compute_allocation,
+        long_since: canister.message_since(),
+    }
+}
+
+/// Executes what is next: the rest of a long message, a task, or a message.
+fn execute_one(
+    canister: &mut Canister,
+    tasks: &mut Tasks,
+    context: &RoundContext,
+) -> Option<Execution> {
+    if canister.is_paused() {
+        return Some(resume(canister, context));
+    }
+    let task = match canister.is_low_wasm_memory_hook_due(context) {
+        true => Some(Task::LowWasmMemory),
+        false => next_task(tasks, canister.id),
+    };
+    match task {
+        Some(task) => Some(execute_task(canister, task, context)),
+        None => execute_next(canister, context),
+    }
+}
+
 impl Subnet {
     /// Runs iterations until there is nothing to do or the budget is spent.
     pub(super) fn execute_canisters(&mut self) {
-        let mut budget = ROUND_BUDGET;
+        // Where a slice is as long as a round's maximum, there is no more than the one left.
+        let mut budget = if self.config.benchmarking { 1 } else { ROUND_BUDGET };
         self.management_budget = MANAGEMENT_BUDGET;
         self.deliver_outcalls();
         self.answer_randomness();
+        self.continue_installation();
         let mut tasks = self.due_tasks();
+        self.schedule.begin_round(
+            self.canisters.values().map(|canister| (canister.id, schedule_state(canister, &tasks))),
+        );
         loop {
             self.execute_management_calls();
             let spent = self.execute_iteration(budget, &mut tasks);
@@ -47,11 +86,20 @@ impl Subnet {
                 break;
             }
         }
-        let canisters = &self.canisters;
-        self.schedule.finish_round(|id| {
-            let canister = canisters.get(&id)?;
-            Some((canister.queues.has_input(), canister.settings.compute_allocation))
-        });
+        self.abort_long_messages();
+        let (canisters, tasks) = (&self.canisters, Tasks::default());
+        self.schedule.finish_round(|id| Some(schedule_state(canisters.get(&id)?, &tasks)));
+    }
+
+    /// Has messages begin anew, if more are paused than can be.
+    fn abort_long_messages(&mut self) {
+        let held = self.canisters.values().filter(|canister| canister.holds_progress());
+        let paused = held.filter_map(|canister| Some((canister.id, canister.message_since()?)));
+        for id in self.schedule.too_many(paused.collect()) {
+            if let Some(canister) = self.canisters.get_mut(&id) {
+                canister.abort();
+            }
+        }
     }
 
     /// Heartbeats and timers of this round, by canister.
@@ -64,24 +112,16 @@ impl Subnet {
     /// Lets every canister execute what it has. The canisters are spread over threads as on the
     /// network; what the busiest thread spent is what the round is charged.
     fn execute_iteration(&mut self, budget: i64, tasks: &mut Tasks) -> i64 {
-        let mut active: Vec<CanisterId> = self
-            .canisters
-            .values()
-            .filter(|canister| {
-                canister.queues.has_input()
-                    || tasks.contains_key(&canister.id)
-                    || canister.low_wasm_memory_hook == LowWasmMemoryHook::Ready
-            })
-            .map(|canister| canister.id)
-            .collect();
-        self.schedule.order(&mut active);
+        let states =
+            self.canisters.values().map(|canister| (canister.id, schedule_state(canister, tasks)));
+        let threads = self.schedule.threads(states.filter(|(_, state)| state.is_active));
         let mut context = self.round_context();
         let guaranteed_per_thread = context.guaranteed_memory / SCHEDULER_THREADS as u64;
         let mut most_spent = 0;
-        for thread in 0..SCHEDULER_THREADS.min(active.len()) {
+        for canisters in &threads {
             let mut left = budget;
             let mut memory_left = guaranteed_per_thread;
-            for id in active.iter().skip(thread).step_by(SCHEDULER_THREADS) {
+            for id in canisters {
                 if left <= 0 {
                     break;
                 }
@@ -90,12 +130,6 @@ impl Subnet {
                 memory_left = context.guaranteed_memory;
             }
             most_spent = most_spent.max(budget - left);
-        }
-        for id in active {
-            let canister = self.canisters.get(&id);
-            if canister.is_some_and(|canister| !canister.queues.has_input()) {
-                self.schedule.note_idle(id);
-            }
         }
         most_spent
     }
@@ -113,29 +147,32 @@ impl Subnet {
         while spent < budget {
             let Some(canister) = self.canisters.get_mut(&id) else { break };
             let before = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
-            let task = match canister.is_low_wasm_memory_hook_due(context) {
-                true => Some(Task::LowWasmMemory),
-                false => next_task(tasks, id),
-            };
-            let execution = match task {
-                Some(task) => Some(execute_task(canister, task, context)),
-                None => execute_next(canister, context),
-            };
-            let Some(execution) = execution else { break };
+            let continues = canister.is_paused();
+            let Some(execution) = execute_one(canister, tasks, context) else { break };
             let after = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
             context.guaranteed_memory =
                 context.guaranteed_memory.saturating_add(before.0).saturating_sub(after.0);
             context.subnet_callbacks =
                 (context.subnet_callbacks + after.1).saturating_sub(before.1);
-            instructions += execution.instructions;
             spent += execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
+            let is_paused = canister.is_paused();
+            if !is_paused {
+                instructions += execution.instructions;
+            }
+            if continues || is_paused || !canister.queues.has_input() {
+                self.schedule.note_fully_executed(id);
+            }
             self.note(execution);
+            // After a long message it is the turn of others.
+            if continues && !is_paused {
+                break;
+            }
         }
         if instructions > 0 { spent + ROUND_OVERHEAD_PER_CANISTER } else { spent }
     }
 
     /// Writes down what an execution means for users.
-    fn note(&mut self, execution: Execution) {
+    pub(super) fn note(&mut self, execution: Execution) {
         if let Some(message) = execution.processing {
             self.history.set(message, IngressState::Processing, self.time);
         }

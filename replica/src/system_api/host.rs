@@ -96,6 +96,8 @@ pub struct ExecutionInput {
     pub guaranteed_memory: u64,
     /// Instructions this execution may use.
     pub instructions_max: Instructions,
+    /// Instructions of it that one round executes.
+    pub slice_instructions_max: Instructions,
     /// Instructions its call context used before.
     pub context_instructions: Instructions,
     /// When the global timer fires.

@@ -20,6 +20,7 @@ mod ingress;
 mod installation;
 mod lifecycle;
 mod logs;
+mod long;
 mod low_memory;
 mod management;
 mod metadata;

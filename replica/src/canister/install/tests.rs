@@ -65,7 +65,8 @@ impl Subject {
     fn install(&mut self, mode: InstallMode, does: u8) -> bool {
         let caller = Principal::anonymous();
         let installation = Installation { mode, code: code(MODULE), argument: vec![does], caller };
-        install(&mut self.0, installation, &round()).0.is_ok()
+        let attempt = install(&mut self.0, installation, &round());
+        attempt.and_then(|attempt| attempt.finish(&mut self.0)).is_ok()
     }
 
     /// Versions and earlier timers, see [`MODULE`].

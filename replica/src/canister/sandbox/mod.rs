@@ -9,7 +9,7 @@ mod live;
 mod memories;
 
 use crate::error::Trap;
-use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, WASM64_DIRTY_PAGE_FACTOR};
+use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, PAGES_COPIED_AT_ONCE_MAX, WASM64_DIRTY_PAGE_FACTOR};
 use crate::log::Log;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
@@ -62,6 +62,8 @@ pub struct Executed {
     pub result: Result<Effects, Trap>,
     /// Instructions used, those for changed pages included; no more than the execution's limit.
     pub instructions: Instructions,
+    /// Slices it takes.
+    pub slices: u64,
     /// Lines printed, also by an execution that trapped.
     pub log: Log,
 }
@@ -86,7 +88,6 @@ struct Pending {
 }
 
 /// What an execution did to the memories, set aside to be kept later.
-#[allow(dead_code, reason = "long messages are going to be held")]
 pub struct Held {
     heap: Vec<(usize, Box<Page>)>,
     heap_bytes: usize,
@@ -182,12 +183,14 @@ impl Sandbox {
     pub fn run(&mut self, entry: Entry, input: ExecutionInput) -> Executed {
         debug_assert!(self.pending.is_none(), "the execution before was neither kept nor undone");
         let limit = input.instructions_max;
+        let slice = input.slice_instructions_max;
         let tracked = input.context.tracks_changes();
         let input = Arc::new(input);
         let live = match self.live(&input) {
             Ok(live) => live,
             Err(trap) => {
-                return Executed { result: Err(trap), instructions: 0, log: Log::default() };
+                let log = Log::default();
+                return Executed { result: Err(trap), instructions: 0, slices: 1, log };
             }
         };
         let mut live = live;
@@ -199,10 +202,13 @@ impl Sandbox {
         let mut effects = live.take_effects();
         self.live = Some(live);
         let pages = if tracked { changed.len() as Instructions } else { 0 };
-        let used = limit - Instructions::try_from(left).unwrap_or(0) + pages * self.page_price();
+        let used = limit - Instructions::try_from(left).unwrap_or(0);
+        let copies = result.is_ok() && limit > slice && changed.len() > PAGES_COPIED_AT_ONCE_MAX;
+        let slices = used.div_ceil(slice).max(1) + u64::from(copies);
+        let instructions = (used + pages * self.page_price()).min(limit);
         self.pending = Some(Pending { changed, grown });
         let log = std::mem::take(&mut effects.log);
-        Executed { result: result.map(|()| effects), instructions: used.min(limit), log }
+        Executed { result: result.map(|()| effects), instructions, slices, log }
     }
 
     /// What a changed page costs.
@@ -265,32 +271,28 @@ impl Sandbox {
         let held = self.hold();
         let kept = self.kept.clone();
         let mut other = Self { code: self.code.clone(), kept, live: None, pending: None };
-        other.apply(held);
+        if let Some(held) = held {
+            other.apply(held);
+        }
         other
     }
 
-    /// Undoes what the latest execution did, and returns it to be [applied](Self::apply) later.
-    #[allow(dead_code, reason = "long messages are going to be held")]
-    pub fn hold(&mut self) -> Held {
-        let held = match (&self.pending, &mut self.live) {
-            (Some(pending), Some(live)) => Held {
-                heap: pending
-                    .changed
-                    .iter()
-                    .map(|number| (*number, Box::new(*live.page(*number))))
-                    .collect(),
-                heap_bytes: live.heap().len(),
-                globals: live.globals(),
-                stable: self.kept.stable.changes(),
-            },
-            _ => panic!("there is an execution to hold"),
+    /// Undoes what the latest execution did, and returns it to be [applied](Self::apply) later;
+    /// nothing, if none is pending.
+    pub fn hold(&mut self) -> Option<Held> {
+        let (pending, live) = (self.pending.as_ref()?, self.live.as_mut()?);
+        let pages = pending.changed.iter().map(|number| (*number, Box::new(*live.page(*number))));
+        let held = Held {
+            heap: pages.collect(),
+            heap_bytes: live.heap().len(),
+            globals: live.globals(),
+            stable: self.kept.stable.changes(),
         };
         self.undo();
-        held
+        Some(held)
     }
 
     /// Keeps an execution that was held, if nothing else was kept since.
-    #[allow(dead_code, reason = "long messages are going to be held")]
     pub fn apply(&mut self, held: Held) {
         for (number, page) in &held.heap {
             self.kept.heap.set(*number, page);

@@ -42,7 +42,7 @@ impl Both {
         match then {
             Then::Keep if expected.is_ok() => self.sandbox.keep(),
             Then::Hold if expected.is_ok() => {
-                let held = self.sandbox.hold();
+                let held = self.sandbox.hold().expect("there is something to hold");
                 let after = std::mem::replace(&mut self.model, before);
                 self.compare();
                 // A query in the meantime, which finds the memories as they were before.

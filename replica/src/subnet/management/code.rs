@@ -1,10 +1,14 @@
 //! Management calls that put code into a canister and take it out.
 
 use super::chunks::chunk_store_error;
-use super::{Call, access};
-use crate::canister::{self, ChunkStore, Code, InstallMode, Installation};
+use super::dispatch::{Conclusion, Reply};
+use super::info::record_change;
+use super::{Call, PendingCall, access};
+use crate::canister::{
+    self, Canister, ChunkStore, Code, Execution, InstallMode, Installation, Long, RoundContext,
+};
 use crate::error::{ErrorCode, Trap, UserError};
-use crate::ic00::Permitted;
+use crate::ic00::{Permitted, empty_reply};
 use crate::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX, SHA256_BYTES};
 use crate::subnet::Subnet;
 use crate::trace::Fee;
@@ -28,7 +32,8 @@ struct Upload {
 }
 
 impl Subnet {
-    pub(super) fn install_code(&mut self, call: &Call) -> Result<(), UserError> {
+    pub(super) fn install_code(&mut self, pending: &PendingCall) -> Result<Reply, UserError> {
+        let call = &pending.call;
         let arguments: InstallCodeArgs = call.decode()?;
         self.addressed(call, arguments.canister_id)?;
         let upload = Upload {
@@ -39,10 +44,14 @@ impl Subnet {
             argument: arguments.arg,
             sender_version: arguments.sender_canister_version,
         };
-        self.install(call, upload)
+        self.install(pending, upload)
     }
 
-    pub(super) fn install_chunked_code(&mut self, call: &Call) -> Result<(), UserError> {
+    pub(super) fn install_chunked_code(
+        &mut self,
+        pending: &PendingCall,
+    ) -> Result<Reply, UserError> {
+        let call = &pending.call;
         let InstallChunkedCodeArgs {
             mode,
             target_canister,
@@ -75,21 +84,21 @@ impl Subnet {
             argument: arg,
             sender_version: sender_canister_version,
         };
-        self.install(call, upload)
+        self.install(pending, upload)
     }
 
     /// Installs a module into a canister that the caller controls.
-    fn install(&mut self, call: &Call, upload: Upload) -> Result<(), UserError> {
-        let id = upload.canister;
+    fn install(&mut self, pending: &PendingCall, upload: Upload) -> Result<Reply, UserError> {
+        let (id, call) = (upload.canister, &pending.call);
         let invalid =
             |error: crate::wasm::InvalidModule| Trap::InvalidModule(error.0).into_user_error(id);
         let module = crate::wasm::compile(&upload.module).map_err(invalid)?;
         let (prices, now) = (self.prices, self.time);
         let cost = prices.instructions(upload.assembly, module.info.wasm64);
-        let change = CodeDeploymentRecord {
+        let change = ChangeDetails::CodeDeployment(CodeDeploymentRecord {
             mode: deployment_mode(upload.mode),
             module_hash: module.hash.to_vec(),
-        };
+        });
         let compilation = module.compilation_cost();
         let hash = module.hash;
         let code = Arc::new(Code::link(module).map_err(invalid)?);
@@ -104,17 +113,30 @@ impl Subnet {
         };
         let installation =
             Installation { mode, code, argument: upload.argument, caller: call.caller };
-        let (result, instructions) = canister::install(canister, installation, &round);
-        if result.is_ok() {
+        let attempt = canister::install(canister, installation, &round)?;
+        let slices = attempt.slices;
+        let origin = call.change_origin(upload.sender_version);
+        let finish = move |canister: &mut Canister| {
+            attempt.finish(canister)?;
             canister.check_low_wasm_memory();
-            let details = ChangeDetails::CodeDeployment(change);
-            call.record(canister, now, upload.sender_version, details);
-        }
-        // Refused before anything is compiled, it takes nothing.
-        if let Some(executed) = instructions.checked_sub(compilation) {
-            self.spend(upload.assembly + executed);
-            self.spend_on_compiling(hash, compilation);
-        }
+            record_change(canister, now, origin, change);
+            Ok(Reply::Now(empty_reply()))
+        };
+        let result = match slices.count {
+            1 => finish(canister),
+            _ => {
+                let conclusion = Conclusion::new(round.subnet, pending, pending.cycles);
+                let finish = move |canister: &mut Canister, _: &RoundContext, _| {
+                    let result = finish(canister);
+                    let answer = conclusion.tell(result, &canister.trace);
+                    Execution { answer, ..Execution::default() }
+                };
+                canister::pause(canister, Long::Installation, slices, &round, Box::new(finish));
+                Ok(Reply::Paused)
+            }
+        };
+        self.spend(upload.assembly + slices.instructions_after(0));
+        self.spend_on_compiling(hash, compilation);
         result
     }
 

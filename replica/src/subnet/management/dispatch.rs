@@ -1,44 +1,93 @@
 //! Carries management calls and queries out, method by method.
 
 use super::{Call, PendingCall};
-use crate::canister::{Answer, Failure};
+use crate::canister::{self, Answer, Canister, Failure, Origin};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::{Method, Rules, empty_reply};
+use crate::ic00::{Method, Rules, Subject, empty_reply};
 use crate::limits::COMPILED_BEFORE_SPEEDUP;
-use crate::subnet::Subnet;
-use crate::trace::{Event, Work};
-use crate::types::{Instructions, Payload};
+use crate::subnet::{IngressState, Subnet};
+use crate::trace::{Event, Trace, Work};
+use crate::types::{Cycles, Instructions, Payload, SubnetId};
 use candid::Principal;
 
-/// What a method comes to: a reply now, or none yet.
+/// What a method comes to.
 pub(super) enum Reply {
+    /// It is answered now.
     Now(Payload),
+    /// It is answered later by somebody else.
     Later,
+    /// It goes on in the next round.
+    Paused,
+}
+
+/// What is left of a call once it is executed.
+pub(super) struct Conclusion {
+    subnet: SubnetId,
+    origin: Origin,
+    /// Cycles that were attached.
+    attached: Cycles,
+    /// What is left of them.
+    cycles: Cycles,
+}
+
+impl Conclusion {
+    /// Of a call to which these cycles were attached.
+    pub(super) fn new(subnet: SubnetId, pending: &PendingCall, attached: Cycles) -> Self {
+        Self { subnet, origin: pending.origin.clone(), attached, cycles: pending.cycles }
+    }
+
+    /// Tells what became of the call, and returns the answer, if there is one now.
+    pub(super) fn tell(self, result: Result<Reply, UserError>, trace: &Trace) -> Option<Answer> {
+        trace.tell(|| Event::Executed {
+            canister: self.subnet,
+            work: Work::from(&self.origin),
+            context: None,
+            result: result.as_ref().map(|_| ()).map_err(|error| error.code),
+            instructions: 0,
+            fee: 0,
+            accepted: self.attached - self.cycles,
+            burned: 0,
+        });
+        let result = match result {
+            Ok(Reply::Now(reply)) => Ok(reply),
+            Ok(Reply::Later | Reply::Paused) => return None,
+            Err(error) => Err(Failure::Error(error)),
+        };
+        Some(Answer { origin: self.origin, result, refund: self.cycles })
+    }
 }
 
 impl Subnet {
+    /// Goes on with an installation of the rounds before.
+    pub(in crate::subnet) fn continue_installation(&mut self) {
+        let round = self.round_context();
+        let mut canisters = self.canisters.values_mut();
+        let Some(canister) = canisters.find(|canister| canister.is_installing()) else {
+            return;
+        };
+        let execution = canister::resume(canister, &round);
+        self.spend(execution.instructions);
+        self.note(execution);
+    }
+
     /// Executes the management calls that wait. Once the round's budget for them is spent, heavy ones
     /// go on waiting, and of the others there is one in each iteration.
     pub(in crate::subnet) fn execute_management_calls(&mut self) {
         while let Some(mut pending) = self.next_management_call() {
             let attached = pending.cycles;
             let result = self.execute_management_call(&mut pending);
-            self.trace.tell(|| Event::Executed {
-                canister: self.config.id,
-                work: Work::from(&pending.origin),
-                context: None,
-                result: result.as_ref().map(|_| ()).map_err(|error| error.code),
-                instructions: 0,
-                fee: 0,
-                accepted: attached - pending.cycles,
-                burned: 0,
-            });
-            let result = match result {
-                Ok(Reply::Now(reply)) => Ok(reply),
-                Ok(Reply::Later) => continue,
-                Err(error) => Err(Failure::Error(error)),
-            };
-            self.answer(Answer { origin: pending.origin, result, refund: pending.cycles });
+            match (&result, &pending.origin) {
+                (Ok(Reply::Paused), Origin::Ingress { message, .. }) => {
+                    self.history.set(*message, IngressState::Processing, self.time);
+                }
+                (Ok(Reply::Paused), _) => {}
+                _ => {
+                    let conclusion = Conclusion::new(self.config.id, &pending, attached);
+                    if let Some(answer) = conclusion.tell(result, &self.trace) {
+                        self.answer(answer);
+                    }
+                }
+            }
             if self.management_budget <= 0 {
                 break;
             }
@@ -47,8 +96,22 @@ impl Subnet {
 
     fn next_management_call(&mut self) -> Option<PendingCall> {
         let has_budget = self.management_budget > 0;
-        let next = |pending: &PendingCall| has_budget || !pending.call.rules.is_heavy;
+        let anybody_paused = self.canisters.values().any(Canister::is_paused);
+        let next = |pending: &PendingCall| {
+            (has_budget || !pending.call.rules.is_heavy)
+                && !(anybody_paused && self.has_to_wait(&pending.call))
+        };
         self.management_calls.remove(self.management_calls.iter().position(next)?)
+    }
+
+    /// Whether a call is about a canister that is in the middle of something, or installs code while
+    /// other code is being installed (`scheduler.rs`, `can_execute_subnet_msg`).
+    fn has_to_wait(&self, call: &Call) -> bool {
+        let Ok(Subject::Canister(id)) = call.rules.subject(&call.argument) else { return false };
+        let Some(canister) = self.canisters.get(&id) else { return false };
+        let installs =
+            matches!(call.rules.method, Method::InstallCode | Method::InstallChunkedCode);
+        canister.is_paused() || installs && self.canisters.values().any(Canister::is_installing)
     }
 
     /// Takes instructions from the round's budget for management calls.
@@ -70,8 +133,8 @@ impl Subnet {
             Method::ProvisionalCreateCanister => self.provisional_create(call).map(Reply::Now),
             Method::ProvisionalTopUp => self.provisional_top_up(call).map(done),
             Method::DepositCycles => self.deposit_cycles(pending).map(done),
-            Method::InstallCode => self.install_code(call).map(done),
-            Method::InstallChunkedCode => self.install_chunked_code(call).map(done),
+            Method::InstallCode => self.install_code(pending),
+            Method::InstallChunkedCode => self.install_chunked_code(pending),
             Method::UploadChunk => self.upload_chunk(call).map(Reply::Now),
             Method::ClearChunkStore => self.clear_chunk_store(call).map(done),
             Method::StoredChunks => self.stored_chunks(call).map(Reply::Now),

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 impl Call {
     /// Who makes a change with this call, which may say what version the caller has.
-    fn change_origin(&self, canister_version: Option<u64>) -> ChangeOrigin {
+    pub(super) fn change_origin(&self, canister_version: Option<u64>) -> ChangeOrigin {
         if self.by_canister {
             let canister_id = self.caller;
             ChangeOrigin::FromCanister(FromCanisterRecord { canister_id, canister_version })
@@ -30,13 +30,23 @@ impl Call {
         sender_version: Option<u64>,
         details: ChangeDetails,
     ) {
-        canister.history.push(Change {
-            timestamp_nanos: now.as_nanos(),
-            canister_version: canister.version,
-            origin: self.change_origin(sender_version),
-            details: Some(details),
-        });
+        record_change(canister, now, self.change_origin(sender_version), details);
     }
+}
+
+/// Notes what has just been changed of a canister.
+pub(super) fn record_change(
+    canister: &mut Canister,
+    now: Time,
+    origin: ChangeOrigin,
+    details: ChangeDetails,
+) {
+    canister.history.push(Change {
+        timestamp_nanos: now.as_nanos(),
+        canister_version: canister.version,
+        origin,
+        details: Some(details),
+    });
 }
 
 impl Subnet {

@@ -183,7 +183,8 @@ fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) ->
         argument: vec![],
         caller: Principal::anonymous(),
     };
-    install(canister, installation, &round()).0.map_err(Failure::Error).into()
+    let attempt = install(canister, installation, &round());
+    attempt.and_then(|attempt| attempt.finish(canister)).map_err(Failure::Error).into()
 }
 
 /// Does it in the contexts of a letter; where there are several, in one after the other.

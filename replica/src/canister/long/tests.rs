@@ -1,0 +1,345 @@
+//! Messages that take several rounds, here of few instructions each.
+
+use super::*;
+use crate::canister::harness::*;
+use crate::canister::{
+    Failure, InstallMode, Installation, LowWasmMemoryHook, Status, Task, execute_next,
+    execute_task, install,
+};
+use crate::error::{ErrorCode, Reject, RejectCode};
+use crate::limits::WASM_PAGE_BYTES;
+use crate::trace::Fee;
+use crate::types::MessageId;
+use candid::Principal;
+
+/// Instructions of a slice.
+const SLICE: Instructions = 100_000;
+
+/// Works, then adds one to a cell of the heap, to a global and to a cell of stable memory. `work` is
+/// then done; `call` calls itself, with callbacks that work and trap or not, and a cleanup.
+const MODULE: &str = r#"(module
+  (import "ic0" "msg_reply" (func $reply))
+  (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+  (import "ic0" "stable64_grow" (func $grow (param i64) (result i64)))
+  (import "ic0" "stable64_read" (func $read (param i64 i64 i64)))
+  (import "ic0" "stable64_write" (func $write (param i64 i64 i64)))
+  (import "ic0" "global_timer_set" (func $timer (param i64) (result i64)))
+  (import "ic0" "debug_print" (func $print (param i32 i32)))
+  (import "ic0" "call_new"
+    (func $call (param i32 i32 i32 i32 i32 i32 i32 i32)))
+  (import "ic0" "call_on_cleanup" (func $on_cleanup (param i32 i32)))
+  (import "ic0" "call_perform" (func $perform (result i32)))
+  (memory 1)
+  (global $count (mut i32) (i32.const 0))
+  (table funcref (elem $added $failed $cleaned))
+  (data (i32.const 100) "work")
+  (func $spin (param $turns i32)
+    (loop $again
+      (local.set $turns (i32.sub (local.get $turns) (i32.const 1)))
+      (br_if $again (local.get $turns))))
+  (func $add
+    (call $print (i32.const 100) (i32.const 4))
+    (global.set $count (i32.add (global.get $count) (i32.const 1)))
+    (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+    (call $read (i64.const 8) (i64.const 0) (i64.const 4))
+    (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1)))
+    (call $write (i64.const 0) (i64.const 8) (i64.const 4)))
+  (func $work (call $spin (i32.const 40000)) (call $add) (drop (call $timer (i64.const 77))))
+  (func $added (param i32) (call $work) (call $reply))
+  (func $failed (param i32) (call $work) unreachable)
+  (func $cleaned (param i32) (call $work))
+  (func $call_with (param $callback i32)
+    (call $call (i32.const 200) (i32.const 10) (i32.const 100) (i32.const 4)
+      (local.get $callback) (i32.const 0) (local.get $callback) (i32.const 0))
+    (call $on_cleanup (i32.const 2) (i32.const 0))
+    (drop (call $perform)))
+  (data (i32.const 200) "\00\00\00\00\00\00\00\00\01\01")
+  (func (export "canister_init")
+    (drop (call $grow (i64.const 1)))
+    (call $spin (i32.const 40000)))
+  (func (export "canister_pre_upgrade") (call $spin (i32.const 40000)) (call $add))
+  (func (export "canister_post_upgrade") (call $spin (i32.const 40000)) (call $add))
+  (func (export "canister_heartbeat") (call $work))
+  (func (export "canister_global_timer") (call $work))
+  (func (export "canister_update work") (call $work) (call $reply))
+  (func (export "canister_update endless") (loop $again (call $add) (br $again)))
+  (func (export "canister_update grow_heap")
+    (drop (memory.grow (i32.const 1))) (call $work) (call $reply))
+  (func (export "canister_update fail") (call $failed (i32.const 0)))
+  (func (export "canister_update call_and_add") (call $call_with (i32.const 0)))
+  (func (export "canister_update call_and_fail") (call $call_with (i32.const 1)))
+  (func (export "canister_query counts")
+    (call $read (i64.const 12) (i64.const 0) (i64.const 4))
+    (i32.store (i32.const 16) (global.get $count))
+    (call $append (i32.const 0) (i32.const 4))
+    (call $append (i32.const 12) (i32.const 8))
+    (call $reply)))"#;
+
+/// A round with slices as large as this.
+fn slices_of(slice_instructions_max: Instructions) -> RoundContext {
+    let install_slice_instructions_max = slice_instructions_max;
+    RoundContext { slice_instructions_max, install_slice_instructions_max, ..round() }
+}
+
+/// The heap's cell, the one of stable memory, and the global.
+#[track_caller]
+fn counts(canister: &mut Canister) -> [u32; 3] {
+    let reply = ask(canister, "counts", &[]).expect("it replies");
+    let numbers = reply.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
+    Vec::from_iter(numbers).try_into().expect("it is three numbers")
+}
+
+fn begin_in(canister: &mut Canister, method: &str, round: &RoundContext) -> Execution {
+    canister.queues.push_ingress(ingress(canister, method, &[]));
+    execute_next(canister, round).expect("there is a message")
+}
+
+/// Resumes until the end; how many rounds that took, and what they came to.
+fn rest(canister: &mut Canister, round: &RoundContext) -> (u64, Instructions, Execution) {
+    let (mut rounds, mut instructions) = (0, 0);
+    loop {
+        let execution = resume(canister, round);
+        rounds += 1;
+        instructions += execution.instructions;
+        if !canister.is_paused() {
+            return (rounds, instructions, execution);
+        }
+        assert!(execution.answer.is_none());
+        assert_eq!(execution.instructions, SLICE);
+    }
+}
+
+#[test]
+fn a_long_message_counts_when_its_last_slice_has_run_and_then_as_if_it_had_been_short() {
+    for (method, heap_pages) in [("work", 1), ("grow_heap", 2)] {
+        let (mut short, mut long) = (installed(MODULE), installed(MODULE));
+        let once = begin_in(&mut short, method, &round());
+        let expected = once.answer.expect("it is answered");
+        let slices = once.instructions.div_ceil(SLICE);
+        assert!(slices > 1, "{slices}");
+
+        let balance = long.balance;
+        let round = slices_of(SLICE);
+        let first = begin_in(&mut long, method, &round);
+        assert_eq!((first.instructions, first.answer), (SLICE, None));
+        assert_eq!(first.processing, Some(MessageId([0; 32])));
+        let prepaid = round.prices.execution(round.message_instructions_max, false);
+        assert_eq!(long.balance, balance - prepaid);
+        assert_eq!((counts(&mut long), long.heap_bytes()), ([0; 3], WASM_PAGE_BYTES));
+        assert_eq!((long.global_timer, long.version), (None, 1));
+        assert_eq!(long.log.records().count(), 0);
+        assert!(long.contexts.is_empty());
+
+        let (rounds, instructions, last) = rest(&mut long, &round);
+        assert_eq!(rounds, slices - 1);
+        assert_eq!(first.instructions + instructions, once.instructions);
+        assert_eq!(last.answer, Some(expected));
+        assert_eq!((counts(&mut long), long.heap_bytes()), ([1; 3], heap_pages * WASM_PAGE_BYTES));
+        assert_eq!((long.global_timer, long.version), (short.global_timer, short.version));
+        assert_eq!(long.balance, short.balance);
+        assert_eq!(long.log, short.log);
+        assert!(long.contexts.is_empty());
+    }
+}
+
+#[test]
+fn what_ends_with_its_slice_is_not_long() {
+    let used = begin_in(&mut installed(MODULE), "work", &round()).instructions;
+    // One changed page is charged for after the last instruction.
+    let run = used - crate::limits::DIRTY_PAGE_INSTRUCTIONS;
+    for (slice, is_long) in [(run, false), (run - 1, true)] {
+        let mut canister = installed(MODULE);
+        begin_in(&mut canister, "work", &slices_of(slice));
+        assert_eq!(canister.is_paused(), is_long, "{slice}");
+    }
+}
+
+#[test]
+fn a_long_message_fails_when_its_last_slice_has_run() {
+    for method in ["fail", "endless"] {
+        let mut canister = installed(MODULE);
+        let balance = canister.balance;
+        let round = RoundContext { message_instructions_max: 5 * SLICE, ..slices_of(SLICE) };
+        begin_in(&mut canister, method, &round);
+        let (rounds, instructions, last) = rest(&mut canister, &round);
+        let failure = error(last.answer.expect("it is answered").result);
+        if method == "endless" {
+            assert_eq!(failure.code, ErrorCode::CanisterInstructionLimitExceeded);
+            assert_eq!((rounds, instructions), (4, 4 * SLICE));
+        } else {
+            assert_eq!(failure.code, ErrorCode::CanisterTrapped);
+        }
+        assert_eq!(counts(&mut canister), [0; 3]);
+        let fee = round.prices.execution(SLICE + instructions, false);
+        assert_eq!(canister.balance, balance - fee);
+        let last_line = &canister.log.records().last().expect("it printed").content;
+        assert_eq!(last_line.starts_with(b"[TRAP]"), method == "fail");
+    }
+}
+
+#[test]
+fn a_query_method_called_as_an_update_is_never_long() {
+    let mut canister = installed(MODULE);
+    let execution = begin_in(&mut canister, "counts", &slices_of(1));
+    assert!(execution.answer.is_some() && !canister.is_paused());
+}
+
+#[test]
+fn a_task_can_be_long_and_takes_its_timer_away_at_once() {
+    let mut canister = installed(MODULE);
+    canister.global_timer = Some(Time::GENESIS);
+    let round = slices_of(SLICE);
+    execute_task(&mut canister, Task::GlobalTimer, &round);
+    assert!(canister.is_paused());
+    assert_eq!(canister.global_timer, None);
+    assert_eq!(canister.due_tasks(Time::GENESIS), []);
+    rest(&mut canister, &round);
+    assert_eq!(canister.global_timer, Some(Time::from_nanos(77)));
+    assert_eq!(counts(&mut canister), [1; 3]);
+    assert_ne!(canister.due_tasks(Time::GENESIS), []);
+}
+
+/// A canister that has made a call with this callback, and the response to it.
+fn responded(method: &str) -> Canister {
+    let mut canister = installed(MODULE);
+    begin(&mut canister, method, &[]);
+    let peer = *canister.queues.output_peers().first().expect("there is a call");
+    let Some(crate::message::Message::Request(request)) = canister.queues.pop_output(peer) else {
+        panic!("there is a request");
+    };
+    let reject = Reject::routing(ErrorCode::CanisterNotFound, "nobody");
+    assert_eq!(reject.code, RejectCode::DestinationInvalid);
+    canister.queues.push_input_response(request.answered(Err(reject), 1_000), false);
+    canister
+}
+
+#[test]
+fn a_callback_and_its_cleanup_can_be_long() {
+    for method in ["call_and_add", "call_and_fail"] {
+        let (mut short, mut long) = (responded(method), responded(method));
+        let once = execute_next(&mut short, &round()).expect("there is a response");
+        let balance = long.balance;
+        let round = slices_of(SLICE);
+        let first = execute_next(&mut long, &round).expect("there is a response");
+        assert_eq!((first.instructions, &first.answer), (SLICE, &None));
+        assert_eq!((long.balance, counts(&mut long)), (balance, [0; 3]));
+        assert!(!long.contexts.is_empty());
+        let (rounds, instructions, last) = rest(&mut long, &round);
+        assert_eq!(first.instructions + instructions, once.instructions);
+        assert_eq!(last.answer, once.answer);
+        // A cleanup begins in the round in which the callback ends.
+        let half = once.instructions / 2;
+        let expected = match method {
+            "call_and_fail" => 2 * half.div_ceil(SLICE) - 2,
+            _ => once.instructions.div_ceil(SLICE) - 1,
+        };
+        assert_eq!(rounds, expected, "{method}");
+        assert_eq!((counts(&mut long), long.balance), ([1; 3], short.balance));
+        assert_eq!(long.log, short.log);
+        assert!(long.contexts.is_empty());
+    }
+}
+
+#[test]
+fn fees_that_fall_due_in_the_meantime_are_paid_afterwards() {
+    let mut canister = installed(MODULE);
+    let round = slices_of(SLICE);
+    begin_in(&mut canister, "work", &round);
+    let balance = canister.balance;
+    let fee = |canister: &mut Canister, cycles| {
+        canister.charge(Fee::Ingress(MessageId([1; 32])), cycles, round.prices)
+    };
+    assert_eq!(fee(&mut canister, 1_000_000), Ok(()));
+    let all_but_that = balance - canister.freezing_threshold(round.prices) - 1_000_000;
+    assert!(fee(&mut canister, all_but_that + 1).is_err());
+    assert_eq!(canister.balance, balance);
+
+    let mut other = installed(MODULE);
+    begin_in(&mut other, "work", &round);
+    rest(&mut canister, &round);
+    rest(&mut other, &round);
+    assert_eq!(canister.balance, other.balance - 1_000_000);
+}
+
+#[test]
+fn an_aborted_message_takes_all_its_slices_again() {
+    let mut canister = installed(MODULE);
+    let round = slices_of(SLICE);
+    begin_in(&mut canister, "work", &round);
+    resume(&mut canister, &round);
+    assert!(canister.holds_progress());
+    canister.abort();
+    assert!(!canister.holds_progress() && canister.is_paused());
+    let used = begin_in(&mut installed(MODULE), "work", &self::round()).instructions;
+    let (rounds, instructions, last) = rest(&mut canister, &round);
+    assert_eq!((rounds, instructions), (used.div_ceil(SLICE), used));
+    assert!(last.answer.is_some());
+    assert_eq!(counts(&mut canister), [1; 3]);
+}
+
+#[test]
+fn an_installation_can_be_long_and_the_code_before_answers_until_it_is_over() {
+    let upgrade = InstallMode::Upgrade(Default::default());
+    for (mode, slices, expected) in [(upgrade, 3, [0, 2, 0]), (InstallMode::Reinstall, 2, [0; 3])] {
+        let mut canister = installed(MODULE);
+        begin(&mut canister, "work", &[]);
+        assert_eq!(counts(&mut canister), [1; 3]);
+        let (version, balance) = (canister.version, canister.balance);
+        let round = slices_of(2 * SLICE);
+        let caller = Principal::anonymous();
+        let installation = Installation { mode, code: code(MODULE), argument: vec![], caller };
+        let attempt = install(&mut canister, installation, &round).expect("it can begin");
+        // 240,000 instructions in each function; each one begins in the round in which another ends.
+        assert_eq!(attempt.slices.count, slices, "{mode:?}");
+        assert_eq!(counts(&mut canister), [1; 3]);
+        assert_eq!(
+            (canister.version, canister.global_timer),
+            (version, Some(Time::from_nanos(77)))
+        );
+        let prepaid = round.prices.execution(round.install_instructions_max, false);
+        assert_eq!(canister.balance, balance - prepaid);
+
+        let count = attempt.slices.count;
+        let finish = move |canister: &mut Canister, _: &RoundContext, _| {
+            let installed = attempt.finish(canister).is_ok();
+            Execution { instructions: u64::from(installed), ..Execution::default() }
+        };
+        let slices = Slices { count, instructions_max: SLICE, instructions: count * SLICE };
+        pause(&mut canister, Long::Installation, slices, &round, Box::new(finish));
+        assert!(canister.is_installing() && canister.message_since().is_none());
+        assert_eq!(rest(&mut canister, &round).0, count - 1);
+        assert_eq!((canister.version, canister.global_timer), (version + 1, None));
+        assert_eq!(canister.status, Status::Running);
+        assert_eq!(canister.low_wasm_memory_hook, LowWasmMemoryHook::default());
+        if mode == upgrade {
+            assert_eq!(counts(&mut canister)[1], 3);
+        } else {
+            assert_eq!(counts(&mut canister), expected);
+        }
+    }
+}
+
+#[test]
+fn an_installation_that_fails_leaves_everything_as_it_was() {
+    let mut canister = installed(MODULE);
+    begin(&mut canister, "work", &[]);
+    let round = RoundContext { install_instructions_max: 100 * SLICE, ..slices_of(SLICE) };
+    let failing = MODULE.replace(
+        "(func (export \"canister_post_upgrade\")",
+        "(func (export \"canister_post_upgrade\") (loop $again (br $again))",
+    );
+    let caller = Principal::anonymous();
+    let mode = InstallMode::Upgrade(Default::default());
+    let installation = Installation { mode, code: code(&failing), argument: vec![], caller };
+    let attempt = install(&mut canister, installation, &round).expect("it can begin");
+    let result = attempt.finish(&mut canister);
+    assert_eq!(
+        result.expect_err("it has no end").code,
+        ErrorCode::CanisterInstructionLimitExceeded
+    );
+    assert_eq!(counts(&mut canister), [1; 3]);
+    assert!(matches!(
+        ask(&mut canister, "nothing", &[]),
+        Err(Failure::Error(error)) if error.code == ErrorCode::CanisterMethodNotFound
+    ));
+}

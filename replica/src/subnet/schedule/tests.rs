@@ -1,0 +1,146 @@
+//! Priorities over many rounds, and threads of their own for long messages.
+
+use super::*;
+use crate::topology::canister_id;
+
+/// Of a canister that has something to execute.
+fn state(compute_allocation: u64, long_since: Option<Time>) -> State {
+    State { is_active: true, compute_allocation, long_since }
+}
+
+/// How often each of so many canisters comes first, all of them being active all the time, with
+/// these compute allocations.
+fn firsts(allocations: &[u64], rounds: usize) -> Vec<usize> {
+    let ids: Vec<CanisterId> = (0..allocations.len() as u64).map(canister_id).collect();
+    let number = |id| ids.iter().position(|known| *known == id).expect("it is known");
+    let mut schedule = Schedule::default();
+    let mut firsts = vec![0; ids.len()];
+    for _ in 0..rounds {
+        let state = |id| state(allocations[number(id)], None);
+        schedule.begin_round(ids.iter().map(|id| (*id, state(*id))));
+        for thread in schedule.threads(ids.iter().map(|id| (*id, state(*id)))) {
+            firsts[number(thread[0])] += 1;
+        }
+        schedule.finish_round(|id| Some(state(id)));
+    }
+    firsts
+}
+
+#[test]
+fn canisters_without_allocation_come_first_equally_often() {
+    assert_eq!(firsts(&[0; 8], 40), [20; 8]);
+    assert_eq!(firsts(&[0; 5], 50), [40; 5]);
+}
+
+#[test]
+fn a_compute_allocation_is_a_share_of_a_core() {
+    let firsts = firsts(&[100, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 120);
+    assert!(firsts[0] >= 119, "{firsts:?}");
+    assert!(firsts[1] >= 60, "{firsts:?}");
+    assert!(firsts[2..].iter().all(|count| (20..60).contains(count)), "{firsts:?}");
+}
+
+#[test]
+fn a_canister_that_rests_is_forgotten_once_it_has_made_up_for_what_it_executed() {
+    let ids: Vec<CanisterId> = (0..6).map(canister_id).collect();
+    let mut schedule = Schedule::default();
+    for _ in 0..3 {
+        let _ = schedule.threads(ids.iter().map(|id| (*id, state(0, None))));
+        schedule.finish_round(|_| Some(state(0, None)));
+    }
+    let mut rounds = 0;
+    while !schedule.priorities.is_empty() {
+        schedule.finish_round(|_| Some(State { is_active: false, ..state(0, None) }));
+        rounds += 1;
+        assert!(rounds < 20, "{schedule:?}");
+    }
+    assert!(rounds > 0);
+    let _ = schedule.threads(ids.iter().map(|id| (*id, state(0, None))));
+    schedule.finish_round(|_| None);
+    assert!(schedule.priorities.is_empty(), "of canisters that are gone nothing is kept");
+}
+
+/// Threads of a round of so many canisters, the first ones of which are in the middle of a message.
+fn threads(schedule: &mut Schedule, all: u64, long: u64) -> [Vec<u64>; SCHEDULER_THREADS] {
+    let states = (0..all).map(|number| {
+        let long_since = (number < long).then_some(Time::GENESIS);
+        (canister_id(number), state(0, long_since))
+    });
+    schedule.begin_round(states.clone());
+    let number = |id| (0..all).find(|number| canister_id(*number) == id).expect("it is known");
+    schedule.threads(states).map(|thread| thread.into_iter().map(number).collect())
+}
+
+#[test]
+fn long_messages_have_as_many_threads_to_themselves_as_they_may_compute() {
+    // Of 300 percent 4 in 12 may have 100, and 4 in 9 more than that.
+    let threads_of = |all, long| threads(&mut Schedule::default(), all, long);
+    assert_eq!(threads_of(12, 4), [vec![0, 1, 2, 3], vec![4, 7, 10], vec![5, 8, 11], vec![6, 9]]);
+    assert_eq!(threads_of(9, 4), [vec![0, 2], vec![1, 3], vec![4, 6, 8], vec![5, 7]]);
+    assert_eq!(threads_of(5, 5), [vec![0, 4], vec![1], vec![2], vec![3]]);
+    assert_eq!(threads_of(3, 1), [vec![0], vec![1], vec![2], vec![]]);
+}
+
+#[test]
+fn a_canister_that_has_ended_a_long_message_begins_nothing_in_this_round() {
+    let mut schedule = Schedule::default();
+    threads(&mut schedule, 3, 1);
+    let ended = (0..3).map(|number| (canister_id(number), state(0, None)));
+    let threads = schedule.threads(ended).concat();
+    assert_eq!(threads, [canister_id(1), canister_id(2)]);
+}
+
+/// Has all of these execute slices for some rounds.
+fn execute_slices(schedule: &mut Schedule, canisters: std::ops::Range<u64>, rounds: usize) {
+    for _ in 0..rounds {
+        let states = canisters.clone().map(|id| (canister_id(id), state(0, Some(Time::GENESIS))));
+        schedule.begin_round(states.clone());
+        for id in schedule.threads(states).concat() {
+            schedule.note_fully_executed(id);
+        }
+        schedule.finish_round(|_| Some(state(0, Some(Time::GENESIS))));
+    }
+}
+
+#[test]
+fn the_more_of_a_long_message_has_executed_the_sooner_it_goes_on_and_the_rest_begins_anew() {
+    let mut schedule = Schedule::default();
+    execute_slices(&mut schedule, 0..6, 1);
+    execute_slices(&mut schedule, 4..6, 2);
+    execute_slices(&mut schedule, 5..6, 1);
+    let paused = (0..6).map(|number| (canister_id(number), Time::GENESIS));
+    assert_eq!(schedule.too_many(paused.clone().collect()).len(), 2);
+    let mut ordered = Vec::from_iter(paused);
+    schedule.order_long(&mut ordered);
+    assert_eq!(ordered[..2], [5, 4].map(|number| (canister_id(number), Time::GENESIS)));
+
+    let later = Time::from_nanos(Time::GENESIS.as_nanos() + 1);
+    let same = [(canister_id(20), later), (canister_id(21), Time::GENESIS)];
+    let mut ordered = same.to_vec();
+    schedule.order_long(&mut ordered);
+    assert_eq!(ordered, [same[1], same[0]], "otherwise who began first comes first");
+}
+
+#[test]
+fn a_long_message_is_paid_for_when_it_begins_and_when_it_ends() {
+    let mut schedule = Schedule::default();
+    let ids = [0, 1].map(canister_id);
+    let round = |schedule: &mut Schedule, was_long: bool, is_long: bool| {
+        let with = |long: bool| {
+            move |id| state(0, (long && id == canister_id(0)).then_some(Time::GENESIS))
+        };
+        let before = ids.map(|id| (id, with(was_long)(id)));
+        schedule.begin_round(before.into_iter());
+        let _ = schedule.threads(before.into_iter().take(1));
+        schedule.note_fully_executed(ids[0]);
+        schedule.finish_round(|id| Some(with(is_long)(id)));
+        schedule.priorities[&ids[0]]
+    };
+    // What one pays is shared by both.
+    schedule.priorities.insert(ids[1], 0);
+    let half = FULL_EXECUTION / 2;
+    assert_eq!(round(&mut schedule, false, true), -half, "the first of three rounds");
+    assert_eq!(round(&mut schedule, true, true), -half, "the second one");
+    assert_eq!(round(&mut schedule, true, false), -3 * half, "the other two at its end");
+    assert_eq!(schedule.priorities.values().sum::<Priority>(), 0);
+}

@@ -1,0 +1,192 @@
+//! Messages and installations with more instructions than a round has for one execution: two billion.
+
+use crate::ic00::submit;
+use crate::script::{Script, call, script, wasm};
+use crate::world::{World, install, install_module, on_every_server};
+use candid::Principal;
+use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
+use pocket_ic::common::rest::RawMessageId;
+use pocket_ic::{ErrorCode, PocketIc};
+
+/// Each turn moves ten megabytes at fifty instructions a byte.
+fn half_billions(count: u64) -> Script {
+    script().repeat(count, script().prepare(call(Principal::anonymous()).zeros(10_000_000)))
+}
+
+/// Work that marks what it has done.
+fn long_work() -> Script {
+    script().put(9, 1).append_all(half_billions(10)).count(9).reply("long")
+}
+
+/// Whether a canister answers within the next tick.
+fn answers_at_once(world: &World, canister: Principal) -> bool {
+    let message = world.submit(canister, script().reply("short"));
+    world.pic.tick();
+    world.answer(&message).is_some()
+}
+
+#[test]
+fn a_message_of_five_billion_instructions_takes_three_rounds_in_which_others_execute() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let long = world.submit(world.a, long_work());
+        for _ in 0..2 {
+            assert!(answers_at_once(&world, world.b));
+            assert_eq!(world.answer(&long), None);
+            assert_eq!(world.cell(world.a, 9), 0, "nothing counts before its end");
+        }
+        world.pic.tick();
+        assert_eq!(world.answer(&long), Some(Ok(b"long".to_vec())));
+        assert_eq!(world.cell(world.a, 9), 2);
+    });
+}
+
+#[test]
+fn a_canister_begins_nothing_else_until_the_round_after_its_long_message() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let long = world.submit(world.a, long_work());
+        world.pic.tick();
+        let next = world.submit(world.a, script().load(9).reply_number());
+        for _ in 0..2 {
+            world.pic.tick();
+            assert_eq!(world.answer(&next), None);
+        }
+        assert!(world.answer(&long).is_some());
+        world.pic.tick();
+        assert_eq!(world.answer(&next), Some(Ok(2u64.to_le_bytes().to_vec())));
+    });
+}
+
+#[test]
+fn a_callback_can_take_several_rounds_and_its_answer_comes_with_the_last_one() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let one = call(world.b).running(script().reply("")).on_reply(long_work());
+        let (ticks, answer) = world.ticks(&world.submit(world.a, script().call(one)));
+        assert_eq!((ticks, answer), (3, Ok(b"long".to_vec())));
+    });
+}
+
+#[test]
+fn a_message_that_needs_more_than_forty_billion_fails_after_twenty_rounds() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let script = script().put(9, 1).append_all(half_billions(82)).reply("");
+        let (ticks, answer) = world.ticks(&world.submit(world.a, script));
+        let reject = answer.unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterInstructionLimitExceeded);
+        assert_eq!((ticks, world.cell(world.a, 9)), (20, 0));
+    });
+}
+
+#[test]
+fn long_messages_of_more_canisters_than_can_be_paused_all_end() {
+    on_every_server(|server| {
+        let pic = server.network().with_application_subnet().build();
+        let canisters: Vec<_> = (0..6).map(|_| install(&pic)).collect();
+        let submit = |id: &Principal| {
+            pic.submit_call(*id, Principal::anonymous(), "run", long_work().bytes()).unwrap()
+        };
+        let messages: Vec<RawMessageId> = canisters.iter().map(submit).collect();
+        let ended =
+            || messages.iter().filter(|id| pic.ingress_status((*id).clone()).is_some()).count();
+        // Four threads: the first four take three rounds.
+        for _ in 0..2 {
+            pic.tick();
+            assert_eq!(ended(), 0);
+        }
+        for _ in 0..8 {
+            pic.tick();
+        }
+        assert_eq!(ended(), 6);
+    });
+}
+
+#[test]
+fn a_canister_is_managed_once_its_long_message_is_over() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let long = world.submit(world.a, long_work());
+        world.pic.tick();
+        let stop = world.submit_management("stop_canister", world.a);
+        world.pic.tick();
+        assert_eq!(world.answer(&stop), None);
+        world.ticks(&stop).1.unwrap();
+        assert_eq!(world.answer(&long), Some(Ok(b"long".to_vec())));
+    });
+}
+
+/// A canister whose installation has 4.5 billion instructions, and which says `name`.
+fn slow_to_install(name: &str) -> Vec<u8> {
+    wasm(&format!(
+        r#"(module
+            (import "ic0" "msg_reply" (func $reply))
+            (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+            (memory 16)
+            (data (i32.const 0) "{name}")
+            (func $work (local $turns i32)
+              (local.set $turns (i32.const 4500))
+              (loop $again
+                (memory.fill (i32.const 1000) (i32.const 1) (i32.const 1000000))
+                (local.set $turns (i32.sub (local.get $turns) (i32.const 1)))
+                (br_if $again (local.get $turns))))
+            (func (export "canister_init") (call $work))
+            (func (export "canister_post_upgrade") (call $work))
+            (func (export "canister_query name")
+              (call $append (i32.const 0) (i32.const 3)) (call $reply)))"#
+    ))
+}
+
+/// Sends an upgrade to this module, without a tick.
+fn submit_upgrade(pic: &PocketIc, canister_id: Principal, wasm_module: Vec<u8>) -> RawMessageId {
+    let mode = CanisterInstallMode::Upgrade(None);
+    let arguments = InstallCodeArgs {
+        mode,
+        canister_id,
+        wasm_module,
+        arg: vec![],
+        sender_canister_version: None,
+    };
+    submit(pic, canister_id, "install_code", arguments)
+}
+
+#[test]
+fn an_upgrade_can_take_several_rounds_in_which_the_code_before_answers() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let canister = install_module(&world.pic, slow_to_install("old"));
+        let name = || {
+            let answer = world.pic.query_call(canister, Principal::anonymous(), "name", vec![]);
+            String::from_utf8(answer.unwrap()).unwrap()
+        };
+        let upgrade = submit_upgrade(&world.pic, canister, slow_to_install("new"));
+        for _ in 0..2 {
+            assert!(answers_at_once(&world, world.b));
+            assert_eq!((world.answer(&upgrade), name()), (None, "old".to_owned()));
+        }
+        world.pic.tick();
+        assert!(world.answer(&upgrade).expect("it is over").is_ok());
+        assert_eq!(name(), "new");
+    });
+}
+
+#[test]
+fn one_long_installation_waits_for_the_other() {
+    on_every_server(|server| {
+        let pic = server.network().with_application_subnet().build();
+        let [first, second] = [(); 2].map(|()| install_module(&pic, slow_to_install("old")));
+        let upgrades = [first, second].map(|id| submit_upgrade(&pic, id, slow_to_install("new")));
+        let ended = || upgrades.clone().map(|id| pic.ingress_status(id).is_some());
+        for _ in 0..2 {
+            pic.tick();
+            assert_eq!(ended(), [false; 2]);
+        }
+        pic.tick();
+        assert_eq!(ended(), [true, false]);
+        for _ in 0..3 {
+            pic.tick();
+        }
+        assert_eq!(ended(), [true; 2]);
+    });
+}
