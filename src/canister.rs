@@ -27,7 +27,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ic_cdk::api::{CanisterStatusCode, canister_liquid_cycle_balance, canister_status, time};
-use ic_cdk::call::{Call, CallFailed};
+use ic_cdk::call::{Call, CallFailed, Response};
 use ic_principal::Principal;
 
 use crate::{
@@ -63,14 +63,7 @@ impl Transport for Canister {
 
     fn send(&self, request: &Rc<Request>) -> Result<Self::Answer, Reason> {
         check(request)?;
-        let request = request.clone();
-        let mut answer = Box::pin(async move {
-            let _open = Open::one_more();
-            match prepared(&request).await {
-                Ok(reply) => Ok(reply.into_bytes()),
-                Err(failure) => Err(reason(failure)),
-            }
-        });
+        let mut answer = Box::pin(answer_to(request.clone()));
         // `ic-cdk` sends a call when it is polled first; whoever awaits the answer polls it again.
         match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Err(reason)) if reason.kind().is_unsent() => Err(reason),
@@ -83,7 +76,7 @@ impl Transport for Canister {
         let bytes = request.method.len() as u128 + request.argument.len() as u128 + ANSWER_BYTES;
         Limits {
             queue_slots: QUEUE_SLOTS,
-            callbacks: QUEUE_SLOTS.saturating_sub(open_calls()).max(GUARANTEED_CALLBACKS),
+            callbacks: QUEUE_SLOTS.saturating_sub(AWAITED.get()).max(GUARANTEED_CALLBACKS),
             liquid_cycles: canister_liquid_cycle_balance(),
             cycles_per_call: prepared(request).get_cost(),
             spent_per_call: (SPENT_PER_CALL + bytes * SPENT_PER_BYTE)
@@ -101,44 +94,67 @@ impl Transport for Canister {
 
     /// A call context without an open call is at its end, so this waits for the answers to calls that take their time:
     /// to the management canister, whose `raw_rand` answers two rounds later at the earliest. It gives up after so many
-    /// that time must have come to a halt, as it does in tests.
-    async fn pause(&self, wait: Duration) {
+    /// that time must have come to a halt, as it does in tests; and at once when such a call cannot be sent.
+    async fn pause(&self, wait: Duration) -> Result<(), Reason> {
         let until = self.now().saturating_add(wait);
+        let random = Rc::new(Request::new(Principal::management_canister(), "raw_rand"));
         for _ in 0..=wait.as_secs().saturating_mul(PAUSE_CALLS_PER_SECOND) {
-            let _open = Open::one_more();
-            let random = Call::bounded_wait(Principal::management_canister(), "raw_rand");
-            if random.await.is_err() || self.now() >= until || self.is_stopping() {
-                return;
+            match answer_to(random.clone()).await {
+                Err(reason) if reason.kind().is_unsent() => return Err(reason),
+                _ if self.now() >= until || self.is_stopping() => break,
+                _ => {}
             }
         }
+        Ok(())
     }
 }
 
 thread_local! {
-    static OPEN_CALLS: Cell<u32> = const { Cell::new(0) };
+    /// Calls whose answers are awaited.
+    static AWAITED: Cell<u32> = const { Cell::new(0) };
+    /// Calls whose answers nobody awaits any more. Nothing tells when they come.
+    static ABANDONED: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Calls of this transport that are not answered yet.
+/// For the hook before an upgrade: says no unless every call of this transport was answered, or the canister is stopped,
+/// which is when the system has seen all answers.
 ///
-/// The answers need the program that made the calls: a canister should not be upgraded while there are any. Stopping it
-/// first waits for them.
-pub fn open_calls() -> u32 {
-    OPEN_CALLS.get()
+/// The answers need the program that made the calls: in another they run as whatever is in the same place there.
+///
+/// A call that is abandoned before its answer comes, since a trap ended the message that made it or its future was
+/// dropped, counts as open from then on: only stopping the canister makes sure of its answer.
+pub fn ready_for_upgrade() -> Result<(), String> {
+    let open = AWAITED.get() + ABANDONED.get();
+    if open == 0 || canister_status() == CanisterStatusCode::Stopped {
+        return Ok(());
+    }
+    Err(format!(
+        "{open} calls are open: stop this canister before upgrading it, and start it afterwards"
+    ))
 }
 
-/// Counts a call for as long as it is open, also when a trap ends it.
-struct Open;
+/// Counts a call for as long as it is open.
+struct Open {
+    has_ended: bool,
+}
 
 impl Open {
     fn one_more() -> Self {
-        OPEN_CALLS.set(OPEN_CALLS.get() + 1);
-        Self
+        AWAITED.set(AWAITED.get() + 1);
+        Self { has_ended: false }
+    }
+
+    fn ended(mut self) {
+        self.has_ended = true;
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        OPEN_CALLS.set(OPEN_CALLS.get().saturating_sub(1));
+        AWAITED.set(AWAITED.get() - 1);
+        if !self.has_ended {
+            ABANDONED.set(ABANDONED.get() + 1);
+        }
     }
 }
 
@@ -156,6 +172,14 @@ fn check(request: &Request) -> Result<(), Reason> {
     }
     let message = format!("not sent: {what} has {bytes} bytes, and the maximum is {max}");
     Err(Reason::Rejected { code, message })
+}
+
+/// Makes a call and waits for its answer.
+async fn answer_to(request: Rc<Request>) -> Result<Vec<u8>, Reason> {
+    let open = Open::one_more();
+    let answer = prepared(&request).await;
+    open.ended();
+    answer.map(Response::into_bytes).map_err(reason)
 }
 
 /// The call as `ic-cdk` knows it.

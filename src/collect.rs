@@ -22,7 +22,7 @@ use crate::{Outcome, Reason, Request};
 /// #     fn limits(&self, _: &Request) -> Limits { unimplemented!() }
 /// #     fn is_stopping(&self) -> bool { false }
 /// #     fn now(&self) -> Duration { Duration::ZERO }
-/// #     async fn pause(&self, _: Duration) {}
+/// #     async fn pause(&self, _: Duration) -> Result<(), Reason> { Ok(()) }
 /// # }
 /// # let transport = Script;
 /// # let (token, lending) = (Principal::anonymous(), Principal::anonymous());

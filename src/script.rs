@@ -26,6 +26,10 @@ pub struct Script {
     pub now: Cell<Duration>,
     /// All calls that were sent, in this order.
     pub sent: RefCell<Vec<Rc<Request>>>,
+    /// Why nothing can be waited for, if so.
+    pub pause_fails: RefCell<Option<Reason>>,
+    /// Pauses that were asked for.
+    pub pauses: Cell<usize>,
     /// Sends that failed.
     pub refused: Cell<usize>,
     open: RefCell<BTreeMap<usize, Rc<Slot>>>,
@@ -47,6 +51,8 @@ impl Script {
             now: Cell::new(Duration::ZERO),
             sent: RefCell::default(),
             refused: Cell::new(0),
+            pause_fails: RefCell::default(),
+            pauses: Cell::new(0),
             open: RefCell::default(),
             pause_ends: Cell::new(None),
         }
@@ -141,7 +147,11 @@ impl Transport for Script {
         self.now.get()
     }
 
-    async fn pause(&self, wait: Duration) {
+    async fn pause(&self, wait: Duration) -> Result<(), Reason> {
+        self.pauses.set(self.pauses.get() + 1);
+        if let Some(reason) = self.pause_fails.borrow().clone() {
+            return Err(reason);
+        }
         let end = self.now() + wait;
         poll_fn(|_| {
             if self.now() >= end {
@@ -151,6 +161,7 @@ impl Transport for Script {
             Poll::Pending
         })
         .await;
+        Ok(())
     }
 }
 

@@ -24,8 +24,8 @@ pub trait Transport {
     /// The time, since some fixed moment.
     fn now(&self) -> Duration;
 
-    /// Waits at least this long without any call of ours being open.
-    fn pause(&self, wait: Duration) -> impl Future<Output = ()>;
+    /// Waits at least this long without any call of ours being open, or says at once why that is not possible.
+    fn pause(&self, wait: Duration) -> impl Future<Output = Result<(), Reason>>;
 }
 
 /// Sends one call and waits for its answer. Equal calls may share their request.

@@ -52,8 +52,12 @@ impl Window {
 /// `retry` says what happens to a call that failed otherwise. When the canister is [stopping](Transport::is_stopping),
 /// nothing more is sent: what waits is [not done](Reason::Stopping).
 ///
+/// A pause between two tries ends with the first answer after it, or by itself if no call is open. So a callee that takes
+/// its time can hold up the second try of another call for as long as it is waited for, but no longer.
+///
 /// `each` learns every call's number in the source and its outcome, as the answers come in. The source is read as slots
-/// come free, so the memory needed is that of the window. The work per answer does not depend on the number of calls.
+/// come free, and not while a thousand calls wait for another try, so the memory needed is that of the window. The work
+/// per answer depends neither on the number of calls nor on that of callees.
 ///
 /// Neither the source nor `each` may panic: what was done before would be lost.
 pub async fn windowed<T: Transport>(
@@ -61,11 +65,22 @@ pub async fn windowed<T: Transport>(
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     window: Window,
     retry: Retry,
-    each: impl FnMut(u64, Outcome<Vec<u8>>),
+    mut each: impl FnMut(u64, Outcome<Vec<u8>>),
+) -> Summary {
+    let mut source = requests.into_iter().map(Into::into);
+    drive(transport, Line::new(&mut source, window), retry, &mut each).await
+}
+
+/// The same for any source, so that a canister has this code once.
+async fn drive<'a, T: Transport>(
+    transport: &'a T,
+    line: Line<'a>,
+    retry: Retry,
+    each: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
     let desk = RefCell::new(Desk {
         transport,
-        line: Line::new(requests.into_iter().map(Into::into), window),
+        line,
         retry,
         each,
         summary: Summary::default(),
@@ -90,7 +105,9 @@ pub async fn windowed<T: Transport>(
         })
         .await;
         let Some(pause) = desk.borrow_mut().pause() else { break };
-        transport.pause(pause).await;
+        if let Err(reason) = transport.pause(pause).await {
+            desk.borrow_mut().give_up_later(&reason);
+        }
     }
     drop(open);
     desk.into_inner().summary
@@ -106,12 +123,7 @@ struct Sent<A> {
 ///
 /// That one call takes the place of another matters: whatever is made anew for a call is written to memory, and every
 /// page written to costs as much as a thousand instructions.
-async fn follow<T, I, E>(desk: &RefCell<Desk<'_, T, I, E>>, first: Sent<T::Answer>)
-where
-    T: Transport,
-    I: Iterator<Item = Rc<Request>>,
-    E: FnMut(u64, Outcome<Vec<u8>>),
-{
+async fn follow<T: Transport>(desk: &RefCell<Desk<'_, T>>, first: Sent<T::Answer>) {
     let mut next = Some(first);
     while let Some(Sent { item, answer }) = next {
         let answer = answer.await;
@@ -124,11 +136,11 @@ where
 }
 
 /// Where calls are handed out, and their outcomes handed in.
-struct Desk<'t, T, I: Iterator<Item = Rc<Request>>, E> {
-    transport: &'t T,
-    line: Line<I>,
+struct Desk<'a, T> {
+    transport: &'a T,
+    line: Line<'a>,
     retry: Retry,
-    each: E,
+    each: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
     summary: Summary,
     /// The end of the latest pause. Not every clock moves while nothing else does, so it counts as reached.
     woken: Duration,
@@ -138,23 +150,16 @@ struct Desk<'t, T, I: Iterator<Item = Rc<Request>>, E> {
     patient: bool,
 }
 
-impl<T, I, E> Desk<'_, T, I, E>
-where
-    T: Transport,
-    I: Iterator<Item = Rc<Request>>,
-    E: FnMut(u64, Outcome<Vec<u8>>),
-{
+impl<T: Transport> Desk<'_, T> {
     /// Sends the next call that the system takes.
     fn send_next(&mut self) -> Option<Sent<T::Answer>> {
         if self.line.has_room() && self.transport.is_stopping() {
-            while let Some(item) = self.line.give_up_next() {
-                self.conclude(item, Outcome::NotDone(Reason::Stopping));
-            }
+            self.give_up_all();
         }
         while let Some(item) = self.line.next(|| self.transport.now().max(self.woken)) {
             match self.transport.send(&item.request) {
                 Ok(answer) => {
-                    self.line.opened(item.request.callee);
+                    self.line.opened(&item);
                     self.summary.widen(self.line.open());
                     self.patient = true;
                     return Some(Sent { item, answer });
@@ -174,7 +179,7 @@ where
     /// would meet the same; but if it waited in vain, they need not try it, too.
     fn conclude_unsent(&mut self, item: Item, lacks: Kind, outcome: Outcome<Vec<u8>>) {
         if self.patient && self.retry.is_due(&item.request, item.attempts + 1, &outcome) {
-            self.line.hold_back(item.request.callee, lacks);
+            self.line.hold_back(&item, lacks);
             self.conclude(item, outcome);
         } else {
             self.patient = false;
@@ -183,7 +188,7 @@ where
     }
 
     fn close(&mut self, item: Item, answer: Result<Vec<u8>, Reason>) {
-        self.line.closed(item.request.callee);
+        self.line.closed(&item);
         self.conclude(item, outcome(answer));
     }
 
@@ -205,6 +210,7 @@ where
     }
 
     fn settle(&mut self, item: Item, outcome: Outcome<Vec<u8>>) {
+        self.line.settled(&item);
         // What one try left open, a later one that was not taken does not settle.
         let outcome = match (item.doubt, outcome) {
             (Some(doubt), Outcome::NotDone(_)) => Outcome::Unknown(doubt),
@@ -212,6 +218,25 @@ where
         };
         self.summary.count(&outcome);
         (self.each)(item.number, outcome);
+    }
+
+    /// Ends what waits for a moment that cannot be waited for. All else is tried once more, which tells what it lacks.
+    fn give_up_later(&mut self, reason: &Reason) {
+        self.patient = false;
+        while let Some(item) = self.line.give_up_later() {
+            self.settle(item, Outcome::NotDone(reason.clone()));
+        }
+    }
+
+    /// Ends everything that is not open.
+    fn give_up_all(&mut self) {
+        self.give_up_later(&Reason::Stopping);
+        for item in self.line.give_up_waiting() {
+            self.settle(item, Outcome::NotDone(Reason::Stopping));
+        }
+        while let Some(item) = self.line.fresh() {
+            self.settle(item, Outcome::NotDone(Reason::Stopping));
+        }
     }
 
     /// How long until the next call can be made, if there is one.

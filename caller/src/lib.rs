@@ -20,7 +20,7 @@ use candid::{Principal, candid_method};
 use ic_cdk::api::{msg_reject, msg_reply};
 use ic_cdk::trap;
 use ic_cdk_macros::{inspect_message, post_upgrade, pre_upgrade, query, update};
-use parallel_calls::canister::open_calls;
+use parallel_calls::canister::ready_for_upgrade;
 use wire::{Decode, Encode};
 
 use jobs::{JobId, JobStatus, JobWish};
@@ -160,11 +160,8 @@ fn inspect_message() {
 /// Stopping the canister first, as `dfx` and `icp` do, waits for them.
 #[pre_upgrade]
 fn pre_upgrade() {
-    let open = open_calls();
-    if open > 0 {
-        trap(format!(
-            "{open} calls are open: stop this canister before upgrading it, and start it afterwards"
-        ));
+    if let Err(reason) = ready_for_upgrade() {
+        trap(reason);
     }
 }
 

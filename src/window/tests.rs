@@ -73,6 +73,38 @@ fn where_nothing_of_ours_is_open_one_call_tries_as_often_as_allowed_and_the_othe
 }
 
 #[test]
+fn where_no_pause_can_be_paid_for_each_call_is_tried_once_and_says_what_it_lacked() {
+    let script = Script::new(500, 0);
+    let broke = Reason::Cycles { required: 40, available: 3 };
+    script.pause_fails.replace(Some(broke.clone()));
+    let fan_out = fan_out(&script, pings(5), Window::of(10), Retry::attempts(9));
+    let outcomes = script.drive(fan_out, |_| unreachable!("nothing is sent"));
+    let lacked = Reason::Cycles { required: 1, available: 0 };
+    assert_eq!(outcomes[0], Outcome::NotDone(broke));
+    assert_eq!(outcomes[1..], vec![Outcome::NotDone(lacked); 4]);
+    assert_eq!((script.refused.get(), script.pauses.get()), (5, 1));
+    assert_eq!(script.now.get(), Duration::ZERO);
+}
+
+#[test]
+fn a_call_that_may_have_been_done_stays_unknown_when_its_next_try_cannot_be_waited_for() {
+    let script = Script::new(500, 500);
+    script.pause_fails.replace(Some(Reason::Cycles { required: 40, available: 3 }));
+    let requests = [true, false].map(|idempotent| {
+        let request = Request::new(callee(1), "ping");
+        if idempotent { request.idempotent() } else { request }
+    });
+    let fan_out = fan_out(&script, requests, Window::of(10), Retry::attempts(9));
+    let outcomes = script.drive(fan_out, |script| {
+        let answer = if script.open()[0] == 0 { Reason::Deadline } else { busy() };
+        script.answer(script.open()[0], Err(answer));
+    });
+    assert_eq!(outcomes[0], Outcome::Unknown(Reason::Deadline));
+    assert_eq!(outcomes[1], Outcome::NotDone(Reason::Cycles { required: 40, available: 3 }));
+    assert_eq!(script.sent.borrow().len(), 2);
+}
+
+#[test]
 fn while_others_hold_all_slots_the_source_is_not_read_and_then_all_calls_are_made() {
     let script = Script::new(0, 1_000);
     let taken = Cell::new(0);
@@ -176,6 +208,38 @@ fn of_many_callees_each_gets_its_turn() {
     let sent = script.sent.borrow();
     let last = sent.iter().rposition(|request| request.callee != callee(0)).expect("there are");
     assert!(last < 30, "the last of the nine was sent as number {last}");
+}
+
+#[test]
+fn what_is_tried_again_keeps_its_order() {
+    let script = Script::new(500, 1_000);
+    let requests: Vec<Request> = (0..6_u8)
+        .map(|number| Request::new(callee(1), "ping").with_argument(vec![number]))
+        .collect();
+    let fan_out = windowed(&script, requests, Window::of(3), Retry::attempts(2), |_, _| ());
+    script.drive(fan_out, |script| {
+        let first = script.sent.borrow().len() <= 6;
+        script.answer(script.open()[0], if first { Err(busy()) } else { Ok(Vec::new()) });
+    });
+    let sent: Vec<u8> = script.sent.borrow().iter().map(|request| request.argument[0]).collect();
+    assert_eq!(sent, [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_failing_callee_does_not_draw_the_whole_source_into_memory() {
+    let script = Script::new(500, 1_000);
+    let taken = Cell::new(0_usize);
+    let settled = Cell::new(0_usize);
+    let most = Cell::new(0_usize);
+    let calls = pings(20_000).inspect(|_| {
+        taken.set(taken.get() + 1);
+        most.set(most.get().max(taken.get() - settled.get()));
+    });
+    let each = |_, _| settled.set(settled.get() + 1);
+    let fan_out = windowed(&script, calls, Window::of(100), Retry::attempts(2), each);
+    let summary = script.drive(fan_out, |script| script.answer(script.open()[0], Err(busy())));
+    assert_eq!((summary.attempted(), script.sent.borrow().len()), (20_000, 40_000));
+    assert!(most.get() <= 1_100, "{} calls were in memory", most.get());
 }
 
 /// A request of the property test.

@@ -10,7 +10,9 @@ use test_canisters::rust_canister;
 
 use crate::answers::Way;
 use crate::moody::Mood;
-use crate::pair::{OPEN_CALLS_MAX, Pair, Parallel, controller, create, encode};
+use crate::pair::{
+    OPEN_CALLS_MAX, Pair, Parallel, callee_module, controller, create, encode, nothing,
+};
 use crate::servers::on_every_server;
 
 /// How long a bounded wait lasts at most, and an attempt to stop a canister.
@@ -39,6 +41,11 @@ impl Pair {
     fn patient_calls(&self, patient: Principal, method: &str, n: u64) -> (u64, u32) {
         let (answer, _) = self.wait_for(&self.submit_patient(patient, method, n));
         candid::decode_args(&answer.expect("it counts failures")).expect("two numbers")
+    }
+
+    fn upgrade_patient(&self, patient: Principal) -> Result<(), RejectResponse> {
+        let module = fs::read(rust_canister("patient_caller")).expect("it was built");
+        self.pic.upgrade_canister(patient, module, nothing(), Some(controller()))
     }
 
     fn submit_stop(&self, canister_id: Principal) -> RawMessageId {
@@ -111,5 +118,63 @@ fn a_silent_callee_keeps_only_those_from_stopping_who_wait_as_long_as_it_takes()
             pair.start_caller();
             assert_eq!(pair.successes(Parallel, OPEN_CALLS_MAX), OPEN_CALLS_MAX);
         }
+    });
+}
+
+#[test]
+fn after_a_trap_amid_calls_only_a_stop_makes_sure_that_their_answers_find_no_other_program() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let patient = pair.patient_caller();
+        pair.upgrade_patient(patient).expect("nothing is open");
+        pair.moody_callee();
+        pair.set_mood(Mood::Silence);
+        // This one answers at once, the callee does not.
+        let near = create(&pair.pic, 0);
+        pair.install_code(near, callee_module());
+        let argument = encode(vec![pair.callee, near]);
+        pair.pic
+            .submit_call(patient, controller(), "trap_amid_calls", argument)
+            .expect("it takes messages");
+        pair.wait(Duration::ZERO, 5);
+        let refusal = pair.upgrade_patient(patient).expect_err("a call is open");
+        assert!(refusal.reject_message.contains("stop this canister"), "{refusal:?}");
+
+        pair.mend();
+        pair.pic.stop_canister(patient, Some(controller())).expect("nothing is open");
+        pair.upgrade_patient(patient).expect("it is stopped");
+        pair.pic.start_canister(patient, Some(controller())).expect("it is stopped");
+        assert_eq!(pair.patient_calls(patient, "windowed_calls", 3), (3, 3));
+        pair.upgrade_patient(patient).expect("nothing is open");
+    });
+}
+
+#[test]
+fn a_call_that_is_tried_again_costs_as_much_among_many_callees_as_among_few() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 1);
+        let patient = pair.patient_caller();
+        // Without code they fail every call.
+        let callees: Vec<Principal> = (0..200).map(|_| pair.another_canister()).collect();
+        let per_call = |callees: &[Principal], each: u64| {
+            let argument = encode_args((callees, each)).expect("it encodes");
+            let message = pair
+                .pic
+                .submit_call(patient, controller(), "persistent_calls", argument)
+                .expect("it takes messages");
+            let (answer, _) = pair.wait_for(&message);
+            let (calls, instructions): (u64, u64) =
+                candid::decode_args(&answer.expect("it is answered")).expect("two numbers");
+            assert_eq!(calls, callees.len() as u64 * each);
+            instructions / calls
+        };
+        let few = per_call(&callees[..10], 100);
+        let many = per_call(&callees, 5);
+        println!("{few} and {many} instructions");
+        assert!(many < few + few / 5, "{few} {many}");
+        // Nor does it matter how often each is called.
+        let often = per_call(&callees[..10], 400);
+        println!("{few} and {often} instructions");
+        assert!(often < few + few / 5, "{few} {often}");
     });
 }
