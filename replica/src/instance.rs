@@ -6,11 +6,13 @@
 mod calls;
 mod error;
 mod outcalls;
+mod standins;
 
 use crate::canister::Canister;
 use crate::keys::SubnetKey;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::network::{Network, NetworkProfile};
+use crate::standins::Standins;
 use crate::subnet::{Subnet, SubnetConfig};
 use crate::topology::{
     Place, SubnetKind, SubnetRequest, mainnet_subnet, nth_canister, places, root_key,
@@ -33,6 +35,9 @@ pub struct InstanceConfig {
     pub profile: NetworkProfile,
     /// When it begins; not before [`Time::GENESIS`].
     pub initial_time: Time,
+    /// Whether there are [stand-ins](crate::standins) for some canisters of the mainnet, as far as it
+    /// has the subnets that host them.
+    pub standins: bool,
 }
 
 impl InstanceConfig {
@@ -44,6 +49,7 @@ impl InstanceConfig {
             subnets: vec![application; count],
             profile: NetworkProfile::POCKET_IC,
             initial_time: Time::GENESIS,
+            standins: false,
         }
     }
 }
@@ -78,6 +84,7 @@ pub struct Instance {
     root_key: Arc<SubnetKey>,
     default_canister: CanisterId,
     messages: u64,
+    standins: Option<Standins>,
 }
 
 impl Instance {
@@ -100,7 +107,16 @@ impl Instance {
         let network = Network::new(config.profile, members, time);
         let default_canister = default_canister(&subnets);
         let subnets_made = subnets.len() as u64;
-        Ok(Self { network, subnets, subnets_made, root_key, default_canister, messages: 0 })
+        let standins = config.standins.then(Standins::default);
+        Ok(Self {
+            network,
+            subnets,
+            subnets_made,
+            root_key,
+            default_canister,
+            messages: 0,
+            standins,
+        })
     }
 
     /// Its subnets, in the order they were asked for.
@@ -189,6 +205,7 @@ impl Instance {
 
     /// Lets this many nanoseconds pass and executes one round on every subnet.
     pub fn advance(&mut self, nanos: u64) {
+        self.answer_for_standins();
         self.network.advance(nanos);
     }
 
@@ -199,11 +216,15 @@ impl Instance {
 
     /// When a round has something to do: until then, nothing but the time would change.
     pub fn next_work(&self) -> NextWork {
-        self.network.next_work()
+        match &self.standins {
+            Some(standins) if standins.have_work() => NextWork::Now,
+            _ => self.network.next_work(),
+        }
     }
 
     /// Executes one round on every subnet.
     pub fn tick(&mut self) {
+        self.answer_for_standins();
         self.network.tick();
     }
 

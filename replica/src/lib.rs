@@ -30,6 +30,7 @@
 //! | [`canister`] | state, queues, call contexts, executing one message with rollback |
 //! | [`subnet`] | a round, its scheduler, the management canister |
 //! | [`network`] | streams between subnets, time, the network profile |
+//! | [`standins`] | what answers for canisters of the mainnet that command line tools need |
 //! | [`instance`] | all of it as one value with an in-process interface |
 //! | [`server`] | the same over HTTP, as PocketIC speaks it |
 //!
@@ -47,6 +48,7 @@ pub mod log;
 pub mod message;
 pub mod network;
 pub mod server;
+pub mod standins;
 pub mod subnet;
 pub mod system_api;
 pub mod topology;

@@ -59,6 +59,7 @@ impl Instance {
             Err(error) => return Ok(Err(error)),
         };
         self.messages += 1;
+        let is_for_standins = self.is_for_standins(&call);
         let is_management = call.canister == CanisterId::management_canister();
         let ingress = Ingress {
             id: message_id(self.messages, &call),
@@ -76,6 +77,10 @@ impl Instance {
             return Err(InstanceError::IngressTooLarge(bytes));
         }
         let id = ingress.id;
+        if is_for_standins {
+            self.submit_to_standins(subnet, ingress);
+            return Ok(Ok(id));
+        }
         let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
         Ok(subnet.submit(ingress).map(|()| id))
     }
@@ -107,7 +112,8 @@ impl Instance {
     ) -> Result<Result<Payload, Failure>, InstanceError> {
         let known =
             |subnet: &Subnet| subnet.has_pooled(message) || subnet.ingress_state(message).is_some();
-        if !self.network.subnets().any(known) {
+        let waits = self.standins.as_ref().is_some_and(|standins| standins.has_waiting(message));
+        if !waits && !self.network.subnets().any(known) {
             return Err(InstanceError::NoSuchMessage);
         }
         for _ in 0..AWAIT_INGRESS_ROUNDS_MAX {
@@ -132,6 +138,9 @@ impl Instance {
 
     /// Answers a query on the state as it is.
     pub fn query(&mut self, call: CanisterCall) -> Result<Result<Payload, Failure>, InstanceError> {
+        if let Some(answer) = self.query_standin(&call) {
+            return Ok(answer);
+        }
         let subnet = match self.route(&call)? {
             Ok(subnet) => subnet,
             Err(error) => return Ok(Err(Failure::Error(error))),

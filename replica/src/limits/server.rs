@@ -27,3 +27,24 @@ pub const BLOB_BYTES_MAX: usize = GIB as usize;
 /// Bytes of a snapshot that one call carries on its way to or from a directory
 /// (`pocket_ic_server/src/pocket_ic.rs`, `MAX_CHUNK_SIZE`).
 pub const SNAPSHOT_FILE_CHUNK_BYTES: usize = 2_000_000;
+
+/// Cycles that an account of the stand-in for the cycles ledger starts with: a million trillion. A
+/// number of ours, as all that follow are which name no source.
+pub const STANDIN_CYCLES: u128 = 1_000_000_000_000_000_000;
+
+/// Cycles that a transaction on it costs (`cycles-ledger/src/config.rs`, `FEE`).
+pub const STANDIN_CYCLES_FEE: u128 = 100_000_000;
+
+/// Hundred-millionths of an ICP that an account of the stand-in for the ICP ledger starts with: ten
+/// million ICP.
+pub const STANDIN_E8S: u128 = 1_000_000_000_000_000;
+
+/// Hundred-millionths of an ICP that a transaction on it costs (`ledger-suite/icp`,
+/// `DEFAULT_TRANSFER_FEE`).
+pub const STANDIN_E8S_FEE: u128 = 10_000;
+
+/// Seconds for which a ledger knows a transaction again (ICRC-1, "Transaction deduplication").
+pub const STANDIN_TRANSACTION_WINDOW_SECONDS: u64 = 24 * 60 * 60;
+
+/// Seconds by which a ledger's clock and its users' may differ (the same).
+pub const STANDIN_PERMITTED_DRIFT_SECONDS: u64 = 2 * 60;

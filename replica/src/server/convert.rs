@@ -91,7 +91,8 @@ pub(super) fn instance_config(
         Some(InitialTime::Timestamp(time)) => Time::from_nanos(time.nanos_since_epoch),
         None | Some(InitialTime::AutoProgress(_)) => Time::GENESIS,
     };
-    Ok(InstanceConfig { subnets: subnets(raw.subnet_config_set)?, profile, initial_time })
+    let subnets = subnets(raw.subnet_config_set)?;
+    Ok(InstanceConfig { subnets, profile, initial_time, standins: false })
 }
 
 fn subnets(set: rest::ExtendedSubnetConfigSet) -> Result<Vec<SubnetRequest>, String> {

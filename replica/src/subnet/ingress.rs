@@ -97,6 +97,17 @@ impl Subnet {
         self.history.records.get(&message).map(|record| (record.sender, &record.state))
     }
 
+    /// Writes down the answer, given at `now`, to a message that was not for one of its canisters.
+    pub fn answer_ingress(
+        &mut self,
+        ingress: &Ingress,
+        result: Result<Payload, Failure>,
+        now: Time,
+    ) {
+        self.history.receive(ingress);
+        self.history.set(ingress.id, IngressState::Done(result), now);
+    }
+
     /// Whether a message waits for the next round.
     pub fn has_pooled(&self, message: MessageId) -> bool {
         self.ingress_pool.iter().any(|ingress| ingress.id == message)

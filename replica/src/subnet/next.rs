@@ -22,8 +22,9 @@ impl Subnet {
 
     /// Whether the next round has messages to take in, to execute or to send.
     fn has_messages(&self) -> bool {
-        let waits =
-            |canister: &Canister| canister.queues.has_input() || canister.queues.has_output();
+        let waits = |canister: &Canister| {
+            canister.queues.has_input() || canister.queues.has_output() || canister.is_paused()
+        };
         !(self.ingress_pool.is_empty()
             && self.management_calls.is_empty()
             && self.randomness_asked.is_empty()

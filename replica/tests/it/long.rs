@@ -190,3 +190,13 @@ fn one_long_installation_waits_for_the_other() {
         assert_eq!(ended(), [true; 2]);
     });
 }
+
+#[test]
+fn a_long_message_goes_on_by_itself_on_a_network_that_progresses_by_itself() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        world.pic.auto_progress();
+        let long = world.submit(world.a, long_work());
+        assert_eq!(world.pic.await_call_no_ticks(long).unwrap(), b"long");
+    });
+}

@@ -2,13 +2,15 @@
 
 use super::info::variables_hash;
 use super::{Call, PendingCall, settings};
-use crate::canister::{Canister, Demand, Settings};
+use crate::canister::{Canister, Demand, Origin, Settings};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::encode;
+use crate::ic00::{Rules, decode, encode};
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
 use crate::subnet::Subnet;
+use crate::topology::cycles_minting_canister;
 use crate::trace::{Event, Fee};
 use crate::types::{CanisterId, Cycles, Payload};
+use candid::Principal;
 use ic_management_canister_types::*;
 
 impl Subnet {
@@ -50,6 +52,39 @@ impl Subnet {
             arguments.specified_id,
             cycles,
         )
+    }
+
+    /// Makes a canister for a user as the cycles minting canister has it made: with the user as
+    /// controller, unless the settings name others, and with these cycles less the fee.
+    pub fn create_canister_for(
+        &mut self,
+        user: Principal,
+        settings: Option<CanisterSettings>,
+        cycles: Cycles,
+    ) -> Result<CanisterId, UserError> {
+        let mut settings = settings.unwrap_or_default();
+        settings.controllers.get_or_insert_with(|| vec![user]);
+        let arguments =
+            CreateCanisterArgs { settings: Some(settings), sender_canister_version: None };
+        let call = Call {
+            caller: cycles_minting_canister(),
+            by_canister: true,
+            rules: Rules::named("create_canister")?,
+            argument: encode((arguments,)),
+        };
+        let reply =
+            self.create_canister(&mut PendingCall { call, origin: Origin::Task, cycles })?;
+        Ok(decode::<CanisterIdRecord>(&reply)?.canister_id)
+    }
+
+    /// Makes a canister with cycles from nowhere for a user, wherever the user's call was sent.
+    pub fn provisional_create_for(
+        &mut self,
+        user: Principal,
+        argument: Payload,
+    ) -> Result<Payload, UserError> {
+        let rules = Rules::named("provisional_create_canister_with_cycles")?;
+        self.provisional_create(&Call { caller: user, by_canister: false, rules, argument })
     }
 
     /// Makes a canister and returns the reply that says which.

@@ -1,0 +1,67 @@
+//! Making canisters for users: where, and with what.
+
+use super::Surroundings;
+use crate::error::UserError;
+use crate::types::*;
+use candid::{CandidType, Principal};
+use ic_management_canister_types::CanisterSettings;
+use serde::Deserialize;
+
+/// The management canister's method by which users of development networks make canisters.
+pub(super) const METHOD: &str = "provisional_create_canister_with_cycles";
+
+/// What is to be made, as the cycles minting canister has it said.
+#[derive(Debug, Default, CandidType, Deserialize)]
+pub(super) struct CreationArgs {
+    pub(super) settings: Option<CanisterSettings>,
+    pub(super) subnet_selection: Option<SubnetSelection>,
+}
+
+#[derive(Debug, CandidType, Deserialize)]
+pub(super) enum SubnetSelection {
+    Filter { subnet_type: Option<String> },
+    Subnet { subnet: Principal },
+}
+
+impl Surroundings<'_> {
+    /// Makes a canister with these cycles, of which it pays for its creation. A text says why not.
+    pub(super) fn create(
+        &mut self,
+        controller: Principal,
+        arguments: CreationArgs,
+        cycles: Cycles,
+    ) -> Result<CanisterId, String> {
+        let subnet = match arguments.subnet_selection {
+            None | Some(SubnetSelection::Filter { subnet_type: None }) => self.default_subnets[0],
+            Some(SubnetSelection::Filter { subnet_type: Some(name) }) => {
+                return Err(format!("this development network has no subnets of type '{name}'"));
+            }
+            Some(SubnetSelection::Subnet { subnet }) => subnet,
+        };
+        let subnet = self
+            .network
+            .subnet_mut(subnet)
+            .ok_or_else(|| format!("there is no subnet {subnet} on this development network"))?;
+        subnet
+            .create_canister_for(controller, arguments.settings, cycles)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Makes a canister with cycles from nowhere.
+    pub(super) fn provisional_create(
+        &mut self,
+        sender: Principal,
+        argument: &[u8],
+    ) -> Result<Payload, UserError> {
+        let subnet = self.default_subnets[0];
+        let subnet = self.network.subnet_mut(subnet).expect("default subnets are there");
+        subnet.provisional_create_for(sender, argument.to_vec())
+    }
+
+    /// Gives cycles to a canister, if it is there.
+    pub(super) fn deposit(&mut self, canister: CanisterId, cycles: Cycles) -> Option<()> {
+        let subnet = self.network.subnet_of(canister)?;
+        self.network.subnet_mut(subnet)?.canister_mut(canister)?.deposit(cycles);
+        Some(())
+    }
+}

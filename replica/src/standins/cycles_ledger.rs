@@ -1,0 +1,290 @@
+//! The cycles ledger: accounts of cycles, out of which canisters are made and topped up.
+
+use super::accounts::{Accounts, Done, Refusal, Transaction};
+use super::creation::CreationArgs;
+use super::{Surroundings, respond};
+use crate::error::UserError;
+use crate::ic00::encode;
+use crate::limits::{STANDIN_CYCLES, STANDIN_CYCLES_FEE};
+use crate::types::*;
+use candid::{CandidType, Principal};
+use serde::Deserialize;
+
+/// An account, as ICRC-1 names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, CandidType, Deserialize)]
+pub(super) struct Account {
+    pub(super) owner: Principal,
+    pub(super) subaccount: Option<serde_bytes::ByteBuf>,
+}
+
+impl Account {
+    /// Not to have a subaccount is to have the one of zeros.
+    pub(super) fn new(owner: Principal, subaccount: Option<serde_bytes::ByteBuf>) -> Self {
+        let is_default = |bytes: &serde_bytes::ByteBuf| bytes.iter().all(|byte| *byte == 0);
+        Self { owner, subaccount: subaccount.filter(|bytes| !is_default(bytes)) }
+    }
+
+    pub(super) fn normal(self) -> Self {
+        Self::new(self.owner, self.subaccount)
+    }
+}
+
+/// A transfer, as ICRC-1 asks for it.
+#[derive(Debug, CandidType, Deserialize)]
+pub(super) struct TransferArgs {
+    pub(super) from_subaccount: Option<serde_bytes::ByteBuf>,
+    pub(super) to: Account,
+    pub(super) amount: u128,
+    pub(super) fee: Option<u128>,
+    pub(super) created_at_time: Option<u64>,
+}
+
+/// What ICRC-1 answers to a transfer that is not done.
+#[derive(Debug, PartialEq, Eq, CandidType, Deserialize)]
+pub(super) enum TransferError {
+    BadFee { expected_fee: u128 },
+    BadBurn { min_burn_amount: u128 },
+    InsufficientFunds { balance: u128 },
+    TooOld,
+    CreatedInFuture { ledger_time: u64 },
+    Duplicate { duplicate_of: u128 },
+    TemporarilyUnavailable,
+    GenericError { error_code: u128, message: String },
+}
+
+impl From<Refusal> for TransferError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::InsufficientFunds { balance } => Self::InsufficientFunds { balance },
+            Refusal::BadFee { expected_fee } => Self::BadFee { expected_fee },
+            Refusal::TooOld => Self::TooOld,
+            Refusal::CreatedInFuture { ledger_time } => Self::CreatedInFuture { ledger_time },
+            Refusal::Duplicate(Done { block, .. }) => {
+                Self::Duplicate { duplicate_of: block.into() }
+            }
+        }
+    }
+}
+
+#[derive(Debug, CandidType, Deserialize)]
+pub(super) struct WithdrawArgs {
+    pub(super) amount: u128,
+    pub(super) from_subaccount: Option<serde_bytes::ByteBuf>,
+    pub(super) to: Principal,
+    pub(super) created_at_time: Option<u64>,
+}
+
+#[derive(Debug, PartialEq, Eq, CandidType, Deserialize)]
+pub(super) enum RejectionCode {
+    NoError,
+    CanisterError,
+    SysTransient,
+    DestinationInvalid,
+    Unknown,
+    SysFatal,
+    CanisterReject,
+}
+
+#[derive(Debug, PartialEq, Eq, CandidType, Deserialize)]
+pub(super) enum WithdrawError {
+    GenericError {
+        message: String,
+        error_code: u128,
+    },
+    TemporarilyUnavailable,
+    FailedToWithdraw {
+        fee_block: Option<u128>,
+        rejection_code: RejectionCode,
+        rejection_reason: String,
+    },
+    Duplicate {
+        duplicate_of: u128,
+    },
+    BadFee {
+        expected_fee: u128,
+    },
+    InvalidReceiver {
+        receiver: Principal,
+    },
+    CreatedInFuture {
+        ledger_time: u64,
+    },
+    TooOld,
+    InsufficientFunds {
+        balance: u128,
+    },
+}
+
+impl From<Refusal> for WithdrawError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::InsufficientFunds { balance } => Self::InsufficientFunds { balance },
+            Refusal::BadFee { expected_fee } => Self::BadFee { expected_fee },
+            Refusal::TooOld => Self::TooOld,
+            Refusal::CreatedInFuture { ledger_time } => Self::CreatedInFuture { ledger_time },
+            Refusal::Duplicate(Done { block, .. }) => {
+                Self::Duplicate { duplicate_of: block.into() }
+            }
+        }
+    }
+}
+
+#[derive(Debug, CandidType, Deserialize)]
+pub(super) struct CreateCanisterArgs {
+    pub(super) from_subaccount: Option<serde_bytes::ByteBuf>,
+    pub(super) created_at_time: Option<u64>,
+    pub(super) amount: u128,
+    pub(super) creation_args: Option<CreationArgs>,
+}
+
+#[derive(Debug, PartialEq, Eq, CandidType, Deserialize)]
+pub(super) struct CreateCanisterSuccess {
+    pub(super) block_id: u128,
+    pub(super) canister_id: Principal,
+}
+
+#[derive(Debug, PartialEq, Eq, CandidType, Deserialize)]
+pub(super) enum CreateCanisterError {
+    InsufficientFunds { balance: u128 },
+    TooOld,
+    CreatedInFuture { ledger_time: u64 },
+    TemporarilyUnavailable,
+    Duplicate { duplicate_of: u128, canister_id: Option<Principal> },
+    FailedToCreate { fee_block: Option<u128>, refund_block: Option<u128>, error: String },
+    GenericError { message: String, error_code: u128 },
+}
+
+impl From<Refusal> for CreateCanisterError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::InsufficientFunds { balance } => Self::InsufficientFunds { balance },
+            Refusal::BadFee { expected_fee } => {
+                Self::GenericError { message: format!("the fee is {expected_fee}"), error_code: 0 }
+            }
+            Refusal::TooOld => Self::TooOld,
+            Refusal::CreatedInFuture { ledger_time } => Self::CreatedInFuture { ledger_time },
+            Refusal::Duplicate(Done { block, canister: canister_id }) => {
+                Self::Duplicate { duplicate_of: block.into(), canister_id }
+            }
+        }
+    }
+}
+
+/// The ledger.
+#[derive(Debug)]
+pub(super) struct CyclesLedger(Accounts<Account>);
+
+impl Default for CyclesLedger {
+    fn default() -> Self {
+        Self(Accounts::new(STANDIN_CYCLES, STANDIN_CYCLES_FEE))
+    }
+}
+
+impl CyclesLedger {
+    /// Carries a call out; nothing, if there is no such update method.
+    pub(super) fn update(
+        &mut self,
+        sender: Principal,
+        method: &str,
+        argument: &[u8],
+        surroundings: &mut Surroundings,
+    ) -> Option<Result<Payload, UserError>> {
+        let transaction = |created_at| Transaction::new(sender, method, argument, created_at);
+        Some(match method {
+            "icrc1_transfer" => respond(argument, |args: TransferArgs| {
+                let transaction = transaction(args.created_at_time);
+                self.transfer(sender, args, &transaction, surroundings.network.time())
+            }),
+            "withdraw" => respond(argument, |args: WithdrawArgs| {
+                let transaction = transaction(args.created_at_time);
+                self.withdraw(sender, args, &transaction, surroundings)
+            }),
+            "create_canister" => respond(argument, |args: CreateCanisterArgs| {
+                let transaction = transaction(args.created_at_time);
+                self.create_canister(sender, args, &transaction, surroundings)
+            }),
+            _ => return None,
+        })
+    }
+
+    /// Answers a query; nothing, if there is no such query method.
+    pub(super) fn query(
+        &self,
+        method: &str,
+        argument: &[u8],
+    ) -> Option<Result<Payload, UserError>> {
+        let Self(accounts) = self;
+        Some(match method {
+            "icrc1_balance_of" => {
+                respond(argument, |account: Account| accounts.balance(&account.normal()))
+            }
+            "icrc1_decimals" => Ok(encode((12_u8,))),
+            "icrc1_symbol" => Ok(encode(("TCYCLES",))),
+            "icrc1_fee" => Ok(encode((accounts.fee(),))),
+            _ => return None,
+        })
+    }
+
+    fn transfer(
+        &mut self,
+        sender: Principal,
+        args: TransferArgs,
+        transaction: &Transaction,
+        now: Time,
+    ) -> Result<u128, TransferError> {
+        let Self(accounts) = self;
+        let from = Account::new(sender, args.from_subaccount);
+        accounts.check_new(transaction, now)?;
+        accounts.check_fee(args.fee)?;
+        accounts.check_funds(&from, args.amount)?;
+        accounts.take(from, args.amount);
+        accounts.give(args.to.normal(), args.amount);
+        Ok(accounts.note(transaction, None).into())
+    }
+
+    fn withdraw(
+        &mut self,
+        sender: Principal,
+        args: WithdrawArgs,
+        transaction: &Transaction,
+        surroundings: &mut Surroundings,
+    ) -> Result<u128, WithdrawError> {
+        let Self(accounts) = self;
+        let from = Account::new(sender, args.from_subaccount);
+        accounts.check_new(transaction, surroundings.network.time())?;
+        accounts.check_funds(&from, args.amount)?;
+        surroundings.deposit(args.to, args.amount).ok_or_else(|| {
+            WithdrawError::FailedToWithdraw {
+                fee_block: None,
+                rejection_code: RejectionCode::DestinationInvalid,
+                rejection_reason: format!("there is no canister {}", args.to),
+            }
+        })?;
+        accounts.take(from, args.amount);
+        Ok(accounts.note(transaction, None).into())
+    }
+
+    /// Makes a canister. One that cannot be made costs nothing, not even the fee.
+    fn create_canister(
+        &mut self,
+        sender: Principal,
+        args: CreateCanisterArgs,
+        transaction: &Transaction,
+        surroundings: &mut Surroundings,
+    ) -> Result<CreateCanisterSuccess, CreateCanisterError> {
+        let Self(accounts) = self;
+        let from = Account::new(sender, args.from_subaccount);
+        accounts.check_new(transaction, surroundings.network.time())?;
+        accounts.check_funds(&from, args.amount)?;
+        let canister_id = surroundings
+            .create(sender, args.creation_args.unwrap_or_default(), args.amount)
+            .map_err(|error| CreateCanisterError::FailedToCreate {
+                fee_block: None,
+                refund_block: None,
+                error,
+            })?;
+        accounts.take(from, args.amount);
+        let block_id = accounts.note(transaction, Some(canister_id)).into();
+        Ok(CreateCanisterSuccess { block_id, canister_id })
+    }
+}

@@ -1,0 +1,42 @@
+//! What the registry and the cycles minting canister tell of subnets.
+
+use super::{Surroundings, respond};
+use crate::error::UserError;
+use crate::ic00::encode;
+use crate::types::*;
+use candid::{CandidType, Principal};
+use serde::Deserialize;
+
+#[derive(CandidType, Deserialize)]
+pub(super) struct GetSubnetForCanisterArgs {
+    pub(super) principal: Option<Principal>,
+}
+
+#[derive(CandidType, Deserialize)]
+pub(super) struct SubnetForCanister {
+    pub(super) subnet_id: Option<Principal>,
+}
+
+/// Answers a query of the registry; nothing, if it has no such method.
+pub(super) fn of_registry(
+    method: &str,
+    argument: &[u8],
+    surroundings: &Surroundings,
+) -> Option<Result<Payload, UserError>> {
+    let answer = |args: GetSubnetForCanisterArgs| -> Result<SubnetForCanister, String> {
+        let canister = args.principal.ok_or("the field `principal` names no canister")?;
+        match surroundings.network.subnet_of(canister) {
+            Some(subnet) => Ok(SubnetForCanister { subnet_id: Some(subnet) }),
+            None => Err(format!("canister {canister} is on no subnet")),
+        }
+    };
+    (method == "get_subnet_for_canister").then(|| respond(argument, answer))
+}
+
+/// Answers a query of the cycles minting canister; nothing, if it has no such method.
+pub(super) fn of_minting(
+    method: &str,
+    surroundings: &Surroundings,
+) -> Option<Result<Payload, UserError>> {
+    (method == "get_default_subnets").then(|| Ok(encode((surroundings.default_subnets,))))
+}

@@ -1,0 +1,178 @@
+//! The ledger of ICP, with its two ways to name an account.
+
+use super::accounts::{Accounts, Done, Refusal, Transaction};
+use super::cycles_ledger::{Account, TransferArgs, TransferError};
+use super::respond;
+use crate::error::UserError;
+use crate::ic00::encode;
+use crate::limits::{STANDIN_E8S, STANDIN_E8S_FEE};
+use crate::types::*;
+use candid::{CandidType, Principal};
+use serde::Deserialize;
+use serde_bytes::ByteBuf;
+use sha2::{Digest, Sha224};
+
+/// The hash that names an account, without the checksum that may stand before it.
+type AccountHash = [u8; 28];
+
+/// Hundred-millionths of an ICP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, CandidType, Deserialize)]
+pub(super) struct Tokens {
+    pub(super) e8s: u64,
+}
+
+impl Tokens {
+    fn of(e8s: u128) -> Self {
+        Self { e8s: u64::try_from(e8s).unwrap_or(u64::MAX) }
+    }
+}
+
+#[derive(Debug, CandidType, Deserialize)]
+pub(super) struct Timestamp {
+    pub(super) timestamp_nanos: u64,
+}
+
+/// A transfer, as it was asked for before ICRC-1.
+#[derive(Debug, CandidType, Deserialize)]
+pub(super) struct LegacyTransferArgs {
+    pub(super) to: ByteBuf,
+    pub(super) fee: Tokens,
+    pub(super) memo: u64,
+    pub(super) from_subaccount: Option<ByteBuf>,
+    pub(super) created_at_time: Option<Timestamp>,
+    pub(super) amount: Tokens,
+}
+
+#[derive(Debug, PartialEq, Eq, CandidType, Deserialize)]
+pub(super) enum LegacyTransferError {
+    TxTooOld { allowed_window_nanos: u64 },
+    BadFee { expected_fee: Tokens },
+    TxDuplicate { duplicate_of: u64 },
+    TxCreatedInFuture,
+    InsufficientFunds { balance: Tokens },
+}
+
+impl From<Refusal> for LegacyTransferError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::InsufficientFunds { balance } => {
+                Self::InsufficientFunds { balance: Tokens::of(balance) }
+            }
+            Refusal::BadFee { expected_fee } => {
+                Self::BadFee { expected_fee: Tokens::of(expected_fee) }
+            }
+            Refusal::TooOld => Self::TxTooOld {
+                allowed_window_nanos: crate::limits::STANDIN_TRANSACTION_WINDOW_SECONDS
+                    * NANOS_PER_SECOND,
+            },
+            Refusal::CreatedInFuture { .. } => Self::TxCreatedInFuture,
+            Refusal::Duplicate(Done { block, .. }) => Self::TxDuplicate { duplicate_of: block },
+        }
+    }
+}
+
+#[derive(Debug, CandidType, Deserialize)]
+pub(super) struct AccountBalanceArgs {
+    pub(super) account: ByteBuf,
+}
+
+/// The hash of an account (`ledger-suite/icp`, `AccountIdentifier::new`).
+fn hash_of(owner: Principal, subaccount: Option<&ByteBuf>) -> AccountHash {
+    let mut hash = Sha224::new();
+    hash.update(b"\x0Aaccount-id");
+    hash.update(owner);
+    // Short ones count as those that begin with them; longer ones have no meaning.
+    let mut bytes = [0; 32];
+    for (byte, given) in bytes.iter_mut().zip(subaccount.into_iter().flatten()) {
+        *byte = *given;
+    }
+    hash.update(bytes);
+    hash.finalize().into()
+}
+
+/// The hash in the name of an account: four bytes of checksum, then the hash.
+fn hash_in(name: &ByteBuf) -> Option<AccountHash> {
+    name.as_slice().last_chunk().filter(|_| name.len() == 32).copied()
+}
+
+/// The ledger.
+#[derive(Debug)]
+pub(super) struct IcpLedger(Accounts<AccountHash>);
+
+impl Default for IcpLedger {
+    fn default() -> Self {
+        Self(Accounts::new(STANDIN_E8S, STANDIN_E8S_FEE))
+    }
+}
+
+impl IcpLedger {
+    /// Carries a call out; nothing, if there is no such update method.
+    pub(super) fn update(
+        &mut self,
+        sender: Principal,
+        method: &str,
+        argument: &[u8],
+        now: Time,
+    ) -> Option<Result<Payload, UserError>> {
+        let transaction = |created_at| Transaction::new(sender, method, argument, created_at);
+        Some(match method {
+            "icrc1_transfer" => respond(argument, |args: TransferArgs| {
+                let transaction = transaction(args.created_at_time);
+                let from = hash_of(sender, args.from_subaccount.as_ref());
+                let to = hash_of(args.to.owner, args.to.subaccount.as_ref());
+                let done = self.transfer(from, to, args.amount, args.fee, &transaction, now);
+                done.map(u128::from).map_err(TransferError::from)
+            }),
+            "transfer" => respond(argument, |args: LegacyTransferArgs| {
+                let transaction =
+                    transaction(args.created_at_time.map(|time| time.timestamp_nanos));
+                let from = hash_of(sender, args.from_subaccount.as_ref());
+                // An account that nobody can have takes what is sent to it and keeps it.
+                let to = hash_in(&args.to).unwrap_or_default();
+                let (amount, fee) = (args.amount.e8s.into(), args.fee.e8s.into());
+                let done = self.transfer(from, to, amount, Some(fee), &transaction, now);
+                done.map_err(LegacyTransferError::from)
+            }),
+            _ => return None,
+        })
+    }
+
+    /// Answers a query; nothing, if there is no such query method.
+    pub(super) fn query(
+        &self,
+        method: &str,
+        argument: &[u8],
+    ) -> Option<Result<Payload, UserError>> {
+        let Self(accounts) = self;
+        Some(match method {
+            "icrc1_balance_of" => respond(argument, |account: Account| {
+                accounts.balance(&hash_of(account.owner, account.subaccount.as_ref()))
+            }),
+            "account_balance" => respond(argument, |args: AccountBalanceArgs| {
+                Tokens::of(hash_in(&args.account).map_or(0, |hash| accounts.balance(&hash)))
+            }),
+            "icrc1_decimals" => Ok(encode((8_u8,))),
+            "icrc1_symbol" => Ok(encode(("ICP",))),
+            "icrc1_fee" => Ok(encode((accounts.fee(),))),
+            _ => return None,
+        })
+    }
+
+    fn transfer(
+        &mut self,
+        from: AccountHash,
+        to: AccountHash,
+        amount: u128,
+        fee: Option<u128>,
+        transaction: &Transaction,
+        now: Time,
+    ) -> Result<u64, Refusal> {
+        let Self(accounts) = self;
+        accounts.check_new(transaction, now)?;
+        accounts.check_fee(fee)?;
+        accounts.check_funds(&from, amount)?;
+        accounts.take(from, amount);
+        accounts.give(to, amount);
+        Ok(accounts.note(transaction, None))
+    }
+}
