@@ -267,6 +267,8 @@ pub struct Summary {
     pub succeeded: u64,
     /// The most calls that were open at once.
     pub widest: u32,
+    /// Sends that found no slot or no cycles, whatever came of the call later. A [job](crate::Job) does not count them.
+    pub refused: u64,
     pub(crate) failed: [u64; Kind::ALL.len()],
 }
 

@@ -22,8 +22,7 @@ pub struct Limits {
     pub callbacks: u32,
     /// Cycles that can be spent or set aside without freezing the canister.
     pub liquid_cycles: u128,
-    /// Cycles set aside for one call while it is open, attached ones included. What a canister can ask the system for is
-    /// the price on a subnet of 13 nodes; on a larger one less will fit, and the window finds out as it sends.
+    /// Cycles set aside for one call while it is open, attached ones included.
     pub cycles_per_call: u128,
     /// The part of it that does not come back with the answer.
     pub spent_per_call: u128,

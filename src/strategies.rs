@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures::future::join_all;
 
 use crate::transport::{Transport, call};
-use crate::{Outcome, Reason, Request, Summary};
+use crate::{Kind, Outcome, Reason, Request, Summary};
 
 /// Makes each call after the answer to the one before.
 ///
@@ -27,7 +27,7 @@ pub async fn sequential<T: Transport>(
         summary.widen(u32::from(was_sent(&outcome)));
         each(number, outcome);
     }
-    summary
+    with_refusals(summary)
 }
 
 /// Makes all calls at once and waits for all answers.
@@ -50,7 +50,13 @@ pub async fn parallel<T: Transport>(
         each(number, outcome);
     }
     summary.widen(sent);
-    summary
+    with_refusals(summary)
+}
+
+/// Each call was sent once, so those that were refused have failed for it.
+fn with_refusals(summary: Summary) -> Summary {
+    let refused = summary.failed(Kind::QueueFull) + summary.failed(Kind::Cycles);
+    Summary { refused, ..summary }
 }
 
 fn was_sent(outcome: &Outcome<Vec<u8>>) -> bool {

@@ -166,6 +166,7 @@ impl<T: Transport> Desk<'_, T> {
                 }
                 Err(reason) => {
                     let kind = reason.kind();
+                    self.summary.refused += u64::from(kind.is_unsent());
                     if let Err(item) = self.line.take_back(item, kind) {
                         self.conclude_unsent(item, kind, Outcome::failed(reason));
                     }

@@ -35,6 +35,7 @@ wire::record! {
         pub succeeded: u64,
         pub failures: Vec<Failures>,
         pub widest_in_flight: u32,
+        pub refused: u64,
         pub instructions: u64,
         pub elapsed_ns: u64,
     }
@@ -73,6 +74,7 @@ pub async fn run(strategy: Strategy, n: u64) -> Result<Report, String> {
         succeeded: summary.succeeded,
         failures: failures(&summary),
         widest_in_flight: summary.widest,
+        refused: summary.refused,
         instructions: call_context_instruction_counter(),
         elapsed_ns: time() - start_ns,
     })

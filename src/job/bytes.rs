@@ -86,7 +86,7 @@ impl Job {
             passes: u32::try_from(passes).ok()?,
             doubtful: doubtful != 0,
             not_before: Duration::from_nanos(not_before),
-            summary: Summary { succeeded, widest: u32::try_from(widest).ok()?, failed },
+            summary: Summary { succeeded, widest: u32::try_from(widest).ok()?, refused: 0, failed },
         })
     }
 }

@@ -56,6 +56,7 @@ fn of_2000_parallel_calls_500_find_a_slot_and_the_others_fail_at_once() {
     });
     assert_eq!((summary.succeeded, summary.failed(Kind::QueueFull)), (500, 1_500));
     assert_eq!((summary.widest, summary.not_done(), summary.unknown()), (500, 1_500, 0));
+    assert_eq!((summary.refused, script.refused.get()), (1_500, 1_500));
 }
 
 #[test]

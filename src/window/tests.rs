@@ -349,6 +349,7 @@ proptest! {
         let mut counted = Summary::default();
         expected.values().for_each(|outcome| counted.count(outcome));
         counted.widest = summary.widest;
+        counted.refused = script.refused.get() as u64;
         prop_assert_eq!(&summary, &counted);
         // To each callee, the first tries go out in the order of the source.
         let mut first = Vec::new();

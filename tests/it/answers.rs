@@ -20,6 +20,7 @@ pub struct Report {
     pub succeeded: u64,
     failures: Vec<Failures>,
     pub widest_in_flight: u32,
+    pub refused: u64,
     pub instructions: u64,
     pub elapsed_ns: u64,
 }

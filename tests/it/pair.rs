@@ -87,16 +87,14 @@ impl Pair {
 
     fn install_with_cycles(server: Server, subnets: usize, cycles: u128) -> Self {
         let pic = server.instance(subnets);
-        let placement = CreateCanisterPlacement::SubnetId(pic.topology().get_app_subnets()[0]);
-        let params = CreateCanisterParams {
-            cycles: Some(cycles),
-            placement: Some(placement),
-            ..Default::default()
-        };
-        let caller = pic
-            .create_canister_with_params(Some(controller()), params)
-            .expect("the subnet takes canisters");
-        let callee = create(&pic, subnets - 1);
+        let subnets = pic.topology().get_app_subnets();
+        Self::install_on(pic, [subnets[0], subnets[subnets.len() - 1]], cycles)
+    }
+
+    /// On these subnets.
+    fn install_on(pic: PocketIc, [near, far]: [Principal; 2], cycles: u128) -> Self {
+        let caller = create_with_cycles(&pic, near, cycles);
+        let callee = pic.create_canister_on_subnet(Some(controller()), None, far);
         let pair = Self { pic, caller, callee };
         pair.install_code(caller, caller_module());
         pair.install_code(callee, callee_module());
@@ -110,9 +108,19 @@ impl Pair {
 
     /// The same, and the caller was created with so many cycles.
     pub fn ready_with_cycles(server: Server, subnets: usize, cycles: u128) -> Self {
-        let pair = Self::install_with_cycles(server, subnets, cycles);
-        pair.setup_callee(pair.callee, controller()).expect("the controller may name a canister");
-        pair
+        Self::install_with_cycles(server, subnets, cycles).introduced()
+    }
+
+    /// The same on one subnet of 34 nodes.
+    pub fn ready_on_34_nodes(server: Server, cycles: u128) -> Self {
+        let pic = server.instance_with_34_nodes();
+        let subnet = pic.topology().get_fiduciary().expect("there is one");
+        Self::install_on(pic, [subnet; 2], cycles).introduced()
+    }
+
+    fn introduced(self) -> Self {
+        self.setup_callee(self.callee, controller()).expect("the controller may name a canister");
+        self
     }
 
     /// One more canister, without code, on the callee's subnet.
@@ -254,4 +262,14 @@ pub fn encode(value: impl CandidType) -> Vec<u8> {
 pub fn create(pic: &PocketIc, subnet: usize) -> Principal {
     let subnet = pic.topology().get_app_subnets()[subnet];
     pic.create_canister_on_subnet(Some(controller()), None, subnet)
+}
+
+/// The same with so many cycles.
+pub fn create_with_cycles(pic: &PocketIc, subnet: Principal, cycles: u128) -> Principal {
+    let params = CreateCanisterParams {
+        cycles: Some(cycles),
+        placement: Some(CreateCanisterPlacement::SubnetId(subnet)),
+        ..Default::default()
+    };
+    pic.create_canister_with_params(Some(controller()), params).expect("the subnet takes canisters")
 }

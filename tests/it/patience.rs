@@ -11,7 +11,8 @@ use test_canisters::rust_canister;
 use crate::answers::Way;
 use crate::moody::Mood;
 use crate::pair::{
-    OPEN_CALLS_MAX, Pair, Parallel, callee_module, controller, create, encode, nothing,
+    DEFAULT_CYCLES, OPEN_CALLS_MAX, Pair, Parallel, callee_module, controller, create,
+    create_with_cycles, encode, nothing,
 };
 use crate::servers::on_every_server;
 
@@ -26,7 +27,11 @@ struct CanisterIdRecord {
 impl Pair {
     /// Beside the caller, a canister with the same library that waits as long as it takes.
     fn patient_caller(&self) -> Principal {
-        let id = create(&self.pic, 0);
+        self.patient_caller_with_cycles(DEFAULT_CYCLES)
+    }
+
+    fn patient_caller_with_cycles(&self, cycles: u128) -> Principal {
+        let id = create_with_cycles(&self.pic, self.pic.topology().get_app_subnets()[0], cycles);
         self.install_code(id, fs::read(rust_canister("patient_caller")).expect("it was built"));
         id
     }
@@ -37,10 +42,10 @@ impl Pair {
         self.pic.submit_call(patient, controller(), method, argument).expect("it takes messages")
     }
 
-    /// How many of its calls succeed, and how many are open at most.
-    fn patient_calls(&self, patient: Principal, method: &str, n: u64) -> (u64, u32) {
+    /// How many of its calls succeed, how many are open at most, and how many sends fail.
+    fn patient_calls(&self, patient: Principal, method: &str, n: u64) -> (u64, u32, u64) {
         let (answer, _) = self.wait_for(&self.submit_patient(patient, method, n));
-        candid::decode_args(&answer.expect("it counts failures")).expect("two numbers")
+        candid::decode_args(&answer.expect("it counts failures")).expect("three numbers")
     }
 
     fn upgrade_patient(&self, patient: Principal) -> Result<(), RejectResponse> {
@@ -77,12 +82,15 @@ fn windowed_calls_that_wait_as_long_as_it_takes_all_succeed() {
         for subnets in [1, 2] {
             let pair = Pair::ready(server, subnets);
             let patient = pair.patient_caller();
-            for (method, succeeded) in
-                [("parallel_calls", OPEN_CALLS_MAX), ("windowed_calls", 2_000)]
+            for (method, succeeded, refused) in
+                [("parallel_calls", OPEN_CALLS_MAX, 1_500), ("windowed_calls", 2_000, 0)]
             {
                 let counts = pair.patient_calls(patient, method, 2_000);
-                assert_eq!(counts, (succeeded, OPEN_CALLS_MAX as u32), "{method}");
+                assert_eq!(counts, (succeeded, OPEN_CALLS_MAX as u32, refused), "{method}");
             }
+            let poor = pair.patient_caller_with_cycles(2_000_000_000_000);
+            // One less than where waits are bounded: memory for the answers raises the freezing threshold.
+            assert_eq!(pair.patient_calls(poor, "windowed_calls", 2_000), (2_000, 45, 0));
         }
     });
 }
@@ -144,7 +152,7 @@ fn after_a_trap_amid_calls_only_a_stop_makes_sure_that_their_answers_find_no_oth
         pair.pic.stop_canister(patient, Some(controller())).expect("nothing is open");
         pair.upgrade_patient(patient).expect("it is stopped");
         pair.pic.start_canister(patient, Some(controller())).expect("it is stopped");
-        assert_eq!(pair.patient_calls(patient, "windowed_calls", 3), (3, 3));
+        assert_eq!(pair.patient_calls(patient, "windowed_calls", 3), (3, 3, 0));
         pair.upgrade_patient(patient).expect("nothing is open");
     });
 }

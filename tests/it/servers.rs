@@ -37,15 +37,23 @@ enum Kind {
 impl Server {
     /// A fresh instance with so many application subnets.
     pub fn instance(self, subnets: usize) -> PocketIc {
-        let builder = match self.0 {
+        (0..subnets).fold(self.builder(), |builder, _| builder.with_application_subnet()).build()
+    }
+
+    /// A fresh instance with one subnet of 34 nodes.
+    pub fn instance_with_34_nodes(self) -> PocketIc {
+        self.builder().with_fiduciary_subnet().build()
+    }
+
+    fn builder(self) -> PocketIcBuilder {
+        match self.0 {
             Kind::Embedded => {
                 let url = EMBEDDED.url().parse().expect("it is a URL");
                 PocketIcBuilder::new().with_server_url(url)
             }
             // The client reads the variable, too.
             Kind::PocketIc => PocketIcBuilder::new(),
-        };
-        (0..subnets).fold(builder, |builder, _| builder.with_application_subnet()).build()
+        }
     }
 }
 

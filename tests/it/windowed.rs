@@ -97,14 +97,31 @@ fn with_few_cycles_the_planned_window_is_narrower_and_no_send_fails() {
             let before = pair.cycles();
             let (windowed, _) = pair.report(Way::Windowed(None), 2_000);
             assert_eq!(windowed.succeeded, 2_000);
-            assert_eq!(windowed.widest_in_flight, 46);
+            assert_eq!((windowed.widest_in_flight, windowed.refused), (46, 0));
             // The given window is too wide, which only costs the attempts that show it.
             let between = pair.cycles();
             let (given, _) = pair.report(Way::Windowed(Some(500)), 2_000);
             assert_eq!(given.succeeded, 2_000);
+            assert!(given.refused > 0);
             let after = pair.cycles();
             assert!(before[0] - between[0] < between[0] - after[0]);
         }
+    });
+}
+
+#[test]
+fn on_34_nodes_the_planned_window_is_as_wide_as_their_prices_allow_and_no_send_fails() {
+    on_every_server(|server| {
+        let pair = Pair::ready_on_34_nodes(server, 2_000_000_000_000);
+        let (parallel, _) = pair.report(Way::Parallel, 2_000);
+        // An open call and a message hold back 34/13 of what they do elsewhere: 110 and 105 billion.
+        assert_eq!(parallel.succeeded, 17);
+        assert_eq!(parallel.failures(), BTreeMap::from([("cycles", 1_983)]));
+
+        let (windowed, _) = pair.report(Way::Windowed(None), 2_000);
+        assert_eq!((windowed.succeeded, windowed.refused), (2_000, 0));
+        // One less than would fit just now, since 2,000 calls spend about a third of what one holds back.
+        assert!((16..=17).contains(&windowed.widest_in_flight), "{}", windowed.widest_in_flight);
     });
 }
 

@@ -12,13 +12,13 @@ fn pings(callee: Principal, n: u64) -> impl Iterator<Item = Request> {
     (0..n).map(move |_| Request::new(callee, "ping").with_wait(Wait::Unbounded))
 }
 
-fn counts(summary: &Summary) -> (u64, u32) {
-    (summary.succeeded, summary.widest)
+fn counts(summary: &Summary) -> (u64, u32, u64) {
+    (summary.succeeded, summary.widest, summary.refused)
 }
 
-/// How many calls succeeded, and how many were open at most.
+/// How many calls succeeded, how many were open at most, and how many sends failed.
 #[ic_cdk::update]
-async fn windowed_calls(callee: Principal, n: u64) -> (u64, u32) {
+async fn windowed_calls(callee: Principal, n: u64) -> (u64, u32, u64) {
     let limits = Canister.limits(&Request::new(callee, "ping").with_wait(Wait::Unbounded));
     let plan = Plan::new(&limits, n).unwrap_or_else(|refusal| ic_cdk::trap(refusal.to_string()));
     counts(&windowed(&Canister, pings(callee, n), plan.window, Retry::NEVER, |_, _| ()).await)
@@ -26,7 +26,7 @@ async fn windowed_calls(callee: Principal, n: u64) -> (u64, u32) {
 
 /// The same all at once.
 #[ic_cdk::update]
-async fn parallel_calls(callee: Principal, n: u64) -> (u64, u32) {
+async fn parallel_calls(callee: Principal, n: u64) -> (u64, u32, u64) {
     counts(&parallel(&Canister, pings(callee, n), |_, _| ()).await)
 }
 
