@@ -65,9 +65,16 @@ impl UserError {
     }
 }
 
+impl UserError {
+    /// The code as users see it: `IC0503`.
+    pub fn code_text(&self) -> String {
+        format!("IC{:04}", self.code as i32)
+    }
+}
+
 impl fmt::Display for UserError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IC{:04}: {}", self.code as i32, self.description)
+        write!(f, "{}: {}", self.code_text(), self.description)
     }
 }
 

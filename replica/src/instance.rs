@@ -3,23 +3,27 @@
 //! Everything a client can do goes through here, whether it comes over HTTP or from the same
 //! process. Nothing happens by itself: time and rounds move when they are told to.
 
+mod agents;
 mod calls;
 mod error;
 mod outcalls;
 mod standins;
 
 use crate::canister::Canister;
+use crate::certification::Certification;
 use crate::keys::SubnetKey;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::network::{Network, NetworkProfile};
 use crate::standins::Standins;
 use crate::subnet::{Subnet, SubnetConfig};
+pub use crate::topology::SubnetInfo;
 use crate::topology::{
     Place, SubnetKind, SubnetRequest, mainnet_subnet, nth_canister, places, root_key,
 };
 use crate::trace::{Event, Trace};
 use crate::types::*;
 use crate::wasm::StableMemory;
+pub use agents::NodeAnswer;
 pub use calls::{CanisterCall, EffectivePrincipal};
 use candid::Principal;
 pub use error::InstanceError;
@@ -54,15 +58,6 @@ impl InstanceConfig {
     }
 }
 
-/// A subnet as the topology shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubnetInfo {
-    /// What was asked for.
-    pub request: SubnetRequest,
-    /// Where it is.
-    pub place: Place,
-}
-
 /// A network.
 ///
 /// ```
@@ -85,6 +80,7 @@ pub struct Instance {
     default_canister: CanisterId,
     messages: u64,
     standins: Option<Standins>,
+    certification: Certification,
 }
 
 impl Instance {
@@ -116,6 +112,7 @@ impl Instance {
             default_canister,
             messages: 0,
             standins,
+            certification: Certification::default(),
         })
     }
 
@@ -148,6 +145,7 @@ impl Instance {
         let config = subnet_config(&info, self.root_key.clone());
         self.network.add_subnet(Subnet::new(config, self.network.time()));
         self.subnets.push(info);
+        self.certification.reset();
         self.subnets_made += 1;
         self.tick();
         Ok(())
@@ -162,6 +160,7 @@ impl Instance {
         }
         self.network.remove_subnet(subnet);
         self.subnets.retain(|info| info.place.id != subnet);
+        self.certification.reset();
         Ok(())
     }
 
@@ -199,6 +198,7 @@ impl Instance {
         check_time(self.network.time(), time)?;
         if time > self.network.time() {
             self.network.set_certified_time(time);
+            self.certification.reset();
         }
         Ok(())
     }
@@ -317,6 +317,7 @@ fn subnet_config(info: &SubnetInfo, root_key: Arc<SubnetKey>) -> SubnetConfig {
     let SubnetRequest { kind, free, benchmarking } = info.request;
     SubnetConfig {
         id: info.place.id,
+        key: info.place.key(),
         nodes: kind.nodes(),
         free: free || kind.is_system(),
         system: kind.is_system(),

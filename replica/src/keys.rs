@@ -1,7 +1,8 @@
-//! The keys of subnets: what their ids are derived from, and what they certify with.
+//! The keys of subnets and of their nodes: what their ids are derived from, what subnets certify with
+//! and nodes answer queries with.
 //!
-//! A key is derived from the seed of its subnet, which depends on nothing but the network's shape.
-//! So keys and ids are the same in every run, and anybody can sign with them: they protect nothing.
+//! Keys are derived from the seed of a subnet, which depends on nothing but the network's shape. So
+//! keys and ids are the same in every run, and anybody can sign with them: they protect nothing.
 
 use crate::types::SubnetId;
 use candid::Principal;
@@ -26,8 +27,19 @@ pub const PUBLIC_KEY_DER_BYTES: usize = DER_PREFIX.len() + PublicKey::BYTES;
 /// The key pair of a subnet.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SubnetKey {
+    seed: Seed,
     private: PrivateKey,
     public_der: [u8; PUBLIC_KEY_DER_BYTES],
+}
+
+/// The key pair of a node.
+#[derive(Debug)]
+pub struct NodeKey {
+    private: ic_ed25519::PrivateKey,
+    /// The public key in DER form.
+    pub public_der: Vec<u8>,
+    /// The id of the node with this key: the principal that authenticates itself with it.
+    pub node_id: Principal,
 }
 
 /// All keys of this process. Deriving one takes half a millisecond, which is as long as making
@@ -51,7 +63,13 @@ impl SubnetKey {
         let (prefix, point) = public_der.split_at_mut(DER_PREFIX.len());
         prefix.copy_from_slice(&DER_PREFIX);
         point.copy_from_slice(&private.public_key().serialize());
-        Self { private, public_der }
+        Self { seed, private, public_der }
+    }
+
+    /// The key of the subnet's node of this number.
+    pub fn node(&self, number: u64) -> NodeKey {
+        let seed = [b"node".as_slice(), &self.seed, &number.to_be_bytes()].concat();
+        NodeKey::derive(&seed)
     }
 
     /// The public key in DER form.
@@ -67,6 +85,20 @@ impl SubnetKey {
     /// Signs a message.
     pub fn sign(&self, message: &[u8]) -> [u8; Signature::BYTES] {
         self.private.sign(message).serialize()
+    }
+}
+
+impl NodeKey {
+    fn derive(seed: &[u8]) -> Self {
+        let private = ic_ed25519::PrivateKey::generate_from_seed(seed);
+        let public_der = private.public_key().serialize_rfc8410_der();
+        let node_id = Principal::self_authenticating(&public_der);
+        Self { private, public_der, node_id }
+    }
+
+    /// Signs a message.
+    pub fn sign(&self, message: &[u8]) -> [u8; ic_ed25519::SIGNATURE_BYTES] {
+        self.private.sign_message(message)
     }
 }
 
@@ -107,6 +139,19 @@ mod tests {
         let seed = [3; 32];
         assert_eq!(SubnetKey::of(seed).public_key_der(), SubnetKey::derive(seed).public_key_der());
         assert!(Arc::ptr_eq(&SubnetKey::of(seed), &SubnetKey::of(seed)));
+    }
+
+    #[test]
+    fn a_node_has_its_own_key_which_is_the_same_each_time_and_its_id_is_that_of_the_key() {
+        let key = SubnetKey::of([5; 32]);
+        let [node, again, other] = [0, 0, 1].map(|number| key.node(number));
+        assert_eq!(node.public_der, again.public_der);
+        assert_ne!(node.public_der, other.public_der);
+        assert_eq!(node.node_id, Principal::self_authenticating(&node.public_der));
+        let public = ic_ed25519::PublicKey::deserialize_rfc8410_der(&node.public_der)
+            .expect("it is in DER form");
+        assert!(public.verify_signature(b"an answer", &node.sign(b"an answer")).is_ok());
+        assert!(public.verify_signature(b"an answer", &other.sign(b"an answer")).is_err());
     }
 
     #[test]

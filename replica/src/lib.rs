@@ -31,6 +31,7 @@
 //! | [`subnet`] | a round, its scheduler, the management canister |
 //! | [`network`] | streams between subnets, time, the network profile |
 //! | [`standins`] | what answers for canisters of the mainnet that command line tools need |
+//! | [`certification`] | state trees, certificates, who may read what |
 //! | [`instance`] | all of it as one value with an in-process interface |
 //! | [`server`] | the same over HTTP, as PocketIC speaks it |
 //!
@@ -38,6 +39,7 @@
 //! same results, cycle for cycle.
 
 pub mod canister;
+pub mod certification;
 pub mod cycles;
 pub mod error;
 pub mod ic00;

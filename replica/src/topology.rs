@@ -102,6 +102,15 @@ pub struct SubnetRequest {
     pub benchmarking: bool,
 }
 
+/// A subnet as the topology shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubnetInfo {
+    /// What was asked for.
+    pub request: SubnetRequest,
+    /// Where it is.
+    pub place: Place,
+}
+
 /// A subnet's place in the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -128,15 +137,6 @@ impl Place {
     pub fn key(&self) -> Arc<SubnetKey> {
         SubnetKey::of(self.seed)
     }
-}
-
-/// The id of a subnet's node of this number, which exists for the sake of being named.
-pub fn node_id(subnet: SubnetId, number: u64) -> Principal {
-    let mut hash = Sha256::new();
-    hash.update(b"embedded-replica node");
-    hash.update(subnet);
-    hash.update(number.to_be_bytes());
-    Principal::self_authenticating(hash.finalize())
 }
 
 /// Places for subnets of these kinds, in the same order. Each has a range of its own for new

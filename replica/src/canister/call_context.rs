@@ -129,6 +129,19 @@ pub enum Failure {
     Error(UserError),
 }
 
+impl From<Failure> for UserError {
+    /// As users see it: without the code in the text.
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected(Reject { message, error_code, .. }) => {
+                let code = error_code.unwrap_or(ErrorCode::CanisterRejectedMessage);
+                Self { code, description: message }
+            }
+            Failure::Error(error) => error,
+        }
+    }
+}
+
 impl From<Failure> for Reject {
     fn from(failure: Failure) -> Self {
         match failure {

@@ -123,7 +123,7 @@ pub(crate) fn ask(
     argument: &[u8],
 ) -> Result<Payload, Failure> {
     let (method, argument) = (method.to_owned(), argument.to_vec());
-    let query = Query { caller: Principal::anonymous(), method, argument };
+    let query = Query { caller: Principal::anonymous(), method, argument, data_certificate: None };
     match begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()).0 {
         Progress::Answered(answer) => answer,
         Progress::Waiting(_) => panic!("there is an answer"),

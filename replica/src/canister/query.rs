@@ -9,7 +9,7 @@ use crate::canister::sandbox::{Entry, Executed, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::{ErrorCode, Reject, Trap, UserError};
-use crate::system_api::{Closure, Context, Effects, ExecutionInput, OutgoingCall};
+use crate::system_api::{Closure, Context, DataCertificate, Effects, ExecutionInput, OutgoingCall};
 use crate::types::{CanisterId, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
 use candid::Principal;
@@ -24,6 +24,8 @@ pub struct Query {
     pub method: String,
     /// Its argument.
     pub argument: Payload,
+    /// The certificate for what the canister has certified, for queries from outside.
+    pub data_certificate: Option<DataCertificate>,
 }
 
 /// A composite query that made calls and has not answered yet.
@@ -71,7 +73,8 @@ pub fn transform(
     instructions_max: Instructions,
     round: &RoundContext,
 ) -> (Result<Payload, Failure>, Instructions) {
-    let query = Query { caller: Principal::management_canister(), method, argument };
+    let caller = Principal::management_canister();
+    let query = Query { caller, method, argument, data_certificate: None };
     match begin(canister, query, Context::Transform, instructions_max, round) {
         Ok((Progress::Answered(answer), used)) => (answer, used),
         Ok((Progress::Waiting(_), used)) => (Err(no_answer(canister.id)), used),
@@ -87,7 +90,7 @@ fn begin(
     instructions_max: Instructions,
     round: &RoundContext,
 ) -> Result<(Progress, Instructions), UserError> {
-    let Query { caller, method, argument } = query;
+    let Query { caller, method, argument, data_certificate } = query;
     let (kind, entry) = queryable(canister, &method)?;
     let context = match (kind, context) {
         (MethodKind::CompositeQuery, Context::Transform) => {
@@ -105,6 +108,7 @@ fn begin(
         argument,
         instructions_max,
         answerable: true,
+        data_certificate,
         ..input(canister, context, round)
     };
     let executed = run(canister, entry, input, round);

@@ -117,6 +117,7 @@ pub(super) fn input(
         slice_instructions_max: round.slice_instructions_max,
         context_instructions: 0,
         global_timer: canister.global_timer,
+        data_certificate: None,
     }
 }
 

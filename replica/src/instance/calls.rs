@@ -47,6 +47,19 @@ impl Instance {
         &mut self,
         call: CanisterCall,
     ) -> Result<Result<MessageId, UserError>, InstanceError> {
+        self.messages += 1;
+        let id = message_id(self.messages, &call);
+        let expiry = self.network.time().plus_secs(INGRESS_LIFETIME_SECONDS);
+        Ok(self.submit_as(id, expiry, call)?.map(|()| id))
+    }
+
+    /// Submits an ingress message that has an id and an expiry.
+    pub(super) fn submit_as(
+        &mut self,
+        id: MessageId,
+        expiry: Time,
+        call: CanisterCall,
+    ) -> Result<Result<(), UserError>, InstanceError> {
         let route = match self.route(&call) {
             Err(InstanceError::NoSubnetHosts(canister)) if is_provisional_creation(&call) => {
                 self.add_subnet_hosting(canister)?;
@@ -58,11 +71,10 @@ impl Instance {
             Ok(subnet) => subnet,
             Err(error) => return Ok(Err(error)),
         };
-        self.messages += 1;
         let is_for_standins = self.is_for_standins(&call);
         let is_management = call.canister == CanisterId::management_canister();
         let ingress = Ingress {
-            id: message_id(self.messages, &call),
+            id,
             sender: call.sender,
             receiver: call.canister,
             effective_canister: (is_management && !is_creation(&call.method))
@@ -70,19 +82,18 @@ impl Instance {
                 .flatten(),
             method: call.method,
             argument: call.argument,
-            expiry: self.network.time().plus_secs(INGRESS_LIFETIME_SECONDS),
+            expiry,
         };
         let bytes = ingress.envelope_bytes();
         if bytes > INGRESS_BYTES_MAX {
             return Err(InstanceError::IngressTooLarge(bytes));
         }
-        let id = ingress.id;
         if is_for_standins {
             self.submit_to_standins(subnet, ingress);
-            return Ok(Ok(id));
+            return Ok(Ok(()));
         }
         let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
-        Ok(subnet.submit(ingress).map(|()| id))
+        Ok(subnet.submit(ingress))
     }
 
     /// The answer to an ingress message; nothing, as long as there is none. With a `caller`, only
@@ -93,11 +104,11 @@ impl Instance {
         caller: Option<Principal>,
     ) -> Result<Option<Result<Payload, Failure>>, InstanceError> {
         for subnet in self.network.subnets() {
-            let Some((sender, state)) = subnet.ingress_state(message) else { continue };
-            if caller.is_some_and(|caller| caller != sender) {
+            let Some(record) = subnet.ingress_record(message) else { continue };
+            if caller.is_some_and(|caller| caller != record.sender) {
                 return Err(InstanceError::NotTheSender);
             }
-            return Ok(match state {
+            return Ok(match &record.state {
                 IngressState::Done(result) => Some(result.clone()),
                 IngressState::Received | IngressState::Processing => None,
             });
@@ -110,10 +121,7 @@ impl Instance {
         &mut self,
         message: MessageId,
     ) -> Result<Result<Payload, Failure>, InstanceError> {
-        let known =
-            |subnet: &Subnet| subnet.has_pooled(message) || subnet.ingress_state(message).is_some();
-        let waits = self.standins.as_ref().is_some_and(|standins| standins.has_waiting(message));
-        if !waits && !self.network.subnets().any(known) {
+        if !self.knows(message) {
             return Err(InstanceError::NoSuchMessage);
         }
         for _ in 0..AWAIT_INGRESS_ROUNDS_MAX {
@@ -123,6 +131,15 @@ impl Instance {
             self.tick();
         }
         Err(InstanceError::NotAnswered)
+    }
+
+    /// Whether there is, or was not long ago, a message with this id.
+    pub(super) fn knows(&self, message: MessageId) -> bool {
+        let knows = |subnet: &Subnet| {
+            subnet.has_pooled(message) || subnet.ingress_record(message).is_some()
+        };
+        let waits = self.standins.as_ref().is_some_and(|standins| standins.has_waiting(message));
+        waits || self.network.subnets().any(knows)
     }
 
     /// Submits an ingress message and awaits its answer.
@@ -145,6 +162,7 @@ impl Instance {
             Ok(subnet) => subnet,
             Err(error) => return Ok(Err(Failure::Error(error))),
         };
+        let data_certificate = self.data_certificate(call.canister);
         let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
         Ok(match call.canister == CanisterId::management_canister() {
             true => {
@@ -153,13 +171,17 @@ impl Instance {
             }
             false => {
                 let CanisterCall { sender: caller, method, argument, .. } = call;
-                subnet.query(call.canister, Query { caller, method, argument })
+                let query = Query { caller, method, argument, data_certificate };
+                subnet.query(call.canister, query)
             }
         })
     }
 
     /// The subnet a call goes to; the inner error is the network's own.
-    fn route(&self, call: &CanisterCall) -> Result<Result<SubnetId, UserError>, InstanceError> {
+    pub(super) fn route(
+        &self,
+        call: &CanisterCall,
+    ) -> Result<Result<SubnetId, UserError>, InstanceError> {
         let of_canister = |canister: CanisterId| {
             self.network.subnet_of(canister).ok_or(InstanceError::NoSubnetHosts(canister))
         };

@@ -1,5 +1,6 @@
 //! What can be asked of an instance that makes no sense.
 
+use crate::certification::PathError;
 use crate::limits::{AWAIT_INGRESS_ROUNDS_MAX, BLOB_BYTES_MAX, INGRESS_BYTES_MAX};
 use crate::subnet::OutcallError;
 use crate::topology::SubnetKind;
@@ -40,6 +41,17 @@ pub enum InstanceError {
         /// What hosts it on the mainnet.
         kind: SubnetKind,
     },
+    /// A request sent to another canister than the one it is about.
+    #[error("the request is sent to canister {sent_to}, but it is about {about}: send it there")]
+    SentElsewhere {
+        /// Where it was sent.
+        sent_to: CanisterId,
+        /// What it is about.
+        about: CanisterId,
+    },
+    /// A part of the state that cannot be read.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// A canister without code, which has no stable memory.
     #[error("canister {0} has no code: install it first")]
     NoCode(CanisterId),

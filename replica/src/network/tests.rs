@@ -12,6 +12,7 @@ fn network(profile: NetworkProfile, subnets: usize) -> Network {
     let subnets = places.into_iter().map(|place| {
         let config = SubnetConfig {
             id: place.id,
+            key: place.key(),
             nodes: 13,
             free: false,
             system: false,

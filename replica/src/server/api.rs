@@ -1,5 +1,6 @@
 //! Requests and answers as PocketIC's clients send and read them: JSON, and errors with a message.
 
+use crate::certification::PathError;
 use crate::instance::InstanceError;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -11,8 +12,8 @@ use serde::de::DeserializeOwned;
 /// An error with the HTTP status and the message a client gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ApiError {
-    status: StatusCode,
-    message: String,
+    pub(super) status: StatusCode,
+    pub(super) message: String,
 }
 
 impl ApiError {
@@ -36,7 +37,10 @@ impl ApiError {
 impl From<InstanceError> for ApiError {
     fn from(error: InstanceError) -> Self {
         let status = match error {
-            InstanceError::NotTheSender => StatusCode::FORBIDDEN,
+            InstanceError::NotTheSender | InstanceError::Path(PathError::Forbidden(_)) => {
+                StatusCode::FORBIDDEN
+            }
+            InstanceError::Path(PathError::NotFound(_)) => StatusCode::NOT_FOUND,
             _ => StatusCode::BAD_REQUEST,
         };
         Self { status, message: error.to_string() }

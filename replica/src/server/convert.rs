@@ -1,7 +1,7 @@
 //! Between the types on the wire, which are the `pocket-ic` crate's own, and the replica's.
 
 use crate::canister::Failure;
-use crate::error::{self, ErrorCode, Reject, UserError};
+use crate::error::{self, UserError};
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig, SubnetInfo};
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
@@ -55,14 +55,9 @@ pub(super) fn canister_result(
     }
 }
 
-/// A reject as users see it: without the code in the text.
+/// A reject as users see it.
 pub(super) fn reject_response(failure: Failure, certified: bool) -> pocket_ic::RejectResponse {
-    let (reject_message, error_code) = match failure {
-        Failure::Error(UserError { code, description }) => (description, code),
-        Failure::Rejected(Reject { message, error_code, .. }) => {
-            (message, error_code.unwrap_or(ErrorCode::CanisterRejectedMessage))
-        }
-    };
+    let UserError { code: error_code, description: reject_message } = failure.into();
     let reject_code = error::reject_code(error_code);
     pocket_ic::RejectResponse { reject_code, reject_message, error_code, certified }
 }

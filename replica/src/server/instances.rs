@@ -202,7 +202,6 @@ impl Slot {
 
     /// Waits for a round, counted from the call and not from when the answer is awaited first: so
     /// whoever looks in between misses none.
-    #[allow(dead_code, reason = "the interface for agents waits for it")]
     pub(super) fn next_round(&self) -> Notified<'_> {
         self.rounds.notified()
     }

@@ -4,6 +4,7 @@
 //! not served answer 404 and say so. Each operation is answered at once with its result, which the
 //! protocol allows.
 
+mod agents;
 mod api;
 mod blobs;
 mod convert;

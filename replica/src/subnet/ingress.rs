@@ -28,7 +28,7 @@ impl From<Result<Payload, Failure>> for IngressState {
 }
 
 /// What has become of all messages users sent. An answer is kept for [`INGRESS_LIFETIME_SECONDS`]
-/// from when it was given; what is not answered yet is kept, however long that takes.
+/// from when it was given, and for as long as the same message may be sent once more; what is not answered yet is kept, however long that takes.
 #[derive(Debug, Default)]
 pub(super) struct IngressHistory {
     records: BTreeMap<MessageId, Record>,
@@ -36,22 +36,31 @@ pub(super) struct IngressHistory {
     answered: BTreeSet<(Time, MessageId)>,
 }
 
+/// What is known of a user's message.
 #[derive(Debug)]
-struct Record {
-    sender: Principal,
-    state: IngressState,
+pub struct Record {
+    /// Who sent it.
+    pub sender: Principal,
+    /// Who is called.
+    pub receiver: CanisterId,
+    /// What has become of it.
+    pub state: IngressState,
+    /// Until when it may come again, and has to be known.
+    expiry: Time,
 }
 
 impl IngressHistory {
     fn receive(&mut self, ingress: &Ingress) {
-        let record = Record { sender: ingress.sender, state: IngressState::Received };
+        let Ingress { sender, receiver, expiry, .. } = *ingress;
+        let record = Record { sender, receiver, state: IngressState::Received, expiry };
         self.records.insert(ingress.id, record);
     }
 
     pub(super) fn set(&mut self, message: MessageId, state: IngressState, now: Time) {
         let Some(record) = self.records.get_mut(&message) else { return };
         if matches!(state, IngressState::Done(_)) {
-            self.answered.insert((now.plus_secs(INGRESS_LIFETIME_SECONDS), message));
+            let end = now.plus_secs(INGRESS_LIFETIME_SECONDS).max(record.expiry);
+            self.answered.insert((end, message));
         }
         record.state = state;
     }
@@ -92,9 +101,14 @@ impl Subnet {
         inspect(canister, ingress, &round)
     }
 
-    /// What has become of a message, and who sent it.
-    pub fn ingress_state(&self, message: MessageId) -> Option<(Principal, &IngressState)> {
-        self.history.records.get(&message).map(|record| (record.sender, &record.state))
+    /// What is known of a message.
+    pub fn ingress_record(&self, message: MessageId) -> Option<&Record> {
+        self.history.records.get(&message)
+    }
+
+    /// All messages of which something is known, in order.
+    pub fn ingress_records(&self) -> impl ExactSizeIterator<Item = (MessageId, &Record)> {
+        self.history.records.iter().map(|(message, record)| (*message, record))
     }
 
     /// Writes down the answer, given at `now`, to a message that was not for one of its canisters.

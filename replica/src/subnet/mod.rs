@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ingress::IngressHistory;
-pub use ingress::IngressState;
+pub use ingress::{IngressState, Record as IngressRecord};
 use management::{Asker, Outcalls, PendingCall};
 pub use management::{
     NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform,
@@ -40,6 +40,8 @@ use schedule::Schedule;
 pub struct SubnetConfig {
     /// Its id.
     pub id: SubnetId,
+    /// Its key.
+    pub key: Arc<SubnetKey>,
     /// Its number of nodes, which decides prices.
     pub nodes: u64,
     /// Whether it charges nothing.
@@ -168,7 +170,7 @@ impl Subnet {
     }
 
     /// All canisters it hosts, in order.
-    pub fn canisters(&self) -> impl Iterator<Item = &Canister> {
+    pub fn canisters(&self) -> impl Iterator<Item = &Canister> + Clone {
         self.canisters.values()
     }
 
@@ -178,6 +180,16 @@ impl Subnet {
         for canister in self.canisters.values_mut() {
             canister.trace = trace.clone();
         }
+    }
+
+    /// The time of its latest round, which is what queries see.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// Rounds it has executed.
+    pub fn rounds(&self) -> u64 {
+        self.rounds
     }
 
     /// Sets the time queries see until the next round.

@@ -59,6 +59,7 @@ impl Evaluation<'_> {
                             caller: canister,
                             method: call.method.clone(),
                             argument: call.argument.clone(),
+                            data_certificate: None,
                         };
                         let callee = call.callee;
                         self.stack.push(Waiting { canister, query, call: Some(call) });

@@ -63,24 +63,34 @@ fn link_state<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         c.data_mut().effects.certified_data = Some(data);
         Ok(())
     })?;
-    // There are no certificates yet, so a query never has one.
+    link_certificate::<P>(linker)
+}
+
+fn link_certificate<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", DATA_CERTIFICATE_PRESENT.name, |mut c: C<'_>| {
         enter(&mut c, DATA_CERTIFICATE_PRESENT, 0)?;
-        Ok(0u32)
+        Ok(u32::from(c.data().input.data_certificate.is_some()))
     })?;
-    linker.func_wrap("ic0", DATA_CERTIFICATE_SIZE.name, |mut c: C<'_>| -> SystemResult<P> {
+    linker.func_wrap("ic0", DATA_CERTIFICATE_SIZE.name, |mut c: C<'_>| {
         enter(&mut c, DATA_CERTIFICATE_SIZE, 0)?;
-        Err(contract("there is no data certificate"))
+        Ok(P::of(data_certificate(c.data())?.len()))
     })?;
     linker.func_wrap(
         "ic0",
         DATA_CERTIFICATE_COPY.name,
-        |mut c: C<'_>, _dst: P, _offset: P, size: P| -> SystemResult<()> {
+        |mut c: C<'_>, dst: P, offset: P, size: P| {
             enter(&mut c, DATA_CERTIFICATE_COPY, size.wide())?;
-            Err(contract("there is no data certificate"))
+            copy_from_host(&mut c, (dst, offset, size), data_certificate)
         },
     )?;
     Ok(())
+}
+
+fn data_certificate(host: &Host) -> SystemResult<&[u8]> {
+    let certificate = host.input.data_certificate.as_ref();
+    certificate
+        .map(|certificate| certificate.as_slice())
+        .ok_or_else(|| contract("there is no data certificate"))
 }
 
 fn link_variables<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {

@@ -11,7 +11,7 @@ use crate::types::{CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
 use crate::wasm::{EXHAUSTED, StableMemory};
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use wasmtime::{AsContextMut, Global, Memory, ResourceLimiter, Val};
 
 /// What an execution can learn of its canister, and what changes rarely.
@@ -102,7 +102,12 @@ pub struct ExecutionInput {
     pub context_instructions: Instructions,
     /// When the global timer fires.
     pub global_timer: Option<Time>,
+    /// The certificate for what the canister has certified, which queries have.
+    pub data_certificate: Option<DataCertificate>,
 }
+
+/// A certificate for what a canister has certified, which is made when it is looked at first.
+pub type DataCertificate = Arc<LazyLock<Vec<u8>, Box<dyn FnOnce() -> Vec<u8> + Send>>>;
 
 /// A function in the canister's table and the value it is called with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

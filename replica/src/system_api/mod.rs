@@ -17,7 +17,9 @@ use crate::error::Trap;
 use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, OS_PAGE_BYTES, TRANSMITTED_BYTE_INSTRUCTIONS};
 use crate::wasm::{CompiledModule, EXHAUSTED, InvalidModule};
 pub use functions::{Context, Contexts, FUNCTIONS, Function};
-pub use host::{Closure, Effects, Environment, ExecutionInput, Host, OutgoingCall, RunState};
+pub use host::{
+    Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, OutgoingCall, RunState,
+};
 use std::sync::LazyLock;
 use wasmtime::{Caller, InstancePre, Linker, WasmTy};
 

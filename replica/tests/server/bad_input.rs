@@ -20,7 +20,7 @@ const NO_BLOB: &str = r#"{"canister_id":"BA==","blob_id":"AAAA"}"#;
 #[test]
 fn an_unknown_route_is_404_with_a_message_that_names_it() {
     let server = server();
-    for path in ["/", "/instances/0/api/v2/status", "/read_graph/a/b", "/no/such"] {
+    for path in ["/", "/instances/0/api/v2/no", "/read_graph/a/b", "/no/such"] {
         let answer = get(server.port(), path);
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.message().contains(path), "{}", answer.message());

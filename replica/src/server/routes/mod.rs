@@ -11,6 +11,7 @@ mod snapshots;
 mod subnets;
 
 use crate::limits::{BLOB_BYTES_MAX, REQUEST_BODY_BYTES_MAX};
+use crate::server::agents;
 use crate::server::api::{ApiError, json};
 use crate::server::instances::Instances;
 use axum::Router;
@@ -22,6 +23,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post};
 use axum::serve::ListenerExt;
 use pocket_ic::common::rest::CreateHttpGatewayResponse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 type Shared = State<Arc<Instances>>;
@@ -105,12 +107,28 @@ fn router(instances: Arc<Instances>) -> Router {
         // Some clients end the path with a slash, some do not.
         router = router.route(&format!("{path}/"), handlers.clone()).route(&path, handlers);
     }
+    let agents = agents::routes().layer(from_fn_with_state(instances.clone(), find_instance));
     router
+        .nest("/instances/{instance}/api", agents)
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .layer(from_fn_with_state(instances.clone(), note_activity))
         .with_state(instances)
+}
+
+/// Finds the instance in the path, for agents.
+async fn find_instance(
+    State(instances): Shared,
+    Path(parameters): Path<BTreeMap<String, String>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let id = parameters.get("instance").and_then(|id| id.parse().ok());
+    let id =
+        id.ok_or_else(|| ApiError::bad_request("the number of an instance is a whole number"))?;
+    request.extensions_mut().insert(instances.slot(id)?);
+    Ok(next.run(request).await)
 }
 
 async fn note_activity(State(instances): Shared, request: Request, next: Next) -> Response {

@@ -155,8 +155,12 @@ fn a_cleanup_begins_to_count_anew_and_its_callback_does_not_count() {
 
 /// Begins a composite query that waits.
 fn composing(canister: &mut Canister, method: &str) -> (Box<OpenQuery>, u64) {
-    let query =
-        Query { caller: Principal::anonymous(), method: method.to_owned(), argument: vec![] };
+    let query = Query {
+        caller: Principal::anonymous(),
+        method: method.to_owned(),
+        argument: vec![],
+        data_certificate: None,
+    };
     match begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()) {
         (Progress::Waiting(open), instructions) => (open, instructions),
         (Progress::Answered(answer), _) => panic!("it makes calls: {answer:?}"),

@@ -9,10 +9,10 @@ use super::{Outcall, Verdict};
 use crate::cycles::Prices;
 use crate::cycles::http::FLEXIBLE_RESPONSE_BYTES;
 use crate::ic00::encode;
+use crate::keys::SubnetKey;
 use crate::limits::OUTCALL_BYTES_PER_BLOCK_MAX;
 use crate::subnet::Subnet;
-use crate::topology::node_id;
-use crate::types::{Cycles, Payload, SubnetId};
+use crate::types::{Cycles, Payload};
 use ic_management_canister_types::*;
 
 /// Reports that are delivered, and those that only help to pay.
@@ -24,7 +24,7 @@ struct Selection<'a> {
 
 /// What a flexible outcall is about to come to.
 struct Committee<'a> {
-    subnet: SubnetId,
+    key: &'a SubnetKey,
     outcall: &'a Outcall,
     counts: &'a ReplicationCounts,
     prices: Prices,
@@ -49,8 +49,8 @@ impl Subnet {
         all.sort_by_key(|report| (report.bytes(), report.spent, report.node));
         let (replies, rejects) = all.iter().partition(|report| report.content.is_ok());
         all.sort_by_key(|report| (report.spent, report.node));
-        let (subnet, prices) = (self.config.id, self.prices);
-        Committee { subnet, outcall, counts, prices, bytes_left, reports, all, replies, rejects }
+        let (key, prices) = (&self.config.key, self.prices);
+        Committee { key, outcall, counts, prices, bytes_left, reports, all, replies, rejects }
             .verdict()
     }
 }
@@ -112,7 +112,7 @@ impl<'a> Committee<'a> {
 
     fn detail(&self, report: &Report, code: String, message: String) -> FlexibleHttpNodeDetail {
         FlexibleHttpNodeDetail {
-            node_id: node_id(self.subnet, report.node as u64),
+            node_id: self.key.node(report.node as u64).node_id,
             report: HttpRequestResourceReport::default(),
             error: Some(FlexibleHttpNodeError { code, message }),
         }

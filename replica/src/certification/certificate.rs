@@ -1,0 +1,182 @@
+//! Certificates: what is revealed of a state tree, signed by the subnet, whose key the root subnet
+//! has certified.
+
+use super::encoding::cbor;
+use super::state::{Contents, Hashes, topology};
+use super::tree::{Expand, Tree, Wanted};
+use crate::keys::SubnetKey;
+use crate::limits::CERTIFIED_STATE_AGE_MAX_NANOS;
+use crate::subnet::Subnet;
+use crate::system_api::DataCertificate;
+use crate::topology::SubnetInfo;
+use crate::types::{CanisterId, SubnetId, Time};
+use ic_certification::{Certificate, Delegation, Hash, HashTree};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, OnceLock};
+
+/// What precedes a state tree's hash in what is signed.
+const STATE_ROOT_DOMAIN: &[u8] = b"\x0Dic-state-root";
+
+/// Which subnets there are, and with which key the others are certified.
+#[derive(Clone, Copy, Debug)]
+pub struct Topology<'a> {
+    /// All subnets.
+    pub subnets: &'a [SubnetInfo],
+    /// The root key.
+    pub root_key: &'a SubnetKey,
+}
+
+/// Makes certificates, and keeps what serves for the next one: state trees and their signatures as
+/// long as there is no new state, delegations for as long as the topology stays the same.
+#[derive(Debug, Default)]
+pub struct Certification {
+    states: BTreeMap<SubnetId, State>,
+    delegations: BTreeMap<SubnetId, Arc<Delegation>>,
+}
+
+/// The latest state of a subnet that was certified.
+#[derive(Debug)]
+struct State {
+    rounds: u64,
+    time: Time,
+    tree: Tree,
+    hashes: Hashes,
+    signature: Signature,
+}
+
+/// A signature that is made when it is needed first.
+type Signature = Arc<OnceLock<Vec<u8>>>;
+
+impl State {
+    /// Whether a subnet has this state, and has not had it for so long that it must be certified again.
+    fn is_of(&self, subnet: &Subnet) -> bool {
+        let age = subnet.time().nanos_since(self.time);
+        self.rounds == subnet.rounds() && age < CERTIFIED_STATE_AGE_MAX_NANOS
+    }
+
+    fn of(subnet: &Subnet, topology: Topology<'_>, mut hashes: Hashes) -> Self {
+        Self {
+            rounds: subnet.rounds(),
+            time: subnet.time(),
+            tree: hashes.tree(subnet, topology.subnets),
+            hashes,
+            signature: Signature::default(),
+        }
+    }
+}
+
+/// A certificate that is signed when somebody needs it.
+struct Unsigned {
+    tree: HashTree,
+    key: Arc<SubnetKey>,
+    signature: Signature,
+    delegation: Option<Arc<Delegation>>,
+}
+
+impl Unsigned {
+    /// The certificate as agents read it.
+    fn sign(self) -> Vec<u8> {
+        let sign = || sign(&self.key, self.tree.digest());
+        let signature = self.signature.get_or_init(sign).clone();
+        let delegation = self.delegation.map(|delegation| (*delegation).clone());
+        cbor(&Certificate { tree: self.tree, signature, delegation })
+    }
+}
+
+impl Certification {
+    /// Forgets everything, as has to be when there are other subnets than before, or when what they
+    /// have was changed from outside.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// A certificate that reveals what is wanted of a subnet's state, and its time.
+    pub fn certify(&mut self, subnet: &Subnet, topology: Topology<'_>, wanted: Wanted) -> Vec<u8> {
+        self.unsigned(subnet, topology, wanted).sign()
+    }
+
+    /// The certificate for what a canister has certified, which is signed once the canister asks.
+    pub fn data_certificate(
+        &mut self,
+        subnet: &Subnet,
+        topology: Topology<'_>,
+        canister: CanisterId,
+    ) -> DataCertificate {
+        let mut wanted = Wanted::nothing();
+        wanted.add([b"canister".as_slice(), canister.as_slice(), b"certified_data"]);
+        let unsigned = self.unsigned(subnet, topology, wanted);
+        Arc::new(LazyLock::new(Box::new(|| unsigned.sign())))
+    }
+
+    fn unsigned(
+        &mut self,
+        subnet: &Subnet,
+        topology: Topology<'_>,
+        mut wanted: Wanted,
+    ) -> Unsigned {
+        wanted.add([b"time"]);
+        let id = subnet.config().id;
+        let state = match self.states.remove(&id) {
+            Some(state) if state.is_of(subnet) => state,
+            earlier => {
+                let hashes = earlier.map(|state| state.hashes).unwrap_or_default();
+                State::of(subnet, topology, hashes)
+            }
+        };
+        let contents = Contents { subnet, hashes: &state.hashes };
+        let tree = state.tree.reveal(&wanted, &contents);
+        let signature = state.signature.clone();
+        self.states.insert(id, state);
+        let delegation = self.delegation(id, topology, subnet.time());
+        Unsigned { tree, key: subnet.config().key.clone(), signature, delegation }
+    }
+
+    /// What the root subnet says of another one: its key, and which canisters it hosts.
+    fn delegation(
+        &mut self,
+        subnet: SubnetId,
+        topology: Topology<'_>,
+        now: Time,
+    ) -> Option<Arc<Delegation>> {
+        if subnet == topology.root_key.subnet_id() {
+            return None;
+        }
+        let made = || Arc::new(delegation(subnet, topology, now));
+        Some(self.delegations.entry(subnet).or_insert_with(made).clone())
+    }
+}
+
+/// Signs the hash of a state tree.
+fn sign(key: &SubnetKey, root: Hash) -> Vec<u8> {
+    key.sign(&[STATE_ROOT_DOMAIN, &root].concat()).into()
+}
+
+/// A delegation, by a certificate of the root subnet with no more in its state than there has to be.
+fn delegation(
+    subnet: SubnetId,
+    Topology { subnets, root_key }: Topology<'_>,
+    now: Time,
+) -> Delegation {
+    let time = Tree::Leaf(super::encoding::leb128(now.as_nanos()));
+    let state =
+        Tree::node(topology(subnets.iter(), |_| Vec::new()).into_iter().chain([("time", time)]));
+    let mut wanted = Wanted::nothing();
+    let id = subnet.as_slice();
+    wanted.add([b"time"]);
+    wanted.add([b"subnet".as_slice(), id, b"public_key"]);
+    wanted.add([b"subnet".as_slice(), id, b"canister_ranges"]);
+    wanted.add([b"canister_ranges".as_slice(), id]);
+    let tree = state.reveal(&wanted, &NoStubs);
+    let signature = sign(root_key, tree.digest());
+    let certificate = Certificate { tree, signature, delegation: None };
+    Delegation { subnet_id: id.to_vec(), certificate: cbor(&certificate) }
+}
+
+/// For trees without stubs.
+struct NoStubs;
+
+impl Expand for NoStubs {
+    fn expand(&self, _: &[&[u8]]) -> Tree {
+        panic!("all of the tree is there")
+    }
+}

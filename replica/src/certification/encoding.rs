@@ -1,0 +1,52 @@
+//! How values are written in the state tree (interface specification, "The system state tree").
+
+use candid::Principal;
+use serde::Serialize;
+use serde_bytes::Bytes;
+
+/// What marks bytes as CBOR, which all of it begins with.
+const SELF_DESCRIBED: [u8; 3] = [0xd9, 0xd9, 0xf7];
+
+/// A value as CBOR that says that it is.
+pub fn cbor(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = SELF_DESCRIBED.to_vec();
+    ciborium::into_writer(value, &mut bytes).expect("a vector takes all that is written to it");
+    bytes
+}
+
+/// A number in LEB128.
+pub(super) fn leb128(number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    leb128::write::unsigned(&mut bytes, number).expect("a vector takes all that is written to it");
+    bytes
+}
+
+/// Principals, as a list of byte strings.
+pub(super) fn principals<'a>(principals: impl IntoIterator<Item = &'a Principal>) -> Vec<u8> {
+    cbor(&principals.into_iter().map(bytes).collect::<Vec<_>>())
+}
+
+/// Ranges of principals, as a list of pairs of byte strings.
+pub(super) fn ranges(ranges: &[(Principal, Principal)]) -> Vec<u8> {
+    cbor(&ranges.iter().map(|(first, last)| (bytes(first), bytes(last))).collect::<Vec<_>>())
+}
+
+fn bytes(principal: &Principal) -> &Bytes {
+    Bytes::new(principal.as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_principals_and_ranges_are_written_as_agents_read_them() {
+        assert_eq!(leb128(0), [0]);
+        assert_eq!(leb128(624_485), [0xe5, 0x8e, 0x26]);
+        let [one, other] = [[1, 2].as_slice(), &[3]].map(Principal::from_slice);
+        let list = [0xd9, 0xd9, 0xf7, 0x82, 0x42, 1, 2, 0x41, 3];
+        assert_eq!(principals([&one, &other]), list);
+        let pairs = [0xd9, 0xd9, 0xf7, 0x81, 0x82, 0x42, 1, 2, 0x41, 3];
+        assert_eq!(ranges(&[(one, other)]), pairs);
+    }
+}

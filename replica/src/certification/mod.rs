@@ -1,0 +1,15 @@
+//! What agents can check: the state tree of a subnet, certificates signed with its key, and who may
+//! read what.
+//!
+//! Rules: the interface specification, "Certification" and "The system state tree".
+
+mod certificate;
+mod encoding;
+mod paths;
+mod state;
+mod tree;
+
+pub use certificate::{Certification, Topology};
+pub use encoding::cbor;
+pub use paths::{Path, PathError, Reader, Scope, check_paths};
+pub use tree::{Label, Tree, Wanted};

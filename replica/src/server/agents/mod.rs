@@ -1,0 +1,115 @@
+//! The HTTP interface for agents: what the interface specification asks of a network, for one
+//! instance. It is made for everybody; requests say who makes them by signatures.
+
+mod answer;
+mod authentication;
+mod call;
+mod envelope;
+mod query;
+mod read_state;
+mod status;
+
+use crate::limits::INGRESS_BYTES_MAX;
+use crate::server::instances::Slot;
+use answer::AgentError;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use candid::Principal;
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the body of a request may take to arrive.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The instance that is asked, which the router's surroundings put into each request.
+type Asked = Extension<Arc<Slot>>;
+
+/// The routes below `/api`. Versions differ in where certificates list canister ids, which is in all
+/// places here.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    let routes: [(&str, MethodRouter<S>); 8] = [
+        ("/{version}/status", get(status::status)),
+        ("/v2/canister/{id}/call", post(call::submit)),
+        ("/{version}/canister/{id}/call", post(call::call)),
+        ("/{version}/subnet/{id}/call", post(call::call_subnet)),
+        ("/{version}/canister/{id}/query", post(query::query)),
+        ("/{version}/subnet/{id}/query", post(query::query_subnet)),
+        ("/{version}/canister/{id}/read_state", post(read_state::canister)),
+        ("/{version}/subnet/{id}/read_state", post(read_state::subnet)),
+    ];
+    let router = routes.into_iter().fold(Router::new(), |router, (path, handlers)| {
+        router.route(path, handlers.options(preflight))
+    });
+    router.layer(DefaultBodyLimit::max(INGRESS_BYTES_MAX)).layer(from_fn(allow_other_origins))
+}
+
+/// What a browser asks before a page of another origin may send a request.
+async fn preflight() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// Lets pages of other origins read answers, as the replica does: what agents can do is made for
+/// everybody (`http_endpoints/public/src/common.rs`, `get_cors_headers`).
+async fn allow_other_origins(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, GET"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Authorization, Content-Type"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The principal in the path.
+struct Addressed(Principal);
+
+impl<S: Send + Sync> FromRequestParts<S> for Addressed {
+    type Rejection = AgentError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AgentError> {
+        #[derive(Deserialize)]
+        struct Parameters {
+            id: String,
+        }
+        let Path(Parameters { id }) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|error| AgentError::bad_request(error.body_text()))?;
+        let principal = Principal::from_text(&id);
+        principal.map(Self).map_err(|error| {
+            AgentError::bad_request(format!("'{id}' in the path is no principal: {error}"))
+        })
+    }
+}
+
+/// All of the request's body, if it comes in time.
+struct WholeBody(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for WholeBody {
+    type Rejection = AgentError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, AgentError> {
+        let read = tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, state)).await;
+        let too_slow = |_| {
+            let seconds = BODY_PATIENCE.as_secs();
+            let text = format!("the request's body did not arrive within {seconds} seconds");
+            AgentError::new(StatusCode::REQUEST_TIMEOUT, text)
+        };
+        let bytes = read.map_err(too_slow)?.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => AgentError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("a request may have {INGRESS_BYTES_MAX} bytes, and no more"),
+            ),
+            status => AgentError::new(status, rejection.body_text()),
+        })?;
+        Ok(Self(bytes))
+    }
+}

@@ -1,0 +1,7 @@
+//! The HTTP interface for agents, asked by the agents that are published.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod calls;
+mod identities;
+mod world;
