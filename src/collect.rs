@@ -1,22 +1,24 @@
 //! Different callees at once, each answer of its own type, and a default for each that does not come.
 
+use std::time::Duration;
+
 use crate::transport::{Transport, call};
-use crate::{Outcome, Reason, Request};
+use crate::{Outcome, Reason, Request, Wait};
 
 /// One of several different calls: what to ask, how to read the answer, what to assume without one.
 ///
-/// A leg is bounded by the wait of its request. Await several together with `futures::future::join3` or the like: none waits for another,
-/// and whatever happens to one leaves the others as they are.
+/// A leg lasts as long as its request [waits](Leg::within). Await several together with `futures::future::join3` or the
+/// like: none waits for another, and whatever happens to one leaves the others as they are.
 ///
 /// ```
 /// # use ic_principal::Principal;
-/// # use parallel_calls::{Leg, Limits, Reason, Request, Transport};
+/// # use parallel_calls::{Leg, Limits, Reason, Request, Transport, answered};
 /// # use std::{future::{Ready, ready}, time::Duration};
 /// # struct Script;
 /// # impl Transport for Script {
 /// #     type Answer = Ready<Result<Vec<u8>, Reason>>;
 /// #     fn send(&self, request: &std::rc::Rc<Request>) -> Result<Self::Answer, Reason> {
-/// #         let reply = if request.method == "balance" { Ok(vec![7]) } else { Err(Reason::Deadline) };
+/// #         let reply = if request.method == "balance" { Ok(vec![7]) } else { Err(Reason::Deadline("late".into())) };
 /// #         Ok(ready(reply))
 /// #     }
 /// #     fn limits(&self, _: &Request) -> Limits { unimplemented!() }
@@ -28,13 +30,15 @@ use crate::{Outcome, Reason, Request};
 /// # let (token, lending) = (Principal::anonymous(), Principal::anonymous());
 /// let number = |reply: Vec<u8>| reply.first().copied().ok_or_else(|| "an empty reply".to_string());
 /// let balance = Leg::new(Request::new(token, "balance"), number, 0);
-/// let position = Leg::new(Request::new(lending, "position"), number, 0);
+/// let position =
+///     Leg::new(Request::new(lending, "position"), number, 0).within(Duration::from_secs(10));
 ///
 /// # use futures::{FutureExt, future::join};
 /// # async {
 /// let (balance, position) = join(balance.collect(&transport), position.collect(&transport)).await;
+/// assert_eq!(answered([&balance.missing, &position.missing]), 1);
 /// assert_eq!((balance.value, balance.missing), (7, None));
-/// assert_eq!((position.value, position.missing), (0, Some(Reason::Deadline)));
+/// assert_eq!((position.value, position.missing), (0, Some(Reason::Deadline("late".into()))));
 /// # }
 /// # .now_or_never()
 /// # .unwrap();
@@ -64,6 +68,12 @@ where
         Self { request, decode, default }
     }
 
+    /// The same leg, which waits this long for its answer; five minutes, if nobody says.
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.request = self.request.with_wait(Wait::Bounded(deadline));
+        self
+    }
+
     /// Makes the call and waits for its end.
     pub async fn collect<C: Transport>(self, transport: &C) -> Part<T> {
         match call(transport, self.request).await.decode(self.decode) {
@@ -75,9 +85,7 @@ where
     }
 }
 
-impl<T> Part<T> {
-    /// Whether the value is the callee's answer.
-    pub fn is_answered(&self) -> bool {
-        self.missing.is_none()
-    }
+/// How many parts were answered, of whatever types, by what they are missing.
+pub fn answered<'p>(missing: impl IntoIterator<Item = &'p Option<Reason>>) -> u32 {
+    missing.into_iter().map(|missing| u32::from(missing.is_none())).sum()
 }

@@ -34,7 +34,7 @@ pub mod canister;
 #[cfg(test)]
 mod script;
 
-pub use collect::{Leg, Part};
+pub use collect::{Leg, Part, answered};
 pub use job::Job;
 pub use outcome::{Kind, Outcome, Reason, Summary, reject_code};
 pub use plan::{GUARANTEED_CALLBACKS, Limits, Plan, QUEUE_SLOTS, Refusal, Wall};

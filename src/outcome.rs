@@ -80,8 +80,9 @@ pub enum Reason {
         /// The reject message.
         message: String,
     },
-    /// The wait ended before there was an answer, or the answer was lost (reject code 6, `SYS_UNKNOWN`).
-    Deadline,
+    /// The wait ended before there was an answer, or the answer was lost (reject code 6, `SYS_UNKNOWN`), with the reject
+    /// message.
+    Deadline(String),
     /// There was a reply, but not the expected one.
     Undecodable(String),
     /// What the call came to was lost: the calling canister was upgraded while it was open, or gave up repeating it.
@@ -108,7 +109,7 @@ impl Reason {
     /// The reason of an answer that is a reject.
     pub fn rejected(code: u32, message: String) -> Self {
         if code == reject_code::SYS_UNKNOWN {
-            Self::Deadline
+            Self::Deadline(message)
         } else {
             Self::Rejected { code, message }
         }
@@ -121,7 +122,7 @@ impl Reason {
             Self::Cycles { .. } => Kind::Cycles,
             Self::Stopping => Kind::Stopping,
             Self::Cancelled => Kind::Cancelled,
-            Self::Deadline => Kind::Deadline,
+            Self::Deadline(_) => Kind::Deadline,
             Self::Undecodable(_) => Kind::Undecodable,
             Self::Interrupted => Kind::Interrupted,
             Self::Rejected { code, .. } => match *code {
@@ -147,7 +148,7 @@ impl fmt::Display for Reason {
             Self::QueueFull => f.write_str("not sent: no slot is free"),
             Self::Stopping => f.write_str("not sent: the canister is stopping"),
             Self::Cancelled => f.write_str("not sent: it was cancelled"),
-            Self::Deadline => f.write_str("no answer in time"),
+            Self::Deadline(message) => write!(f, "no answer in time: {message}"),
             Self::Interrupted => f.write_str("the canister was upgraded while the call was open"),
         }
     }

@@ -35,6 +35,9 @@ const KEPT_MAX: u64 = 16;
 /// How often calls of a job are tried when nobody says.
 const ATTEMPTS_DEFAULT: u32 = 3;
 
+/// How often they may be tried.
+const ATTEMPTS_MAX: u32 = 100;
+
 /// Calls whose cost a plan puts aside at once: cycles may be added while a job is under way.
 const PLANNED_CALLS_MAX: u64 = 10_000;
 
@@ -92,18 +95,17 @@ thread_local! {
 
 /// Writes down a new job and sees to it that it is worked on.
 pub fn start(wish: JobWish) -> Result<JobId, String> {
+    let attempts = wish.attempts.unwrap_or(ATTEMPTS_DEFAULT);
+    if attempts > ATTEMPTS_MAX {
+        return Err(format!("{attempts} attempts are too many: the maximum is {ATTEMPTS_MAX}"));
+    }
     let callee = callee::configured()?;
     let id = kept().end;
     // Its place is that of the job before the ones that are kept.
     if let Some(oldest) = id.checked_sub(KEPT_MAX).filter(|oldest| !is_finished(*oldest)) {
         return Err(format!("{KEPT_MAX} jobs are unfinished: wait for job {oldest}, or cancel it"));
     }
-    let job = Job::new(
-        wish.calls,
-        wish.window,
-        wish.attempts.unwrap_or(ATTEMPTS_DEFAULT),
-        wish.idempotent.unwrap_or(false),
-    );
+    let job = Job::new(wish.calls, wish.window, attempts, wish.idempotent.unwrap_or(false));
     JOBS.with_borrow_mut(|jobs| {
         let record = Record { id, callee, job };
         if id < KEPT_MAX {

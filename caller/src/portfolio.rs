@@ -5,11 +5,11 @@ use std::time::Duration;
 use candid::{CandidType, Principal};
 use futures::future::join3;
 use parallel_calls::canister::Canister;
-use parallel_calls::{Leg, Part, Request, Wait};
+use parallel_calls::{Leg, Part, Request, answered};
 use wire::Encode;
 
 /// How long each canister has to answer.
-const WAIT: Wait = Wait::Bounded(Duration::from_secs(30));
+const DEADLINE: Duration = Duration::from_secs(30);
 
 wire::record! {
     /// Whom to ask about, and whom to ask.
@@ -72,13 +72,12 @@ pub async fn get(Holder { user, token, lending, staking }: Holder) -> Portfolio 
         question(staking, "get_rewards", &(user,)).collect(&Canister),
     )
     .await;
-    let answered = [&balance, &lending, &staking].map(|part| u32::from(part.is_answered()));
     Portfolio {
         user,
+        answered: answered([&balance.missing, &lending.missing, &staking.missing]),
         balance: balance.into(),
         lending: lending.into(),
         staking: staking.into(),
-        answered: answered.iter().sum(),
     }
 }
 
@@ -88,13 +87,12 @@ fn question<A: wire::Arguments + Encode>(
     method: &'static str,
     arguments: &A,
 ) -> Leg<u128, impl FnOnce(Vec<u8>) -> Result<u128, String>> {
-    let request =
-        Request::new(canister, method).with_argument(wire::encode(arguments)).with_wait(WAIT);
+    let request = Request::new(canister, method).with_argument(wire::encode(arguments));
     let amount = |reply: Vec<u8>| match wire::decode(&reply) {
         Ok((amount,)) => Ok(amount),
         Err(error) => Err(error.as_str().into()),
     };
-    Leg::new(request, amount, 0)
+    Leg::new(request, amount, 0).within(DEADLINE)
 }
 
 impl From<Part<u128>> for Figure {

@@ -68,7 +68,7 @@ fn a_stop_postpones_calls_and_a_cancelled_job_gives_up_all_but_the_open_ones() {
 
 #[test]
 fn a_call_that_may_have_been_done_is_never_said_to_be_surely_not_done() {
-    let unanswered = || Outcome::<()>::failed(Reason::Deadline);
+    let unanswered = || Outcome::<()>::failed(Reason::Deadline("late".into()));
     let mut job = Job::new(2, None, 2, true);
     (0..2).for_each(|_| assert!(job.start(START)));
     (0..2).for_each(|_| job.conclude(&unanswered(), START));

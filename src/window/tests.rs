@@ -15,6 +15,10 @@ fn pings(calls: u64) -> impl Iterator<Item = Request> {
     (0..calls).map(|_| Request::new(callee(1), "ping"))
 }
 
+fn late() -> Reason {
+    Reason::rejected(reject_code::SYS_UNKNOWN, "late".into())
+}
+
 fn busy() -> Reason {
     Reason::rejected(reject_code::SYS_TRANSIENT, "busy".into())
 }
@@ -96,10 +100,10 @@ fn a_call_that_may_have_been_done_stays_unknown_when_its_next_try_cannot_be_wait
     });
     let fan_out = fan_out(&script, requests, Window::of(10), Retry::attempts(9));
     let outcomes = script.drive(fan_out, |script| {
-        let answer = if script.open()[0] == 0 { Reason::Deadline } else { busy() };
+        let answer = if script.open()[0] == 0 { late() } else { busy() };
         script.answer(script.open()[0], Err(answer));
     });
-    assert_eq!(outcomes[0], Outcome::Unknown(Reason::Deadline));
+    assert_eq!(outcomes[0], Outcome::Unknown(late()));
     assert_eq!(outcomes[1], Outcome::NotDone(Reason::Cycles { required: 40, available: 3 }));
     assert_eq!(script.sent.borrow().len(), 2);
 }
@@ -132,10 +136,10 @@ fn what_one_try_left_open_stays_open_when_the_last_was_not_taken() {
     let requests = [Request::new(callee(1), "ping").idempotent()];
     let fan_out = fan_out(&script, requests, Window::of(1), Retry::attempts(2));
     let outcomes = script.drive(fan_out, |script| {
-        let answer = if script.sent.borrow().len() == 1 { Reason::Deadline } else { busy() };
+        let answer = if script.sent.borrow().len() == 1 { late() } else { busy() };
         script.answer(script.open()[0], Err(answer));
     });
-    assert_eq!(outcomes, [Outcome::Unknown(Reason::Deadline)]);
+    assert_eq!(outcomes, [Outcome::Unknown(late())]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use candid::{Principal, encode_args, encode_one};
 
 use crate::answers::{JobWish, Way};
+use crate::forwarder::Forwarder;
 use crate::pair::{Pair, controller, nothing, stranger};
 use crate::servers::on_every_server;
 
@@ -45,6 +46,30 @@ fn strangers_are_refused_before_it_costs_anything() {
             assert!(refusal.reject_message.contains("only a controller"), "{refusal:?}");
         }
         assert_eq!(pair.cycles(), before);
+    });
+}
+
+#[test]
+fn other_canisters_are_refused_for_the_price_of_a_message_and_no_call_is_made() {
+    /// Executing a message costs 5,000,000 and what it executes.
+    const REFUSAL_COST_MAX: u128 = 5_100_000;
+
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let forwarder = Forwarder::install(&pair.pic, 1);
+        let status = ("job_status", encode_one(0_u64).expect("it encodes"));
+        let large = ("fan_out", vec![0; 1_000_000]);
+        for (method, argument) in updates(&pair).into_iter().chain([status, large]) {
+            let before = pair.cycles();
+            let refusal = forwarder
+                .call(&pair.pic, pair.caller, method, &argument)
+                .expect_err("it is no controller");
+            assert!(refusal.reject_message.contains("only a controller"), "{method}: {refusal:?}");
+            let [caller, callee] = pair.cycles();
+            assert_eq!(callee, before[1], "{method}");
+            let cost = before[0] - caller;
+            assert!(cost < REFUSAL_COST_MAX, "{method} costs {cost}");
+        }
     });
 }
 

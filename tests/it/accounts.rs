@@ -4,6 +4,7 @@ use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Nat, Principal, decode_one, encode_args};
 use pocket_ic::{PocketIc, RejectCode, RejectResponse};
 
+use crate::forwarder::Forwarder;
 use crate::pair::{assert_refusal, callee_module, controller, create, nothing, stranger};
 use crate::servers::{Server, on_every_server};
 
@@ -25,7 +26,7 @@ struct UserAccount {
 struct Callee {
     pic: PocketIc,
     id: Principal,
-    forwarder: Principal,
+    forwarder: Forwarder,
 }
 
 /// Who asks, and how.
@@ -45,9 +46,8 @@ type Answer = Result<Vec<u8>, RejectResponse>;
 impl Callee {
     fn install(server: Server) -> Self {
         let pic = server.instance(2);
-        let [forwarder, id] = [0, 1].map(|subnet| create(&pic, subnet));
-        let module = wat::parse_str(include_str!("forwarder.wat")).expect("it is WAT");
-        pic.install_canister(forwarder, module, nothing(), Some(controller()));
+        let forwarder = Forwarder::install(&pic, 0);
+        let id = create(&pic, 1);
         pic.install_canister(id, callee_module(), nothing(), Some(controller()));
         Self { pic, id, forwarder }
     }
@@ -56,12 +56,7 @@ impl Callee {
         match asking {
             Asking::Query => self.pic.query_call(self.id, stranger(), method, argument),
             Asking::Update => self.pic.update_call(self.id, stranger(), method, argument),
-            Asking::FromCanister => {
-                let (id, method) = (self.id.as_slice(), method.as_bytes());
-                let lengths = [id.len() as u8, method.len() as u8];
-                let forward = [&lengths[..1], id, &lengths[1..], method, &argument].concat();
-                self.pic.update_call(self.forwarder, stranger(), "forward", forward)
-            }
+            Asking::FromCanister => self.forwarder.call(&self.pic, self.id, method, &argument),
         }
     }
 
@@ -131,7 +126,7 @@ fn a_canister_that_is_a_controller_may_set_accounts_and_another_may_not() {
         };
         let refusal = set().expect_err("the forwarder is no controller");
         assert_refusal(&refusal, &["only a controller"]);
-        let controllers = vec![controller(), callee.forwarder];
+        let controllers = vec![controller(), callee.forwarder.id()];
         callee
             .pic
             .set_controllers(callee.id, Some(controller()), controllers)

@@ -6,8 +6,8 @@ use crate::servers::{Server, on_every_server};
 /// A call's fixed fees: 260,000 for the request, 5,000,000 for executing the callback.
 const CALL_FEES: u128 = 5_260_000;
 
-/// What instructions and transmitted bytes may add.
-const CALL_COST_MAX: u128 = 5_500_000;
+/// The same with instructions and transmitted bytes.
+const CALL_COST_MAX: u128 = 5_400_000;
 
 /// Executing a ping: 5,000,000 and some instructions.
 const PING_COST: std::ops::Range<u128> = 5_000_000..5_050_000;

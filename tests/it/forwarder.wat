@@ -13,7 +13,7 @@
   (import "ic0" "call_new" (func $call (param i32 i32 i32 i32 i32 i32 i32 i32)))
   (import "ic0" "call_data_append" (func $data (param i32 i32)))
   (import "ic0" "call_perform" (func $perform (result i32)))
-  (memory (export "memory") 1)
+  (memory (export "memory") 32)
   (table funcref (elem $on_reply $on_reject))
 
   (func (export "canister_update forward") (local $method i32) (local $argument i32)

@@ -13,18 +13,18 @@ use crate::pair::{Pair, caller_module, controller, nothing};
 use crate::servers::on_every_server;
 
 /// How long it may take until the caller looks after its jobs.
-const INTERVAL: Duration = Duration::from_secs(2);
+pub const INTERVAL: Duration = Duration::from_secs(2);
 
 /// The longest that a job waits for anything.
 const HOLD: Duration = Duration::from_secs(10);
 
 impl Pair {
-    fn start_job(&self, wish: JobWish) -> u64 {
+    pub fn start_job(&self, wish: JobWish) -> u64 {
         let started: Result<u64, String> = self.ask("start_job", wish);
         started.expect("there is room for a job")
     }
 
-    fn job(&self, id: u64) -> JobStatus {
+    pub fn job(&self, id: u64) -> JobStatus {
         let argument = encode_one(id).expect("it encodes");
         let reply = self
             .pic
@@ -35,7 +35,7 @@ impl Pair {
     }
 
     /// Waits until a job is finished.
-    fn finished(&self, id: u64) -> JobStatus {
+    pub fn finished(&self, id: u64) -> JobStatus {
         for _ in 0..1_000 {
             let job = self.job(id);
             if job.state != JobState::Running {
@@ -70,7 +70,7 @@ impl Pair {
     }
 }
 
-fn calls(calls: u64) -> JobWish {
+pub fn calls(calls: u64) -> JobWish {
     JobWish { calls, ..JobWish::default() }
 }
 
@@ -188,6 +188,22 @@ fn a_callee_that_fails_is_tried_again_as_often_as_was_said() {
         assert_eq!(pair.job(often).remaining, 20);
         pair.pic.start_canister(pair.callee, Some(controller())).expect("it starts");
         assert_eq!(pair.finished(often).succeeded, 20);
+    });
+}
+
+#[test]
+fn a_job_with_too_many_attempts_is_refused() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 1);
+        let wish = |attempts| JobWish { attempts: Some(attempts), ..calls(1) };
+        for attempts in [101, u32::MAX] {
+            let refused: Result<u64, String> = pair.ask("start_job", wish(attempts));
+            let expected = format!("{attempts} attempts are too many: the maximum is 100");
+            assert_eq!(refused, Err(expected));
+        }
+        for attempts in [0, 100] {
+            assert_eq!(pair.finished(pair.start_job(wish(attempts))).succeeded, 1);
+        }
     });
 }
 

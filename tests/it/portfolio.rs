@@ -43,7 +43,7 @@ fn answered(amount: u128) -> Figure {
 
 impl Pair {
     /// One more callee, which knows the user.
-    fn data_callee(&self, subnet: usize) -> Principal {
+    pub fn data_callee(&self, subnet: usize) -> Principal {
         let id = create(&self.pic, subnet);
         self.install_code(id, callee_module());
         self.set_account(id);
@@ -69,7 +69,7 @@ impl Pair {
     }
 
     /// The portfolio, and in how many rounds.
-    fn portfolio(&self, holder: Holder) -> (Portfolio, u64) {
+    pub fn portfolio(&self, holder: Holder) -> (Portfolio, u64) {
         let (reply, rounds) = self.wait_for(&self.submit_portfolio(holder));
         (decode(&reply.expect("it is never a reject")), rounds)
     }

@@ -19,7 +19,7 @@ const CALLS_MAX: usize = 1_000;
 /// Bytes of replies that are passed on.
 const REPLIES_BYTES_MAX: usize = 1_500_000;
 
-fn request(canister: Principal, method: &str, arg: impl Into<Vec<u8>>) -> RawRequest {
+pub fn request(canister: Principal, method: &str, arg: impl Into<Vec<u8>>) -> RawRequest {
     RawRequest { canister, method: method.into(), arg: arg.into() }
 }
 
@@ -34,7 +34,7 @@ fn class(outcome: &RawOutcome) -> (&str, &str) {
 }
 
 impl Pair {
-    fn fan_out(&self, requests: &[RawRequest]) -> Vec<RawOutcome> {
+    pub fn fan_out(&self, requests: &[RawRequest]) -> Vec<RawOutcome> {
         decode(&self.try_fan_out(requests).expect("it is answered"))
     }
 
