@@ -6,6 +6,7 @@ use crate::script::script;
 use crate::world::{CYCLES, on_every_server};
 use candid::{Nat, Principal};
 use pocket_ic::{CanisterSettings, EnvironmentVariable, ErrorCode};
+use std::time::Duration;
 
 #[test]
 fn stopping_waits_for_open_call_contexts() {
@@ -25,6 +26,28 @@ fn stopping_waits_for_open_call_contexts() {
         assert!(world.ticks(&stopping).1.is_ok());
         let status = world.pic.canister_status(world.a, None).unwrap().status;
         assert_eq!(format!("{status:?}"), "Stopped");
+    });
+}
+
+#[test]
+fn a_stop_request_times_out_after_five_minutes_and_the_canister_goes_on_stopping() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let held = world.submit(world.a, wait_for(world.b, script().reply("held")));
+        world.pic.tick();
+        let early = world.submit_management("stop_canister", world.a);
+        world.pic.tick();
+        world.pic.advance_time(Duration::from_secs(200));
+        let late = world.submit_management("stop_canister", world.a);
+        world.pic.tick();
+        world.pic.advance_time(Duration::from_secs(101));
+        world.pic.tick();
+        let reject = world.answer(&early).expect("it has timed out").unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::StopCanisterRequestTimeout);
+        assert_eq!(world.answer(&late), None);
+        world.run(world.b, open_gate()).unwrap();
+        assert!(world.ticks(&held).1.is_ok());
+        assert!(world.ticks(&late).1.is_ok(), "who still waits learns that it has stopped");
     });
 }
 
