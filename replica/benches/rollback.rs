@@ -14,6 +14,7 @@ use embedded_replica::cycles::Prices;
 use embedded_replica::keys::SubnetKey;
 use embedded_replica::limits::*;
 use embedded_replica::message::Ingress;
+use embedded_replica::system_api::MemoryShare;
 use embedded_replica::topology::canister_id;
 use embedded_replica::types::{MessageId, Time};
 use embedded_replica::wasm::compile;
@@ -66,6 +67,7 @@ impl Subject {
             install_slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
             subnet_callbacks: 0,
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
+            subnet_memory: MemoryShare { taken: 0, available: SUBNET_MEMORY_MAX },
         };
         let settings = Settings::new([Principal::anonymous()].into());
         let mut canister = Canister::new(canister_id(0), settings, 0, Time::GENESIS);
@@ -77,7 +79,7 @@ impl Subject {
             caller: Principal::anonymous(),
         };
         let attempt = install(&mut canister, installation, &round).expect("it can begin");
-        attempt.finish(&mut canister).expect("it is installed");
+        attempt.finish(&mut canister, &round).expect("it is installed");
         Self { canister, round }
     }
 

@@ -165,5 +165,11 @@ impl Prices {
     }
 }
 
+/// By how much setting more cycles aside exceeds the limit; nothing, where none are to be set aside.
+pub fn reservation_excess(reserved: Cycles, reservation: Cycles, limit: Cycles) -> Option<Cycles> {
+    let excess = reserved.saturating_add(reservation).saturating_sub(limit);
+    (reservation > 0 && excess > 0).then_some(excess)
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 //! [`UserError`] or a [`Reject`]. A broken invariant of the replica panics.
 
 use crate::limits::REJECT_MESSAGE_BYTES_MAX;
-use crate::types::CanisterId;
+use crate::types::{CanisterId, Cycles};
 use std::fmt;
 
 /// The codes of errors and rejects, as the newest client knows them.
@@ -128,6 +128,30 @@ pub enum Trap {
         /// What it may have.
         limit: u64,
     },
+    /// Growing a memory until the canister would be frozen, or not have the cycles to be set aside.
+    #[error(
+        "Canister cannot grow memory by {bytes} bytes due to insufficient cycles. At least {missing} \
+         additional cycles are required"
+    )]
+    MemoryGrow {
+        /// By how much memory would have grown.
+        bytes: u64,
+        /// Cycles that it lacks.
+        missing: Cycles,
+    },
+    /// Growing a memory beyond what cycles may be set aside for.
+    #[error(
+        "Canister cannot grow memory by {bytes} bytes due to its reserved cycles limit. The current \
+         limit ({limit}) would be exceeded by {excess}"
+    )]
+    ReservedCyclesLimit {
+        /// By how much memory would have grown.
+        bytes: u64,
+        /// The limit.
+        limit: Cycles,
+        /// By how much it would have been exceeded.
+        excess: Cycles,
+    },
     /// There is no such method.
     #[error("Canister has no {kind} method '{method}'")]
     MethodNotFound {
@@ -171,6 +195,8 @@ impl Trap {
             Self::InstructionLimit { .. } => ErrorCode::CanisterInstructionLimitExceeded,
             Self::StableMemoryAccess { .. } => ErrorCode::CanisterMemoryAccessLimitExceeded,
             Self::WasmMemoryLimit { .. } => ErrorCode::CanisterWasmMemoryLimitExceeded,
+            Self::MemoryGrow { .. } => ErrorCode::InsufficientCyclesInMemoryGrow,
+            Self::ReservedCyclesLimit { .. } => ErrorCode::ReservedCyclesLimitExceededInMemoryGrow,
             Self::MethodNotFound { .. } => ErrorCode::CanisterMethodNotFound,
             Self::NoWasmModule => ErrorCode::CanisterWasmModuleNotFound,
             Self::OutOfCycles(_) => ErrorCode::CanisterOutOfCycles,
@@ -205,6 +231,10 @@ impl Trap {
             }
             Self::WasmMemoryLimit { .. } => {
                 "Free memory in the canister, or raise `wasm_memory_limit` in its settings."
+            }
+            Self::MemoryGrow { .. } => "Top up the canister with cycles.",
+            Self::ReservedCyclesLimit { .. } => {
+                "Raise `reserved_cycles_limit` in the canister's settings."
             }
             Self::MethodNotFound { .. } => {
                 "Check the method's name and kind, and that the right canister is called."

@@ -194,10 +194,10 @@ pub(super) fn execute(
         canister.credit(prepaid - fee);
         canister.log.append(executed.log);
         let id = canister.contexts.open(origin.clone(), cycles);
-        let mut cycles = Taken::default();
+        let mut taken = Taken::default();
         let outcome = match executed.result {
             Ok(effects) => {
-                cycles = Taken::from(&effects);
+                taken = Taken::from(&effects);
                 if context == Context::ReplicatedQuery {
                     undo(canister);
                 } else {
@@ -214,6 +214,6 @@ pub(super) fn execute(
         };
         let work = Work::from(&origin);
         let instructions = executed.instructions;
-        conclude(canister, Executed { work, context: id, outcome, instructions, fee, cycles })
+        conclude(canister, Executed { work, context: id, outcome, instructions, fee, taken })
     })
 }

@@ -7,6 +7,7 @@ use crate::error::UserError;
 use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::{Ingress, Message};
+use crate::system_api::MemoryShare;
 use crate::topology::canister_id;
 use crate::types::*;
 use candid::Principal;
@@ -27,6 +28,7 @@ pub(crate) fn round() -> RoundContext {
         install_slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
         subnet_callbacks: 0,
         guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
+        subnet_memory: MemoryShare { taken: 0, available: SUBNET_MEMORY_MAX },
     }
 }
 
@@ -63,7 +65,7 @@ pub(crate) fn install_into(canister: &mut Canister, code: Arc<Code>) -> Result<(
         argument: b"argument".to_vec(),
         caller: Principal::anonymous(),
     };
-    install(canister, installation, &round())?.finish(canister)
+    install(canister, installation, &round())?.finish(canister, &round())
 }
 
 /// Installs a module into a canister without code.

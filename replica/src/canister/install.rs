@@ -1,5 +1,9 @@
 //! Installs, reinstalls, upgrades and uninstalls code.
 
+mod attempt;
+
+pub use attempt::Attempt;
+
 use crate::canister::call_context::Answer;
 use crate::canister::long::Slices;
 use crate::canister::sandbox::{Code, Entry, Sandbox};
@@ -9,9 +13,10 @@ use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::CANISTER_LOG_BYTES_DEFAULT;
 use crate::log::Log;
 use crate::system_api::{Context, Effects, ExecutionInput};
-use crate::trace::{Event, Fee};
-use crate::types::{Cycles, Instructions, Payload, Time};
+use crate::trace::Event;
+use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::{CompiledModule, StableMemory};
+use attempt::NewState;
 use candid::Principal;
 use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
 use std::sync::Arc;
@@ -42,40 +47,6 @@ pub struct Installation {
     pub argument: Payload,
     /// Who installs.
     pub caller: Principal,
-}
-
-/// An installation that ran. Until it is [finished](Self::finish) the canister is as it was before,
-/// except that it has prepaid.
-pub struct Attempt {
-    /// How its functions are spread over rounds.
-    pub slices: Slices,
-    result: Result<NewState, UserError>,
-    mode: InstallMode,
-    logs: Vec<Log>,
-    prepaid: Cycles,
-    fee: Cycles,
-}
-
-impl Attempt {
-    /// Puts the new code in place. When anything failed, the canister stays as it was before, except
-    /// for what the attempt cost.
-    pub fn finish(self, canister: &mut Canister) -> Result<(), UserError> {
-        canister.credit(self.prepaid);
-        canister.pay(Fee::Installation, self.fee);
-        if self.result.is_ok() && !matches!(self.mode, InstallMode::Upgrade(_)) {
-            canister.log.clear();
-        }
-        for log in self.logs {
-            canister.log.append(log);
-        }
-        let state = self.result?;
-        canister.sandbox = Some(state.sandbox);
-        canister.global_timer = state.global_timer;
-        canister.certified_data = state.certified_data;
-        canister.version += 1;
-        canister.settings_changed();
-        Ok(())
-    }
 }
 
 /// Runs everything it takes to install code. Fails when that cannot even begin.
@@ -127,13 +98,6 @@ impl NewCode {
         let sandbox = Sandbox::new(installation.code.clone(), StableMemory::default());
         Self { sandbox, certified_data: Vec::new(), hook: "canister_init" }
     }
-}
-
-/// What new code made of what it began with.
-struct NewState {
-    sandbox: Sandbox,
-    certified_data: Vec<u8>,
-    global_timer: Option<Time>,
 }
 
 /// Runs the functions a module is asked to run around an installation.

@@ -46,11 +46,11 @@ pub(super) fn execute_response(
         for log in logs {
             canister.log.append(log);
         }
-        let mut cycles = Taken::default();
+        let mut taken = Taken::default();
         let mut outcome = Outcome::Nothing;
         if let Some(effects) = effects {
             keep(canister, held);
-            cycles = Taken::from(&effects);
+            taken = Taken::from(&effects);
             outcome = apply(canister, callback.context, effects, round);
             canister.version += 1;
         }
@@ -65,7 +65,7 @@ pub(super) fn execute_response(
         canister.credit(unspent);
         let work = Work::Response { call, reject, refund, unspent: unsent + unspent };
         let context = callback.context;
-        conclude(canister, Executed { work, context, outcome, instructions, fee, cycles })
+        conclude(canister, Executed { work, context, outcome, instructions, fee, taken })
     })
 }
 

@@ -5,9 +5,10 @@
 
 use crate::canister::memory::log_store_bytes;
 use crate::canister::state::{Canister, Settings};
-use crate::cycles::Prices;
+use crate::cycles::{Prices, reservation_excess};
 use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
+use crate::system_api::MemoryShare;
 use crate::trace::Fee;
 use crate::types::Cycles;
 
@@ -16,8 +17,6 @@ use crate::types::Cycles;
 pub struct Room {
     /// Bytes of memory all canisters have taken.
     pub memory_taken: u64,
-    /// Percent of compute allocation they have taken.
-    pub compute_taken: u64,
     /// The subnet's prices.
     pub prices: Prices,
 }
@@ -25,6 +24,8 @@ pub struct Room {
 /// What new settings ask of a canister and its subnet.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand<'a> {
+    /// Percent of compute allocation that all canisters have taken.
+    compute_taken: u64,
     compute_before: u64,
     memory_before: u64,
     after: &'a Settings,
@@ -38,10 +39,11 @@ pub struct Demand<'a> {
 
 impl<'a> Demand<'a> {
     /// Of a canister that gets these settings.
-    pub fn of(canister: &Canister, after: &'a Settings) -> Self {
+    pub fn of(canister: &Canister, after: &'a Settings, compute_taken: u64) -> Self {
         let before = canister.memory_usage();
         let log = log_store_bytes(after.log_bytes());
         Self {
+            compute_taken,
             compute_before: canister.settings.compute_allocation,
             memory_before: canister.settings.memory_allocation,
             after,
@@ -53,8 +55,9 @@ impl<'a> Demand<'a> {
     }
 
     /// Of a canister that is made with these settings.
-    pub fn of_new(settings: &'a Settings, balance: Cycles) -> Self {
+    pub fn of_new(settings: &'a Settings, balance: Cycles, compute_taken: u64) -> Self {
         Self {
+            compute_taken,
             compute_before: 0,
             memory_before: 0,
             after: settings,
@@ -67,6 +70,12 @@ impl<'a> Demand<'a> {
 }
 
 impl Room {
+    /// What executions on one of the threads find of it.
+    pub fn share(&self) -> MemoryShare {
+        let available = self.memory_available() / SCHEDULER_THREADS as u64;
+        MemoryShare { taken: self.memory_taken, available }
+    }
+
     /// Bytes of memory that can still be taken.
     pub fn memory_available(&self) -> u64 {
         (SUBNET_MEMORY_MAX - SUBNET_MEMORY_RESERVED).saturating_sub(self.memory_taken)
@@ -83,7 +92,7 @@ impl Room {
             return Err(no_memory(bytes, available));
         }
         let compute_available = (SUBNET_COMPUTE_MAX - 1)
-            .saturating_sub(self.compute_taken)
+            .saturating_sub(demand.compute_taken)
             .saturating_add(demand.compute_before);
         if compute > compute_available {
             return Err(UserError::new(
@@ -120,7 +129,7 @@ impl Room {
                 ),
             ));
         }
-        if let Some(excess) = excess(demand.reserved, reservation, limit) {
+        if let Some(excess) = reservation_excess(demand.reserved, reservation, limit) {
             let what = format!("Cannot increase memory allocation to {memory}");
             let code = ErrorCode::ReservedCyclesLimitExceededInMemoryAllocation;
             return Err(over_limit(code, &what, limit, excess));
@@ -164,7 +173,7 @@ impl Room {
         })?;
         let reservation = self.prices.storage_reservation(self.in_use(), growth);
         let limit = settings.reserved_cycles_limit;
-        if let Some(excess) = excess(canister.reserved, reservation, limit) {
+        if let Some(excess) = reservation_excess(canister.reserved, reservation, limit) {
             let what = format!("Canister cannot grow memory by {growth} bytes");
             let code = ErrorCode::ReservedCyclesLimitExceededInMemoryGrow;
             return Err(over_limit(code, &what, limit, excess));
@@ -198,12 +207,6 @@ impl Room {
         );
         threshold.saturating_sub(reserved)
     }
-}
-
-/// By how much reserving more exceeds the limit; nothing, where nothing is to be reserved.
-fn excess(reserved: Cycles, reservation: Cycles, limit: Cycles) -> Option<Cycles> {
-    let excess = reserved.saturating_add(reservation).saturating_sub(limit);
-    (reservation > 0 && excess > 0).then_some(excess)
 }
 
 fn no_memory(requested: u64, available: u64) -> UserError {

@@ -282,6 +282,8 @@ impl Canister {
                 wasm64,
                 wasm_memory_limit: self.settings.wasm_memory_limit,
                 compute_allocation: self.settings.compute_allocation,
+                memory_allocation: self.settings.memory_allocation,
+                reserved_cycles_limit: self.settings.reserved_cycles_limit,
                 freezing_threshold_seconds: self.settings.freezing_threshold_seconds,
             })
         });

@@ -10,7 +10,7 @@ use crate::ic00;
 use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::Request;
-use crate::system_api::{Context, Effects, ExecutionInput, OutgoingCall};
+use crate::system_api::{Context, Effects, ExecutionInput, MemoryShare, OutgoingCall};
 use crate::topology::RoutingTable;
 use crate::trace::{CallId, Event, Responder, Work};
 use crate::types::*;
@@ -45,6 +45,8 @@ pub struct RoundContext {
     pub subnet_callbacks: usize,
     /// Bytes unbounded-wait calls may still reserve.
     pub guaranteed_memory: u64,
+    /// The subnet's memory; none of it, where executions take none.
+    pub subnet_memory: MemoryShare,
 }
 
 /// What executing one message came to, beyond what it did to its canister.
@@ -52,6 +54,8 @@ pub struct RoundContext {
 pub struct Execution {
     /// Instructions used in this round.
     pub instructions: Instructions,
+    /// Bytes of the subnet's memory it took.
+    pub memory_taken: u64,
     /// The answer a user gets, if it was a user who called and it is time.
     pub answer: Option<Answer>,
     /// The user's message that is being worked on from now on.
@@ -106,7 +110,9 @@ pub(super) fn input(
         deadline: None,
         answerable: false,
         balance: canister.balance,
-        memory_bytes: canister.memory_bytes(),
+        memory_bytes: canister.memory_usage().total(),
+        message_bytes: canister.queues.guaranteed_bytes(),
+        subnet_memory: round.subnet_memory,
         reserved: canister.reserved,
         slots: canister.queues.slots(),
         callbacks: SUBNET_CALLBACKS_SOFT_MAX
@@ -167,6 +173,7 @@ pub(super) fn apply(
         canister.deposit(effects.cycles_minted);
     }
     canister.debit(effects.cycles_burned);
+    canister.reserve(effects.cycles_reserved);
     canister.contexts.accept_cycles(context, effects.cycles_accepted);
     if let Some(data) = effects.certified_data {
         canister.certified_data = data;
@@ -229,25 +236,30 @@ pub(super) struct Executed {
     pub instructions: Instructions,
     /// What it cost.
     pub fee: Cycles,
-    /// What it took and burned.
-    pub cycles: Taken,
+    pub taken: Taken,
 }
 
-/// Cycles that effects took from the call and from the canister.
+/// What effects took from the call, the canister and the subnet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Taken {
     pub accepted: Cycles,
     pub burned: Cycles,
+    /// Bytes of memory.
+    pub memory: u64,
 }
 
 impl From<&Effects> for Taken {
     fn from(effects: &Effects) -> Self {
-        Self { accepted: effects.cycles_accepted, burned: effects.cycles_burned }
+        Self {
+            accepted: effects.cycles_accepted,
+            burned: effects.cycles_burned,
+            memory: effects.memory_taken,
+        }
     }
 }
 
 pub(super) fn conclude(canister: &mut Canister, executed: Executed) -> Execution {
-    let Executed { work, context, outcome, instructions, fee, cycles } = executed;
+    let Executed { work, context, outcome, instructions, fee, taken } = executed;
     canister.trace.tell(|| Event::Executed {
         canister: canister.id,
         work,
@@ -258,12 +270,12 @@ pub(super) fn conclude(canister: &mut Canister, executed: Executed) -> Execution
         },
         instructions,
         fee,
-        accepted: cycles.accepted,
-        burned: cycles.burned,
+        accepted: taken.accepted,
+        burned: taken.burned,
     });
     let answer = canister.contexts.conclude(context, outcome, instructions, canister.id);
     let answer = answer.and_then(|answer| send(canister, answer));
-    Execution { instructions, answer, processing: None }
+    Execution { instructions, memory_taken: taken.memory, answer, processing: None }
 }
 
 /// Sends an answer on its way if a canister gets it; gives it back if a user does.

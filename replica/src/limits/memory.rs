@@ -53,7 +53,11 @@ pub const STORAGE_RESERVATION_SECONDS_MAX: u64 = 300_000_000;
 
 /// Bytes of those that are kept back for callbacks
 /// (`config/src/execution_environment.rs`, `SUBNET_MEMORY_RESERVATION`).
-pub const SUBNET_MEMORY_RESERVED: u64 = 2_560 * MIB * SCHEDULER_THREADS as u64;
+pub const SUBNET_MEMORY_RESERVED: u64 =
+    SUBNET_MEMORY_RESERVED_PER_THREAD * SCHEDULER_THREADS as u64;
+
+/// What each thread has of that.
+pub const SUBNET_MEMORY_RESERVED_PER_THREAD: u64 = 2_560 * MIB;
 
 /// Bytes of one global (`embedders`, `Global`, which holds up to 128 bits and its type).
 pub const GLOBAL_BYTES: u64 = 32;

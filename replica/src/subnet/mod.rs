@@ -20,6 +20,7 @@ use crate::error::UserError;
 use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::{Ingress, Response, StreamMessage};
+use crate::system_api::MemoryShare;
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
@@ -249,17 +250,19 @@ impl Subnet {
             subnet_callbacks: self.open_callbacks(),
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX
                 .saturating_sub(self.guaranteed_bytes()),
+            subnet_memory: MemoryShare::default(),
         }
     }
 
     /// What there is of the subnet's memory.
     fn room(&self) -> Room {
-        let canisters = self.canisters.values();
-        Room {
-            memory_taken: canisters.clone().map(Canister::allocated_bytes).sum(),
-            compute_taken: canisters.map(|canister| canister.settings.compute_allocation).sum(),
-            prices: self.prices,
-        }
+        let memory_taken = self.canisters.values().map(Canister::allocated_bytes).sum();
+        Room { memory_taken, prices: self.prices }
+    }
+
+    /// Percent of compute allocation that all canisters have taken.
+    fn compute_taken(&self) -> u64 {
+        self.canisters.values().map(|canister| canister.settings.compute_allocation).sum()
     }
 
     fn open_callbacks(&self) -> usize {

@@ -6,7 +6,8 @@
 //! than a slice of instructions goes on in the rounds that follow, a slice in each.
 
 use crate::canister::{
-    Canister, Execution, LowWasmMemoryHook, RoundContext, Task, execute_next, execute_task, resume,
+    Canister, Execution, LowWasmMemoryHook, Room, RoundContext, Task, execute_next, execute_task,
+    resume,
 };
 use crate::limits::*;
 use crate::message::Message;
@@ -74,9 +75,12 @@ impl Subnet {
         self.schedule.begin_round(
             self.canisters.values().map(|canister| (canister.id, schedule_state(canister, &tasks))),
         );
+        let mut room = None;
         loop {
-            self.execute_management_calls();
-            let spent = self.execute_iteration(budget, &mut tasks);
+            if self.execute_management_calls() {
+                room = None;
+            }
+            let spent = self.execute_iteration(budget, &mut tasks, &mut room);
             if spent == 0 {
                 break;
             }
@@ -110,17 +114,29 @@ impl Subnet {
     }
 
     /// Lets every canister execute what it has. The canisters are spread over threads as on the
-    /// network; what the busiest thread spent is what the round is charged.
-    fn execute_iteration(&mut self, budget: i64, tasks: &mut Tasks) -> i64 {
+    /// network; what the busiest thread spent is what the round is charged. `room` is what there is of
+    /// the subnet's memory, once anybody wanted to know.
+    fn execute_iteration(
+        &mut self,
+        budget: i64,
+        tasks: &mut Tasks,
+        room: &mut Option<Room>,
+    ) -> i64 {
         let states =
             self.canisters.values().map(|canister| (canister.id, schedule_state(canister, tasks)));
         let threads = self.schedule.threads(states.filter(|(_, state)| state.is_active));
+        if threads.iter().all(Vec::is_empty) {
+            return 0;
+        }
+        let room = room.get_or_insert_with(|| self.room());
+        let share = room.share();
         let mut context = self.round_context();
         let guaranteed_per_thread = context.guaranteed_memory / SCHEDULER_THREADS as u64;
         let mut most_spent = 0;
         for canisters in &threads {
             let mut left = budget;
             let mut memory_left = guaranteed_per_thread;
+            context.subnet_memory = share;
             for id in canisters {
                 if left <= 0 {
                     break;
@@ -130,6 +146,7 @@ impl Subnet {
                 memory_left = context.guaranteed_memory;
             }
             most_spent = most_spent.max(budget - left);
+            room.memory_taken += context.subnet_memory.taken - share.taken;
         }
         most_spent
     }
@@ -154,6 +171,7 @@ impl Subnet {
                 context.guaranteed_memory.saturating_add(before.0).saturating_sub(after.0);
             context.subnet_callbacks =
                 (context.subnet_callbacks + after.1).saturating_sub(before.1);
+            context.subnet_memory.take(execution.memory_taken);
             spent += execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
             let is_paused = canister.is_paused();
             if !is_paused {

@@ -4,7 +4,6 @@
 use crate::cycles::{CallPrice, Prices};
 use crate::error::{Reject, Trap};
 use crate::keys::SubnetKey;
-use crate::limits::*;
 use crate::log::Log;
 use crate::system_api::functions::Context;
 use crate::types::{CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
@@ -12,7 +11,7 @@ use crate::wasm::{EXHAUSTED, StableMemory};
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
-use wasmtime::{AsContextMut, Global, Memory, ResourceLimiter, Val};
+use wasmtime::{AsContextMut, Global, Memory, Val};
 
 /// What an execution can learn of its canister, and what changes rarely.
 #[derive(Clone, Debug)]
@@ -37,6 +36,10 @@ pub struct Environment {
     pub wasm_memory_limit: u64,
     /// Its compute allocation, in percent.
     pub compute_allocation: u64,
+    /// Its memory allocation, in bytes.
+    pub memory_allocation: u64,
+    /// Cycles that may be set aside for its memory.
+    pub reserved_cycles_limit: Cycles,
     /// Its freezing threshold, in seconds.
     pub freezing_threshold_seconds: u64,
 }
@@ -50,6 +53,23 @@ pub enum RunState {
     Stopping = 2,
     /// It does not.
     Stopped = 3,
+}
+
+/// What an execution finds of its subnet's memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MemoryShare {
+    /// Bytes that are taken.
+    pub taken: u64,
+    /// Bytes it may take.
+    pub available: u64,
+}
+
+impl MemoryShare {
+    /// Notes that some was taken.
+    pub fn take(&mut self, bytes: u64) {
+        self.taken += bytes;
+        self.available = self.available.saturating_sub(bytes);
+    }
 }
 
 /// Everything an execution may depend on, besides the canister's memories. Executing the same input
@@ -84,8 +104,12 @@ pub struct ExecutionInput {
     pub answerable: bool,
     /// The canister's balance, less what is prepaid for this execution.
     pub balance: Cycles,
-    /// Bytes the canister is charged for, which decide its freezing threshold.
+    /// Bytes the canister holds.
     pub memory_bytes: u64,
+    /// Bytes its open calls reserve.
+    pub message_bytes: u64,
+    /// The subnet's memory.
+    pub subnet_memory: MemoryShare,
     /// Cycles set aside for those, which lower the freezing threshold.
     pub reserved: Cycles,
     /// Free request slots to the canisters it has queues with; all others have them all.
@@ -155,6 +179,10 @@ pub struct Effects {
     pub cycles_burned: Cycles,
     /// Cycles made out of nothing.
     pub cycles_minted: Cycles,
+    /// Cycles set aside for memory.
+    pub cycles_reserved: Cycles,
+    /// Bytes of the subnet's memory it took.
+    pub memory_taken: u64,
     /// New certified data.
     pub certified_data: Option<Vec<u8>>,
     /// A new setting of the global timer.
@@ -187,6 +215,10 @@ pub struct Host {
     pub(super) balance: Cycles,
     pub(super) slots_taken: BTreeMap<CanisterId, usize>,
     pub(super) memory_reserved: u64,
+    /// Bytes by which its memories have grown.
+    pub(super) grown: u64,
+    /// Whether canister code runs, and not the engine or the replica prepare for it.
+    pub(super) running: bool,
     pub(crate) stable: StableMemory,
     /// The heap.
     pub(crate) memory: Option<Memory>,
@@ -194,14 +226,12 @@ pub struct Host {
     pub(crate) written: Option<Memory>,
     /// Instructions left.
     counter: Option<Global>,
-    limits: MemoryLimits,
 }
 
 impl Host {
     /// A host that has executed nothing yet.
     pub(crate) fn new(input: Arc<ExecutionInput>) -> Self {
         Self {
-            limits: MemoryLimits::of(&input),
             balance: input.balance,
             input,
             effects: Effects::default(),
@@ -209,6 +239,8 @@ impl Host {
             call: None,
             slots_taken: BTreeMap::new(),
             memory_reserved: 0,
+            grown: 0,
+            running: false,
             stable: StableMemory::default(),
             memory: None,
             written: None,
@@ -250,7 +282,7 @@ impl Host {
 
     /// Gets ready for the next execution.
     pub(crate) fn begin(&mut self, input: Arc<ExecutionInput>) {
-        self.limits = MemoryLimits { running: true, ..MemoryLimits::of(&input) };
+        self.running = true;
         self.balance = input.balance;
         let log = Log::of_message(input.environment.log_bytes);
         self.effects = Effects { log, ..Effects::default() };
@@ -259,26 +291,13 @@ impl Host {
         self.call = None;
         self.slots_taken.clear();
         self.memory_reserved = 0;
+        self.grown = 0;
     }
 
     /// The effects of the execution that just ended.
     pub(crate) fn take_effects(&mut self) -> Effects {
+        self.running = false;
         std::mem::take(&mut self.effects)
-    }
-
-    pub(crate) fn limiter(&mut self) -> &mut dyn ResourceLimiter {
-        &mut self.limits
-    }
-
-    /// The balance below which the canister is frozen, were it to use `extra_bytes` more memory.
-    pub(super) fn freezing_threshold(&self, extra_bytes: u64) -> Cycles {
-        let environment = &self.input.environment;
-        let threshold = environment.prices.freezing_threshold(
-            self.input.memory_bytes + self.memory_reserved + extra_bytes,
-            environment.compute_allocation,
-            environment.freezing_threshold_seconds,
-        );
-        threshold.saturating_sub(self.input.reserved)
     }
 
     /// Adds cycles to the balance. What would exceed the largest balance there is, is lost.
@@ -307,58 +326,5 @@ impl Host {
         } else {
             Err(Trap::Contract("the call is already replied to or rejected".into()))
         }
-    }
-}
-
-/// Bounds the heap and table of one execution.
-#[derive(Debug)]
-struct MemoryLimits {
-    /// Whether canister code runs, and not the engine or the replica prepare for it.
-    running: bool,
-    bytes_max: u64,
-    wasm_memory_limit: Option<u64>,
-}
-
-impl MemoryLimits {
-    fn of(input: &ExecutionInput) -> Self {
-        let environment = &input.environment;
-        // `wasm_memory_limit` guards new work only, so that callbacks can still finish old work
-        // (`system_api.rs`, `effective_wasm_memory_limit`).
-        let limited = matches!(input.context, Context::Update | Context::Init | Context::Start);
-        Self {
-            running: false,
-            bytes_max: if environment.wasm64 { WASM64_MEMORY_MAX } else { WASM32_MEMORY_MAX },
-            wasm_memory_limit: Some(environment.wasm_memory_limit)
-                .filter(|limit| limited && *limit != 0),
-        }
-    }
-}
-
-impl ResourceLimiter for MemoryLimits {
-    fn memory_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let bytes = desired as u64;
-        if bytes > self.bytes_max || maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        match self.wasm_memory_limit {
-            Some(limit) if self.running && bytes > limit => {
-                Err(wasmtime::Error::new(Trap::WasmMemoryLimit { bytes, limit }))
-            }
-            _ => Ok(true),
-        }
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
     }
 }

@@ -8,6 +8,7 @@ mod canister;
 mod cost;
 mod cycles;
 mod functions;
+mod growth;
 mod host;
 mod message;
 mod stable;
@@ -18,7 +19,8 @@ use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, OS_PAGE_BYTES, TRANSMITTED_BYTE_IN
 use crate::wasm::{CompiledModule, EXHAUSTED, InvalidModule};
 pub use functions::{Context, Contexts, FUNCTIONS, Function};
 pub use host::{
-    Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, OutgoingCall, RunState,
+    Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, MemoryShare,
+    OutgoingCall, RunState,
 };
 use std::sync::LazyLock;
 use wasmtime::{Caller, InstancePre, Linker, WasmTy};

@@ -22,7 +22,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", STABLE64_GROW.name, |mut c: C<'_>, pages: u64| {
         enter(&mut c, STABLE64_GROW, 0)?;
-        Ok(c.data_mut().stable.grow(pages).unwrap_or(NOT_GROWN))
+        grow(c.data_mut(), pages)
     })?;
     linker.func_wrap(
         "ic0",
@@ -54,11 +54,10 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", STABLE_GROW.name, |mut c: C<'_>, pages: u32| {
         enter(&mut c, STABLE_GROW, 0)?;
         check_narrow(c.data())?;
-        let stable = &mut c.data_mut().stable;
-        if stable.size_pages() + u64::from(pages) > WASM32_PAGES {
+        if c.data().stable.size_pages() + u64::from(pages) > WASM32_PAGES {
             return Ok(u32::MAX);
         }
-        Ok(stable.grow(pages.into()).unwrap_or(NOT_GROWN) as u32)
+        Ok(grow(c.data_mut(), pages.into())? as u32)
     })?;
     linker.func_wrap(
         "ic0",
@@ -81,6 +80,16 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
         },
     )?;
     Ok(())
+}
+
+/// Grows stable memory, and returns the size before.
+fn grow(host: &mut Host, pages: u64) -> SystemResult<u64> {
+    if !host.stable.can_grow(pages)
+        || !host.grow(pages * WASM_PAGE_BYTES).map_err(wasmtime::Error::new)?
+    {
+        return Ok(NOT_GROWN);
+    }
+    Ok(host.stable.grow(pages).unwrap_or(NOT_GROWN))
 }
 
 /// Wasm pages in 4 GiB.

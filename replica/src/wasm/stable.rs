@@ -74,16 +74,21 @@ impl StableMemory {
         self.undo.wasm_pages.unwrap_or(self.wasm_pages) * WASM_PAGE_BYTES
     }
 
+    /// Whether there can be `additional` Wasm pages more.
+    pub fn can_grow(&self, additional: u64) -> bool {
+        let after = self.wasm_pages.checked_add(additional);
+        after.is_some_and(|pages| pages <= STABLE_MEMORY_MAX / WASM_PAGE_BYTES)
+    }
+
     /// Grows by `additional` Wasm pages and returns the size before, or nothing when that would
     /// exceed the largest stable memory there is.
     pub fn grow(&mut self, additional: u64) -> Option<u64> {
         let before = self.wasm_pages;
-        let after = before.checked_add(additional)?;
-        if after > STABLE_MEMORY_MAX / WASM_PAGE_BYTES {
+        if !self.can_grow(additional) {
             return None;
         }
         self.undo.wasm_pages.get_or_insert(before);
-        self.wasm_pages = after;
+        self.wasm_pages = before + additional;
         Some(before)
     }
 

@@ -13,6 +13,7 @@ mod cycles;
 mod deadlines;
 mod determinism;
 mod flexible_outcalls;
+mod growth;
 mod history;
 mod hooks;
 mod ic00;

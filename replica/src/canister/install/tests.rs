@@ -66,7 +66,7 @@ impl Subject {
         let caller = Principal::anonymous();
         let installation = Installation { mode, code: code(MODULE), argument: vec![does], caller };
         let attempt = install(&mut self.0, installation, &round());
-        attempt.and_then(|attempt| attempt.finish(&mut self.0)).is_ok()
+        attempt.and_then(|attempt| attempt.finish(&mut self.0, &round())).is_ok()
     }
 
     /// Versions and earlier timers, see [`MODULE`].

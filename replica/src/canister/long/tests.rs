@@ -300,8 +300,8 @@ fn an_installation_can_be_long_and_the_code_before_answers_until_it_is_over() {
         assert_eq!(canister.balance, balance - prepaid);
 
         let count = attempt.slices.count;
-        let finish = move |canister: &mut Canister, _: &RoundContext, _| {
-            let installed = attempt.finish(canister).is_ok();
+        let finish = move |canister: &mut Canister, round: &RoundContext, _| {
+            let installed = attempt.finish(canister, round).is_ok();
             Execution { instructions: u64::from(installed), ..Execution::default() }
         };
         let slices = Slices { count, instructions_max: SLICE, instructions: count * SLICE };
@@ -332,7 +332,7 @@ fn an_installation_that_fails_leaves_everything_as_it_was() {
     let mode = InstallMode::Upgrade(Default::default());
     let installation = Installation { mode, code: code(&failing), argument: vec![], caller };
     let attempt = install(&mut canister, installation, &round).expect("it can begin");
-    let result = attempt.finish(&mut canister);
+    let result = attempt.finish(&mut canister, &round);
     assert_eq!(
         result.expect_err("it has no end").code,
         ErrorCode::CanisterInstructionLimitExceeded

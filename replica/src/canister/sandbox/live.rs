@@ -38,7 +38,7 @@ impl Live {
     /// A fresh instance.
     pub fn new(code: &Code, input: Arc<ExecutionInput>) -> Result<Self, Trap> {
         let mut store = Store::new(engine(), Host::new(input));
-        store.limiter(|host| host.limiter());
+        store.limiter(|host| host);
         let instance = code.instance.instantiate(&mut store).map_err(failure)?;
         let counter = instance.get_global(&mut store, EXPORT_COUNTER);
         let memory = instance.get_memory(&mut store, EXPORT_MEMORY);

@@ -102,7 +102,7 @@ impl Subnet {
         let compilation = module.compilation_cost();
         let hash = module.hash;
         let code = Arc::new(Code::link(module).map_err(invalid)?);
-        let round = self.round_context();
+        let round = RoundContext { subnet_memory: self.room().share(), ..self.round_context() };
         let canister = self.addressed(call, id)?;
         canister.check_can_pay(cost, prices)?;
         canister.pay(Fee::Management, cost);
@@ -116,18 +116,18 @@ impl Subnet {
         let attempt = canister::install(canister, installation, &round)?;
         let slices = attempt.slices;
         let origin = call.change_origin(upload.sender_version);
-        let finish = move |canister: &mut Canister| {
-            attempt.finish(canister)?;
+        let finish = move |canister: &mut Canister, round: &RoundContext| {
+            attempt.finish(canister, round)?;
             canister.check_low_wasm_memory();
             record_change(canister, now, origin, change);
             Ok(Reply::Now(empty_reply()))
         };
         let result = match slices.count {
-            1 => finish(canister),
+            1 => finish(canister, &round),
             _ => {
                 let conclusion = Conclusion::new(round.subnet, pending, pending.cycles);
-                let finish = move |canister: &mut Canister, _: &RoundContext, _| {
-                    let result = finish(canister);
+                let finish = move |canister: &mut Canister, round: &RoundContext, _| {
+                    let result = finish(canister, round);
                     let answer = conclusion.tell(result, &canister.trace);
                     Execution { answer, ..Execution::default() }
                 };

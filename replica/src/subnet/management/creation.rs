@@ -100,7 +100,8 @@ impl Subnet {
         let changes = changes.unwrap_or_default();
         let names_variables = changes.environment_variables.is_some();
         let settings = settings::changed(&Settings::new(controllers), changes)?;
-        let reservation = self.room().check_settings(&Demand::of_new(&settings, balance))?;
+        let demand = Demand::of_new(&settings, balance, self.compute_taken());
+        let reservation = self.room().check_settings(&demand)?;
         let id = match specified {
             Some(id) => self.check_specified(id)?,
             None => self.next_canister_id()?,

@@ -1,7 +1,7 @@
 //! Carries management calls and queries out, method by method.
 
 use super::{Call, PendingCall};
-use crate::canister::{self, Answer, Canister, Failure, Origin};
+use crate::canister::{self, Answer, Canister, Failure, Origin, RoundContext};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{Method, Rules, Subject, empty_reply};
 use crate::limits::COMPILED_BEFORE_SPEEDUP;
@@ -60,7 +60,8 @@ impl Conclusion {
 impl Subnet {
     /// Goes on with an installation of the rounds before.
     pub(in crate::subnet) fn continue_installation(&mut self) {
-        let round = self.round_context();
+        let room = self.room();
+        let round = RoundContext { subnet_memory: room.share(), ..self.round_context() };
         let mut canisters = self.canisters.values_mut();
         let Some(canister) = canisters.find(|canister| canister.is_installing()) else {
             return;
@@ -71,9 +72,11 @@ impl Subnet {
     }
 
     /// Executes the management calls that wait. Once the round's budget for them is spent, heavy ones
-    /// go on waiting, and of the others there is one in each iteration.
-    pub(in crate::subnet) fn execute_management_calls(&mut self) {
+    /// go on waiting, and of the others there is one in each iteration. Says whether there was any.
+    pub(in crate::subnet) fn execute_management_calls(&mut self) -> bool {
+        let mut any = false;
         while let Some(mut pending) = self.next_management_call() {
+            any = true;
             let attached = pending.cycles;
             let result = self.execute_management_call(&mut pending);
             match (&result, &pending.origin) {
@@ -92,6 +95,7 @@ impl Subnet {
                 break;
             }
         }
+        any
     }
 
     fn next_management_call(&mut self) -> Option<PendingCall> {

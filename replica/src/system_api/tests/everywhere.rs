@@ -184,7 +184,7 @@ fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) ->
         caller: Principal::anonymous(),
     };
     let attempt = install(canister, installation, &round());
-    attempt.and_then(|attempt| attempt.finish(canister)).map_err(Failure::Error).into()
+    attempt.and_then(|attempt| attempt.finish(canister, &round())).map_err(Failure::Error).into()
 }
 
 /// Does it in the contexts of a letter; where there are several, in one after the other.
