@@ -7,6 +7,7 @@ use candid::Principal;
 use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
 use pocket_ic::common::rest::RawMessageId;
 use pocket_ic::{ErrorCode, PocketIc};
+use std::time::{Duration, Instant};
 
 /// Each turn moves ten megabytes at fifty instructions a byte.
 fn half_billions(count: u64) -> Script {
@@ -114,6 +115,21 @@ fn a_canister_is_managed_once_its_long_message_is_over() {
         assert_eq!(world.answer(&stop), None);
         world.ticks(&stop).1.unwrap();
         assert_eq!(world.answer(&long), Some(Ok(b"long".to_vec())));
+    });
+}
+
+#[test]
+fn a_long_message_ends_on_a_network_that_progresses_by_itself() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        world.pic.auto_progress();
+        // Afterwards everything that fell due when time began to pass is done.
+        let short = world.submit(world.a, script().reply("short"));
+        world.pic.await_call_no_ticks(short).unwrap();
+        let began = Instant::now();
+        let message = world.submit(world.a, long_work());
+        assert_eq!(world.pic.await_call_no_ticks(message), Ok(b"long".to_vec()));
+        assert!(began.elapsed() < Duration::from_secs(5), "nothing else has to happen");
     });
 }
 
