@@ -1,19 +1,23 @@
 # `make` alone prints the targets.
 
-# What `make run` passes on to the benchmark, as in: make run ARGS='--same-subnet --calls 2000'
+# What `make run` passes on to the benchmark, and `make serve` to the network, as in:
+# make run ARGS='--same-subnet --calls 2000'
 ARGS ?=
 
 # How many scenarios `make soak` tries
 SCENARIOS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench canisters fmt clean
+.PHONY: help run serve test soak bench canisters fmt clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: canisters ## Build all and print the benchmark (ARGS='--help' for its options)
 	cargo run --locked -- $(ARGS)
+
+serve: ## Run a local network for icp, dfx and agents on 127.0.0.1:4943 (ARGS='--help' for its options)
+	cargo run --locked -p embedded-replica -- serve $(ARGS)
 
 test: canisters ## Check formatting, lints and documentation, and run all tests
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt

@@ -33,6 +33,39 @@ pub enum SubnetKind {
     VerifiedApplication,
 }
 
+/// The kinds by the names that command line tools give them.
+const KINDS: [(&str, SubnetKind); 10] = [
+    ("application", SubnetKind::Application),
+    ("bitcoin", SubnetKind::Bitcoin),
+    ("cloud-engine", SubnetKind::CloudEngine),
+    ("fiduciary", SubnetKind::Fiduciary),
+    ("ii", SubnetKind::InternetIdentity),
+    ("nns", SubnetKind::NetworkNervousSystem),
+    ("sns", SubnetKind::ServiceNervousSystem),
+    ("system", SubnetKind::System),
+    ("test-threshold-keys", SubnetKind::TestThresholdKeys),
+    ("verified-application", SubnetKind::VerifiedApplication),
+];
+
+impl std::fmt::Display for SubnetKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = KINDS.iter().find(|(_, kind)| kind == self).map(|(name, _)| name);
+        f.write_str(name.expect("each kind has a name"))
+    }
+}
+
+impl std::str::FromStr for SubnetKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let kind = KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
+        kind.ok_or_else(|| {
+            let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+            format!("'{name}' is no kind of subnet; there are {}", names.join(", "))
+        })
+    }
+}
+
 impl SubnetKind {
     /// Nodes of such a subnet, which decide its prices
     /// (`pocket_ic_server/src/pocket_ic.rs` in the replica's repository).

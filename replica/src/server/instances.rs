@@ -69,10 +69,15 @@ impl Instances {
     ) -> Result<(usize, T), InstanceError> {
         let instance = tokio::task::block_in_place(|| Instance::new(config))?;
         let description = describe(&instance);
+        Ok((self.add(instance), description))
+    }
+
+    /// Takes an instance in and returns its number.
+    pub(super) fn add(&self, instance: Instance) -> usize {
         let mut slots = lock(&self.slots);
         let id = slots.len();
         slots.push(Some(Arc::new(Slot::new(id, instance))));
-        Ok((id, description))
+        id
     }
 
     /// Deletes an instance. What is still being done with it is finished first.

@@ -6,30 +6,26 @@
 
 mod agents;
 mod api;
+mod background;
 mod blobs;
 mod convert;
 mod instances;
+mod live;
 mod progress;
 mod routes;
 mod snapshot_dir;
 
 use crate::network::NetworkProfile;
+use background::Background;
 pub use instances::Instances;
+pub use live::{LiveConfig, LiveError, LiveNetwork};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// The version of the PocketIC protocol that is spoken here.
 pub const PROTOCOL_VERSION: &str = "16.1.0";
-
-/// Native stack of the threads that execute canisters: what Wasm may use, and as much again.
-const THREAD_STACK_BYTES: usize = 2 * crate::limits::WASM_STACK_BYTES;
-
-/// How long a server that is stopped waits for what it is just doing.
-const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a server is started.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +53,7 @@ impl Default for ServerConfig {
 pub struct EmbeddedServer {
     address: SocketAddr,
     instances: Arc<Instances>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _background: Background,
 }
 
 impl EmbeddedServer {
@@ -68,29 +63,9 @@ impl EmbeddedServer {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         tracing::debug!("listening on {address}");
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .thread_name("embedded-replica")
-            .thread_stack_size(THREAD_STACK_BYTES)
-            .build()?;
         let instances = Arc::new(Instances::new(config.profile));
-        let (stop, stopped) = oneshot::channel();
-        let shared = instances.clone();
-        let thread =
-            std::thread::Builder::new().name("embedded-replica".into()).spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        result = routes::serve(listener, shared) => {
-                            if let Err(error) = result {
-                                tracing::error!("the server ended: {error}");
-                            }
-                        }
-                        _ = stopped => {}
-                    }
-                });
-                runtime.shutdown_timeout(STOP_PATIENCE);
-            })?;
-        Ok(Self { address, instances, stop: Some(stop), thread: Some(thread) })
+        let background = Background::start(routes::serve(listener, instances.clone()))?;
+        Ok(Self { address, instances, _background: background })
     }
 
     /// Where clients find it: `http://127.0.0.1:PORT/`.
@@ -106,19 +81,5 @@ impl EmbeddedServer {
     /// How long nobody has asked anything of it. Nothing is under way then.
     pub fn idle_time(&self) -> Duration {
         self.instances.idle_time()
-    }
-}
-
-impl Drop for EmbeddedServer {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The receiver is gone if the server has ended by itself.
-            let _ = stop.send(());
-        }
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the server's thread panicked");
-        }
     }
 }

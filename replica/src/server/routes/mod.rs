@@ -43,18 +43,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// Serves until the listener fails.
+/// Serves PocketIC's clients until the listener fails.
 pub(super) async fn serve(
     listener: std::net::TcpListener,
     instances: Arc<Instances>,
 ) -> std::io::Result<()> {
+    listen(listener, router(instances)).await
+}
+
+/// Serves until the listener fails.
+pub(super) async fn listen(listener: std::net::TcpListener, router: Router) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|connection| {
         // Requests are small and wait for each other: sending at once halves the time of each.
         if let Err(error) = connection.set_nodelay(true) {
             tracing::debug!("cannot set TCP_NODELAY: {error}");
         }
     });
-    axum::serve(listener, router(instances)).await
+    axum::serve(listener, router).await
 }
 
 /// What concerns no instance in particular.

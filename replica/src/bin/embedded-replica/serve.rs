@@ -1,0 +1,75 @@
+//! A live network, started by hand.
+
+use crate::ending;
+use clap::Args;
+use embedded_replica::network::NetworkProfile;
+use embedded_replica::server::{LiveConfig, LiveNetwork};
+use embedded_replica::topology::SubnetKind;
+use std::fmt::Write;
+
+/// Run a local network for `icp`, `dfx` and agents.
+///
+/// The network has the subnets asked for, and beside them an NNS and an II subnet. It progresses by
+/// itself, and ends with Ctrl-C; nothing of it is kept. Its keys are the same in every run and known
+/// to everybody: they are worth nothing elsewhere, and so is what they sign.
+///
+/// Some canisters of the mainnet have stand-ins, as far as the tools need them to create canisters:
+/// the cycles ledger (um5iw-rqaaa-aaaaq-qaaba-cai), the ICP ledger (ryjl3-tyaaa-aaaaa-aaaba-cai), the
+/// cycles minting canister (rkp4c-7iaaa-aaaaa-aaaca-cai) and the registry
+/// (rwlgt-iiaaa-aaaaa-aaaaa-cai). They are not the real ones: every account starts with plenty,
+/// only users can call them, and they have no blocks, approvals or archives.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// A subnet for canisters, once for each: application, verified-application, system, fiduciary,
+    /// sns or cloud-engine. Two application subnets unless something is said
+    #[arg(long = "subnet", value_name = "KIND")]
+    subnets: Vec<SubnetKind>,
+
+    /// The port to listen on; 0 for any that is free
+    #[arg(short, long, default_value_t = 4943, value_name = "PORT")]
+    port: u16,
+
+    /// How long a round takes: `pocket-ic` (no latency) or `mainnet` (half a second, and two rounds
+    /// from subnet to subnet)
+    #[arg(long, default_value = "pocket-ic", value_name = "PROFILE")]
+    profile: NetworkProfile,
+}
+
+/// Serves until somebody asks it to end.
+pub fn run(arguments: &Arguments) -> Result<(), String> {
+    let subnets = match arguments.subnets.as_slice() {
+        [] => vec![SubnetKind::Application; 2],
+        subnets => subnets.to_vec(),
+    };
+    let Arguments { port, profile, .. } = *arguments;
+    let network =
+        LiveNetwork::start(LiveConfig { port, profile, subnets, ..LiveConfig::default() })
+            .map_err(|error| error.to_string())?;
+    print!("{}", description(&network, profile));
+    ending::wait()
+}
+
+/// What people want to know of a network.
+fn description(network: &LiveNetwork, profile: NetworkProfile) -> String {
+    let mut text = String::from(
+        "A local network is running, with the interface of the Internet Computer. Ctrl-C ends it, \
+         and nothing is kept.\n\n",
+    );
+    let mut line = |name: &str, value: &str| {
+        writeln!(text, "{name:<10}{value}").expect("a string takes everything");
+    };
+    line("URL", &network.url());
+    line("profile", profile.name);
+    for (number, info) in network.subnets().iter().enumerate() {
+        let name = if number == 0 { "subnets" } else { "" };
+        line(name, &format!("{}  {}", info.place.id, info.request.kind));
+    }
+    line("root key", &network.root_key_hex());
+    text.push_str(
+        "\nTry next, in another terminal:\n  \
+         icp deploy -e live --cycles 30t\n  \
+         icp canister call -e live caller sequential_calls '(100 : nat64)'\n  \
+         icp canister call -e live caller parallel_calls '(100 : nat64)'\n",
+    );
+    text
+}
