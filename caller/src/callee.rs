@@ -10,9 +10,9 @@ use crate::memory::{self, Memory};
 
 /// The most calls one request may ask for.
 ///
-/// `parallel_calls` makes all of them in one message. Each costs it about 12,000 instructions, most of them for
-/// system calls, and 220 bytes of memory, whether it is sent or fails at once. So this many take 1.2 billion
-/// instructions, which is within the 2 billion a subnet executes before it interrupts a message, and 21 MiB.
+/// `parallel_calls` makes all of them in one message. Each costs it about 25,000 instructions, half of them for system
+/// calls, and 340 bytes of memory, whether it is sent or fails at once. So this many take 2.5 billion instructions, of
+/// the 40 billion a message may execute, and 34 MB. A test keeps an eye on both.
 pub const MAX_CALLS: u64 = 100_000;
 
 /// Where `icp deploy` leaves the id of the canister named `callee`.

@@ -1,6 +1,9 @@
 //! How many calls succeed, in how many rounds.
 
-use crate::pair::{OPEN_CALLS_MAX, Outcome, Pair, Parallel, Sequential, Strategy, assert_refusal};
+use crate::answers::Way;
+use crate::pair::{
+    OPEN_CALLS_MAX, Outcome, Pair, Parallel, Sequential, Strategy, assert_refusal, controller,
+};
 use crate::servers::on_every_server;
 
 /// The most calls the caller makes for one message.
@@ -98,5 +101,23 @@ fn above_the_maximum_no_call_is_made_and_the_refusal_names_it() {
         assert_eq!(callee_after, callee, "nobody called it");
         // Taking and executing six messages costs about 6.5 million cycles each; a call would cost as much again.
         assert!(caller - caller_after < 6 * 7_000_000, "{}", caller - caller_after);
+    });
+}
+
+#[test]
+fn the_most_parallel_calls_take_a_tenth_of_a_messages_instructions_and_forty_megabytes() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let memory = || {
+            let status = pair.pic.canister_status(pair.caller, Some(controller()));
+            status.expect("a controller may ask").memory_size
+        };
+        let before = memory();
+        let (report, _) = pair.report(Way::Parallel, CALLS_MAX);
+        assert_eq!(report.succeeded, OPEN_CALLS_MAX);
+        let grown = memory() - before;
+        println!("{} instructions, {grown} bytes", report.instructions);
+        assert!(report.instructions < 4_000_000_000, "{} instructions", report.instructions);
+        assert!(grown < 40_000_000_u32, "{grown} bytes");
     });
 }

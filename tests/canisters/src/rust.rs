@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 
 use crate::{checkout, target};
 
-/// The packages in `tests/canisters`.
-const PACKAGES: [&str; 8] = [
+/// The packages in `tests/canisters`, and the caller of this workspace, which becomes another module in this way.
+const PACKAGES: [&str; 9] = [
     "alarms",
+    "caller",
     "factory",
     "guestbook",
     "moody_callee",
@@ -40,7 +41,7 @@ pub fn rust_interface(package: &str) -> PathBuf {
     checkout().join("tests/canisters").join(package).join(package).with_extension("did")
 }
 
-/// The module of one of the packages in `tests/canisters`.
+/// The module of one of the packages.
 pub fn rust_canister(package: &str) -> PathBuf {
     assert!(PACKAGES.contains(&package), "`{package}` is none of {PACKAGES:?}");
     BUILT.join(package).with_extension("wasm")
