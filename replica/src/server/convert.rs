@@ -70,7 +70,6 @@ pub(super) fn instance_config(
     raw.subnet_config_set.validate()?;
     let unsupported = [
         ("state_dir", raw.state_dir.is_some()),
-        ("http_gateway_config", raw.http_gateway_config.is_some()),
         ("bitcoind_addr", raw.bitcoind_addr.is_some()),
         ("dogecoind_addr", raw.dogecoind_addr.is_some()),
         ("mainnet_nns_subnet_id", raw.mainnet_nns_subnet_id == Some(true)),

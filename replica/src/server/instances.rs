@@ -4,6 +4,7 @@ use crate::instance::{Instance, InstanceConfig, InstanceError};
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
 use crate::server::blobs::Blobs;
+use crate::server::gateways::Gateways;
 use crate::server::progress::Progress;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,7 @@ pub struct Instances {
     profile: NetworkProfile,
     slots: Mutex<Vec<Option<Arc<Slot>>>>,
     blobs: Mutex<Blobs>,
+    gateways: Gateways,
     activity: Mutex<Activity>,
 }
 
@@ -52,6 +54,7 @@ impl Instances {
             profile,
             slots: Mutex::new(Vec::new()),
             blobs: Mutex::default(),
+            gateways: Gateways::default(),
             activity: Mutex::new(Activity { under_way: 0, latest: Instant::now() }),
         }
     }
@@ -80,10 +83,11 @@ impl Instances {
         id
     }
 
-    /// Deletes an instance. What is still being done with it is finished first.
+    /// Deletes an instance and its gateways. What is still being done with it is finished first.
     pub(super) async fn delete(&self, id: usize) -> Result<(), ApiError> {
         let deleted = lock(&self.slots).get_mut(id).and_then(Option::take);
         let slot = deleted.ok_or_else(|| unknown(id))?;
+        self.gateways.stop_all_of(id).await;
         slot.stop_progress().await;
         // Freeing a large instance takes a moment, which belongs outside the lock.
         tokio::task::block_in_place(|| drop(slot));
@@ -122,6 +126,11 @@ impl Instances {
         operation: impl FnOnce(&mut Instance) -> T,
     ) -> Result<T, ApiError> {
         self.slot(id)?.execute(operation).await
+    }
+
+    /// The gateways.
+    pub(super) fn gateways(&self) -> &Gateways {
+        &self.gateways
     }
 
     /// The blobs that clients have uploaded.
@@ -196,6 +205,7 @@ impl Slot {
         }));
         let (result, rounds) = result.map_err(|_| {
             *guard = Err(Panicked);
+            self.rounds.notify_waiters();
             panicked(self.id)
         })?;
         drop(guard);

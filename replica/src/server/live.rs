@@ -3,14 +3,16 @@
 use crate::instance::{Instance, InstanceConfig, InstanceError, SubnetInfo};
 use crate::network::NetworkProfile;
 use crate::server::background::Background;
+use crate::server::connections::HEAD_PATIENCE;
 use crate::server::instances::Instances;
-use crate::server::{agents, api::ApiError};
+use crate::server::{agents, api::ApiError, connections};
 use crate::topology::{SubnetKind, SubnetRequest};
 use crate::types::{CanisterId, Time};
 use axum::Router;
 use axum::extract::{Extension, OriginalUri};
+use axum::middleware::from_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// How a live network is started.
@@ -81,8 +83,7 @@ impl LiveNetwork {
     pub fn start(config: LiveConfig) -> Result<Self, LiveError> {
         let address = SocketAddr::from((config.ip_addr, config.port));
         let listen = |error| LiveError::Listen { address, error };
-        let listener = TcpListener::bind(address).map_err(listen)?;
-        listener.set_nonblocking(true).map_err(listen)?;
+        let listener = connections::listen((config.ip_addr, config.port)).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let instance = Instance::new(instance_config(&config)?)?;
         let subnets = instance.subnets().to_vec();
@@ -97,8 +98,9 @@ impl LiveNetwork {
             let router = Router::new()
                 .nest("/api", agents::routes())
                 .fallback(no_route)
-                .layer(Extension(slot));
-            super::routes::listen(listener, router).await
+                .layer(Extension(slot))
+                .layer(from_fn(agents::allow_other_origins));
+            connections::serve(listener, router, HEAD_PATIENCE).await
         };
         let background = Background::start(serve).map_err(listen)?;
         Ok(Self { address, root_key, subnets, default_canister, _background: background })

@@ -1,14 +1,16 @@
 //! PocketIC's protocol over HTTP, on loopback.
 //!
-//! The routes of PocketIC 16.1 but for those of the HTTP interface and its gateway; routes that are
-//! not served answer 404 and say so. Each operation is answered at once with its result, which the
-//! protocol allows.
+//! The routes of PocketIC 16.1; those that are not served answer 404 and say so. Each operation is
+//! answered at once with its result, which the protocol allows. Below `/instances/ID/api`, and on
+//! gateways, it is the HTTP interface for agents that is spoken.
 
 mod agents;
 mod api;
 mod background;
 mod blobs;
+mod connections;
 mod convert;
+mod gateways;
 mod instances;
 mod live;
 mod progress;
@@ -17,10 +19,11 @@ mod snapshot_dir;
 
 use crate::network::NetworkProfile;
 use background::Background;
+use connections::HEAD_PATIENCE;
 pub use instances::Instances;
 pub use live::{LiveConfig, LiveError, LiveNetwork};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,13 +62,13 @@ pub struct EmbeddedServer {
 impl EmbeddedServer {
     /// Starts a server. Fails when the port is taken.
     pub fn start(config: ServerConfig) -> io::Result<Self> {
-        let listener = TcpListener::bind((config.ip_addr, config.port))?;
-        listener.set_nonblocking(true)?;
+        let listener = connections::listen((config.ip_addr, config.port))?;
         let address = listener.local_addr()?;
         tracing::debug!("listening on {address}");
         let instances = Arc::new(Instances::new(config.profile));
-        let background = Background::start(routes::serve(listener, instances.clone()))?;
-        Ok(Self { address, instances, _background: background })
+        let router = routes::router(instances.clone());
+        let serve = connections::serve(listener, router, HEAD_PATIENCE);
+        Ok(Self { address, instances, _background: Background::start(serve)? })
     }
 
     /// Where clients find it: `http://127.0.0.1:PORT/`.

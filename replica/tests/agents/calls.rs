@@ -5,11 +5,19 @@ use crate::world::{World, nothing, number, run};
 use candid::Principal;
 use ic_agent::{Agent, AgentError};
 
-async fn update(agent: &Agent, canister: Principal, method: &str) -> Result<Vec<u8>, AgentError> {
+pub async fn update(
+    agent: &Agent,
+    canister: Principal,
+    method: &str,
+) -> Result<Vec<u8>, AgentError> {
     agent.update(&canister, method).with_arg(nothing()).call_and_wait().await
 }
 
-async fn query(agent: &Agent, canister: Principal, method: &str) -> Result<Vec<u8>, AgentError> {
+pub async fn query(
+    agent: &Agent,
+    canister: Principal,
+    method: &str,
+) -> Result<Vec<u8>, AgentError> {
     agent.query(&canister, method).with_arg(nothing()).call().await
 }
 

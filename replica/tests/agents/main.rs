@@ -3,5 +3,6 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod calls;
+mod gateways;
 mod identities;
 mod world;

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 const [packages, wasmPath] = process.argv.slice(2);
 const require = createRequire(join(packages, 'package.json'));
 const { PocketIc, PocketIcServer, SubnetStateType } = require('@dfinity/pic');
+const { Actor, HttpAgent } = require('@icp-sdk/core/agent');
 const { Principal } = require('@icp-sdk/core/principal');
 
 const wasm = readFileSync(wasmPath);
@@ -115,9 +116,15 @@ async function errors(pic, { actor, canisterId }) {
   assert.equal(await actor.read(), 1n, 'the trap undid what it had done');
 }
 
-/** Rounds happen by themselves; there is no gateway, which the client asks for as well. */
-async function live(pic) {
-  await assert.rejects(pic.makeLive(), /no HTTP gateway/);
+/** Rounds happen by themselves, and agents are served, until that is over. */
+async function live(pic, { canisterId }) {
+  const port = await pic.makeLive();
+  const agent = await HttpAgent.create({ host: `http://127.0.0.1:${port}`, shouldFetchRootKey: true });
+  const counter = Actor.createActor(idlFactory, { agent, canisterId });
+  const count = await counter.read();
+  assert.equal(await counter.count(), count + 1n);
+  await pic.stopLive();
+  await assert.rejects(fetch(`http://127.0.0.1:${port}/api/v2/status`));
 }
 
 const server = await PocketIcServer.start();
@@ -131,7 +138,7 @@ try {
   await timeTravel(pic, one);
   await stableMemory(pic, one);
   await errors(pic, one);
-  await live(pic);
+  await live(pic, one);
   await pic.tearDown();
 
   const withNns = await PocketIc.create(server.getUrl(), { nns: subnet });

@@ -36,16 +36,6 @@ fn a_wrong_http_method_is_405_with_a_message() {
 }
 
 #[test]
-fn asking_for_a_gateway_is_an_error_that_says_there_is_none() {
-    let server = server();
-    let body = r#"{"forward_to":{"PocketIcInstance":0}}"#;
-    let answer = post(server.port(), "/http_gateway", body);
-    assert_eq!(answer.status, 501);
-    let message = answer.body["Error"]["message"].as_str().unwrap_or_default();
-    assert!(message.contains("no HTTP gateway"), "{}", answer.body);
-}
-
-#[test]
 fn a_blob_that_does_not_unpack_is_400_with_a_message() {
     let server = server();
     for (encoding, fragment) in [("gzip", "gzip"), ("br", "no other")] {

@@ -17,7 +17,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Extension, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use candid::Principal;
@@ -29,7 +29,7 @@ use std::time::Duration;
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The instance that is asked, which the router's surroundings put into each request.
-type Asked = Extension<Arc<Slot>>;
+pub(super) type Asked = Extension<Arc<Slot>>;
 
 /// The routes below `/api`. Versions differ in where certificates list canister ids, which is in all
 /// places here.
@@ -44,10 +44,10 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         ("/{version}/canister/{id}/read_state", post(read_state::canister)),
         ("/{version}/subnet/{id}/read_state", post(read_state::subnet)),
     ];
-    let router = routes.into_iter().fold(Router::new(), |router, (path, handlers)| {
+    let router: Router<S> = routes.into_iter().fold(Router::new(), |router, (path, handlers)| {
         router.route(path, handlers.options(preflight))
     });
-    router.layer(DefaultBodyLimit::max(INGRESS_BYTES_MAX)).layer(from_fn(allow_other_origins))
+    router.layer(DefaultBodyLimit::max(INGRESS_BYTES_MAX))
 }
 
 /// What a browser asks before a page of another origin may send a request.
@@ -57,7 +57,7 @@ async fn preflight() -> StatusCode {
 
 /// Lets pages of other origins read answers, as the replica does: what agents can do is made for
 /// everybody (`http_endpoints/public/src/common.rs`, `get_cors_headers`).
-async fn allow_other_origins(request: Request, next: Next) -> Response {
+pub(super) async fn allow_other_origins(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),

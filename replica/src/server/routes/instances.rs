@@ -1,13 +1,13 @@
 //! Making, listing and deleting instances.
 
 use super::rounds::delay;
-use super::{Id, Shared};
+use super::{Id, Shared, gateways};
 use crate::server::api::{Answer, ApiError, ApiResult, Body, json};
 use crate::server::convert::{instance_config, topology};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use pocket_ic::common::rest::{CreateInstanceResponse, InitialTime, InstanceConfig};
+use pocket_ic::common::rest::*;
 
 pub(super) async fn list(State(instances): Shared) -> Answer<Vec<String>> {
     Answer(instances.list())
@@ -25,6 +25,7 @@ pub(super) async fn create(
         Some(InitialTime::AutoProgress(config)) => Some(config.clone()),
         _ => None,
     };
+    let gateway = raw.http_gateway_config.clone();
     let created = instance_config(raw, instances.profile())
         .and_then(|config| instances.create(config, topology).map_err(|error| error.to_string()));
     let (instance_id, topology) = match created {
@@ -39,9 +40,38 @@ pub(super) async fn create(
             return error.into_response();
         }
     }
-    let http_gateway_info = None;
+    let gateway =
+        gateway.map(|config| gateways::start(&instances, of_instance(instance_id, config)));
+    let http_gateway_info = match gateway.transpose() {
+        Ok(info) => info,
+        Err(message) => {
+            // What it is told not to have, nobody could ever delete.
+            let _ = instances.delete(instance_id).await;
+            return json(StatusCode::BAD_REQUEST, &CreateInstanceResponse::Error { message });
+        }
+    };
     let created = CreateInstanceResponse::Created { instance_id, topology, http_gateway_info };
     json(StatusCode::CREATED, &created)
+}
+
+/// The gateway that is asked for together with an instance.
+fn of_instance(instance: usize, config: InstanceHttpGatewayConfig) -> HttpGatewayConfig {
+    let InstanceHttpGatewayConfig {
+        ip_addr,
+        port,
+        domains,
+        https_config,
+        domain_custom_provider_local_file,
+    } = config;
+    let forward_to = HttpGatewayBackend::PocketIcInstance(instance);
+    HttpGatewayConfig {
+        ip_addr,
+        port,
+        forward_to,
+        domains,
+        https_config,
+        domain_custom_provider_local_file,
+    }
 }
 
 pub(super) async fn delete(State(instances): Shared, Id(id): Id) -> ApiResult<()> {

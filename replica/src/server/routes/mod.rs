@@ -3,6 +3,7 @@
 mod blobs;
 mod calls;
 mod canisters;
+mod gateways;
 mod instances;
 mod outcalls;
 mod rounds;
@@ -12,24 +13,22 @@ mod subnets;
 
 use crate::limits::{BLOB_BYTES_MAX, REQUEST_BODY_BYTES_MAX};
 use crate::server::agents;
-use crate::server::api::{ApiError, json};
+use crate::server::api::ApiError;
 use crate::server::instances::Instances;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, OriginalUri, Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::{Method, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post};
-use axum::serve::ListenerExt;
-use pocket_ic::common::rest::CreateHttpGatewayResponse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 type Shared = State<Arc<Instances>>;
 type Route = (&'static str, MethodRouter<Arc<Instances>>);
 
-/// The number of an instance, in the path.
+/// The number of an instance or a gateway, in the path.
 struct Id(usize);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -38,37 +37,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(id)) => Ok(Self(id)),
-            Err(_) => Err(ApiError::bad_request("the number of an instance is a whole number")),
+            Err(_) => Err(ApiError::bad_request("the number in the path is not a whole number")),
         }
     }
 }
 
-/// Serves PocketIC's clients until the listener fails.
-pub(super) async fn serve(
-    listener: std::net::TcpListener,
-    instances: Arc<Instances>,
-) -> std::io::Result<()> {
-    listen(listener, router(instances)).await
-}
-
-/// Serves until the listener fails.
-pub(super) async fn listen(listener: std::net::TcpListener, router: Router) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|connection| {
-        // Requests are small and wait for each other: sending at once halves the time of each.
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!("cannot set TCP_NODELAY: {error}");
-        }
-    });
-    axum::serve(listener, router).await
-}
-
 /// What concerns no instance in particular.
-fn of_the_server() -> [Route; 4] {
+fn of_the_server() -> [Route; 5] {
     [
         ("/instances", get(instances::list).post(instances::create)),
         ("/blobstore", post(blobs::store).layer(DefaultBodyLimit::max(BLOB_BYTES_MAX))),
         ("/verify_signature", post(signatures::verify)),
-        ("/http_gateway", post(no_gateway)),
+        ("/http_gateway", get(gateways::list).post(gateways::create)),
+        ("/http_gateway/{id}/stop", post(gateways::stop)),
     ]
 }
 
@@ -104,7 +85,8 @@ fn of_an_instance() -> [Route; 26] {
     ]
 }
 
-fn router(instances: Arc<Instances>) -> Router {
+/// All routes of a server.
+pub(super) fn router(instances: Arc<Instances>) -> Router {
     let below = |(path, handlers)| (format!("/instances/{{id}}{path}"), handlers);
     let own = of_the_server().map(|(path, handlers)| (path.to_owned(), handlers));
     let mut router = Router::new();
@@ -112,14 +94,29 @@ fn router(instances: Arc<Instances>) -> Router {
         // Some clients end the path with a slash, some do not.
         router = router.route(&format!("{path}/"), handlers.clone()).route(&path, handlers);
     }
-    let agents = agents::routes().layer(from_fn_with_state(instances.clone(), find_instance));
+    let agents = agents::routes()
+        .layer(from_fn_with_state(instances.clone(), find_instance))
+        .layer(from_fn(agents::allow_other_origins));
     router
+        .layer(from_fn(refuse_web_pages))
         .nest("/instances/{instance}/api", agents)
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .layer(from_fn_with_state(instances.clone(), note_activity))
         .with_state(instances)
+}
+
+/// Turns away what pages in a browser ask for: they may be anybody's, and whoever can use these routes
+/// can do everything. A browser says where a page is from; other clients do not.
+async fn refuse_web_pages(request: Request, next: Next) -> Result<Response, ApiError> {
+    match request.headers().get(header::ORIGIN) {
+        Some(_) => Err(ApiError::forbidden(
+            "pages in a browser may use the interface for agents only: the routes below \
+             /instances/ID/api, or those of a gateway",
+        )),
+        None => Ok(next.run(request).await),
+    }
 }
 
 /// Finds the instance in the path, for agents.
@@ -147,12 +144,4 @@ async fn no_route(OriginalUri(uri): OriginalUri) -> ApiError {
 
 async fn no_method(method: Method, OriginalUri(uri): OriginalUri) -> ApiError {
     ApiError::method_not_allowed(format!("the route {} does not take {method}", uri.path()))
-}
-
-/// Answers in the form in which clients that ask for a gateway look for errors.
-async fn no_gateway() -> Response {
-    let message = "the embedded replica has no HTTP gateway: drive it through the routes of its \
-                   instances, or use a PocketIC server";
-    let answer = CreateHttpGatewayResponse::Error { message: message.into() };
-    json(StatusCode::NOT_IMPLEMENTED, &answer)
 }
