@@ -17,6 +17,8 @@ run: canisters ## Build all and print the benchmark (ARGS='--help' for its optio
 	cargo run --locked -- $(ARGS)
 
 serve: ## Run a local network for icp, dfx and agents on 127.0.0.1:4943 (ARGS='--help' for its options)
+	@# What the tools remember of a network that has ended.
+	@rm -f .icp/data/mappings/live.ids.json .dfx/local/canister_ids.json
 	cargo run --locked -p embedded-replica -- serve $(ARGS)
 
 test: canisters ## Check formatting, lints and documentation, and run all tests

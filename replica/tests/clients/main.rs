@@ -1,13 +1,17 @@
-//! PocketIC's three clients, as they are published, against the server binary: each starts it by
-//! itself and runs through what test suites ordinarily do.
+//! Programs of others, as they are published, against the binary: PocketIC's three clients, each of
+//! which starts it by itself and runs through what test suites ordinarily do; and the command line tool
+//! `icp`.
 //!
 //! The clients in other languages are installed into the target folder when they are needed first.
 //! Where that is not possible, their tests say so and pass.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod icp;
 mod packages;
+mod project;
 mod rust;
+mod walk_through;
 
 use packages::{Client, Script};
 use std::path::{Path, PathBuf};

@@ -40,17 +40,30 @@ impl Client {
     /// The JavaScript client of this version. Its install script would download a server.
     pub fn javascript(package: &str) -> Option<Self> {
         let client = |folder| Self { folder, interpreter: "node".into() };
+        Self::installed(package, client, |client| client.install_from_npm(package))
+    }
+
+    /// The command line tool in this version of a package that has its program for one system.
+    pub fn icp(package: &str) -> Option<Self> {
+        let name = package.rsplit_once('@').map_or(package, |(name, _)| name);
+        let program = |folder: &Path| folder.join("node_modules").join(name).join("bin/icp");
+        let client = |folder: PathBuf| Self { interpreter: program(&folder), folder };
         Self::installed(package, client, |client| {
-            fs::write(client.folder.join("package.json"), "{}")
-                .map_err(|error| error.to_string())?;
-            let npm = ["install", "--loglevel=error", "--fetch-retries=0", "--ignore-scripts"];
-            let cache = client.folder.join("npm-cache");
-            run(Command::new("npm")
-                .args(npm)
-                .args(["--no-audit", "--no-fund", "--omit=dev", package])
-                .env("npm_config_cache", cache)
-                .current_dir(&client.folder))
+            client.install_from_npm(package)?;
+            // It needs libraries of the system's.
+            run(Command::new(&client.interpreter).arg("--version"))
         })
+    }
+
+    fn install_from_npm(&self, package: &str) -> Result<(), String> {
+        fs::write(self.folder.join("package.json"), "{}").map_err(|error| error.to_string())?;
+        let npm = ["install", "--loglevel=error", "--fetch-retries=0", "--ignore-scripts"];
+        let cache = self.folder.join("npm-cache");
+        run(Command::new("npm")
+            .args(npm)
+            .args(["--no-audit", "--no-fund", "--omit=dev", package])
+            .env("npm_config_cache", cache)
+            .current_dir(&self.folder))
     }
 
     /// A client in a folder of its own, installed unless that was done before. Where it cannot be,
@@ -82,6 +95,11 @@ impl Client {
         }
         fs::write(client.wasm(), counter()).unwrap();
         Some(client)
+    }
+
+    /// What runs it, or the program that it is.
+    pub fn program(&self) -> &Path {
+        &self.interpreter
     }
 
     /// Where the client is installed.
@@ -127,7 +145,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// Whether a process ended well; nothing if it did not end, after which it has.
-fn wait(child: &mut Child) -> Option<bool> {
+pub fn wait(child: &mut Child) -> Option<bool> {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -143,7 +161,7 @@ fn wait(child: &mut Child) -> Option<bool> {
 }
 
 /// All that a file holds.
-fn text(mut file: File) -> String {
+pub fn text(mut file: File) -> String {
     use std::io::{Read, Seek};
     let mut bytes = Vec::new();
     file.rewind().and_then(|()| file.read_to_end(&mut bytes)).unwrap();
