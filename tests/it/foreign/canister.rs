@@ -8,6 +8,7 @@ use candid::types::{Function, Type, TypeInner};
 use candid::{IDLArgs, Principal, TypeEnv};
 use candid_parser::{check_prog, parse_idl_args};
 use multi_subnet::interface::candid_interface;
+use pocket_ic::common::rest::RawMessageId;
 use pocket_ic::{PocketIc, RejectResponse};
 use test_canisters::{rust_canister, rust_interface};
 
@@ -134,6 +135,18 @@ impl Canister<'_> {
         let argument = self.program.encode(argument, &function.args);
         let reply = self.pic.query_call(self.id, sender, method, argument)?;
         Ok(self.program.decode(&reply, &function.rets))
+    }
+
+    /// Sends an update call of its controller, without a round.
+    pub fn submit(&self, method: &str, argument: &str) -> RawMessageId {
+        let argument = self.program.encode(argument, &self.program.method(method).args);
+        self.pic.submit_call(self.id, controller(), method, argument).expect("it is let in")
+    }
+
+    /// The reply to it, after as many rounds as it needs.
+    pub fn reply(&self, method: &str, message: RawMessageId) -> String {
+        let reply = self.pic.await_call(message).expect("it replies");
+        self.program.decode(&reply, &self.program.method(method).rets)
     }
 
     /// The reject of an update call of its controller.
