@@ -38,6 +38,8 @@ pub struct Rules {
     pub from_other_subnets: bool,
     /// Whether it waits for the next round once the round's budget for management calls is spent.
     pub is_heavy: bool,
+    /// Whether it waits while the canister is in the middle of a long message.
+    pub needs_rest: bool,
     /// Whether the argument can say which version the calling canister has.
     pub names_version: bool,
 }

@@ -68,43 +68,67 @@ pub(super) const METHODS: &[Rules] = &[
         .users(),
     about(Canister, ProvisionalTopUp, "provisional_top_up_canister").users(),
     // What controllers do.
-    about(Canister, InstallCode, "install_code").with_version().only(Controllers).users().heavy(),
+    about(Canister, InstallCode, "install_code")
+        .with_version()
+        .only(Controllers)
+        .users()
+        .heavy()
+        .at_rest(),
     about(TargetCanister, InstallChunkedCode, "install_chunked_code")
         .with_version()
         .only(Controllers)
         .users()
-        .heavy(),
-    about(Canister, UploadChunk, "upload_chunk").only(ControllersAndItself).users().heavy(),
-    about(Canister, ClearChunkStore, "clear_chunk_store").only(ControllersAndItself).users(),
+        .heavy()
+        .at_rest(),
+    about(Canister, UploadChunk, "upload_chunk")
+        .only(ControllersAndItself)
+        .users()
+        .heavy()
+        .at_rest(),
+    about(Canister, ClearChunkStore, "clear_chunk_store")
+        .only(ControllersAndItself)
+        .users()
+        .at_rest(),
     about(Canister, StoredChunks, "stored_chunks").only(ControllersAndItself).users(),
-    about(Canister, UninstallCode, "uninstall_code").with_version().only(Controllers).users(),
+    about(Canister, UninstallCode, "uninstall_code")
+        .with_version()
+        .only(Controllers)
+        .users()
+        .at_rest(),
     about(Canister, UpdateSettings, "update_settings")
         .with_version()
         .only(Controllers)
         .users()
         .heavy(),
-    about(Canister, StartCanister, "start_canister").only(Controllers).users(),
-    about(Canister, StopCanister, "stop_canister").only(Controllers).users(),
-    about(Canister, DeleteCanister, "delete_canister").only(Controllers).users(),
+    about(Canister, StartCanister, "start_canister").only(Controllers).users().at_rest(),
+    about(Canister, StopCanister, "stop_canister").only(Controllers).users().at_rest(),
+    about(Canister, DeleteCanister, "delete_canister").only(Controllers).users().at_rest(),
     about(Canister, TakeCanisterSnapshot, "take_canister_snapshot")
         .with_version()
         .only(Controllers)
         .users()
-        .heavy(),
+        .heavy()
+        .at_rest(),
     about(Canister, LoadCanisterSnapshot, "load_canister_snapshot")
         .with_version()
         .only(Controllers)
         .users()
-        .heavy(),
-    about(Canister, DeleteCanisterSnapshot, "delete_canister_snapshot").only(Controllers).users(),
+        .heavy()
+        .at_rest(),
+    about(Canister, DeleteCanisterSnapshot, "delete_canister_snapshot")
+        .only(Controllers)
+        .users()
+        .at_rest(),
     about(Canister, UploadCanisterSnapshotMetadata, "upload_canister_snapshot_metadata")
         .only(Controllers)
         .users()
-        .heavy(),
+        .heavy()
+        .at_rest(),
     about(Canister, UploadCanisterSnapshotData, "upload_canister_snapshot_data")
         .only(Controllers)
         .users()
-        .heavy(),
+        .heavy()
+        .at_rest(),
     // What others may, too, if the settings say so.
     about(Canister, CanisterStatus, "canister_status").only(StatusViewers).users().query(),
     about(Canister, ListCanisterSnapshots, "list_canister_snapshots").only(SnapshotViewers).users(),
@@ -141,6 +165,7 @@ const fn about(about: About, method: Method, name: &'static str) -> Rules {
         by_query: false,
         from_other_subnets: true,
         is_heavy: false,
+        needs_rest: false,
         names_version: false,
     }
 }
@@ -164,6 +189,10 @@ impl Rules {
 
     const fn heavy(self) -> Self {
         Self { is_heavy: true, ..self }
+    }
+
+    const fn at_rest(self) -> Self {
+        Self { needs_rest: true, ..self }
     }
 
     const fn with_version(self) -> Self {

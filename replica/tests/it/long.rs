@@ -119,6 +119,20 @@ fn a_canister_is_managed_once_its_long_message_is_over() {
 }
 
 #[test]
+fn what_changes_no_code_is_done_during_a_long_message() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let long = world.submit(world.a, long_work());
+        world.pic.tick();
+        let status = world.submit_management("canister_status", world.a);
+        world.pic.tick();
+        assert!(world.answer(&status).is_some());
+        assert_eq!(world.answer(&long), None);
+        assert_eq!(world.ticks(&long).1, Ok(b"long".to_vec()));
+    });
+}
+
+#[test]
 fn a_long_message_ends_on_a_network_that_progresses_by_itself() {
     on_every_server(|server| {
         let world = server.one_subnet();

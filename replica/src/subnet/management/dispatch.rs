@@ -108,14 +108,15 @@ impl Subnet {
         self.management_calls.remove(self.management_calls.iter().position(next)?)
     }
 
-    /// Whether a call is about a canister that is in the middle of something, or installs code while
-    /// other code is being installed (`scheduler.rs`, `can_execute_subnet_msg`).
+    /// Whether a call changes a canister that is in the middle of something, or installs code while
+    /// other code is being installed (`ic00_permissions.rs`, `can_be_executed`).
     fn has_to_wait(&self, call: &Call) -> bool {
         let Ok(Subject::Canister(id)) = call.rules.subject(&call.argument) else { return false };
         let Some(canister) = self.canisters.get(&id) else { return false };
         let installs =
             matches!(call.rules.method, Method::InstallCode | Method::InstallChunkedCode);
-        canister.is_paused() || installs && self.canisters.values().any(Canister::is_installing)
+        call.rules.needs_rest && canister.is_paused()
+            || installs && self.canisters.values().any(Canister::is_installing)
     }
 
     /// Takes instructions from the round's budget for management calls.
