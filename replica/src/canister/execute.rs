@@ -205,7 +205,13 @@ pub(super) fn execute(
                 }
                 let outcome = apply(canister, id, effects, round);
                 canister.version += 1;
-                outcome
+                match outcome {
+                    // It cannot have called anybody, so this is an error like any other.
+                    Outcome::Nothing if context == Context::ReplicatedQuery => {
+                        Outcome::Failed(Trap::DidNotReply)
+                    }
+                    outcome => outcome,
+                }
             }
             Err(trap) => {
                 undo(canister);

@@ -75,6 +75,18 @@ fn the_stack_is_whole_again_after_an_overflow() {
 }
 
 #[test]
+fn a_query_method_called_as_an_update_that_does_not_reply_is_5_506() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let (code, message) = reject_of(&world, call(world.b).method("ask").running(script()));
+        assert_eq!(code, 5);
+        assert!(message.starts_with("IC0506: "), "{message}");
+        let by_user = world.pic.update_call(world.b, Principal::anonymous(), "ask", vec![]);
+        assert_eq!(by_user.unwrap_err().error_code, ErrorCode::CanisterDidNotReply);
+    });
+}
+
+#[test]
 fn too_many_instructions_are_5_522() {
     on_every_server(|server| {
         let world = server.one_subnet();
