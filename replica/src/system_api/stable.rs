@@ -154,7 +154,8 @@ fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
 fn write(c: &mut C<'_>, offset: u64, src: u64, size: u64) -> SystemResult<()> {
     access(c.data_mut(), offset, size)?;
     let dirty = c.data().stable.newly_dirty(offset, size as usize);
-    charge(c, dirty * DIRTY_PAGE_INSTRUCTIONS)?;
+    let each = c.data().input.environment.dirty_page_instructions;
+    charge(c, dirty * each)?;
     let from = heap_range(c, src, size)?;
     let (heap, host) = heap(c)?;
     host.stable.write(offset, &heap[from]).map_err(wasmtime::Error::new)
