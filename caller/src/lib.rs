@@ -23,6 +23,7 @@ use ic_cdk_macros::{inspect_message, post_upgrade, pre_upgrade, query, update};
 use parallel_calls::canister::ready_for_upgrade;
 use wire::{Decode, Encode};
 
+use access::controllers_only;
 use jobs::{JobId, JobStatus, JobWish};
 use portfolio::{Holder, Portfolio};
 use raw::{RawOutcome, RawRequest};
@@ -30,12 +31,7 @@ use run::{Report, Strategy};
 
 /// Names the canister to call.
 #[candid_method(update)]
-#[update(
-    guard = "access::controllers_only",
-    decode_with = "argument",
-    manual_reply = true,
-    hidden = true
-)]
+#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
 fn setup_callee(id: Principal) {
     match callee::set(id) {
         Ok(()) => msg_reply(wire::NOTHING),
@@ -45,108 +41,63 @@ fn setup_callee(id: Principal) {
 
 /// Pings the callee `n` times, one call after the other, and returns how many calls succeeded.
 #[candid_method(update)]
-#[update(
-    guard = "access::controllers_only",
-    decode_with = "argument",
-    manual_reply = true,
-    hidden = true
-)]
+#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
 async fn sequential_calls(n: u64) -> PhantomData<u64> {
     answer(run::run(Strategy::Sequential, n).await.map(|report| report.succeeded))
 }
 
 /// Pings the callee `n` times, all calls at once, and returns how many calls succeeded.
 #[candid_method(update)]
-#[update(
-    guard = "access::controllers_only",
-    decode_with = "argument",
-    manual_reply = true,
-    hidden = true
-)]
+#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
 async fn parallel_calls(n: u64) -> PhantomData<u64> {
     answer(run::run(Strategy::Parallel, n).await.map(|report| report.succeeded))
 }
 
 /// Pings the callee `n` times, as many calls at once as there is room for, and returns how many calls succeeded.
 #[candid_method(update)]
-#[update(
-    guard = "access::controllers_only",
-    decode_with = "argument",
-    manual_reply = true,
-    hidden = true
-)]
+#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
 async fn windowed_calls(n: u64) -> PhantomData<u64> {
     answer(run::run(Strategy::Windowed(None), n).await.map(|report| report.succeeded))
 }
 
 /// Pings the callee `n` times in one of the three ways, and tells how it went.
 #[candid_method(update)]
-#[update(
-    guard = "access::controllers_only",
-    decode_with = "arguments",
-    manual_reply = true,
-    hidden = true
-)]
+#[update(guard = "controllers_only", decode_with = "arguments", manual_reply = true, hidden = true)]
 async fn run(strategy: Strategy, n: u64) -> PhantomData<Report> {
     answer(run::run(strategy, n).await)
 }
 
 /// Begins to ping the callee more often than one message can see through.
 #[candid_method(update)]
-#[update(
-    guard = "access::controllers_only",
-    decode_with = "argument",
-    manual_reply = true,
-    hidden = true
-)]
+#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
 fn start_job(wish: JobWish) -> PhantomData<Result<JobId, String>> {
     reply(jobs::start(wish))
 }
 
 /// How far a job is, if it is known.
 #[candid_method(query)]
-#[query(
-    guard = "access::controllers_only",
-    decode_with = "argument",
-    manual_reply = true,
-    hidden = true
-)]
+#[query(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
 fn job_status(id: JobId) -> PhantomData<Option<JobStatus>> {
     reply(jobs::status(id))
 }
 
 /// Makes no further calls for a job.
 #[candid_method(update)]
-#[update(
-    guard = "access::controllers_only",
-    decode_with = "argument",
-    manual_reply = true,
-    hidden = true
-)]
+#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
 fn cancel_job(id: JobId) -> PhantomData<Result<(), String>> {
     reply(jobs::cancel(id))
 }
 
 /// What somebody has in three different canisters, asked at once.
 #[candid_method(update)]
-#[update(
-    guard = "access::controllers_only",
-    decode_with = "argument",
-    manual_reply = true,
-    hidden = true
-)]
+#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
 async fn get_portfolio(holder: Holder) -> PhantomData<Portfolio> {
     reply(portfolio::get(holder).await)
 }
 
 /// Makes any calls, as many at once as there is room for, and tells what became of each, in their order.
 #[candid_method(update)]
-#[update(
-    guard = "access::controllers_only",
-    decode_with = "argument",
-    manual_reply = true,
-    hidden = true
-)]
+#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
 async fn fan_out(requests: Vec<RawRequest>) -> PhantomData<Vec<RawOutcome>> {
     answer(raw::fan_out(requests).await)
 }
@@ -200,25 +151,4 @@ fn reply<T: Encode>(value: T) -> PhantomData<T> {
     PhantomData
 }
 
-/// The interface, where agents and command line tools look for it inside the module.
-#[cfg(target_family = "wasm")]
-#[expect(unsafe_code, reason = "only a named section can carry metadata")]
-#[unsafe(link_section = "icp:public candid:service")]
-#[used]
-static INTERFACE: [u8; include_bytes!("../caller.did").len()] = *include_bytes!("../caller.did");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use candid_parser::utils::{CandidSource, service_equal};
-
-    candid::export_service!();
-
-    #[test]
-    fn the_committed_interface_is_the_one_the_code_serves() {
-        let code = __export_service();
-        let committed = include_str!("../caller.did");
-        service_equal(CandidSource::Text(&code), CandidSource::Text(committed))
-            .expect("caller.did should say what the endpoints take and return");
-    }
-}
+wire::interface!("../caller.did");

@@ -4,6 +4,7 @@ use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Nat, Principal, decode_one, encode_args};
 use pocket_ic::{PocketIc, RejectCode, RejectResponse};
 
+use crate::answers::UserAccount;
 use crate::forwarder::Forwarder;
 use crate::pair::{assert_refusal, callee_module, controller, create, nothing, stranger};
 use crate::servers::{Server, on_every_server};
@@ -12,14 +13,6 @@ use crate::servers::{Server, on_every_server};
 struct Account {
     owner: Principal,
     subaccount: Option<Vec<u8>>,
-}
-
-#[derive(CandidType)]
-struct UserAccount {
-    user: Principal,
-    balance: Nat,
-    position: Nat,
-    rewards: Nat,
 }
 
 /// The callee, and on another subnet a canister that calls it.

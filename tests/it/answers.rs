@@ -1,4 +1,4 @@
-//! What the caller answers, as its interface says.
+//! What the canisters take and answer, as their interfaces say: written down once more, as any client of theirs would.
 
 use std::collections::BTreeMap;
 
@@ -85,6 +85,15 @@ pub struct Portfolio {
 pub enum Figure {
     Answered(Nat),
     Missing { default: Nat, reason: String },
+}
+
+/// What the callee is to say of a user.
+#[derive(CandidType, Clone, Debug)]
+pub struct UserAccount {
+    pub user: Principal,
+    pub balance: Nat,
+    pub position: Nat,
+    pub rewards: Nat,
 }
 
 /// A call of any method.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use candid::{CandidType, Nat, Principal};
+use candid::{Nat, Principal};
 use pocket_ic::common::rest::RawMessageId;
 
-use crate::answers::{Figure, Holder, Portfolio, RawRequest};
+use crate::answers::{Figure, Holder, Portfolio, RawRequest, UserAccount};
 use crate::foreign::ledger;
 use crate::moody::Mood;
 use crate::pair::{Pair, callee_module, controller, create, decode, encode};
@@ -24,14 +24,6 @@ const REWARDS: u128 = 333;
 
 /// What a moody callee says.
 const MOODY_POSITION: u128 = 7;
-
-#[derive(CandidType)]
-struct UserAccount {
-    user: Principal,
-    balance: Nat,
-    position: Nat,
-    rewards: Nat,
-}
 
 fn user() -> Principal {
     Principal::self_authenticating(b"user")

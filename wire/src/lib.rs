@@ -33,6 +33,7 @@
 mod coerce;
 mod error;
 mod head;
+mod interface;
 mod macros;
 mod reader;
 mod table;
