@@ -2,7 +2,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod authentication;
+mod bad_input;
 mod calls;
+mod certificates;
 mod gateways;
 mod identities;
+mod raw;
+mod tampering;
 mod world;

@@ -1,0 +1,187 @@
+//! Requests that make no sense get an error that says so, and the network goes on.
+
+use crate::identities::ed25519;
+use crate::raw::{Answer, call, post, send, signed, soon};
+use crate::world::{World, nothing};
+use candid::Principal;
+use ic_transport_types::{Envelope, EnvelopeContent};
+use proptest::prelude::*;
+use std::borrow::Cow;
+use std::time::Duration;
+
+const CBOR: &str = "content-type: application/cbor\r\n";
+
+fn unsigned(content: EnvelopeContent) -> Vec<u8> {
+    Envelope {
+        content: Cow::Owned(content),
+        sender_pubkey: None,
+        sender_sig: None,
+        sender_delegation: None,
+    }
+    .encode_bytes()
+}
+
+fn read_state(paths: Vec<Vec<ic_certification::Label>>) -> Vec<u8> {
+    let sender = Principal::anonymous();
+    unsigned(EnvelopeContent::ReadState { ingress_expiry: soon(60), sender, paths })
+}
+
+#[test]
+fn what_is_no_envelope_is_400_and_says_so() {
+    let world = World::live();
+    let good = unsigned(call(Principal::anonymous(), world.one, soon(60)));
+    let trailing = [good.as_slice(), &[0]].concat();
+    let deep = vec![0x81; 100_000];
+    let endless =
+        [&[0xd9, 0xd9, 0xf7, 0xa1, 0x67], b"content".as_slice(), &[0x5b], &[0xff; 8]].concat();
+    for (body, words) in [
+        (b"".as_slice(), "no envelope"),
+        (b"not CBOR at all", "no envelope"),
+        (&good[..good.len() - 1], "no envelope"),
+        (&trailing, "followed by 1 bytes"),
+        (&deep, "no envelope"),
+        (&endless, "no envelope"),
+    ] {
+        for route in ["call", "query", "read_state"] {
+            post(&world, "v3", world.one, route, body).assert_error(400, words);
+        }
+    }
+    assert_eq!(post(&world, "v4", world.one, "call", &good).status, 200);
+}
+
+#[test]
+fn requests_of_another_type_than_the_route_takes_are_400() {
+    let world = World::live();
+    let call = unsigned(call(Principal::anonymous(), world.one, soon(60)));
+    let paths = read_state(vec![vec!["time".into()]]);
+    post(&world, "v3", world.one, "read_state", &call).assert_error(400, "read_state");
+    for route in ["call", "query"] {
+        post(&world, "v3", world.one, route, &paths).assert_error(400, "type");
+    }
+}
+
+#[test]
+fn a_request_of_more_than_two_mebibytes_is_413() {
+    let world = World::live();
+    let envelope = |bytes| {
+        let mut content = call(Principal::anonymous(), world.one, soon(60));
+        if let EnvelopeContent::Call { arg, .. } = &mut content {
+            arg.resize(bytes, 0);
+        }
+        unsigned(content)
+    };
+    let answer = post(&world, "v2", world.one, "call", &envelope(2 * 1024 * 1024));
+    answer.assert_error(413, "2097152 bytes");
+    assert_eq!(
+        post(&world, "v2", world.one, "call", &envelope(2 * 1024 * 1024 - 1_000)).status,
+        202
+    );
+}
+
+#[test]
+fn a_canister_that_no_subnet_hosts_or_that_is_not_meant_is_an_error() {
+    let world = World::live();
+    let nowhere = Principal::from_text("rrkah-fqaaa-aaaaa-aaaaq-cai").unwrap();
+    let to = |canister| unsigned(call(Principal::anonymous(), canister, soon(60)));
+    post(&world, "v4", nowhere, "call", &to(nowhere)).assert_error(400, "does not belong");
+    post(&world, "v4", world.other, "call", &to(world.one)).assert_error(400, "send it there");
+    let path = "api/v4/canister/no-canister/call";
+    send(&world, "POST", path, CBOR, &to(world.one)).assert_error(400, "'no-canister'");
+    assert_eq!(send(&world, "GET", path, CBOR, b"").status, 405);
+    assert_eq!(send(&world, "GET", "api/v2/no_such", "", b"").status, 404);
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_that_says_why() {
+    let world = World::live();
+    let one = world.one.as_slice();
+    let request = [7; 32];
+    for (path, status, words) in [
+        (
+            vec![b"canister".as_slice(), world.other.as_slice(), b"controllers"],
+            400,
+            "must be about",
+        ),
+        (vec![b"canister", one, b"certified_data"], 404, "/canister/"),
+        (vec![b"streams"], 404, "/streams"),
+        (vec![b"request_status", b"short"], 400, "32 bytes, not 5"),
+        (vec![b"canister", one, b"metadata", b"\xff"], 400, "UTF-8"),
+        (vec![b"x"; 128], 400, "at most 127 labels"),
+    ] {
+        let path = path.into_iter().map(ic_certification::Label::from).collect();
+        let answer = post(&world, "v3", world.one, "read_state", &read_state(vec![path]));
+        answer.assert_error(status, words);
+    }
+    let many = vec![vec!["time".into()]; 1_001];
+    let answer = post(&world, "v3", world.one, "read_state", &read_state(many));
+    answer.assert_error(400, "at most 1000 paths");
+    let status = |id: &[u8]| vec!["request_status".into(), ic_certification::Label::from(id)];
+    let two = read_state(vec![status(&request), status(&[8; 32])]);
+    post(&world, "v3", world.one, "read_state", &two).assert_error(400, "one request");
+    let subnet = world.pic.get_subnet(world.one).unwrap();
+    let metrics = vec!["subnet".into(), subnet.as_slice().into(), "metrics".into()];
+    let answer = post(&world, "v3", world.one, "read_state", &read_state(vec![metrics]));
+    answer.assert_error(404, "metrics");
+}
+
+/// What stands in the head of an answer for pages of other origins.
+fn allows_all(answer: &Answer) -> bool {
+    answer.head.to_ascii_lowercase().contains("access-control-allow-origin: *")
+}
+
+#[test]
+fn pages_of_other_origins_may_do_what_agents_may_and_no_more() {
+    let world = World::live();
+    let page = "origin: https://example.com\r\n";
+    let preflight = format!("{page}access-control-request-method: POST\r\n");
+    let route = format!("api/v4/canister/{}/call", world.one);
+    let asked = send(&world, "OPTIONS", &route, &preflight, b"");
+    assert_eq!((asked.status, allows_all(&asked)), (204, true));
+    assert!(asked.head.contains("Content-Type"), "{}", asked.head);
+    let body = unsigned(call(Principal::anonymous(), world.one, soon(60)));
+    let called = send(&world, "POST", &route, &format!("{page}{CBOR}"), &body);
+    assert_eq!((called.status, allows_all(&called)), (200, true));
+    let status = send(&world, "GET", "api/v2/status", page, b"");
+    assert_eq!((status.status, allows_all(&status)), (200, true));
+    let failed = send(&world, "POST", &route, &format!("{page}{CBOR}"), b"");
+    assert_eq!((failed.status, allows_all(&failed)), (400, true));
+
+    let before = world.pic.get_time();
+    for (method, route, body) in [
+        ("POST", "update/tick", "{}"),
+        ("POST", "update/set_time", r#"{"nanos_since_epoch":9000000000000000000}"#),
+        ("GET", "read/topology", ""),
+        ("DELETE", "", ""),
+    ] {
+        let lines = format!("{page}content-type: text/plain\r\n");
+        let refused = send(&world, method, route, &lines, body.as_bytes());
+        refused.assert_error(403, "pages in a browser");
+        assert!(!allows_all(&refused), "{route}");
+    }
+    assert!(send(&world, "OPTIONS", "update/tick", &preflight, b"").status >= 400);
+    assert!(world.pic.get_time() < before + Duration::from_secs(60));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// A signed request with any bytes changed is refused, or is still the same request.
+    #[test]
+    fn a_damaged_request_is_never_executed(place in 0usize..400, byte: u8, cut in 0usize..40) {
+        let world = &*DAMAGED;
+        let user = ed25519(9).identity;
+        let content = call(user.sender().unwrap(), world.one, soon(60));
+        let mut body = signed(&*user, &content).encode_bytes();
+        let place = place % body.len();
+        prop_assume!(body[place] != byte);
+        body[place] = byte;
+        body.truncate(body.len() - cut);
+        let answer = post(world, "v4", world.one, "call", &body);
+        let count = world.pic.query_call(world.one, Principal::anonymous(), "read", nothing());
+        let count = crate::world::number(&count.unwrap());
+        prop_assert!(matches!(answer.status, 400 | 403), "{}: {}", answer.status, answer.text());
+        prop_assert_eq!(count, 0);
+    }
+}
+
+static DAMAGED: std::sync::LazyLock<World> = std::sync::LazyLock::new(World::live);
