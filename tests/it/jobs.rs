@@ -223,6 +223,22 @@ fn a_cancelled_job_makes_no_further_calls() {
 }
 
 #[test]
+fn a_job_may_have_as_many_calls_as_can_be_written() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let id = pair.start_job(calls(u64::MAX));
+        pair.wait(INTERVAL, 4);
+        let job = pair.job(id);
+        assert_eq!((job.calls, job.in_flight), (u64::MAX, 500));
+        assert_eq!(job.succeeded + job.remaining, u64::MAX);
+        let cancelled: Result<(), String> = pair.ask("cancel_job", id);
+        assert_eq!(cancelled, Ok(()));
+        pair.wait(INTERVAL, 4);
+        assert_eq!((pair.job(id).calls, pair.job(id).remaining), (u64::MAX, 0));
+    });
+}
+
+#[test]
 fn a_callee_that_fails_is_tried_again_as_often_as_was_said() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
