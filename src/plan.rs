@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::Window;
-
 /// Slots for requests from one canister to another, each with a slot reserved for the answer (`DEFAULT_QUEUE_CAPACITY`
 /// in the replica).
 pub const QUEUE_SLOTS: u32 = 500;
@@ -26,6 +24,38 @@ pub struct Limits {
     pub cycles_per_call: u128,
     /// The part of it that does not come back with the answer.
     pub spent_per_call: u128,
+}
+
+/// How many calls may be open at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// To the same callee.
+    pub per_callee: u32,
+    /// To all callees together.
+    pub total: u32,
+    /// How many calls are taken out of the source although their callee has no free slot, in search of some whose
+    /// callee has. Bounds the memory, whatever the source.
+    pub look_ahead: usize,
+}
+
+/// See [`Window::look_ahead`]: enough that one callee does not hold up others.
+const LOOK_AHEAD: usize = 1_000;
+
+impl Window {
+    /// A window; at least one call may be open.
+    pub fn new(per_callee: u32, total: u32) -> Self {
+        Self { per_callee: per_callee.max(1), total: total.max(1), look_ahead: LOOK_AHEAD }
+    }
+
+    /// The same, for a source whose calls all go to one callee: only what can be sent is taken out of it.
+    pub fn without_look_ahead(self) -> Self {
+        Self { look_ahead: 1, ..self }
+    }
+
+    /// The same bound for each callee and for all together.
+    pub fn of(calls: u32) -> Self {
+        Self::new(calls, calls)
+    }
 }
 
 /// The widest window that will not fail for want of slots or cycles.

@@ -11,39 +11,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::line::{Item, Line};
 use crate::transport::{Transport, outcome};
-use crate::{Kind, Outcome, Reason, Request, Retry, Summary};
-
-/// How many calls may be open at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// To the same callee.
-    pub per_callee: u32,
-    /// To all callees together.
-    pub total: u32,
-    /// How many calls are taken out of the source although their callee has no free slot, in search of some whose
-    /// callee has. Bounds the memory, whatever the source.
-    pub look_ahead: usize,
-}
-
-/// See [`Window::look_ahead`]: enough that one callee does not hold up others.
-const LOOK_AHEAD: usize = 1_000;
-
-impl Window {
-    /// A window; at least one call may be open.
-    pub fn new(per_callee: u32, total: u32) -> Self {
-        Self { per_callee: per_callee.max(1), total: total.max(1), look_ahead: LOOK_AHEAD }
-    }
-
-    /// The same, for a source whose calls all go to one callee: only what can be sent is taken out of it.
-    pub fn without_look_ahead(self) -> Self {
-        Self { look_ahead: 1, ..self }
-    }
-
-    /// The same bound for each callee and for all together.
-    pub fn of(calls: u32) -> Self {
-        Self::new(calls, calls)
-    }
-}
+use crate::{Kind, Outcome, Reason, Request, Retry, Summary, Window};
 
 /// Makes all calls, so many at a time.
 ///
@@ -53,7 +21,9 @@ impl Window {
 /// nothing more is sent: what waits is [not done](Reason::Stopping).
 ///
 /// A pause between two tries ends with the first answer after it, or by itself if no call is open. So a callee that takes
-/// its time can hold up the second try of another call for as long as it is waited for, but no longer.
+/// its time can hold up the second try of another call for as long as it is waited for, but no longer. Where the transport
+/// cannot [pause](Transport::pause), what waits for a further try ends as not done, for that reason, and all else is tried
+/// once.
 ///
 /// `each` learns every call's number in the source and its outcome, as the answers come in. The source is read as slots
 /// come free, and not while a thousand calls wait for another try, so the memory needed is that of the window. The work

@@ -11,7 +11,8 @@ use parallel_calls::{
 
 use crate::callee;
 
-/// Windowed calls that find no slot, since other messages hold them all, try again for a quarter of a minute.
+/// Windowed calls that find no slot, since other messages hold them all, try again for a quarter of a minute. A callee
+/// that has no room can make each cost five times as much in this way.
 const RETRY: Retry = Retry::attempts(5);
 
 wire::variant! {
