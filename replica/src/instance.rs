@@ -15,7 +15,7 @@ use crate::keys::SubnetKey;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::network::{Network, NetworkProfile};
 use crate::standins::Standins;
-use crate::subnet::{Subnet, SubnetConfig};
+use crate::subnet::{Subnet, SubnetConfig, UnknownNode};
 pub use crate::topology::SubnetInfo;
 use crate::topology::{
     Place, SubnetKind, SubnetRequest, mainnet_subnet, nth_canister, places, root_key,
@@ -226,6 +226,22 @@ impl Instance {
     pub fn tick(&mut self) {
         self.answer_for_standins();
         self.network.tick();
+    }
+
+    /// Decides who makes the next block of a subnet, after which of its nodes failed to.
+    pub fn choose_block_maker(
+        &mut self,
+        subnet: SubnetId,
+        maker: Principal,
+        failed: &[Principal],
+    ) -> Result<(), InstanceError> {
+        if failed.contains(&maker) {
+            return Err(InstanceError::NodeTwice(maker));
+        }
+        let found = self.network.subnet_mut(subnet).ok_or(InstanceError::NoSuchSubnet(subnet))?;
+        found
+            .choose_block_maker(maker, failed)
+            .map_err(|UnknownNode(node)| InstanceError::NoSuchNode { subnet, node })
     }
 
     /// A canister, to be looked at.

@@ -85,6 +85,9 @@ pub enum NextWork {
 /// Nanoseconds in a second.
 pub const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
+/// Nanoseconds in a day.
+pub const NANOS_PER_DAY: u64 = 24 * 60 * 60 * NANOS_PER_SECOND;
+
 /// Identifies a call context of one canister.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallContextId(pub u64);

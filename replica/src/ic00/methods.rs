@@ -30,6 +30,7 @@ pub enum Method {
     InstallCode,
     ListCanisterSnapshots,
     LoadCanisterSnapshot,
+    NodeMetricsHistory,
     ProvisionalCreateCanister,
     ProvisionalTopUp,
     RawRand,
@@ -41,6 +42,7 @@ pub enum Method {
     StartCanister,
     StopCanister,
     StoredChunks,
+    SubnetInfo,
     TakeCanisterSnapshot,
     UninstallCode,
     UpdateSettings,
@@ -62,6 +64,8 @@ pub(super) const METHODS: &[Rules] = &[
     about(Canister, CanisterInfo, "canister_info").query(),
     about(Canister, CanisterMetadata, "canister_metadata"),
     about(Canister, FetchCanisterLogs, "fetch_canister_logs").only(LogViewers).query().heavy(),
+    about(Subnet, NodeMetricsHistory, "node_metrics_history"),
+    about(Subnet, SubnetInfo, "subnet_info"),
     // Only where cycles are made out of nothing.
     about(NewCanister, ProvisionalCreateCanister, "provisional_create_canister_with_cycles")
         .with_version()

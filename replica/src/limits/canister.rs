@@ -102,6 +102,10 @@ pub const PRINTED_LINE_BYTES: usize = 16;
 /// (`config/src/subnet_config.rs`).
 pub const ALLOCATION_CHARGE_INTERVAL_SECONDS: u64 = 10;
 
+/// Days of which `node_metrics_history` tells
+/// (`replicated_state/src/metadata_state.rs`, `BLOCKMAKER_METRICS_TIME_SERIES_NUM_SNAPSHOTS`).
+pub const BLOCK_MAKER_DAYS_MAX: usize = 60;
+
 /// Seconds after which `stop_canister` gives up on a canister with open call contexts
 /// (`config/src/execution_environment.rs`).
 pub const STOP_TIMEOUT_SECONDS: u64 = 300;

@@ -4,6 +4,7 @@
 //! (`scheduler`), messages go out (`route`). Calls of the management canister are carried out by
 //! `management`.
 
+mod blockmakers;
 mod induct;
 mod ingress;
 mod management;
@@ -24,9 +25,11 @@ use crate::system_api::MemoryShare;
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
+use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use blockmakers::{BlockMaker, BlockMakers};
 use ingress::IngressHistory;
 pub use ingress::{IngressState, Record as IngressRecord};
 use management::{Asker, Outcalls, PendingCall};
@@ -56,6 +59,10 @@ pub struct SubnetConfig {
     /// The network's root key.
     pub root_key: Arc<SubnetKey>,
 }
+
+/// A node that is none of the subnet's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownNode(pub Principal);
 
 /// Where messages that leave a subnet go.
 pub trait Router {
@@ -112,6 +119,7 @@ pub struct Subnet {
     refunds: RefundPool,
     /// Responses made by the subnet itself, on their way out.
     responses: VecDeque<Response>,
+    blockmakers: BlockMakers,
     trace: Trace,
 }
 
@@ -138,6 +146,7 @@ impl Subnet {
             schedule: Schedule::default(),
             refunds: RefundPool::default(),
             responses: VecDeque::new(),
+            blockmakers: BlockMakers::default(),
             trace: Trace::default(),
         }
     }
@@ -198,6 +207,19 @@ impl Subnet {
         self.time = time;
     }
 
+    /// Decides which of its nodes makes the next block, after which others failed to.
+    pub fn choose_block_maker(
+        &mut self,
+        maker: Principal,
+        failed: &[Principal],
+    ) -> Result<(), UnknownNode> {
+        let SubnetConfig { key, nodes, .. } = &self.config;
+        let number = |id| blockmakers::number_of(id, key, *nodes).ok_or(UnknownNode(id));
+        let failed = failed.iter().map(|id| number(*id)).collect::<Result<_, _>>()?;
+        self.blockmakers.choose(BlockMaker { maker: number(maker)?, failed });
+        Ok(())
+    }
+
     /// Executes one round at `time`, with what came from other subnets.
     pub fn execute_round(&mut self, time: Time, incoming: Incoming, router: &mut impl Router) {
         self.time = time;
@@ -205,6 +227,7 @@ impl Subnet {
         self.rounds += 1;
         self.routes = router.routes().clone();
         self.trace.tell(|| Event::Round { subnet: self.config.id, time });
+        self.blockmakers.note_round(time);
         self.time_out();
         self.induct_streams(incoming, router);
         self.induct_ingress();

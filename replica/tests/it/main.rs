@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod access;
+mod blockmakers;
 mod call_contexts;
 mod calls;
 mod chunks;

@@ -1,11 +1,12 @@
 //! Time, rounds, and rounds that happen by themselves.
 
 use super::{Id, Shared};
-use crate::instance::Instance;
-use crate::server::api::{Answer, ApiError, ApiResult, Body};
+use crate::instance::{Instance, InstanceError};
+use crate::server::api::{Answer, ApiResult, Body};
+use crate::server::convert::principal;
 use crate::types::Time;
 use axum::extract::State;
-use pocket_ic::common::rest::{AutoProgressConfig, RawTickConfigs, RawTime};
+use pocket_ic::common::rest::{AutoProgressConfig, RawNodeId, RawTickConfigs, RawTime};
 use std::time::Duration;
 
 pub(super) async fn get_time(State(instances): Shared, Id(id): Id) -> ApiResult<RawTime> {
@@ -38,12 +39,21 @@ pub(super) async fn tick(
     Id(id): Id,
     Body(config): Body<RawTickConfigs>,
 ) -> ApiResult<()> {
-    if config.blockmakers.is_some_and(|makers| !makers.is_empty()) {
-        return Err(ApiError::bad_request(
-            "block makers cannot be chosen on the embedded replica: tick without them",
-        ));
+    let node = |raw: &RawNodeId| principal(&raw.node_id);
+    let mut makers = Vec::new();
+    for raw in config.blockmakers.unwrap_or_default() {
+        let failed = raw.failed_blockmakers.iter().map(node).collect::<Result<Vec<_>, _>>()?;
+        makers.push((principal(&raw.subnet.subnet_id)?, node(&raw.blockmaker)?, failed));
     }
-    instances.execute(id, Instance::tick).await.map(Answer)
+    let tick = move |instance: &mut Instance| {
+        for (subnet, maker, failed) in &makers {
+            instance.choose_block_maker(*subnet, *maker, failed)?;
+        }
+        instance.tick();
+        Ok::<_, InstanceError>(())
+    };
+    instances.execute(id, tick).await??;
+    Ok(Answer(()))
 }
 
 pub(super) async fn progresses(State(instances): Shared, Id(id): Id) -> ApiResult<bool> {

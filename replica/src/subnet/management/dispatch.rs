@@ -162,6 +162,8 @@ impl Subnet {
             Method::UploadCanisterSnapshotData => self.upload_data(call).map(done),
             Method::HttpRequest => self.http_request(pending),
             Method::FlexibleHttpRequest => self.flexible_http_request(pending),
+            Method::NodeMetricsHistory => self.node_metrics_history(call).map(Reply::Now),
+            Method::SubnetInfo => self.subnet_info(call).map(Reply::Now),
             Method::RawRand => self.ask_for_randomness(pending),
             // Nobody gets here: where there is no key, calls that need one go nowhere.
             Method::EcdsaPublicKey

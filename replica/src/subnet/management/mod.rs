@@ -17,6 +17,7 @@ mod settings;
 mod snapshot_data;
 mod snapshots;
 mod status;
+mod subnet;
 
 use crate::canister::{Answer, Canister, Failure, Origin};
 use crate::error::{ErrorCode, UserError};

@@ -1,0 +1,77 @@
+//! Who makes blocks, and what is told of it and of the subnet.
+
+use crate::ic00::{decode, management};
+use crate::script::script;
+use crate::world::{World, on_every_server};
+use candid::Principal;
+use ic_management_canister_types::{
+    NodeMetricsHistoryArgs, NodeMetricsHistoryRecord, SubnetInfoArgs, SubnetInfoResult,
+};
+use pocket_ic::{SubnetBlockmakers, TickConfigs};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn subnet(world: &World) -> Principal {
+    world.pic.get_subnet(world.a).unwrap()
+}
+
+fn history(world: &World, start_at_timestamp_nanos: u64) -> Vec<NodeMetricsHistoryRecord> {
+    let arguments = NodeMetricsHistoryArgs { subnet_id: subnet(world), start_at_timestamp_nanos };
+    let call = management("node_metrics_history", arguments)
+        .on_reply(script().append_argument().reply_appended());
+    decode::<(_,)>(&world.run(world.a, script().call(call)).unwrap()).0
+}
+
+fn made_by(world: &World, blockmaker: Principal) -> TickConfigs {
+    let makers =
+        SubnetBlockmakers { subnet: subnet(world), blockmaker, failed_blockmakers: vec![] };
+    TickConfigs { blockmakers: Some(vec![makers]) }
+}
+
+#[test]
+fn blocks_of_past_days_are_told_by_node() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        assert_eq!(history(&world, 0), [], "there is only today");
+        world.pic.advance_time(DAY);
+        world.pic.tick();
+        let [first] = history(&world, 0).try_into().expect("one day is over");
+        let maker = &first.node_metrics[0];
+        assert!(maker.num_blocks_proposed_total > 0);
+
+        for _ in 0..3 {
+            world.pic.tick_with_configs(made_by(&world, maker.node_id));
+        }
+        world.pic.advance_time(DAY);
+        world.pic.tick();
+        let [again, second] = history(&world, 0).try_into().expect("two days are over");
+        assert_eq!(again, first);
+        let later = second.node_metrics.iter().find(|of| of.node_id == maker.node_id).unwrap();
+        assert!(later.num_blocks_proposed_total >= maker.num_blocks_proposed_total + 3);
+        assert_eq!(history(&world, second.timestamp_nanos), [second]);
+    });
+}
+
+#[test]
+fn a_node_that_the_subnet_does_not_have_makes_no_block() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let stranger = Principal::self_authenticating([9; 32]);
+        let tick = || world.pic.tick_with_configs(made_by(&world, stranger));
+        assert!(catch_unwind(AssertUnwindSafe(tick)).is_err());
+    });
+}
+
+#[test]
+fn a_subnet_tells_canisters_its_version() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let call = management("subnet_info", SubnetInfoArgs { subnet_id: subnet(&world) })
+            .on_reply(script().append_argument().reply_appended());
+        let reply = world.run(world.a, script().call(call)).unwrap();
+        let (info,): (SubnetInfoResult,) = decode(&reply);
+        assert!(!info.replica_version.is_empty() && info.registry_version > 0);
+    });
+}
