@@ -29,9 +29,10 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	cargo test --locked --workspace
 
-soak: canisters ## Check 100,000 random scenarios on the replica (SCENARIOS=... for another number), and a job of a million calls
+soak: canisters ## Check 100,000 random scenarios on the replica (SCENARIOS=... for another number), a job of a million calls, and half a minute of two hundred agents
 	SCENARIOS=$(SCENARIOS) cargo test --locked -p embedded-replica --test scenarios random -- --nocapture
 	cargo test --locked -p parallel_calls --test it -- --ignored a_million_calls_finish
+	cargo test --locked -p embedded-replica --test agents -- --ignored --nocapture load
 
 bench: canisters ## Run the benchmarks, and the tests that measure
 	cargo bench --locked --workspace --profile dev --bench '*'

@@ -9,6 +9,8 @@ mod certificates;
 mod dfx;
 mod gateways;
 mod identities;
+mod load;
+mod management;
 mod raw;
 mod tampering;
 mod world;

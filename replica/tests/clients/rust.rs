@@ -32,6 +32,15 @@ fn two_subnets(pic: &PocketIc) -> [Principal; 2] {
     })
 }
 
+/// A live network with a counter on each of its two subnets, and where agents find it.
+pub fn live_counters() -> (PocketIc, String, [Principal; 2]) {
+    let builder = PocketIcBuilder::new().with_server_binary(BINARY.into());
+    let mut pic = builder.with_application_subnet().with_application_subnet().build();
+    let counters = two_subnets(&pic);
+    let url = pic.make_live(None).to_string();
+    (pic, url, counters)
+}
+
 /// Updates, queries, and a call from one subnet to the other.
 fn calls(pic: &PocketIc, one: Principal, other: Principal) {
     assert_eq!(number(update(pic, one, "count")), 1);

@@ -1,0 +1,120 @@
+//! Many agents at once, among them some who only make trouble.
+
+use crate::calls::{query, update};
+use crate::identities::ed25519;
+use crate::world::{World, nothing, number, run};
+use candid::Principal;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+const AGENTS: u8 = 200;
+
+/// How long calls took, in order, and what failed.
+#[derive(Default)]
+struct Report {
+    updates: Vec<Duration>,
+    queries: Vec<Duration>,
+    failures: Vec<String>,
+}
+
+impl Report {
+    fn print(&mut self) {
+        for (name, latencies) in [("updates", &mut self.updates), ("queries", &mut self.queries)] {
+            latencies.sort();
+            let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100].as_millis();
+            println!(
+                "{name}: {} answered, median {} ms, 99 of 100 within {} ms, the slowest in {} ms",
+                latencies.len(),
+                at(50),
+                at(99),
+                at(100)
+            );
+        }
+    }
+}
+
+/// Has two hundred agents call and query the counters by turns until `enough`, which is told how many
+/// times an agent has done so and when all began.
+fn load(world: &World, enough: fn(u32, Instant) -> bool) -> Report {
+    let report = Arc::new(Mutex::new(Report::default()));
+    run(async {
+        let mut agents = Vec::new();
+        for number in 0..AGENTS {
+            agents.push(world.agent(ed25519(number)).await);
+        }
+        let began = Instant::now();
+        let mut tasks = JoinSet::new();
+        for (number, agent) in agents.into_iter().enumerate() {
+            let canister = [world.one, world.other][number % 2];
+            let report = report.clone();
+            tasks.spawn(async move {
+                for times in 0.. {
+                    if enough(times, began) {
+                        return;
+                    }
+                    let start = Instant::now();
+                    let updated = update(&agent, canister, "count").await;
+                    let between = Instant::now();
+                    let queried = query(&agent, canister, "read").await;
+                    let mut report = report.lock().unwrap();
+                    report.updates.push(between - start);
+                    report.queries.push(between.elapsed());
+                    let results = [updated, queried].into_iter();
+                    report
+                        .failures
+                        .extend(results.filter_map(Result::err).map(|error| format!("{error:?}")));
+                }
+            });
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap();
+        }
+    });
+    Arc::into_inner(report).unwrap().into_inner().unwrap()
+}
+
+/// Fails unless everybody was answered and every call was executed once.
+fn check(world: &World, report: &mut Report) {
+    assert_eq!(report.failures, Vec::<String>::new());
+    report.print();
+    let count = |canister| {
+        let nobody = Principal::anonymous();
+        number(&world.pic.query_call(canister, nobody, "read", nothing()).unwrap())
+    };
+    assert_eq!(count(world.one) + count(world.other), report.updates.len() as u64);
+}
+
+#[test]
+fn two_hundred_agents_at_once_are_all_answered() {
+    let world = World::live();
+    let mut report = load(&world, |times, _| times == 2);
+    assert_eq!(report.updates.len(), 2 * usize::from(AGENTS));
+    check(&world, &mut report);
+}
+
+#[test]
+#[ignore = "takes half a minute; `make soak` runs it"]
+fn two_hundred_agents_are_served_for_half_a_minute_whatever_others_send() {
+    let world = World::live();
+    let (over, port) = (AtomicBool::new(false), world.pic.get_server_url().port().unwrap());
+    let mut report = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Connections on which a request never ends, and requests that make no sense.
+            let mut open = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                open.push(TcpStream::connect(("127.0.0.1", port)).unwrap());
+                let garbage = [0x5b, 0xff, 0xff].repeat(1_000);
+                let answer = crate::raw::post(&world, "v4", world.one, "call", &garbage);
+                assert_eq!(answer.status, 400);
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let report = load(&world, |_, began| began.elapsed() > Duration::from_secs(30));
+        over.store(true, Ordering::Relaxed);
+        report
+    });
+    check(&world, &mut report);
+}
