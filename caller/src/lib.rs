@@ -108,7 +108,7 @@ fn inspect_message() {
 }
 
 /// Refuses an upgrade while calls are open, since their answers would find another program in this one's place.
-/// Stopping the canister first, as `dfx` and `icp` do, waits for them.
+/// Stopping the canister first, as `icp deploy` does, waits for them.
 #[pre_upgrade]
 fn pre_upgrade() {
     if let Err(reason) = ready_for_upgrade() {
