@@ -368,3 +368,77 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn however_slots_and_cycles_come_and_go_every_call_is_settled_once_and_by_its_own_answers(
+        wishes in vec(wish(), 0..60),
+        per_callee in 1_u32..6,
+        total in 1_u32..10,
+        look_ahead in any::<bool>(),
+        attempts in 1_u32..=4,
+        // Slots, calls the cycles cover, whether a pause can be paid, and which call is answered.
+        moments in vec((0_usize..4, 0_usize..6, any::<bool>(), any::<u16>()), 1..64),
+    ) {
+        let script = Script::new(0, 0);
+        let mut moments = moments.into_iter().cycle();
+        let mut change = |script: &Script| {
+            let (slots, affordable, payable, choice) = moments.next().expect("endless");
+            script.slots.set(slots);
+            script.affordable.set(affordable);
+            let lacking = Reason::Cycles { required: 2, available: 1 };
+            script.pause_fails.replace((!payable).then_some(lacking));
+            usize::from(choice)
+        };
+        change(&script);
+        let requests = (0_u64..).zip(&wishes).map(|(number, wish)| {
+            let request = Request::new(callee(wish.callee), "any")
+                .with_argument(number.to_le_bytes().to_vec());
+            if wish.idempotent { request.idempotent() } else { request }
+        });
+        let window = Window::new(per_callee, total);
+        let window = if look_ahead { window } else { window.without_look_ahead() };
+        let mut outcomes = BTreeMap::new();
+        let mut tries = vec![0; wishes.len()];
+        let each = |number: u64, outcome| {
+            assert_eq!(outcomes.insert(number as usize, outcome), None, "settled twice");
+        };
+        let summary = script.drive(
+            windowed(&script, requests, window, Retry::attempts(attempts), each),
+            |script| {
+                let choice = change(script);
+                let open = script.open();
+                assert!(open.len() <= total as usize);
+                let call = open[choice % open.len()];
+                let argument = script.sent.borrow()[call].argument.to_vec();
+                let number = u64::from_le_bytes(argument.try_into().expect("eight bytes")) as usize;
+                tries[number] += 1;
+                script.answer(call, wishes[number].answer(tries[number]));
+            },
+        );
+        prop_assert_eq!(outcomes.len(), wishes.len());
+        prop_assert_eq!(summary.attempted(), wishes.len() as u64);
+        prop_assert_eq!(summary.refused, script.refused.get() as u64);
+        prop_assert!(script.open().is_empty());
+        for (number, outcome) in outcomes {
+            let tries = tries[number];
+            let unsent = outcome.reason().is_some_and(|reason| reason.kind().is_unsent());
+            prop_assert!(tries <= attempts as usize);
+            if tries == 0 {
+                prop_assert!(unsent, "{:?}", outcome);
+            } else if unsent {
+                // It was to be tried again, and nothing that was unknown is said to be not done.
+                let answers = &wishes[number].answers[..tries];
+                prop_assert!(answers.iter().all(|answer| *answer == Some(2)), "{:?}", outcome);
+            } else {
+                // What was tried less often than allowed ended by what it was answered.
+                let expected = wishes[number].expected(tries);
+                let settled = matches!((&outcome, &expected), (Outcome::Unknown(_), Outcome::Unknown(_)))
+                    || outcome == expected;
+                prop_assert!(settled, "{:?} and not {:?}", outcome, expected);
+            }
+        }
+    }
+}
