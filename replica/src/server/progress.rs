@@ -20,14 +20,24 @@ pub(super) struct Progress {
 
 /// Tells how much real time has passed since it was asked last.
 #[derive(Clone, Debug)]
-struct Clock(Arc<Mutex<Instant>>);
+struct Clock(Arc<Mutex<(Instant, SystemTime)>>);
 
 impl Clock {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new((Instant::now(), SystemTime::now()))))
+    }
+
     fn elapsed_nanos(&self) -> u64 {
         let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *latest, Instant::now());
-        nanos(latest.duration_since(before))
+        let now = (Instant::now(), SystemTime::now());
+        nanos(elapsed(std::mem::replace(&mut *latest, now), now))
     }
+}
+
+/// The time between two moments, each by a clock that never goes back and by the one on the wall. The
+/// first stands still while a machine sleeps, the second may be set.
+fn elapsed(before: (Instant, SystemTime), now: (Instant, SystemTime)) -> Duration {
+    now.0.duration_since(before.0).max(now.1.duration_since(before.1).unwrap_or_default())
 }
 
 impl Progress {
@@ -40,7 +50,7 @@ impl Progress {
 
     /// Starts the task. A round takes `pace`; `used` tells that somebody has used the instance.
     pub(super) fn start(slot: Weak<Slot>, pace: Duration, used: Arc<Notify>) -> Self {
-        let clock = Clock(Arc::new(Mutex::new(Instant::now())));
+        let clock = Clock::new();
         let task = tokio::spawn(progress(slot, pace, used, clock.clone()));
         Self { task, clock }
     }
@@ -95,4 +105,19 @@ async fn progress(slot: Weak<Slot>, pace: Duration, used: Arc<Notify>, clock: Cl
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_passes_while_a_machine_sleeps_and_when_its_clock_is_set_back() {
+        let (instant, wall) = (Instant::now(), SystemTime::now());
+        let [second, hour] = [1, 3_600].map(Duration::from_secs);
+        let before = (instant, wall);
+        assert_eq!(elapsed(before, (instant + second, wall + second)), second);
+        assert_eq!(elapsed(before, (instant + second, wall + hour)), hour);
+        assert_eq!(elapsed(before, (instant + second, wall - hour)), second);
+    }
 }

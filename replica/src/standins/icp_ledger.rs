@@ -1,13 +1,14 @@
 //! The ledger of ICP, with its two ways to name an account.
 
 use super::accounts::{Accounts, Done, Refusal, Transaction};
-use super::cycles_ledger::{Account, TransferArgs, TransferError};
-use super::respond;
-use crate::error::UserError;
+use super::icrc1::{Account, TransferArgs, TransferError};
+use super::{decode, respond};
+use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
 use crate::limits::{STANDIN_E8S, STANDIN_E8S_FEE};
 use crate::types::*;
 use candid::{CandidType, Principal};
+use flate2::Crc;
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha224};
@@ -90,9 +91,12 @@ fn hash_of(owner: Principal, subaccount: Option<&ByteBuf>) -> AccountHash {
     hash.finalize().into()
 }
 
-/// The hash in the name of an account: four bytes of checksum, then the hash.
+/// The hash in the name of an account, if the checksum of four bytes that stands before it is right.
 fn hash_in(name: &ByteBuf) -> Option<AccountHash> {
-    name.as_slice().last_chunk().filter(|_| name.len() == 32).copied()
+    let (checksum, hash) = name.split_first_chunk()?;
+    let mut sum = Crc::new();
+    sum.update(hash);
+    (sum.sum().to_be_bytes() == *checksum).then_some(hash.try_into().ok()?)
 }
 
 /// The ledger.
@@ -123,16 +127,7 @@ impl IcpLedger {
                 let done = self.transfer(from, to, args.amount, args.fee, &transaction, now);
                 done.map(u128::from).map_err(TransferError::from)
             }),
-            "transfer" => respond(argument, |args: LegacyTransferArgs| {
-                let transaction =
-                    transaction(args.created_at_time.map(|time| time.timestamp_nanos));
-                let from = hash_of(sender, args.from_subaccount.as_ref());
-                // An account that nobody can have takes what is sent to it and keeps it.
-                let to = hash_in(&args.to).unwrap_or_default();
-                let (amount, fee) = (args.amount.e8s.into(), args.fee.e8s.into());
-                let done = self.transfer(from, to, amount, Some(fee), &transaction, now);
-                done.map_err(LegacyTransferError::from)
-            }),
+            "transfer" => self.legacy_transfer(sender, argument, &transaction, now),
             _ => return None,
         })
     }
@@ -156,6 +151,25 @@ impl IcpLedger {
             "icrc1_fee" => Ok(encode((accounts.fee(),))),
             _ => return None,
         })
+    }
+
+    fn legacy_transfer(
+        &mut self,
+        sender: Principal,
+        argument: &[u8],
+        transaction: &impl Fn(Option<u64>) -> Transaction,
+        now: Time,
+    ) -> Result<Payload, UserError> {
+        let args: LegacyTransferArgs = decode(argument)?;
+        let transaction = transaction(args.created_at_time.map(|time| time.timestamp_nanos));
+        let from = hash_of(sender, args.from_subaccount.as_ref());
+        let to = hash_in(&args.to).ok_or_else(|| {
+            let text = "The recipient is no account: its name has 28 bytes after a checksum of 4";
+            UserError::new(ErrorCode::CanisterCalledTrap, text)
+        })?;
+        let (amount, fee) = (args.amount.e8s.into(), args.fee.e8s.into());
+        let done = self.transfer(from, to, amount, Some(fee), &transaction, now);
+        Ok(encode((done.map_err(LegacyTransferError::from),)))
     }
 
     fn transfer(

@@ -13,6 +13,7 @@ mod creation;
 mod cycles_ledger;
 mod directory;
 mod icp_ledger;
+mod icrc1;
 
 use crate::error::{ErrorCode, UserError};
 use crate::ic00;

@@ -1,0 +1,61 @@
+//! What ICRC-1 ledgers are asked and answer.
+
+use super::accounts::{Done, Refusal};
+use candid::{CandidType, Principal};
+use serde::Deserialize;
+
+/// An account, as ICRC-1 names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, CandidType, Deserialize)]
+pub(super) struct Account {
+    pub(super) owner: Principal,
+    pub(super) subaccount: Option<serde_bytes::ByteBuf>,
+}
+
+impl Account {
+    /// Not to have a subaccount is to have the one of zeros.
+    pub(super) fn new(owner: Principal, subaccount: Option<serde_bytes::ByteBuf>) -> Self {
+        let is_default = |bytes: &serde_bytes::ByteBuf| bytes.iter().all(|byte| *byte == 0);
+        Self { owner, subaccount: subaccount.filter(|bytes| !is_default(bytes)) }
+    }
+
+    pub(super) fn normal(self) -> Self {
+        Self::new(self.owner, self.subaccount)
+    }
+}
+
+/// A transfer, as ICRC-1 asks for it.
+#[derive(Debug, CandidType, Deserialize)]
+pub(super) struct TransferArgs {
+    pub(super) from_subaccount: Option<serde_bytes::ByteBuf>,
+    pub(super) to: Account,
+    pub(super) amount: u128,
+    pub(super) fee: Option<u128>,
+    pub(super) created_at_time: Option<u64>,
+}
+
+/// What ICRC-1 answers to a transfer that is not done.
+#[derive(Debug, PartialEq, Eq, CandidType, Deserialize)]
+pub(super) enum TransferError {
+    BadFee { expected_fee: u128 },
+    BadBurn { min_burn_amount: u128 },
+    InsufficientFunds { balance: u128 },
+    TooOld,
+    CreatedInFuture { ledger_time: u64 },
+    Duplicate { duplicate_of: u128 },
+    TemporarilyUnavailable,
+    GenericError { error_code: u128, message: String },
+}
+
+impl From<Refusal> for TransferError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::InsufficientFunds { balance } => Self::InsufficientFunds { balance },
+            Refusal::BadFee { expected_fee } => Self::BadFee { expected_fee },
+            Refusal::TooOld => Self::TooOld,
+            Refusal::CreatedInFuture { ledger_time } => Self::CreatedInFuture { ledger_time },
+            Refusal::Duplicate(Done { block, .. }) => {
+                Self::Duplicate { duplicate_of: block.into() }
+            }
+        }
+    }
+}

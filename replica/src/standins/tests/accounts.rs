@@ -1,0 +1,156 @@
+//! Balances, and what moves them.
+
+use super::*;
+
+#[test]
+fn an_account_starts_with_plenty_and_a_transfer_costs_its_sender_the_fee() {
+    let mut instance = network(true);
+    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES);
+    assert_eq!(send(&mut instance, &transfer(user(2), 7)), Ok(0));
+    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES - 7 - STANDIN_CYCLES_FEE);
+    assert_eq!(cycles_of(&mut instance, user(2)), STANDIN_CYCLES + 7);
+    let to_oneself = transfer(user(1), 100);
+    assert_eq!(send(&mut instance, &to_oneself), Ok(1));
+    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES - 7 - 2 * STANDIN_CYCLES_FEE);
+}
+
+#[test]
+fn a_transfer_that_cannot_be_done_says_why_and_moves_nothing() {
+    let mut instance = network(true);
+    for amount in [STANDIN_CYCLES, u128::MAX] {
+        let balance = STANDIN_CYCLES;
+        let refused = Err(TransferError::InsufficientFunds { balance });
+        assert_eq!(send(&mut instance, &transfer(user(2), amount)), refused);
+    }
+    let wrong_fee = TransferArgs { fee: Some(1), ..transfer(user(2), 7) };
+    let expected_fee = STANDIN_CYCLES_FEE;
+    assert_eq!(send(&mut instance, &wrong_fee), Err(TransferError::BadFee { expected_fee }));
+    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES);
+    assert_eq!(cycles_of(&mut instance, user(2)), STANDIN_CYCLES);
+}
+
+#[test]
+fn a_transaction_that_says_when_it_was_created_is_done_once_and_within_a_day() {
+    let mut instance = network(true);
+    let dated = |seconds: u64| TransferArgs {
+        created_at_time: Some(Time::GENESIS.plus_secs(seconds).as_nanos()),
+        ..transfer(user(2), 7)
+    };
+    assert_eq!(send(&mut instance, &dated(1)), Ok(0));
+    let duplicate = Err(TransferError::Duplicate { duplicate_of: 0 });
+    assert_eq!(send(&mut instance, &dated(1)), duplicate);
+    assert_eq!(send(&mut instance, &dated(2)), Ok(1));
+    assert!(matches!(send(&mut instance, &dated(200)), Err(TransferError::CreatedInFuture { .. })));
+    instance.set_time(Time::GENESIS.plus_secs(86_000)).expect("time goes on");
+    assert_eq!(send(&mut instance, &dated(1)), duplicate);
+    instance.set_time(Time::GENESIS.plus_secs(90_000)).expect("time goes on");
+    assert_eq!(send(&mut instance, &dated(1)), Err(TransferError::TooOld));
+    assert_eq!(cycles_of(&mut instance, user(2)), STANDIN_CYCLES + 14);
+}
+
+#[test]
+fn an_account_without_subaccount_is_the_one_of_the_subaccount_of_zeros() {
+    let mut instance = network(true);
+    send(&mut instance, &transfer(user(2), 7)).expect("it is done");
+    let with = |byte: u8| Account {
+        owner: user(2),
+        subaccount: Some(serde_bytes::ByteBuf::from(vec![byte; 32])),
+    };
+    let balance = |instance: &mut Instance, account| -> u128 {
+        ask(instance, cycles_ledger(), "icrc1_balance_of", &account)
+    };
+    assert_eq!(balance(&mut instance, with(0)), STANDIN_CYCLES + 7);
+    assert_eq!(balance(&mut instance, with(1)), STANDIN_CYCLES);
+}
+
+#[test]
+fn what_is_withdrawn_goes_to_a_canister_that_is_there() {
+    let mut instance = network(true);
+    let made = create(&mut instance, &creation(TRILLION, None)).expect("it is made");
+    let before = cycles_of(&mut instance, user(1));
+    let mut withdraw = |to| -> Result<u128, WithdrawError> {
+        let args = WithdrawArgs { amount: 5, from_subaccount: None, to, created_at_time: None };
+        update(&mut instance, call(user(1), cycles_ledger(), "withdraw", &args))
+    };
+    assert_eq!(withdraw(made.canister_id), Ok(1));
+    let refused = withdraw(user(9)).expect_err("nobody is there");
+    assert!(matches!(
+        refused,
+        WithdrawError::FailedToWithdraw { rejection_code: RejectionCode::DestinationInvalid, .. }
+    ));
+    let got = instance.cycles(made.canister_id).expect("it is there");
+    assert_eq!(got, TRILLION - CREATION_FEE + 5);
+    assert_eq!(before - cycles_of(&mut instance, user(1)), 5 + STANDIN_CYCLES_FEE);
+}
+
+/// The name of a user's account before ICRC-1: a checksum and a hash.
+fn account_name(owner: Principal) -> serde_bytes::ByteBuf {
+    let hash = Sha224::digest([b"\x0Aaccount-id", owner.as_slice(), &[0; 32]].concat());
+    let mut sum = flate2::Crc::new();
+    sum.update(&hash);
+    serde_bytes::ByteBuf::from([&sum.sum().to_be_bytes(), hash.as_slice()].concat())
+}
+
+#[test]
+fn an_account_has_the_name_that_everybody_computes_and_a_mistyped_one_is_a_trap() {
+    // Known to many tools: the account of the anonymous user.
+    let anonymous = "1c7a48ba6a562aa9eaa2481a9049cdf0433b9738c992d698c31d8abf89cadc79";
+    let name = account_name(Principal::anonymous());
+    let digits: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digits, anonymous);
+    let mut instance = network(true);
+    let mut send = |to| {
+        let e8s = |e8s| Tokens { e8s };
+        let args = LegacyTransferArgs {
+            to,
+            fee: e8s(STANDIN_E8S_FEE as u64),
+            memo: 0,
+            from_subaccount: None,
+            created_at_time: None,
+            amount: e8s(1),
+        };
+        instance.update(call(user(1), icp_ledger(), "transfer", &args)).expect("it is answered")
+    };
+    assert!(send(name.clone()).is_ok());
+    let mut mistyped = name.clone();
+    mistyped[20] ^= 1;
+    for wrong in [mistyped, serde_bytes::ByteBuf::from(name[..31].to_vec()), Default::default()] {
+        let answer = send(wrong);
+        let Err(Failure::Error(error)) = answer else { panic!("{answer:?}") };
+        assert_eq!(error.code, ErrorCode::CanisterCalledTrap);
+    }
+}
+
+#[test]
+fn the_icp_ledger_knows_an_account_by_both_of_its_names() {
+    let mut instance = network(true);
+    let e8s = |e8s| Tokens { e8s };
+    let args = LegacyTransferArgs {
+        to: account_name(user(2)),
+        fee: e8s(STANDIN_E8S_FEE as u64),
+        memo: 0,
+        from_subaccount: None,
+        created_at_time: None,
+        amount: e8s(100_000_000),
+    };
+    let done: Result<u64, LegacyTransferError> =
+        update(&mut instance, call(user(1), icp_ledger(), "transfer", &args));
+    assert_eq!(done, Ok(0));
+    let mut balance = |owner| {
+        let by_owner: u128 = ask(&mut instance, icp_ledger(), "icrc1_balance_of", &account(owner));
+        let named = AccountBalanceArgs { account: account_name(owner) };
+        let by_name: Tokens = ask(&mut instance, icp_ledger(), "account_balance", &named);
+        assert_eq!(u128::from(by_name.e8s), by_owner);
+        by_owner
+    };
+    assert_eq!(balance(user(1)), STANDIN_E8S - 100_000_000 - STANDIN_E8S_FEE);
+    assert_eq!(balance(user(2)), STANDIN_E8S + 100_000_000);
+    let back: Result<u128, TransferError> =
+        update(&mut instance, call(user(2), icp_ledger(), "icrc1_transfer", &transfer(user(1), 5)));
+    assert_eq!(back, Ok(1));
+    let free = LegacyTransferArgs { fee: e8s(0), ..args };
+    let refused: Result<u64, LegacyTransferError> =
+        update(&mut instance, call(user(1), icp_ledger(), "transfer", &free));
+    let expected_fee = e8s(STANDIN_E8S_FEE as u64);
+    assert_eq!(refused, Err(LegacyTransferError::BadFee { expected_fee }));
+}

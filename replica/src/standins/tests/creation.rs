@@ -1,0 +1,77 @@
+//! Canisters that stand-ins make.
+
+use super::*;
+
+#[test]
+fn a_canister_is_made_on_the_chosen_subnet_for_its_caller_who_pays() {
+    let mut instance = network(true);
+    let [first, second] = application_subnets(&instance);
+    for (choice, expected) in [(None, first), (on(second), second), (on(first), first)] {
+        let before = cycles_of(&mut instance, user(1));
+        let made = create(&mut instance, &creation(2 * TRILLION, choice)).expect("it is made");
+        let canister = made.canister_id;
+        assert_eq!(instance.subnet_with(canister), Some(expected));
+        assert_eq!(instance.controllers(canister), Ok(vec![user(1)]));
+        assert_eq!(instance.cycles(canister), Ok(2 * TRILLION - CREATION_FEE));
+        let paid = before - cycles_of(&mut instance, user(1));
+        assert_eq!(paid, 2 * TRILLION + STANDIN_CYCLES_FEE);
+    }
+    let settings = CanisterSettings { controllers: Some(vec![user(3)]), ..Default::default() };
+    let args = CreationArgs { settings: Some(settings), subnet_selection: None };
+    let made = create(&mut instance, &creation(TRILLION, Some(args))).expect("it is made");
+    assert_eq!(instance.controllers(made.canister_id), Ok(vec![user(3)]));
+}
+
+#[test]
+fn a_canister_that_cannot_be_made_costs_nothing_and_is_an_error_that_says_why() {
+    let mut instance = network(true);
+    let typed = |name: &str| {
+        let filter = SubnetSelection::Filter { subnet_type: Some(name.into()) };
+        Some(CreationArgs { settings: None, subnet_selection: Some(filter) })
+    };
+    let cases = [
+        (creation(TRILLION, on(user(9))), user(9).to_text()),
+        (creation(TRILLION, typed("moon")), "moon".into()),
+        (creation(CREATION_FEE - 1, None), CREATION_FEE.to_string()),
+    ];
+    for (args, expected) in cases {
+        let made = create(&mut instance, &args);
+        let Err(CreateCanisterError::FailedToCreate { error, .. }) = made else {
+            panic!("{made:?}");
+        };
+        assert!(error.contains(&expected), "{error}");
+    }
+    let balance = STANDIN_CYCLES;
+    let too_much = create(&mut instance, &creation(STANDIN_CYCLES, None));
+    assert_eq!(too_much, Err(CreateCanisterError::InsufficientFunds { balance }));
+    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES);
+}
+
+#[test]
+fn a_creation_that_comes_twice_makes_one_canister_and_names_it() {
+    let mut instance = network(true);
+    let created_at_time = Some(instance.time().as_nanos());
+    let args = CreateCanisterArgs { created_at_time, ..creation(TRILLION, None) };
+    let made = create(&mut instance, &args).expect("it is made");
+    let canister_id = Some(made.canister_id);
+    let again = Err(CreateCanisterError::Duplicate { duplicate_of: 0, canister_id });
+    assert_eq!(create(&mut instance, &args), again);
+}
+
+#[test]
+fn a_canister_asked_for_at_the_registrys_id_is_made_on_the_first_application_subnet() {
+    let mut instance = network(true);
+    let args = ProvisionalCreateCanisterWithCyclesArgs::default();
+    let mut provisional = call(user(1), Principal::management_canister(), METHOD, &args);
+    provisional.effective = EffectivePrincipal::Canister(registry());
+    let message = instance.submit(provisional).expect("it makes sense").expect("it is let in");
+    assert_eq!(instance.next_work(), NextWork::Now);
+    assert_eq!(instance.ingress_status(message, None), Ok(None));
+    instance.tick();
+    let answer = instance.ingress_status(message, Some(user(1))).expect("it is known");
+    let reply = answer.expect("it is answered").expect("it is made");
+    let CanisterIdRecord { canister_id } = decode_one(&reply).expect("it names the canister");
+    assert_eq!(instance.subnet_with(canister_id), Some(application_subnets(&instance)[0]));
+    assert_eq!(instance.controllers(canister_id), Ok(vec![user(1)]));
+    assert_eq!(instance.cycles(canister_id), Ok(PROVISIONAL_CYCLES_DEFAULT));
+}
