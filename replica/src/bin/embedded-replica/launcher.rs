@@ -3,7 +3,7 @@
 //! The launcher listens, writes a file that says where, and ends when it is asked to. Of the network
 //! that it starts nothing is kept, so the folder for its state stays empty.
 
-use crate::ending;
+use crate::ending::Ending;
 use clap::Parser;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::topology::SubnetKind;
@@ -121,6 +121,7 @@ impl Arguments {
 /// Serves until somebody asks it to end.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     arguments.check()?;
+    let mut ending = Ending::listen()?;
     let subnets = match arguments.subnets.as_slice() {
         [] => vec![SubnetKind::Application],
         subnets => subnets.to_vec(),
@@ -142,7 +143,8 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     write_status(&arguments.status_dir, &format!("{status}\n")).map_err(|error| {
         format!("cannot write into {}: {error}", arguments.status_dir.display())
     })?;
-    ending::wait()
+    ending.wait();
+    Ok(())
 }
 
 /// Writes the status file as a whole: whoever looks for it finds all of it or nothing.

@@ -1,6 +1,6 @@
 //! The replica as a PocketIC server, which clients start and drive.
 
-use crate::ending::{asked_to_end, runtime};
+use crate::ending::Ending;
 use crate::port_file::PortFile;
 use clap::Args;
 use embedded_replica::network::NetworkProfile;
@@ -56,6 +56,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         println!("pocket-ic-server {PROTOCOL_VERSION}");
         return Ok(());
     }
+    let ending = Ending::listen()?;
     let port_file = match &arguments.port_file {
         Some(path) => match PortFile::claim(path) {
             Ok(Some(file)) => Some(file),
@@ -79,26 +80,16 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
             arguments.ttl
         ),
     }
-    wait_for_the_end(arguments, &server)
+    wait_for_the_end(arguments, &server, ending);
+    Ok(())
 }
 
 /// Returns when the server has been idle or alive for long enough, or is asked to end.
-fn wait_for_the_end(arguments: &Arguments, server: &EmbeddedServer) -> Result<(), String> {
+fn wait_for_the_end(arguments: &Arguments, server: &EmbeddedServer, mut ending: Ending) {
     let started = Instant::now();
     let ttl = Duration::from_secs(arguments.ttl);
     let hard_ttl = arguments.hard_ttl.map(Duration::from_secs);
     let lived_long_enough =
         || server.idle_time() >= ttl || hard_ttl.is_some_and(|limit| started.elapsed() >= limit);
-    runtime()?.block_on(async {
-        let mut signals = std::pin::pin!(asked_to_end());
-        while !lived_long_enough() {
-            tokio::select! {
-                asked = &mut signals => {
-                    return asked.map_err(|error| format!("cannot wait for signals: {error}"));
-                }
-                () = tokio::time::sleep(LOOK_INTERVAL) => {}
-            }
-        }
-        Ok(())
-    })
+    while !lived_long_enough() && !ending.is_asked_within(LOOK_INTERVAL) {}
 }

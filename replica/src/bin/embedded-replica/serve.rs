@@ -1,6 +1,6 @@
 //! A live network, started by hand.
 
-use crate::ending;
+use crate::ending::Ending;
 use clap::Args;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
@@ -37,6 +37,7 @@ pub struct Arguments {
 
 /// Serves until somebody asks it to end.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
+    let mut ending = Ending::listen()?;
     let subnets = match arguments.subnets.as_slice() {
         [] => vec![SubnetKind::Application; 2],
         subnets => subnets.to_vec(),
@@ -46,7 +47,8 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         LiveNetwork::start(LiveConfig { port, profile, subnets, ..LiveConfig::default() })
             .map_err(|error| error.to_string())?;
     print!("{}", description(&network, profile));
-    ending::wait()
+    ending.wait();
+    Ok(())
 }
 
 /// What people want to know of a network.
