@@ -9,6 +9,7 @@ use crate::keys::{NodeKey, SubnetKey};
 use crate::subnet::{IngressState, Subnet};
 use crate::system_api::DataCertificate;
 use crate::types::*;
+use std::sync::Arc;
 
 /// An answer to a query, and what a node needs to sign it.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub struct NodeAnswer {
 
 impl Instance {
     /// The key that all certificates can be checked with.
-    pub fn root_key(&self) -> &SubnetKey {
+    pub fn root_key(&self) -> &Arc<SubnetKey> {
         &self.root_key
     }
 
@@ -133,3 +134,6 @@ impl Instance {
         self.subnet_info(root).map(|info| info.place.id)
     }
 }
+
+#[cfg(test)]
+mod tests;

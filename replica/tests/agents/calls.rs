@@ -1,9 +1,12 @@
 //! Calls, queries and reads by the agent in Rust, which checks certificates and signatures.
 
-use crate::identities;
 use crate::world::{World, nothing, number, run};
+use crate::{identities, raw};
 use candid::Principal;
 use ic_agent::{Agent, AgentError};
+use ic_transport_types::Envelope;
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
 pub async fn update(
     agent: &Agent,
@@ -38,4 +41,76 @@ fn users_of_every_kind_call_and_query_canisters_of_both_subnets() {
             }
         }
     });
+}
+
+#[test]
+fn failures_are_told_with_their_codes_certified_or_signed() {
+    let world = World::live();
+    run(async {
+        let agent = world.agent(identities::ed25519(1)).await;
+        for canister in [world.one, world.other] {
+            for (method, code, text) in
+                [("fail", "IC0503", "told to fail"), ("refuse", "IC0406", "told to refuse")]
+            {
+                match update(&agent, canister, method).await {
+                    Err(AgentError::CertifiedReject { reject, .. }) => {
+                        assert_eq!(reject.error_code.as_deref(), Some(code));
+                        assert!(reject.reject_message.contains(text), "{reject:?}");
+                    }
+                    other => panic!("{method}: {other:?}"),
+                }
+            }
+            match query(&agent, canister, "no").await {
+                Err(AgentError::UncertifiedReject { reject, .. }) => {
+                    assert_eq!(reject.error_code.as_deref(), Some("IC0536"));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let missing = Principal::from_slice(&[&world.one.as_slice()[..7], &[99, 1, 1]].concat());
+        let uncertified = update(&agent, missing, "count").await.unwrap_err();
+        assert!(matches!(uncertified, AgentError::UncertifiedReject { .. }), "{uncertified:?}");
+    });
+}
+
+#[test]
+fn a_call_waits_for_rounds_that_somebody_else_has_happen() {
+    let world = World::still();
+    // Agents send what their own clock says is in time.
+    world.pic.set_certified_time(std::time::SystemTime::now().into());
+    let answered = std::thread::scope(|scope| {
+        let call = scope.spawn(|| {
+            run(async {
+                let agent = world.agent(identities::anonymous()).await;
+                update(&agent, world.one, "count").await
+            })
+        });
+        while !call.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+            world.pic.tick();
+        }
+        call.join().unwrap()
+    });
+    assert_eq!(number(&answered.unwrap()), 1);
+}
+
+#[test]
+fn a_call_without_rounds_is_accepted_after_a_while_and_answered_later() {
+    let world = World::still();
+    let now = std::time::SystemTime::now();
+    world.pic.set_certified_time(now.into());
+    let content = raw::call(Principal::anonymous(), world.one, raw::soon(60));
+    let envelope = Envelope {
+        content: Cow::Owned(content),
+        sender_pubkey: None,
+        sender_sig: None,
+        sender_delegation: None,
+    };
+    let start = Instant::now();
+    let answer = raw::post(&world, "v4", world.one, "call", &envelope.encode_bytes());
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert!(start.elapsed() > Duration::from_secs(9), "{:?}", start.elapsed());
+    world.pic.tick();
+    let answer = raw::post(&world, "v4", world.one, "call", &envelope.encode_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
 }

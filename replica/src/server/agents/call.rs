@@ -1,7 +1,7 @@
 //! Calls: submitted, and awaited for a while.
 
 use super::answer::{AgentResult, Cbor, reject};
-use super::envelope::{Received, canister_call};
+use super::envelope::{Request, canister_call};
 use super::{Addressed, Asked, WholeBody};
 use crate::error::UserError;
 use crate::instance::{EffectivePrincipal, Instance};
@@ -80,9 +80,8 @@ async fn let_in(
     sent_to: SentTo,
     body: &[u8],
 ) -> AgentResult<Result<MessageId, UserError>> {
-    let received = Received::decode(body)?;
+    let request = Request::receive(slot, body).await?;
     let submit = |instance: &mut Instance| {
-        let request = received.check(instance)?;
         let mut call = canister_call(&request, EffectivePrincipal::None)?;
         call.effective = match sent_to {
             SentTo::Canister(id) => instance.effective_principal(id, &call)?,

@@ -3,8 +3,10 @@
 use super::answer::{AgentError, AgentResult};
 use super::authentication::check_sender;
 use crate::certification::Reader;
-use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
+use crate::instance::{CanisterCall, EffectivePrincipal};
+use crate::keys::SubnetKey;
 use crate::limits::{INGRESS_EXPIRY_DRIFT_NANOS, INGRESS_LIFETIME_SECONDS, NONCE_BYTES_MAX};
+use crate::server::instances::Slot;
 use crate::types::{MessageId, Time};
 use candid::Principal;
 use ic_certification::Label;
@@ -40,7 +42,7 @@ struct RawContent {
 
 /// A request whose sender has not been checked yet.
 #[derive(Debug)]
-pub(super) struct Received {
+struct Received {
     envelope: Envelope<'static>,
     id: RequestId,
 }
@@ -105,7 +107,7 @@ impl RawContent {
 
 impl Received {
     /// What some bytes say, which must be one envelope in CBOR.
-    pub(super) fn decode(mut bytes: &[u8]) -> AgentResult<Self> {
+    fn decode(mut bytes: &[u8]) -> AgentResult<Self> {
         let raw: RawEnvelope = ciborium::from_reader(&mut bytes).map_err(|error| {
             AgentError::bad_request(format!("the request is no envelope in CBOR: {error}"))
         })?;
@@ -125,16 +127,15 @@ impl Received {
     }
 
     /// The request, if it comes in time and its sender has signed it.
-    pub(super) fn check(self, instance: &Instance) -> AgentResult<Request> {
+    fn check(self, now: Time, root_key: &SubnetKey) -> AgentResult<Request> {
         let Self { envelope, id } = self;
-        let now = instance.time();
         let expiry = Time::from_nanos(envelope.content.ingress_expiry());
         // Nobody can send again what was read anonymously in another's name.
         let is_call = matches!(*envelope.content, EnvelopeContent::Call { .. });
         if is_call || *envelope.content.sender() != Principal::anonymous() {
             check_expiry(now, expiry)?;
         }
-        let targets = check_sender(&envelope, &id, now, instance.root_key())?;
+        let targets = check_sender(&envelope, &id, now, root_key)?;
         let content = envelope.content.into_owned();
         let sender = Reader { principal: *content.sender(), targets };
         Ok(Request { id, expiry, content, sender })
@@ -142,6 +143,15 @@ impl Received {
 }
 
 impl Request {
+    /// What some bytes say, if that comes in time and its sender has signed it. Only for the time has
+    /// the instance to be free; checking signatures may take longer than executing a call.
+    pub(super) async fn receive(slot: &Slot, bytes: &[u8]) -> AgentResult<Self> {
+        let received = Received::decode(bytes)?;
+        let clock = slot.with(|instance| (instance.time(), instance.root_key().clone()));
+        let (now, root_key) = clock.await?;
+        tokio::task::block_in_place(|| received.check(now, &root_key))
+    }
+
     pub(super) fn message_id(&self) -> MessageId {
         MessageId(*self.id)
     }

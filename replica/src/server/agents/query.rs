@@ -1,7 +1,7 @@
 //! Queries, whose answers a node signs.
 
 use super::answer::{AgentResult, Cbor, reject};
-use super::envelope::{Received, canister_call};
+use super::envelope::{Request, canister_call};
 use super::{Addressed, Asked, WholeBody};
 use crate::certification::Scope;
 use crate::instance::{EffectivePrincipal, Instance, NodeAnswer};
@@ -27,9 +27,8 @@ pub(super) async fn query_subnet(
 }
 
 async fn ask(slot: &Slot, sent_to: Scope, body: &[u8]) -> AgentResult<Cbor<QueryResponse>> {
-    let received = Received::decode(body)?;
+    let request = Request::receive(slot, body).await?;
     let ask = |instance: &mut Instance| {
-        let request = received.check(instance)?;
         let mut call = canister_call(&request, EffectivePrincipal::None)?;
         call.effective = match sent_to {
             Scope::Canister(id) => instance.effective_principal(id, &call)?,
