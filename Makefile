@@ -4,6 +4,9 @@
 # make run ARGS='--same-subnet --calls 2000'
 ARGS ?=
 
+# What `icp` and `dfx` remember of a network that has ended
+FORGET = --forget .icp/data/mappings/live.ids.json --forget .dfx/local/canister_ids.json
+
 # How many scenarios `make soak` tries
 SCENARIOS ?= 100000
 
@@ -17,9 +20,7 @@ run: canisters ## Build all and print the benchmark (ARGS='--help' for its optio
 	cargo run --locked -- $(ARGS)
 
 serve: ## Run a local network for icp, dfx and agents on 127.0.0.1:4943 (ARGS='--help' for its options)
-	@# What the tools remember of a network that has ended.
-	@rm -f .icp/data/mappings/live.ids.json .dfx/local/canister_ids.json
-	cargo run --locked -p embedded-replica -- serve $(ARGS)
+	cargo run --locked -p embedded-replica -- serve $(FORGET) $(ARGS)
 
 test: canisters ## Check formatting, lints and documentation, and run all tests
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt

@@ -1,5 +1,5 @@
-//! What `dfx` asks of a network, made with the crates that it is made of: `ic-agent` and `ic-utils`,
-//! which check certificates and signatures.
+//! What `dfx` asks of a live network to deploy to it, made with the crates that it is made of:
+//! `ic-agent` and `ic-utils`, which check certificates and signatures.
 
 use crate::calls::{query, update};
 use crate::identities::{Named, ed25519};
@@ -8,9 +8,7 @@ use candid::{CandidType, Decode, Encode, Principal};
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::topology::SubnetKind;
 use ic_agent::{Agent, AgentError};
-use ic_utils::call::AsyncCall;
 use ic_utils::interfaces::ManagementCanister;
-use ic_utils::interfaces::management_canister::CanisterStatusResult;
 use ic_utils::interfaces::management_canister::builders::CanisterInstallMode;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -113,30 +111,6 @@ fn canisters_are_created_installed_looked_at_and_called_as_by_deploy_without_a_w
         let hash = agent.read_state_canister_module_hash(canister).await.unwrap();
         assert_eq!(hash, Sha256::digest(&newer).as_slice());
         assert_eq!(number(&query(&agent, canister, "read").await.unwrap()), 1);
-    });
-}
-
-#[test]
-fn a_canister_can_be_looked_at_stopped_and_deleted_by_its_controller_alone() {
-    let network = network();
-    run(async {
-        let [owner, other] = [agent(&network, ed25519(1)).await, agent(&network, ed25519(2)).await];
-        let canister = create(&owner, id(REGISTRY)).await;
-        let management = ManagementCanister::create(&owner);
-        let (status,): (CanisterStatusResult,) =
-            management.canister_status(&canister).as_update().call().await.unwrap();
-        // What it was given, less the fee for asking.
-        assert!(status.cycles > 99_999_000_000_000_u128, "{}", status.cycles);
-        assert_eq!(status.settings.controllers, [owner.get_principal().unwrap()]);
-        let refused =
-            ManagementCanister::create(&other).stop_canister(&canister).call_and_wait().await;
-        let refused = refused.unwrap_err().to_string();
-        assert!(refused.contains("IC0512"), "{refused}");
-        management.stop_canister(&canister).call_and_wait().await.unwrap();
-        management.start_canister(&canister).call_and_wait().await.unwrap();
-        management.stop_canister(&canister).call_and_wait().await.unwrap();
-        management.delete_canister(&canister).call_and_wait().await.unwrap();
-        management.canister_status(&canister).as_update().call().await.unwrap_err();
     });
 }
 

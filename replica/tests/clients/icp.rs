@@ -89,3 +89,14 @@ fn a_network_that_the_tool_starts_gives_each_identity_what_the_tool_seeds() {
     project.ok("icp network stop");
     project.fails("icp network ping");
 }
+
+#[test]
+fn what_the_tool_remembers_of_an_earlier_network_is_forgotten_only_when_told_to() {
+    let Some(mut project) = deployed() else { return };
+    project.serve(&[]);
+    let stale = project.fails(ONE_CALL);
+    assert!(stale.contains("IC0301"), "{stale}");
+    project.serve(&["--forget", ".icp/data/mappings/live.ids.json"]);
+    project.ok("icp deploy -e live --cycles 30t");
+    assert_eq!(project.ok(ONE_CALL), "(1 : nat64)");
+}

@@ -68,7 +68,9 @@ impl Project {
 
     /// Starts the network `live`, as `make serve` does with these arguments.
     pub fn serve(&mut self, arguments: &[&str]) {
-        let network = Network::start(arguments);
+        // The one before has to be gone: there is one at a time.
+        self.live = None;
+        let network = Network::start(arguments, self.folder.path());
         self.configure(&network.url);
         self.live = Some(network);
     }
@@ -140,12 +142,13 @@ struct Network {
 }
 
 impl Network {
-    fn start(arguments: &[&str]) -> Self {
+    fn start(arguments: &[&str], folder: &Path) -> Self {
         use std::io::{BufRead, BufReader};
         let mut process = Command::new(BINARY)
             .arg("serve")
             .args(arguments)
             .args(["--port", "0"])
+            .current_dir(folder)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -6,6 +6,10 @@ use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::topology::SubnetKind;
 use std::fmt::Write;
+use std::path::PathBuf;
+
+/// The port that the project's `icp.yaml` and `dfx.json` name.
+const COMMITTED_PORT: u16 = 4943;
 
 /// Run a local network for `icp`, `dfx` and agents.
 ///
@@ -26,13 +30,18 @@ pub struct Arguments {
     subnets: Vec<SubnetKind>,
 
     /// The port to listen on; 0 for any that is free
-    #[arg(short, long, default_value_t = 4943, value_name = "PORT")]
+    #[arg(short, long, default_value_t = COMMITTED_PORT, value_name = "PORT")]
     port: u16,
 
     /// How long a round takes: `pocket-ic` (no latency) or `mainnet` (half a second, and two rounds
     /// from subnet to subnet)
     #[arg(long, default_value = "pocket-ic", value_name = "PROFILE")]
     profile: NetworkProfile,
+
+    /// A file to delete once the network runs, once for each: in which a tool has written down what
+    /// canisters the network before this one had
+    #[arg(long, value_name = "FILE")]
+    forget: Vec<PathBuf>,
 }
 
 /// Serves until somebody asks it to end.
@@ -46,6 +55,10 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let network =
         LiveNetwork::start(LiveConfig { port, profile, subnets, ..LiveConfig::default() })
             .map_err(|error| error.to_string())?;
+    for file in &arguments.forget {
+        // Mostly there is none.
+        let _ = std::fs::remove_file(file);
+    }
     print!("{}", description(&network, profile));
     ending.wait();
     Ok(())
@@ -67,8 +80,15 @@ fn description(network: &LiveNetwork, profile: NetworkProfile) -> String {
         line(name, &format!("{}  {}", info.place.id, info.request.kind));
     }
     line("root key", &network.root_key_hex());
+    if network.port() != COMMITTED_PORT {
+        let port = network.port();
+        let note = format!(
+            "\nThis project's icp.yaml and dfx.json say {COMMITTED_PORT}: have them say {port}.\n"
+        );
+        text.push_str(&note);
+    }
     text.push_str(
-        "\nTry next, in another terminal:\n  \
+        "\nTry next, in another terminal, in this project's folder:\n  \
          icp deploy -e live --cycles 30t\n  \
          icp canister call -e live caller sequential_calls '(100 : nat64)'\n  \
          icp canister call -e live caller parallel_calls '(100 : nat64)'\n",
