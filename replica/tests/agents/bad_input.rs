@@ -88,7 +88,9 @@ fn a_canister_that_no_subnet_hosts_or_that_is_not_meant_is_an_error() {
     let path = "api/v4/canister/no-canister/call";
     send(&world, "POST", path, CBOR, &to(world.one)).assert_error(400, "'no-canister'");
     assert_eq!(send(&world, "GET", path, CBOR, b"").status, 405);
-    assert_eq!(send(&world, "GET", "api/v2/no_such", "", b"").status, 404);
+    for path in ["api/v2/no_such", "api/v5/status", "api/v1/canister/aaaaa-aa/call"] {
+        assert_eq!(send(&world, "GET", path, "", b"").status, 404, "{path}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod status;
 
 use crate::limits::INGRESS_BYTES_MAX;
 use crate::server::instances::Slot;
-use answer::AgentError;
+use answer::{AgentError, AgentResult};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Extension, FromRequest, FromRequestParts, Path, Request};
@@ -31,22 +31,26 @@ const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// The instance that is asked, which the router's surroundings put into each request.
 pub(super) type Asked = Extension<Arc<Slot>>;
 
-/// The routes below `/api`. Versions differ in where certificates list canister ids, which is in all
-/// places here.
+/// The routes below `/api`, and the versions that there are of each. They differ in where certificates
+/// list canister ids, which is in all places here.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let routes: [(&str, MethodRouter<S>); 8] = [
-        ("/{version}/status", get(status::status)),
-        ("/v2/canister/{id}/call", post(call::submit)),
-        ("/{version}/canister/{id}/call", post(call::call)),
-        ("/{version}/subnet/{id}/call", post(call::call_subnet)),
-        ("/{version}/canister/{id}/query", post(query::query)),
-        ("/{version}/subnet/{id}/query", post(query::query_subnet)),
-        ("/{version}/canister/{id}/read_state", post(read_state::canister)),
-        ("/{version}/subnet/{id}/read_state", post(read_state::subnet)),
+    let routes: [(&[&str], &str, MethodRouter<S>); 8] = [
+        (&["v2"], "status", get(status::status)),
+        (&["v2"], "canister/{id}/call", post(call::submit)),
+        (&["v3", "v4"], "canister/{id}/call", post(call::call)),
+        (&["v4"], "subnet/{id}/call", post(call::call_subnet)),
+        (&["v2", "v3"], "canister/{id}/query", post(query::query)),
+        (&["v3"], "subnet/{id}/query", post(query::query_subnet)),
+        (&["v2", "v3"], "canister/{id}/read_state", post(read_state::canister)),
+        (&["v2", "v3"], "subnet/{id}/read_state", post(read_state::subnet)),
     ];
-    let router: Router<S> = routes.into_iter().fold(Router::new(), |router, (path, handlers)| {
-        router.route(path, handlers.options(preflight))
-    });
+    let mut router = Router::new();
+    for (versions, path, handlers) in routes {
+        let handlers = handlers.options(preflight);
+        for version in versions {
+            router = router.route(&format!("/{version}/{path}"), handlers.clone());
+        }
+    }
     router.layer(DefaultBodyLimit::max(INGRESS_BYTES_MAX))
 }
 
@@ -96,11 +100,16 @@ struct WholeBody(Bytes);
 impl<S: Send + Sync> FromRequest<S> for WholeBody {
     type Rejection = AgentError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, AgentError> {
-        let read = tokio::time::timeout(BODY_PATIENCE, Bytes::from_request(request, state)).await;
+    async fn from_request(request: Request, _: &S) -> Result<Self, AgentError> {
+        Self::read(request, BODY_PATIENCE).await
+    }
+}
+
+impl WholeBody {
+    async fn read(request: Request, patience: Duration) -> AgentResult<Self> {
+        let read = tokio::time::timeout(patience, Bytes::from_request(request, &())).await;
         let too_slow = |_| {
-            let seconds = BODY_PATIENCE.as_secs();
-            let text = format!("the request's body did not arrive within {seconds} seconds");
+            let text = format!("the request's body did not arrive within {patience:?}");
             AgentError::new(StatusCode::REQUEST_TIMEOUT, text)
         };
         let bytes = read.map_err(too_slow)?.map_err(|rejection| match rejection.status() {
@@ -111,5 +120,35 @@ impl<S: Send + Sync> FromRequest<S> for WholeBody {
             status => AgentError::new(status, rejection.body_text()),
         })?;
         Ok(Self(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::connections::{HEAD_PATIENCE, listen, serve};
+    use std::net::Ipv4Addr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_408_and_one_that_does_is_read() {
+        let handler = async |request: Request| {
+            WholeBody::read(request, Duration::from_millis(50)).await.map(|WholeBody(bytes)| bytes)
+        };
+        let listener = listen((Ipv4Addr::LOCALHOST.into(), 0)).expect("a port is free");
+        let address = listener.local_addr().expect("it listens");
+        let router = Router::new().fallback(handler);
+        let server = tokio::spawn(serve(listener, router, HEAD_PATIENCE));
+        for (sent, expected) in [("all of it", "200"), ("some", "408")] {
+            let head = "POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: 9\r\n\r\n";
+            let mut connection = TcpStream::connect(address).await.expect("it listens");
+            connection.write_all(head.as_bytes()).await.expect("it reads");
+            connection.write_all(sent.as_bytes()).await.expect("it reads");
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).await.expect("it answers");
+            assert_eq!(answer.split(' ').nth(1), Some(expected), "{answer}");
+        }
+        server.abort();
     }
 }
