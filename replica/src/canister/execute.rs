@@ -206,10 +206,8 @@ pub(super) fn execute(
                 let outcome = apply(canister, id, effects, round);
                 canister.version += 1;
                 match outcome {
-                    // It cannot have called anybody, so this is an error like any other.
-                    Outcome::Nothing if context == Context::ReplicatedQuery => {
-                        Outcome::Failed(Trap::DidNotReply)
-                    }
+                    // It cannot have called anybody who would answer for it later.
+                    Outcome::Nothing if context == Context::ReplicatedQuery => Outcome::Silent,
                     outcome => outcome,
                 }
             }
