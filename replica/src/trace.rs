@@ -93,6 +93,8 @@ pub enum Fee {
     Creation,
     /// Memory and compute allocation.
     Resources,
+    /// What is left to a canister that cannot pay for these.
+    Uninstall,
     /// An HTTP outcall. The caller's attached cycles pay; what nodes do not spend is credited later.
     Outcall,
 }

@@ -13,7 +13,7 @@ use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::CANISTER_LOG_BYTES_DEFAULT;
 use crate::log::Log;
 use crate::system_api::{Context, Effects, ExecutionInput};
-use crate::trace::Event;
+use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::{CompiledModule, StableMemory};
 use attempt::NewState;
@@ -265,16 +265,17 @@ fn keeps_heap(
     Err(UserError::new(ErrorCode::CanisterContractViolation, refusal))
 }
 
-/// What becomes of a canister that cannot pay for what it has: its code, allocations, history and
-/// snapshots go.
-/// Returns the answers users get.
+/// What becomes of a canister that cannot pay for what it has: its code, allocations, history,
+/// snapshots and cycles go. Returns the answers users get.
 pub fn run_out(canister: &mut Canister) -> Vec<Answer> {
     canister.settings.compute_allocation = 0;
     canister.settings.memory_allocation = 0;
     canister.settings.log_memory_limit = CANISTER_LOG_BYTES_DEFAULT as u64;
     canister.history.clear();
     canister.snapshots.clear();
-    uninstall(canister)
+    let answers = uninstall(canister);
+    canister.pay(Fee::Uninstall, canister.balance);
+    answers
 }
 
 /// Removes code, memories and call contexts. Returns the answers users get.

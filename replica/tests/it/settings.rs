@@ -209,6 +209,7 @@ fn a_canister_that_cannot_pay_for_its_memory_loses_its_code() {
             world.pic.advance_time(std::time::Duration::from_secs(100_000));
             world.pic.tick();
         }
+        assert_eq!(world.pic.cycle_balance(world.a), 0, "what it had left is gone, too");
         world.pic.add_cycles(world.a, 1_000_000_000_000);
         let after = status(&world, world.a);
         assert_eq!(after.module_hash, None);

@@ -34,7 +34,7 @@ impl Run {
             costs.ingress_fees.insert(index, self.likely_ingress_fee(action));
         }
         for (tick, seen) in self.ticks.iter().enumerate() {
-            for (at, event) in seen.events.iter().enumerate() {
+            for event in &seen.events {
                 match event {
                     Event::Executed { canister, work, instructions, fee, .. } => {
                         let Some(index) = self.index(*canister) else { continue };
@@ -42,15 +42,14 @@ impl Run {
                     }
                     Event::Charged { canister, fee, cycles } => {
                         let Some(index) = self.index(*canister) else { continue };
-                        let next = seen.events.get(at + 1);
-                        let ruined = next == Some(&Event::Uninstalled { canister: *canister });
                         match fee {
                             Fee::Ingress(message) => {
                                 let action = self.action(*message).expect("it was submitted");
                                 costs.ingress_fees.insert(action, *cycles);
                             }
                             Fee::Installation => costs.installations[index].push_back(*cycles),
-                            Fee::Resources => {
+                            Fee::Resources | Fee::Uninstall => {
+                                let ruined = *fee == Fee::Uninstall;
                                 costs.resources.insert((tick, index), (*cycles, ruined));
                             }
                             Fee::Creation | Fee::Management | Fee::Outcall => {}
