@@ -167,6 +167,7 @@ pub(super) fn execute(
         Err(error) => {
             let fee = round.prices.execution(0, wasm64);
             canister.credit(prepaid - fee);
+            canister.consumption.instructions += fee;
             return refuse(canister, call, error, fee);
         }
     };
@@ -192,6 +193,7 @@ pub(super) fn execute(
     finish_message(canister, slices, round, move |canister, round, held| {
         let fee = round.prices.execution(executed.instructions, wasm64).min(prepaid);
         canister.credit(prepaid - fee);
+        canister.consumption.instructions += fee;
         canister.log.append(executed.log);
         let id = canister.contexts.open(origin.clone(), cycles);
         let mut taken = Taken::default();

@@ -2,6 +2,7 @@
 
 mod call_context;
 mod chunks;
+mod consumption;
 mod execute;
 #[cfg(test)]
 pub(crate) mod harness;

@@ -63,6 +63,7 @@ pub(super) fn execute_response(
         let fee = round.prices.execution(instructions, wasm64).min(withheld);
         let unspent = withheld - fee;
         canister.credit(unspent);
+        canister.consumption.give_back(unsent, unspent);
         let work = Work::Response { call, reject, refund, unspent: unsent + unspent };
         let context = callback.context;
         conclude(canister, Executed { work, context, outcome, instructions, fee, taken })

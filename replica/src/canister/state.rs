@@ -2,6 +2,7 @@
 
 use crate::canister::call_context::CallContexts;
 use crate::canister::chunks::ChunkStore;
+use crate::canister::consumption::Consumption;
 use crate::canister::history::History;
 use crate::canister::long::Paused;
 use crate::canister::queues::Queues;
@@ -141,6 +142,8 @@ pub struct Canister {
     pub snapshots: Snapshots,
     /// When it last paid for its memory.
     pub charged_until: Time,
+    /// What it spent cycles on.
+    pub consumption: Consumption,
     /// Where it tells what happens to it.
     pub trace: Trace,
     pub(super) sandbox: Option<Sandbox>,
@@ -170,6 +173,7 @@ impl Canister {
             chunks: ChunkStore::default(),
             snapshots: Snapshots::default(),
             charged_until: now,
+            consumption: Consumption::default(),
             trace: Trace::default(),
             sandbox: None,
             paused: None,
@@ -214,6 +218,7 @@ impl Canister {
     /// Takes a fee, for which it has enough.
     pub fn pay(&mut self, fee: Fee, cycles: Cycles) {
         self.debit(cycles);
+        self.consumption.pay(fee, cycles);
         self.trace.tell(|| Event::Charged { canister: self.id, fee, cycles });
     }
 

@@ -175,6 +175,7 @@ pub(super) fn apply(
         canister.deposit(effects.cycles_minted);
     }
     canister.debit(effects.cycles_burned);
+    canister.consumption.burned += effects.cycles_burned;
     canister.reserve(effects.cycles_reserved);
     canister.contexts.accept_cycles(context, effects.cycles_accepted);
     if let Some(data) = effects.certified_data {
@@ -206,6 +207,7 @@ fn send_call(
         deadline: call.deadline,
     });
     canister.debit(call.price.total());
+    canister.consumption.withhold(call.price);
     canister.debit(call.cycles);
     let request = Request {
         sender: canister.id,

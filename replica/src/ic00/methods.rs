@@ -16,6 +16,7 @@ pub enum Method {
     BitcoinSendTransaction,
     CanisterInfo,
     CanisterMetadata,
+    CanisterMetrics,
     CanisterStatus,
     ClearChunkStore,
     CreateCanister,
@@ -133,6 +134,7 @@ pub(super) const METHODS: &[Rules] = &[
         .users()
         .heavy()
         .at_rest(),
+    about(Canister, CanisterMetrics, "canister_metrics").only(Controllers).users().query(),
     // What others may, too, if the settings say so.
     about(Canister, CanisterStatus, "canister_status").only(StatusViewers).users().query(),
     about(Canister, ListCanisterSnapshots, "list_canister_snapshots").only(SnapshotViewers).users(),

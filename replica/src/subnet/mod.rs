@@ -341,6 +341,7 @@ fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> V
     canister.charged_until = now;
     let compute = canister.settings.compute_allocation;
     let charge = prices.allocation(canister.memory_bytes(), compute, seconds);
+    let for_memory = prices.allocation(canister.memory_bytes(), 0, seconds);
     if canister.balance.saturating_add(canister.reserved) < charge {
         return crate::canister::run_out(canister);
     }
@@ -348,5 +349,7 @@ fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> V
     let set_aside = charge.min(canister.reserved);
     canister.reserved -= set_aside;
     canister.pay(Fee::Resources, charge - set_aside);
+    canister.consumption.memory += for_memory;
+    canister.consumption.compute += charge - for_memory;
     Vec::new()
 }

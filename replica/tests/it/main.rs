@@ -10,6 +10,7 @@ mod call_contexts;
 mod calls;
 mod chunks;
 mod composite;
+mod consumption;
 mod cycles;
 mod deadlines;
 mod determinism;

@@ -33,10 +33,13 @@ impl Subnet {
         };
         let id =
             self.add_canister(&pending.call, settings, sender_canister_version, None, balance)?;
+        if let Some(canister) = self.canisters.get_mut(&id) {
+            canister.consumption.pay(Fee::Creation, fee);
+        }
         pending.cycles = 0;
         let canister = pending.call.caller;
         self.trace.tell(|| Event::Charged { canister, fee: Fee::Creation, cycles: fee });
-        Ok(id)
+        Ok(encode((CanisterIdRecord { canister_id: id },)))
     }
 
     pub(super) fn provisional_create(&mut self, call: &Call) -> Result<Payload, UserError> {
@@ -45,13 +48,15 @@ impl Subnet {
             Some(amount) => cycles(amount)?,
             None => PROVISIONAL_CYCLES_DEFAULT,
         };
-        self.add_canister(
-            call,
-            arguments.settings,
-            arguments.sender_canister_version,
-            arguments.specified_id,
-            cycles,
-        )
+        let ProvisionalCreateCanisterWithCyclesArgs {
+            settings,
+            specified_id,
+            sender_canister_version,
+            ..
+        } = arguments;
+        let canister_id =
+            self.add_canister(call, settings, sender_canister_version, specified_id, cycles)?;
+        Ok(encode((CanisterIdRecord { canister_id },)))
     }
 
     /// Makes a canister for a user as the cycles minting canister has it made: with the user as
@@ -87,7 +92,7 @@ impl Subnet {
         self.provisional_create(&Call { caller: user, by_canister: false, rules, argument })
     }
 
-    /// Makes a canister and returns the reply that says which.
+    /// Makes a canister.
     fn add_canister(
         &mut self,
         call: &Call,
@@ -95,7 +100,7 @@ impl Subnet {
         sender_version: Option<u64>,
         specified: Option<CanisterId>,
         balance: Cycles,
-    ) -> Result<Payload, UserError> {
+    ) -> Result<CanisterId, UserError> {
         let controllers = [call.caller].into();
         let changes = changes.unwrap_or_default();
         let names_variables = changes.environment_variables.is_some();
@@ -117,7 +122,7 @@ impl Subnet {
         canister.trace = self.trace.clone();
         self.canisters.insert(id, canister);
         self.trace.tell(|| Event::Credited { canister: id, cycles: balance });
-        Ok(encode((CanisterIdRecord { canister_id: id },)))
+        Ok(id)
     }
 
     fn check_specified(&self, id: CanisterId) -> Result<CanisterId, UserError> {

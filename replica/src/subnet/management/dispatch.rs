@@ -147,6 +147,7 @@ impl Subnet {
             Method::UpdateSettings => self.update_settings(pending).map(done),
             Method::CanisterInfo => self.canister_info(call).map(Reply::Now),
             Method::CanisterMetadata => self.canister_metadata(call).map(Reply::Now),
+            Method::CanisterMetrics => self.canister_metrics(call).map(Reply::Now),
             Method::CanisterStatus => self.canister_status(call).map(Reply::Now),
             Method::FetchCanisterLogs => self.fetch_canister_logs(call).map(Reply::Now),
             Method::StartCanister => self.start_canister(call).map(done),
@@ -203,6 +204,7 @@ impl Subnet {
         let call = Call { caller: sender, by_canister: false, rules, argument };
         match rules.method {
             Method::CanisterInfo => self.canister_info(&call),
+            Method::CanisterMetrics => self.canister_metrics(&call),
             Method::CanisterStatus => self.canister_status(&call),
             Method::FetchCanisterLogs => self.fetch_canister_logs(&call),
             _ => Err(missing()),

@@ -17,6 +17,14 @@ impl Subnet {
     }
 }
 
+impl Subnet {
+    pub(super) fn canister_metrics(&mut self, call: &Call) -> Result<Payload, UserError> {
+        let CanisterIdRecord { canister_id } = call.decode()?;
+        let cycles_consumed = self.addressed(call, canister_id)?.consumption.into();
+        Ok(encode((CanisterMetricsResult { cycles_consumed },)))
+    }
+}
+
 /// What `canister_status` says. What this replica does not keep is reported as zero.
 fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
     let zero = || candid::Nat::from(0u8);

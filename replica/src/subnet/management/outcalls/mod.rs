@@ -229,6 +229,7 @@ impl Subnet {
     fn credit_caller(&mut self, canister: CanisterId, cycles: Cycles) {
         if let Some(canister) = self.canisters.get_mut(&canister).filter(|_| cycles > 0) {
             canister.deposit(cycles);
+            canister.consumption.outcalls -= cycles;
         }
     }
 }

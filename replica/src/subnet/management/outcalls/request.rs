@@ -142,6 +142,9 @@ impl Subnet {
         pending.cycles -= price;
         let caller: CanisterId = pending.call.caller;
         self.trace.tell(|| Event::Charged { canister: caller, fee: Fee::Outcall, cycles: price });
+        if let Some(canister) = self.canisters.get_mut(&caller) {
+            canister.consumption.pay(Fee::Outcall, price);
+        }
         let outcall = Outcall {
             request,
             caller,
