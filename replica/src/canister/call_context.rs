@@ -158,8 +158,6 @@ pub enum Outcome {
     Answered(Result<Payload, Reject>),
     /// It ended without an answer.
     Nothing,
-    /// It ended without an answer, which nobody can give later: it was a query method's.
-    Silent,
     /// It trapped.
     Failed(Trap),
 }
@@ -285,9 +283,6 @@ impl CallContexts {
             Outcome::Answered(Err(reject)) => Some(Err(Failure::Rejected(reject))),
             Outcome::Nothing | Outcome::Failed(_) if !last => None,
             Outcome::Nothing => Some(Err(no_answer(&context.origin, canister))),
-            Outcome::Silent => {
-                Some(Err(Failure::Error(Trap::DidNotReply.into_user_error(canister))))
-            }
             Outcome::Failed(trap) => Some(Err(Failure::Error(trap.into_user_error(canister)))),
         };
         let answer = result.map(|result| {

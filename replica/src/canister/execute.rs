@@ -207,11 +207,7 @@ pub(super) fn execute(
                 }
                 let outcome = apply(canister, id, effects, round);
                 canister.version += 1;
-                match outcome {
-                    // It cannot have called anybody who would answer for it later.
-                    Outcome::Nothing if context == Context::ReplicatedQuery => Outcome::Silent,
-                    outcome => outcome,
-                }
+                outcome
             }
             Err(trap) => {
                 undo(canister);

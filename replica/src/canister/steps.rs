@@ -270,7 +270,7 @@ pub(super) fn conclude(canister: &mut Canister, executed: Executed) -> Execution
         context: Some(context),
         result: match &outcome {
             Outcome::Failed(trap) => Err(trap.code()),
-            Outcome::Answered(_) | Outcome::Nothing | Outcome::Silent => Ok(()),
+            Outcome::Answered(_) | Outcome::Nothing => Ok(()),
         },
         instructions,
         fee,

@@ -75,14 +75,15 @@ fn the_stack_is_whole_again_after_an_overflow() {
 }
 
 #[test]
-fn a_query_method_called_as_an_update_that_does_not_reply_is_5_506() {
+fn no_reply_is_5_without_a_code_to_canisters_and_506_to_users() {
     on_every_server(|server| {
         let world = server.one_subnet();
-        let (code, message) = reject_of(&world, call(world.b).method("ask").running(script()));
-        assert_eq!(code, 5);
-        assert!(message.starts_with("IC0506: "), "{message}");
-        let by_user = world.pic.update_call(world.b, Principal::anonymous(), "ask", vec![]);
-        assert_eq!(by_user.unwrap_err().error_code, ErrorCode::CanisterDidNotReply);
+        for method in ["run", "ask"] {
+            let (code, message) = reject_of(&world, call(world.b).method(method).running(script()));
+            assert_eq!((code, message.as_str()), (5, "No response"));
+            let by_user = world.pic.update_call(world.b, Principal::anonymous(), method, vec![]);
+            assert_eq!(by_user.unwrap_err().error_code, ErrorCode::CanisterDidNotReply);
+        }
     });
 }
 
