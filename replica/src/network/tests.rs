@@ -100,3 +100,35 @@ proptest! {
         prop_assert!(round >= now.plus_nanos(length * 1_000_000));
     }
 }
+
+/// Milliseconds since the beginning, of the network and as queries see them.
+fn times(network: &Network) -> (u64, u64) {
+    let millis = |time: Time| time.nanos_since(Time::GENESIS) / 1_000_000;
+    let subnet = network.subnets().next().expect("there is one");
+    (millis(network.time()), millis(subnet.time()))
+}
+
+#[test]
+fn time_that_passes_without_rounds_is_seen_by_queries_a_round_later() {
+    let mut network = network(NetworkProfile::POCKET_IC, 2);
+    network.pass(5_000_000_000);
+    assert_eq!((times(&network), network.rounds()), ((5_000, 5_000), 0));
+    let mut network = self::network(NetworkProfile::MAINNET, 2);
+    network.pass(5_000_000_000);
+    assert_eq!((times(&network), network.rounds()), ((5_000, 4_500), 0));
+    // A round that ends now is of now, however often the time was looked at meanwhile.
+    network.pass(300_000_000);
+    network.advance(200_000_000);
+    assert_eq!((times(&network), network.rounds()), ((5_500, 5_500), 1));
+    // And queries see no time before it.
+    network.pass(100_000_000);
+    assert_eq!(times(&network), (5_600, 5_500));
+    network.advance(400_000_000);
+    assert_eq!((times(&network), network.rounds()), ((6_000, 6_000), 2));
+}
+
+#[test]
+fn a_network_without_canisters_has_nothing_to_do_ever() {
+    let network = network(NetworkProfile::MAINNET, 3);
+    assert_eq!(network.next_work(), NextWork::Never);
+}

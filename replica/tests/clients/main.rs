@@ -7,10 +7,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[cfg(unix)]
 mod icp;
 mod packages;
+#[cfg(unix)]
 mod project;
 mod rust;
+#[cfg(unix)]
 mod walk_through;
 
 use packages::{Client, Script};

@@ -98,10 +98,10 @@ fn under_mainnet_a_network_that_progresses_by_itself_takes_the_real_time() {
     let started = Instant::now();
     let message = world.submit(world.a, sequential_calls(world.b, 1));
     world.pic.await_call_no_ticks(message).unwrap();
-    // One round to take the message in and four for the round trip; asking for the answer takes
-    // turns of a second at most.
+    // One round to take the message in and four for the round trip. The client asks for the answer
+    // once a second, and a busy machine takes its time.
     let taken = started.elapsed();
-    assert!((2_500..4_500).contains(&taken.as_millis()), "{taken:?}");
+    assert!((2_500..10_000).contains(&taken.as_millis()), "{taken:?}");
 }
 
 #[test]
