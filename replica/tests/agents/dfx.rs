@@ -27,7 +27,7 @@ fn network() -> LiveNetwork {
     LiveNetwork::start(LiveConfig { subnets, ..LiveConfig::default() }).unwrap()
 }
 
-async fn agent(network: &LiveNetwork, user: Named) -> Agent {
+pub async fn agent(network: &LiveNetwork, user: Named) -> Agent {
     let agent = Agent::builder().with_url(network.url()).with_arc_identity(user.identity);
     let agent = agent.build().unwrap();
     agent.fetch_root_key().await.unwrap();
@@ -61,7 +61,7 @@ fn described_counter() -> Vec<u8> {
     with_section(counter(), "icp:public candid:service", INTERFACE.as_bytes())
 }
 
-async fn create(agent: &Agent, effective: Principal) -> Principal {
+pub async fn create(agent: &Agent, effective: Principal) -> Principal {
     let management = ManagementCanister::create(agent);
     let creation = management.create_canister().as_provisional_create_with_amount(None);
     let (canister,) = creation.with_effective_canister_id(effective).call_and_wait().await.unwrap();

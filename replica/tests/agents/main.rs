@@ -9,6 +9,7 @@ mod certificates;
 mod dfx;
 mod gateways;
 mod identities;
+mod live;
 mod load;
 mod management;
 mod raw;

@@ -1,0 +1,30 @@
+//! How long rounds of a live network take.
+
+use crate::dfx::{agent, create};
+use crate::identities::ed25519;
+use crate::world::run;
+use embedded_replica::network::NetworkProfile;
+use embedded_replica::server::{LiveConfig, LiveNetwork};
+use std::time::{Duration, Instant};
+
+/// How long it takes to have a canister created, which takes a round.
+fn creation(config: LiveConfig) -> Duration {
+    let network = LiveNetwork::start(config).unwrap();
+    run(async {
+        let agent = agent(&network, ed25519(1)).await;
+        let started = Instant::now();
+        create(&agent, network.default_effective_canister()).await;
+        started.elapsed()
+    })
+}
+
+#[test]
+fn a_round_takes_what_the_profile_says_or_the_delay_that_is_asked_for_if_that_is_longer() {
+    let mainnet = || LiveConfig { profile: NetworkProfile::MAINNET, ..LiveConfig::default() };
+    let delayed = |millis| Duration::from_millis(millis);
+    let at_once = creation(LiveConfig::default());
+    let half = creation(mainnet());
+    let longer = creation(LiveConfig { artificial_delay: delayed(1_200), ..mainnet() });
+    assert!(half >= delayed(500) && half > at_once, "{half:?}, {at_once:?}");
+    assert!(longer >= delayed(1_200), "{longer:?}");
+}
