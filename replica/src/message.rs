@@ -1,7 +1,7 @@
 //! The messages that travel: requests and responses between canisters, and ingress from users.
 
 use crate::error::Reject;
-use crate::limits::{INGRESS_ENVELOPE_BYTES, REFUND_BYTES};
+use crate::limits::{INGRESS_ENVELOPE_BYTES, REFUND_BYTES, RESPONSE_RESERVATION_BYTES};
 use crate::trace::{CallId, Event, Responder};
 use crate::types::{CallbackId, CanisterId, Cycles, MessageId, Payload, Time};
 use candid::Principal;
@@ -34,6 +34,14 @@ impl Request {
     /// Bytes that count for limits and fees.
     pub fn payload_bytes(&self) -> usize {
         self.method.len() + self.argument.len()
+    }
+
+    /// Bytes it takes beyond those that are reserved for its response, if they are.
+    pub fn excess_bytes(&self) -> u64 {
+        match self.deadline {
+            None => (self.payload_bytes() as u64).saturating_sub(RESPONSE_RESERVATION_BYTES),
+            Some(_) => 0,
+        }
     }
 
     /// The response that turns this request down and returns its cycles.

@@ -23,6 +23,8 @@ pub struct Queues {
     next: Source,
     /// Unbounded-wait calls of which a response is still to pass through here.
     guaranteed_calls: usize,
+    /// What requests of such calls that wait here take beyond that.
+    excess_bytes: u64,
 }
 
 /// The queues between the canister and one peer.
@@ -92,9 +94,10 @@ impl Queues {
         self.pairs.iter().map(|(peer, pair)| (*peer, pair.free_slots())).collect()
     }
 
-    /// Bytes reserved for responses of unbounded-wait calls.
+    /// Bytes that unbounded-wait calls take: those reserved for a response, or those of a larger
+    /// request as long as it waits.
     pub fn guaranteed_bytes(&self) -> u64 {
-        self.guaranteed_calls as u64 * RESPONSE_RESERVATION_BYTES
+        self.guaranteed_calls as u64 * RESPONSE_RESERVATION_BYTES + self.excess_bytes
     }
 
     /// Whether there is something to execute.
@@ -119,6 +122,7 @@ impl Queues {
         pair.output_requests += 1;
         pair.input_responses += 1;
         self.guaranteed_calls += usize::from(request.deadline.is_none());
+        self.excess_bytes += request.excess_bytes();
         let given_up = || now.floor_to_seconds().plus_secs(REQUEST_LIFETIME_SECONDS);
         let expiry = Some(request.deadline.unwrap_or_else(given_up));
         pair.output.push_back(Queued { message: Message::Request(request), expiry });
@@ -147,6 +151,7 @@ impl Queues {
         pair.input_requests += 1;
         pair.output_responses += 1;
         self.guaranteed_calls += usize::from(request.deadline.is_none());
+        self.excess_bytes += request.excess_bytes();
         self.push_input(request.sender, Message::Request(request), local);
     }
 
@@ -208,7 +213,10 @@ impl Queues {
             schedule.push_back(sender);
         }
         match &message {
-            Message::Request(_) => pair.input_requests -= 1,
+            Message::Request(request) => {
+                pair.input_requests -= 1;
+                self.excess_bytes -= request.excess_bytes();
+            }
             Message::Response(response) => {
                 pair.input_responses -= 1;
                 self.guaranteed_calls -= usize::from(response.deadline.is_none());
@@ -234,7 +242,10 @@ impl Queues {
         let pair = self.pairs.get_mut(&peer)?;
         let message = pair.output.pop_front()?.message;
         match &message {
-            Message::Request(_) => pair.output_requests -= 1,
+            Message::Request(request) => {
+                pair.output_requests -= 1;
+                self.excess_bytes -= request.excess_bytes();
+            }
             Message::Response(response) => {
                 pair.output_responses -= 1;
                 self.guaranteed_calls -= usize::from(response.deadline.is_none());
@@ -253,7 +264,7 @@ impl Queues {
     pub fn time_out(&mut self, now: Time) -> TimedOut {
         let mut timed_out = TimedOut::default();
         for pair in self.pairs.values_mut() {
-            pair.time_out_output(now, &mut timed_out);
+            self.excess_bytes -= pair.time_out_output(now, &mut timed_out);
             pair.time_out_input(now, &mut timed_out);
         }
         for schedule in [&mut self.local, &mut self.remote] {
@@ -286,7 +297,9 @@ impl Pair {
             && self.output_responses == 0
     }
 
-    fn time_out_output(&mut self, now: Time, timed_out: &mut TimedOut) {
+    /// Returns the bytes that are free again, beyond those of responses.
+    fn time_out_output(&mut self, now: Time, timed_out: &mut TimedOut) -> u64 {
+        let mut excess_bytes = 0;
         let expired = |queued: &Queued| queued.expiry.is_some_and(|expiry| expiry < now);
         let (gone, kept) = std::mem::take(&mut self.output).into_iter().partition(expired);
         self.output = kept;
@@ -295,6 +308,7 @@ impl Pair {
             match queued.message {
                 Message::Request(request) => {
                     self.output_requests -= 1;
+                    excess_bytes += request.excess_bytes();
                     let reject = Reject::routing(
                         ErrorCode::CanisterQueueFull,
                         "Request timed out: it could not be sent before its deadline",
@@ -307,6 +321,7 @@ impl Pair {
                 }
             }
         }
+        excess_bytes
     }
 
     fn time_out_input(&mut self, now: Time, timed_out: &mut TimedOut) {

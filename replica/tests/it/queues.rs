@@ -1,9 +1,11 @@
 //! How many calls can be open, and when room for more comes free.
 
+use crate::ic00::decode;
 use crate::patterns::{open_gate, parallel_calls, parallel_report, pong, wait_for};
 use crate::script::{Call, call, numbers, script};
 use crate::world::{World, install, on_every_server};
-use candid::Principal;
+use candid::{Nat, Principal};
+use ic_management_canister_types::CanisterStatusResult;
 
 /// Calls one canister can have open to another.
 const OPEN_CALLS_MAX: u64 = 500;
@@ -199,5 +201,29 @@ fn memory_for_responses_bounds_calls_that_wait_for_ever_and_no_others() {
             world.pic.tick();
         }
         assert_eq!(made(Some(300)), 3_500);
+    });
+}
+
+#[test]
+fn a_request_larger_than_a_response_takes_its_own_bytes_while_it_waits() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let burned = || {
+            let status = world.submit_management("canister_status", world.b);
+            let answer = world.ticks(&status).1.unwrap();
+            decode::<(CanisterStatusResult,)>(&answer).0.idle_cycles_burned_per_day
+        };
+        // Five billion instructions keep the canister from taking anything out of its queues.
+        let busy = script().repeat(10, script().prepare(call(world.a).zeros(10_000_000)));
+        let at_rest = burned();
+        let long = world.submit(world.b, busy.reply(""));
+        world.submit(world.a, script().call(call(world.b).zeros(5_000_000)));
+        world.pic.tick();
+        let with_request = burned();
+        assert_eq!(world.answer(&long), None);
+        // 127,000 cycles for a GiB and second.
+        let a_day = |bytes: u128| Nat::from(127_000 * 86_400 * bytes / (1 << 30));
+        let more = with_request - at_rest;
+        assert!(more > a_day(4_990_000) && more < a_day(5_010_000), "{more}");
     });
 }
