@@ -26,7 +26,6 @@ pub(crate) fn round() -> RoundContext {
         slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
         install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
         install_slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
-        dirty_page_instructions: DIRTY_PAGE_INSTRUCTIONS,
         subnet_callbacks: 0,
         guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
         subnet_memory: MemoryShare { taken: 0, available: SUBNET_MEMORY_MAX },

@@ -285,7 +285,6 @@ impl Canister {
                 log_bytes: self.log.bytes_max(),
                 variables: self.settings.environment_variables.clone(),
                 wasm64,
-                dirty_page_instructions: round.dirty_page_instructions,
                 wasm_memory_limit: self.settings.wasm_memory_limit,
                 compute_allocation: self.settings.compute_allocation,
                 memory_allocation: self.settings.memory_allocation,

@@ -41,8 +41,6 @@ pub struct RoundContext {
     pub install_instructions_max: Instructions,
     /// Instructions of an installation that one round executes.
     pub install_slice_instructions_max: Instructions,
-    /// Instructions charged for a page that is written to.
-    pub dirty_page_instructions: Instructions,
     /// Open callbacks of all canisters of the subnet.
     pub subnet_callbacks: usize,
     /// Bytes unbounded-wait calls may still reserve.

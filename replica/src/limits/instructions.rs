@@ -111,9 +111,6 @@ pub const COMPILED_BEFORE_SPEEDUP: Instructions = 100;
 /// memory (`config/src/subnet_config.rs`, `DEFAULT_DIRTY_PAGE_OVERHEAD`).
 pub const DIRTY_PAGE_INSTRUCTIONS: Instructions = 1_000;
 
-/// The same on a system subnet (`config/src/subnet_config.rs`, `SYSTEM_SUBNET_DIRTY_PAGE_OVERHEAD`).
-pub const SYSTEM_DIRTY_PAGE_INSTRUCTIONS: Instructions = 0;
-
 /// Times that for a page of the heap of a 64-bit module (`config/src/embedders.rs`,
 /// `WASM64_DIRTY_PAGE_OVERHEAD_MULTIPLIER`).
 pub const WASM64_DIRTY_PAGE_FACTOR: Instructions = 4;

@@ -270,7 +270,6 @@ impl Subnet {
                 SLICE_INSTRUCTIONS_MAX,
                 SYSTEM_INSTALL_SLICE_INSTRUCTIONS_MAX,
             ),
-            dirty_page_instructions: limit(DIRTY_PAGE_INSTRUCTIONS, SYSTEM_DIRTY_PAGE_INSTRUCTIONS),
             subnet_callbacks: self.open_callbacks(),
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX
                 .saturating_sub(self.guaranteed_bytes()),

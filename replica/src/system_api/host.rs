@@ -32,8 +32,6 @@ pub struct Environment {
     pub variables: BTreeMap<String, String>,
     /// Whether its module has 64-bit pointers.
     pub wasm64: bool,
-    /// Instructions charged for a page that is written to.
-    pub dirty_page_instructions: Instructions,
     /// Heap it may have, in bytes; 0, if nothing but its pointers limits it.
     pub wasm_memory_limit: u64,
     /// Its compute allocation, in percent.

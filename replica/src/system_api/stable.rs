@@ -154,8 +154,7 @@ fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
 fn write(c: &mut C<'_>, offset: u64, src: u64, size: u64) -> SystemResult<()> {
     access(c.data_mut(), offset, size)?;
     let dirty = c.data().stable.newly_dirty(offset, size as usize);
-    let each = c.data().input.environment.dirty_page_instructions;
-    charge(c, dirty * each)?;
+    charge(c, dirty * DIRTY_PAGE_INSTRUCTIONS)?;
     let from = heap_range(c, src, size)?;
     let (heap, host) = heap(c)?;
     host.stable.write(offset, &heap[from]).map_err(wasmtime::Error::new)

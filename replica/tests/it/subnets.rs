@@ -239,7 +239,7 @@ fn a_system_subnet_charges_nothing() {
 }
 
 #[test]
-fn pages_that_are_written_to_count_for_nothing_on_a_system_subnet() {
+fn pages_that_are_written_to_count_on_a_system_subnet_as_on_others() {
     on_every_server(|server| {
         let pic = server.network().with_system_subnet().with_application_subnet().build();
         let topology = pic.topology();
@@ -258,10 +258,8 @@ fn pages_that_are_written_to_count_for_nothing_on_a_system_subnet() {
             // Both are alike but for the page, of which the first was written to before.
             (at[2] - at[1]) - (at[1] - at[0]) + number(&run(&pic, id, &heap))
         };
-        let system = counted(topology.get_system_subnets()[0]);
-        let application = counted(topology.get_app_subnets()[0]);
-        let difference = application - system;
-        assert!(difference >= 2_000 && difference.is_multiple_of(1_000), "{difference}");
+        let counts = [topology.get_system_subnets()[0], topology.get_app_subnets()[0]].map(counted);
+        assert!(counts[0] == counts[1] && counts[0] >= 2_000, "{counts:?}");
     });
 }
 

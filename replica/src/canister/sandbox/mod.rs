@@ -9,7 +9,7 @@ mod live;
 mod memories;
 
 use crate::error::Trap;
-use crate::limits::{PAGES_COPIED_AT_ONCE_MAX, WASM64_DIRTY_PAGE_FACTOR};
+use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, PAGES_COPIED_AT_ONCE_MAX, WASM64_DIRTY_PAGE_FACTOR};
 use crate::log::Log;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
@@ -185,8 +185,6 @@ impl Sandbox {
         let limit = input.instructions_max;
         let slice = input.slice_instructions_max;
         let tracked = input.context.tracks_changes();
-        let factor = if self.module().info.wasm64 { WASM64_DIRTY_PAGE_FACTOR } else { 1 };
-        let page_price = input.environment.dirty_page_instructions * factor;
         let input = Arc::new(input);
         let live = match self.live(&input) {
             Ok(live) => live,
@@ -207,10 +205,18 @@ impl Sandbox {
         let used = limit - Instructions::try_from(left).unwrap_or(0);
         let copies = result.is_ok() && limit > slice && changed.len() > PAGES_COPIED_AT_ONCE_MAX;
         let slices = used.div_ceil(slice).max(1) + u64::from(copies);
-        let instructions = (used + pages * page_price).min(limit);
+        let instructions = (used + pages * self.page_price()).min(limit);
         self.pending = Some(Pending { changed, grown });
         let log = std::mem::take(&mut effects.log);
         Executed { result: result.map(|()| effects), instructions, slices, log }
+    }
+
+    /// What a changed page costs.
+    fn page_price(&self) -> Instructions {
+        match self.module().info.wasm64 {
+            true => DIRTY_PAGE_INSTRUCTIONS * WASM64_DIRTY_PAGE_FACTOR,
+            false => DIRTY_PAGE_INSTRUCTIONS,
+        }
     }
 
     /// Makes the instance without running anything.
