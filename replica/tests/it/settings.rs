@@ -71,22 +71,20 @@ fn a_wrong_setting_changes_nothing() {
 fn compute_can_be_allocated_only_once() {
     on_every_server(|server| {
         let world = server.one_subnet();
-        let third = world.pic.create_canister();
         let allocate = |canister, percent: u8| {
             let compute_allocation = Some(percent.into());
             set(&world.pic, canister, CanisterSettings { compute_allocation, ..settings() })
                 .map_err(|reject| reject.error_code)
         };
-        for canister in [world.a, world.b, third] {
+        for canister in [world.a, world.b] {
             world.pic.add_cycles(canister, 10_000_000_000_000_000);
         }
         allocate(world.a, 100).unwrap();
-        allocate(world.b, 100).unwrap();
-        // One percent always stays free.
-        assert_eq!(allocate(third, 100), Err(ErrorCode::SubnetOversubscribed));
-        allocate(third, 99).unwrap();
+        // Half of three cores can be allocated, of which one percent always stays free.
+        assert_eq!(allocate(world.b, 50), Err(ErrorCode::SubnetOversubscribed));
+        allocate(world.b, 49).unwrap();
         allocate(world.a, 0).unwrap();
-        allocate(third, 100).unwrap();
+        allocate(world.b, 100).unwrap();
     });
 }
 
