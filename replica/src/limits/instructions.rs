@@ -28,8 +28,13 @@ pub const SYSTEM_INSTALL_SLICE_INSTRUCTIONS_MAX: Instructions = 5_000_000_000;
 /// (`config/src/subnet_config.rs`, `MAX_PAUSED_EXECUTIONS`).
 pub const PAUSED_EXECUTIONS_MAX: usize = 4;
 
-/// Instructions one query may use (`config/src/execution_environment.rs`).
+/// Instructions one query may use, and a message that calls a query method
+/// (`config/src/subnet_config.rs`, `MAX_INSTRUCTIONS_PER_QUERY_MESSAGE`).
 pub const QUERY_INSTRUCTIONS_MAX: Instructions = 5_000_000_000;
+
+/// The same on a system subnet, where queries still have to do with
+/// [`QUERY_CALLS_INSTRUCTIONS_MAX`] (`SchedulerConfig::system_subnet`).
+pub const SYSTEM_QUERY_INSTRUCTIONS_MAX: Instructions = SYSTEM_MESSAGE_INSTRUCTIONS_MAX;
 
 /// Instructions a query and all the queries it leads to may use
 /// (`config/src/execution_environment.rs`, `MAX_INSTRUCTIONS_PER_COMPOSITE_QUERY_CALL`).
@@ -50,9 +55,16 @@ pub const INSPECT_INSTRUCTIONS_MAX: Instructions = 200_000_000;
 /// round's maximum (`pocket_ic_server/src/pocket_ic.rs`).
 pub const BENCHMARKING_INSTRUCTIONS_MAX: Instructions = 99_999_999_999_999;
 
-/// The budget with which a round starts: the round's maximum less one slice, plus one
-/// (`execution_environment/src/scheduler.rs`, `execute_round`). Executions start while it is
-/// above zero, and the last one may overdraw it.
+/// A round's maximum as of 2026; until 2025 it was seven billion (`config/src/subnet_config.rs`,
+/// `MAX_INSTRUCTIONS_PER_ROUND`).
+pub const ROUND_INSTRUCTIONS_MAX: Instructions = 4_000_000_000;
+
+/// The same on a system subnet: a slice of an installation more (`SchedulerConfig::system_subnet`).
+pub const SYSTEM_ROUND_INSTRUCTIONS_MAX: Instructions = 7_000_000_000;
+
+/// The budget with which a round starts: the round's maximum less the longest slice, plus one, which
+/// is the same on all subnets (`execution_environment/src/scheduler.rs`, `execute_round`). Executions
+/// start while it is above zero, and the last one may overdraw it.
 pub const ROUND_BUDGET: i64 = 2_000_000_001;
 
 /// What each executed message takes from the round's budget besides its instructions; nobody pays
@@ -67,9 +79,9 @@ pub const ROUND_OVERHEAD_PER_CANISTER: i64 = 8_000_000;
 /// (`INSTRUCTION_OVERHEAD_PER_CANISTER_FOR_FINALIZATION`).
 pub const ROUND_OVERHEAD_FINALIZATION: i64 = 12_000;
 
-/// The budget with which a round's management calls start: a sixteenth of the round's maximum of
-/// four billion (`execution_environment/src/scheduler.rs`, `SUBNET_MESSAGES_LIMIT_FRACTION`).
-pub const MANAGEMENT_BUDGET: i64 = 4_000_000_000 / 16;
+/// The part of a round's maximum that its management calls have is one of so many
+/// (`execution_environment/src/scheduler.rs`, `SUBNET_MESSAGES_LIMIT_FRACTION`).
+pub const MANAGEMENT_BUDGET_FRACTION: Instructions = 16;
 
 /// Execution threads over which a round spreads its canisters (`config/src/subnet_config.rs`).
 /// They are only counted here: one after the other, each with the budget it would have had.
@@ -87,16 +99,17 @@ pub const CLEANUP_RESERVE_PERCENT: u64 = 5;
 /// (`config/src/embedders.rs`).
 pub const COMPILE_COST_PER_WASM_INSTRUCTION: Instructions = 6_000;
 
-/// Instructions charged for uploading a chunk
+/// Instructions charged for uploading a chunk; none on a system subnet
 /// (`config/src/subnet_config.rs`, `DEFAULT_UPLOAD_CHUNK_INSTRUCTIONS`).
 pub const UPLOAD_CHUNK_INSTRUCTIONS: Instructions = 200_000_000;
 
 /// Instructions charged for taking, loading or beginning to upload a snapshot, beside one for each
-/// of its bytes (`config/src/subnet_config.rs`, `DEFAULT_CANISTERS_SNAPSHOT_BASELINE_INSTRUCTIONS`).
+/// of its bytes; none on a system subnet (`config/src/subnet_config.rs`,
+/// `DEFAULT_CANISTERS_SNAPSHOT_BASELINE_INSTRUCTIONS`).
 pub const SNAPSHOT_INSTRUCTIONS: Instructions = 2_000_000_000;
 
-/// The same for reading some of a snapshot, beside one for each byte asked for
-/// (`DEFAULT_CANISTERS_SNAPSHOT_DATA_BASELINE_INSTRUCTIONS`).
+/// The same for reading some of a snapshot, beside one for each byte asked for; none on a system
+/// subnet (`DEFAULT_CANISTERS_SNAPSHOT_DATA_BASELINE_INSTRUCTIONS`).
 pub const SNAPSHOT_DATA_INSTRUCTIONS: Instructions = 5_000_000;
 
 /// Bytes that can be read of a snapshot at a time

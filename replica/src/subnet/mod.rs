@@ -4,6 +4,7 @@
 //! (`scheduler`), messages go out (`route`). Calls of the management canister are carried out by
 //! `management`.
 
+mod allowances;
 mod blockmakers;
 mod induct;
 mod ingress;
@@ -15,13 +16,12 @@ mod route;
 mod schedule;
 mod scheduler;
 
-use crate::canister::{Answer, Canister, Origin, Room, RoundContext};
+use crate::canister::{Answer, Canister, Origin, Room};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::{Ingress, Response, StreamMessage};
-use crate::system_api::MemoryShare;
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
@@ -244,37 +244,6 @@ impl Subnet {
 
     fn hosts(&self, canister: CanisterId) -> bool {
         self.config.canister_ranges.iter().any(|(first, last)| (*first..=*last).contains(&canister))
-    }
-
-    fn round_context(&self) -> RoundContext {
-        let SubnetConfig { system, benchmarking, .. } = self.config;
-        let limit = |application, on_system| if system { on_system } else { application };
-        let lifted = |limit| if benchmarking { BENCHMARKING_INSTRUCTIONS_MAX } else { limit };
-        RoundContext {
-            subnet: self.config.id,
-            root_key: self.config.root_key.clone(),
-            routes: self.routes.clone(),
-            prices: self.prices,
-            time: self.time,
-            message_instructions_max: lifted(limit(
-                MESSAGE_INSTRUCTIONS_MAX,
-                SYSTEM_MESSAGE_INSTRUCTIONS_MAX,
-            )),
-            query_instructions_max: lifted(QUERY_INSTRUCTIONS_MAX),
-            slice_instructions_max: lifted(SLICE_INSTRUCTIONS_MAX),
-            install_instructions_max: limit(
-                INSTALL_INSTRUCTIONS_MAX,
-                SYSTEM_INSTALL_INSTRUCTIONS_MAX,
-            ),
-            install_slice_instructions_max: limit(
-                SLICE_INSTRUCTIONS_MAX,
-                SYSTEM_INSTALL_SLICE_INSTRUCTIONS_MAX,
-            ),
-            subnet_callbacks: self.open_callbacks(),
-            guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX
-                .saturating_sub(self.guaranteed_bytes()),
-            subnet_memory: MemoryShare::default(),
-        }
     }
 
     /// What there is of the subnet's memory.

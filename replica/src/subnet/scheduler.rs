@@ -65,9 +65,8 @@ fn execute_one(
 impl Subnet {
     /// Runs iterations until there is nothing to do or the budget is spent.
     pub(super) fn execute_canisters(&mut self) {
-        // Where a slice is as long as a round's maximum, there is no more than the one left.
-        let mut budget = if self.config.benchmarking { 1 } else { ROUND_BUDGET };
-        self.management_budget = MANAGEMENT_BUDGET;
+        let mut budget = self.config.round_budget();
+        self.management_budget = self.config.management_budget();
         self.deliver_outcalls();
         self.answer_randomness();
         self.continue_installation();

@@ -51,6 +51,7 @@ mod stable_memory;
 mod streams;
 mod subnets;
 mod system_api;
+mod system_subnets;
 mod unexecuted;
 mod wasm64;
 mod world;

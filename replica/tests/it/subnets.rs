@@ -3,7 +3,7 @@
 use crate::cycles::{
     CALL_BASE, CALL_BYTE, EMPTY_CALL_BYTES, EXECUTION_PREPAID, RESPONSE_TRANSMISSION,
 };
-use crate::script::{Script, call, canister, number, numbers, rejected, script};
+use crate::script::{Script, call, canister, numbers, rejected, script};
 use crate::world::on_every_server;
 use candid::Principal;
 use pocket_ic::common::rest::{CanisterIdRange, SubnetKind};
@@ -24,13 +24,13 @@ fn refusal<T>(request: impl FnOnce() -> T) -> String {
 }
 
 /// A canister on a certain subnet.
-fn install_on(pic: &PocketIc, subnet: Principal) -> Principal {
+pub fn install_on(pic: &PocketIc, subnet: Principal) -> Principal {
     let id = pic.create_canister_on_subnet(None, None, subnet);
     pic.install_canister(id, canister(), vec![], None);
     id
 }
 
-fn run(pic: &PocketIc, id: Principal, script: &Script) -> Vec<u8> {
+pub fn run(pic: &PocketIc, id: Principal, script: &Script) -> Vec<u8> {
     pic.update_call(id, Principal::anonymous(), "run", script.bytes()).unwrap()
 }
 
@@ -223,43 +223,6 @@ fn canisters_of_different_kinds_of_subnets_call_each_other() {
             let one = call(callee).running(script().reply("kind"));
             assert_eq!(run(&pic, caller, &script().call(one)), b"kind");
         }
-    });
-}
-
-#[test]
-fn a_system_subnet_charges_nothing() {
-    on_every_server(|server| {
-        let pic = server.network().with_system_subnet().with_application_subnet().build();
-        let subnet = pic.topology().get_system_subnets()[0];
-        let id = install_on(&pic, subnet);
-        let before = pic.cycle_balance(id);
-        run(&pic, id, &script().spin(1_000).call(call(id).running(script().reply(""))));
-        assert_eq!(pic.cycle_balance(id), before);
-    });
-}
-
-#[test]
-fn pages_that_are_written_to_count_on_a_system_subnet_as_on_others() {
-    on_every_server(|server| {
-        let pic = server.network().with_system_subnet().with_application_subnet().build();
-        let topology = pic.topology();
-        let stores = script().stable_grow(1).store_stable(0).counter(0).append_acc();
-        let stores = stores.store_stable(8).counter(0).append_acc().store_stable(4096);
-        let stores = stores.counter(0).append_acc().reply_appended();
-        // The first execution of a context counts with its pages.
-        let heap = script().put(9, 1).call(
-            call(Principal::management_canister())
-                .method("raw_rand")
-                .on_answer(script().counter(1).reply_number()),
-        );
-        let counted = |subnet| {
-            let id = install_on(&pic, subnet);
-            let at = numbers(&run(&pic, id, &stores));
-            // Both are alike but for the page, of which the first was written to before.
-            (at[2] - at[1]) - (at[1] - at[0]) + number(&run(&pic, id, &heap))
-        };
-        let counts = [topology.get_system_subnets()[0], topology.get_app_subnets()[0]].map(counted);
-        assert!(counts[0] == counts[1] && counts[0] >= 2_000, "{counts:?}");
     });
 }
 

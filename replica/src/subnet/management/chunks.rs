@@ -13,9 +13,10 @@ impl Subnet {
     pub(super) fn upload_chunk(&mut self, call: &Call) -> Result<Payload, UserError> {
         let UploadChunkArgs { canister_id, chunk } = call.decode()?;
         let room = self.room();
+        let instructions = self.config.baseline(UPLOAD_CHUNK_INSTRUCTIONS);
         let canister = self.addressed(call, canister_id)?;
         // It is paid for before anybody looks whether the chunk is there already.
-        let cost = room.prices.instructions(UPLOAD_CHUNK_INSTRUCTIONS, false);
+        let cost = room.prices.instructions(instructions, false);
         canister.check_can_pay(cost, room.prices).map_err(|error| {
             chunk_store_error(format!("Error charging for 'upload_chunk': {}", error.description))
         })?;
@@ -26,7 +27,7 @@ impl Subnet {
             room.resize(canister, used, used + CHUNK_BYTES_MAX as u64, 0)?;
             canister.chunks.insert(hash, chunk);
         }
-        self.spend(UPLOAD_CHUNK_INSTRUCTIONS);
+        self.spend(instructions);
         Ok(encode((ChunkHash { hash: hash.to_vec() },)))
     }
 

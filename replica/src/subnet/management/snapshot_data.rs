@@ -41,6 +41,7 @@ impl Subnet {
     pub(super) fn read_data(&mut self, call: &Call) -> Result<Payload, UserError> {
         let ReadCanisterSnapshotDataArgs { canister_id, snapshot_id, kind } = call.decode()?;
         let prices = self.prices;
+        let baseline = self.config.baseline(SNAPSHOT_DATA_INSTRUCTIONS);
         let canister = self.addressed(call, canister_id)?;
         let (number, _) = of(canister, &snapshot_id)?;
         let asked = match kind {
@@ -55,7 +56,7 @@ impl Subnet {
                 format!("Requested slice too large: {asked} > {SNAPSHOT_SLICE_BYTES_MAX}"),
             ));
         }
-        let instructions = SNAPSHOT_DATA_INSTRUCTIONS + asked as Instructions;
+        let instructions = baseline + asked as Instructions;
         charge(canister, instructions, prices)?;
         let snapshot = canister.snapshots.get(number).expect("it was there before it was paid for");
         let chunk = slice(snapshot, kind)?;
@@ -66,13 +67,14 @@ impl Subnet {
     pub(super) fn upload_metadata(&mut self, call: &Call) -> Result<Payload, UserError> {
         let arguments: UploadCanisterSnapshotMetadataArgs = call.decode()?;
         let (room, now) = (self.room(), self.time);
+        let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
         let canister = self.addressed(call, arguments.canister_id)?;
         check_metadata(canister, &arguments)?;
         let replaced = to_be_replaced(canister, arguments.replace_snapshot.as_deref())?;
         let snapshot = blank(canister, arguments, now)?;
         let before = canister.memory_usage().total();
         let after = before + snapshot.bytes() - bytes(canister, replaced);
-        let instructions = SNAPSHOT_INSTRUCTIONS + snapshot.bytes() as Instructions;
+        let instructions = baseline + snapshot.bytes() as Instructions;
         room.resize(canister, before, after, room.prices.instructions(instructions, false))?;
         let snapshot_id = add(canister, snapshot, replaced).id;
         self.spend(instructions);
@@ -101,7 +103,7 @@ impl Subnet {
                 let before = canister.memory_usage().total();
                 room.resize(canister, before, before + CHUNK_BYTES_MAX as u64, 0)?;
                 snapshot_mut(canister, number).chunks.insert(hash, chunk);
-                self.spend(UPLOAD_CHUNK_INSTRUCTIONS);
+                self.spend(self.config.baseline(UPLOAD_CHUNK_INSTRUCTIONS));
             }
             return Ok(());
         }

@@ -17,6 +17,7 @@ impl Subnet {
     pub(super) fn take_snapshot(&mut self, call: &Call) -> Result<Payload, UserError> {
         let arguments: TakeCanisterSnapshotArgs = call.decode()?;
         let (room, now) = (self.room(), self.time);
+        let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
         let canister = self.addressed(call, arguments.canister_id)?;
         let replaced = to_be_replaced(canister, arguments.replace_snapshot.as_deref())?;
         let snapshot = Snapshot::of(canister, now).ok_or_else(|| {
@@ -30,7 +31,7 @@ impl Subnet {
         let uninstalled = if uninstalls { usage.code() + usage.chunks } else { 0 };
         let before = usage.total();
         let after = before + snapshot.bytes() - bytes(canister, replaced) - uninstalled;
-        let instructions = SNAPSHOT_INSTRUCTIONS + snapshot.bytes() as Instructions;
+        let instructions = baseline + snapshot.bytes() as Instructions;
         let cost = room.prices.instructions(instructions, false);
         room.resize(canister, before, after, cost)?;
         let snapshot = add(canister, snapshot, replaced);
@@ -75,10 +76,11 @@ impl Subnet {
         // It shares all pages, and what it is a copy of may belong to the canister it changes.
         let snapshot = snapshot.clone();
         let (room, now) = (self.room(), self.time);
+        let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
         let canister = self.addressed(call, target)?;
         check_uploaded(canister, &snapshot, &code)?;
         let compilation = code.module.compilation_cost();
-        let cost = room.prices.instructions(SNAPSHOT_INSTRUCTIONS, false)
+        let cost = room.prices.instructions(baseline, false)
             + room.prices.instructions(
                 compilation + snapshot.bytes() as Instructions,
                 code.module.info.wasm64,
