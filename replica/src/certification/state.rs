@@ -1,11 +1,11 @@
 //! The state tree of a subnet.
 //!
 //! A tree is made once for each state. It has the hashes of what is large, not the contents: those
-//! come from the subnet where somebody asks for them. Hashes of answers and of modules, which do not
-//! change, go over from one tree to the next.
+//! come from the subnet where somebody asks for them. What has not changed goes over from one tree to
+//! the next: hashes of answers and of modules, and of all messages whose ids begin with the same byte.
 
 use super::encoding::{cbor, leb128, principals, ranges};
-use super::tree::{Expand, Label, Tree};
+use super::tree::{Expand, Label, Node, Tree};
 use crate::canister::Canister;
 use crate::error::{UserError, reject_code};
 use crate::keys::SubnetKey;
@@ -16,6 +16,7 @@ use candid::Principal;
 use ciborium::Value;
 use ic_certification::Hash;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Ranges of canister ids in one leaf, at most
 /// (`canonical_state/src/lazy_tree_conversion.rs`, `MAX_RANGES_PER_ROUTING_TABLE_LEAF`).
@@ -24,12 +25,38 @@ const RANGES_PER_LEAF: usize = 5;
 /// Hashes that stay the same from one state to the next.
 #[derive(Debug, Default)]
 pub(super) struct Hashes {
-    /// Of answered messages.
-    answers: BTreeMap<MessageId, Hash>,
+    /// Of messages, by the first byte of their ids.
+    requests: BTreeMap<u8, Requests>,
     /// Of the metadata of modules, by the modules' own.
     metadata: BTreeMap<Hash, Hash>,
     /// The keys of the subnet's nodes.
     nodes: Option<Tree>,
+}
+
+/// The part of a state tree that is about some messages.
+#[derive(Debug, Default)]
+struct Requests {
+    /// How often what is known of them had changed.
+    changes: u64,
+    /// Of those that are answered.
+    answers: BTreeMap<MessageId, Hash>,
+    node: Arc<Node>,
+}
+
+impl Requests {
+    fn update(&mut self, changes: u64, subnet: &Subnet, byte: u8) {
+        if std::mem::replace(&mut self.changes, changes) == changes {
+            return;
+        }
+        let mut known = std::mem::take(&mut self.answers);
+        self.node = Arc::new(Node::new(subnet.ingress_records(byte).map(|(id, record)| {
+            let digest = known.remove(&id).unwrap_or_else(|| request(record).digest());
+            if matches!(record.state, IngressState::Done(_)) {
+                self.answers.insert(id, digest);
+            }
+            (id.0, Tree::Stub(digest))
+        })));
+    }
 }
 
 /// The part of a state tree that all subnets have in common: which subnets there are.
@@ -95,13 +122,10 @@ impl Hashes {
     }
 
     fn requests(&mut self, subnet: &Subnet) -> Tree {
-        let mut known = std::mem::take(&mut self.answers);
-        Tree::node(subnet.ingress_records().map(|(id, record)| {
-            let digest = known.remove(&id).unwrap_or_else(|| request(record).digest());
-            if matches!(record.state, IngressState::Done(_)) {
-                self.answers.insert(id, digest);
-            }
-            (id.0, Tree::Stub(digest))
+        Tree::blocks(subnet.ingress_changes().map(|(byte, changes)| {
+            let requests = self.requests.entry(byte).or_default();
+            requests.update(changes, subnet, byte);
+            requests.node.clone()
         }))
     }
 

@@ -6,6 +6,7 @@
 use ic_certification::hash_tree::{fork_hash, labeled_hash, leaf_hash};
 use ic_certification::{Hash, HashTree, empty, fork, labeled, leaf, pruned};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A label on a path.
 pub type Label = Vec<u8>;
@@ -17,6 +18,8 @@ pub enum Tree {
     Leaf(Vec<u8>),
     /// Labels, each with a tree.
     Node(Node),
+    /// The same in several parts.
+    Blocks(Blocks),
     /// A part of which only the hash is kept. Whoever looks into it has to make it again.
     Stub(Hash),
 }
@@ -25,8 +28,47 @@ pub enum Tree {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
     branches: Vec<(Label, Tree)>,
-    /// Hashes of the complete blocks of 2⁰, 2¹, 2², … branches.
-    hashes: Vec<Vec<Hash>>,
+    /// Of the branches.
+    hashes: Hashes,
+}
+
+/// Nodes that make one together, the labels of each before those of the next. So a change in one
+/// leaves the hashes of the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocks {
+    /// They have branches.
+    nodes: Vec<Arc<Node>>,
+    /// Of the nodes.
+    hashes: Hashes,
+}
+
+/// Hashes of the complete blocks of 2⁰, 2¹, 2², … things that are forked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Hashes(Vec<Vec<Hash>>);
+
+impl Hashes {
+    fn of(things: Vec<Hash>) -> Self {
+        let mut hashes = vec![things];
+        while let Some(blocks) = hashes.last().filter(|blocks| blocks.len() > 1) {
+            let pairs = blocks.chunks_exact(2);
+            let next = pairs.map(|pair| fork_hash(&pair[0], &pair[1])).collect();
+            hashes.push(next);
+        }
+        Self(hashes)
+    }
+
+    /// The hash of some of the things, of which there are as many as a complete block has, or which
+    /// are the last ones; of none of them, that of an empty tree.
+    fn block(&self, first: usize, count: usize) -> Hash {
+        if count == 0 {
+            return empty().digest();
+        }
+        if count.is_power_of_two() {
+            return self.0[count.ilog2() as usize][first / count];
+        }
+        let left = left_side(count);
+        fork_hash(&self.block(first, left), &self.block(first + left, count - left))
+    }
 }
 
 /// What is asked for of a tree: below each label, or all of it.
@@ -47,17 +89,14 @@ pub trait Expand {
 impl Tree {
     /// The tree with these branches, in any order.
     pub fn node<L: Into<Label>>(branches: impl IntoIterator<Item = (L, Self)>) -> Self {
-        let mut branches: Vec<(Label, Self)> =
-            branches.into_iter().map(|(label, tree)| (label.into(), tree)).collect();
-        branches.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let first = branches.iter().map(|(label, tree)| labeled_hash(label, &tree.digest()));
-        let mut hashes: Vec<Vec<Hash>> = vec![first.collect()];
-        while let Some(blocks) = hashes.last().filter(|blocks| blocks.len() > 1) {
-            let pairs = blocks.chunks_exact(2);
-            let next = pairs.map(|pair| fork_hash(&pair[0], &pair[1])).collect();
-            hashes.push(next);
-        }
-        Self::Node(Node { branches, hashes })
+        Self::Node(Node::new(branches))
+    }
+
+    /// The tree with the branches of several nodes, which are in order.
+    pub fn blocks(nodes: impl IntoIterator<Item = Arc<Node>>) -> Self {
+        let nodes: Vec<_> = nodes.into_iter().filter(|node| !node.branches.is_empty()).collect();
+        let hashes = Hashes::of(nodes.iter().map(|node| node.digest()).collect());
+        Self::Blocks(Blocks { nodes, hashes })
     }
 
     /// The hash of all of it.
@@ -65,6 +104,7 @@ impl Tree {
         match self {
             Self::Leaf(value) => leaf_hash(value),
             Self::Node(node) => node.digest(),
+            Self::Blocks(blocks) => blocks.hashes.block(0, blocks.nodes.len()),
             Self::Stub(hash) => *hash,
         }
     }
@@ -94,8 +134,17 @@ impl Tree {
             }
             Self::Node(node) if node.branches.is_empty() => empty(),
             Self::Node(node) => {
-                let shown = node.shown(wanted);
-                node.reveal_block(0, node.branches.len(), &shown, stubs, path)
+                let shown = shown(&[node], wanted);
+                node.reveal(shown.get(&0), stubs, path)
+            }
+            Self::Blocks(blocks) if blocks.nodes.is_empty() => empty(),
+            Self::Blocks(blocks) => {
+                let nodes: Vec<&Node> = blocks.nodes.iter().map(Arc::as_ref).collect();
+                let shown = shown(&nodes, wanted);
+                let all = (0, nodes.len());
+                reveal_forked(all, &blocks.hashes, &shown, &mut |number| {
+                    nodes[number].reveal(shown.get(&number), stubs, path)
+                })
             }
         }
     }
@@ -105,79 +154,104 @@ impl Tree {
 /// with their label alone.
 type Shown<'a> = BTreeMap<usize, Option<&'a Wanted>>;
 
-impl Node {
-    fn digest(&self) -> Hash {
-        match self.branches.len() {
-            0 => empty().digest(),
-            count => self.block_digest(0, count),
-        }
-    }
-
-    /// The hash of some branches, of which there are as many as a complete block has, or which are the
-    /// last ones.
-    fn block_digest(&self, first: usize, count: usize) -> Hash {
-        if count.is_power_of_two() {
-            return self.hashes[count.ilog2() as usize][first / count];
-        }
-        let left = left_side(count);
-        fork_hash(&self.block_digest(first, left), &self.block_digest(first + left, count - left))
-    }
-
-    fn shown<'a>(&self, wanted: &'a Wanted) -> Shown<'a> {
-        let mut shown = Shown::new();
-        match wanted {
-            Wanted::All => {
-                shown.extend((0..self.branches.len()).map(|number| (number, Some(wanted))))
+/// What is shown of nodes that make one together, by their numbers.
+fn shown<'a>(nodes: &[&Node], wanted: &'a Wanted) -> BTreeMap<usize, Shown<'a>> {
+    let mut shown: BTreeMap<usize, Shown<'a>> = BTreeMap::new();
+    let Wanted::Below(labels) = wanted else {
+        let all = |node: &&Node| (0..node.branches.len()).map(|at| (at, Some(wanted))).collect();
+        return nodes.iter().map(all).enumerate().collect();
+    };
+    for (label, below) in labels {
+        // The node in which the label is, or that of the next label.
+        let number = nodes.partition_point(|node| node.last_label() < label);
+        let place = nodes.get(number).map_or(Err(0), |node| node.find(label));
+        match place {
+            Ok(at) => {
+                shown.entry(number).or_default().insert(at, Some(below));
             }
-            Wanted::Below(labels) => {
-                for (label, below) in labels {
-                    match self.branches.binary_search_by(|(there, _)| there.cmp(label)) {
-                        Ok(number) => {
-                            shown.insert(number, Some(below));
-                        }
-                        Err(after) => {
-                            let neighbours = after.saturating_sub(1)..=after;
-                            for number in neighbours.filter(|number| *number < self.branches.len())
-                            {
-                                shown.entry(number).or_insert(None);
-                            }
-                        }
+            Err(after) => {
+                let before = match after.checked_sub(1) {
+                    Some(at) => Some((number, at)),
+                    None => {
+                        number.checked_sub(1).map(|left| (left, nodes[left].branches.len() - 1))
                     }
+                };
+                let after = (number < nodes.len()).then_some((number, after));
+                for (number, at) in [before, after].into_iter().flatten() {
+                    shown.entry(number).or_default().entry(at).or_insert(None);
                 }
             }
         }
-        shown
+    }
+    shown
+}
+
+/// Some of several things that are forked, of which those that are shown are revealed.
+fn reveal_forked<T>(
+    (first, count): (usize, usize),
+    hashes: &Hashes,
+    shown: &BTreeMap<usize, T>,
+    reveal: &mut dyn FnMut(usize) -> HashTree,
+) -> HashTree {
+    if shown.range(first..first + count).next().is_none() {
+        return pruned(hashes.block(first, count));
+    }
+    if count == 1 {
+        return reveal(first);
+    }
+    let left = left_side(count);
+    fork(
+        reveal_forked((first, left), hashes, shown, reveal),
+        reveal_forked((first + left, count - left), hashes, shown, reveal),
+    )
+}
+
+impl Node {
+    /// The node with these branches, in any order.
+    pub fn new<L: Into<Label>>(branches: impl IntoIterator<Item = (L, Tree)>) -> Self {
+        let mut branches: Vec<(Label, Tree)> =
+            branches.into_iter().map(|(label, tree)| (label.into(), tree)).collect();
+        branches.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let hash = |(label, tree): &(Label, Tree)| labeled_hash(label, &tree.digest());
+        let hashes = Hashes::of(branches.iter().map(hash).collect());
+        Self { branches, hashes }
     }
 
-    fn reveal_block<'a>(
+    fn digest(&self) -> Hash {
+        self.hashes.block(0, self.branches.len())
+    }
+
+    fn last_label(&self) -> &Label {
+        static NONE: Label = Label::new();
+        self.branches.last().map_or(&NONE, |(label, _)| label)
+    }
+
+    fn find(&self, label: &Label) -> Result<usize, usize> {
+        self.branches.binary_search_by(|(there, _)| there.cmp(label))
+    }
+
+    /// The node with what is shown of it, if anything.
+    fn reveal<'a>(
         &'a self,
-        first: usize,
-        count: usize,
-        shown: &Shown<'a>,
+        shown: Option<&Shown<'a>>,
         stubs: &impl Expand,
         path: &mut Vec<&'a [u8]>,
     ) -> HashTree {
-        if shown.range(first..first + count).next().is_none() {
-            return pruned(self.block_digest(first, count));
-        }
-        if count > 1 {
-            let left = left_side(count);
-            return fork(
-                self.reveal_block(first, left, shown, stubs, path),
-                self.reveal_block(first + left, count - left, shown, stubs, path),
-            );
-        }
-        let (label, tree) = &self.branches[first];
-        let below = match shown[&first] {
-            None => pruned(tree.digest()),
-            Some(wanted) => {
-                path.push(label);
-                let below = tree.reveal_below(wanted, stubs, path);
-                path.pop();
-                below
-            }
-        };
-        labeled(label.as_slice(), below)
+        let Some(shown) = shown else { return pruned(self.digest()) };
+        let all = (0, self.branches.len());
+        reveal_forked(all, &self.hashes, shown, &mut |number| {
+            let (label, tree) = &self.branches[number];
+            let below = match shown[&number] {
+                None => pruned(tree.digest()),
+                Some(wanted) => {
+                    path.push(label);
+                    let below = tree.reveal_below(wanted, stubs, path);
+                    path.pop();
+                    below
+                }
+            };
+            labeled(label.as_slice(), below)
+        })
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct IngressHistory {
     records: BTreeMap<MessageId, Record>,
     /// The answered messages, by the time they are forgotten.
     answered: BTreeSet<(Time, MessageId)>,
+    /// How many changes there were of messages whose ids begin with a byte.
+    changes: BTreeMap<u8, u64>,
 }
 
 /// What is known of a user's message.
@@ -54,6 +56,11 @@ impl IngressHistory {
         let Ingress { sender, receiver, expiry, .. } = *ingress;
         let record = Record { sender, receiver, state: IngressState::Received, expiry };
         self.records.insert(ingress.id, record);
+        self.note_change(ingress.id);
+    }
+
+    fn note_change(&mut self, message: MessageId) {
+        *self.changes.entry(message.0[0]).or_default() += 1;
     }
 
     pub(super) fn set(&mut self, message: MessageId, state: IngressState, now: Time) {
@@ -63,6 +70,7 @@ impl IngressHistory {
             self.answered.insert((end, message));
         }
         record.state = state;
+        self.note_change(message);
     }
 
     pub(super) fn forget_expired(&mut self, now: Time) {
@@ -71,6 +79,7 @@ impl IngressHistory {
         {
             self.answered.remove(&(end, message));
             self.records.remove(&message);
+            self.note_change(message);
         }
     }
 }
@@ -106,9 +115,17 @@ impl Subnet {
         self.history.records.get(&message)
     }
 
-    /// All messages of which something is known, in order.
-    pub fn ingress_records(&self) -> impl ExactSizeIterator<Item = (MessageId, &Record)> {
-        self.history.records.iter().map(|(message, record)| (*message, record))
+    /// The messages of which something is known and whose ids begin with this byte, in order.
+    pub fn ingress_records(&self, byte: u8) -> impl Iterator<Item = (MessageId, &Record)> {
+        let [mut first, mut last] = [[0; 32], [u8::MAX; 32]];
+        (first[0], last[0]) = (byte, byte);
+        let records = self.history.records.range(MessageId(first)..=MessageId(last));
+        records.map(|(message, record)| (*message, record))
+    }
+
+    /// With which bytes the ids of messages begin, and how often what is known of those has changed.
+    pub fn ingress_changes(&self) -> impl Iterator<Item = (u8, u64)> {
+        self.history.changes.iter().map(|(byte, changes)| (*byte, *changes))
     }
 
     /// Writes down the answer, given at `now`, to a message that was not for one of its canisters.

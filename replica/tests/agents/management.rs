@@ -1,5 +1,5 @@
-//! The management canister through the library that `dfx` is made of, with the requests that `dfx`
-//! makes: a canister's life from its creation to its end.
+//! The management canister of an instance, through the library that `dfx` is made of: a canister's
+//! life from its creation to its end.
 
 use crate::calls::{query, update};
 use crate::identities::{anonymous, ed25519};

@@ -133,8 +133,18 @@ proptest! {
     fn what_is_wanted_can_be_looked_up(
         labels in prop::collection::btree_set(0..40u8, 0..30),
         asked in prop::collection::vec(0..40u8, 0..6),
+        blocks in 0..12usize,
     ) {
-        let tree = Tree::node(labels.iter().map(|label| ([*label], Tree::Leaf(vec![*label; 3]))));
+        let node = |range: std::ops::Range<u8>| {
+            let labels = labels.range(range);
+            Node::new(labels.map(|label| ([*label], Tree::Leaf(vec![*label; 3]))))
+        };
+        let tree = match blocks {
+            0 => Tree::Node(node(0..40)),
+            _ => Tree::blocks((0..40).step_by(blocks).map(|first| {
+                Arc::new(node(first..(first + blocks as u8).min(40)))
+            })),
+        };
         let mut wanted = Wanted::nothing();
         for label in &asked {
             wanted.add([[*label]]);
