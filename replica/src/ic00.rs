@@ -36,6 +36,8 @@ pub struct Rules {
     pub by_query: bool,
     /// Whether canisters of other subnets may call it.
     pub from_other_subnets: bool,
+    /// Whether canisters on subnets with the free cost schedule may call it.
+    pub from_free_subnets: bool,
     /// Whether it waits for the next round once the round's budget for management calls is spent.
     pub is_heavy: bool,
     /// Whether it waits while the canister is in the middle of a long message.

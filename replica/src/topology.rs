@@ -5,6 +5,7 @@ use crate::limits::MAINNET_SUBNETS_MAX;
 use crate::types::{CanisterId, SubnetId};
 use candid::Principal;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -243,25 +244,26 @@ pub fn nth_canister(ranges: &[(CanisterId, CanisterId)], n: u64) -> Option<Canis
 pub struct RoutingTable {
     /// First and last id of each range and the subnet that hosts it, in order.
     ranges: Vec<(CanisterId, CanisterId, SubnetId)>,
+    /// Subnets with the free cost schedule.
+    free: BTreeSet<SubnetId>,
 }
 
 impl RoutingTable {
-    /// The table with these ranges, in any order.
-    pub fn new(ranges: impl IntoIterator<Item = (CanisterId, CanisterId, SubnetId)>) -> Self {
-        let mut table = Self::default();
-        table.add(ranges);
-        table
-    }
-
-    /// Puts more ranges in.
+    /// Puts ranges in, in any order.
     pub fn add(&mut self, ranges: impl IntoIterator<Item = (CanisterId, CanisterId, SubnetId)>) {
         self.ranges.extend(ranges);
         self.ranges.sort();
     }
 
-    /// Takes the ranges of a subnet out.
+    /// Notes that a subnet has the free cost schedule.
+    pub fn set_free(&mut self, id: SubnetId) {
+        self.free.insert(id);
+    }
+
+    /// Takes a subnet out.
     pub fn remove_subnet(&mut self, id: SubnetId) {
         self.ranges.retain(|(_, _, subnet)| *subnet != id);
+        self.free.remove(&id);
     }
 
     /// The subnet whose ranges hold a canister id, whether or not there is such a canister.
@@ -276,6 +278,11 @@ impl RoutingTable {
     pub fn is_on_nns(&self, canister: CanisterId) -> bool {
         let subnet = self.subnet_of(canister);
         subnet.is_some() && subnet == self.subnet_of(canister_id(0))
+    }
+
+    /// Whether a canister is on a subnet with the free cost schedule.
+    pub fn is_on_free(&self, canister: CanisterId) -> bool {
+        self.subnet_of(canister).is_some_and(|subnet| self.free.contains(&subnet))
     }
 
     /// Whether there is a subnet of this id.

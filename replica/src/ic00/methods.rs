@@ -64,7 +64,11 @@ pub(super) const METHODS: &[Rules] = &[
     about(Nothing, FlexibleHttpRequest, "flexible_http_request").own_subnet(),
     about(Canister, CanisterInfo, "canister_info").query(),
     about(Canister, CanisterMetadata, "canister_metadata"),
-    about(Canister, FetchCanisterLogs, "fetch_canister_logs").only(LogViewers).query().heavy(),
+    about(Canister, FetchCanisterLogs, "fetch_canister_logs")
+        .only(LogViewers)
+        .charged()
+        .query()
+        .heavy(),
     about(Subnet, NodeMetricsHistory, "node_metrics_history"),
     about(Subnet, SubnetInfo, "subnet_info"),
     // Only where cycles are made out of nothing.
@@ -170,6 +174,7 @@ const fn about(about: About, method: Method, name: &'static str) -> Rules {
         by_users: false,
         by_query: false,
         from_other_subnets: true,
+        from_free_subnets: true,
         is_heavy: false,
         needs_rest: false,
         names_version: false,
@@ -187,6 +192,10 @@ impl Rules {
 
     const fn query(self) -> Self {
         Self { by_query: true, ..self }
+    }
+
+    const fn charged(self) -> Self {
+        Self { from_free_subnets: false, ..self }
     }
 
     const fn own_subnet(self) -> Self {

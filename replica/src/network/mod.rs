@@ -31,12 +31,15 @@ pub struct Network {
 impl Network {
     /// A network of these subnets, whose time is `now`.
     pub fn new(profile: NetworkProfile, subnets: Vec<Subnet>, now: Time) -> Self {
-        let routes = Arc::new(RoutingTable::new(subnets.iter().flat_map(Subnet::routing_entries)));
+        let mut routes = RoutingTable::default();
+        for subnet in &subnets {
+            add_routes(&mut routes, subnet);
+        }
         Self {
             profile,
             subnets: subnets.into_iter().map(|subnet| (subnet.config().id, subnet)).collect(),
             streams: BTreeMap::new(),
-            routes,
+            routes: Arc::new(routes),
             rounds: 0,
             time: now,
             round_time: now,
@@ -130,7 +133,7 @@ impl Network {
     /// Puts a subnet in. Others know of it from their next round on.
     pub fn add_subnet(&mut self, mut subnet: Subnet) {
         subnet.set_trace(&self.trace);
-        Arc::make_mut(&mut self.routes).add(subnet.routing_entries());
+        add_routes(Arc::make_mut(&mut self.routes), &subnet);
         self.subnets.insert(subnet.config().id, subnet);
     }
 
@@ -171,6 +174,16 @@ impl Network {
             };
             subnet.execute_round(self.time, incoming, &mut outgoing);
         }
+    }
+}
+
+/// Makes a subnet known to others.
+fn add_routes(routes: &mut RoutingTable, subnet: &Subnet) {
+    routes.add(subnet.routing_entries());
+    // System subnets have the normal schedule, though they charge nothing.
+    let config = subnet.config();
+    if config.free && !config.system {
+        routes.set_free(config.id);
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::ic00::{about, ask, decode, management, query, reject, set, somebody};
 use crate::script::{canister, script};
-use crate::world::{World, on_every_server};
+use crate::world::{CYCLES, World, on_every_server};
 use candid::Principal;
 use ic_management_canister_types::*;
 use pocket_ic::ErrorCode;
+use pocket_ic::common::rest::{CanisterCyclesCostSchedule, ExtendedSubnetConfigSet, SubnetSpec};
 
 fn print(world: &World, lines: &[&str]) {
     for line in lines {
@@ -117,5 +118,37 @@ fn a_log_outlives_upgrades_but_not_reinstallations() {
         assert!(anew[0].0 >= 2 && anew[0].1 == "anew", "{anew:?}");
         world.pic.uninstall_canister(world.a, None).unwrap();
         assert_eq!(fetch(&world, None), []);
+    });
+}
+
+#[test]
+fn canisters_on_subnets_where_calls_cost_nothing_cannot_read_logs() {
+    on_every_server(|server| {
+        let free = SubnetSpec::default().with_cost_schedule(CanisterCyclesCostSchedule::Free);
+        let application = vec![free, SubnetSpec::default()];
+        let subnets = ExtendedSubnetConfigSet { application, ..Default::default() };
+        let pic = server.network_of(subnets).build();
+        let install = |schedule| {
+            let configs = pic.topology().subnet_configs;
+            let found = configs.into_iter().find(|(_, config)| config.cost_schedule == schedule);
+            let id = pic.create_canister_on_subnet(None, None, found.unwrap().0);
+            pic.add_cycles(id, CYCLES);
+            pic.install_canister(id, canister(), vec![], None);
+            id
+        };
+        let a = install(CanisterCyclesCostSchedule::Free);
+        let b = install(CanisterCyclesCostSchedule::Normal);
+        let log_visibility = Some(LogVisibility::Public);
+        let settings = CanisterSettings { log_visibility, ..CanisterSettings::default() };
+        set(&pic, b, settings).unwrap();
+        let fetch = || {
+            let arguments = FetchCanisterLogsArgs { canister_id: b, filter: None };
+            management("fetch_canister_logs", arguments).on_reply(script().reply("read"))
+        };
+        let world = World { pic, a, b };
+        let (code, message) = reject(&world, fetch());
+        assert_eq!(code, 5);
+        assert!(message.contains("cost schedule"), "{message}");
+        assert_eq!(world.run(world.b, script().call(fetch())), Ok(b"read".to_vec()));
     });
 }

@@ -4,7 +4,7 @@ use crate::ic00::{about, submit};
 use crate::script::{Script, canister};
 use candid::Principal;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
-use pocket_ic::common::rest::RawMessageId;
+use pocket_ic::common::rest::{ExtendedSubnetConfigSet, RawMessageId};
 use pocket_ic::{PocketIc, PocketIcBuilder, RejectResponse};
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,9 +47,18 @@ pub fn on_every_server(test: impl Fn(&Server)) {
 impl Server {
     /// A network on this server, yet without subnets.
     pub fn network(&self) -> PocketIcBuilder {
+        self.build_on(PocketIcBuilder::new())
+    }
+
+    /// A network with these subnets on this server.
+    pub fn network_of(&self, subnets: ExtendedSubnetConfigSet) -> PocketIcBuilder {
+        self.build_on(PocketIcBuilder::new_with_config(subnets))
+    }
+
+    fn build_on(&self, builder: PocketIcBuilder) -> PocketIcBuilder {
         match self {
-            Self::Embedded => on(&EMBEDDED),
-            Self::Binary(path) => PocketIcBuilder::new().with_server_binary(path.clone()),
+            Self::Embedded => build_on(builder, &EMBEDDED),
+            Self::Binary(path) => builder.with_server_binary(path.clone()),
         }
     }
 
@@ -76,7 +85,11 @@ impl Server {
 
 /// A network on an embedded server, yet without subnets.
 pub fn on(server: &EmbeddedServer) -> PocketIcBuilder {
-    PocketIcBuilder::new().with_server_url(server.url().parse().expect("it is a URL"))
+    build_on(PocketIcBuilder::new(), server)
+}
+
+fn build_on(builder: PocketIcBuilder, server: &EmbeddedServer) -> PocketIcBuilder {
+    builder.with_server_url(server.url().parse().expect("it is a URL"))
 }
 
 /// A canister that runs scripts.

@@ -134,6 +134,15 @@ impl Subnet {
     /// The rules of the method that a canister calls, if it may from where it is.
     fn admitted(&self, request: &Request) -> Result<&'static Rules, UserError> {
         let rules = Rules::named(&request.method)?;
+        if !rules.from_free_subnets && self.routes.is_on_free(request.sender) {
+            return Err(UserError::new(
+                ErrorCode::CanisterContractViolation,
+                format!(
+                    "{} can only be called by a canister on a subnet with a normal cost schedule",
+                    rules.name
+                ),
+            ));
+        }
         if rules.from_other_subnets
             || self.hosts(request.sender)
             || self.routes.is_on_nns(request.sender)
