@@ -100,10 +100,14 @@ impl Instance {
         let time = config.initial_time;
         let member = |info| Subnet::new(subnet_config(info, root_key.clone()), time);
         let members = subnets.iter().map(member).collect();
-        let network = Network::new(config.profile, members, time);
+        let mut network = Network::new(config.profile, members, time);
         let default_canister = default_canister(&subnets);
         let subnets_made = subnets.len() as u64;
         let standins = config.standins.then(Standins::default);
+        for canister in standins.iter().flat_map(|_| Standins::ids()) {
+            let host = network.subnet_of(canister).and_then(|id| network.subnet_mut(id));
+            host.into_iter().for_each(|host| host.answer_for([canister]));
+        }
         Ok(Self {
             network,
             subnets,

@@ -1,9 +1,11 @@
 //! Where the stand-ins for canisters of the mainnet come in.
 
 use crate::canister::Failure;
+use crate::error::Reject;
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
 use crate::message::Ingress;
 use crate::standins::{StandinCall, Standins, Surroundings};
+use crate::subnet::Subnet;
 use crate::topology::SubnetKind;
 use crate::types::*;
 use candid::Principal;
@@ -24,9 +26,7 @@ impl Instance {
     /// Has the stand-ins carry out what was sent to them; the subnets that the originals are on have
     /// the answers in the round that follows.
     pub(super) fn answer_for_standins(&mut self) {
-        let Some(standins) = self.standins.as_mut().filter(|standins| standins.have_work()) else {
-            return;
-        };
+        let Some(standins) = &mut self.standins else { return };
         let default_subnets = default_subnets(&self.subnets);
         let now = self.network.time();
         for StandinCall { host, ingress } in standins.take_waiting() {
@@ -35,6 +35,18 @@ impl Instance {
             let result = standins.update(&ingress, &mut surroundings).map_err(Failure::Error);
             if let Some(host) = self.network.subnet_mut(host) {
                 host.answer_ingress(&ingress, result, now);
+            }
+        }
+        for host in self.subnets.iter().map(|info| info.place.id) {
+            let calls = self.network.subnet_mut(host).map(Subnet::take_calls_answered_for);
+            for call in calls.into_iter().flatten() {
+                let network = &mut self.network;
+                let mut surroundings = Surroundings { network, default_subnets: &default_subnets };
+                let (result, refund) = standins.respond(&call, &mut surroundings);
+                let response = call.answered(result.map_err(Reject::from), refund);
+                if let Some(host) = self.network.subnet_mut(host) {
+                    host.respond_for(response);
+                }
             }
         }
     }

@@ -128,10 +128,16 @@ impl<A: Ord> Accounts<A> {
         self.balances.insert(to, balance);
     }
 
-    /// Numbers a transaction that is done, and remembers it for as long as it could come again.
-    pub(super) fn note(&mut self, transaction: &Transaction, canister: Option<CanisterId>) -> u64 {
+    /// Numbers a transaction that is done.
+    pub(super) fn note_undated(&mut self) -> u64 {
         let block = self.blocks;
         self.blocks += 1;
+        block
+    }
+
+    /// Numbers a transaction that is done, and remembers it for as long as it could come again.
+    pub(super) fn note(&mut self, transaction: &Transaction, canister: Option<CanisterId>) -> u64 {
+        let block = self.note_undated();
         if let Some(created_at) = transaction.created_at {
             self.recent.insert((created_at, transaction.hash), Done { block, canister });
         }

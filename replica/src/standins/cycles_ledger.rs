@@ -3,8 +3,8 @@
 use super::accounts::{Accounts, Done, Refusal, Transaction};
 use super::creation::CreationArgs;
 use super::icrc1::{Account, TransferArgs, TransferError};
-use super::{Surroundings, respond};
-use crate::error::UserError;
+use super::{Surroundings, decode, respond};
+use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
 use crate::limits::{STANDIN_CYCLES, STANDIN_CYCLES_FEE};
 use crate::types::*;
@@ -115,6 +115,17 @@ impl From<Refusal> for CreateCanisterError {
     }
 }
 
+#[derive(Debug, CandidType, Deserialize)]
+pub(super) struct DepositArgs {
+    pub(super) to: Account,
+}
+
+#[derive(Debug, PartialEq, Eq, CandidType, Deserialize)]
+pub(super) struct DepositResult {
+    pub(super) balance: u128,
+    pub(super) block_index: u128,
+}
+
 /// The ledger.
 #[derive(Debug)]
 pub(super) struct CyclesLedger(Accounts<Account>);
@@ -168,6 +179,25 @@ impl CyclesLedger {
             "icrc1_fee" => Ok(encode((accounts.fee(),))),
             _ => return None,
         })
+    }
+
+    /// Puts the cycles that came with a call into an account, less the fee.
+    pub(super) fn deposit(
+        &mut self,
+        argument: &[u8],
+        cycles: Cycles,
+    ) -> Result<Payload, UserError> {
+        let Self(accounts) = self;
+        let DepositArgs { to } = decode(argument)?;
+        let Some(amount) = cycles.checked_sub(accounts.fee()) else {
+            let text = format!("A deposit needs {} cycles for the fee at least", accounts.fee());
+            return Err(UserError::new(ErrorCode::CanisterCalledTrap, text));
+        };
+        let to = to.normal();
+        accounts.give(to.clone(), amount);
+        let balance = accounts.balance(&to);
+        let block_index = accounts.note_undated().into();
+        Ok(encode((DepositResult { balance, block_index },)))
     }
 
     fn transfer(

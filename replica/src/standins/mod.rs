@@ -1,8 +1,7 @@
 //! Stand-ins for canisters of the mainnet that command line tools need: built in, without Wasm.
 //!
 //! They are no ledgers anybody could rely on. They answer the methods that `icp` and `dfx` call, on
-//! the subnets and under the ids that the originals have, to users only: canisters that call them
-//! find nobody. Every account starts with plenty, and from then on everything is accounted for.
+//! the subnets and under the ids that the originals have. Every account starts with plenty, and from then on everything is accounted for.
 //! There are no blocks to look at, no approvals and no archives.
 //!
 //! Interfaces: `cycles-ledger.did` of the cycles ledger, `ledger.did` of the ICP ledger, `cmc.did` of
@@ -17,7 +16,7 @@ mod icrc1;
 
 use crate::error::{ErrorCode, UserError};
 use crate::ic00;
-use crate::message::Ingress;
+use crate::message::{Ingress, Request};
 use crate::network::Network;
 use crate::topology::{canister_id, cycles_minting_canister};
 use crate::types::*;
@@ -69,9 +68,14 @@ fn cycles_ledger() -> CanisterId {
 }
 
 impl Standins {
+    /// The canisters for which there are stand-ins.
+    pub fn ids() -> [CanisterId; 4] {
+        [registry(), icp_ledger(), cycles_ledger(), cycles_minting_canister()]
+    }
+
     /// Whether there is a stand-in of this id.
     pub fn serve(canister: CanisterId) -> bool {
-        [registry(), icp_ledger(), cycles_ledger(), cycles_minting_canister()].contains(&canister)
+        Self::ids().contains(&canister)
     }
 
     /// Whether they make the canister that a management call sent to `effective` asks for: `dfx`
@@ -100,27 +104,53 @@ impl Standins {
         !self.waiting.is_empty()
     }
 
-    /// Carries a call out.
+    /// Carries a user's call out.
     pub fn update(
         &mut self,
         call: &Ingress,
         surroundings: &mut Surroundings,
     ) -> Result<Payload, UserError> {
-        let Ingress { sender, method, argument, .. } = call;
-        let done = match call.receiver {
+        let Ingress { sender, receiver, method, argument, .. } = call;
+        self.carry_out(*sender, *receiver, method, argument, surroundings)
+    }
+
+    /// Carries a canister's call out, and returns how many of its cycles go back.
+    pub fn respond(
+        &mut self,
+        call: &Request,
+        surroundings: &mut Surroundings,
+    ) -> (Result<Payload, UserError>, Cycles) {
+        let Request { sender, receiver, method, argument, cycles, .. } = call;
+        if *receiver == cycles_ledger() && method == "deposit" {
+            let done = self.cycles.deposit(argument, *cycles);
+            let refund = if done.is_ok() { 0 } else { *cycles };
+            return (done, refund);
+        }
+        (self.carry_out(*sender, *receiver, method, argument, surroundings), *cycles)
+    }
+
+    fn carry_out(
+        &mut self,
+        sender: Principal,
+        receiver: CanisterId,
+        method: &str,
+        argument: &[u8],
+        surroundings: &mut Surroundings,
+    ) -> Result<Payload, UserError> {
+        let done = match receiver {
             id if id == Principal::management_canister() => {
-                return surroundings.provisional_create(*sender, argument);
+                return surroundings.provisional_create(sender, argument);
             }
             id if id == cycles_ledger() => {
-                self.cycles.update(*sender, method, argument, surroundings)
+                self.cycles.update(sender, method, argument, surroundings)
             }
             id if id == icp_ledger() => {
-                self.icp.update(*sender, method, argument, surroundings.network.time())
+                self.icp.update(sender, method, argument, surroundings.network.time())
             }
             _ => None,
         };
         // What can be queried can be called as well.
-        done.unwrap_or_else(|| self.query(call.receiver, method, argument, surroundings))
+        done.unwrap_or_else(|| self.query(receiver, method, argument, surroundings))
     }
 
     /// Answers a query.

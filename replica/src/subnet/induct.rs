@@ -80,6 +80,10 @@ impl Subnet {
             Message::Request(request) if ic00::is_ic00(request.receiver, &self.routes) => {
                 self.induct_management_request(request);
             }
+            Message::Request(request) if self.answered_for.contains(&request.receiver) => {
+                self.trace.tell(|| Event::Inducted { call: request.call() });
+                self.calls_answered_for.push(request);
+            }
             Message::Request(request) => match self.check_induction(&request) {
                 Ok(()) => self.push_request(request),
                 Err(reject) => {

@@ -21,7 +21,7 @@ use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
 use crate::limits::*;
-use crate::message::{Ingress, Response, StreamMessage};
+use crate::message::{Ingress, Request, Response, StreamMessage};
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
@@ -119,6 +119,9 @@ pub struct Subnet {
     refunds: RefundPool,
     /// Responses made by the subnet itself, on their way out.
     responses: VecDeque<Response>,
+    /// Canisters that are answered for from outside, and what they were called with.
+    answered_for: BTreeSet<CanisterId>,
+    calls_answered_for: Vec<Request>,
     blockmakers: BlockMakers,
     trace: Trace,
 }
@@ -146,6 +149,8 @@ impl Subnet {
             schedule: Schedule::default(),
             refunds: RefundPool::default(),
             responses: VecDeque::new(),
+            answered_for: BTreeSet::new(),
+            calls_answered_for: Vec::new(),
             blockmakers: BlockMakers::default(),
             trace: Trace::default(),
         }
@@ -182,6 +187,22 @@ impl Subnet {
     /// All canisters it hosts, in order.
     pub fn canisters(&self) -> impl Iterator<Item = &Canister> + Clone {
         self.canisters.values()
+    }
+
+    /// Has canisters' calls to these canisters, which are not here, kept for somebody to answer.
+    pub fn answer_for(&mut self, canisters: impl IntoIterator<Item = CanisterId>) {
+        self.answered_for.extend(canisters);
+    }
+
+    /// Takes the calls that were kept.
+    pub fn take_calls_answered_for(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.calls_answered_for)
+    }
+
+    /// Sends the response to such a call.
+    pub fn respond_for(&mut self, response: Response) {
+        self.trace.tell(|| response.made(Responder::Callee));
+        self.responses.push_back(response);
     }
 
     /// Has everything told that happens from now on.

@@ -30,7 +30,8 @@ impl Subnet {
             && self.randomness_asked.is_empty()
             && self.loopback.is_empty()
             && self.refunds.is_empty()
-            && self.responses.is_empty())
+            && self.responses.is_empty()
+            && self.calls_answered_for.is_empty())
             || self.canisters.values().any(waits)
     }
 }

@@ -100,3 +100,20 @@ fn what_the_tool_remembers_of_an_earlier_network_is_forgotten_only_when_told_to(
     project.ok("icp deploy -e live --cycles 30t");
     assert_eq!(project.ok(ONE_CALL), "(1 : nat64)");
 }
+
+#[test]
+fn a_canister_that_is_deleted_leaves_its_cycles_to_who_deletes_it() {
+    let Some(project) = deployed() else { return };
+    let balance = || {
+        let printed = project.ok("icp cycles balance -e live");
+        let digits: String = printed.chars().filter(char::is_ascii_digit).collect();
+        digits.parse::<u128>().unwrap()
+    };
+    let before = balance();
+    project.ok("icp canister stop -e live callee");
+    project.ok("icp canister delete -e live callee");
+    let trillion = 1_000_000_000_000;
+    let got = balance() - before;
+    assert!((28 * trillion..30 * trillion).contains(&got), "{got}");
+    assert_eq!(project.ok(ONE_CALL), "(0 : nat64)");
+}

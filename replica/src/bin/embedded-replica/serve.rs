@@ -21,7 +21,7 @@ const COMMITTED_PORT: u16 = 4943;
 /// the cycles ledger (um5iw-rqaaa-aaaaq-qaaba-cai), the ICP ledger (ryjl3-tyaaa-aaaaa-aaaba-cai), the
 /// cycles minting canister (rkp4c-7iaaa-aaaaa-aaaca-cai) and the registry
 /// (rwlgt-iiaaa-aaaaa-aaaaa-cai). They are not the real ones: every account starts with plenty,
-/// only users can call them, and they have no blocks, approvals or archives.
+/// and they have no blocks, approvals or archives.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// A subnet for canisters, once for each: application, verified-application, system, fiduciary,

@@ -1,6 +1,8 @@
 //! Balances, and what moves them.
 
 use super::*;
+use crate::network::NetworkProfile;
+use crate::types::CallbackId;
 
 #[test]
 fn an_account_starts_with_plenty_and_a_transfer_costs_its_sender_the_fee() {
@@ -153,4 +155,35 @@ fn the_icp_ledger_knows_an_account_by_both_of_its_names() {
         update(&mut instance, call(user(1), icp_ledger(), "transfer", &free));
     let expected_fee = e8s(STANDIN_E8S_FEE as u64);
     assert_eq!(refused, Err(LegacyTransferError::BadFee { expected_fee }));
+}
+
+#[test]
+fn what_a_canister_deposits_is_in_the_account_and_what_fails_gives_its_cycles_back() {
+    let mut network = Network::new(NetworkProfile::POCKET_IC, Vec::new(), Time::GENESIS);
+    let mut surroundings = Surroundings { network: &mut network, default_subnets: &[] };
+    let mut standins = Standins::default();
+    let mut call = |method: &str, cycles| {
+        let request = Request {
+            sender: canister_id(99),
+            receiver: cycles_ledger(),
+            callback: CallbackId(0),
+            method: method.into(),
+            argument: ic00::encode((DepositArgs { to: account(user(1)) },)),
+            cycles,
+            deadline: None,
+        };
+        standins.respond(&request, &mut surroundings)
+    };
+    let (reply, refund) = call("deposit", STANDIN_CYCLES_FEE + 7);
+    let balance = STANDIN_CYCLES + 7;
+    let expected = DepositResult { balance, block_index: 0 };
+    let reply: DepositResult = decode_one(&reply.expect("it is done")).expect("it is of this type");
+    assert_eq!((reply, refund), (expected, 0));
+    for (method, code) in [
+        ("deposit", ErrorCode::CanisterCalledTrap),
+        ("no_such_method", ErrorCode::CanisterMethodNotFound),
+    ] {
+        let (answer, refund) = call(method, 7);
+        assert_eq!((answer.expect_err("it fails").code, refund), (code, 7));
+    }
 }
