@@ -1,14 +1,13 @@
 //! Nobody acts as somebody else, and nothing happens twice.
 
-use crate::calls::{query, update};
-use crate::identities::{Named, anonymous, delegated, ed25519, secp256k1};
+use crate::identities::{Named, anonymous, ed25519, prime256v1, secp256k1};
 use crate::raw::{call, post, signed, soon};
-use crate::world::{World, number, run};
+use crate::world::{World, nothing, number, run};
 use candid::{Encode, Principal};
-use ic_agent::identity::{BasicIdentity, Delegation};
-use ic_agent::{AgentError, Identity};
-use ic_transport_types::{DelegationPermissions, Envelope, EnvelopeContent, SignedDelegation};
-use std::borrow::Cow;
+use ic_agent::Identity;
+use ic_transport_types::{Envelope, EnvelopeContent, RequestId, to_request_id};
+use serde::Serialize;
+use serde_bytes::ByteBuf;
 
 fn count(world: &World) -> u64 {
     number(
@@ -52,6 +51,108 @@ fn a_request_signed_by_another_key_or_by_none_is_refused() {
 }
 
 #[test]
+fn a_signature_of_each_scheme_has_to_be_good() {
+    let world = World::live();
+    for Named { name, identity } in [ed25519(1), secp256k1(), prime256v1()] {
+        let content = call(identity.sender().unwrap(), world.one, soon(60));
+        let good = signed(&*identity, &content);
+        let mut flipped = good.clone();
+        flipped.sender_sig.as_mut().unwrap()[40] ^= 1;
+        let mut cut = good.clone();
+        cut.sender_sig.as_mut().unwrap().pop();
+        let of_another = signed(&*identity, &call(*content.sender(), world.one, soon(61)));
+        let replayed = Envelope { sender_sig: of_another.sender_sig, ..good.clone() };
+        for bad in [flipped, cut, replayed] {
+            let answer = post(&world, "v4", world.one, "call", &bad.encode_bytes());
+            answer.assert_error(403, "the request's signature");
+        }
+        let answer = post(&world, "v4", world.one, "call", &good.encode_bytes());
+        assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+    }
+    assert_eq!(count(&world), 3);
+}
+
+/// A query or a request to read the time, and the route for it.
+fn reads(
+    sender: Principal,
+    canister: Principal,
+    expiry: u64,
+) -> [(EnvelopeContent, &'static str); 2] {
+    let query = EnvelopeContent::Query {
+        ingress_expiry: expiry,
+        sender,
+        canister_id: canister,
+        method_name: "read".into(),
+        arg: nothing(),
+        nonce: None,
+        sender_info: None,
+    };
+    let paths = vec![vec!["time".into()]];
+    let read = EnvelopeContent::ReadState { ingress_expiry: expiry, sender, paths };
+    [(query, "query"), (read, "read_state")]
+}
+
+#[test]
+fn what_is_read_in_ones_own_name_expires_and_what_is_read_anonymously_does_not() {
+    let world = World::live();
+    for (Named { identity, .. }, expires) in [(ed25519(1), true), (anonymous(), false)] {
+        for (content, route) in reads(identity.sender().unwrap(), world.one, soon(-10)) {
+            let body = signed(&*identity, &content).encode_bytes();
+            let answer = post(&world, "v3", world.one, route, &body);
+            match expires {
+                true => answer.assert_error(400, "ingress_expiry"),
+                false => assert_eq!(answer.status, 200, "{route}: {}", answer.text()),
+            }
+        }
+    }
+}
+
+/// A request to read the time that has a nonce, for which the crate of agents has no type.
+#[derive(Clone, Serialize)]
+struct ReadWithNonce {
+    request_type: &'static str,
+    ingress_expiry: u64,
+    sender: Principal,
+    paths: Vec<Vec<ByteBuf>>,
+    nonce: ByteBuf,
+}
+
+#[derive(Serialize)]
+struct SignedRead {
+    content: ReadWithNonce,
+    sender_pubkey: ByteBuf,
+    sender_sig: ByteBuf,
+}
+
+#[test]
+fn the_nonce_of_a_request_to_read_is_signed_like_those_of_others() {
+    let world = World::live();
+    let user = ed25519(1).identity;
+    let content = ReadWithNonce {
+        request_type: "read_state",
+        ingress_expiry: soon(60),
+        sender: user.sender().unwrap(),
+        paths: vec![vec![ByteBuf::from("time")]],
+        nonce: ByteBuf::from([7; 32]),
+    };
+    let id: RequestId = to_request_id(&content).unwrap();
+    let signature = user.sign_arbitrary(&id.signable()).unwrap().signature.unwrap();
+    let with_nonce = |nonce: Vec<u8>| {
+        let content = ReadWithNonce { nonce: ByteBuf::from(nonce), ..content.clone() };
+        let sender_pubkey = ByteBuf::from(user.public_key().unwrap());
+        let sender_sig = ByteBuf::from(signature.clone());
+        let mut body = Vec::new();
+        ciborium::into_writer(&SignedRead { content, sender_pubkey, sender_sig }, &mut body)
+            .unwrap();
+        post(&world, "v3", world.one, "read_state", &body)
+    };
+    let answer = with_nonce(vec![7; 32]);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    with_nonce(vec![8; 32]).assert_error(403, "the request's signature");
+    with_nonce(vec![7; 33]).assert_error(400, "at most 32 bytes");
+}
+
+#[test]
 fn an_anonymous_request_must_not_be_signed() {
     let world = World::live();
     let user = ed25519(1).identity;
@@ -90,70 +191,6 @@ fn a_request_sent_again_gets_the_same_answer_and_is_executed_once() {
         assert!(answer.body.windows(reply.len()).any(|window| window == reply));
     }
     assert_eq!(count(&world), 1);
-}
-
-#[test]
-fn delegations_hold_for_their_targets_their_time_and_what_they_permit() {
-    let world = World::live();
-    let to_one = |delegation: &mut Delegation| delegation.targets = Some(vec![world.one]);
-    let expired = |delegation: &mut Delegation| delegation.expiration = soon(-10);
-    let queries = |delegation: &mut Delegation| {
-        delegation.permissions = Some(DelegationPermissions::Queries);
-    };
-    run(async {
-        let agent = world.agent(delegated(to_one)).await;
-        update(&agent, world.one, "count").await.unwrap();
-        refused(update(&agent, world.other, "count").await, "does not cover");
-        refused(query(&agent, world.other, "read").await, "does not cover");
-        let agent = world.agent(delegated(expired)).await;
-        refused(update(&agent, world.one, "count").await, "has expired");
-        let agent = world.agent(delegated(queries)).await;
-        query(&agent, world.one, "read").await.unwrap();
-        refused(update(&agent, world.one, "count").await, "queries only");
-    });
-}
-
-#[track_caller]
-fn refused(result: Result<Vec<u8>, AgentError>, words: &str) {
-    let text = format!("{:?}", result.unwrap_err());
-    assert!(text.contains(words), "'{words}' is not in: {text}");
-}
-
-#[test]
-fn a_chain_of_twenty_delegations_is_followed_and_none_longer_or_broken() {
-    let world = World::live();
-    let key = |number: u8| BasicIdentity::from_raw_key(&[number; 32]);
-    let chain = |length: u8| -> Vec<SignedDelegation> {
-        let link = |number: u8| {
-            let delegation = Delegation {
-                pubkey: key(number + 1).public_key().unwrap(),
-                expiration: soon(60),
-                targets: None,
-                permissions: None,
-            };
-            let signature = key(number).sign_delegation(&delegation).unwrap().signature.unwrap();
-            SignedDelegation { delegation, signature }
-        };
-        (1..=length).map(link).collect()
-    };
-    let envelope = |delegations: Vec<SignedDelegation>, signer: u8, expiry: u64| {
-        let content = call(key(1).sender().unwrap(), world.one, expiry);
-        let sender_sig = key(signer).sign(&content).unwrap().signature;
-        Envelope {
-            content: Cow::Owned(content),
-            sender_pubkey: key(1).public_key(),
-            sender_sig,
-            sender_delegation: Some(delegations),
-        }
-        .encode_bytes()
-    };
-    let send = |body: Vec<u8>| post(&world, "v4", world.one, "call", &body);
-    assert_eq!(send(envelope(chain(20), 21, soon(60))).status, 200);
-    send(envelope(chain(21), 22, soon(61))).assert_error(400, "at most 20 delegations");
-    let mut broken = chain(3);
-    broken.remove(1);
-    send(envelope(broken, 4, soon(62))).assert_error(403, "a delegation's signature");
-    send(envelope(chain(3), 3, soon(63))).assert_error(403, "the request's signature");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod authentication;
 mod bad_input;
 mod calls;
 mod certificates;
+mod delegations;
 mod dfx;
 mod gateways;
 mod identities;

@@ -10,9 +10,9 @@ use crate::server::instances::Slot;
 use crate::types::{MessageId, Time};
 use candid::Principal;
 use ic_certification::Label;
-use ic_transport_types::{Envelope, EnvelopeContent, RequestId, SignedDelegation};
-use serde::Deserialize;
+use ic_transport_types::{Envelope, EnvelopeContent, RequestId, SignedDelegation, to_request_id};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::borrow::Cow;
 
@@ -115,8 +115,9 @@ impl Received {
             let text = format!("the request's envelope is followed by {} bytes", bytes.len());
             return Err(AgentError::bad_request(text));
         }
+        let nonce = raw.content.nonce.clone();
         let content = raw.content.content().map_err(AgentError::bad_request)?;
-        let id = content.to_request_id();
+        let id = request_id(&content, nonce)?;
         let envelope = Envelope {
             content: Cow::Owned(content),
             sender_pubkey: raw.sender_pubkey.map(ByteBuf::into_vec),
@@ -154,6 +155,24 @@ impl Request {
 
     pub(super) fn message_id(&self) -> MessageId {
         MessageId(*self.id)
+    }
+}
+
+/// The id of a request, whose nonce counts whatever its type is. The crate of agents has no place for
+/// that of a request to read.
+fn request_id(content: &EnvelopeContent, nonce: Option<ByteBuf>) -> AgentResult<RequestId> {
+    #[derive(Serialize)]
+    struct WithNonce<'a> {
+        #[serde(flatten)]
+        content: &'a EnvelopeContent,
+        nonce: ByteBuf,
+    }
+    match (content, nonce) {
+        (EnvelopeContent::ReadState { .. }, Some(nonce)) => {
+            let hashed = to_request_id(&WithNonce { content, nonce });
+            hashed.map_err(|error| AgentError::bad_request(error.to_string()))
+        }
+        _ => Ok(content.to_request_id()),
     }
 }
 
