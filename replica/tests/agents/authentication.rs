@@ -215,24 +215,6 @@ fn only_who_sent_a_request_can_read_what_became_of_it() {
 }
 
 #[test]
-fn a_delegation_to_one_canister_does_not_show_what_became_of_requests_to_another() {
-    let world = World::live();
-    let to_other = |delegation: &mut Delegation| delegation.targets = Some(vec![world.other]);
-    let all = delegated(|_| ()).identity;
-    let content = call(all.sender().unwrap(), world.one, soon(60));
-    let body = signed(&*all, &content).encode_bytes();
-    assert_eq!(post(&world, "v4", world.one, "call", &body).status, 200);
-    let id = content.to_request_id();
-    run(async {
-        let agent = world.agent(delegated(|_| ())).await;
-        agent.request_status_raw(&id, world.one).await.unwrap();
-        let agent = world.agent(delegated(to_other)).await;
-        let error = format!("{:?}", agent.request_status_raw(&id, world.one).await.unwrap_err());
-        assert!(error.contains("does not cover"), "{error}");
-    });
-}
-
-#[test]
 fn older_versions_of_the_interface_do_the_same() {
     let world = World::live();
     let user = ed25519(1).identity;
@@ -240,20 +222,9 @@ fn older_versions_of_the_interface_do_the_same() {
     let content = call(sender, world.other, soon(60));
     let body = signed(&*user, &content).encode_bytes();
     assert_eq!(post(&world, "v3", world.other, "call", &body).status, 200);
-    let query = EnvelopeContent::Query {
-        ingress_expiry: soon(60),
-        sender,
-        canister_id: world.other,
-        method_name: "read".into(),
-        arg: crate::world::nothing(),
-        nonce: None,
-        sender_info: None,
-    };
-    let paths = vec![vec!["time".into()]];
-    let read = EnvelopeContent::ReadState { ingress_expiry: soon(60), sender, paths };
     for version in ["v2", "v3"] {
-        for (route, content) in [("query", &query), ("read_state", &read)] {
-            let body = signed(&*user, content).encode_bytes();
+        for (content, route) in reads(sender, world.other, soon(60)) {
+            let body = signed(&*user, &content).encode_bytes();
             let answer = post(&world, version, world.other, route, &body);
             assert_eq!(answer.status, 200, "{version} {route}: {}", answer.text());
         }
