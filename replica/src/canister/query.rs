@@ -1,4 +1,4 @@
-//! Queries: executions outside of any round, of which nothing lasts.
+//! Queries: executions outside of any round, of which nothing lasts but statistics.
 //!
 //! A composite query may wait for answers to calls it made. As long as it does, it has memories of
 //! its own; the canister itself never sees what it did
@@ -14,6 +14,19 @@ use crate::types::{CanisterId, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
 use candid::Principal;
 use std::collections::VecDeque;
+
+/// What a canister did for queries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueryStats {
+    /// Queries that were begun.
+    pub calls: u128,
+    /// Instructions they took.
+    pub instructions: u128,
+    /// Bytes of their arguments.
+    pub request_bytes: u128,
+    /// Bytes of the replies.
+    pub response_bytes: u128,
+}
 
 /// A query of a canister.
 #[derive(Clone, Debug)]

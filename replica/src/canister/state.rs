@@ -5,6 +5,7 @@ use crate::canister::chunks::ChunkStore;
 use crate::canister::consumption::Consumption;
 use crate::canister::history::History;
 use crate::canister::long::Paused;
+use crate::canister::query::QueryStats;
 use crate::canister::queues::Queues;
 use crate::canister::sandbox::Sandbox;
 use crate::canister::snapshot::Snapshots;
@@ -142,6 +143,8 @@ pub struct Canister {
     pub snapshots: Snapshots,
     /// When it last paid for its memory.
     pub charged_until: Time,
+    /// What queries it answered.
+    pub query_stats: QueryStats,
     /// What it spent cycles on.
     pub consumption: Consumption,
     /// Where it tells what happens to it.
@@ -173,6 +176,7 @@ impl Canister {
             chunks: ChunkStore::default(),
             snapshots: Snapshots::default(),
             charged_until: now,
+            query_stats: QueryStats::default(),
             consumption: Consumption::default(),
             trace: Trace::default(),
             sandbox: None,

@@ -79,6 +79,8 @@ impl Evaluation<'_> {
         let instructions_max = self.instructions_max();
         match self.subnet.canisters.get_mut(&canister) {
             Some(callee) => {
+                callee.query_stats.calls += 1;
+                callee.query_stats.request_bytes += query.argument.len() as u128;
                 let begun = begin_query(callee, query, instructions_max, &self.round);
                 self.note(canister, begun)
             }
@@ -105,6 +107,13 @@ impl Evaluation<'_> {
         (progress, used): (Progress, Instructions),
     ) -> Option<Result<Payload, Failure>> {
         self.budget -= used as i64;
+        if let Some(canister) = self.subnet.canisters.get_mut(&canister) {
+            let stats = &mut canister.query_stats;
+            stats.instructions += u128::from(used);
+            if let Progress::Answered(Ok(reply)) = &progress {
+                stats.response_bytes += reply.len() as u128;
+            }
+        }
         match progress {
             Progress::Answered(answer) => Some(answer),
             Progress::Waiting(query) => {

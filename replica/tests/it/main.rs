@@ -35,6 +35,7 @@ mod payloads;
 mod persistence;
 mod profiles;
 mod progress;
+mod query_stats;
 mod queues;
 mod randomness;
 mod rejects;

@@ -25,9 +25,8 @@ impl Subnet {
     }
 }
 
-/// What `canister_status` says. What this replica does not keep is reported as zero.
+/// What `canister_status` says.
 fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
-    let zero = || candid::Nat::from(0u8);
     let memory = canister.memory_usage();
     let compute = canister.settings.compute_allocation;
     CanisterStatusResult {
@@ -58,10 +57,10 @@ fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
             .idle_burn_per_day(canister.memory_bytes(), compute)
             .into(),
         query_stats: QueryStats {
-            num_calls_total: zero(),
-            num_instructions_total: zero(),
-            request_payload_bytes_total: zero(),
-            response_payload_bytes_total: zero(),
+            num_calls_total: canister.query_stats.calls.into(),
+            num_instructions_total: canister.query_stats.instructions.into(),
+            request_payload_bytes_total: canister.query_stats.request_bytes.into(),
+            response_payload_bytes_total: canister.query_stats.response_bytes.into(),
         },
     }
 }
