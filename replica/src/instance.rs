@@ -23,7 +23,7 @@ use crate::topology::{
 use crate::trace::{Event, Trace};
 use crate::types::*;
 use crate::wasm::StableMemory;
-pub use agents::NodeAnswer;
+pub use agents::{NodeAnswer, RequestKind};
 pub use calls::{CanisterCall, EffectivePrincipal};
 use candid::Principal;
 pub use error::InstanceError;

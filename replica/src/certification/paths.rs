@@ -1,5 +1,4 @@
-//! Who may read what of the state tree (`http_endpoints/public/src/read_state` in the replica's
-//! repository).
+//! Who may read what of the state tree (interface specification, "Request: Read state").
 
 use super::tree::{Label, Wanted};
 use crate::limits::{READ_STATE_LABELS_MAX, READ_STATE_PATHS_MAX};
@@ -26,7 +25,7 @@ pub struct Reader {
 pub enum Scope {
     /// A canister, whose state can be read, and that of requests to it.
     Canister(CanisterId),
-    /// A subnet, whose metrics can be read.
+    /// A subnet, whose metrics can be read, and the state of requests to create canisters there.
     Subnet(SubnetId),
 }
 
@@ -55,7 +54,7 @@ pub fn check_paths(
         let text = format!("at most {READ_STATE_PATHS_MAX} paths can be read at once");
         return Err(PathError::Invalid(text));
     }
-    let mut check = Check { reader, scope, subnet, request: None };
+    let mut check = Check { reader, scope, subnet, request: None, ranges: None };
     let mut wanted = Wanted::nothing();
     for path in paths {
         check.path(path)?;
@@ -70,6 +69,8 @@ struct Check<'a> {
     subnet: &'a Subnet,
     /// The request whose status was asked for already; there can be one.
     request: Option<MessageId>,
+    /// The subnet whose ranges were asked for already; there can be one.
+    ranges: Option<Label>,
 }
 
 impl Check<'_> {
@@ -81,8 +82,8 @@ impl Check<'_> {
         let labels: Vec<&[u8]> = path.iter().map(Label::as_slice).collect();
         match (labels.as_slice(), self.scope) {
             ([b"time"] | [b"api_boundary_nodes", ..], _) => Ok(()),
-            ([b"subnet" | b"canister_ranges"] | [b"subnet", _], _) => Ok(()),
-            ([b"canister_ranges", _] | [b"canister_ranges", _, _], _) => Ok(()),
+            ([b"subnet"] | [b"subnet", _], _) => Ok(()),
+            ([b"canister_ranges", subnet], Scope::Subnet(_)) => self.ranges(subnet),
             ([b"subnet", _, b"public_key" | b"canister_ranges" | b"type"], _) => Ok(()),
             ([b"subnet", _, b"node", below @ ..], _) if below.len() <= 2 => Ok(()),
             ([b"subnet", id, b"metrics"], Scope::Subnet(own)) if *id == own.as_slice() => Ok(()),
@@ -100,7 +101,7 @@ impl Check<'_> {
                     id,
                     b"status" | b"reply" | b"reject_code" | b"reject_message" | b"error_code",
                 ],
-                Scope::Canister(_),
+                _,
             ) => self.request(id),
             _ => Err(not_found(path)),
         }
@@ -120,6 +121,14 @@ impl Check<'_> {
         }
     }
 
+    fn ranges(&mut self, subnet: &[u8]) -> Result<(), PathError> {
+        if self.ranges.replace(subnet.to_vec()).is_some_and(|other| other != subnet) {
+            let text = "the canister ranges of one subnet can be read at once";
+            return Err(PathError::Invalid(text.into()));
+        }
+        Ok(())
+    }
+
     fn request(&mut self, id: &[u8]) -> Result<(), PathError> {
         let id = MessageId(id.try_into().map_err(|_| {
             PathError::Invalid(format!("a request id has 32 bytes, not {}", id.len()))
@@ -130,6 +139,12 @@ impl Check<'_> {
         let Some(record) = self.subnet.ingress_record(id) else { return Ok(()) };
         if record.sender != self.reader.principal {
             return Err(PathError::Forbidden("only who sent a request can read its status"));
+        }
+        let is_management = record.receiver == Principal::management_canister();
+        if matches!(self.scope, Scope::Subnet(_)) && !is_management {
+            return Err(PathError::Forbidden(
+                "the request was sent to a canister: read its status there",
+            ));
         }
         match &self.reader.targets {
             Some(targets) if !targets.contains(&record.receiver) => Err(PathError::Forbidden(

@@ -11,6 +11,15 @@ use crate::system_api::DataCertificate;
 use crate::types::*;
 use std::sync::Arc;
 
+/// What a request asks of a canister.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// To execute a method for good.
+    Call,
+    /// What a method answers.
+    Query,
+}
+
 /// An answer to a query, and what a node needs to sign it.
 #[derive(Debug)]
 pub struct NodeAnswer {
@@ -28,11 +37,23 @@ impl Instance {
         &self.root_key
     }
 
-    /// Where a call goes that an agent sends to a canister; fails when it is about another one.
-    ///
-    /// One that makes a canister may be sent to any. If no subnet hosts that one, the root subnet
-    /// makes it, whose certificates are good for all canisters.
+    /// Where a request goes that an agent sends to a canister or a subnet; fails when it is about
+    /// another one (interface specification, "Effective canister id" and "Effective subnet id").
     pub fn effective_principal(
+        &self,
+        sent_to: Scope,
+        kind: RequestKind,
+        call: &CanisterCall,
+    ) -> Result<EffectivePrincipal, InstanceError> {
+        match sent_to {
+            Scope::Canister(canister) => self.effective_of_canister(canister, call),
+            Scope::Subnet(subnet) => self.effective_of_subnet(subnet, kind, call),
+        }
+    }
+
+    /// A call that makes a canister may be sent to any. If no subnet hosts that one, the root subnet
+    /// makes it, whose certificates are good for all canisters.
+    fn effective_of_canister(
         &self,
         sent_to: CanisterId,
         call: &CanisterCall,
@@ -53,6 +74,22 @@ impl Instance {
             Some(about) if about != sent_to => Err(InstanceError::SentElsewhere { sent_to, about }),
             _ => Ok(EffectivePrincipal::Canister(sent_to)),
         }
+    }
+
+    fn effective_of_subnet(
+        &self,
+        sent_to: SubnetId,
+        kind: RequestKind,
+        call: &CanisterCall,
+    ) -> Result<EffectivePrincipal, InstanceError> {
+        let (taken, is_taken) = match kind {
+            RequestKind::Call => ("calls that create canisters", is_creation(&call.method)),
+            RequestKind::Query => ("queries of 'list_canisters'", call.method == "list_canisters"),
+        };
+        if call.canister != CanisterId::management_canister() || !is_taken {
+            return Err(InstanceError::NotForSubnets(taken));
+        }
+        self.subnet_info(sent_to).map(|info| EffectivePrincipal::Subnet(info.place.id))
     }
 
     /// Submits a call under the id it was signed with. It is executed once, however often it is

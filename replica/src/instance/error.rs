@@ -50,6 +50,12 @@ pub enum InstanceError {
         /// What it is about.
         about: CanisterId,
     },
+    /// A request sent to a subnet that belongs to a canister; what subnets take instead.
+    #[error(
+        "of the management canister alone, and of it only {0} can be sent to a subnet: send the \
+         request to the canister it is about"
+    )]
+    NotForSubnets(&'static str),
     /// A part of the state that cannot be read.
     #[error(transparent)]
     Path(#[from] PathError),

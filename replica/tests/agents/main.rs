@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod addressing;
 mod authentication;
 mod bad_input;
 mod calls;

@@ -3,14 +3,14 @@
 use super::answer::{AgentResult, Cbor, reject};
 use super::envelope::{Request, canister_call};
 use super::{Addressed, Asked, WholeBody};
+use crate::certification::Scope;
 use crate::error::UserError;
-use crate::instance::{EffectivePrincipal, Instance};
+use crate::instance::{Instance, RequestKind};
 use crate::server::instances::Slot;
 use crate::types::MessageId;
 use axum::extract::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use candid::Principal;
 use ic_transport_types::TransportCallResponse;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -19,19 +19,13 @@ use tokio::time::{Instant, timeout_at};
 /// (`config/src/http_handler.rs`, `ingress_message_certificate_timeout_seconds`).
 const CALL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a call is sent to.
-enum SentTo {
-    Canister(Principal),
-    Subnet(Principal),
-}
-
 /// Submits a call and returns at once.
 pub(super) async fn submit(
     Extension(slot): Asked,
     Addressed(id): Addressed,
     WholeBody(body): WholeBody,
 ) -> AgentResult<Response> {
-    Ok(match let_in(&slot, SentTo::Canister(id), &body).await? {
+    Ok(match let_in(&slot, Scope::Canister(id), &body).await? {
         Ok(_) => StatusCode::ACCEPTED.into_response(),
         Err(error) => rejected(error),
     })
@@ -43,7 +37,7 @@ pub(super) async fn call(
     Addressed(id): Addressed,
     WholeBody(body): WholeBody,
 ) -> AgentResult<Response> {
-    submit_and_wait(&slot, SentTo::Canister(id), &body).await
+    submit_and_wait(&slot, Scope::Canister(id), &body).await
 }
 
 /// The same for a call that is sent to a subnet.
@@ -52,10 +46,10 @@ pub(super) async fn call_subnet(
     Addressed(id): Addressed,
     WholeBody(body): WholeBody,
 ) -> AgentResult<Response> {
-    submit_and_wait(&slot, SentTo::Subnet(id), &body).await
+    submit_and_wait(&slot, Scope::Subnet(id), &body).await
 }
 
-async fn submit_and_wait(slot: &Slot, sent_to: SentTo, body: &[u8]) -> AgentResult<Response> {
+async fn submit_and_wait(slot: &Slot, sent_to: Scope, body: &[u8]) -> AgentResult<Response> {
     let message = match let_in(slot, sent_to, body).await? {
         Ok(message) => message,
         Err(error) => return Ok(rejected(error)),
@@ -77,16 +71,12 @@ async fn submit_and_wait(slot: &Slot, sent_to: SentTo, body: &[u8]) -> AgentResu
 /// Lets a call in, or says why the network does not.
 async fn let_in(
     slot: &Slot,
-    sent_to: SentTo,
+    sent_to: Scope,
     body: &[u8],
 ) -> AgentResult<Result<MessageId, UserError>> {
     let request = Request::receive(slot, body).await?;
     let submit = |instance: &mut Instance| {
-        let mut call = canister_call(&request, EffectivePrincipal::None)?;
-        call.effective = match sent_to {
-            SentTo::Canister(id) => instance.effective_principal(id, &call)?,
-            SentTo::Subnet(id) => EffectivePrincipal::Subnet(id),
-        };
+        let call = canister_call(instance, &request, RequestKind::Call, sent_to)?;
         let id = request.message_id();
         Ok(instance.submit_signed(id, request.expiry, call)?.map(|()| id))
     };

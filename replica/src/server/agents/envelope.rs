@@ -2,8 +2,8 @@
 
 use super::answer::{AgentError, AgentResult};
 use super::authentication::check_sender;
-use crate::certification::Reader;
-use crate::instance::{CanisterCall, EffectivePrincipal};
+use crate::certification::{Reader, Scope};
+use crate::instance::{CanisterCall, EffectivePrincipal, Instance, RequestKind};
 use crate::keys::SubnetKey;
 use crate::limits::{INGRESS_EXPIRY_DRIFT_NANOS, INGRESS_LIFETIME_SECONDS, NONCE_BYTES_MAX};
 use crate::server::instances::Slot;
@@ -189,25 +189,27 @@ fn check_expiry(now: Time, expiry: Time) -> AgentResult<()> {
     )))
 }
 
-/// A call or a query as the instance takes it; fails when the sender may not act for the canister.
+/// A call or a query as the instance takes it. Fails when it is the other of the two, when the sender
+/// may not act for the canister, and when it is sent elsewhere.
 pub(super) fn canister_call(
+    instance: &Instance,
     request: &Request,
-    effective: EffectivePrincipal,
+    kind: RequestKind,
+    sent_to: Scope,
 ) -> AgentResult<CanisterCall> {
-    let (EnvelopeContent::Call { canister_id, method_name, arg, .. }
-    | EnvelopeContent::Query { canister_id, method_name, arg, .. }) = &request.content
-    else {
-        return Err(AgentError::bad_request("this route does not take requests of that type"));
+    let (canister, method, argument) = match (kind, &request.content) {
+        (RequestKind::Call, EnvelopeContent::Call { canister_id, method_name, arg, .. })
+        | (RequestKind::Query, EnvelopeContent::Query { canister_id, method_name, arg, .. }) => {
+            (*canister_id, method_name.clone(), arg.clone())
+        }
+        _ => return Err(AgentError::bad_request("this route does not take requests of that type")),
     };
-    if request.sender.targets.as_ref().is_some_and(|targets| !targets.contains(canister_id)) {
-        let text = format!("the sender's delegation does not cover canister {canister_id}");
+    if request.sender.targets.as_ref().is_some_and(|targets| !targets.contains(&canister)) {
+        let text = format!("the sender's delegation does not cover canister {canister}");
         return Err(AgentError::forbidden(text));
     }
-    Ok(CanisterCall {
-        sender: request.sender.principal,
-        canister: *canister_id,
-        effective,
-        method: method_name.clone(),
-        argument: arg.clone(),
-    })
+    let (sender, effective) = (request.sender.principal, EffectivePrincipal::None);
+    let call = CanisterCall { sender, canister, effective, method, argument };
+    let effective = instance.effective_principal(sent_to, kind, &call)?;
+    Ok(CanisterCall { effective, ..call })
 }

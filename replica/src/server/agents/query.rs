@@ -4,7 +4,7 @@ use super::answer::{AgentResult, Cbor, reject};
 use super::envelope::{Request, canister_call};
 use super::{Addressed, Asked, WholeBody};
 use crate::certification::Scope;
-use crate::instance::{EffectivePrincipal, Instance, NodeAnswer};
+use crate::instance::{Instance, NodeAnswer, RequestKind};
 use crate::server::instances::Slot;
 use axum::extract::Extension;
 use ic_transport_types::{NodeSignature, QueryResponse, ReplyResponse, RequestId};
@@ -29,11 +29,7 @@ pub(super) async fn query_subnet(
 async fn ask(slot: &Slot, sent_to: Scope, body: &[u8]) -> AgentResult<Cbor<QueryResponse>> {
     let request = Request::receive(slot, body).await?;
     let ask = |instance: &mut Instance| {
-        let mut call = canister_call(&request, EffectivePrincipal::None)?;
-        call.effective = match sent_to {
-            Scope::Canister(id) => instance.effective_principal(id, &call)?,
-            Scope::Subnet(id) => EffectivePrincipal::Subnet(id),
-        };
+        let call = canister_call(instance, &request, RequestKind::Query, sent_to)?;
         Ok(Cbor(signed(instance.query_node(call)?, request.id)))
     };
     slot.execute(ask).await?
