@@ -6,6 +6,7 @@
 mod agents;
 mod calls;
 mod error;
+mod makers;
 mod outcalls;
 mod standins;
 
@@ -15,7 +16,7 @@ use crate::keys::SubnetKey;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::network::{Network, NetworkProfile};
 use crate::standins::Standins;
-use crate::subnet::{Subnet, SubnetConfig, UnknownNode};
+use crate::subnet::{Subnet, SubnetConfig};
 pub use crate::topology::SubnetInfo;
 use crate::topology::{
     Place, SubnetKind, SubnetRequest, mainnet_subnet, nth_canister, places, root_key,
@@ -27,6 +28,7 @@ pub use agents::{NodeAnswer, RequestKind};
 pub use calls::{CanisterCall, EffectivePrincipal};
 use candid::Principal;
 pub use error::InstanceError;
+pub use makers::Making;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -232,22 +234,6 @@ impl Instance {
         self.network.tick();
     }
 
-    /// Decides who makes the next block of a subnet, after which of its nodes failed to.
-    pub fn choose_block_maker(
-        &mut self,
-        subnet: SubnetId,
-        maker: Principal,
-        failed: &[Principal],
-    ) -> Result<(), InstanceError> {
-        if failed.contains(&maker) {
-            return Err(InstanceError::NodeTwice(maker));
-        }
-        let found = self.network.subnet_mut(subnet).ok_or(InstanceError::NoSuchSubnet(subnet))?;
-        found
-            .choose_block_maker(maker, failed)
-            .map_err(|UnknownNode(node)| InstanceError::NoSuchNode { subnet, node })
-    }
-
     /// A canister, to be looked at.
     pub fn canister(&self, id: CanisterId) -> Option<&Canister> {
         self.network.subnet(self.network.subnet_of(id)?)?.canister(id)
@@ -278,7 +264,11 @@ impl Instance {
     pub fn set_stable_memory(&mut self, id: CanisterId, bytes: &[u8]) -> Result<(), InstanceError> {
         let too_large = InstanceError::StableMemoryTooLarge(bytes.len() as u64);
         let stable = StableMemory::holding(bytes).ok_or(too_large)?;
-        self.canister_mut(id)?.set_stable_memory(stable).ok_or(InstanceError::NoCode(id))
+        let canister = self.canister_mut(id)?;
+        if canister.is_paused() {
+            return Err(InstanceError::InTheMiddle(id));
+        }
+        canister.set_stable_memory(stable).ok_or(InstanceError::NoCode(id))
     }
 
     /// A canister's cycles.

@@ -62,6 +62,11 @@ pub enum InstanceError {
     /// A canister without code, which has no stable memory.
     #[error("canister {0} has no code: install it first")]
     NoCode(CanisterId),
+    /// A canister that a long message or installation may still change.
+    #[error(
+        "canister {0} is in the middle of something that takes several rounds: tick until it ends"
+    )]
+    InTheMiddle(CanisterId),
     /// More stable memory than can be read or set as a whole.
     #[error(
         "{0} bytes of stable memory are too many to be read or set as a whole, which \

@@ -15,11 +15,11 @@ type Node = u64;
 
 /// Who makes a block, and who should have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct BlockMaker {
+pub struct BlockMaker {
     /// Who makes it.
-    pub maker: Node,
+    pub(super) maker: Node,
     /// Whose turn it was before.
-    pub failed: Vec<Node>,
+    pub(super) failed: Vec<Node>,
 }
 
 /// What a node has done since the subnet began.

@@ -29,7 +29,8 @@ use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use blockmakers::{BlockMaker, BlockMakers};
+pub use blockmakers::BlockMaker;
+use blockmakers::BlockMakers;
 use ingress::IngressHistory;
 pub use ingress::{IngressState, Record as IngressRecord};
 use management::{Asker, Outcalls, PendingCall};
@@ -228,17 +229,21 @@ impl Subnet {
         self.time = time;
     }
 
-    /// Decides which of its nodes makes the next block, after which others failed to.
-    pub fn choose_block_maker(
-        &mut self,
+    /// The node that makes a block, and those that should have; fails if it has no such nodes.
+    pub fn block_maker(
+        &self,
         maker: Principal,
         failed: &[Principal],
-    ) -> Result<(), UnknownNode> {
+    ) -> Result<BlockMaker, UnknownNode> {
         let SubnetConfig { key, nodes, .. } = &self.config;
         let number = |id| blockmakers::number_of(id, key, *nodes).ok_or(UnknownNode(id));
         let failed = failed.iter().map(|id| number(*id)).collect::<Result<_, _>>()?;
-        self.blockmakers.choose(BlockMaker { maker: number(maker)?, failed });
-        Ok(())
+        Ok(BlockMaker { maker: number(maker)?, failed })
+    }
+
+    /// Decides who makes the next block.
+    pub fn choose_block_maker(&mut self, next: BlockMaker) {
+        self.blockmakers.choose(next);
     }
 
     /// Executes one round at `time`, with what came from other subnets.

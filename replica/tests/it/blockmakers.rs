@@ -65,6 +65,28 @@ fn a_node_that_the_subnet_does_not_have_makes_no_block() {
 }
 
 #[test]
+fn when_one_of_several_block_makers_is_wrong_none_is_chosen() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        world.pic.advance_time(DAY);
+        world.pic.tick();
+        let [first] = history(&world, 0).try_into().expect("one day is over");
+        let default = first.node_metrics[0].node_id;
+        let stranger = Principal::self_authenticating([9; 32]);
+        let [right, wrong] = [default, stranger].map(|blockmaker| SubnetBlockmakers {
+            subnet: subnet(&world),
+            blockmaker,
+            failed_blockmakers: vec![],
+        });
+        let before = world.pic.get_time();
+        let both = TickConfigs { blockmakers: Some(vec![right, wrong]) };
+        let tick = || world.pic.tick_with_configs(both.clone());
+        assert!(catch_unwind(AssertUnwindSafe(tick)).is_err());
+        assert_eq!(world.pic.get_time(), before, "no round has happened");
+    });
+}
+
+#[test]
 fn a_subnet_tells_canisters_its_version() {
     on_every_server(|server| {
         let world = server.one_subnet();

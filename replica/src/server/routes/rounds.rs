@@ -1,7 +1,7 @@
 //! Time, rounds, and rounds that happen by themselves.
 
 use super::{Id, Shared};
-use crate::instance::{Instance, InstanceError};
+use crate::instance::Making;
 use crate::server::api::{Answer, ApiResult, Body};
 use crate::server::convert::principal;
 use crate::types::Time;
@@ -43,16 +43,10 @@ pub(super) async fn tick(
     let mut makers = Vec::new();
     for raw in config.blockmakers.unwrap_or_default() {
         let failed = raw.failed_blockmakers.iter().map(node).collect::<Result<Vec<_>, _>>()?;
-        makers.push((principal(&raw.subnet.subnet_id)?, node(&raw.blockmaker)?, failed));
+        let subnet = principal(&raw.subnet.subnet_id)?;
+        makers.push(Making { subnet, maker: node(&raw.blockmaker)?, failed });
     }
-    let tick = move |instance: &mut Instance| {
-        for (subnet, maker, failed) in &makers {
-            instance.choose_block_maker(*subnet, *maker, failed)?;
-        }
-        instance.tick();
-        Ok::<_, InstanceError>(())
-    };
-    instances.execute(id, tick).await??;
+    instances.execute(id, move |instance| instance.tick_with(&makers)).await??;
     Ok(Answer(()))
 }
 
