@@ -1,12 +1,14 @@
 //! The instances of a server, each used by one request at a time.
 
 use crate::instance::{Instance, InstanceConfig, InstanceError};
+use crate::keys::SubnetKey;
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
 use crate::server::blobs::Blobs;
 use crate::server::gateways::Gateways;
 use crate::server::progress::Progress;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -27,11 +29,20 @@ pub struct Instances {
 pub(super) struct Slot {
     id: usize,
     instance: tokio::sync::Mutex<Result<Instance, Panicked>>,
+    vitals: Vitals,
     progress: Mutex<Option<Progress>>,
     /// Notified when somebody has used the instance, who may have given it something to do.
     used: Arc<Notify>,
     /// Notified after each round.
     rounds: Notify,
+}
+
+/// What is known of an instance even while it is used.
+#[derive(Debug)]
+struct Vitals {
+    root_key: Arc<SubnetKey>,
+    rounds: AtomicU64,
+    has_panicked: AtomicBool,
 }
 
 /// What is left of an instance that panicked.
@@ -155,8 +166,14 @@ impl Instances {
 
 impl Slot {
     fn new(id: usize, instance: Instance) -> Self {
+        let vitals = Vitals {
+            root_key: instance.root_key().clone(),
+            rounds: instance.network().rounds().into(),
+            has_panicked: false.into(),
+        };
         Self {
             id,
+            vitals,
             instance: tokio::sync::Mutex::new(Ok(instance)),
             progress: Mutex::default(),
             used: Arc::default(),
@@ -205,14 +222,29 @@ impl Slot {
         }));
         let (result, rounds) = result.map_err(|_| {
             *guard = Err(Panicked);
+            self.vitals.has_panicked.store(true, Relaxed);
             self.rounds.notify_waiters();
             panicked(self.id)
         })?;
+        self.vitals.rounds.store(rounds, Relaxed);
         drop(guard);
         if rounds != before {
             self.rounds.notify_waiters();
         }
         Ok(result)
+    }
+
+    /// The key that all certificates can be checked with. The instance need not be free for this.
+    pub(super) fn root_key(&self) -> &Arc<SubnetKey> {
+        &self.vitals.root_key
+    }
+
+    /// How many rounds there have been, if the instance is of use. It need not be free for this.
+    pub(super) fn height(&self) -> Result<u64, ApiError> {
+        match self.vitals.has_panicked.load(Relaxed) {
+            true => Err(panicked(self.id)),
+            false => Ok(self.vitals.rounds.load(Relaxed)),
+        }
     }
 
     /// Waits for a round, counted from the call and not from when the answer is awaited first: so
@@ -259,6 +291,18 @@ impl Slot {
     }
 }
 
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<Instances>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut activity = lock(&self.0.activity);
+        activity.under_way -= 1;
+        activity.latest = Instant::now();
+    }
+}
+
 fn unknown(id: usize) -> ApiError {
     ApiError::not_found(format!("there is no instance {id}: create one, or it was deleted"))
 }
@@ -272,15 +316,3 @@ fn panicked(id: usize) -> ApiError {
 
 #[cfg(test)]
 mod tests;
-
-/// A request under way.
-#[derive(Debug)]
-pub(super) struct UnderWay(Arc<Instances>);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let mut activity = lock(&self.0.activity);
-        activity.under_way -= 1;
-        activity.latest = Instant::now();
-    }
-}

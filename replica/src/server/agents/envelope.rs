@@ -148,9 +148,8 @@ impl Request {
     /// the instance to be free; checking signatures may take longer than executing a call.
     pub(super) async fn receive(slot: &Slot, bytes: &[u8]) -> AgentResult<Self> {
         let received = Received::decode(bytes)?;
-        let clock = slot.with(|instance| (instance.time(), instance.root_key().clone()));
-        let (now, root_key) = clock.await?;
-        tokio::task::block_in_place(|| received.check(now, &root_key))
+        let now = slot.with(|instance| instance.time()).await?;
+        tokio::task::block_in_place(|| received.check(now, slot.root_key()))
     }
 
     pub(super) fn message_id(&self) -> MessageId {
