@@ -5,7 +5,7 @@ use super::encoding::cbor;
 use super::state::{Contents, Hashes, topology};
 use super::tree::{Expand, Tree, Wanted};
 use crate::keys::SubnetKey;
-use crate::limits::CERTIFIED_STATE_AGE_MAX_NANOS;
+use crate::limits::{CERTIFIED_STATE_AGE_MAX_NANOS, DELEGATION_AGE_MAX_NANOS};
 use crate::subnet::Subnet;
 use crate::system_api::DataCertificate;
 use crate::topology::SubnetInfo;
@@ -27,11 +27,11 @@ pub struct Topology<'a> {
 }
 
 /// Makes certificates, and keeps what serves for the next one: state trees and their signatures as
-/// long as there is no new state, delegations for as long as the topology stays the same.
+/// long as there is no new state, delegations for some minutes while the topology stays the same.
 #[derive(Debug, Default)]
 pub struct Certification {
     states: BTreeMap<SubnetId, State>,
-    delegations: BTreeMap<SubnetId, Arc<Delegation>>,
+    delegations: BTreeMap<SubnetId, (Time, Arc<Delegation>)>,
 }
 
 /// The latest state of a subnet that was certified.
@@ -141,8 +141,12 @@ impl Certification {
         if subnet == topology.root_key.subnet_id() {
             return None;
         }
-        let made = || Arc::new(delegation(subnet, topology, now));
-        Some(self.delegations.entry(subnet).or_insert_with(made).clone())
+        let made = || (now, Arc::new(delegation(subnet, topology, now)));
+        let (time, delegation) = self.delegations.entry(subnet).or_insert_with(made);
+        if now.nanos_since(*time) >= DELEGATION_AGE_MAX_NANOS {
+            (*time, *delegation) = made();
+        }
+        Some(delegation.clone())
     }
 }
 

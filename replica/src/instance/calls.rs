@@ -25,7 +25,7 @@ pub enum EffectivePrincipal {
 /// A call from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanisterCall {
-    /// Who calls. Nobody checks.
+    /// Who calls: for agents' requests checked by the server, for other clients' as they say.
     pub sender: Principal,
     /// Who is called; the management canister's principal for management calls.
     pub canister: CanisterId,

@@ -25,3 +25,7 @@ pub const READ_STATE_LABELS_MAX: usize = 127;
 /// Nanoseconds of the network's time for which a subnet's state is not certified again when nothing
 /// but the time has changed. A bound of ours: far below what agents take for outdated, three minutes.
 pub const CERTIFIED_STATE_AGE_MAX_NANOS: u64 = NANOS_PER_SECOND;
+
+/// Nanoseconds of the network's time after which the root subnet certifies another one's key again. A
+/// bound of ours, so that who looks at the time of a delegation finds it recent.
+pub const DELEGATION_AGE_MAX_NANOS: u64 = 5 * 60 * NANOS_PER_SECOND;

@@ -28,7 +28,8 @@ impl From<Result<Payload, Failure>> for IngressState {
 }
 
 /// What has become of all messages users sent. An answer is kept for [`INGRESS_LIFETIME_SECONDS`]
-/// from when it was given, and for as long as the same message may be sent once more; what is not answered yet is kept, however long that takes.
+/// from when it was given, and for as long as the same message may be sent once more; what is not
+/// answered yet is kept, however long that takes.
 #[derive(Debug, Default)]
 pub(super) struct IngressHistory {
     records: BTreeMap<MessageId, Record>,
@@ -231,7 +232,7 @@ fn take_block(pool: &mut VecDeque<Ingress>) -> Vec<Ingress> {
 fn timed_out() -> UserError {
     UserError::new(
         ErrorCode::IngressMessageTimeout,
-        "Ingress message timed out waiting to start executing.",
+        "The ingress message expired before it was executed: it timed out waiting for its turn",
     )
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::instance::InstanceConfig;
-use crate::limits::CERTIFIED_STATE_AGE_MAX_NANOS;
+use crate::limits::{CERTIFIED_STATE_AGE_MAX_NANOS, DELEGATION_AGE_MAX_NANOS};
 use candid::Principal;
 use ic_canister_sig_creation::extract_raw_root_pk_from_der;
 use ic_certification::LookupResult;
@@ -127,6 +127,23 @@ fn a_state_is_certified_once_until_there_is_a_round_or_a_second_has_passed() {
     assert_ne!(later, first);
     instance.tick();
     assert_ne!(certify(&mut instance), later);
+}
+
+#[test]
+fn a_delegation_is_kept_for_some_minutes_and_then_made_anew() {
+    let (mut instance, [_, other]) = instance();
+    let certified_at = |instance: &mut Instance| {
+        let read = read(instance, Scope::Subnet(other), &[]).expect("it can be read");
+        let (_, delegation) = decode(&read).delegation.expect("it is not the root subnet");
+        let delegation = decode(&delegation);
+        let mut value = delegation.value(&[b"time"]);
+        leb128::read::unsigned(&mut value).expect("it is a number")
+    };
+    let first = certified_at(&mut instance);
+    instance.pass(DELEGATION_AGE_MAX_NANOS - 1);
+    assert_eq!(certified_at(&mut instance), first);
+    instance.pass(1);
+    assert_eq!(certified_at(&mut instance), first + DELEGATION_AGE_MAX_NANOS);
 }
 
 #[test]

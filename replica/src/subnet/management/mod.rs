@@ -73,7 +73,10 @@ impl Subnet {
         if !rules.by_users {
             return Err(UserError::new(
                 ErrorCode::CanisterRejectedMessage,
-                format!("ic00 method {} can be called only by a canister", rules.name),
+                format!(
+                    "Users cannot call {} of the management canister: it can be called only by a canister",
+                    rules.name
+                ),
             ));
         }
         if let Some(payer) = self.payer(ingress)? {
