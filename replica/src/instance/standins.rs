@@ -72,15 +72,16 @@ impl Instance {
     }
 }
 
-/// The subnets on which users' canisters are made: those for applications, or else all that are not
-/// the network's own.
+/// The subnets on which users' canisters are made: those for applications, or else all but those that
+/// a live network has of its own, unless there are no others.
 fn default_subnets(subnets: &[super::SubnetInfo]) -> Vec<SubnetId> {
     use SubnetKind::*;
     let of = |kinds: &[SubnetKind]| -> Vec<SubnetId> {
         let found = subnets.iter().filter(|info| kinds.contains(&info.request.kind));
         found.map(|info| info.place.id).collect()
     };
-    [&[Application][..], &[VerifiedApplication], &[System]]
+    let others = [Fiduciary, ServiceNervousSystem, CloudEngine, Bitcoin, TestThresholdKeys];
+    [&[Application][..], &[VerifiedApplication], &[System], &others]
         .into_iter()
         .map(of)
         .find(|found| !found.is_empty())

@@ -24,12 +24,17 @@ const CREATION_FEE: u128 = 500_000_000_000;
 const TRILLION: u128 = 1_000_000_000_000;
 
 fn network(standins: bool) -> Instance {
-    use SubnetKind::*;
-    let kinds = [NetworkNervousSystem, InternetIdentity, Application, Application];
-    let subnets = kinds.map(|kind| SubnetRequest { kind, free: false, benchmarking: false });
+    network_with(&[SubnetKind::Application; 2], standins)
+}
+
+/// A network with these subnets beside the two that a live one has in any case.
+fn network_with(kinds: &[SubnetKind], standins: bool) -> Instance {
+    let own = [SubnetKind::NetworkNervousSystem, SubnetKind::InternetIdentity];
+    let request =
+        |kind: &SubnetKind| SubnetRequest { kind: *kind, free: false, benchmarking: false };
+    let subnets = own.iter().chain(kinds).map(request).collect();
     let config = InstanceConfig::with_application_subnets(0);
-    Instance::new(InstanceConfig { subnets: subnets.into(), standins, ..config })
-        .expect("it has subnets")
+    Instance::new(InstanceConfig { subnets, standins, ..config }).expect("it has subnets")
 }
 
 fn user(number: u8) -> Principal {

@@ -23,6 +23,20 @@ fn a_canister_is_made_on_the_chosen_subnet_for_its_caller_who_pays() {
 }
 
 #[test]
+fn canisters_are_made_on_a_subnet_that_was_asked_for_whatever_its_kind() {
+    use SubnetKind::*;
+    for kind in [VerifiedApplication, System, Fiduciary, ServiceNervousSystem, CloudEngine] {
+        let mut instance = network_with(&[kind], true);
+        let asked_for = instance.subnets()[2].place.id;
+        let minting = cycles_minting_canister();
+        let subnets: Vec<Principal> = ask(&mut instance, minting, "get_default_subnets", &());
+        assert_eq!(subnets, [asked_for], "{kind}");
+        let made = create(&mut instance, &creation(10 * TRILLION, None)).expect("it is made");
+        assert_eq!(instance.subnet_with(made.canister_id), Some(asked_for), "{kind}");
+    }
+}
+
+#[test]
 fn a_canister_that_cannot_be_made_costs_nothing_and_is_an_error_that_says_why() {
     let mut instance = network(true);
     let typed = |name: &str| {
