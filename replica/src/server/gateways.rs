@@ -1,6 +1,7 @@
 //! Gateways: listeners with the interface for agents of one instance at their root.
 
 use crate::server::connections::{HEAD_PATIENCE, listen, serve};
+use crate::server::names::Names;
 use axum::Router;
 use pocket_ic::common::rest::{
     HttpGatewayBackend, HttpGatewayConfig, HttpGatewayDetails, HttpGatewayInfo,
@@ -37,7 +38,7 @@ impl Gateways {
     pub(super) fn start(
         &self,
         config: HttpGatewayConfig,
-        router: impl FnOnce(usize) -> Router,
+        router: impl FnOnce(usize, Names) -> Router,
     ) -> Result<HttpGatewayInfo, String> {
         let HttpGatewayBackend::PocketIcInstance(instance) = config.forward_to else {
             return Err(
@@ -65,7 +66,8 @@ impl Gateways {
         };
         let listener = listen((ip_addr, asked)).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        let task = tokio::spawn(serve(listener, router(instance), HEAD_PATIENCE));
+        let names = Names::with(config.domains.as_deref().unwrap_or_default());
+        let task = tokio::spawn(serve(listener, router(instance, names), HEAD_PATIENCE));
         let mut gateways = self.lock();
         let id = gateways.len();
         let details = HttpGatewayDetails {

@@ -5,12 +5,13 @@ use crate::network::NetworkProfile;
 use crate::server::background::Background;
 use crate::server::connections::HEAD_PATIENCE;
 use crate::server::instances::Instances;
+use crate::server::names::{self, Names};
 use crate::server::{agents, api::ApiError, connections};
 use crate::topology::{SubnetKind, SubnetRequest};
 use crate::types::{CanisterId, Time};
 use axum::Router;
 use axum::extract::{Extension, OriginalUri};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct LiveConfig {
     pub subnets: Vec<SubnetKind>,
     /// How long a round takes at least.
     pub artificial_delay: Duration,
+    /// Names by which clients may call it, beside `localhost`, names below that, and addresses.
+    pub domains: Vec<String>,
 }
 
 impl Default for LiveConfig {
@@ -38,6 +41,7 @@ impl Default for LiveConfig {
             profile: NetworkProfile::default(),
             subnets: vec![SubnetKind::Application],
             artificial_delay: Duration::ZERO,
+            domains: Vec::new(),
         }
     }
 }
@@ -92,6 +96,7 @@ impl LiveNetwork {
         let instances = Instances::new(config.profile);
         let id = instances.add(instance);
         let delay = config.artificial_delay;
+        let names = Names::with(&config.domains);
         let serve = async move {
             let slot = instances.slot(id).map_err(io::Error::other)?;
             slot.start_progress(delay).await.map_err(io::Error::other)?;
@@ -99,7 +104,8 @@ impl LiveNetwork {
                 .nest("/api", agents::routes())
                 .fallback(no_route)
                 .layer(Extension(slot))
-                .layer(from_fn(agents::allow_other_origins));
+                .layer(from_fn(agents::allow_other_origins))
+                .layer(from_fn_with_state(names, names::refuse_others));
             connections::serve(listener, router, HEAD_PATIENCE).await
         };
         let background = Background::start(serve).map_err(listen)?;

@@ -13,6 +13,7 @@ mod convert;
 mod gateways;
 mod instances;
 mod live;
+mod names;
 mod progress;
 mod routes;
 mod snapshot_dir;

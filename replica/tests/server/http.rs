@@ -30,24 +30,28 @@ pub fn request(port: u16, method: &str, path: &str, body: &[u8]) -> Answer {
 
 /// Sends a request with these lines in its head and reads its answer.
 pub fn request_with(port: u16, method: &str, path: &str, lines: &str, body: &[u8]) -> Answer {
-    let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-         {lines}content-length: {}\r\n\r\n",
-        body.len()
-    );
-    connection.write_all(head.as_bytes()).unwrap();
-    // A server that refuses a body need not read all of it.
-    let _ = connection.write_all(body);
-    let mut answer = Vec::new();
-    let _ = connection.read_to_end(&mut answer);
-    let answer = String::from_utf8(answer).unwrap();
+    let answer = exchange(port, method, path, &format!("host: localhost\r\n{lines}"), body);
     let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     Answer {
         status: status.expect("an answer has a status"),
         body: serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {body}")),
     }
+}
+
+/// Sends a request with these lines alone in its head and returns all of the answer.
+pub fn exchange(port: u16, method: &str, path: &str, lines: &str, body: &[u8]) -> String {
+    let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nconnection: close\r\n{lines}content-length: {length}\r\n\r\n"
+    );
+    connection.write_all(head.as_bytes()).unwrap();
+    // A server that refuses a body need not read all of it.
+    let _ = connection.write_all(body);
+    let mut answer = Vec::new();
+    let _ = connection.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 pub fn get(port: u16, path: &str) -> Answer {

@@ -11,5 +11,6 @@ mod instances;
 mod live;
 #[cfg(target_os = "linux")]
 mod memory;
+mod pages;
 mod routes;
 mod signatures;

@@ -73,7 +73,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS")]
     dogecoind_addr: Vec<String>,
 
-    /// A name by which clients find the network; every name that leads here will do
+    /// A name by which clients find the network, beside localhost and addresses
     #[arg(long, value_name = "NAME")]
     domain: Vec<String>,
 }
@@ -131,6 +131,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         port: arguments.gateway_port,
         subnets,
         artificial_delay: Duration::from_millis(arguments.artificial_delay_ms),
+        domains: arguments.domain.clone(),
         ..LiveConfig::default()
     })
     .map_err(|error| error.to_string())?;

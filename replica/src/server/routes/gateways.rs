@@ -1,10 +1,11 @@
 //! Starting, listing and stopping gateways.
 
-use super::{Id, Shared, no_route, note_activity};
+use super::{Id, Shared, no_route, note_activity, refuse_web_pages};
 use crate::server::agents::{self, Asked};
 use crate::server::api::{Answer, ApiError, ApiResult, Body, json};
 use crate::server::convert;
 use crate::server::instances::Instances;
+use crate::server::names::{self, Names};
 use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
@@ -22,7 +23,7 @@ pub(super) fn start(
     if let HttpGatewayBackend::PocketIcInstance(id) = config.forward_to {
         instances.slot(id).map_err(|error| error.message)?;
     }
-    instances.gateways().start(config, |instance| router(instances.clone(), instance))
+    instances.gateways().start(config, |instance, names| router(instances.clone(), instance, names))
 }
 
 /// Clients look for errors in the answer, not at its status.
@@ -50,15 +51,17 @@ pub(super) async fn stop(State(instances): Shared, Id(id): Id) -> ApiResult<()> 
 }
 
 /// The routes of a gateway: those for agents, and where the client of PocketIC finds the topology.
-pub(super) fn router(instances: Arc<Instances>, instance: usize) -> Router {
+fn router(instances: Arc<Instances>, instance: usize, names: Names) -> Router {
     let served = (instances.clone(), instance);
+    let agents = agents::routes().layer(from_fn(agents::allow_other_origins));
     Router::new()
-        .nest("/api", agents::routes())
         .route("/_/topology", get(topology))
+        .layer(from_fn(refuse_web_pages))
+        .nest("/api", agents)
         .layer(from_fn_with_state(served, find_instance))
-        .layer(from_fn(agents::allow_other_origins))
         .fallback(no_route)
         .layer(from_fn_with_state(instances.clone(), note_activity))
+        .layer(from_fn_with_state(names, names::refuse_others))
         .with_state(instances)
 }
 

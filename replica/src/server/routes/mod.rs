@@ -15,6 +15,7 @@ use crate::limits::{BLOB_BYTES_MAX, REQUEST_BODY_BYTES_MAX};
 use crate::server::agents;
 use crate::server::api::ApiError;
 use crate::server::instances::Instances;
+use crate::server::names::{self, Names};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, OriginalUri, Path, Request, State};
 use axum::http::request::Parts;
@@ -104,6 +105,7 @@ pub(super) fn router(instances: Arc<Instances>) -> Router {
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .layer(from_fn_with_state(instances.clone(), note_activity))
+        .layer(from_fn_with_state(Names::default(), names::refuse_others))
         .with_state(instances)
 }
 
