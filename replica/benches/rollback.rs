@@ -74,7 +74,7 @@ impl Subject {
         let module = compile(&module(heap_mib)).expect("the module is valid");
         let installation = Installation {
             mode: InstallMode::Install,
-            code: Arc::new(Code::link(module).expect("the imports exist")),
+            source: Arc::new(Code::link(module).expect("the imports exist")).into(),
             argument: Vec::new(),
             caller: Principal::anonymous(),
         };

@@ -61,7 +61,7 @@ pub(crate) fn install_code_as(id: CanisterId, code: Arc<Code>) -> Result<Caniste
 pub(crate) fn install_into(canister: &mut Canister, code: Arc<Code>) -> Result<(), UserError> {
     let installation = Installation {
         mode: InstallMode::Install,
-        code,
+        source: code.into(),
         argument: b"argument".to_vec(),
         caller: Principal::anonymous(),
     };

@@ -1,8 +1,10 @@
 //! Installs, reinstalls, upgrades and uninstalls code.
 
 mod attempt;
+mod source;
 
 pub use attempt::Attempt;
+pub use source::Source;
 
 use crate::canister::call_context::Answer;
 use crate::canister::long::Slices;
@@ -42,47 +44,53 @@ pub struct Installation {
     /// What happens to the memories.
     pub mode: InstallMode,
     /// The code.
-    pub code: Arc<Code>,
+    pub source: Source,
     /// The argument of `canister_init` or `canister_post_upgrade`.
     pub argument: Payload,
     /// Who installs.
     pub caller: Principal,
 }
 
-/// Runs everything it takes to install code. Fails when that cannot even begin.
+/// Runs everything it takes to install code. Fails when the canister cannot prepay that; whatever
+/// else goes wrong is paid for as far as it got.
 pub fn install(
     canister: &mut Canister,
     installation: Installation,
     round: &RoundContext,
 ) -> Result<Attempt, UserError> {
     let (id, mode) = (canister.id, installation.mode);
-    if mode == InstallMode::Install && canister.sandbox.is_some() {
-        return Err(UserError::new(
+    let wasm64 = installation.source.is_wasm64();
+    let prepaid = round.prices.execution(round.install_instructions_max, wasm64);
+    withdraw(canister, prepaid, round)?;
+    let mut hooks = Hooks::new(round, &installation);
+    let result = check_mode(canister, mode).and_then(|()| match mode {
+        InstallMode::Upgrade(flags) => hooks.upgrade(canister, &installation, flags),
+        InstallMode::Install | InstallMode::Reinstall => {
+            let code = hooks.code(&installation)?;
+            let begun = hooks.begin(canister, &installation, NewCode::anew(code));
+            begun.map_err(|trap| trap.into_user_error(id))
+        }
+    });
+    let burned = if result.is_ok() { hooks.burned } else { 0 };
+    let fee = round.prices.execution(hooks.used, wasm64).min(prepaid) + burned;
+    let Hooks { slices, logs, has_compiled, .. } = hooks;
+    Ok(Attempt { slices, has_compiled, result, mode, logs, prepaid, fee })
+}
+
+/// Whether there is code exactly where the mode asks for some.
+fn check_mode(canister: &Canister, mode: InstallMode) -> Result<(), UserError> {
+    let id = canister.id;
+    match (mode, &canister.sandbox) {
+        (InstallMode::Install, Some(_)) => Err(UserError::new(
             ErrorCode::CanisterNonEmpty,
             format!(
                 "Canister {id} has code already. Use the mode 'upgrade' to keep its stable memory, \
                  or 'reinstall' to begin anew"
             ),
-        ));
+        )),
+        (InstallMode::Upgrade(_), None) => Err(Trap::NoWasmModule.into_user_error(id)),
+        _ => Ok(()),
     }
-    if matches!(mode, InstallMode::Upgrade(_)) && canister.sandbox.is_none() {
-        return Err(Trap::NoWasmModule.into_user_error(id));
-    }
-    let wasm64 = installation.code.module.info.wasm64;
-    let prepaid = round.prices.execution(round.install_instructions_max, wasm64);
-    withdraw(canister, prepaid, round)?;
-    let mut hooks = Hooks::new(round, &installation);
-    let result = match mode {
-        InstallMode::Upgrade(flags) => hooks.upgrade(canister, &installation, flags),
-        InstallMode::Install | InstallMode::Reinstall => {
-            let begun = hooks.begin(canister, &installation, NewCode::anew(&installation));
-            begun.map_err(|trap| trap.into_user_error(id))
-        }
-    };
-    let burned = if result.is_ok() { hooks.burned } else { 0 };
-    let fee = round.prices.execution(hooks.used, wasm64).min(prepaid) + burned;
-    let Hooks { slices, logs, .. } = hooks;
-    Ok(Attempt { slices, result, mode, logs, prepaid, fee })
 }
 
 /// New code, and what it begins with.
@@ -94,8 +102,8 @@ struct NewCode {
 }
 
 impl NewCode {
-    fn anew(installation: &Installation) -> Self {
-        let sandbox = Sandbox::new(installation.code.clone(), StableMemory::default());
+    fn anew(code: Arc<Code>) -> Self {
+        let sandbox = Sandbox::new(code, StableMemory::default());
         Self { sandbox, certified_data: Vec::new(), hook: "canister_init" }
     }
 }
@@ -106,6 +114,8 @@ struct Hooks<'a> {
     caller: Principal,
     /// Instructions, those for compiling the code included.
     used: Instructions,
+    /// Whether it was the new code's turn to be compiled.
+    has_compiled: bool,
     slices: Slices,
     burned: Cycles,
     logs: Vec<Log>,
@@ -117,11 +127,20 @@ impl<'a> Hooks<'a> {
         Self {
             round,
             caller: installation.caller,
-            used: installation.code.module.compilation_cost(),
+            used: 0,
+            has_compiled: false,
             slices: Slices { count: 1, instructions_max, instructions: 0 },
             burned: 0,
             logs: Vec::new(),
         }
+    }
+
+    /// The new code, if it is any.
+    fn code(&mut self, installation: &Installation) -> Result<Arc<Code>, UserError> {
+        let Source { code, assembly, compilation } = &installation.source;
+        self.used += assembly + compilation;
+        self.has_compiled = true;
+        code.clone()
     }
 
     /// Asks the old code to save what it needs, then begins with the new code.
@@ -134,9 +153,10 @@ impl<'a> Hooks<'a> {
         let id = canister.id;
         let result = self.save(canister, flags).map_err(|trap| trap.into_user_error(id)).and_then(
             |certified_data| {
+                let code = self.code(installation)?;
                 let old = canister.sandbox.as_ref().expect("there is code to upgrade");
-                let keep_heap = keeps_heap(old.module(), &installation.code.module, flags)?;
-                let sandbox = old.successor(installation.code.clone(), keep_heap);
+                let keep_heap = keeps_heap(old.module(), &code.module, flags)?;
+                let sandbox = old.successor(code, keep_heap);
                 let hook = "canister_post_upgrade";
                 let new = NewCode { sandbox, certified_data, hook };
                 self.begin(canister, installation, new).map_err(|trap| trap.into_user_error(id))

@@ -26,7 +26,7 @@ pub use chunks::{ChunkHash, ChunkStore};
 pub use execute::execute_next;
 pub use history::History;
 pub use inspect::inspect;
-pub use install::{Attempt, InstallMode, Installation, install, run_out, uninstall};
+pub use install::{Attempt, InstallMode, Installation, Source, install, run_out, uninstall};
 pub use long::{Long, Slices, pause, resume};
 pub use memory::MemoryUsage;
 pub use query::{OpenQuery, Progress, Query, begin_query, no_answer, resume_query, transform};

@@ -3,7 +3,7 @@
 
 use crate::limits::{COMPILE_COST_PER_WASM_INSTRUCTION, WASM_STACK_BYTES};
 use crate::types::Instructions;
-use crate::wasm::module::{InvalidModule, ModuleInfo, prepare};
+use crate::wasm::module::{InvalidModule, ModuleInfo, prepare, stated_bytes};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -24,6 +24,12 @@ impl CompiledModule {
     /// Instructions that compiling it costs.
     pub fn compilation_cost(&self) -> Instructions {
         self.info.compiled * COMPILE_COST_PER_WASM_INSTRUCTION
+    }
+
+    /// Instructions that failing to compile `bytes` costs: as if each byte were an instruction
+    /// (`hypervisor.rs`, `create_execution_state`).
+    pub fn failure_cost(bytes: &[u8]) -> Instructions {
+        stated_bytes(bytes) * COMPILE_COST_PER_WASM_INSTRUCTION
     }
 
     /// What the engine made of it, for those who execute it without the system interface.

@@ -99,13 +99,14 @@ async function stableMemory(pic, { canisterId }) {
 /** Each failure is told with its codes. */
 async function errors(pic, { actor, canisterId }) {
   const arg = new Uint8Array();
+  const installGarbage = canisterId => pic.installCode({ canisterId, wasm: Buffer.from('no module') });
   for (const [operation, ...fragments] of [
     [() => actor.fail(), 'CanisterCalledTrap', 'told to fail'],
     [() => actor.refuse(), 'told to refuse'],
     [() => pic.updateCall({ canisterId, method: 'no', arg }), 'CanisterMethodNotFound'],
     [() => pic.queryCall({ canisterId, method: 'no', arg }), 'CanisterMethodNotFound'],
     [() => actor.count_on(NOBODY), NOBODY.toText()],
-    [() => pic.installCode({ canisterId, wasm: Buffer.from('no module') }), 'CanisterInvalidWasm'],
+    [async () => installGarbage(await pic.createCanister()), 'CanisterInvalidWasm'],
     [() => pic.installCode({ canisterId, wasm }), 'CanisterNonEmpty'],
   ]) {
     await assert.rejects(operation, error => {

@@ -112,7 +112,7 @@ def errors(pic, one):
         (one.refuse, "CanisterRejectedMessage", "told to refuse"),
         (lambda: pic.update_call(one.canister_id, "no", b"DIDL\0\0"), "CanisterMethodNotFound", "no"),
         (lambda: one.count_on(NOBODY), "CanisterRejectedMessage", NOBODY),
-        (lambda: pic.install_code(one.canister_id, b"no module", []), "CanisterInvalidWasm", ""),
+        (lambda: pic.install_code(pic.create_canister(), b"no module", []), "CanisterInvalidWasm", ""),
         (lambda: pic.install_code(one.canister_id, WASM, []), "CanisterNonEmpty", ""),
     ]:
         text = error_of(operation)

@@ -1,11 +1,12 @@
 //! Code comes into canisters, changes and goes.
 
-use crate::ic00::submit;
+use crate::ic00::{ask, submit};
 use crate::patterns::{open_gate, pong, wait_for};
 use crate::script::{
     ON_PRE_UPGRADE, call, canister, canister_with, number, numbers, rejected, script, wasm,
 };
 use crate::world::{World, on_every_server};
+use candid::Principal;
 use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
 use pocket_ic::ErrorCode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -74,8 +75,11 @@ fn an_upgrade_that_fails_leaves_the_old_canister() {
         world.run(world.a, hook).unwrap();
         let reject = world.pic.upgrade_canister(world.a, canister(), vec![], None).unwrap_err();
         assert!(reject.reject_message.contains("'pre_upgrade'"), "{}", reject.reject_message);
-        let reject = world.pic.upgrade_canister(world.a, vec![0; 9], vec![], None).unwrap_err();
-        assert_eq!(reject.error_code, ErrorCode::CanisterInvalidWasm);
+        // The old code is asked before anybody looks at the new one.
+        let garbage = || world.pic.upgrade_canister(world.a, vec![0; 9], vec![], None).unwrap_err();
+        assert_eq!(garbage().error_code, ErrorCode::CanisterCalledTrap);
+        world.run(world.a, script().keep(ON_PRE_UPGRADE, script()).reply("")).unwrap();
+        assert_eq!(garbage().error_code, ErrorCode::CanisterInvalidWasm);
         assert_eq!((memories(&world), hash()), ([5, 5, 5], before));
     });
 }
@@ -153,6 +157,39 @@ fn garbage_is_not_installed_and_says_why() {
             assert_eq!(world.pic.canister_status(id, None).unwrap().module_hash, None);
         }
         assert_eq!(world.run(world.a, script().reply("well")), Ok(b"well".to_vec()));
+    });
+}
+
+#[test]
+fn a_failed_installation_costs_what_was_done_until_it_failed() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let garbage = [0; 20];
+        let install = |mode, canister_id, module: &[u8]| {
+            let arguments = InstallCodeArgs {
+                mode,
+                canister_id,
+                wasm_module: module.to_vec(),
+                arg: vec![],
+                sender_canister_version: None,
+            };
+            let call =
+                || ask(&world.pic, Principal::anonymous(), canister_id, "install_code", arguments);
+            let (spent, answer) = world.spent(canister_id, call);
+            (spent, answer.unwrap_err().error_code)
+        };
+        // That there is code already is found before anybody looks at the new one.
+        let (refusing, code) = install(CanisterInstallMode::Install, world.a, &garbage);
+        assert_eq!(code, ErrorCode::CanisterNonEmpty);
+        let (reading, code) = install(CanisterInstallMode::Reinstall, world.a, &garbage);
+        assert_eq!(code, ErrorCode::CanisterInvalidWasm);
+        // 5 M for any execution, beside the fee for the message; compiling counts 6,000 for a byte.
+        assert!((5_000_000..10_000_000).contains(&refusing), "{refusing}");
+        assert_eq!(reading - refusing, 6_000 * garbage.len() as u128);
+        // What it might cost must be there, before all that.
+        world.run(world.b, script().liquid().burn_acc().reply("")).unwrap();
+        let (_, code) = install(CanisterInstallMode::Install, world.b, &garbage);
+        assert_eq!(code, ErrorCode::CanisterOutOfCycles);
     });
 }
 

@@ -16,6 +16,8 @@ use crate::types::{Cycles, Time};
 pub struct Attempt {
     /// How its functions are spread over rounds.
     pub slices: Slices,
+    /// Whether it was the new code's turn to be put together and compiled.
+    pub has_compiled: bool,
     pub(super) result: Result<NewState, UserError>,
     pub(super) mode: InstallMode,
     pub(super) logs: Vec<Log>,

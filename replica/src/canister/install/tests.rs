@@ -64,7 +64,8 @@ impl Subject {
     /// Installs, and says whether that worked.
     fn install(&mut self, mode: InstallMode, does: u8) -> bool {
         let caller = Principal::anonymous();
-        let installation = Installation { mode, code: code(MODULE), argument: vec![does], caller };
+        let installation =
+            Installation { mode, source: code(MODULE).into(), argument: vec![does], caller };
         let attempt = install(&mut self.0, installation, &round());
         attempt.and_then(|attempt| attempt.finish(&mut self.0, &round())).is_ok()
     }

@@ -287,7 +287,8 @@ fn an_installation_can_be_long_and_the_code_before_answers_until_it_is_over() {
         let (version, balance) = (canister.version, canister.balance);
         let round = slices_of(2 * SLICE);
         let caller = Principal::anonymous();
-        let installation = Installation { mode, code: code(MODULE), argument: vec![], caller };
+        let installation =
+            Installation { mode, source: code(MODULE).into(), argument: vec![], caller };
         let attempt = install(&mut canister, installation, &round).expect("it can begin");
         // 240,000 instructions in each function; each one begins in the round in which another ends.
         assert_eq!(attempt.slices.count, slices, "{mode:?}");
@@ -330,7 +331,8 @@ fn an_installation_that_fails_leaves_everything_as_it_was() {
     );
     let caller = Principal::anonymous();
     let mode = InstallMode::Upgrade(Default::default());
-    let installation = Installation { mode, code: code(&failing), argument: vec![], caller };
+    let installation =
+        Installation { mode, source: code(&failing).into(), argument: vec![], caller };
     let attempt = install(&mut canister, installation, &round).expect("it can begin");
     let result = attempt.finish(&mut canister, &round);
     assert_eq!(

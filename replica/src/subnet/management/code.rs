@@ -5,26 +5,25 @@ use super::dispatch::{Conclusion, Reply};
 use super::info::record_change;
 use super::{Call, PendingCall, access};
 use crate::canister::{
-    self, Canister, ChunkStore, Code, Execution, InstallMode, Installation, Long, RoundContext,
+    self, Canister, ChunkStore, Execution, InstallMode, Installation, Long, RoundContext, Source,
 };
-use crate::error::{ErrorCode, Trap, UserError};
+use crate::error::{ErrorCode, UserError};
 use crate::ic00::{Permitted, empty_reply};
 use crate::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX, SHA256_BYTES};
 use crate::subnet::Subnet;
-use crate::trace::Fee;
 use crate::types::{CanisterId, Instructions, Payload};
 use ic_management_canister_types::{
     CanisterInstallMode, ChangeDetails, ChunkHash, CodeDeploymentMode, CodeDeploymentRecord,
     InstallChunkedCodeArgs, InstallCodeArgs, UninstallCodeArgs,
 };
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 
 /// A module that is to be installed.
 struct Upload {
     canister: CanisterId,
     mode: CanisterInstallMode,
-    module: Vec<u8>,
+    /// Or what went wrong with putting it together.
+    module: Result<Vec<u8>, UserError>,
     /// Instructions that putting it together took.
     assembly: Instructions,
     argument: Payload,
@@ -39,7 +38,7 @@ impl Subnet {
         let upload = Upload {
             canister: arguments.canister_id,
             mode: arguments.mode,
-            module: arguments.wasm_module,
+            module: Ok(arguments.wasm_module),
             assembly: 0,
             argument: arguments.arg,
             sender_version: arguments.sender_canister_version,
@@ -74,7 +73,8 @@ impl Subnet {
             )
         })?;
         access::check(store, Permitted::ControllersAndItself, call.caller)?;
-        let module = assemble(&store.chunks, &chunk_hashes_list, &wasm_module_hash)?;
+        check_hashes(&chunk_hashes_list, &wasm_module_hash)?;
+        let module = assemble(&store.chunks, &chunk_hashes_list, &wasm_module_hash);
         let upload = Upload {
             canister: target_canister,
             mode,
@@ -90,31 +90,24 @@ impl Subnet {
     /// Installs a module into a canister that the caller controls.
     fn install(&mut self, pending: &PendingCall, upload: Upload) -> Result<Reply, UserError> {
         let (id, call) = (upload.canister, &pending.call);
-        let invalid =
-            |error: crate::wasm::InvalidModule| Trap::InvalidModule(error.0).into_user_error(id);
-        let module = crate::wasm::compile(&upload.module).map_err(invalid)?;
-        let (prices, now) = (self.prices, self.time);
-        let cost = prices.instructions(upload.assembly, module.info.wasm64);
+        let source = Source::new(id, upload.module, upload.assembly);
+        let hash = source.code.as_ref().ok().map(|code| code.module.hash);
+        let (assembly, compilation, now) = (source.assembly, source.compilation, self.time);
         let change = ChangeDetails::CodeDeployment(CodeDeploymentRecord {
             mode: deployment_mode(upload.mode),
-            module_hash: module.hash.to_vec(),
+            module_hash: hash.unwrap_or_default().to_vec(),
         });
-        let compilation = module.compilation_cost();
-        let hash = module.hash;
-        let code = Arc::new(Code::link(module).map_err(invalid)?);
         let round = RoundContext { subnet_memory: self.room().share(), ..self.round_context() };
         let canister = self.addressed(call, id)?;
-        canister.check_can_pay(cost, prices)?;
-        canister.pay(Fee::Management, cost);
         let mode = match upload.mode {
             CanisterInstallMode::Install => InstallMode::Install,
             CanisterInstallMode::Reinstall => InstallMode::Reinstall,
             CanisterInstallMode::Upgrade(flags) => InstallMode::Upgrade(flags.unwrap_or_default()),
         };
         let installation =
-            Installation { mode, code, argument: upload.argument, caller: call.caller };
+            Installation { mode, source, argument: upload.argument, caller: call.caller };
         let attempt = canister::install(canister, installation, &round)?;
-        let slices = attempt.slices;
+        let (slices, has_compiled) = (attempt.slices, attempt.has_compiled);
         let origin = call.change_origin(upload.sender_version);
         let finish = move |canister: &mut Canister, round: &RoundContext| {
             attempt.finish(canister, round)?;
@@ -135,8 +128,14 @@ impl Subnet {
                 Ok(Reply::Paused)
             }
         };
-        self.spend(upload.assembly + slices.instructions_after(0));
-        self.spend_on_compiling(hash, compilation);
+        self.spend(slices.instructions_after(0));
+        if has_compiled {
+            self.spend(assembly);
+            match hash {
+                Some(hash) => self.spend_on_compiling(hash, compilation),
+                None => self.spend(compilation),
+            }
+        }
         result
     }
 
@@ -154,24 +153,29 @@ impl Subnet {
     }
 }
 
+/// Whether the hashes can be those of a module and of chunks that make it.
+fn check_hashes(chunks: &[ChunkHash], module: &[u8]) -> Result<(), UserError> {
+    if module.len() != SHA256_BYTES {
+        return Err(UserError::new(
+            ErrorCode::CanisterContractViolation,
+            format!("Invalid wasm hash: it has {} bytes, not {SHA256_BYTES}", module.len()),
+        ));
+    }
+    if chunks.len() > CHUNKS_MAX {
+        return Err(UserError::new(
+            ErrorCode::InvalidManagementPayload,
+            format!("A module is made of at most {CHUNKS_MAX} chunks, not {}", chunks.len()),
+        ));
+    }
+    Ok(())
+}
+
 /// The module that the chunks of these hashes make, which must have the hash given for it.
 fn assemble(
     store: &ChunkStore,
     hashes: &[ChunkHash],
     module_hash: &[u8],
 ) -> Result<Vec<u8>, UserError> {
-    if module_hash.len() != SHA256_BYTES {
-        return Err(UserError::new(
-            ErrorCode::CanisterContractViolation,
-            format!("Invalid wasm hash: it has {} bytes, not {SHA256_BYTES}", module_hash.len()),
-        ));
-    }
-    if hashes.len() > CHUNKS_MAX {
-        return Err(UserError::new(
-            ErrorCode::InvalidManagementPayload,
-            format!("A module is made of at most {CHUNKS_MAX} chunks, not {}", hashes.len()),
-        ));
-    }
     let mut module = Vec::new();
     for ChunkHash { hash } in hashes {
         if hash.len() != SHA256_BYTES {

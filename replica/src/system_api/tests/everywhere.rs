@@ -179,7 +179,7 @@ fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) ->
     let flags = UpgradeFlags { skip_pre_upgrade, wasm_memory_persistence: None };
     let installation = Installation {
         mode: InstallMode::Upgrade(flags),
-        code: code.clone(),
+        source: code.clone().into(),
         argument: vec![],
         caller: Principal::anonymous(),
     };

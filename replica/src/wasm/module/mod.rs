@@ -36,6 +36,9 @@ impl From<wasmparser::BinaryReaderError> for InvalidModule {
 const FEATURES: WasmFeatures =
     WasmFeatures::WASM2.union(WasmFeatures::TAIL_CALL).union(WasmFeatures::MEMORY64);
 
+/// What gzip data begins with.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
 /// Undoes gzip compression where there is any.
 fn decompressed(bytes: &[u8]) -> Result<Cow<'_, [u8]>, InvalidModule> {
     let too_large = || {
@@ -43,7 +46,7 @@ fn decompressed(bytes: &[u8]) -> Result<Cow<'_, [u8]>, InvalidModule> {
             "the module is larger than {MODULE_BYTES_MAX} bytes; make it smaller"
         ))
     };
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
+    if !bytes.starts_with(GZIP) {
         return if bytes.len() > MODULE_BYTES_MAX { Err(too_large()) } else { Ok(bytes.into()) };
     }
     let mut plain = Vec::new();
@@ -53,6 +56,15 @@ fn decompressed(bytes: &[u8]) -> Result<Cow<'_, [u8]>, InvalidModule> {
         .read_to_end(&mut plain)
         .map_err(|error| InvalidModule(format!("the gzip data is broken: {error}")))?;
     if plain.len() > MODULE_BYTES_MAX { Err(too_large()) } else { Ok(plain.into()) }
+}
+
+/// Bytes of a module once it is decompressed, as it says itself.
+pub(crate) fn stated_bytes(bytes: &[u8]) -> u64 {
+    let stated = match bytes.last_chunk::<4>() {
+        Some(size) if bytes.starts_with(GZIP) => u32::from_le_bytes(*size).into(),
+        _ => 0,
+    };
+    stated.max(bytes.len() as u64)
 }
 
 /// Checks `bytes` (plain or gzip) and returns the instrumented module, beside what is worth knowing

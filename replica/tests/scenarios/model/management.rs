@@ -78,15 +78,15 @@ impl Model<'_> {
 
     fn install(&mut self, index: usize, what: Manage) -> Result<(), u16> {
         let canister = &mut self.canisters[index];
+        if canister.balance < INSTALL_PREPAID {
+            return Err(207);
+        }
+        canister.balance -= self.costs.installation(index);
         match (what, canister.installed) {
             (Manage::Install, true) => return Err(514),
             (Manage::Upgrade, false) => return Err(537),
             _ => {}
         }
-        if canister.balance < INSTALL_PREPAID {
-            return Err(207);
-        }
-        canister.balance -= self.costs.installation(index);
         canister.installed = true;
         canister.generation += 1;
         canister.cells = [0; CELLS];
