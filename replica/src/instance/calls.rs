@@ -62,6 +62,10 @@ impl Instance {
     ) -> Result<Result<(), UserError>, InstanceError> {
         let route = match self.route(&call) {
             Err(InstanceError::NoSubnetHosts(canister)) if is_provisional_creation(&call) => {
+                // On a live network, which has stand-ins, anybody could go on and on.
+                if self.standins.is_some() {
+                    return Err(InstanceError::SubnetsFixed(canister));
+                }
                 self.add_subnet_hosting(canister)?;
                 self.route(&call)?
             }

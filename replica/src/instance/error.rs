@@ -42,6 +42,12 @@ pub enum InstanceError {
         /// What hosts it on the mainnet.
         kind: SubnetKind,
     },
+    /// A canister to be created with an id that no subnet hosts, where no subnets are added.
+    #[error(
+        "no subnet of this network hosts canister {0}, and it gets no further ones: start it with \
+         such a subnet, or create the canister without an id of its own"
+    )]
+    SubnetsFixed(CanisterId),
     /// A request sent to another canister than the one it is about.
     #[error("the request is sent to canister {sent_to}, but it is about {about}: send it there")]
     SentElsewhere {

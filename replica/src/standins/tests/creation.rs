@@ -37,6 +37,22 @@ fn canisters_are_made_on_a_subnet_that_was_asked_for_whatever_its_kind() {
 }
 
 #[test]
+fn a_network_with_stand_ins_gets_no_subnets_for_ids_that_none_hosts() {
+    let mut instance = network(true);
+    let bitcoin = Principal::from_text("g4xu7-jiaaa-aaaan-aaaaq-cai").expect("it is an id");
+    let args = ProvisionalCreateCanisterWithCyclesArgs {
+        specified_id: Some(bitcoin),
+        ..Default::default()
+    };
+    let method = "provisional_create_canister_with_cycles";
+    let mut creation = call(user(1), CanisterId::management_canister(), method, &args);
+    creation.effective = EffectivePrincipal::Canister(bitcoin);
+    let subnets = instance.subnets().len();
+    assert_eq!(instance.submit(creation), Err(InstanceError::SubnetsFixed(bitcoin)));
+    assert_eq!(instance.subnets().len(), subnets);
+}
+
+#[test]
 fn a_canister_that_cannot_be_made_costs_nothing_and_is_an_error_that_says_why() {
     let mut instance = network(true);
     let typed = |name: &str| {
