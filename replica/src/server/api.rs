@@ -2,6 +2,7 @@
 
 use crate::certification::PathError;
 use crate::instance::InstanceError;
+use crate::server::body::{self, NoBody};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
@@ -86,6 +87,21 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
+/// All of a request's body.
+pub(super) struct Whole(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Whole {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let read = body::read(request).await;
+        read.map(Self).map_err(|NoBody { status, text }| ApiError {
+            status,
+            message: format!("the request's body cannot be read: {text}"),
+        })
+    }
+}
+
 /// A body of JSON, whatever the request calls it.
 pub(super) struct Body<T>(pub(super) T);
 
@@ -93,10 +109,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| ApiError {
-            status: rejection.status(),
-            message: format!("the request's body cannot be read: {}", rejection.body_text()),
-        })?;
+        let Whole(bytes) = Whole::from_request(request, state).await?;
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             ApiError::bad_request(format!("the request's body is not what was expected: {error}"))
         })?;

@@ -8,6 +8,7 @@ mod agents;
 mod api;
 mod background;
 mod blobs;
+mod body;
 mod connections;
 mod convert;
 mod gateways;

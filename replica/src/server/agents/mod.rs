@@ -10,8 +10,9 @@ mod read_state;
 mod status;
 
 use crate::limits::INGRESS_BYTES_MAX;
+use crate::server::body::{self, NoBody};
 use crate::server::instances::Slot;
-use answer::{AgentError, AgentResult};
+use answer::AgentError;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Extension, FromRequest, FromRequestParts, Path, Request};
@@ -23,10 +24,6 @@ use axum::routing::{MethodRouter, get, post};
 use candid::Principal;
 use serde::Deserialize;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long the body of a request may take to arrive.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The instance that is asked, which the router's surroundings put into each request.
 pub(super) type Asked = Extension<Arc<Slot>>;
@@ -101,54 +98,14 @@ impl<S: Send + Sync> FromRequest<S> for WholeBody {
     type Rejection = AgentError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, AgentError> {
-        Self::read(request, BODY_PATIENCE).await
-    }
-}
-
-impl WholeBody {
-    async fn read(request: Request, patience: Duration) -> AgentResult<Self> {
-        let read = tokio::time::timeout(patience, Bytes::from_request(request, &())).await;
-        let too_slow = |_| {
-            let text = format!("the request's body did not arrive within {patience:?}");
-            AgentError::new(StatusCode::REQUEST_TIMEOUT, text)
-        };
-        let bytes = read.map_err(too_slow)?.map_err(|rejection| match rejection.status() {
+        let read = body::read(request).await;
+        let bytes = read.map_err(|NoBody { status, text }| match status {
             StatusCode::PAYLOAD_TOO_LARGE => AgentError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
+                status,
                 format!("a request may have {INGRESS_BYTES_MAX} bytes, and no more"),
             ),
-            status => AgentError::new(status, rejection.body_text()),
+            status => AgentError::new(status, text),
         })?;
         Ok(Self(bytes))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::server::connections::{HEAD_PATIENCE, listen, serve};
-    use std::net::Ipv4Addr;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
-
-    #[tokio::test]
-    async fn a_body_that_does_not_arrive_is_408_and_one_that_does_is_read() {
-        let handler = async |request: Request| {
-            WholeBody::read(request, Duration::from_millis(50)).await.map(|WholeBody(bytes)| bytes)
-        };
-        let listener = listen((Ipv4Addr::LOCALHOST.into(), 0)).expect("a port is free");
-        let address = listener.local_addr().expect("it listens");
-        let router = Router::new().fallback(handler);
-        let server = tokio::spawn(serve(listener, router, HEAD_PATIENCE));
-        for (sent, expected) in [("all of it", "200"), ("some", "408")] {
-            let head = "POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: 9\r\n\r\n";
-            let mut connection = TcpStream::connect(address).await.expect("it listens");
-            connection.write_all(head.as_bytes()).await.expect("it reads");
-            connection.write_all(sent.as_bytes()).await.expect("it reads");
-            let mut answer = String::new();
-            connection.read_to_string(&mut answer).await.expect("it answers");
-            assert_eq!(answer.split(' ').nth(1), Some(expected), "{answer}");
-        }
-        server.abort();
     }
 }

@@ -1,9 +1,8 @@
 //! Uploading blobs, which concerns no instance yet.
 
 use super::Shared;
-use crate::server::api::ApiError;
+use crate::server::api::{ApiError, Whole};
 use crate::server::blobs::unpack;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 
@@ -11,7 +10,7 @@ use axum::http::{HeaderMap, header};
 pub(super) async fn store(
     State(instances): Shared,
     headers: HeaderMap,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Result<String, ApiError> {
     let blob = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
         None => body.to_vec(),
