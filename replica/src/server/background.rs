@@ -18,7 +18,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Background {
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Background {
@@ -33,20 +33,27 @@ impl Background {
             .build()?;
         let (stop, stopped) = oneshot::channel();
         let run = move || {
-            runtime.block_on(async {
+            let result = runtime.block_on(async {
                 tokio::select! {
-                    result = serve => {
-                        if let Err(error) = result {
-                            tracing::error!("the server ended: {error}");
-                        }
-                    }
-                    _ = stopped => {}
+                    result = serve => result,
+                    _ = stopped => Ok(()),
                 }
             });
             runtime.shutdown_timeout(STOP_PATIENCE);
+            result
         };
         let thread = std::thread::Builder::new().name("embedded-replica".into()).spawn(run)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Why nothing is served any more; nothing, as long as it is.
+    pub(super) fn failure(&mut self) -> Option<String> {
+        let thread = self.thread.take_if(|thread| thread.is_finished())?;
+        Some(match thread.join() {
+            Ok(Ok(())) => "the server ended".into(),
+            Ok(Err(error)) => format!("the server ended: {error}"),
+            Err(_) => "the server ended with an error of its own, which is described above".into(),
+        })
     }
 }
 
@@ -56,10 +63,38 @@ impl Drop for Background {
             // The receiver is gone if the server has ended by itself.
             let _ = stop.send(());
         }
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the server's thread panicked");
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(_)) => tracing::error!("the server's thread panicked"),
+            Some(Ok(Err(error))) => tracing::error!("the server ended: {error}"),
+            Some(Ok(Ok(()))) | None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Waits until it is known why a server ended.
+    fn failure(mut background: Background) -> String {
+        loop {
+            if let Some(failure) = background.failure() {
+                return failure;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_server_that_fails_or_panics_says_so_and_one_that_serves_does_not() {
+        let fails = async { Err(io::Error::other("the moon is down")) };
+        let fails = Background::start(fails).expect("it starts");
+        assert_eq!(failure(fails), "the server ended: the moon is down");
+        let panics = async { panic!("for a test") };
+        let panics = Background::start(panics).expect("it starts");
+        assert!(failure(panics).contains("an error of its own"));
+        let mut serves = Background::start(std::future::pending()).expect("it starts");
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(serves.failure(), None);
     }
 }

@@ -79,7 +79,7 @@ pub struct LiveNetwork {
     root_key: Vec<u8>,
     subnets: Vec<SubnetInfo>,
     default_canister: CanisterId,
-    _background: Background,
+    background: Background,
 }
 
 impl LiveNetwork {
@@ -109,7 +109,12 @@ impl LiveNetwork {
             connections::serve(listener, router, HEAD_PATIENCE).await
         };
         let background = Background::start(serve).map_err(listen)?;
-        Ok(Self { address, root_key, subnets, default_canister, _background: background })
+        Ok(Self { address, root_key, subnets, default_canister, background })
+    }
+
+    /// Why it serves nobody any more; nothing, as long as it does.
+    pub fn failure(&mut self) -> Option<String> {
+        self.background.failure()
     }
 
     /// Where agents find it: `http://127.0.0.1:PORT/`.

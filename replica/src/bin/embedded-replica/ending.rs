@@ -4,6 +4,9 @@ use std::io;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
+/// How often to look whether something has failed.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
 #[cfg(unix)]
 type Signal = tokio::signal::unix::Signal;
 #[cfg(windows)]
@@ -27,9 +30,17 @@ impl Ending {
         listen().map_err(|error: io::Error| format!("cannot wait for signals: {error}"))
     }
 
-    /// Waits until somebody asks this process to end.
-    pub fn wait(&mut self) {
-        self.runtime.block_on(any(&mut self.signals));
+    /// Waits until somebody asks this process to end, or what it is for has failed.
+    pub fn wait_unless(
+        &mut self,
+        mut failure: impl FnMut() -> Option<String>,
+    ) -> Result<(), String> {
+        while !self.is_asked_within(LOOK_INTERVAL) {
+            if let Some(failure) = failure() {
+                return Err(failure);
+            }
+        }
+        Ok(())
     }
 
     /// Waits for so long at most, and returns whether somebody asks this process to end.

@@ -126,7 +126,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         [] => vec![SubnetKind::Application],
         subnets => subnets.to_vec(),
     };
-    let network = LiveNetwork::start(LiveConfig {
+    let mut network = LiveNetwork::start(LiveConfig {
         ip_addr: arguments.bind,
         port: arguments.gateway_port,
         subnets,
@@ -144,8 +144,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     write_status(&arguments.status_dir, &format!("{status}\n")).map_err(|error| {
         format!("cannot write into {}: {error}", arguments.status_dir.display())
     })?;
-    ending.wait();
-    Ok(())
+    ending.wait_unless(|| network.failure())
 }
 
 /// Writes the status file as a whole: whoever looks for it finds all of it or nothing.

@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         subnets => subnets.to_vec(),
     };
     let Arguments { port, profile, .. } = *arguments;
-    let network =
+    let mut network =
         LiveNetwork::start(LiveConfig { port, profile, subnets, ..LiveConfig::default() })
             .map_err(|error| error.to_string())?;
     for file in &arguments.forget {
@@ -60,8 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         let _ = std::fs::remove_file(file);
     }
     print!("{}", description(&network, profile));
-    ending.wait();
-    Ok(())
+    ending.wait_unless(|| network.failure())
 }
 
 /// What people want to know of a network.
