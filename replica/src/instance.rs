@@ -16,7 +16,7 @@ use crate::keys::SubnetKey;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::network::{Network, NetworkProfile};
 use crate::standins::Standins;
-use crate::subnet::{Subnet, SubnetConfig};
+use crate::subnet::{RelaxedLimits, Subnet, SubnetConfig};
 pub use crate::topology::SubnetInfo;
 use crate::topology::{
     Place, SubnetKind, SubnetRequest, mainnet_subnet, nth_canister, places, root_key,
@@ -44,6 +44,8 @@ pub struct InstanceConfig {
     /// Whether there are [stand-ins](crate::standins) for some canisters of the mainnet, as far as it
     /// has the subnets that host them.
     pub standins: bool,
+    /// Which limits do not apply.
+    pub relaxed: RelaxedLimits,
 }
 
 impl InstanceConfig {
@@ -56,6 +58,7 @@ impl InstanceConfig {
             profile: NetworkProfile::POCKET_IC,
             initial_time: Time::GENESIS,
             standins: false,
+            relaxed: RelaxedLimits::default(),
         }
     }
 }
@@ -81,6 +84,7 @@ pub struct Instance {
     root_key: Arc<SubnetKey>,
     default_canister: CanisterId,
     messages: u64,
+    relaxed: RelaxedLimits,
     standins: Option<Standins>,
     certification: Certification,
 }
@@ -100,7 +104,8 @@ impl Instance {
             .map(|(request, place)| SubnetInfo { request, place })
             .collect();
         let time = config.initial_time;
-        let member = |info| Subnet::new(subnet_config(info, root_key.clone()), time);
+        let relaxed = config.relaxed;
+        let member = |info| Subnet::new(subnet_config(info, root_key.clone(), relaxed), time);
         let members = subnets.iter().map(member).collect();
         let mut network = Network::new(config.profile, members, time);
         let default_canister = default_canister(&subnets);
@@ -118,6 +123,7 @@ impl Instance {
             default_canister,
             messages: 0,
             standins,
+            relaxed,
             certification: Certification::default(),
         })
     }
@@ -148,7 +154,7 @@ impl Instance {
         }
         let request = SubnetRequest { kind, free: false, benchmarking: false };
         let info = SubnetInfo { request, place };
-        let config = subnet_config(&info, self.root_key.clone());
+        let config = subnet_config(&info, self.root_key.clone(), self.relaxed);
         self.network.add_subnet(Subnet::new(config, self.network.time()));
         self.subnets.push(info);
         self.certification.reset();
@@ -323,7 +329,11 @@ fn check_distinct(kinds: &[SubnetKind], places: &[Place]) -> Result<(), Instance
     Ok(())
 }
 
-fn subnet_config(info: &SubnetInfo, root_key: Arc<SubnetKey>) -> SubnetConfig {
+fn subnet_config(
+    info: &SubnetInfo,
+    root_key: Arc<SubnetKey>,
+    relaxed: RelaxedLimits,
+) -> SubnetConfig {
     let SubnetRequest { kind, free, benchmarking } = info.request;
     SubnetConfig {
         id: info.place.id,
@@ -332,6 +342,7 @@ fn subnet_config(info: &SubnetInfo, root_key: Arc<SubnetKey>) -> SubnetConfig {
         free: free || kind.is_system(),
         system: kind.is_system(),
         benchmarking,
+        relaxed,
         canister_ranges: info.place.canister_ranges.clone(),
         root_key,
     }

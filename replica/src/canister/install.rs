@@ -63,7 +63,7 @@ pub fn install(
     let prepaid = round.prices.execution(round.install_instructions_max, wasm64);
     withdraw(canister, prepaid, round)?;
     let mut hooks = Hooks::new(round, &installation);
-    let result = check_mode(canister, mode).and_then(|()| match mode {
+    let result = check(canister, mode, round).and_then(|()| match mode {
         InstallMode::Upgrade(flags) => hooks.upgrade(canister, &installation, flags),
         InstallMode::Install | InstallMode::Reinstall => {
             let code = hooks.code(&installation)?;
@@ -73,19 +73,29 @@ pub fn install(
     });
     let burned = if result.is_ok() { hooks.burned } else { 0 };
     let fee = round.prices.execution(hooks.used, wasm64).min(prepaid) + burned;
-    let Hooks { slices, logs, has_compiled, .. } = hooks;
-    Ok(Attempt { slices, has_compiled, result, mode, logs, prepaid, fee })
+    let Hooks { used, slices, logs, has_compiled, .. } = hooks;
+    let instructions = used.min(round.install_instructions_max);
+    Ok(Attempt { slices, has_compiled, instructions, result, mode, logs, prepaid, fee })
 }
 
-/// Whether there is code exactly where the mode asks for some.
-fn check_mode(canister: &Canister, mode: InstallMode) -> Result<(), UserError> {
+/// Whether there is code exactly where the mode asks for some, and the canister may get other code
+/// already (`execution/install_code.rs`, `validate_input`).
+fn check(canister: &Canister, mode: InstallMode, round: &RoundContext) -> Result<(), UserError> {
     let id = canister.id;
+    let is_limited = round.has_install_rate && canister.install_debit > 0;
     match (mode, &canister.sandbox) {
         (InstallMode::Install, Some(_)) => Err(UserError::new(
             ErrorCode::CanisterNonEmpty,
             format!(
                 "Canister {id} has code already. Use the mode 'upgrade' to keep its stable memory, \
                  or 'reinstall' to begin anew"
+            ),
+        )),
+        _ if is_limited => Err(UserError::new(
+            ErrorCode::CanisterInstallCodeRateLimited,
+            format!(
+                "Canister {id} is rate limited, because installing code executed so much there. \
+                 Let some rounds pass, or disable `canister_execution_rate_limiting`"
             ),
         )),
         (InstallMode::Upgrade(_), None) => Err(Trap::NoWasmModule.into_user_error(id)),

@@ -17,7 +17,7 @@ use crate::limits::*;
 use crate::log::CanisterLog;
 use crate::system_api::{Environment, RunState};
 use crate::trace::{Event, Fee, Trace};
-use crate::types::{CanisterId, Cycles, Time};
+use crate::types::{CanisterId, Cycles, Instructions, Time};
 use crate::wasm::ModuleInfo;
 use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
@@ -145,6 +145,8 @@ pub struct Canister {
     pub charged_until: Time,
     /// What queries it answered.
     pub query_stats: QueryStats,
+    /// Instructions of installations that it has not been forgiven yet.
+    pub install_debit: Instructions,
     /// What it spent cycles on.
     pub consumption: Consumption,
     /// Where it tells what happens to it.
@@ -177,6 +179,7 @@ impl Canister {
             snapshots: Snapshots::default(),
             charged_until: now,
             query_stats: QueryStats::default(),
+            install_debit: 0,
             consumption: Consumption::default(),
             trace: Trace::default(),
             sandbox: None,

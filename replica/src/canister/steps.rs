@@ -41,6 +41,10 @@ pub struct RoundContext {
     pub install_instructions_max: Instructions,
     /// Instructions of an installation that one round executes.
     pub install_slice_instructions_max: Instructions,
+    /// Whether a canister takes no other code soon after a heavy installation.
+    pub has_install_rate: bool,
+    /// Whether modules may export any number of methods, with names of any length.
+    pub allows_any_methods: bool,
     /// Open callbacks of all canisters of the subnet.
     pub subnet_callbacks: usize,
     /// Bytes unbounded-wait calls may still reserve.

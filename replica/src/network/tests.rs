@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::QUEUE_CAPACITY;
-use crate::subnet::SubnetConfig;
+use crate::subnet::{RelaxedLimits, SubnetConfig};
 use crate::topology::{SubnetKind, canister_id, places};
 use proptest::prelude::*;
 
@@ -17,6 +17,7 @@ fn network(profile: NetworkProfile, subnets: usize) -> Network {
             free: false,
             system: false,
             benchmarking: false,
+            relaxed: RelaxedLimits::default(),
             canister_ranges: place.canister_ranges,
             root_key: root_key.clone(),
         };

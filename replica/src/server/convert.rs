@@ -5,12 +5,14 @@ use crate::error::{self, UserError};
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig, SubnetInfo};
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
+use crate::subnet::RelaxedLimits;
 use crate::topology::{SubnetKind, SubnetRequest};
 use crate::types::{MessageId, Payload, Time};
 use candid::Principal;
 use pocket_ic::common::rest::{
-    self, CanisterCyclesCostSchedule, InitialTime, RawCanisterCall, RawCanisterResult,
-    RawEffectivePrincipal, RawMessageId, SubnetInstructionConfig, SubnetSpec, Topology,
+    self, CanisterCyclesCostSchedule, IcpConfigFlag, InitialTime, RawCanisterCall,
+    RawCanisterResult, RawEffectivePrincipal, RawMessageId, SubnetInstructionConfig, SubnetSpec,
+    Topology,
 };
 
 /// A principal's bytes.
@@ -68,11 +70,15 @@ pub(super) fn instance_config(
     profile: NetworkProfile,
 ) -> Result<InstanceConfig, String> {
     raw.subnet_config_set.validate()?;
+    let icp_config = raw.icp_config.unwrap_or_default();
+    // `incomplete_state` says what to do with a state that is loaded, of which there is none.
     let unsupported = [
         ("state_dir", raw.state_dir.is_some()),
         ("bitcoind_addr", raw.bitcoind_addr.is_some()),
         ("dogecoind_addr", raw.dogecoind_addr.is_some()),
         ("mainnet_nns_subnet_id", raw.mainnet_nns_subnet_id == Some(true)),
+        ("disable_ingress_validation", raw.disable_ingress_validation == Some(true)),
+        ("icp_config.beta_features", icp_config.beta_features == Some(IcpConfigFlag::Enabled)),
         ("icp_features", raw.icp_features.is_some_and(|features| features != Default::default())),
     ];
     if let Some((name, _)) = unsupported.iter().find(|(_, asked)| *asked) {
@@ -86,7 +92,12 @@ pub(super) fn instance_config(
         None | Some(InitialTime::AutoProgress(_)) => Time::GENESIS,
     };
     let subnets = subnets(raw.subnet_config_set)?;
-    Ok(InstanceConfig { subnets, profile, initial_time, standins: false })
+    let disabled = Some(IcpConfigFlag::Disabled);
+    let relaxed = RelaxedLimits {
+        install_rate: icp_config.canister_execution_rate_limiting == disabled,
+        method_names: icp_config.function_name_length_limits == disabled,
+    };
+    Ok(InstanceConfig { subnets, profile, initial_time, standins: false, relaxed })
 }
 
 fn subnets(set: rest::ExtendedSubnetConfigSet) -> Result<Vec<SubnetRequest>, String> {

@@ -7,6 +7,7 @@ use crate::server::connections::HEAD_PATIENCE;
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
 use crate::server::{agents, api::ApiError, connections};
+use crate::subnet::RelaxedLimits;
 use crate::topology::{SubnetKind, SubnetRequest};
 use crate::types::{CanisterId, Time};
 use axum::Router;
@@ -161,6 +162,7 @@ fn instance_config(config: &LiveConfig) -> Result<InstanceConfig, LiveError> {
         profile: config.profile,
         initial_time: Time::GENESIS,
         standins: true,
+        relaxed: RelaxedLimits::default(),
     })
 }
 

@@ -9,6 +9,15 @@ use crate::subnet::{Subnet, SubnetConfig};
 use crate::system_api::MemoryShare;
 use crate::types::Instructions;
 
+/// Limits of the mainnet that a network goes without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RelaxedLimits {
+    /// How much installing code in a canister may execute in the long run.
+    pub install_rate: bool,
+    /// How many methods a module may export, and how long their names may be.
+    pub method_names: bool,
+}
+
 impl SubnetConfig {
     /// A limit that is different on system subnets.
     fn limit<T>(&self, application: T, on_system: T) -> T {
@@ -56,6 +65,8 @@ impl Subnet {
                 .limit(INSTALL_INSTRUCTIONS_MAX, SYSTEM_INSTALL_INSTRUCTIONS_MAX),
             install_slice_instructions_max: config
                 .limit(SLICE_INSTRUCTIONS_MAX, SYSTEM_INSTALL_SLICE_INSTRUCTIONS_MAX),
+            has_install_rate: !config.system && !config.relaxed.install_rate,
+            allows_any_methods: config.relaxed.method_names,
             subnet_callbacks: self.open_callbacks(),
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX
                 .saturating_sub(self.guaranteed_bytes()),

@@ -29,6 +29,7 @@ use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+pub use allowances::RelaxedLimits;
 pub use blockmakers::BlockMaker;
 use blockmakers::BlockMakers;
 use ingress::IngressHistory;
@@ -55,6 +56,8 @@ pub struct SubnetConfig {
     pub system: bool,
     /// Whether instruction limits are lifted.
     pub benchmarking: bool,
+    /// Which limits do not apply.
+    pub relaxed: RelaxedLimits,
     /// The first and the last id of each range of canisters it hosts.
     pub canister_ranges: Vec<(CanisterId, CanisterId)>,
     /// The network's root key.
@@ -314,6 +317,8 @@ impl Subnet {
         let now = self.time;
         let mut answers = Vec::new();
         for canister in self.canisters.values_mut() {
+            canister.install_debit =
+                canister.install_debit.saturating_sub(INSTALL_INSTRUCTIONS_PER_ROUND);
             answers.extend(management::finish_stopping(canister, now));
             answers.extend(charge_for_resources(canister, self.prices, now));
         }

@@ -19,6 +19,7 @@ mod growth;
 mod history;
 mod hooks;
 mod ic00;
+mod icp_config;
 mod ingress;
 mod installation;
 mod lifecycle;

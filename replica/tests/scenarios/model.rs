@@ -110,6 +110,8 @@ struct Canister {
     installed: bool,
     /// How often it got new code.
     generation: usize,
+    /// The tick in which it last got code.
+    installed_at: Option<usize>,
     status: Status,
     balance: u128,
     cells: [u64; CELLS],
@@ -182,6 +184,7 @@ impl<'a> Model<'a> {
             exists: true,
             installed: true,
             generation: 0,
+            installed_at: None,
             status: Status::Running,
             balance: *balance,
             cells: [0; CELLS],

@@ -235,6 +235,14 @@ fn what_an_instance_cannot_be_is_an_error_that_names_it() {
             format!(r#"{},"icp_features":{{"registry":"DefaultConfig"}}"#, set(application)),
             "icp_features",
         ),
+        (
+            format!(r#"{},"icp_config":{{"beta_features":"Enabled"}}"#, set(application)),
+            "icp_config.beta_features",
+        ),
+        (
+            format!(r#"{},"disable_ingress_validation":true"#, set(application)),
+            "disable_ingress_validation",
+        ),
         (format!(r#"{},"mainnet_nns_subnet_id":true"#, set(application)), "mainnet_nns_subnet_id"),
         (
             format!(

@@ -9,7 +9,7 @@ use crate::canister::steps::RoundContext;
 use crate::error::UserError;
 use crate::log::Log;
 use crate::trace::Fee;
-use crate::types::{Cycles, Time};
+use crate::types::{Cycles, Instructions, Time};
 
 /// An installation that ran. Until it is [finished](Self::finish) the canister is as it was before,
 /// except that it has prepaid.
@@ -18,6 +18,8 @@ pub struct Attempt {
     pub slices: Slices,
     /// Whether it was the new code's turn to be put together and compiled.
     pub has_compiled: bool,
+    /// Instructions, those for compiling the code included.
+    pub(super) instructions: Instructions,
     pub(super) result: Result<NewState, UserError>,
     pub(super) mode: InstallMode,
     pub(super) logs: Vec<Log>,
@@ -29,6 +31,7 @@ impl Attempt {
     /// Puts the new code in place, if there is room for it. When anything failed, the canister stays
     /// as it was before, except for what the attempt cost.
     pub fn finish(self, canister: &mut Canister, round: &RoundContext) -> Result<(), UserError> {
+        canister.install_debit += self.instructions;
         canister.credit(self.prepaid);
         canister.pay(Fee::Installation, self.fee);
         let result = self.result.and_then(|state| state.put(canister, round));

@@ -1,6 +1,7 @@
 //! What is to be installed, as far as it could be made ready.
 
 use crate::canister::sandbox::Code;
+use crate::canister::steps::RoundContext;
 use crate::error::{Trap, UserError};
 use crate::types::{CanisterId, Instructions};
 use crate::wasm::CompiledModule;
@@ -23,17 +24,24 @@ impl Source {
     /// what went wrong with that.
     pub fn new(
         canister: CanisterId,
-        module: Result<Vec<u8>, UserError>,
+        module: Result<impl AsRef<[u8]>, UserError>,
         assembly: Instructions,
+        round: &RoundContext,
     ) -> Self {
         let bytes = match module {
             Ok(bytes) => bytes,
             Err(error) => return Self { code: Err(error), assembly, compilation: 0 },
         };
-        let code = crate::wasm::compile(&bytes).and_then(Code::link).map(Arc::new);
+        let bytes = bytes.as_ref();
+        let code = crate::wasm::compile(bytes).and_then(|module| {
+            if !round.allows_any_methods {
+                module.info.check_method_names()?;
+            }
+            Code::link(module).map(Arc::new)
+        });
         let compilation = match &code {
             Ok(code) => code.module.compilation_cost(),
-            Err(_) => CompiledModule::failure_cost(&bytes),
+            Err(_) => CompiledModule::failure_cost(bytes),
         };
         let code = code.map_err(|error| Trap::InvalidModule(error.0).into_user_error(canister));
         Self { code, assembly, compilation }

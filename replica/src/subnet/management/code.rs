@@ -90,14 +90,14 @@ impl Subnet {
     /// Installs a module into a canister that the caller controls.
     fn install(&mut self, pending: &PendingCall, upload: Upload) -> Result<Reply, UserError> {
         let (id, call) = (upload.canister, &pending.call);
-        let source = Source::new(id, upload.module, upload.assembly);
+        let round = RoundContext { subnet_memory: self.room().share(), ..self.round_context() };
+        let source = Source::new(id, upload.module, upload.assembly, &round);
         let hash = source.code.as_ref().ok().map(|code| code.module.hash);
         let (assembly, compilation, now) = (source.assembly, source.compilation, self.time);
         let change = ChangeDetails::CodeDeployment(CodeDeploymentRecord {
             mode: deployment_mode(upload.mode),
             module_hash: hash.unwrap_or_default().to_vec(),
         });
-        let round = RoundContext { subnet_memory: self.room().share(), ..self.round_context() };
         let canister = self.addressed(call, id)?;
         let mode = match upload.mode {
             CanisterInstallMode::Install => InstallMode::Install,

@@ -1,8 +1,8 @@
 //! Management calls that take, load, list and delete snapshots.
 
 use super::Call;
-use crate::canister::{self, Canister, Code, Snapshot, SnapshotId};
-use crate::error::{ErrorCode, Trap, UserError};
+use crate::canister::{self, Canister, Code, Snapshot, SnapshotId, Source};
+use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
 use crate::limits::{SNAPSHOT_INSTRUCTIONS, SNAPSHOTS_MAX};
 use crate::subnet::Subnet;
@@ -11,7 +11,6 @@ use ic_management_canister_types::{
     CanisterIdRecord, ChangeDetails, DeleteCanisterSnapshotArgs, LoadCanisterSnapshotArgs,
     LoadSnapshotRecord, SnapshotSource, TakeCanisterSnapshotArgs,
 };
-use std::sync::Arc;
 
 impl Subnet {
     pub(super) fn take_snapshot(&mut self, call: &Call) -> Result<Payload, UserError> {
@@ -68,18 +67,15 @@ impl Subnet {
                 ),
             ));
         }
-        let invalid = |error: crate::wasm::InvalidModule| {
-            Trap::InvalidModule(error.0).into_user_error(target)
-        };
-        let module = crate::wasm::compile(&snapshot.module).map_err(invalid)?;
-        let code = Arc::new(Code::link(module).map_err(invalid)?);
+        let source = Source::new(target, Ok(&snapshot.module), 0, &self.round_context());
+        let code = source.code?;
         // It shares all pages, and what it is a copy of may belong to the canister it changes.
         let snapshot = snapshot.clone();
         let (room, now) = (self.room(), self.time);
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
         let canister = self.addressed(call, target)?;
         check_uploaded(canister, &snapshot, &code)?;
-        let compilation = code.module.compilation_cost();
+        let compilation = source.compilation;
         let cost = room.prices.instructions(baseline, false)
             + room.prices.instructions(
                 compilation + snapshot.bytes() as Instructions,

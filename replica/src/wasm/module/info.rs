@@ -1,6 +1,8 @@
 //! What the replica needs to know of a module.
 
+use crate::limits::{EXPORTED_METHOD_NAME_BYTES_MAX, EXPORTED_METHODS_MAX};
 use crate::types::Instructions;
+use crate::wasm::module::InvalidModule;
 use crate::wasm::pages::Pages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -77,4 +79,20 @@ pub struct ModuleInfo {
     pub drops_segments: bool,
     /// What its data segments make of its memory before anything is executed.
     pub image: Pages,
+}
+
+impl ModuleInfo {
+    /// Fails when there are too many methods, or their names are too long, for the mainnet.
+    pub fn check_method_names(&self) -> Result<(), InvalidModule> {
+        let methods = &self.methods;
+        let name_bytes: usize = methods.keys().map(String::len).sum();
+        if methods.len() > EXPORTED_METHODS_MAX || name_bytes > EXPORTED_METHOD_NAME_BYTES_MAX {
+            return Err(InvalidModule(format!(
+                "it exports {} methods with {name_bytes} bytes of names; allowed are \
+                 {EXPORTED_METHODS_MAX} and {EXPORTED_METHOD_NAME_BYTES_MAX}",
+                methods.len()
+            )));
+        }
+        Ok(())
+    }
 }

@@ -301,15 +301,6 @@ impl<'a> Scan<'a> {
                 return invalid(format!("it exports the method '{name}' twice"));
             }
         }
-        let methods = &self.info.methods;
-        let name_bytes: usize = methods.keys().map(String::len).sum();
-        if methods.len() > EXPORTED_METHODS_MAX || name_bytes > EXPORTED_METHOD_NAME_BYTES_MAX {
-            return invalid(format!(
-                "it exports {} methods with {name_bytes} bytes of names; allowed are \
-                 {EXPORTED_METHODS_MAX} and {EXPORTED_METHOD_NAME_BYTES_MAX}",
-                methods.len()
-            ));
-        }
         Ok(())
     }
 }

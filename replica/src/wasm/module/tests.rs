@@ -19,6 +19,7 @@ fn wat(text: &str) -> Vec<u8> {
 /// Checks a module as `compile` does, without compiling it.
 fn check(bytes: &[u8]) -> Result<ModuleInfo, String> {
     let (prepared, info) = prepare(bytes).map_err(|error| error.to_string())?;
+    info.check_method_names().map_err(|error| error.to_string())?;
     wasmtime::Module::validate(crate::wasm::engine(), &prepared)
         .unwrap_or_else(|error| panic!("instrumentation made the module invalid: {error:#}"));
     Ok(info)

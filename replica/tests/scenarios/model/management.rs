@@ -84,10 +84,13 @@ impl Model<'_> {
         canister.balance -= self.costs.installation(index);
         match (what, canister.installed) {
             (Manage::Install, true) => return Err(514),
+            // Code is small here, so each round forgives all that was installed.
+            _ if canister.installed_at == Some(self.tick) => return Err(209),
             (Manage::Upgrade, false) => return Err(537),
             _ => {}
         }
         canister.installed = true;
+        canister.installed_at = Some(self.tick);
         canister.generation += 1;
         canister.cells = [0; CELLS];
         if what != Manage::Upgrade {
