@@ -24,6 +24,10 @@ pub const REQUEST_BODY_BYTES_MAX: usize = 8 * MIB as usize;
 /// bound of ours, so that nobody uses up the machine's memory by accident.
 pub const BLOB_BYTES_MAX: usize = GIB as usize;
 
+/// Subnets that an instance may be made with. A bound of ours, for the same reason; the mainnet has a
+/// few dozen.
+pub const INSTANCE_SUBNETS_MAX: usize = 256;
+
 /// Bytes of a snapshot that one call carries on its way to or from a directory
 /// (`pocket_ic_server/src/pocket_ic.rs`, `MAX_CHUNK_SIZE`).
 pub const SNAPSHOT_FILE_CHUNK_BYTES: usize = 2_000_000;

@@ -2,41 +2,44 @@
 
 use crate::limits::BLOB_BYTES_MAX;
 use crate::server::api::ApiError;
+use axum::body::Bytes;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::Arc;
 
 /// What names a blob: its hash.
 pub(super) type BlobId = [u8; 32];
 
+/// What names a blob. Takes a while, if it is large.
+pub(super) fn id(blob: &[u8]) -> BlobId {
+    Sha256::digest(blob).into()
+}
+
 /// The blobs uploaded last, as many as fit into [`BLOB_BYTES_MAX`].
 #[derive(Debug, Default)]
 pub(super) struct Blobs {
-    kept: VecDeque<(BlobId, Arc<[u8]>)>,
+    kept: VecDeque<(BlobId, Bytes)>,
     bytes: usize,
 }
 
 impl Blobs {
-    /// Adds one and returns what names it. Those uploaded first go when there is no room.
-    pub(super) fn add(&mut self, blob: Vec<u8>) -> BlobId {
-        let id: BlobId = Sha256::digest(&blob).into();
+    /// Adds one with what names it. Those uploaded first go when there is no room.
+    pub(super) fn add(&mut self, id: BlobId, blob: Bytes) {
         if self.get(&id).is_ok() {
-            return id;
+            return;
         }
         self.bytes += blob.len();
-        self.kept.push_back((id, blob.into()));
+        self.kept.push_back((id, blob));
         while self.bytes > BLOB_BYTES_MAX
             && let Some((_, oldest)) = self.kept.pop_front()
         {
             self.bytes -= oldest.len();
         }
-        id
     }
 
     /// One of them.
-    pub(super) fn get(&self, id: &[u8]) -> Result<Arc<[u8]>, ApiError> {
+    pub(super) fn get(&self, id: &[u8]) -> Result<Bytes, ApiError> {
         let found = self.kept.iter().find(|(kept, _)| kept == id);
         found.map(|(_, blob)| blob.clone()).ok_or_else(|| {
             ApiError::bad_request("there is no such blob, or no longer: upload it first")

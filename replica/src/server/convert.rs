@@ -3,6 +3,7 @@
 use crate::canister::Failure;
 use crate::error::{self, UserError};
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig, SubnetInfo};
+use crate::limits::INSTANCE_SUBNETS_MAX;
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
 use crate::subnet::RelaxedLimits;
@@ -92,6 +93,13 @@ pub(super) fn instance_config(
         None | Some(InitialTime::AutoProgress(_)) => Time::GENESIS,
     };
     let subnets = subnets(raw.subnet_config_set)?;
+    if subnets.len() > INSTANCE_SUBNETS_MAX {
+        return Err(format!(
+            "an instance of the embedded replica has at most {INSTANCE_SUBNETS_MAX} subnets, not {}: \
+             ask for fewer, or for several instances",
+            subnets.len()
+        ));
+    }
     let disabled = Some(IcpConfigFlag::Disabled);
     let relaxed = RelaxedLimits {
         install_rate: icp_config.canister_execution_rate_limiting == disabled,

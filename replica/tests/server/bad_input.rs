@@ -230,6 +230,7 @@ fn what_an_instance_cannot_be_is_an_error_that_names_it() {
     };
     for (config, fragment) in [
         (set(""), "at least one subnet"),
+        (set(&[application; 257].join(",")), "at most 256 subnets"),
         (format!(r#"{},"state_dir":"/nowhere""#, set(application)), "state_dir"),
         (
             format!(r#"{},"icp_features":{{"registry":"DefaultConfig"}}"#, set(application)),

@@ -2,9 +2,10 @@
 
 use super::Shared;
 use crate::server::api::{ApiError, Whole};
-use crate::server::blobs::unpack;
+use crate::server::blobs;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
+use tokio::task::block_in_place;
 
 /// Keeps the body, and answers with what names it from now on: hexadecimal digits, and no JSON.
 pub(super) async fn store(
@@ -13,14 +14,15 @@ pub(super) async fn store(
     Whole(body): Whole,
 ) -> Result<String, ApiError> {
     let blob = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
-        None => body.to_vec(),
-        Some(b"gzip") => tokio::task::block_in_place(|| unpack(&body))?,
+        None => body,
+        Some(b"gzip") => block_in_place(|| blobs::unpack(&body))?.into(),
         Some(_) => {
             return Err(ApiError::bad_request(
                 "a blob may come as it is or with the content encoding 'gzip', and no other",
             ));
         }
     };
-    let id = instances.blobs().add(blob);
+    let id = block_in_place(|| blobs::id(&blob));
+    instances.blobs().add(id, blob);
     Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
 }
