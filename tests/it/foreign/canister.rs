@@ -169,8 +169,14 @@ impl Canister<'_> {
         self.pic.reinstall_canister(self.id, module, argument, Some(controller()))
     }
 
+    /// Lets rounds pass, for the network limits the rate at which code is installed.
+    fn rest(&self) {
+        (0..5).for_each(|_| self.pic.tick());
+    }
+
     /// Upgrades it to the program it has and keeps its heap, for what finds there what it left.
     pub fn upgrade_with_heap(&self, argument: &str) -> Result<(), RejectResponse> {
+        self.rest();
         let argument = self.program.setup_argument(argument);
         let module = self.program.module.clone();
         self.pic.upgrade_eop_canister(self.id, module, argument, Some(controller()))
@@ -178,6 +184,7 @@ impl Canister<'_> {
 
     /// Upgrades it to the program it has, with this argument.
     pub fn upgrade(&self, argument: &str) -> Result<(), RejectResponse> {
+        self.rest();
         let argument = self.program.setup_argument(argument);
         let module = self.program.module.clone();
         self.pic.upgrade_canister(self.id, module, argument, Some(controller()))
