@@ -20,7 +20,7 @@ run: canisters ## Build all and print the benchmark (ARGS='--help' for its optio
 	cargo run --locked -- $(ARGS)
 
 serve: ## Run a local network for icp, dfx and agents on 127.0.0.1:4943 (ARGS='--help' for its options)
-	cargo run --locked -p embedded-replica -- serve $(FORGET) $(ARGS)
+	cargo run --locked --bin embedded-replica -- serve $(FORGET) $(ARGS)
 
 test: canisters ## Check formatting, lints and documentation, and run all tests
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt

@@ -6,6 +6,8 @@ use crate::error::UserError;
 use crate::ic00::{effective_canister, is_creation};
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceError};
 use crate::keys::{NodeKey, SubnetKey};
+use crate::limits::INGRESS_POOL_MESSAGES_MAX;
+use crate::standins::Standins;
 use crate::subnet::{IngressState, Subnet};
 use crate::system_api::DataCertificate;
 use crate::types::*;
@@ -103,7 +105,19 @@ impl Instance {
         if self.knows(id) {
             return Ok(Ok(()));
         }
+        self.check_room(&call)?;
         self.submit_as(id, expiry, call)
+    }
+
+    /// Fails when as many messages wait as nodes would let wait.
+    fn check_room(&self, call: &CanisterCall) -> Result<(), InstanceError> {
+        let waiting = self.standins.as_ref().map_or(0, Standins::waiting);
+        let subnet = self.route(call).ok().and_then(Result::ok);
+        let subnet = subnet.and_then(|subnet| self.network.subnet(subnet));
+        match subnet.is_none_or(Subnet::has_room_for_ingress) {
+            true if waiting < INGRESS_POOL_MESSAGES_MAX => Ok(()),
+            _ => Err(InstanceError::PoolFull),
+        }
     }
 
     /// A certificate for the answer to a call; nothing, as long as there is none.

@@ -99,6 +99,9 @@ pub enum InstanceError {
          verified application subnets can"
     )]
     SubnetCannotBeDeleted(SubnetKind),
+    /// More messages than are let wait.
+    #[error("too many messages wait for a block: send this one again in a while")]
+    PoolFull,
     /// An ingress message larger than the network takes.
     #[error("an ingress message may have at most {INGRESS_BYTES_MAX} bytes, not {0}")]
     IngressTooLarge(usize),

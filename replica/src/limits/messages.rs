@@ -91,6 +91,13 @@ pub const INGRESS_PER_BLOCK_MAX: usize = 1_000;
 /// Bytes of ingress messages in one block (`limits/src/lib.rs`).
 pub const INGRESS_BYTES_PER_BLOCK_MAX: usize = 4 * MIB as usize;
 
+/// Ingress messages that wait for blocks, before nodes take in no more of them (the
+/// nodes' configuration template, `ingress_pool_max_count`).
+pub const INGRESS_POOL_MESSAGES_MAX: usize = 10_000;
+
+/// Bytes of these messages (the same, `ingress_pool_max_bytes`).
+pub const INGRESS_POOL_BYTES_MAX: usize = 100_000_000;
+
 /// Seconds after which an ingress message that was not executed fails
 /// (`limits/src/lib.rs`, `MAX_INGRESS_TTL`).
 pub const INGRESS_LIFETIME_SECONDS: u64 = 300;

@@ -54,6 +54,8 @@ impl From<InstanceError> for ApiError {
                 StatusCode::FORBIDDEN
             }
             InstanceError::Path(PathError::NotFound(_)) => StatusCode::NOT_FOUND,
+            // Agents try again (`ic-agent`, `execute`).
+            InstanceError::PoolFull => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
         Self { status, message: error.to_string() }

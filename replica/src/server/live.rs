@@ -156,6 +156,9 @@ fn instance_config(config: &LiveConfig) -> Result<InstanceConfig, LiveError> {
             kind => kinds.push(*kind),
         }
     }
+    if kinds == own {
+        kinds.push(Application);
+    }
     let request = |kind| SubnetRequest { kind, free: false, benchmarking: false };
     Ok(InstanceConfig {
         subnets: kinds.into_iter().map(request).collect(),

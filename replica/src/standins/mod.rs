@@ -99,6 +99,11 @@ impl Standins {
         self.waiting.iter().any(|call| call.ingress.id == message)
     }
 
+    /// How many messages wait for the next round.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether any message waits for the next round.
     pub fn have_work(&self) -> bool {
         !self.waiting.is_empty()

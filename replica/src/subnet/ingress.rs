@@ -8,7 +8,7 @@ use crate::subnet::Subnet;
 use crate::trace::Fee;
 use crate::types::{CanisterId, MessageId, Payload, Time};
 use candid::Principal;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What has become of a user's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Subnet {
     /// Lets a message into the pool, from which the next round takes it; or says why not.
     pub fn submit(&mut self, ingress: Ingress) -> Result<(), UserError> {
         self.check_ingress(&ingress)?;
-        self.ingress_pool.push_back(ingress);
+        self.ingress_pool.push(ingress);
         Ok(())
     }
 
@@ -142,12 +142,17 @@ impl Subnet {
 
     /// Whether a message waits for the next round.
     pub fn has_pooled(&self, message: MessageId) -> bool {
-        self.ingress_pool.iter().any(|ingress| ingress.id == message)
+        self.ingress_pool.contains(message)
+    }
+
+    /// Whether there is room for messages of users. PocketIC's clients need none.
+    pub fn has_room_for_ingress(&self) -> bool {
+        self.ingress_pool.has_room()
     }
 
     /// Takes the pool's messages in, as many as fit into a block.
     pub(super) fn induct_ingress(&mut self) {
-        for ingress in take_block(&mut self.ingress_pool) {
+        for ingress in self.ingress_pool.take_block() {
             self.history.receive(&ingress);
             let id = ingress.id;
             if let Err(error) = self.induct_one(ingress) {
@@ -198,76 +203,9 @@ impl Subnet {
     }
 }
 
-/// Takes the messages for one block out of the pool. Canisters take turns; of each the messages come
-/// in the order they arrived (`ingress_manager/src/ingress_selector.rs` in the replica's repository).
-fn take_block(pool: &mut VecDeque<Ingress>) -> Vec<Ingress> {
-    let bytes: usize = pool.iter().map(Ingress::envelope_bytes).sum();
-    if pool.len() <= INGRESS_PER_BLOCK_MAX && bytes <= INGRESS_BYTES_PER_BLOCK_MAX {
-        return std::mem::take(pool).into();
-    }
-    // By canister, with the number of each message's arrival.
-    let mut queues: BTreeMap<CanisterId, VecDeque<(usize, Ingress)>> = BTreeMap::new();
-    for (arrival, ingress) in std::mem::take(pool).into_iter().enumerate() {
-        let canister = ingress.effective_canister.unwrap_or(ingress.receiver);
-        queues.entry(canister).or_default().push_back((arrival, ingress));
-    }
-    let mut turns: VecDeque<CanisterId> = queues.keys().copied().collect();
-    let mut block = Vec::new();
-    let mut bytes_left = INGRESS_BYTES_PER_BLOCK_MAX;
-    while let Some(canister) = turns.pop_front().filter(|_| block.len() < INGRESS_PER_BLOCK_MAX) {
-        let Some(queue) = queues.get_mut(&canister) else { continue };
-        // A canister whose next message does not fit waits for the next block.
-        let fits = |(_, ingress): &mut (_, Ingress)| ingress.envelope_bytes() <= bytes_left;
-        let Some((_, ingress)) = queue.pop_front_if(fits) else { continue };
-        bytes_left -= ingress.envelope_bytes();
-        block.push(ingress);
-        turns.push_back(canister);
-    }
-    let mut left: Vec<(usize, Ingress)> = queues.into_values().flatten().collect();
-    left.sort_by_key(|(arrival, _)| *arrival);
-    pool.extend(left.into_iter().map(|(_, ingress)| ingress));
-    block
-}
-
 fn timed_out() -> UserError {
     UserError::new(
         ErrorCode::IngressMessageTimeout,
         "The ingress message expired before it was executed: it timed out waiting for its turn",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::topology::canister_id;
-
-    fn ingress(receiver: u64, number: u8) -> Ingress {
-        Ingress {
-            id: MessageId([number; 32]),
-            sender: Principal::anonymous(),
-            receiver: canister_id(receiver),
-            effective_canister: None,
-            method: String::new(),
-            argument: Vec::new(),
-            expiry: Time::GENESIS,
-        }
-    }
-
-    fn numbers<'a>(messages: impl IntoIterator<Item = &'a Ingress>) -> Vec<u8> {
-        messages.into_iter().map(|ingress| ingress.id.0[0]).collect()
-    }
-
-    #[test]
-    fn a_block_has_a_thousand_messages_of_all_canisters_and_the_rest_keeps_its_order() {
-        let few = [(2, 1), (2, 2), (3, 3)].map(|(receiver, number)| ingress(receiver, number));
-        let many = (0..INGRESS_PER_BLOCK_MAX).map(|_| ingress(1, 0));
-        let mut pool: VecDeque<Ingress> = many.chain(few).collect();
-        let block = take_block(&mut pool);
-        assert_eq!(block.len(), INGRESS_PER_BLOCK_MAX);
-        assert_eq!(numbers(&block)[..6], [0, 1, 3, 0, 2, 0]);
-        pool.push_back(ingress(4, 4));
-        assert_eq!(numbers(&pool), [0, 0, 0, 4]);
-        assert_eq!(numbers(&take_block(&mut pool)), [0, 0, 0, 4]);
-        assert!(pool.is_empty());
-    }
 }

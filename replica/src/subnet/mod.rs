@@ -10,6 +10,7 @@ mod induct;
 mod ingress;
 mod management;
 mod next;
+mod pool;
 mod query;
 mod refunds;
 mod route;
@@ -21,7 +22,7 @@ use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
 use crate::limits::*;
-use crate::message::{Ingress, Request, Response, StreamMessage};
+use crate::message::{Request, Response, StreamMessage};
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
@@ -38,6 +39,7 @@ use management::{Asker, Outcalls, PendingCall};
 pub use management::{
     NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform,
 };
+use pool::IngressPool;
 use refunds::RefundPool;
 use schedule::Schedule;
 
@@ -105,7 +107,7 @@ pub struct Subnet {
     /// The time of the latest round.
     round_time: Time,
     rounds: u64,
-    ingress_pool: VecDeque<Ingress>,
+    ingress_pool: IngressPool,
     history: IngressHistory,
     management_calls: VecDeque<PendingCall>,
     /// Who waits for random bytes.
@@ -142,7 +144,7 @@ impl Subnet {
             time: now,
             round_time: now,
             rounds: 0,
-            ingress_pool: VecDeque::new(),
+            ingress_pool: IngressPool::default(),
             history: IngressHistory::default(),
             management_calls: VecDeque::new(),
             randomness_asked: Vec::new(),

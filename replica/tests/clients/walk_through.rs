@@ -30,7 +30,7 @@ fn arguments_by_make(command: &str) -> Vec<String> {
     let dry = command.replacen("make", "make --dry-run", 1);
     let run = Command::new("sh").args(["-c", &dry]).current_dir(workspace()).output().unwrap();
     let recipe = String::from_utf8(run.stdout).unwrap();
-    let cargo = "cargo run --locked -p embedded-replica -- serve";
+    let cargo = "cargo run --locked --bin embedded-replica -- serve";
     let arguments = recipe.lines().find_map(|line| line.strip_prefix(cargo));
     let arguments = arguments.unwrap_or_else(|| panic!("`{command}` does not serve: {recipe}"));
     arguments.split_whitespace().map(str::to_owned).collect()
@@ -44,7 +44,7 @@ fn walk_through(project: &mut Project, lines: &[String]) -> Vec<Duration> {
         if command.starts_with("make serve") {
             let arguments = arguments_by_make(command);
             project.serve(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        } else if command == "cargo build --locked -p embedded-replica" {
+        } else if command == "cargo build --locked --bin embedded-replica" {
             // As it was for this test.
         } else if command.starts_with("export ") || command.contains("=$(") {
             project.assign(command);

@@ -196,3 +196,28 @@ fn the_same_calls_give_the_same_certificates() {
     assert_eq!(certificate, run());
     assert!(decode(&certificate).delegation.is_some());
 }
+
+#[test]
+fn no_more_messages_are_let_in_than_nodes_would_keep_until_a_block_makes_room() {
+    let (mut instance, _) = instance();
+    let submit = |instance: &mut Instance, number: usize| {
+        let mut id = MessageId([0; 32]);
+        id.0[..8].copy_from_slice(&number.to_be_bytes());
+        let call = CanisterCall {
+            sender: Principal::anonymous(),
+            canister: Principal::management_canister(),
+            effective: EffectivePrincipal::None,
+            method: "provisional_create_canister_with_cycles".to_owned(),
+            argument: b"DIDL\x01\x6c\0\x01\0".to_vec(),
+        };
+        instance.submit_signed(id, Time::GENESIS.plus_secs(60), call)
+    };
+    for number in 0..INGRESS_POOL_MESSAGES_MAX {
+        assert_eq!(submit(&mut instance, number), Ok(Ok(())));
+    }
+    assert_eq!(submit(&mut instance, 0), Ok(Ok(())), "this one is there already");
+    let further = INGRESS_POOL_MESSAGES_MAX;
+    assert_eq!(submit(&mut instance, further), Err(InstanceError::PoolFull));
+    instance.tick();
+    assert_eq!(submit(&mut instance, further), Ok(Ok(())));
+}
