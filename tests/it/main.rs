@@ -3,6 +3,7 @@
 
 mod access;
 mod accounts;
+mod agents;
 mod answers;
 mod callee_setup;
 mod cycles;

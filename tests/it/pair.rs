@@ -85,6 +85,13 @@ impl Pair {
         Self::install_with_cycles(server, subnets, DEFAULT_CYCLES)
     }
 
+    /// On two subnets of a network that agents can talk to.
+    pub fn install_for_agents(server: Server) -> Self {
+        let pic = server.instance_for_agents(2);
+        let subnets = pic.topology().get_app_subnets();
+        Self::install_on(pic, [subnets[0], subnets[1]], DEFAULT_CYCLES)
+    }
+
     fn install_with_cycles(server: Server, subnets: usize, cycles: u128) -> Self {
         let pic = server.instance(subnets);
         let subnets = pic.topology().get_app_subnets();

@@ -40,6 +40,12 @@ impl Server {
         (0..subnets).fold(self.builder(), |builder, _| builder.with_application_subnet()).build()
     }
 
+    /// The same, and a root subnet, whose key agents trust.
+    pub fn instance_for_agents(self, subnets: usize) -> PocketIc {
+        let builder = self.builder().with_nns_subnet();
+        (0..subnets).fold(builder, |builder, _| builder.with_application_subnet()).build()
+    }
+
     /// A fresh instance with one subnet of 34 nodes.
     pub fn instance_with_34_nodes(self) -> PocketIc {
         self.builder().with_fiduciary_subnet().build()
