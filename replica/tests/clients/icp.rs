@@ -1,5 +1,7 @@
 //! The command line tool `icp`, as it is published, with the workspace's canisters.
 
+use crate::JAVASCRIPT_AGENT;
+use crate::packages::{Client, Script};
 use crate::project::Project;
 
 /// A network with the pair on it; nothing where there is no tool.
@@ -116,4 +118,16 @@ fn a_canister_that_is_deleted_leaves_its_cycles_to_who_deletes_it() {
     let got = balance() - before;
     assert!((28 * trillion..30 * trillion).contains(&got), "{got}");
     assert_eq!(project.ok(ONE_CALL), "(0 : nat64)");
+}
+
+#[test]
+fn the_javascript_agent_calls_the_pair_that_the_tool_has_deployed() {
+    let Some(project) = deployed() else { return };
+    let Some(agent) = Client::javascript(JAVASCRIPT_AGENT) else { return };
+    let id = |name| project.ok(&format!("icp canister status -e live {name} --id-only"));
+    let [caller, callee] = ["caller", "callee"].map(id);
+    agent.run(Script {
+        name: "pair.mjs",
+        arguments: &[&agent.folder(), project.url().as_ref(), caller.as_ref(), callee.as_ref()],
+    });
 }

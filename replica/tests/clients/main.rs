@@ -60,9 +60,12 @@ fn the_javascript_client_runs_its_ordinary_flow() {
     client.run(Script { name: "client.mjs", arguments });
 }
 
+/// The JavaScript agent.
+const JAVASCRIPT_AGENT: &str = "@icp-sdk/core@6.1.0";
+
 #[test]
 fn the_javascript_agent_is_told_what_it_can_check_and_believes_nothing_else() {
-    let Some(client) = Client::javascript("@icp-sdk/core@6.1.0") else { return };
+    let Some(client) = Client::javascript(JAVASCRIPT_AGENT) else { return };
     let (_pic, url, counters) = rust::live_counters();
     let [one, other] = counters.map(|canister| canister.to_text());
     let arguments: &[&Path] = &[&client.folder(), url.as_ref(), one.as_ref(), other.as_ref()];

@@ -75,6 +75,11 @@ impl Project {
         self.live = Some(network);
     }
 
+    /// Where the network `live` is.
+    pub fn url(&self) -> &str {
+        &self.live.as_ref().expect("it is served").url
+    }
+
     /// Has all commands from now on begin with an assignment.
     pub fn assign(&mut self, assignment: &str) {
         self.preamble.push_str(assignment);
