@@ -48,7 +48,9 @@ impl Pair {
         candid::decode_args(&answer.expect("it counts failures")).expect("three numbers")
     }
 
+    /// Upgrades it, some rounds after its code was installed: the network limits the rate of that.
     fn upgrade_patient(&self, patient: Principal) -> Result<(), RejectResponse> {
+        self.wait(Duration::ZERO, 5);
         let module = fs::read(rust_canister("patient_caller")).expect("it was built");
         self.pic.upgrade_canister(patient, module, nothing(), Some(controller()))
     }
