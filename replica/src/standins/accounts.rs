@@ -128,6 +128,23 @@ impl<A: Ord> Accounts<A> {
         self.balances.insert(to, balance);
     }
 
+    /// Moves an amount from one account to another, and numbers that.
+    pub(super) fn transfer(
+        &mut self,
+        [from, to]: [A; 2],
+        amount: u128,
+        fee: Option<u128>,
+        transaction: &Transaction,
+        now: Time,
+    ) -> Result<u64, Refusal> {
+        self.check_new(transaction, now)?;
+        self.check_fee(fee)?;
+        self.check_funds(&from, amount)?;
+        self.take(from, amount);
+        self.give(to, amount);
+        Ok(self.note(transaction, None))
+    }
+
     /// Numbers a transaction that is done.
     pub(super) fn note_undated(&mut self) -> u64 {
         let block = self.blocks;

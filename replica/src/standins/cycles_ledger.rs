@@ -2,7 +2,7 @@
 
 use super::accounts::{Accounts, Done, Refusal, Transaction};
 use super::creation::CreationArgs;
-use super::icrc1::{Account, TransferArgs, TransferError};
+use super::icrc1::{self, Account, TransferArgs, TransferError};
 use super::{Surroundings, decode, respond};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
@@ -60,19 +60,7 @@ pub(super) enum WithdrawError {
     },
 }
 
-impl From<Refusal> for WithdrawError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::InsufficientFunds { balance } => Self::InsufficientFunds { balance },
-            Refusal::BadFee { expected_fee } => Self::BadFee { expected_fee },
-            Refusal::TooOld => Self::TooOld,
-            Refusal::CreatedInFuture { ledger_time } => Self::CreatedInFuture { ledger_time },
-            Refusal::Duplicate(Done { block, .. }) => {
-                Self::Duplicate { duplicate_of: block.into() }
-            }
-        }
-    }
-}
+icrc1::refusals!(WithdrawError);
 
 #[derive(Debug, CandidType, Deserialize)]
 pub(super) struct CreateCanisterArgs {
@@ -149,7 +137,10 @@ impl CyclesLedger {
         Some(match method {
             "icrc1_transfer" => respond(argument, |args: TransferArgs| {
                 let transaction = transaction(args.created_at_time);
-                self.transfer(sender, args, &transaction, surroundings.network.time())
+                let accounts = [Account::new(sender, args.from_subaccount), args.to.normal()];
+                let (amount, fee, now) = (args.amount, args.fee, surroundings.network.time());
+                let done = self.0.transfer(accounts, amount, fee, &transaction, now);
+                done.map(u128::from).map_err(TransferError::from)
             }),
             "withdraw" => respond(argument, |args: WithdrawArgs| {
                 let transaction = transaction(args.created_at_time);
@@ -198,23 +189,6 @@ impl CyclesLedger {
         let balance = accounts.balance(&to);
         let block_index = accounts.note_undated().into();
         Ok(encode((DepositResult { balance, block_index },)))
-    }
-
-    fn transfer(
-        &mut self,
-        sender: Principal,
-        args: TransferArgs,
-        transaction: &Transaction,
-        now: Time,
-    ) -> Result<u128, TransferError> {
-        let Self(accounts) = self;
-        let from = Account::new(sender, args.from_subaccount);
-        accounts.check_new(transaction, now)?;
-        accounts.check_fee(args.fee)?;
-        accounts.check_funds(&from, args.amount)?;
-        accounts.take(from, args.amount);
-        accounts.give(args.to.normal(), args.amount);
-        Ok(accounts.note(transaction, None).into())
     }
 
     fn withdraw(

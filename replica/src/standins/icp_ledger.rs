@@ -124,7 +124,7 @@ impl IcpLedger {
                 let transaction = transaction(args.created_at_time);
                 let from = hash_of(sender, args.from_subaccount.as_ref());
                 let to = hash_of(args.to.owner, args.to.subaccount.as_ref());
-                let done = self.transfer(from, to, args.amount, args.fee, &transaction, now);
+                let done = self.0.transfer([from, to], args.amount, args.fee, &transaction, now);
                 done.map(u128::from).map_err(TransferError::from)
             }),
             "transfer" => self.legacy_transfer(sender, argument, &transaction, now),
@@ -168,25 +168,7 @@ impl IcpLedger {
             UserError::new(ErrorCode::CanisterCalledTrap, text)
         })?;
         let (amount, fee) = (args.amount.e8s.into(), args.fee.e8s.into());
-        let done = self.transfer(from, to, amount, Some(fee), &transaction, now);
+        let done = self.0.transfer([from, to], amount, Some(fee), &transaction, now);
         Ok(encode((done.map_err(LegacyTransferError::from),)))
-    }
-
-    fn transfer(
-        &mut self,
-        from: AccountHash,
-        to: AccountHash,
-        amount: u128,
-        fee: Option<u128>,
-        transaction: &Transaction,
-        now: Time,
-    ) -> Result<u64, Refusal> {
-        let Self(accounts) = self;
-        accounts.check_new(transaction, now)?;
-        accounts.check_fee(fee)?;
-        accounts.check_funds(&from, amount)?;
-        accounts.take(from, amount);
-        accounts.give(to, amount);
-        Ok(accounts.note(transaction, None))
     }
 }

@@ -1,6 +1,5 @@
 //! What ICRC-1 ledgers are asked and answer.
 
-use super::accounts::{Done, Refusal};
 use candid::{CandidType, Principal};
 use serde::Deserialize;
 
@@ -46,16 +45,27 @@ pub(super) enum TransferError {
     GenericError { error_code: u128, message: String },
 }
 
-impl From<Refusal> for TransferError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::InsufficientFunds { balance } => Self::InsufficientFunds { balance },
-            Refusal::BadFee { expected_fee } => Self::BadFee { expected_fee },
-            Refusal::TooOld => Self::TooOld,
-            Refusal::CreatedInFuture { ledger_time } => Self::CreatedInFuture { ledger_time },
-            Refusal::Duplicate(Done { block, .. }) => {
-                Self::Duplicate { duplicate_of: block.into() }
+/// Makes refusals errors of a type that names them as ICRC-1 does.
+macro_rules! refusals {
+    ($error:ty) => {
+        impl From<$crate::standins::accounts::Refusal> for $error {
+            fn from(refusal: $crate::standins::accounts::Refusal) -> Self {
+                use $crate::standins::accounts::{Done, Refusal};
+                match refusal {
+                    Refusal::InsufficientFunds { balance } => Self::InsufficientFunds { balance },
+                    Refusal::BadFee { expected_fee } => Self::BadFee { expected_fee },
+                    Refusal::TooOld => Self::TooOld,
+                    Refusal::CreatedInFuture { ledger_time } => {
+                        Self::CreatedInFuture { ledger_time }
+                    }
+                    Refusal::Duplicate(Done { block, .. }) => {
+                        Self::Duplicate { duplicate_of: block.into() }
+                    }
+                }
             }
         }
-    }
+    };
 }
+pub(super) use refusals;
+
+refusals!(TransferError);

@@ -5,6 +5,7 @@
 
 use crate::keys::SubnetKey;
 use crate::limits::BLOCK_MAKER_DAYS_MAX;
+use crate::subnet::{Subnet, SubnetConfig};
 use crate::types::{NANOS_PER_DAY, Time};
 use candid::Principal;
 use ic_management_canister_types::{NodeMetrics, NodeMetricsHistoryRecord};
@@ -21,6 +22,10 @@ pub struct BlockMaker {
     /// Whose turn it was before.
     pub(super) failed: Vec<Node>,
 }
+
+/// A node that is none of the subnet's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownNode(pub Principal);
 
 /// What a node has done since the subnet began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,8 +98,27 @@ impl BlockMakers {
     }
 }
 
+impl Subnet {
+    /// The node that makes a block, and those that should have; fails if it has no such nodes.
+    pub fn block_maker(
+        &self,
+        maker: Principal,
+        failed: &[Principal],
+    ) -> Result<BlockMaker, UnknownNode> {
+        let SubnetConfig { key, nodes, .. } = &self.config;
+        let number = |id| number_of(id, key, *nodes).ok_or(UnknownNode(id));
+        let failed = failed.iter().map(|id| number(*id)).collect::<Result<_, _>>()?;
+        Ok(BlockMaker { maker: number(maker)?, failed })
+    }
+
+    /// Decides who makes the next block.
+    pub fn choose_block_maker(&mut self, next: BlockMaker) {
+        self.blockmakers.choose(next);
+    }
+}
+
 /// The number of the node of this id, among so many.
-pub(super) fn number_of(node: Principal, key: &SubnetKey, nodes: u64) -> Option<u64> {
+fn number_of(node: Principal, key: &SubnetKey, nodes: u64) -> Option<u64> {
     (0..nodes).find(|number| key.node(*number).node_id == node)
 }
 

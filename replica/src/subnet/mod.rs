@@ -26,13 +26,12 @@ use crate::message::{Request, Response, StreamMessage};
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
-use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use allowances::RelaxedLimits;
-pub use blockmakers::BlockMaker;
 use blockmakers::BlockMakers;
+pub use blockmakers::{BlockMaker, UnknownNode};
 use ingress::IngressHistory;
 pub use ingress::{IngressState, Record as IngressRecord};
 use management::{Asker, Outcalls, PendingCall};
@@ -65,10 +64,6 @@ pub struct SubnetConfig {
     /// The network's root key.
     pub root_key: Arc<SubnetKey>,
 }
-
-/// A node that is none of the subnet's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownNode(pub Principal);
 
 /// Where messages that leave a subnet go.
 pub trait Router {
@@ -232,23 +227,6 @@ impl Subnet {
     /// Sets the time queries see until the next round.
     pub fn set_time(&mut self, time: Time) {
         self.time = time;
-    }
-
-    /// The node that makes a block, and those that should have; fails if it has no such nodes.
-    pub fn block_maker(
-        &self,
-        maker: Principal,
-        failed: &[Principal],
-    ) -> Result<BlockMaker, UnknownNode> {
-        let SubnetConfig { key, nodes, .. } = &self.config;
-        let number = |id| blockmakers::number_of(id, key, *nodes).ok_or(UnknownNode(id));
-        let failed = failed.iter().map(|id| number(*id)).collect::<Result<_, _>>()?;
-        Ok(BlockMaker { maker: number(maker)?, failed })
-    }
-
-    /// Decides who makes the next block.
-    pub fn choose_block_maker(&mut self, next: BlockMaker) {
-        self.blockmakers.choose(next);
     }
 
     /// Executes one round at `time`, with what came from other subnets.
