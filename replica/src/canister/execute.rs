@@ -144,8 +144,7 @@ pub(super) fn prepayment(
     instructions_max: Instructions,
     round: &RoundContext,
 ) -> Cycles {
-    let wasm64 = canister.module().is_some_and(|module| module.wasm64);
-    round.prices.execution(instructions_max, wasm64)
+    round.prices.execution(instructions_max, canister.is_wasm64())
 }
 
 /// Executes the first message of a new call context: what `prepare` finds, once it is paid for. Where
@@ -161,7 +160,7 @@ pub(super) fn execute(
     if let Err(error) = withdraw(canister, prepaid, round) {
         return refuse(canister, call, error, 0);
     }
-    let wasm64 = canister.environment(round).wasm64;
+    let wasm64 = canister.is_wasm64();
     let (context, entry) = match prepare(canister, &call) {
         Ok(prepared) => prepared,
         Err(error) => {

@@ -46,6 +46,20 @@ struct Queued {
     expiry: Option<Time>,
 }
 
+impl Queued {
+    fn has_expired(&self, now: Time) -> bool {
+        self.expiry.is_some_and(|expiry| expiry < now)
+    }
+}
+
+/// Whether a message that has arrived is not to be executed any more. A response never is.
+fn is_outdated_input(message: &Message, now: Time) -> bool {
+    match message {
+        Message::Request(request) => request.deadline.is_some_and(|deadline| deadline < now),
+        Message::Response(_) => false,
+    }
+}
+
 /// Whose turn it is to be executed next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Source {
@@ -91,7 +105,8 @@ impl Queues {
 
     /// The same for every peer that has not all slots free.
     pub fn slots(&self) -> BTreeMap<CanisterId, usize> {
-        self.pairs.iter().map(|(peer, pair)| (*peer, pair.free_slots())).collect()
+        let slots = self.pairs.iter().map(|(peer, pair)| (*peer, pair.free_slots()));
+        slots.filter(|(_, free)| *free < QUEUE_CAPACITY).collect()
     }
 
     /// Bytes that unbounded-wait calls take: those reserved for a response, or those of a larger
@@ -222,7 +237,6 @@ impl Queues {
                 self.guaranteed_calls -= usize::from(response.deadline.is_none());
             }
         }
-        self.forget_if_idle(sender);
         Some(message)
     }
 
@@ -251,7 +265,6 @@ impl Queues {
                 self.guaranteed_calls -= usize::from(response.deadline.is_none());
             }
         }
-        self.forget_if_idle(peer);
         Some(message)
     }
 
@@ -263,6 +276,11 @@ impl Queues {
     /// Removes what has passed its deadline at `now`, a time in whole seconds.
     pub fn time_out(&mut self, now: Time) -> TimedOut {
         let mut timed_out = TimedOut::default();
+        // Pairs go only here: most of them are needed again within the round.
+        self.pairs.retain(|_, pair| !pair.is_idle());
+        if !self.pairs.values().any(|pair| pair.has_expired(now)) {
+            return timed_out;
+        }
         for pair in self.pairs.values_mut() {
             self.excess_bytes -= pair.time_out_output(now, &mut timed_out);
             pair.time_out_input(now, &mut timed_out);
@@ -270,14 +288,7 @@ impl Queues {
         for schedule in [&mut self.local, &mut self.remote] {
             schedule.retain(|peer| self.pairs.get(peer).is_some_and(|pair| !pair.input.is_empty()));
         }
-        self.pairs.retain(|_, pair| !pair.is_idle());
         timed_out
-    }
-
-    fn forget_if_idle(&mut self, peer: CanisterId) {
-        if self.pairs.get(&peer).is_some_and(Pair::is_idle) {
-            self.pairs.remove(&peer);
-        }
     }
 }
 
@@ -297,10 +308,16 @@ impl Pair {
             && self.output_responses == 0
     }
 
+    /// Whether something in it has passed its deadline.
+    fn has_expired(&self, now: Time) -> bool {
+        self.output.iter().any(|queued| queued.has_expired(now))
+            || self.input.iter().any(|message| is_outdated_input(message, now))
+    }
+
     /// Returns the bytes that are free again, beyond those of responses.
     fn time_out_output(&mut self, now: Time, timed_out: &mut TimedOut) -> u64 {
         let mut excess_bytes = 0;
-        let expired = |queued: &Queued| queued.expiry.is_some_and(|expiry| expiry < now);
+        let expired = |queued: &Queued| queued.has_expired(now);
         let (gone, kept) = std::mem::take(&mut self.output).into_iter().partition(expired);
         self.output = kept;
         let gone: VecDeque<Queued> = gone;
@@ -325,11 +342,7 @@ impl Pair {
     }
 
     fn time_out_input(&mut self, now: Time, timed_out: &mut TimedOut) {
-        let expired = |message: &Message| match message {
-            Message::Request(request) => request.deadline.is_some_and(|deadline| deadline < now),
-            // A response that has arrived never expires.
-            Message::Response(_) => false,
-        };
+        let expired = |message: &Message| is_outdated_input(message, now);
         let (gone, kept) = std::mem::take(&mut self.input).into_iter().partition(expired);
         self.input = kept;
         let gone: VecDeque<Message> = gone;

@@ -14,6 +14,7 @@ use crate::message::Response;
 use crate::system_api::{Context, Effects, ExecutionInput};
 use crate::trace::Work;
 use crate::types::{Cycles, Payload};
+use std::sync::Arc;
 
 /// Executes the callback a response is for.
 pub(super) fn execute_response(
@@ -39,7 +40,7 @@ pub(super) fn execute_response(
         false => run_callback(canister, &callback, response, refund + unsent, round),
     };
     // What is left of a call whose code is gone is paid for as if there were 32-bit code.
-    let wasm64 = !deleted && canister.environment(round).wasm64;
+    let wasm64 = !deleted && canister.is_wasm64();
     finish_message(canister, ran.slices, round, move |canister, round, held| {
         canister.credit(refund + unsent);
         let Ran { effects, failure, slices, logs } = ran;
@@ -102,7 +103,9 @@ fn run_callback(
         Ok(reply) => (Context::ReplyCallback, callback.on_reply, reply, None),
         Err(reject) => (Context::RejectCallback, callback.on_reject, Payload::new(), Some(reject)),
     };
-    let base = ExecutionInput {
+    let cleanup_reserve = round.message_instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
+    let input = Arc::new(ExecutionInput {
+        argument,
         caller: context.origin.caller(),
         cycles_available: context.cycles_available,
         cycles_refunded: response.refund,
@@ -111,15 +114,10 @@ fn run_callback(
         context_instructions: context.instructions,
         balance: canister.balance.saturating_add(returned),
         reject,
-        ..input(canister, kind, round)
-    };
-    let cleanup_reserve = round.message_instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
-    let callback_input = ExecutionInput {
-        argument,
         instructions_max: round.message_instructions_max - cleanup_reserve,
-        ..base.clone()
-    };
-    let executed = run(canister, Entry::Closure(closure), callback_input, round);
+        ..input(canister, kind, round)
+    });
+    let executed = run(canister, Entry::Closure(closure), input.clone(), round);
     let slices = Slices {
         count: executed.slices,
         instructions_max: round.slice_instructions_max,
@@ -130,7 +128,7 @@ fn run_callback(
         Ok(effects) => ran.effects = Some(effects),
         Err(trap) => {
             undo(canister);
-            ran.clean_up(canister, callback, base, trap, round);
+            ran.clean_up(canister, callback, &input, trap, round);
         }
     }
     ran
@@ -142,7 +140,7 @@ impl Ran {
         &mut self,
         canister: &mut Canister,
         callback: &Callback,
-        input: ExecutionInput,
+        input: &ExecutionInput,
         trap: Trap,
         round: &RoundContext,
     ) {
@@ -154,10 +152,11 @@ impl Ran {
             round.message_instructions_max.saturating_sub(self.slices.instructions);
         let input = ExecutionInput {
             context: Context::Cleanup,
+            argument: Payload::new(),
             cycles_available: 0,
             answerable: false,
             instructions_max,
-            ..input
+            ..input.clone()
         };
         let executed = run(canister, Entry::Closure(cleanup), input, round);
         // Its first slice runs in the same round as the callback's last one.

@@ -198,6 +198,11 @@ impl Canister {
         self.sandbox.as_ref().map(|sandbox| &sandbox.module().info)
     }
 
+    /// Whether its module has 64-bit pointers.
+    pub fn is_wasm64(&self) -> bool {
+        self.module().is_some_and(|module| module.wasm64)
+    }
+
     /// Whether its module exports this function.
     pub fn exports(&self, name: &str) -> bool {
         self.sandbox.as_ref().is_some_and(|sandbox| sandbox.module().info.exports.contains(name))
@@ -281,7 +286,7 @@ impl Canister {
 
     /// What executions see of its settings and code.
     pub(crate) fn environment(&mut self, round: &RoundContext) -> Arc<Environment> {
-        let wasm64 = self.sandbox.as_ref().is_some_and(|sandbox| sandbox.module().info.wasm64);
+        let wasm64 = self.is_wasm64();
         let environment = self.environment.get_or_insert_with(|| {
             Arc::new(Environment {
                 canister: self.id,

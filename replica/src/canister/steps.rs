@@ -136,9 +136,10 @@ pub(super) fn input(
 pub(super) fn run(
     canister: &mut Canister,
     entry: Entry,
-    input: ExecutionInput,
+    input: impl Into<Arc<ExecutionInput>>,
     round: &RoundContext,
 ) -> sandbox::Executed {
+    let input = input.into();
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
     let is_replicated = input.context.is_replicated();
     let mut executed = sandbox.run(entry, input);

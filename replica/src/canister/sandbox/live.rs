@@ -3,7 +3,7 @@
 use super::{Code, Entry};
 use crate::error::Trap;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES};
-use crate::system_api::{Effects, ExecutionInput, Host};
+use crate::system_api::{Closure, Effects, ExecutionInput, Host};
 use crate::wasm::{
     EXPORT_COUNTER, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_TABLE, EXPORT_WRITTEN, Page, Pages,
     StableMemory, WIDEST_WRITE, engine,
@@ -28,7 +28,6 @@ pub(super) struct Live {
 }
 
 /// A callback, by the width of its module's pointers.
-#[derive(Clone)]
 enum TableFunction {
     Wasm32(TypedFunc<u32, ()>),
     Wasm64(TypedFunc<u64, ()>),
@@ -98,21 +97,20 @@ impl Live {
         &self.heap().as_chunks::<OS_PAGE_BYTES>().0[number]
     }
 
-    /// The pages whose content is not what is `kept`. Whatever was written since this was called
-    /// last is found.
+    /// The pages whose content is not what is `kept`, in order. Whatever was written since this was
+    /// called last is found.
     pub fn changed(&mut self, kept: &Pages) -> Vec<usize> {
-        let candidates = self.take_marks();
+        let mut candidates = self.take_marks();
         let (pages, _) = self.heap().as_chunks::<OS_PAGE_BYTES>();
-        let changed = candidates.chunk_by(|(number, _), (other, _)| number == other).filter(|of| {
-            let reach = of.iter().map(|(_, reach)| *reach).max().unwrap_or(0);
-            let number = of[0].0;
-            pages.get(number).is_some_and(|page| page[..reach] != kept.get(number)[..reach])
+        candidates.retain(|(number, reach)| {
+            let page = pages.get(*number);
+            page.is_some_and(|page| page[..*reach] != kept.get(*number)[..*reach])
         });
-        changed.map(|of| of[0].0).collect()
+        candidates.into_iter().map(|(number, _)| number).collect()
     }
 
     /// The pages that may have been written to according to the marks, which are then gone: in order,
-    /// each once or twice, with how many of its first bytes that can be.
+    /// with how many of its first bytes that can be.
     fn take_marks(&mut self) -> Vec<(usize, usize)> {
         // So many at once, since hardly any are set. The memory with the marks ends as evenly.
         const AT_ONCE: usize = 64;
@@ -128,6 +126,9 @@ impl Live {
                 if std::mem::take(mark) != 0 {
                     let number = number * AT_ONCE + position;
                     // What was written to a page may reach into the next.
+                    if candidates.last().is_some_and(|(last, _)| *last == number) {
+                        candidates.pop();
+                    }
                     candidates.extend([(number, OS_PAGE_BYTES), (number + 1, WIDEST_WRITE)]);
                 }
             }
@@ -167,33 +168,37 @@ impl Live {
         self.globals.iter().map(|global| global.get(&mut self.store)).collect()
     }
 
-    fn call(&mut self, entry: &Entry) -> wasmtime::Result<()> {
-        match entry {
-            Entry::Export(name) => self.export(name)?.call(&mut self.store, ()),
-            Entry::Closure(closure) => match self.callback(closure.function)? {
-                TableFunction::Wasm32(function) => {
-                    function.call(&mut self.store, closure.env as u32)
-                }
-                TableFunction::Wasm64(function) => function.call(&mut self.store, closure.env),
-            },
-        }
+    /// The same, in the place of what was there.
+    pub fn store_globals(&mut self, values: &mut Vec<Val>) {
+        values.clear();
+        values.extend(self.globals.iter().map(|global| global.get(&mut self.store)));
     }
 
-    fn export(&mut self, name: &Arc<str>) -> wasmtime::Result<TypedFunc<(), ()>> {
-        if let Some(function) = self.exports.get(name) {
-            return Ok(function.clone());
+    fn call(&mut self, entry: &Entry) -> wasmtime::Result<()> {
+        match entry {
+            Entry::Export(name) => {
+                if !self.exports.contains_key(name) {
+                    let function = self.instance.get_typed_func(&mut self.store, name)?;
+                    self.exports.insert(name.clone(), function);
+                }
+                self.exports[name].call(&mut self.store, ())
+            }
+            Entry::Closure(Closure { function, env }) => {
+                if !self.callbacks.contains_key(function) {
+                    let found = self.table_function(*function)?;
+                    self.callbacks.insert(*function, found);
+                }
+                match &self.callbacks[function] {
+                    TableFunction::Wasm32(function) => function.call(&mut self.store, *env as u32),
+                    TableFunction::Wasm64(function) => function.call(&mut self.store, *env),
+                }
+            }
         }
-        let function: TypedFunc<(), ()> = self.instance.get_typed_func(&mut self.store, name)?;
-        self.exports.insert(name.clone(), function.clone());
-        Ok(function)
     }
 
     /// A function of the table, which never changes: no module with an instruction that could
     /// change it is let in.
-    fn callback(&mut self, index: u64) -> wasmtime::Result<TableFunction> {
-        if let Some(function) = self.callbacks.get(&index) {
-            return Ok(function.clone());
-        }
+    fn table_function(&mut self, index: u64) -> wasmtime::Result<TableFunction> {
         let table = self.instance.get_table(&mut self.store, EXPORT_TABLE);
         let Some(Ref::Func(Some(function))) =
             table.and_then(|table| table.get(&mut self.store, index))
@@ -205,13 +210,11 @@ impl Live {
             let rule = format!("function {index} of the table does not take one pointer");
             wasmtime::Error::new(Trap::Contract(rule))
         };
-        let function = if self.wasm64 {
+        Ok(if self.wasm64 {
             TableFunction::Wasm64(function.typed(&self.store).map_err(mistyped)?)
         } else {
             TableFunction::Wasm32(function.typed(&self.store).map_err(mistyped)?)
-        };
-        self.callbacks.insert(index, function.clone());
-        Ok(function)
+        })
     }
 }
 

@@ -180,20 +180,19 @@ impl Sandbox {
     /// Executes, and leaves it to the caller to [`keep`](Self::keep), [`undo`](Self::undo) or
     /// [`hold`](Self::hold) what that did to the memories. Does none of it by itself, not even after
     /// a trap.
-    pub fn run(&mut self, entry: Entry, input: ExecutionInput) -> Executed {
+    pub fn run(&mut self, entry: Entry, input: impl Into<Arc<ExecutionInput>>) -> Executed {
+        let input = input.into();
         debug_assert!(self.pending.is_none(), "the execution before was neither kept nor undone");
         let limit = input.instructions_max;
         let slice = input.slice_instructions_max;
         let tracked = input.context.tracks_changes();
-        let input = Arc::new(input);
-        let live = match self.live(&input) {
+        let mut live = match self.live(&input) {
             Ok(live) => live,
             Err(trap) => {
                 let log = Log::default();
                 return Executed { result: Err(trap), instructions: 0, slices: 1, log };
             }
         };
-        let mut live = live;
         std::mem::swap(live.stable(), &mut self.kept.stable);
         let (result, left) = live.run(&entry, input);
         std::mem::swap(live.stable(), &mut self.kept.stable);
@@ -246,7 +245,7 @@ impl Sandbox {
             self.kept.heap.set(number, live.page(number));
         }
         self.kept.heap_bytes = live.heap().len();
-        self.kept.globals = Some(live.globals());
+        live.store_globals(self.kept.globals.get_or_insert_default());
         self.kept.stable.commit();
         self.retire_dropped_segments();
     }
