@@ -32,6 +32,8 @@ pub struct Rules {
     pub permitted: Permitted,
     /// Whether users may call it, rather than canisters only.
     pub by_users: bool,
+    /// Whether the subnet's admins may, although other users may not.
+    pub by_admins: bool,
     /// Whether it is a query, too.
     pub by_query: bool,
     /// Whether canisters of other subnets may call it.
@@ -70,9 +72,11 @@ pub enum Permitted {
     Anybody,
     /// Its controllers.
     Controllers,
+    /// Its controllers and the subnet's admins.
+    ControllersAndAdmins,
     /// Its controllers and the canister itself.
     ControllersAndItself,
-    /// Whom the setting `status_visibility` names, and the canister itself.
+    /// Whom the setting `status_visibility` names, the canister itself, and the subnet's admins.
     StatusViewers,
     /// Whom the setting `snapshot_visibility` names.
     SnapshotViewers,

@@ -51,10 +51,8 @@ pub struct InstanceConfig {
 impl InstanceConfig {
     /// A network of this many application subnets, with PocketIC's profile and start time.
     pub fn with_application_subnets(count: usize) -> Self {
-        let application =
-            SubnetRequest { kind: SubnetKind::Application, free: false, benchmarking: false };
         Self {
-            subnets: vec![application; count],
+            subnets: vec![SubnetRequest::of(SubnetKind::Application); count],
             profile: NetworkProfile::POCKET_IC,
             initial_time: Time::GENESIS,
             standins: false,
@@ -152,8 +150,7 @@ impl Instance {
         if matches!(kind, SubnetKind::NetworkNervousSystem | SubnetKind::InternetIdentity) {
             return Err(InstanceError::SubnetMissing { canister, kind });
         }
-        let request = SubnetRequest { kind, free: false, benchmarking: false };
-        let info = SubnetInfo { request, place };
+        let info = SubnetInfo { request: SubnetRequest::of(kind), place };
         let config = subnet_config(&info, self.root_key.clone(), self.relaxed);
         self.network.add_subnet(Subnet::new(config, self.network.time()));
         self.subnets.push(info);
@@ -334,7 +331,7 @@ fn subnet_config(
     root_key: Arc<SubnetKey>,
     relaxed: RelaxedLimits,
 ) -> SubnetConfig {
-    let SubnetRequest { kind, free, benchmarking } = info.request;
+    let SubnetRequest { kind, free, benchmarking, .. } = info.request;
     SubnetConfig {
         id: info.place.id,
         key: info.place.key(),
@@ -342,6 +339,7 @@ fn subnet_config(
         free: free || kind.is_system(),
         system: kind.is_system(),
         benchmarking,
+        admins: info.request.subnet_admins(),
         relaxed,
         canister_ranges: info.place.canister_ranges.clone(),
         root_key,

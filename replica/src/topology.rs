@@ -87,6 +87,12 @@ impl SubnetKind {
         )
     }
 
+    /// Whether such a subnet can have admins, if it charges nothing
+    /// (`replicated_state/src/metadata_state.rs`, `can_have_subnet_admins`).
+    pub const fn can_have_admins(self) -> bool {
+        matches!(self, Self::Application | Self::CloudEngine)
+    }
+
     /// Whether a network has one such subnet at most.
     pub const fn is_named(self) -> bool {
         !matches!(
@@ -134,6 +140,20 @@ pub struct SubnetRequest {
     pub free: bool,
     /// Whether instruction limits are lifted.
     pub benchmarking: bool,
+    /// Who may manage all canisters on it, where anybody is named.
+    pub admins: Option<BTreeSet<Principal>>,
+}
+
+impl SubnetRequest {
+    /// An ordinary subnet of this kind.
+    pub const fn of(kind: SubnetKind) -> Self {
+        Self { kind, free: false, benchmarking: false, admins: None }
+    }
+
+    /// Its admins, where it can have some: nobody, if none are named.
+    pub fn subnet_admins(&self) -> Option<BTreeSet<Principal>> {
+        (self.free && self.kind.can_have_admins()).then(|| self.admins.clone().unwrap_or_default())
+    }
 }
 
 /// A subnet as the topology shows it.
@@ -227,7 +247,7 @@ pub fn cycles_minting_canister() -> CanisterId {
 }
 
 /// The number of a canister id, for ids of that form.
-fn canister_number(id: CanisterId) -> Option<u64> {
+pub(crate) fn canister_number(id: CanisterId) -> Option<u64> {
     let (number, mark) = id.as_slice().split_first_chunk::<8>()?;
     (mark == [1, 1]).then(|| u64::from_be_bytes(*number))
 }

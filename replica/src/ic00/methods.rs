@@ -29,6 +29,7 @@ pub enum Method {
     HttpRequest,
     InstallChunkedCode,
     InstallCode,
+    ListCanisters,
     ListCanisterSnapshots,
     LoadCanisterSnapshot,
     NodeMetricsHistory,
@@ -56,8 +57,9 @@ pub enum Method {
 
 /// All of them.
 pub(super) const METHODS: &[Rules] = &[
-    // Users cannot attach cycles, and nobody would pay for these.
-    about(NewCanister, CreateCanister, "create_canister").with_version().own_subnet(),
+    // Users cannot attach cycles, and nobody would pay for these. Where there are admins, all is free.
+    about(NewCanister, CreateCanister, "create_canister").with_version().own_subnet().admins(),
+    about(Nothing, ListCanisters, "list_canisters").own_subnet().query().heavy(),
     about(Canister, DepositCycles, "deposit_cycles"),
     about(Nothing, RawRand, "raw_rand").own_subnet(),
     about(Nothing, HttpRequest, "http_request").own_subnet(),
@@ -101,7 +103,7 @@ pub(super) const METHODS: &[Rules] = &[
     about(Canister, StoredChunks, "stored_chunks").only(ControllersAndItself).users(),
     about(Canister, UninstallCode, "uninstall_code")
         .with_version()
-        .only(Controllers)
+        .only(ControllersAndAdmins)
         .users()
         .at_rest(),
     about(Canister, UpdateSettings, "update_settings")
@@ -109,9 +111,9 @@ pub(super) const METHODS: &[Rules] = &[
         .only(Controllers)
         .users()
         .heavy(),
-    about(Canister, StartCanister, "start_canister").only(Controllers).users().at_rest(),
-    about(Canister, StopCanister, "stop_canister").only(Controllers).users().at_rest(),
-    about(Canister, DeleteCanister, "delete_canister").only(Controllers).users().at_rest(),
+    about(Canister, StartCanister, "start_canister").only(ControllersAndAdmins).users().at_rest(),
+    about(Canister, StopCanister, "stop_canister").only(ControllersAndAdmins).users().at_rest(),
+    about(Canister, DeleteCanister, "delete_canister").only(ControllersAndAdmins).users().at_rest(),
     about(Canister, TakeCanisterSnapshot, "take_canister_snapshot")
         .with_version()
         .only(Controllers)
@@ -138,7 +140,7 @@ pub(super) const METHODS: &[Rules] = &[
         .users()
         .heavy()
         .at_rest(),
-    about(Canister, CanisterMetrics, "canister_metrics").only(Controllers).users().query(),
+    about(Canister, CanisterMetrics, "canister_metrics").only(ControllersAndAdmins).users().query(),
     // What others may, too, if the settings say so.
     about(Canister, CanisterStatus, "canister_status").only(StatusViewers).users().query(),
     about(Canister, ListCanisterSnapshots, "list_canister_snapshots").only(SnapshotViewers).users(),
@@ -172,6 +174,7 @@ const fn about(about: About, method: Method, name: &'static str) -> Rules {
         about,
         permitted: Anybody,
         by_users: false,
+        by_admins: false,
         by_query: false,
         from_other_subnets: true,
         from_free_subnets: true,
@@ -188,6 +191,10 @@ impl Rules {
 
     const fn users(self) -> Self {
         Self { by_users: true, ..self }
+    }
+
+    const fn admins(self) -> Self {
+        Self { by_admins: true, ..self }
     }
 
     const fn query(self) -> Self {

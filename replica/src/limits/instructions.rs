@@ -121,6 +121,13 @@ pub const SNAPSHOT_DATA_INSTRUCTIONS: Instructions = 5_000_000;
 /// (`management_canister_types/src/lib.rs`, `MAX_SLICE_SIZE_BYTES`).
 pub const SNAPSHOT_SLICE_BYTES_MAX: u64 = 2_000_000;
 
+/// Instructions charged for listing a subnet's canisters, beside those for each
+/// (`execution/common.rs`, `list_canisters_instructions`).
+pub const LIST_INSTRUCTIONS: Instructions = 20_000_000;
+
+/// The same for each canister there is.
+pub const LIST_INSTRUCTIONS_PER_CANISTER: Instructions = 16_000;
+
 /// How much cheaper it is for a round, though not for the caller, to compile a module that the
 /// subnet has compiled before (`hypervisor.rs`, `DESERIALIZATION_SPEED_UP_FACTOR`).
 pub const COMPILED_BEFORE_SPEEDUP: Instructions = 100;

@@ -17,6 +17,7 @@ fn network(profile: NetworkProfile, subnets: usize) -> Network {
             free: false,
             system: false,
             benchmarking: false,
+            admins: None,
             relaxed: RelaxedLimits::default(),
             canister_ranges: place.canister_ranges,
             root_key: root_key.clone(),

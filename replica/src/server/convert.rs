@@ -15,6 +15,7 @@ use pocket_ic::common::rest::{
     RawCanisterResult, RawEffectivePrincipal, RawMessageId, SubnetInstructionConfig, SubnetSpec,
     Topology,
 };
+use std::collections::BTreeSet;
 
 /// A principal's bytes.
 pub(super) fn principal(bytes: &[u8]) -> Result<Principal, ApiError> {
@@ -132,15 +133,11 @@ fn subnet(kind: SubnetKind, spec: &SubnetSpec) -> Result<SubnetRequest, String> 
                     memory; ask for a new subnet"
             .into());
     }
-    if spec.get_subnet_admins().is_some() {
-        return Err(
-            "subnet admins are not supported by the embedded replica: leave them out".into()
-        );
-    }
     Ok(SubnetRequest {
         kind,
         free: spec.get_cost_schedule() == CanisterCyclesCostSchedule::Free,
         benchmarking: spec.get_instruction_config() == SubnetInstructionConfig::Benchmarking,
+        admins: spec.get_subnet_admins().map(BTreeSet::from_iter),
     })
 }
 
@@ -166,7 +163,11 @@ fn subnet_config(info: &SubnetInfo) -> rest::SubnetConfig {
             SubnetKind::TestThresholdKeys => rest::SubnetKind::TestThresholdKeys,
             SubnetKind::VerifiedApplication => rest::SubnetKind::VerifiedApplication,
         },
-        subnet_admins: None,
+        subnet_admins: info
+            .request
+            .admins
+            .as_ref()
+            .map(|admins| admins.iter().map(|admin| (*admin).into()).collect()),
         cost_schedule: match info.request.free {
             true => CanisterCyclesCostSchedule::Free,
             false => CanisterCyclesCostSchedule::Normal,

@@ -159,9 +159,8 @@ fn instance_config(config: &LiveConfig) -> Result<InstanceConfig, LiveError> {
     if kinds == own {
         kinds.push(Application);
     }
-    let request = |kind| SubnetRequest { kind, free: false, benchmarking: false };
     Ok(InstanceConfig {
-        subnets: kinds.into_iter().map(request).collect(),
+        subnets: kinds.into_iter().map(SubnetRequest::of).collect(),
         profile: config.profile,
         initial_time: Time::GENESIS,
         standins: true,

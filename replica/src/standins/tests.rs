@@ -30,9 +30,7 @@ fn network(standins: bool) -> Instance {
 /// A network with these subnets beside the two that a live one has in any case.
 fn network_with(kinds: &[SubnetKind], standins: bool) -> Instance {
     let own = [SubnetKind::NetworkNervousSystem, SubnetKind::InternetIdentity];
-    let request =
-        |kind: &SubnetKind| SubnetRequest { kind: *kind, free: false, benchmarking: false };
-    let subnets = own.iter().chain(kinds).map(request).collect();
+    let subnets = own.iter().chain(kinds).map(|kind| SubnetRequest::of(*kind)).collect();
     let config = InstanceConfig::with_application_subnets(0);
     Instance::new(InstanceConfig { subnets, standins, ..config }).expect("it has subnets")
 }

@@ -26,6 +26,7 @@ use crate::message::{Request, Response, StreamMessage};
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
+use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -57,6 +58,8 @@ pub struct SubnetConfig {
     pub system: bool,
     /// Whether instruction limits are lifted.
     pub benchmarking: bool,
+    /// Who may manage all its canisters, if it is a subnet that can have such.
+    pub admins: Option<BTreeSet<Principal>>,
     /// Which limits do not apply.
     pub relaxed: RelaxedLimits,
     /// The first and the last id of each range of canisters it hosts.

@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod access;
+mod admins;
 mod blockmakers;
 mod call_contexts;
 mod calls;

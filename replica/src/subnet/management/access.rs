@@ -1,16 +1,46 @@
-//! Who may do what with a canister.
+//! Who may do what with a canister or a subnet.
 //!
-//! Rules: `execution/common.rs`, `validate_sender`, in the replica's repository.
+//! Rules: `execution/common.rs`, `validate_sender` and `validate_subnet_admin`, in the replica's
+//! repository.
 
 use crate::canister::Canister;
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::Permitted;
 use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
+use std::collections::BTreeSet;
+
+/// The admins of a subnet, if it can have some.
+pub(super) type Admins = Option<BTreeSet<Principal>>;
+
+fn is_admin(admins: &Admins, caller: Principal) -> bool {
+    admins.as_ref().is_some_and(|admins| admins.contains(&caller))
+}
+
+/// Fails unless the caller is one of the subnet's admins; as `without` says, where there cannot be
+/// any.
+pub(super) fn check_admin(
+    admins: &Admins,
+    caller: Principal,
+    without: impl FnOnce() -> UserError,
+) -> Result<(), UserError> {
+    match admins {
+        Some(admins) if admins.contains(&caller) => Ok(()),
+        Some(admins) => Err(UserError::new(
+            ErrorCode::InvalidSubnetAdmin,
+            format!(
+                "Only the admins of the subnet can do this.\nSubnet's admins: {}\nSender's ID: {caller}",
+                listed(admins)
+            ),
+        )),
+        None => Err(without()),
+    }
+}
 
 /// Fails unless the caller is one of those who are permitted.
 pub(super) fn check(
     canister: &Canister,
+    admins: &Admins,
     permitted: Permitted,
     caller: Principal,
 ) -> Result<(), UserError> {
@@ -20,9 +50,11 @@ pub(super) fn check(
         || match permitted {
             Permitted::Anybody => true,
             Permitted::Controllers => false,
+            Permitted::ControllersAndAdmins => is_admin(admins, caller),
             Permitted::ControllersAndItself => caller == canister.id,
             Permitted::StatusViewers => {
                 caller == canister.id
+                    || is_admin(admins, caller)
                     || match &settings.status_visibility {
                         StatusVisibility::Controllers => false,
                         StatusVisibility::Public => true,
@@ -40,35 +72,49 @@ pub(super) fn check(
                 LogVisibility::AllowedViewers(viewers) => viewers.contains(&caller),
             },
         };
-    if is_permitted { Ok(()) } else { Err(denial(canister, permitted, caller)) }
+    if is_permitted { Ok(()) } else { Err(denial(canister, admins, permitted, caller)) }
 }
 
-fn denial(canister: &Canister, permitted: Permitted, caller: Principal) -> UserError {
+fn denial(
+    canister: &Canister,
+    admins: &Admins,
+    permitted: Permitted,
+    caller: Principal,
+) -> UserError {
     let id = canister.id;
-    match permitted {
-        Permitted::StatusViewers => UserError::new(
+    let controllers = listed(&canister.settings.controllers);
+    match (permitted, admins) {
+        (Permitted::StatusViewers, _) => UserError::new(
             ErrorCode::CanisterStatusAccessDenied,
             format!("Caller {caller} is not allowed to access the status of canister {id}"),
         ),
-        Permitted::SnapshotViewers => UserError::new(
+        (Permitted::SnapshotViewers, _) => UserError::new(
             ErrorCode::CanisterRejectedMessage,
             format!("Caller {caller} is not allowed to access the snapshots of canister {id}"),
         ),
-        Permitted::LogViewers => UserError::new(
+        (Permitted::LogViewers, _) => UserError::new(
             ErrorCode::CanisterRejectedMessage,
             format!("Caller {caller} is not allowed to access canister logs"),
         ),
-        Permitted::Anybody | Permitted::Controllers | Permitted::ControllersAndItself => {
-            let controllers: Vec<String> =
-                canister.settings.controllers.iter().map(Principal::to_text).collect();
-            UserError::new(
-                ErrorCode::CanisterInvalidController,
-                format!(
-                    "Only the controllers of the canister {id} can control it.\nCanister's \
-                     controllers: {}\nSender's ID: {caller}",
-                    controllers.join(" ")
-                ),
-            )
-        }
+        (Permitted::ControllersAndAdmins, Some(admins)) => UserError::new(
+            ErrorCode::CanisterInvalidControllerOrSubnetAdmin,
+            format!(
+                "Only the controllers of the canister {id} and the admins of its subnet can do this.\n\
+                 Canister's controllers: {controllers}\nSubnet's admins: {}\nSender's ID: {caller}",
+                listed(admins)
+            ),
+        ),
+        _ => UserError::new(
+            ErrorCode::CanisterInvalidController,
+            format!(
+                "Only the controllers of the canister {id} can control it.\nCanister's \
+                 controllers: {controllers}\nSender's ID: {caller}"
+            ),
+        ),
     }
+}
+
+fn listed(principals: &BTreeSet<Principal>) -> String {
+    let texts: Vec<String> = principals.iter().map(Principal::to_text).collect();
+    texts.join(" ")
 }

@@ -72,7 +72,7 @@ impl Subnet {
                 ),
             )
         })?;
-        access::check(store, Permitted::ControllersAndItself, call.caller)?;
+        access::check(store, &self.config.admins, Permitted::ControllersAndItself, call.caller)?;
         check_hashes(&chunk_hashes_list, &wasm_module_hash)?;
         let module = assemble(&store.chunks, &chunk_hashes_list, &wasm_module_hash);
         let upload = Upload {

@@ -163,6 +163,7 @@ impl Subnet {
             Method::UploadCanisterSnapshotData => self.upload_data(call).map(done),
             Method::HttpRequest => self.http_request(pending),
             Method::FlexibleHttpRequest => self.flexible_http_request(pending),
+            Method::ListCanisters => self.list_canisters(call).map(Reply::Now),
             Method::NodeMetricsHistory => self.node_metrics_history(call).map(Reply::Now),
             Method::SubnetInfo => self.subnet_info(call).map(Reply::Now),
             Method::RawRand => self.ask_for_randomness(pending),
@@ -207,6 +208,7 @@ impl Subnet {
             Method::CanisterMetrics => self.canister_metrics(&call),
             Method::CanisterStatus => self.canister_status(&call),
             Method::FetchCanisterLogs => self.fetch_canister_logs(&call),
+            Method::ListCanisters => self.list_canisters(&call),
             _ => Err(missing()),
         }
     }

@@ -70,21 +70,27 @@ impl Subnet {
     /// Whether a management call is let in from outside.
     pub(super) fn check_management_ingress(&self, ingress: &Ingress) -> Result<(), UserError> {
         let rules = Rules::named(&ingress.method)?;
-        if !rules.by_users {
-            return Err(UserError::new(
+        let by_canisters_only = || {
+            UserError::new(
                 ErrorCode::CanisterRejectedMessage,
                 format!(
                     "Users cannot call {} of the management canister: it can be called only by a canister",
                     rules.name
                 ),
-            ));
+            )
+        };
+        let admins = &self.config.admins;
+        if rules.by_admins {
+            access::check_admin(admins, ingress.sender, by_canisters_only)?;
+        } else if !rules.by_users {
+            return Err(by_canisters_only());
         }
         if let Some(payer) = self.payer(ingress)? {
             payer.check_can_pay(self.prices.ingress(ingress.envelope_bytes()), self.prices)?;
         }
         match rules.subject(&ingress.argument)? {
             ic00::Subject::Canister(id) => {
-                access::check(self.existing(id)?, rules.permitted, ingress.sender)
+                access::check(self.existing(id)?, admins, rules.permitted, ingress.sender)
             }
             _ => Ok(()),
         }
@@ -166,7 +172,7 @@ impl Subnet {
     fn addressed(&mut self, call: &Call, id: CanisterId) -> Result<&mut Canister, UserError> {
         let canister =
             self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
-        access::check(canister, call.rules.permitted, call.caller)?;
+        access::check(canister, &self.config.admins, call.rules.permitted, call.caller)?;
         Ok(canister)
     }
 }

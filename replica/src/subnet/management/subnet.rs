@@ -1,11 +1,13 @@
 //! What the management canister says of the subnet itself.
 
-use super::Call;
+use super::{Call, access};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::encode;
+use crate::ic00::{check_no_argument, encode};
+use crate::limits::{LIST_INSTRUCTIONS, LIST_INSTRUCTIONS_PER_CANISTER};
 use crate::subnet::Subnet;
-use crate::types::{Payload, SubnetId, Time};
-use ic_management_canister_types::{NodeMetricsHistoryArgs, SubnetInfoArgs, SubnetInfoResult};
+use crate::topology::canister_number;
+use crate::types::{CanisterId, Instructions, Payload, SubnetId, Time};
+use ic_management_canister_types::*;
 
 /// There is no registry, and so only one version of it.
 const REGISTRY_VERSION: u64 = 1;
@@ -25,6 +27,21 @@ impl Subnet {
         Ok(encode((SubnetInfoResult { replica_version, registry_version: REGISTRY_VERSION },)))
     }
 
+    /// The ids of the canisters there are, for the subnet's admins.
+    pub(super) fn list_canisters(&mut self, call: &Call) -> Result<Payload, UserError> {
+        check_no_argument(&call.argument)?;
+        access::check_admin(&self.config.admins, call.caller, || {
+            UserError::new(
+                ErrorCode::CanisterRejectedMessage,
+                "list_canisters can be called only where a subnet has admins",
+            )
+        })?;
+        let count = self.canisters.len() as Instructions;
+        self.spend(LIST_INSTRUCTIONS + count * LIST_INSTRUCTIONS_PER_CANISTER);
+        let canisters = ranges(self.canisters.keys().copied());
+        Ok(encode((ListCanistersResult { canisters },)))
+    }
+
     fn check_is_own(&self, named: SubnetId) -> Result<(), UserError> {
         if named == self.config.id {
             return Ok(());
@@ -34,4 +51,21 @@ impl Subnet {
             format!("Subnet {named} is not the one that was asked, which is {}.", self.config.id),
         ))
     }
+}
+
+/// Ids in order as ranges, those with neighbouring numbers together.
+fn ranges(ids: impl Iterator<Item = CanisterId>) -> Vec<CanisterIdRange> {
+    let mut ranges: Vec<CanisterIdRange> = Vec::new();
+    for id in ids {
+        let follows = |end| canister_number(end)?.checked_add(1);
+        match ranges.last_mut() {
+            Some(last)
+                if follows(last.end).is_some_and(|next| canister_number(id) == Some(next)) =>
+            {
+                last.end = id;
+            }
+            _ => ranges.push(CanisterIdRange { start: id, end: id }),
+        }
+    }
+    ranges
 }
