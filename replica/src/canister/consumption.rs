@@ -32,6 +32,19 @@ pub struct Consumption {
 }
 
 impl Consumption {
+    /// All of it.
+    pub fn total(&self) -> Cycles {
+        self.memory
+            + self.compute
+            + self.ingress
+            + self.instructions
+            + self.transmission
+            + self.uninstallation
+            + self.creation
+            + self.outcalls
+            + self.burned
+    }
+
     /// Notes a fee, but for memory and compute allocation, which are told apart before.
     pub fn pay(&mut self, fee: Fee, cycles: Cycles) {
         match fee {

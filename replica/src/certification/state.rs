@@ -9,7 +9,7 @@ use super::tree::{Expand, Label, Node, Tree};
 use crate::canister::Canister;
 use crate::error::{UserError, reject_code};
 use crate::keys::SubnetKey;
-use crate::subnet::{IngressRecord, IngressState, Subnet};
+use crate::subnet::{IngressRecord, IngressState, Metrics, Subnet};
 use crate::topology::{SubnetInfo, SubnetKind};
 use crate::types::{CanisterId, MessageId, SubnetId};
 use candid::Principal;
@@ -212,12 +212,15 @@ fn request(record: &IngressRecord) -> Tree {
 fn metrics(subnet: &Subnet) -> Vec<u8> {
     let numbered =
         |values: Vec<Value>| Value::Map((0..).map(|name: u32| name.into()).zip(values).collect());
-    let canisters = subnet.canisters();
-    let bytes: u64 = canisters.clone().map(|canister| canister.memory_usage().total()).sum();
+    let Metrics { canisters, state_bytes, consumed, transactions, .. } = subnet.metrics();
+    let high = match (consumed >> 64) as u64 {
+        0 => Value::Null,
+        high => high.into(),
+    };
     cbor(&numbered(vec![
-        (canisters.count() as u64).into(),
-        bytes.into(),
-        numbered(vec![0.into(), Value::Null]),
-        0.into(),
+        canisters.into(),
+        state_bytes.into(),
+        numbered(vec![(consumed as u64).into(), high]),
+        transactions.into(),
     ]))
 }

@@ -45,6 +45,7 @@ pub enum Method {
     StopCanister,
     StoredChunks,
     SubnetInfo,
+    SubnetMetrics,
     TakeCanisterSnapshot,
     UninstallCode,
     UpdateSettings,
@@ -73,6 +74,7 @@ pub(super) const METHODS: &[Rules] = &[
         .heavy(),
     about(Subnet, NodeMetricsHistory, "node_metrics_history"),
     about(Subnet, SubnetInfo, "subnet_info"),
+    about(Subnet, SubnetMetrics, "subnet_metrics"),
     // Only where cycles are made out of nothing.
     about(NewCanister, ProvisionalCreateCanister, "provisional_create_canister_with_cycles")
         .with_version()

@@ -109,3 +109,7 @@ pub const WASM_STACK_BYTES: usize = 5 * MIB as usize;
 
 /// Elements of one table.
 pub const TABLE_ELEMENTS_MAX: usize = 1_000_000;
+
+/// Every how many rounds the bytes of all canisters' state are counted
+/// (`messaging/src/message_routing.rs`).
+pub const STATE_BYTES_COUNTED_ROUNDS: u64 = 10;

@@ -9,6 +9,7 @@ mod blockmakers;
 mod induct;
 mod ingress;
 mod management;
+mod metrics;
 mod next;
 mod pool;
 mod query;
@@ -39,6 +40,8 @@ use management::{Asker, Outcalls, PendingCall};
 pub use management::{
     NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform,
 };
+use metrics::Meter;
+pub use metrics::Metrics;
 use pool::IngressPool;
 use refunds::RefundPool;
 use schedule::Schedule;
@@ -127,6 +130,7 @@ pub struct Subnet {
     answered_for: BTreeSet<CanisterId>,
     calls_answered_for: Vec<Request>,
     blockmakers: BlockMakers,
+    meter: Meter,
     trace: Trace,
 }
 
@@ -156,6 +160,7 @@ impl Subnet {
             answered_for: BTreeSet::new(),
             calls_answered_for: Vec::new(),
             blockmakers: BlockMakers::default(),
+            meter: Meter::default(),
             trace: Trace::default(),
         }
     }
@@ -225,6 +230,11 @@ impl Subnet {
     /// Rounds it has executed.
     pub fn rounds(&self) -> u64 {
         self.rounds
+    }
+
+    /// What it tells of itself.
+    pub fn metrics(&self) -> Metrics {
+        self.meter.metrics()
     }
 
     /// Sets the time queries see until the next round.
@@ -309,6 +319,7 @@ impl Subnet {
             self.answer(answer);
         }
         self.history.forget_expired(now);
+        self.meter.end_round(self.rounds, self.canisters.values());
     }
 }
 

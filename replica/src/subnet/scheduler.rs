@@ -83,12 +83,15 @@ impl Subnet {
             if spent == 0 {
                 break;
             }
-            budget -= spent + ROUND_OVERHEAD_FINALIZATION * self.canisters.len() as i64;
+            let finalization = ROUND_OVERHEAD_FINALIZATION * self.canisters.len() as i64;
+            self.meter.count_instructions(finalization);
+            budget -= spent + finalization;
             self.deliver_within_subnet();
             if budget <= 0 {
                 break;
             }
         }
+        self.meter.count_instructions(self.config.management_budget() - self.management_budget);
         self.abort_long_messages();
         let (canisters, tasks) = (&self.canisters, Tasks::default());
         self.schedule.finish_round(|id| Some(schedule_state(canisters.get(&id)?, &tasks)));
@@ -141,7 +144,9 @@ impl Subnet {
                     break;
                 }
                 context.guaranteed_memory = memory_left;
-                left -= self.execute_canister(*id, left, tasks, &mut context);
+                let spent = self.execute_canister(*id, left, tasks, &mut context);
+                self.meter.count_instructions(spent);
+                left -= spent;
                 memory_left = context.guaranteed_memory;
             }
             most_spent = most_spent.max(budget - left);
@@ -175,6 +180,7 @@ impl Subnet {
             let is_paused = canister.is_paused();
             if !is_paused {
                 instructions += execution.instructions;
+                self.meter.count_transaction();
             }
             if continues || is_paused || !canister.queues.has_input() {
                 self.schedule.note_fully_executed(id);

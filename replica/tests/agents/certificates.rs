@@ -131,7 +131,12 @@ fn private_metadata_is_for_controllers_and_public_metadata_for_everybody() {
 
 #[test]
 fn the_state_tells_of_canisters_and_subnets_what_is_so() {
-    let world = World::live();
+    let world = World::still();
+    // The size of the state is told after every tenth round.
+    for _ in 0..10 {
+        world.pic.tick();
+    }
+    world.pic.auto_progress();
     let subnets = world.pic.topology().get_app_subnets();
     let module = world.pic.canister_status(world.one, None).unwrap().module_hash.unwrap();
     run(async {
@@ -149,6 +154,9 @@ fn the_state_tells_of_canisters_and_subnets_what_is_so() {
             let metrics = agent.read_state_subnet_metrics(subnet.id()).await.unwrap();
             assert_eq!(metrics.num_canisters, 1);
             assert!(metrics.canister_state_bytes > 1_000);
+            // Two calls of the management canister, and the canister's `init`.
+            assert!(metrics.update_transactions_total >= 2);
+            assert!(metrics.consumed_cycles_total > 0);
         }
     });
     for subnet in subnets {

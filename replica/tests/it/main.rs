@@ -52,6 +52,7 @@ mod snapshot_dirs;
 mod snapshots;
 mod stable_memory;
 mod streams;
+mod subnet_metrics;
 mod subnets;
 mod system_api;
 mod system_subnets;

@@ -67,6 +67,9 @@ impl Subnet {
             return;
         };
         let execution = canister::resume(canister, &round);
+        if !canister.is_paused() {
+            self.meter.count_transaction();
+        }
         self.spend(execution.instructions);
         self.note(execution);
     }
@@ -85,6 +88,7 @@ impl Subnet {
                 }
                 (Ok(Reply::Paused), _) => {}
                 _ => {
+                    self.meter.count_transaction();
                     let conclusion = Conclusion::new(self.config.id, &pending, attached);
                     if let Some(answer) = conclusion.tell(result, &self.trace) {
                         self.answer(answer);
@@ -166,6 +170,7 @@ impl Subnet {
             Method::ListCanisters => self.list_canisters(call).map(Reply::Now),
             Method::NodeMetricsHistory => self.node_metrics_history(call).map(Reply::Now),
             Method::SubnetInfo => self.subnet_info(call).map(Reply::Now),
+            Method::SubnetMetrics => self.subnet_metrics(call).map(Reply::Now),
             Method::RawRand => self.ask_for_randomness(pending),
             // Nobody gets here: where there is no key, calls that need one go nowhere.
             Method::EcdsaPublicKey

@@ -71,7 +71,9 @@ impl Subnet {
             ));
         }
         let cycles = canister.balance;
-        self.canisters.remove(&id);
+        if let Some(canister) = self.canisters.remove(&id) {
+            self.meter.count_deleted(&canister);
+        }
         self.trace.tell(|| Event::Deleted { canister: id, cycles });
         Ok(())
     }

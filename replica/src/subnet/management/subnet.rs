@@ -4,7 +4,7 @@ use super::{Call, access};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{check_no_argument, encode};
 use crate::limits::{LIST_INSTRUCTIONS, LIST_INSTRUCTIONS_PER_CANISTER};
-use crate::subnet::Subnet;
+use crate::subnet::{Metrics, Subnet};
 use crate::topology::canister_number;
 use crate::types::{CanisterId, Instructions, Payload, SubnetId, Time};
 use ic_management_canister_types::*;
@@ -25,6 +25,22 @@ impl Subnet {
         self.check_is_own(subnet_id)?;
         let replica_version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(encode((SubnetInfoResult { replica_version, registry_version: REGISTRY_VERSION },)))
+    }
+
+    /// What the subnet counts of itself. But for the height, that is as of the round before.
+    pub(super) fn subnet_metrics(&self, call: &Call) -> Result<Payload, UserError> {
+        let SubnetMetricsArgs { subnet_id } = call.decode()?;
+        self.check_is_own(subnet_id)?;
+        let Metrics { canisters, state_bytes, consumed, transactions, instructions } =
+            self.metrics();
+        Ok(encode((SubnetMetricsResult {
+            block_height: self.rounds().into(),
+            num_canisters: canisters.into(),
+            canister_state_bytes: state_bytes.into(),
+            consumed_cycles_total: consumed.into(),
+            update_transactions_total: transactions.into(),
+            million_round_instructions_total: instructions.div_ceil(1_000_000).into(),
+        },)))
     }
 
     /// The ids of the canisters there are, for the subnet's admins.
