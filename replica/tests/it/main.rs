@@ -50,6 +50,7 @@ mod settings;
 mod snapshot_data;
 mod snapshot_dirs;
 mod snapshots;
+mod specified_ids;
 mod stable_memory;
 mod streams;
 mod subnet_metrics;

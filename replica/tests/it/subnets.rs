@@ -10,15 +10,11 @@ use pocket_ic::common::rest::{CanisterIdRange, SubnetKind};
 use pocket_ic::{ErrorCode, PocketIc};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A canister of an application subnet of the mainnet, and another of the same subnet.
-const OPENCHAT: &str = "6hsbt-vqaaa-aaaaf-aaafq-cai";
-const OPENCHAT_USER_INDEX: &str = "4bkt6-4aaaa-aaaaf-aaaiq-cai";
-
-/// The bitcoin canister of the mainnet.
-const BITCOIN: &str = "ghsi2-tqaaa-aaaan-aaaca-cai";
+/// A canister of an application subnet of the mainnet.
+pub const OPENCHAT: &str = "6hsbt-vqaaa-aaaaf-aaafq-cai";
 
 /// What the client says that gives up on a request, because the server refused it.
-fn refusal<T>(request: impl FnOnce() -> T) -> String {
+pub fn refusal<T>(request: impl FnOnce() -> T) -> String {
     let Err(panic) = catch_unwind(AssertUnwindSafe(request)) else { panic!("it was taken") };
     panic.downcast_ref::<String>().expect("it says why").clone()
 }
@@ -64,17 +60,6 @@ fn a_canister_goes_to_an_application_subnet_unless_told_otherwise() {
         let pic = server.network().with_nns_subnet().with_application_subnet().build();
         let subnet = pic.get_subnet(pic.create_canister()).unwrap();
         assert_eq!(pic.topology().subnet_configs[&subnet].subnet_kind, SubnetKind::Application);
-    });
-}
-
-#[test]
-fn a_canister_can_have_the_id_it_has_on_mainnet() {
-    on_every_server(|server| {
-        let pic = server.network().with_nns_subnet().with_application_subnet().build();
-        let ledger = Principal::from_text("ryjl3-tyaaa-aaaaa-aaaba-cai").unwrap();
-        assert_eq!(pic.create_canister_with_id(None, None, ledger), Ok(ledger));
-        assert_eq!(pic.get_subnet(ledger), pic.topology().get_nns());
-        assert!(pic.create_canister_with_id(None, None, ledger).is_err(), "it exists");
     });
 }
 
@@ -139,66 +124,6 @@ fn calls_to_a_canister_that_no_subnet_hosts_are_refused_by_the_server() {
                 assert!(refusal.contains("does not belong to any subnet"), "{refusal}");
             }
         }
-    });
-}
-
-#[test]
-fn a_canister_created_with_its_id_on_the_mainnet_gets_the_subnet_that_hosts_it_there() {
-    on_every_server(|server| {
-        let world = server.one_subnet();
-        let pic = &world.pic;
-        for (id, kind) in [(OPENCHAT, SubnetKind::Application), (BITCOIN, SubnetKind::Bitcoin)] {
-            let id = Principal::from_text(id).unwrap();
-            let before = pic.topology();
-            assert_eq!(pic.create_canister_with_id(None, None, id), Ok(id));
-            pic.install_canister(id, canister(), vec![], None);
-            let after = pic.topology();
-            assert_eq!(after.subnet_configs.len(), before.subnet_configs.len() + 1);
-            let subnet = pic.get_subnet(id).unwrap();
-            assert!(!before.subnet_configs.contains_key(&subnet));
-            assert_eq!(after.subnet_configs[&subnet].subnet_kind, kind);
-
-            let reply = world.run(world.a, script().call(call(id).running(script().reply("hi"))));
-            assert_eq!(reply.unwrap(), b"hi");
-            // It makes canisters without being told their ids, too.
-            let another = install_on(pic, subnet);
-            assert_eq!(pic.get_subnet(another), Some(subnet));
-        }
-        // Another canister of the same subnet finds it there.
-        let neighbour = Principal::from_text(OPENCHAT_USER_INDEX).unwrap();
-        let subnets = pic.topology().subnet_configs.len();
-        assert_eq!(pic.create_canister_with_id(None, None, neighbour), Ok(neighbour));
-        assert_eq!(pic.topology().subnet_configs.len(), subnets);
-    });
-}
-
-#[test]
-fn a_subnet_made_for_a_canister_can_be_deleted_and_made_again() {
-    on_every_server(|server| {
-        let world = server.one_subnet();
-        let pic = &world.pic;
-        let id = Principal::from_text(OPENCHAT).unwrap();
-        for _ in 0..2 {
-            assert_eq!(pic.create_canister_with_id(None, None, id), Ok(id));
-            let subnet = pic.get_subnet(id).unwrap();
-            install_on(pic, subnet);
-            pic.delete_subnet(subnet);
-        }
-        assert_eq!(world.run(world.a, script().reply("still here")).unwrap(), b"still here");
-    });
-}
-
-#[test]
-fn no_canister_can_be_created_with_an_id_that_needs_a_subnet_nobody_asked_for() {
-    on_every_server(|server| {
-        let pic = server.network().with_application_subnet().build();
-        let nns = Principal::from_text("ryjl3-tyaaa-aaaaa-aaaba-cai").unwrap();
-        // 2^20 ids for each of 1,024 subnets: the first beyond them, and none at all.
-        let beyond = Principal::from_slice(&[0, 0, 0, 0, 0x40, 0, 0, 0, 1, 1]);
-        for id in [nns, beyond, Principal::from_slice(&[1, 2, 3])] {
-            refusal(|| pic.create_canister_with_id(None, None, id));
-        }
-        assert_eq!(pic.topology().subnet_configs.len(), 1);
     });
 }
 

@@ -7,7 +7,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::ic00::{Rules, decode, encode};
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
 use crate::subnet::Subnet;
-use crate::topology::cycles_minting_canister;
+use crate::topology::{cycles_minting_canister, nth_canister};
 use crate::trace::{Event, Fee};
 use crate::types::{CanisterId, Cycles, Payload};
 use candid::Principal;
@@ -125,11 +125,17 @@ impl Subnet {
         Ok(id)
     }
 
+    /// Fails unless a canister can be made with this id (`canister_manager.rs`,
+    /// `validate_specified_id`).
     fn check_specified(&self, id: CanisterId) -> Result<CanisterId, UserError> {
-        if !self.hosts(id) {
+        let own = self.config.canister_ranges.last();
+        if own.is_some_and(|(first, last)| (*first..=*last).contains(&id)) {
             return Err(UserError::new(
-                ErrorCode::CanisterNotHostedBySubnet,
-                format!("Canister {id} does not belong to subnet {}", self.config.id),
+                ErrorCode::InvalidManagementPayload,
+                format!(
+                    "The `specified_id` {id} is one of those that the subnet gives to canisters by \
+                     itself. Specify the id of a canister on the mainnet, or none."
+                ),
             ));
         }
         if self.canisters.contains_key(&id) {
@@ -138,25 +144,25 @@ impl Subnet {
                 format!("Canister {id} is already installed."),
             ));
         }
+        if !self.hosts(id) {
+            return Err(UserError::new(
+                ErrorCode::CanisterNotHostedBySubnet,
+                format!("Canister {id} does not belong to subnet {}", self.config.id),
+            ));
+        }
         Ok(id)
     }
 
-    /// The next id of the subnet's ranges that is not taken.
+    /// The next of the ids that the subnet gives by itself.
     fn next_canister_id(&mut self) -> Result<CanisterId, UserError> {
-        loop {
-            let id =
-                crate::topology::nth_canister(&self.config.canister_ranges, self.next_canister)
-                    .ok_or_else(|| {
-                        UserError::new(
-                            ErrorCode::SubnetOversubscribed,
-                            format!("Subnet {} has no canister ids left", self.config.id),
-                        )
-                    })?;
-            self.next_canister += 1;
-            if !self.canisters.contains_key(&id) {
-                return Ok(id);
-            }
-        }
+        let next = nth_canister(&self.config.canister_ranges, self.next_canister);
+        self.next_canister += 1;
+        next.ok_or_else(|| {
+            UserError::new(
+                ErrorCode::SubnetOversubscribed,
+                format!("Subnet {} has no canister ids left", self.config.id),
+            )
+        })
     }
 
     pub(super) fn provisional_top_up(&mut self, call: &Call) -> Result<(), UserError> {
