@@ -171,7 +171,7 @@ pub(super) fn execute(
         }
     };
     let NewCall { origin, argument, cycles, .. } = call;
-    let mut input = ExecutionInput {
+    let input = ExecutionInput {
         caller: origin.caller(),
         argument,
         cycles_available: cycles,
@@ -180,9 +180,6 @@ pub(super) fn execute(
         instructions_max,
         ..input(canister, context, round)
     };
-    if context == Context::ReplicatedQuery {
-        input.slice_instructions_max = input.instructions_max;
-    }
     let executed = run(canister, entry, input, round);
     let slices = Slices {
         count: executed.slices,

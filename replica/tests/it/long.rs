@@ -43,6 +43,43 @@ fn a_message_of_five_billion_instructions_takes_three_rounds_in_which_others_exe
 }
 
 #[test]
+fn a_query_method_called_as_an_update_takes_several_rounds_and_leaves_nothing_behind() {
+    on_every_server(|server| {
+        let World { pic, a: other, .. } = server.one_subnet();
+        // Each byte that is filled is an instruction: three billion of the five that queries have.
+        let module = wasm(
+            r#"(module
+                (import "ic0" "msg_reply" (func $reply))
+                (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+                (memory 1000)
+                (func (export "canister_query fill") (local $left i32)
+                  (local.set $left (i32.const 50))
+                  (loop $again
+                    (memory.fill (i32.const 0) (i32.const 1) (i32.const 60000000))
+                    (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                    (br_if $again (local.get $left)))
+                  (call $append (i32.const 0) (i32.const 1)) (call $reply))
+                (func (export "canister_query first")
+                  (call $append (i32.const 0) (i32.const 1)) (call $reply)))"#,
+        );
+        let canister = install_module(&pic, module);
+        let submit =
+            |method| pic.submit_call(canister, Principal::anonymous(), method, vec![]).unwrap();
+        let long = submit("fill");
+        let short =
+            pic.submit_call(other, Principal::anonymous(), "run", script().reply("").bytes());
+        pic.tick();
+        assert_eq!(pic.ingress_status(short.unwrap()), Some(Ok(vec![])), "others execute");
+        assert_eq!(pic.ingress_status(long.clone()), None);
+        let next = submit("first");
+        pic.tick();
+        assert_eq!(pic.ingress_status(long), Some(Ok(vec![1])));
+        pic.tick();
+        assert_eq!(pic.ingress_status(next), Some(Ok(vec![0])));
+    });
+}
+
+#[test]
 fn a_canister_begins_nothing_else_until_the_round_after_its_long_message() {
     on_every_server(|server| {
         let world = server.one_subnet();
