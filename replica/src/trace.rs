@@ -144,6 +144,15 @@ pub enum Event {
         /// Cycles it burned.
         burned: Cycles,
     },
+    /// A canister, in the middle of what takes several rounds, executed a slice of it, not the last.
+    Slice {
+        /// The canister.
+        canister: CanisterId,
+        /// Which one it was; the first again, if it began anew.
+        number: u64,
+        /// How many there are.
+        of: u64,
+    },
     /// A canister made a call.
     Sent {
         /// The call.

@@ -10,7 +10,7 @@ use crate::canister::state::Canister;
 use crate::canister::steps::{Execution, RoundContext};
 use crate::cycles::Prices;
 use crate::error::UserError;
-use crate::trace::Fee;
+use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Instructions, Time};
 
 /// What is left to do once the last slice has run. It gets what the execution did to the memories.
@@ -135,19 +135,26 @@ pub fn pause(
 ) -> Execution {
     let held = canister.sandbox.as_mut().and_then(|sandbox| sandbox.hold());
     let (since, owed) = (round.time, Vec::new());
-    canister.paused = Some(Paused { what, slices, done: 1, since, held, finish, owed });
-    Execution { instructions: slices.instructions_after(0), ..Execution::default() }
+    wait(canister, Paused { what, slices, done: 1, since, held, finish, owed })
+}
+
+/// Has an execution wait for its next slice.
+fn wait(canister: &mut Canister, paused: Paused) -> Execution {
+    let Paused { done, slices, .. } = paused;
+    let id = canister.id;
+    canister.trace.tell(|| Event::Slice { canister: id, number: done, of: slices.count });
+    canister.paused = Some(paused);
+    Execution { instructions: slices.instructions_after(done - 1), ..Execution::default() }
 }
 
 /// Runs the next slice of what the canister is in the middle of.
 pub fn resume(canister: &mut Canister, round: &RoundContext) -> Execution {
     let Some(mut paused) = canister.paused.take() else { return Execution::default() };
-    let instructions = paused.slices.instructions_after(paused.done);
     paused.done += 1;
     if paused.done < paused.slices.count {
-        canister.paused = Some(paused);
-        return Execution { instructions, ..Execution::default() };
+        return wait(canister, paused);
     }
+    let instructions = paused.slices.instructions_after(paused.done - 1);
     let execution = (paused.finish)(canister, round, paused.held);
     for (fee, cycles) in paused.owed {
         // Most of the time it has enough. That it did not spend more is no reason to fail now.

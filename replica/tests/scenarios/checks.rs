@@ -4,6 +4,7 @@
 mod cycles;
 mod order;
 mod responses;
+mod slices;
 mod slots;
 
 use crate::run::Run;
@@ -19,9 +20,10 @@ pub struct Objection {
 /// Says what is wrong with what was seen.
 type Checker = fn(&Run) -> Vec<String>;
 
-const CHECKERS: [(&str, Checker); 6] = [
+const CHECKERS: [(&str, Checker); 7] = [
     ("responses", responses::check),
     ("order", order::check),
+    ("slices", slices::check),
     ("slots", slots::check),
     ("cycles", cycles::check),
     ("call contexts", slots::check_contexts),
@@ -55,6 +57,9 @@ fn check_rest(run: &Run) -> Vec<String> {
     for (id, state) in states {
         if !state.is_idle {
             wrong.push(format!("canister {id} still has messages in its queues"));
+        }
+        if state.is_paused {
+            wrong.push(format!("canister {id} never ends what it is in the middle of"));
         }
         if state.is_stopping {
             wrong.push(format!("canister {id} never stops"));

@@ -17,8 +17,9 @@ const TIMES: u64 = 4;
 /// Where stable memory remembers tags.
 const STABLE_TAGS: u64 = 0;
 
-/// Bytes a request carries to make its callee, or its caller, toil.
-pub const TOIL_BYTES: u64 = 1 << 20;
+/// Bytes a request carries to make its caller toil, at fifty instructions each.
+const TOIL_BYTES: u64 = 1 << 20;
+pub const TOIL_INSTRUCTIONS: u64 = 50 * TOIL_BYTES;
 
 /// Heap that code of one generation cannot fill, so that what addresses scripts of an earlier one
 /// finds zeros.
@@ -117,8 +118,14 @@ fn encode_step(steps: Script, step: &Step, ids: &Ids) -> Script {
         }
         Step::Accept(cycles) => steps.accept(*cycles),
         Step::Burn { keep } => steps.liquid().add(keep.wrapping_neg()).burn_acc(),
-        // A call that is prepared and never made.
-        Step::Toil => steps.prepare(calls::call(ids.nowhere).zeros(TOIL_BYTES)),
+        // Calls that are prepared and never made.
+        Step::Toil { times } => {
+            let toil = script().prepare(calls::call(ids.nowhere).zeros(TOIL_BYTES));
+            match times {
+                1 => steps.append_all(toil),
+                _ => steps.repeat(*times, toil),
+            }
+        }
         Step::Call(call) => {
             let refused = match call.refused.0.is_empty() {
                 true => script(),

@@ -32,9 +32,39 @@ fn seen() -> Run {
     run
 }
 
+/// A canister that takes three rounds for a message and, after a tick, three more for the callback.
+fn seen_slowly() -> Run {
+    let home = Home { subnet: 0, cycles: 100_000_000_000_000 };
+    let toil = Step::Toil { times: 90 };
+    let callback = Body(vec![Step::Count { tag: 1, stable: true }, toil.clone()]);
+    let call = Call {
+        times: 1,
+        to: Target::Canister(1),
+        method: Method::Run,
+        argument: Argument::Body(Body(vec![Step::Reply { bytes: 3 }])),
+        cycles: 0,
+        timeout: None,
+        on_reply: callback,
+        on_reject: Body::default(),
+        on_cleanup: None,
+        refused: Body::default(),
+    };
+    let body = Body(vec![toil, Step::Call(Box::new(call)), Step::Reply { bytes: 1 }]);
+    let run = run(&Scenario {
+        subnets: 1,
+        canisters: vec![home, home],
+        actions: vec![Action::Call { canister: 0, method: Method::Run, body }, Action::Tick],
+    });
+    assert_eq!(check(&run), [], "nothing is wrong before the fault is put in");
+    run
+}
+
 /// Puts a fault in and tells who objects.
 fn objectors(fault: impl FnOnce(&mut Run)) -> Vec<&'static str> {
-    let mut run = seen();
+    objectors_to(seen(), fault)
+}
+
+fn objectors_to(mut run: Run, fault: impl FnOnce(&mut Run)) -> Vec<&'static str> {
     fault(&mut run);
     let mut objectors: Vec<_> =
         check(&run).into_iter().map(|objection| objection.checker).collect();
@@ -72,12 +102,19 @@ fn change(run: &mut Run, mut fault: impl FnMut(&mut Event)) {
     run.ticks.iter_mut().flat_map(|tick| &mut tick.events).for_each(&mut fault);
 }
 
-/// The caller's or the callee's state in the end.
-fn last_state(run: &mut Run, canister: usize) -> &mut State {
+/// A canister's state after a tick.
+fn state(run: &mut Run, tick: usize, canister: usize) -> &mut State {
     let id = run.ids.canisters[canister];
-    run.ticks.last_mut().and_then(|tick| tick.states.get_mut(&id)).expect("it is there")
+    run.ticks[tick].states.get_mut(&id).expect("it is there")
 }
 
+/// Its state in the end.
+fn last_state(run: &mut Run, canister: usize) -> &mut State {
+    let last = run.ticks.len() - 1;
+    state(run, last, canister)
+}
+
+const SLICE: fn(&Event) -> bool = |event| matches!(event, Event::Slice { .. });
 const RETURNED: fn(&Event) -> bool = |event| matches!(event, Event::Returned { .. });
 const INDUCTED: fn(&Event) -> bool = |event| matches!(event, Event::Inducted { .. });
 const RESPONDED: fn(&Event) -> bool = |event| matches!(event, Event::Responded { .. });
@@ -174,6 +211,60 @@ fn a_canister_that_gets_stuck_is_noticed() {
     assert_eq!(objectors(|run| last_state(run, 0).is_idle = false), ["rest"]);
     assert_eq!(objectors(|run| last_state(run, 0).is_stopping = true), ["rest"]);
     assert_eq!(objectors(|run| run.rested = false), ["rest"]);
+}
+
+#[test]
+fn a_slice_too_many_or_too_few_is_noticed() {
+    assert_eq!(objectors_to(seen_slowly(), |run| duplicate(run, SLICE)), ["slices"]);
+    assert_eq!(objectors_to(seen_slowly(), |run| remove(run, SLICE)), ["slices"]);
+}
+
+#[test]
+fn another_message_in_the_middle_of_a_long_one_is_noticed() {
+    let intrude = |run: &mut Run| {
+        let id = run.ids.canisters[0];
+        let is_its =
+            |event: &Event| matches!(event, Event::Executed { canister, .. } if *canister == id);
+        let (tick, at) = places(run, is_its)[0];
+        let other = run.ticks[tick].events[at].clone();
+        let (tick, at) = places(run, SLICE)[1];
+        run.ticks[tick].events.insert(at, other);
+    };
+    assert!(objectors_to(seen_slowly(), intrude).contains(&"slices"));
+}
+
+#[test]
+fn a_long_message_that_shows_before_its_end_is_noticed() {
+    let show = |run: &mut Run| {
+        let (tick, _) = places(run, SLICE)[1];
+        let memory = state(run, tick, 0).memory.as_mut().expect("it can be asked");
+        memory[0] += 1;
+    };
+    assert_eq!(objectors_to(seen_slowly(), show), ["slices"]);
+}
+
+#[test]
+fn what_was_prepaid_for_a_long_message_and_returns_too_early_is_noticed() {
+    let give_back = |run: &mut Run| {
+        let (tick, _) = places(run, SLICE)[0];
+        state(run, tick, 0).balance += 40_005_000_000;
+    };
+    assert_eq!(objectors_to(seen_slowly(), give_back), ["cycles"]);
+}
+
+#[test]
+fn a_slot_that_a_long_callback_keeps_is_noticed() {
+    let keep = |run: &mut Run| {
+        let callee = run.ids.canisters[1];
+        let (tick, _) = places(run, SLICE)[2];
+        state(run, tick, 0).free_slots.insert(callee, 499);
+    };
+    assert_eq!(objectors_to(seen_slowly(), keep), ["slots"]);
+}
+
+#[test]
+fn a_long_message_that_never_ends_is_noticed() {
+    assert_eq!(objectors(|run| last_state(run, 0).is_paused = true), ["slices", "rest"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod calls;
 mod checks;
 mod encode;
 mod faults;
+mod kinds;
 mod model;
 mod predict;
 mod random;
@@ -27,7 +28,7 @@ mod told;
 const SCENARIOS: u64 = 1_000;
 
 /// Outcomes that scenarios are made to reach.
-const KINDS: [&str; 23] = [
+const KINDS: [&str; 31] = [
     "answer 202",
     "answer 207",
     "answer 406",
@@ -49,6 +50,14 @@ const KINDS: [&str; 23] = [
     "dropped Response",
     "dropped Late",
     "refunded",
+    "2 slices",
+    "20 slices",
+    "begun anew",
+    "long call done",
+    "long call 503",
+    "long call 522",
+    "long callback done",
+    "long callback 503",
     "submitted 301",
     "submitted 508",
 ];

@@ -6,14 +6,20 @@
 mod arrival;
 mod departure;
 mod execution;
+mod long;
 mod management;
+mod round;
+mod turns;
 
 use crate::encode::{self, CELLS, Ids};
-use crate::record::{Costs, Done, What};
+use crate::record::{Cost, Costs, Done, What};
 use crate::scenario::{Action, Argument, Body, Call, Home, Manage, Method, Step, Target};
 use candid::Principal;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+
+use long::{Begun, Paused};
+use turns::Turns;
 
 const SECOND: u64 = 1_000_000_000;
 const CAPACITY: usize = 500;
@@ -126,6 +132,7 @@ struct Canister {
     senders: [VecDeque<Principal>; 2],
     /// Whose turn it is: local senders, users, remote senders.
     turn: usize,
+    paused: Option<Paused>,
     /// By receiver, with the second from which on it is given up.
     output: BTreeMap<Principal, VecDeque<(Message, Option<u64>)>>,
 }
@@ -138,6 +145,7 @@ struct Subnet {
     pool: VecDeque<usize>,
     management: VecDeque<Origin>,
     responses: VecDeque<Response>,
+    turns: Turns,
 }
 
 /// From one subnet to another. Signals overtake messages.
@@ -197,6 +205,7 @@ impl<'a> Model<'a> {
             input: BTreeMap::new(),
             senders: Default::default(),
             turn: 0,
+            paused: None,
             output: BTreeMap::new(),
         };
         Self {
@@ -280,7 +289,6 @@ impl<'a> Model<'a> {
         self.time_out(subnet);
         self.induct_streams(subnet);
         self.induct_ingress(subnet);
-        self.execute_management(subnet);
         self.execute_canisters(subnet);
         self.finish_stopping(subnet);
         self.charge_for_resources(subnet);

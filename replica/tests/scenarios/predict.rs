@@ -1,7 +1,7 @@
 //! Compares what the model predicts with what was seen.
 
 use crate::model::Model;
-use crate::run::Run;
+use crate::run::{Run, State};
 use crate::scenario::{Action, Scenario};
 use std::fmt::Debug;
 
@@ -17,12 +17,13 @@ pub fn compare(scenario: &Scenario, run: &Run) -> Result<(), String> {
         run.begin,
         &run.balances,
     );
-    let mut balances = Vec::new();
+    let (mut balances, mut memories) = (Vec::new(), Vec::new());
     for (index, action) in scenario.actions.iter().enumerate() {
         match action {
             Action::Tick => {
                 model.tick();
                 balances.push(model.balances());
+                memories.push(model.memories());
             }
             Action::Wait { seconds } => model.wait(*seconds),
             Action::Call { .. } | Action::Manage { .. } => {
@@ -34,6 +35,7 @@ pub fn compare(scenario: &Scenario, run: &Run) -> Result<(), String> {
     while balances.len() < run.ticks.len() {
         model.tick();
         balances.push(model.balances());
+        memories.push(model.memories());
     }
     let done = run.done();
     for (canister, (expected, seen)) in model.done.iter().zip(&done).enumerate() {
@@ -50,6 +52,17 @@ pub fn compare(scenario: &Scenario, run: &Run) -> Result<(), String> {
         for (canister, (id, expected)) in run.ids.canisters.iter().zip(expected).enumerate() {
             let seen = seen.states.get(id).map(|state| state.balance);
             same(&format!("balance of canister {canister} after tick {tick}"), expected, &seen)?;
+        }
+    }
+    for (tick, (expected, seen)) in memories.iter().zip(&run.ticks).enumerate() {
+        for (canister, (id, expected)) in run.ids.canisters.iter().zip(expected).enumerate() {
+            if let Some(State { is_paused: true, memory, .. }) = seen.states.get(id) {
+                same(
+                    &format!("memory of canister {canister} after tick {tick}"),
+                    expected,
+                    memory,
+                )?;
+            }
         }
     }
     for (canister, (expected, seen)) in model.memories().iter().zip(&run.memories).enumerate() {

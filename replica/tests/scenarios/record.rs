@@ -27,11 +27,27 @@ pub enum What {
     Response(u64, Option<u8>, u128),
 }
 
+/// What the model is told of one execution.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    pub instructions: u64,
+    /// In how many slices. That there were as many as the instructions need is compared.
+    pub slices: u64,
+    /// The bytes of the text a reject came with.
+    pub text: usize,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self { instructions: 0, slices: 1, text: 0 }
+    }
+}
+
 /// What the model is told.
 #[derive(Debug, Default)]
 pub struct Costs {
-    /// By canister, of each execution: instructions, and the bytes of the text a reject came with.
-    pub executions: Vec<VecDeque<(u64, usize)>>,
+    /// By canister, of each execution.
+    pub executions: Vec<VecDeque<Cost>>,
     /// By canister.
     pub installations: Vec<VecDeque<u128>>,
     /// By tick and canister: the charge, and whether it could not be paid.
@@ -42,7 +58,7 @@ pub struct Costs {
 
 impl Costs {
     /// Of a canister's next execution. That it is the one the model thinks of is compared later.
-    pub fn execution(&mut self, canister: usize) -> (u64, usize) {
+    pub fn execution(&mut self, canister: usize) -> Cost {
         self.executions[canister].pop_front().unwrap_or_default()
     }
 

@@ -7,7 +7,7 @@ use candid::{CandidType, Principal, encode_one};
 use embedded_replica::canister::{Failure, Status};
 use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig};
 use embedded_replica::topology::canister_id;
-use embedded_replica::trace::Event;
+use embedded_replica::trace::{Event, Work};
 use embedded_replica::types::{Cycles, MessageId, NextWork};
 use ic_management_canister_types::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,10 @@ pub struct State {
     pub is_stopping: bool,
     pub has_open_contexts: bool,
     pub open_callbacks: usize,
+    /// Whether it is in the middle of a message.
+    pub is_paused: bool,
+    /// What it remembers then, if it can be asked.
+    pub memory: Option<Vec<u64>>,
 }
 
 /// What happened in one tick, and how things were after it.
@@ -232,13 +236,14 @@ impl Runner {
         self.instance.tick();
         let due = next <= NextWork::At(self.instance.time());
         let tick = self.run.ticks.len();
-        let states = self
-            .run
-            .ids
-            .canisters
-            .iter()
-            .filter_map(|id| Some((*id, state(&self.instance, *id)?)))
-            .collect();
+        let mut states = BTreeMap::new();
+        for id in self.run.ids.canisters.clone() {
+            let Some(mut state) = state(&self.instance, id) else { continue };
+            if state.is_paused {
+                state.memory = self.memory(id);
+            }
+            states.insert(id, state);
+        }
         self.run.ticks.push(Tick { due, events: self.events.try_iter().collect(), states });
         let (instance, run) = (&self.instance, &mut self.run);
         self.waiting.retain(|action| {
@@ -257,7 +262,8 @@ impl Runner {
             self.tick();
             let last = self.run.ticks.last().expect("there was a tick");
             let executes = |event: &Event| !matches!(event, Event::Round { .. });
-            let rests = |state: &State| state.is_idle && !state.has_open_contexts;
+            let rests =
+                |state: &State| state.is_idle && !state.has_open_contexts && !state.is_paused;
             // Messages may be in streams, which show nothing.
             self.run.rested = self.waiting.is_empty()
                 && !last.events.iter().any(executes)
@@ -295,6 +301,8 @@ fn state(instance: &Instance, id: Principal) -> Option<State> {
         is_stopping: matches!(canister.status, Status::Stopping(_)),
         has_open_contexts: !canister.contexts.is_empty(),
         open_callbacks: canister.contexts.open_callbacks(),
+        is_paused: canister.is_paused(),
+        memory: None,
     })
 }
 
@@ -306,29 +314,15 @@ fn error_code(failure: &Failure) -> u16 {
 }
 
 impl Run {
-    /// The kinds of things that happened.
-    pub fn kinds(&self) -> BTreeSet<String> {
-        let mut kinds = BTreeSet::new();
-        for (_, answer) in self.answers.values() {
-            kinds.insert(answer.map_or_else(|code| format!("answer {code}"), |_| "reply".into()));
-        }
-        for submitted in self.submitted.values() {
-            kinds.extend(submitted.err().map(|code| format!("submitted {code}")));
-        }
-        for event in self.ticks.iter().flat_map(|tick| &tick.events) {
-            match event {
-                Event::Responded { reject: Some(code), .. } => {
-                    kinds.insert(format!("reject {}", *code as u8));
-                }
-                Event::Dropped { what, .. } => {
-                    kinds.insert(format!("dropped {what:?}"));
-                }
-                Event::Refunded { .. } => {
-                    kinds.insert("refunded".into());
-                }
-                _ => {}
-            }
-        }
-        kinds
+    /// What canisters are in the middle of after a tick.
+    pub fn paused(&self, tick: usize) -> impl Iterator<Item = (Principal, Work)> {
+        let states = self.ticks[tick].states.iter().filter(|(_, state)| state.is_paused);
+        states.filter_map(move |(id, _)| {
+            let mut later = self.ticks[tick + 1..].iter().flat_map(|tick| &tick.events);
+            later.find_map(|event| match event {
+                Event::Executed { canister, work, .. } if canister == id => Some((*id, *work)),
+                _ => None,
+            })
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::scenario::{Scenario, scenario};
 use crate::{checks, predict, run};
+use embedded_replica::limits::WASM_STACK_BYTES;
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,7 +40,13 @@ pub fn soak(seeds: std::ops::Range<u64>) -> Outcome {
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            // Enough for Wasm, which is otherwise given a stack for every execution.
+            let thread = std::thread::Builder::new().stack_size(2 * WASM_STACK_BYTES);
+            thread.spawn_scoped(scope, work).expect("there can be as many threads as processors");
+        }
+    });
     if let Some((seed, text)) = failure.into_inner().unwrap() {
         panic!("{}", explain(seed, &text));
     }

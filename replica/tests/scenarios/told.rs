@@ -1,7 +1,7 @@
 //! What was seen of a scenario, in the words of the model, and what the model has to be told.
 
 use crate::encode;
-use crate::record::{Costs, Done, What};
+use crate::record::{Cost, Costs, Done, What};
 use crate::run::Run;
 use crate::scenario::{Action, Scenario};
 use candid::Principal;
@@ -33,12 +33,21 @@ impl Run {
         for (index, action) in scenario.actions.iter().enumerate() {
             costs.ingress_fees.insert(index, self.likely_ingress_fee(action));
         }
+        let mut slices = vec![1; count];
         for (tick, seen) in self.ticks.iter().enumerate() {
             for event in &seen.events {
                 match event {
+                    Event::Slice { canister, of, .. } => {
+                        let Some(index) = self.index(*canister) else { continue };
+                        slices[index] = *of;
+                    }
                     Event::Executed { canister, work, instructions, fee, .. } => {
                         let Some(index) = self.index(*canister) else { continue };
-                        costs.executions[index].push_back((*instructions, text_bytes(work, *fee)));
+                        costs.executions[index].push_back(Cost {
+                            instructions: *instructions,
+                            slices: std::mem::replace(&mut slices[index], 1),
+                            text: text_bytes(work, *fee),
+                        });
                     }
                     Event::Charged { canister, fee, cycles } => {
                         let Some(index) = self.index(*canister) else { continue };

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// Cycles; below zero only between two events that belong together.
 type Amount = i128;
 
+/// What a call costs a canister beforehand. It gets back what it did not need when it has ended.
+const PREPAID: Amount = 40_005_000_000;
+
 /// The cycles of one call.
 #[derive(Clone, Copy, Debug, Default)]
 struct Call {
@@ -43,7 +46,8 @@ pub fn check(run: &Run) -> Vec<String> {
     let all: Amount = ledger.balances.values().sum();
     for (number, tick) in run.ticks.iter().enumerate() {
         tick.events.iter().for_each(|event| ledger.book(event));
-        ledger.compare(number, tick, all);
+        let paused = run.paused(number).filter(|(_, work)| !matches!(work, Work::Response { .. }));
+        ledger.compare(number, tick, all, paused.map(|(id, _)| (id, PREPAID)).collect());
     }
     if run.rested && ledger.refunds != 0 {
         ledger.wrong.push(format!("in the end {} cycles are not refunded", ledger.refunds));
@@ -58,9 +62,16 @@ pub fn check(run: &Run) -> Vec<String> {
 
 impl Ledger {
     /// Compares with what canisters have, and with what there was in the beginning.
-    fn compare(&mut self, number: usize, tick: &Tick, all: Amount) {
+    fn compare(
+        &mut self,
+        number: usize,
+        tick: &Tick,
+        all: Amount,
+        prepaid: BTreeMap<Principal, Amount>,
+    ) {
         for (id, state) in &tick.states {
             let booked = self.balances.get(id).copied().unwrap_or(0);
+            let booked = booked - prepaid.get(id).copied().unwrap_or(0);
             if amount(state.balance) != booked {
                 let balance = state.balance;
                 let text = format!("after tick {number} {id} has {balance} instead of {booked}");
@@ -69,7 +80,9 @@ impl Ledger {
         }
         let balances: Amount = tick.states.values().map(|state| amount(state.balance)).sum();
         let calls: Amount = self.calls.values().map(|call| call.travelling + call.withheld).sum();
-        let found = balances + calls + self.management + self.refunds + self.spent + self.lost;
+        let prepaid: Amount = prepaid.values().sum();
+        let found =
+            prepaid + balances + calls + self.management + self.refunds + self.spent + self.lost;
         if found != all {
             self.wrong.push(format!("after tick {number} there are {found} cycles of {all}"));
         }
@@ -132,6 +145,7 @@ impl Ledger {
                 self.lost += amount(*cycles);
             }
             Event::Round { .. }
+            | Event::Slice { .. }
             | Event::Inducted { .. }
             | Event::Returned { .. }
             | Event::Uninstalled { .. } => {}

@@ -10,7 +10,7 @@ const CAPACITY: usize = 500;
 /// Open calls by caller and callee.
 type Open = BTreeMap<(Principal, Principal), usize>;
 
-/// Calls that were made and whose responses were not executed yet, at the end of each tick.
+/// Calls that were made and whose callbacks have not begun, at the end of each tick.
 fn open_calls(run: &Run, mut each: impl FnMut(usize, &Tick, &Open)) {
     let mut callees: BTreeMap<CallId, Principal> = BTreeMap::new();
     let mut open = Open::new();
@@ -29,7 +29,17 @@ fn open_calls(run: &Run, mut each: impl FnMut(usize, &Tick, &Open)) {
                 _ => {}
             }
         }
+        // Callbacks that are not over have begun all the same.
+        let begun: Vec<_> = run
+            .paused(number)
+            .filter_map(|(id, work)| match work {
+                Work::Response { call, .. } => Some((id, callees.get(&call).copied()?)),
+                _ => None,
+            })
+            .collect();
+        begun.iter().for_each(|pair| *open.entry(*pair).or_default() -= 1);
         each(number, tick, &open);
+        begun.iter().for_each(|pair| *open.entry(*pair).or_default() += 1);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The beginning of a round: what is too late goes, and messages come in.
 
+use super::round::Input;
 use super::*;
 
 impl Model<'_> {
@@ -194,10 +195,13 @@ impl Model<'_> {
             !context.answered
                 && matches!(&context.origin, Origin::Canister(r) if r.caller == request.caller)
         });
+        let paused = receiver.paused.iter().filter(
+            |paused| matches!(&paused.begun.input, Input::Request(r) if r.caller == request.caller),
+        );
         let answered = receiver.output.get(&sender).into_iter().flatten();
         let responses =
             answered.filter(|(message, _)| matches!(message, Message::Response(_))).count();
-        (requests + open.count() + responses >= CAPACITY).then_some(SYS_TRANSIENT)
+        (requests + open.count() + paused.count() + responses >= CAPACITY).then_some(SYS_TRANSIENT)
     }
 
     pub(super) fn push_request(&mut self, request: Request) {
@@ -241,10 +245,7 @@ impl Model<'_> {
         if !managed {
             self.check_running(index)?;
         }
-        if self.canisters[index].balance < fee {
-            return Err(207);
-        }
-        self.canisters[index].balance -= fee;
+        self.charge(index, fee)?;
         match managed {
             true => self.subnets[subnet].management.push_back(Origin::User(action)),
             false => self.canisters[index].ingress.push_back(action),

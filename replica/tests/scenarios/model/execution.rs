@@ -1,10 +1,20 @@
-//! Canisters execute what they have.
+//! What canisters do when they execute.
 
+use super::round::Input;
 use super::*;
+use crate::encode::TOIL_INSTRUCTIONS;
+
+const MESSAGE_INSTRUCTIONS: u64 = 40_000_000_000;
+/// A twentieth is for the cleanup.
+const CALLBACK_INSTRUCTIONS: u64 = 38_000_000_000;
 
 /// An execution on its way: what it works on counts when it succeeds.
 struct Running<'a> {
     entry: Entry,
+    /// When it began.
+    now: u64,
+    /// Instructions of its toil.
+    toil: u64,
     answered: bool,
     available: u128,
     balance: u128,
@@ -24,68 +34,35 @@ enum Entry {
     Cleanup,
 }
 
-impl Model<'_> {
-    pub(super) fn execute_canisters(&mut self, subnet: usize) {
-        let mut budget = ROUND_BUDGET;
-        while budget > 0 {
-            let here = self.on(subnet);
-            // Each on a thread of its own.
-            let spent = here.iter().map(|index| self.execute_canister(*index, budget)).max();
-            if spent.unwrap_or(0) == 0 {
-                break;
-            }
-            budget -= spent.unwrap_or(0) + 12_000 * here.len() as i64;
-            self.deliver(subnet);
-        }
+impl<'a> Model<'a> {
+    /// What an action calls.
+    pub(super) fn called(&self, action: usize) -> (Method, &'a Body) {
+        let actions = self.actions;
+        let Action::Call { method, body, .. } = &actions[action] else {
+            unreachable!("this is a call")
+        };
+        (*method, body)
     }
 
-    fn execute_canister(&mut self, index: usize, budget: i64) -> i64 {
-        let (mut spent, mut instructions) = (0, 0);
-        while spent < budget {
-            let Some(used) = self.execute_next(index) else { break };
-            instructions += used;
-            spent += used as i64 + 2_000_000;
-        }
-        if instructions > 0 { spent + 8_000_000 } else { spent }
-    }
-
-    fn execute_next(&mut self, index: usize) -> Option<u64> {
-        for _ in 0..3 {
-            let canister = &mut self.canisters[index];
-            let turn = canister.turn;
-            canister.turn = (turn + 1) % 3;
-            if turn == 1 {
-                if let Some(action) = canister.ingress.pop_front() {
-                    let actions = self.actions;
-                    let Action::Call { method, body, .. } = &actions[action] else {
-                        unreachable!("this is a call")
-                    };
-                    return Some(self.execute_call(index, Origin::User(action), *method, body, 0));
-                }
-                continue;
+    /// Makes an execution count that has begun.
+    pub(super) fn finish_input(&mut self, index: usize, begun: Begun) {
+        match &begun.input {
+            Input::Ingress(action) => {
+                let (method, body) = self.called(*action);
+                self.execute_call(index, Origin::User(*action), method, body, 0, &begun);
             }
-            let senders = &mut canister.senders[turn / 2];
-            let Some(sender) = senders.pop_front() else { continue };
-            let queue = canister.input.get_mut(&sender).expect("it has a queue");
-            let message = queue.pop_front().expect("it has messages");
-            if !queue.is_empty() {
-                senders.push_back(sender);
+            Input::Request(request) => {
+                let call = Rc::clone(&request.call);
+                let nothing = Body::default();
+                let body = match &call.argument {
+                    Argument::Body(body) => body,
+                    Argument::Zeros(_) => &nothing,
+                };
+                let (origin, cycles) = (Origin::Canister(request.clone()), call.cycles.into());
+                self.execute_call(index, origin, call.method, body, cycles, &begun);
             }
-            return Some(match message {
-                Message::Response(response) => self.execute_response(index, response),
-                Message::Request(request) => {
-                    let call = Rc::clone(&request.call);
-                    let nothing = Body::default();
-                    let body = match &call.argument {
-                        Argument::Body(body) => body,
-                        Argument::Zeros(_) => &nothing,
-                    };
-                    let cycles = u128::from(call.cycles);
-                    self.execute_call(index, Origin::Canister(request), call.method, body, cycles)
-                }
-            });
+            Input::Response(response) => self.execute_response(index, response, &begun),
         }
-        None
     }
 
     fn execute_call(
@@ -95,8 +72,8 @@ impl Model<'_> {
         method: Method,
         body: &Body,
         cycles: u128,
-    ) -> u64 {
-        let (instructions, _) = self.costs.execution(index);
+        begun: &Begun,
+    ) {
         let id = self.canisters[index].next_context;
         let context = Context { origin, answered: false, available: cycles, deleted: false };
         let what = match &context.origin {
@@ -104,45 +81,36 @@ impl Model<'_> {
             Origin::Canister(request) => What::Request(request.caller, request.number),
         };
         self.canisters[index].contexts.insert(id, context);
-        let (refused, paid) = match self.check_callable(index, method) {
-            Ok(()) => (None, true),
-            Err(code) => (Some(code), code != 207),
-        };
-        let prepaid = self.prepaid(index, method);
-        if paid {
-            self.canisters[index].balance -= prepaid;
-        }
-        let mut running =
-            self.begin(index, id, if method == Method::Ask { Entry::Query } else { Entry::Update });
-        let result = match refused {
+        let entry = if method == Method::Ask { Entry::Query } else { Entry::Update };
+        let mut running = self.begin(index, id, entry, begun);
+        let result = match begun.refused {
             Some(code) => Err(code),
             None if method == Method::Size => {
                 running.answer = Some(Ok(8));
                 Ok(())
             }
             None => {
-                running.see(self.now, 0, 0);
+                running.see(0, 0);
                 self.run(index, &mut running, &body.0)
             }
         };
-        if refused.is_none() {
+        if begun.refused.is_none() {
             self.canisters[index].next_context += 1;
         }
         if method == Method::Ask {
             running.cells = self.canisters[index].cells;
             running.stable = self.canisters[index].stable;
         }
-        if paid {
-            let fee = EXECUTION_FEE + u128::from(instructions);
-            self.canisters[index].balance += prepaid - fee;
-            running.balance += prepaid - fee;
+        if begun.prepaid > 0 {
+            let fee = EXECUTION_FEE + u128::from(begun.cost.instructions);
+            self.canisters[index].balance += begun.prepaid - fee;
+            running.balance += begun.prepaid - fee;
         }
         self.conclude(index, id, what, result, running);
-        instructions
     }
 
     /// What a call of the method takes from the canister's balance beforehand.
-    fn prepaid(&self, index: usize, method: Method) -> u128 {
+    pub(super) fn prepaid(&self, index: usize, method: Method) -> u128 {
         let is_query = self.canisters[index].installed && method == Method::Ask;
         if is_query { QUERY_PREPAID } else { PREPAID }
     }
@@ -160,8 +128,8 @@ impl Model<'_> {
         if method == Method::Nope { Err(536) } else { Ok(()) }
     }
 
-    fn execute_response(&mut self, index: usize, response: Response) -> u64 {
-        let (instructions, text) = self.costs.execution(index);
+    fn execute_response(&mut self, index: usize, response: &Response, begun: &Begun) {
+        let Cost { instructions, text, .. } = begun.cost;
         let canister = &mut self.canisters[index];
         let callback = canister.callbacks.remove(&response.number).expect("it was awaited");
         let bytes = response.result.unwrap_or(text) as u128;
@@ -170,7 +138,7 @@ impl Model<'_> {
         let reject = response.result.err();
         let what = What::Response(response.number, reject, response.refund);
         let id = callback.context;
-        let mut running = self.begin(index, id, Entry::Callback);
+        let mut running = self.begin(index, id, Entry::Callback, begun);
         let canister = &self.canisters[index];
         // Callbacks of code that is gone do not run; those of replaced code find nothing to do.
         let nothing = Body::default();
@@ -182,12 +150,12 @@ impl Model<'_> {
         };
         let body = if gone || stale { &nothing } else { body };
         if !gone && !stale {
-            running.see(self.now, reject.map_or(0, u64::from), response.refund as u64);
+            running.see(reject.map_or(0, u64::from), response.refund as u64);
         }
         let mut result = self.run(index, &mut running, &body.0);
         if let (Err(_), Some(cleanup)) = (result, &callback.call.on_cleanup) {
-            let mut cleaning = self.begin(index, id, Entry::Cleanup);
-            cleaning.cells[4] = cleaning.cells[4].wrapping_add(self.now);
+            let mut cleaning = self.begin(index, id, Entry::Cleanup, begun);
+            cleaning.cells[4] = cleaning.cells[4].wrapping_add(begun.now);
             if self.run(index, &mut cleaning, &cleanup.0).is_ok() {
                 self.canisters[index].balance = cleaning.balance;
                 self.canisters[index].cells = cleaning.cells;
@@ -200,14 +168,15 @@ impl Model<'_> {
             result = Ok(());
         }
         self.conclude(index, id, what, result, running);
-        instructions
     }
 
-    fn begin<'b>(&self, index: usize, context: u64, entry: Entry) -> Running<'b> {
+    fn begin<'b>(&self, index: usize, context: u64, entry: Entry, begun: &Begun) -> Running<'b> {
         let canister = &self.canisters[index];
         let context = &canister.contexts[&context];
         Running {
             entry,
+            now: begun.now,
+            toil: 0,
             answered: context.answered,
             available: context.available,
             balance: canister.balance,
@@ -243,7 +212,7 @@ impl Model<'_> {
                     let most = (running.balance as u64).wrapping_sub(*keep);
                     running.balance -= running.balance.min(most.into());
                 }
-                Step::Toil => running.check_may_call()?,
+                Step::Toil { times } => running.toil(*times)?,
                 Step::Call(call) => {
                     let (method, bytes) = encode::request(call, self.ids);
                     for _ in 0..call.times {
@@ -303,7 +272,7 @@ impl Model<'_> {
             done.accepted = running.accepted;
             answer = running.answer.map(|answer| answer.map_err(|code| (code, 406)));
             for (call, bytes) in running.calls {
-                done.calls.push(self.send(index, id, call, bytes));
+                done.calls.push(self.send(index, id, call, bytes, running.now));
             }
         }
         self.done[index].push(done);
@@ -326,9 +295,10 @@ impl Model<'_> {
         context: u64,
         call: &Call,
         bytes: usize,
+        now: u64,
     ) -> (Principal, u128, Option<u64>) {
         let to = self.ids.of(call.to);
-        let deadline = call.timeout.map(|seconds| (self.now + seconds.min(300) * SECOND) / SECOND);
+        let deadline = call.timeout.map(|seconds| (now + seconds.min(300) * SECOND) / SECOND);
         let canister = &mut self.canisters[index];
         let number = canister.next_callback;
         canister.next_callback += 1;
@@ -346,15 +316,26 @@ impl Model<'_> {
 
 impl Running<'_> {
     /// What every body remembers before it begins.
-    fn see(&mut self, now: u64, reject_code: u64, refund: u64) {
+    fn see(&mut self, reject_code: u64, refund: u64) {
         let available = self.available_now() as u64;
-        for (cell, seen) in [(1, reject_code), (2, refund), (3, available), (4, now)] {
+        for (cell, seen) in [(1, reject_code), (2, refund), (3, available), (4, self.now)] {
             self.cells[cell] = self.cells[cell].wrapping_add(seen);
         }
     }
 
     fn available_now(&self) -> u128 {
         if self.answered || self.answer.is_some() { 0 } else { self.available }
+    }
+
+    /// Prepares calls that are not made.
+    fn toil(&mut self, times: u64) -> Result<(), u16> {
+        self.check_may_call()?;
+        self.toil += times * TOIL_INSTRUCTIONS;
+        let limit = match self.entry {
+            Entry::Callback => CALLBACK_INSTRUCTIONS,
+            _ => MESSAGE_INSTRUCTIONS,
+        };
+        if self.toil > limit { Err(522) } else { Ok(()) }
     }
 
     fn check_may_call(&self) -> Result<(), u16> {

@@ -4,7 +4,7 @@ use super::*;
 
 impl Model<'_> {
     pub(super) fn execute_management(&mut self, subnet: usize) {
-        for origin in std::mem::take(&mut self.subnets[subnet].management) {
+        while let Some(origin) = self.next_management_call(subnet) {
             match origin {
                 Origin::User(action) => {
                     let Action::Manage { canister, what } = self.actions[action] else {
@@ -17,6 +17,19 @@ impl Model<'_> {
                 Origin::Canister(request) => self.deposit(subnet, request),
             }
         }
+    }
+
+    /// The next call that is not about a canister in the middle of something.
+    fn next_management_call(&mut self, subnet: usize) -> Option<Origin> {
+        let can_be_executed = |origin: &Origin| match origin {
+            Origin::User(action) => match self.actions[*action] {
+                Action::Manage { canister, .. } => self.canisters[canister].paused.is_none(),
+                _ => unreachable!("this is a management call"),
+            },
+            Origin::Canister(_) => true,
+        };
+        let at = self.subnets[subnet].management.iter().position(can_be_executed)?;
+        self.subnets[subnet].management.remove(at)
     }
 
     fn deposit(&mut self, subnet: usize, request: Request) {
