@@ -25,15 +25,19 @@ pub struct Reject {
 impl Reject {
     /// A reject made by message routing, whose text carries no error code.
     pub fn routing(error_code: ErrorCode, message: impl Into<String>) -> Self {
-        let message = truncated(message.into(), REJECT_MESSAGE_BYTES_MAX);
+        let message = message.into();
         Self { code: reject_code(error_code), message, error_code: Some(error_code) }
     }
 
     /// A canister's own `msg_reject`, its text verbatim.
     pub fn by_canister(message: String) -> Self {
-        let message = truncated(message, REJECT_MESSAGE_BYTES_MAX);
         let error_code = Some(ErrorCode::CanisterRejectedMessage);
         Self { code: RejectCode::CanisterReject, message, error_code }
+    }
+
+    /// As it goes to a canister. Users get the whole text.
+    pub fn shortened(self) -> Self {
+        Self { message: shortened(self.message, REJECT_MESSAGE_BYTES_MAX), ..self }
     }
 }
 
@@ -56,7 +60,7 @@ pub struct UserError {
 impl UserError {
     /// An error of this code and text.
     pub fn new(code: ErrorCode, description: impl Into<String>) -> Self {
-        Self { code, description: truncated(description.into(), REJECT_MESSAGE_BYTES_MAX) }
+        Self { code, description: description.into() }
     }
 
     /// The error for a canister that is not there.
@@ -84,10 +88,15 @@ pub(crate) fn reject_code(code: ErrorCode) -> RejectCode {
         .expect("the first digit of an error code is a reject code")
 }
 
-/// Cuts a text to `bytes_max`, at a character border.
-fn truncated(mut text: String, bytes_max: usize) -> String {
+/// Leaves out so much of a text that `bytes_max` remain: its beginning and, a third as long, its end
+/// (`types/types/src/messages/inter_canister.rs`, `RejectContext`).
+fn shortened(mut text: String, bytes_max: usize) -> String {
+    const GAP: &str = "...";
     if text.len() > bytes_max {
-        text.truncate(text.floor_char_boundary(bytes_max));
+        let beginning = bytes_max / 4 * 3;
+        let end = text.len() - (bytes_max - beginning - GAP.len());
+        let range = text.floor_char_boundary(beginning)..text.ceil_char_boundary(end);
+        text.replace_range(range, GAP);
     }
     text
 }
@@ -160,6 +169,9 @@ pub enum Trap {
         /// The name that was called.
         method: String,
     },
+    /// There is no function at a callback's place.
+    #[error("Canister has no function {0} in its table")]
+    FunctionNotFound(u64),
     /// There is no code to execute.
     #[error("Attempted to execute a message, but the canister contains no Wasm module")]
     NoWasmModule,
@@ -198,6 +210,7 @@ impl Trap {
             Self::MemoryGrow { .. } => ErrorCode::InsufficientCyclesInMemoryGrow,
             Self::ReservedCyclesLimit { .. } => ErrorCode::ReservedCyclesLimitExceededInMemoryGrow,
             Self::MethodNotFound { .. } => ErrorCode::CanisterMethodNotFound,
+            Self::FunctionNotFound(_) => ErrorCode::CanisterFunctionNotFound,
             Self::NoWasmModule => ErrorCode::CanisterWasmModuleNotFound,
             Self::OutOfCycles(_) => ErrorCode::CanisterOutOfCycles,
             Self::DidNotReply => ErrorCode::CanisterDidNotReply,
@@ -223,7 +236,7 @@ impl Trap {
             Self::Called(_) | Self::Wasm(_) => {
                 "The canister's code decides this: look at the condition it names, or catch it there."
             }
-            Self::Contract(_) => {
+            Self::Contract(_) | Self::FunctionNotFound(_) => {
                 "The canister or its development kit uses the system interface wrongly."
             }
             Self::InstructionLimit { .. } | Self::StableMemoryAccess { .. } => {
@@ -271,9 +284,10 @@ mod tests {
     }
 
     #[test]
-    fn long_reject_messages_are_cut_at_a_character_border() {
-        let message = "ä".repeat(REJECT_MESSAGE_BYTES_MAX);
-        let reject = Reject::by_canister(format!("x{message}"));
-        assert_eq!(reject.message.len(), REJECT_MESSAGE_BYTES_MAX - 1);
+    fn long_reject_messages_lose_whole_characters_of_their_middle() {
+        assert_eq!(shortened("ä".repeat(10), 20), "ä".repeat(10));
+        // The beginning has room for 15 bytes, the end for 2.
+        assert_eq!(shortened("ä".repeat(11), 20), "äääääää...ä");
+        assert_eq!(shortened(format!("{}end", "x".repeat(20)), 20), "xxxxxxxxxxxxxxx...nd");
     }
 }

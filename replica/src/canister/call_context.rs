@@ -143,11 +143,13 @@ impl From<Failure> for UserError {
 }
 
 impl From<Failure> for Reject {
+    /// As another canister gets it.
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Rejected(reject) => reject,
             Failure::Error(error) => error.into(),
         }
+        .shortened()
     }
 }
 

@@ -107,6 +107,9 @@ pub const CERTIFIED_DATA_BYTES_MAX: usize = 32;
 /// Native stack a Wasm execution may use, in bytes (`wasmtime_embedder.rs`).
 pub const WASM_STACK_BYTES: usize = 5 * MIB as usize;
 
+/// Tables of a module (`embedders/src/wasmtime_embedder.rs`, `MAX_STORE_TABLES`).
+pub const TABLES_MAX: usize = 1;
+
 /// Elements of one table.
 pub const TABLE_ELEMENTS_MAX: usize = 1_000_000;
 

@@ -142,4 +142,8 @@ impl ResourceLimiter for Host {
     ) -> wasmtime::Result<bool> {
         Ok(desired <= TABLE_ELEMENTS_MAX)
     }
+
+    fn tables(&self) -> usize {
+        TABLES_MAX
+    }
 }

@@ -57,6 +57,7 @@ mod subnet_metrics;
 mod subnets;
 mod system_api;
 mod system_subnets;
+mod tables;
 mod unexecuted;
 mod wasm64;
 mod world;

@@ -38,7 +38,7 @@ impl Live {
     pub fn new(code: &Code, input: Arc<ExecutionInput>) -> Result<Self, Trap> {
         let mut store = Store::new(engine(), Host::new(input));
         store.limiter(|host| host);
-        let instance = code.instance.instantiate(&mut store).map_err(failure)?;
+        let instance = code.instance.instantiate(&mut store).map_err(engine_failure)?;
         let counter = instance.get_global(&mut store, EXPORT_COUNTER);
         let memory = instance.get_memory(&mut store, EXPORT_MEMORY);
         let written = instance.get_memory(&mut store, EXPORT_WRITTEN);
@@ -200,16 +200,17 @@ impl Live {
     /// change it is let in.
     fn table_function(&mut self, index: u64) -> wasmtime::Result<TableFunction> {
         let table = self.instance.get_table(&mut self.store, EXPORT_TABLE);
-        let Some(Ref::Func(Some(function))) =
-            table.and_then(|table| table.get(&mut self.store, index))
-        else {
-            let rule = format!("there is no function {index} in the table");
-            return Err(wasmtime::Error::new(Trap::Contract(rule)));
+        let contract = |rule| wasmtime::Error::new(Trap::Contract(rule));
+        let table = table.ok_or_else(|| contract("the module has no table".into()))?;
+        let function = match table.get(&mut self.store, index) {
+            Some(Ref::Func(Some(function))) => function,
+            Some(_) => {
+                return Err(contract(format!("place {index} of the table is empty")));
+            }
+            None => return Err(wasmtime::Error::new(Trap::FunctionNotFound(index))),
         };
-        let mistyped = |_| {
-            let rule = format!("function {index} of the table does not take one pointer");
-            wasmtime::Error::new(Trap::Contract(rule))
-        };
+        let mistyped =
+            |_| contract(format!("function {index} of the table does not take one pointer"));
         Ok(if self.wasm64 {
             TableFunction::Wasm64(function.typed(&self.store).map_err(mistyped)?)
         } else {
@@ -228,14 +229,16 @@ fn failure(error: wasmtime::Error) -> Trap {
         return trap.clone();
     }
     use wasmtime::Trap as Wasm;
+    if let Some(Wasm::BadSignature) = error.downcast_ref() {
+        return Trap::Contract("a function was called that has another signature".into());
+    }
     Trap::Wasm(match error.downcast_ref::<Wasm>() {
         Some(Wasm::UnreachableCodeReached) => "unreachable",
         Some(Wasm::MemoryOutOfBounds) => "heap out of bounds",
         Some(Wasm::TableOutOfBounds) => "table out of bounds",
         Some(Wasm::IndirectCallToNull) => "indirect call to a null entry of the table",
-        Some(Wasm::BadSignature) => "indirect call with a wrong signature",
         Some(Wasm::IntegerOverflow) => "integer overflow",
-        Some(Wasm::IntegerDivisionByZero) => "integer division by zero",
+        Some(Wasm::IntegerDivisionByZero) => "integer division by 0",
         Some(Wasm::BadConversionToInteger) => "float has no integer value",
         Some(Wasm::StackOverflow) => "stack overflow",
         _ => return engine_failure(error),

@@ -5,6 +5,7 @@ mod model;
 use super::*;
 use crate::canister::harness;
 use crate::canister::steps::input;
+use crate::error::ErrorCode;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
 use crate::system_api::Context;
 use model::*;
@@ -265,14 +266,19 @@ fn stable_memory_for_an_upgrade_is_what_was_kept_also_after_an_execution_was_und
 }
 
 #[test]
-fn a_closure_that_is_not_there_or_has_another_type_breaks_the_contract() {
+fn a_closure_has_to_be_in_the_table_and_of_the_right_type() {
     let text = r#"(module (table 3 funcref) (elem (i32.const 1) $wrong $right)
         (func $wrong (param i64)) (func $right (param i32)))"#;
     let mut sandbox = Sandbox::new(harness::code(text), StableMemory::default());
-    for function in [0, 1, 3, u64::MAX] {
+    for (function, code) in [
+        (0, ErrorCode::CanisterContractViolation),
+        (1, ErrorCode::CanisterContractViolation),
+        (3, ErrorCode::CanisterFunctionNotFound),
+        (u64::MAX, ErrorCode::CanisterFunctionNotFound),
+    ] {
         let closure = Entry::Closure(Closure { function, env: 0 });
         let executed = sandbox.run(closure, Both::input(&[]));
-        assert!(matches!(executed.result, Err(Trap::Contract(_))), "{function}: {executed:?}");
+        assert_eq!(executed.result.map_err(|trap| trap.code()), Err(code), "{function}");
         sandbox.undo();
     }
     let executed = sandbox.run(Entry::Closure(Closure { function: 2, env: 0 }), Both::input(&[]));

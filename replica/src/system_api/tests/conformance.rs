@@ -106,7 +106,8 @@ fn judge(call: &Call, mode: &str, allowed: bool, came: &Came) {
             };
             assert_eq!(*code, trapped, "{name} in {mode}");
         }
-        Came::Success(false) if !allowed || name == "trap" => {}
+        Came::Silently(Err(ErrorCode::CanisterContractViolation)) if !allowed => {}
+        Came::Silently(Err(ErrorCode::CanisterCalledTrap)) if allowed && name == "trap" => {}
         Came::To(Err((_, text)))
             if allowed && name == "trap" && !text.contains("cannot be executed") => {}
         // No query has a certificate.

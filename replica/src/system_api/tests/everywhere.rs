@@ -6,6 +6,7 @@ use crate::canister::*;
 use crate::error::{ErrorCode, Reject};
 use crate::limits::QUERY_INSTRUCTIONS_MAX;
 use crate::topology::cycles_minting_canister;
+use crate::trace::{Event, Trace};
 use candid::Principal;
 use ic_management_canister_types::UpgradeFlags;
 use std::sync::Arc;
@@ -106,15 +107,15 @@ impl Modules {
 #[derive(Debug)]
 pub(super) enum Came {
     To(Result<(), (ErrorCode, String)>),
-    /// To something that nobody is told; but whether it succeeded is known.
-    Success(bool),
+    /// To something of which nobody is told more than the code.
+    Silently(Result<(), ErrorCode>),
 }
 
 impl Came {
     /// Whether an execution in this mode did all it should, and did not trap.
     pub fn succeeded(&self, mode: &str) -> bool {
         match self {
-            Self::Success(success) => *success,
+            Self::Silently(result) => result.is_ok(),
             Self::To(Ok(())) => true,
             // A cleanup that succeeded is silent about it: the callback's trap remains.
             Self::To(Err((ErrorCode::CanisterTrapped, text))) => {
@@ -169,9 +170,14 @@ fn resumed(canister: &mut Canister, method: &str, answer: Result<Vec<u8>, Reject
 }
 
 fn task(canister: &mut Canister, task: Task) -> Came {
-    let version = canister.version;
+    let (trace, events) = Trace::with_listener();
+    canister.trace = trace;
     execute_task(canister, task, &round());
-    Came::Success(canister.version > version)
+    let result = events.try_iter().find_map(|event| match event {
+        Event::Executed { result, .. } => Some(result),
+        _ => None,
+    });
+    Came::Silently(result.expect("a task was executed"))
 }
 
 fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) -> Came {
