@@ -65,7 +65,6 @@ impl Subject {
             slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
             install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
             install_slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
-            has_install_rate: true,
             allows_any_methods: false,
             subnet_callbacks: 0,
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,

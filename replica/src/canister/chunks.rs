@@ -2,7 +2,7 @@
 //!
 //! Rules: `wasm_chunk_store.rs` in the replica's repository.
 
-use crate::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX, OS_PAGE_BYTES};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +50,12 @@ impl ChunkStore {
     /// The hashes of all chunks, in order.
     pub fn hashes(&self) -> impl Iterator<Item = &ChunkHash> {
         self.chunks.keys()
+    }
+
+    /// Bytes of the pages its chunks were written to.
+    pub fn written_bytes(&self) -> u64 {
+        let pages = self.chunks.values().map(|chunk| chunk.len().div_ceil(OS_PAGE_BYTES));
+        (pages.sum::<usize>() * OS_PAGE_BYTES) as u64
     }
 
     /// What its chunks count for: each as much as the largest.

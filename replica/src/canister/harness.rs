@@ -26,8 +26,6 @@ pub(crate) fn round() -> RoundContext {
         slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
         install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
         install_slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
-        // No round ever ends here.
-        has_install_rate: false,
         allows_any_methods: false,
         subnet_callbacks: 0,
         guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,

@@ -63,7 +63,7 @@ pub fn install(
     let prepaid = round.prices.execution(round.install_instructions_max, wasm64);
     withdraw(canister, prepaid, round)?;
     let mut hooks = Hooks::new(round, &installation);
-    let result = check(canister, mode, round).and_then(|()| match mode {
+    let result = check(canister, mode).and_then(|()| match mode {
         InstallMode::Upgrade(flags) => hooks.upgrade(canister, &installation, flags),
         InstallMode::Install | InstallMode::Reinstall => {
             let code = hooks.code(&installation)?;
@@ -80,24 +80,19 @@ pub fn install(
 
 /// Whether there is code exactly where the mode asks for some, and the canister may get other code
 /// already (`execution/install_code.rs`, `validate_input`).
-fn check(canister: &Canister, mode: InstallMode, round: &RoundContext) -> Result<(), UserError> {
+fn check(canister: &Canister, mode: InstallMode) -> Result<(), UserError> {
     let id = canister.id;
-    let is_limited = round.has_install_rate && canister.install_debit > 0;
-    match (mode, &canister.sandbox) {
-        (InstallMode::Install, Some(_)) => Err(UserError::new(
+    if mode == InstallMode::Install && canister.sandbox.is_some() {
+        return Err(UserError::new(
             ErrorCode::CanisterNonEmpty,
             format!(
                 "Canister {id} has code already. Use the mode 'upgrade' to keep its stable memory, \
                  or 'reinstall' to begin anew"
             ),
-        )),
-        _ if is_limited => Err(UserError::new(
-            ErrorCode::CanisterInstallCodeRateLimited,
-            format!(
-                "Canister {id} is rate limited, because installing code executed so much there. \
-                 Let some rounds pass, or disable `canister_execution_rate_limiting`"
-            ),
-        )),
+        ));
+    }
+    canister.debits.check_installation(id)?;
+    match (mode, &canister.sandbox) {
         (InstallMode::Upgrade(_), None) => Err(Trap::NoWasmModule.into_user_error(id)),
         _ => Ok(()),
     }

@@ -3,6 +3,7 @@
 mod call_context;
 mod chunks;
 mod consumption;
+mod debits;
 mod execute;
 #[cfg(test)]
 pub(crate) mod harness;
@@ -23,6 +24,7 @@ mod tasks;
 
 pub use call_context::{Answer, CallContext, CallContexts, Callback, Failure, Origin, Outcome};
 pub use chunks::{ChunkHash, ChunkStore};
+pub use debits::Debits;
 pub use execute::execute_next;
 pub use history::History;
 pub use inspect::inspect;

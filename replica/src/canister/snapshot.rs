@@ -97,6 +97,11 @@ impl Snapshot {
             + self.certified_data.len() as u64
     }
 
+    /// Bytes of the pages that were ever written to, in memories and chunks.
+    pub fn written_bytes(&self) -> u64 {
+        self.memories.written_bytes() + self.chunks.written_bytes()
+    }
+
     /// Puts bytes into the module; nothing, where it does not reach.
     pub fn write_module(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
         let start = usize::try_from(offset).ok()?;

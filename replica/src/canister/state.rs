@@ -3,6 +3,7 @@
 use crate::canister::call_context::CallContexts;
 use crate::canister::chunks::ChunkStore;
 use crate::canister::consumption::Consumption;
+use crate::canister::debits::Debits;
 use crate::canister::history::History;
 use crate::canister::long::Paused;
 use crate::canister::query::QueryStats;
@@ -17,7 +18,7 @@ use crate::limits::*;
 use crate::log::CanisterLog;
 use crate::system_api::{Environment, RunState};
 use crate::trace::{Event, Fee, Trace};
-use crate::types::{CanisterId, Cycles, Instructions, Time};
+use crate::types::{CanisterId, Cycles, Time};
 use crate::wasm::ModuleInfo;
 use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
@@ -145,8 +146,8 @@ pub struct Canister {
     pub charged_until: Time,
     /// What queries it answered.
     pub query_stats: QueryStats,
-    /// Instructions of installations that it has not been forgiven yet.
-    pub install_debit: Instructions,
+    /// What it has not been forgiven yet.
+    pub debits: Debits,
     /// What it spent cycles on.
     pub consumption: Consumption,
     /// Where it tells what happens to it.
@@ -179,7 +180,7 @@ impl Canister {
             snapshots: Snapshots::default(),
             charged_until: now,
             query_stats: QueryStats::default(),
-            install_debit: 0,
+            debits: Debits::default(),
             consumption: Consumption::default(),
             trace: Trace::default(),
             sandbox: None,

@@ -41,8 +41,6 @@ pub struct RoundContext {
     pub install_instructions_max: Instructions,
     /// Instructions of an installation that one round executes.
     pub install_slice_instructions_max: Instructions,
-    /// Whether a canister takes no other code soon after a heavy installation.
-    pub has_install_rate: bool,
     /// Whether modules may export any number of methods, with names of any length.
     pub allows_any_methods: bool,
     /// Open callbacks of all canisters of the subnet.
@@ -60,6 +58,8 @@ pub struct Execution {
     pub instructions: Instructions,
     /// Bytes of the subnet's memory it took.
     pub memory_taken: u64,
+    /// Bytes of the pages it wrote to.
+    pub written_bytes: u64,
     /// The answer a user gets, if it was a user who called and it is time.
     pub answer: Option<Answer>,
     /// The user's message that is being worked on from now on.
@@ -253,6 +253,8 @@ pub(super) struct Taken {
     pub burned: Cycles,
     /// Bytes of memory.
     pub memory: u64,
+    /// Bytes of pages written to.
+    pub written: u64,
 }
 
 impl From<&Effects> for Taken {
@@ -261,6 +263,7 @@ impl From<&Effects> for Taken {
             accepted: effects.cycles_accepted,
             burned: effects.cycles_burned,
             memory: effects.memory_taken,
+            written: effects.written_bytes,
         }
     }
 }
@@ -282,7 +285,14 @@ pub(super) fn conclude(canister: &mut Canister, executed: Executed) -> Execution
     });
     let answer = canister.contexts.conclude(context, outcome, instructions, canister.id);
     let answer = answer.and_then(|answer| send(canister, answer));
-    Execution { instructions, memory_taken: taken.memory, answer, processing: None }
+    let Taken { memory, written, .. } = taken;
+    Execution {
+        instructions,
+        memory_taken: memory,
+        written_bytes: written,
+        answer,
+        processing: None,
+    }
 }
 
 /// Sends an answer on its way if a canister gets it; gives it back if a user does.

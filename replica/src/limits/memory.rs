@@ -16,6 +16,18 @@ pub const WASM_PAGE_BYTES: u64 = 64 * KIB;
 /// Bytes in a page of the replica's bookkeeping.
 pub const OS_PAGE_BYTES: usize = 4 * KIB as usize;
 
+/// Bytes of pages written to after which a thread begins no further message, and a round no further
+/// iteration (`config/src/subnet_config.rs`, `MAX_HEAP_DELTA_PER_ITERATION`).
+pub const ROUND_WRITTEN_BYTES_MAX: i64 = 200_000_000;
+
+/// The same on a system subnet (`SchedulerConfig::system_subnet`).
+pub const SYSTEM_ROUND_WRITTEN_BYTES_MAX: i64 = 2_000_000_000;
+
+/// Bytes of pages written to that a canister is forgiven in each round; while there are as many, it
+/// executes nothing. System subnets have no such limit (`config/src/subnet_config.rs`,
+/// `heap_delta_rate_limit`).
+pub const WRITTEN_BYTES_PER_ROUND: u64 = 75 * MIB;
+
 /// Heap a canister may have when its settings do not say otherwise, in bytes
 /// (`config/src/execution_environment.rs`).
 pub const WASM_MEMORY_LIMIT_DEFAULT: u64 = 3 * GIB;

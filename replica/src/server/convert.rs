@@ -103,7 +103,7 @@ pub(super) fn instance_config(
     }
     let disabled = Some(IcpConfigFlag::Disabled);
     let relaxed = RelaxedLimits {
-        install_rate: icp_config.canister_execution_rate_limiting == disabled,
+        execution_rates: icp_config.canister_execution_rate_limiting == disabled,
         method_names: icp_config.function_name_length_limits == disabled,
     };
     Ok(InstanceConfig { subnets, profile, initial_time, standins: false, relaxed })

@@ -12,8 +12,9 @@ use crate::types::Instructions;
 /// Limits of the mainnet that a network goes without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelaxedLimits {
-    /// How much installing code in a canister may execute in the long run.
-    pub install_rate: bool,
+    /// How much installing code in a canister may execute in the long run, and how much the canister
+    /// may write.
+    pub execution_rates: bool,
     /// How many methods a module may export, and how long their names may be.
     pub method_names: bool,
 }
@@ -41,6 +42,16 @@ impl SubnetConfig {
         (self.lifted(round) / MANAGEMENT_BUDGET_FRACTION) as i64
     }
 
+    /// Bytes of pages that may be written to before a round ends.
+    pub(super) fn written_bytes_max(&self) -> i64 {
+        self.limit(ROUND_WRITTEN_BYTES_MAX, SYSTEM_ROUND_WRITTEN_BYTES_MAX)
+    }
+
+    /// Whether a canister waits after it had much installed or wrote much.
+    pub(super) fn limits_rates(&self) -> bool {
+        !self.system && !self.relaxed.execution_rates
+    }
+
     /// What a management call counts for, however little it does. On system subnets that is nothing.
     pub(super) fn baseline(&self, instructions: Instructions) -> Instructions {
         self.limit(instructions, 0)
@@ -65,7 +76,6 @@ impl Subnet {
                 .limit(INSTALL_INSTRUCTIONS_MAX, SYSTEM_INSTALL_INSTRUCTIONS_MAX),
             install_slice_instructions_max: config
                 .limit(SLICE_INSTRUCTIONS_MAX, SYSTEM_INSTALL_SLICE_INSTRUCTIONS_MAX),
-            has_install_rate: !config.system && !config.relaxed.install_rate,
             allows_any_methods: config.relaxed.method_names,
             subnet_callbacks: self.open_callbacks(),
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX

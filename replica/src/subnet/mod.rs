@@ -310,8 +310,7 @@ impl Subnet {
         let now = self.time;
         let mut answers = Vec::new();
         for canister in self.canisters.values_mut() {
-            canister.install_debit =
-                canister.install_debit.saturating_sub(INSTALL_INSTRUCTIONS_PER_ROUND);
+            canister.debits.forgive();
             answers.extend(management::finish_stopping(canister, now));
             answers.extend(charge_for_resources(canister, self.prices, now));
         }

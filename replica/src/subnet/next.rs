@@ -39,7 +39,7 @@ impl Subnet {
 /// When a canister without messages has something to do.
 fn next_of(canister: &Canister, heartbeat: Time, round: &RoundContext) -> NextWork {
     // It is forgiven by rounds, not by time.
-    if round.has_install_rate && canister.install_debit > 0 {
+    if canister.debits.any() {
         return NextWork::Now;
     }
     // Deadlines are whole seconds, and pass when the next one begins.

@@ -27,6 +27,8 @@ const PRIORITY_MAX: Priority = 5 * FULL_EXECUTION;
 pub(super) struct State {
     /// Whether it has something to execute.
     pub is_active: bool,
+    /// Whether it has to wait, because it executed or wrote so much.
+    pub has_to_rest: bool,
     /// In percent.
     pub compute_allocation: u64,
     /// When it began the message it is in the middle of.
@@ -40,7 +42,7 @@ pub(super) struct Schedule {
     /// Full executions of the canisters in the middle of a message, since that began.
     executed_rounds: BTreeMap<CanisterId, i64>,
     /// Canisters that had a full execution in this round: they came first, or executed all they had,
-    /// or a slice.
+    /// or a slice; or had to rest.
     fully_executed: BTreeSet<CanisterId>,
     /// Canisters that were in the middle of a message when the round began.
     long: BTreeSet<CanisterId>,
@@ -73,13 +75,21 @@ impl Schedule {
         self.long_threads = threads.min(self.long.len());
     }
 
-    /// Spreads the canisters that are active in an iteration over threads.
+    /// Spreads those of the subnet's canisters over threads that are active in an iteration. Who has to
+    /// rest pays for a full execution all the same.
     pub(super) fn threads(
         &mut self,
-        active: impl Iterator<Item = (CanisterId, State)>,
+        canisters: impl Iterator<Item = (CanisterId, State)>,
     ) -> [Vec<CanisterId>; SCHEDULER_THREADS] {
         let (mut long, mut new) = (Vec::new(), Vec::new());
-        for (id, state) in active {
+        for (id, state) in canisters {
+            if state.has_to_rest && !self.has_begun {
+                self.priorities.entry(id).or_default();
+                self.fully_executed.insert(id);
+            }
+            if state.has_to_rest || !state.is_active {
+                continue;
+            }
             self.priorities.entry(id).or_default();
             match state.long_since {
                 Some(since) => long.push((id, since)),

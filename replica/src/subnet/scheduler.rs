@@ -1,9 +1,10 @@
-//! The middle of a round: canisters execute while the round's budget of instructions lasts.
+//! The middle of a round: canisters execute while the round's budget lasts.
 //!
 //! Rules: `execution_environment/src/scheduler.rs` in the replica's repository. In each iteration
 //! every canister executes all it has; then messages within the subnet are delivered, and the next
-//! iteration begins. Nothing limits the number of messages but the budget. A message that takes more
-//! than a slice of instructions goes on in the rounds that follow, a slice in each.
+//! iteration begins. Nothing limits the number of messages but the budget of instructions, and that
+//! of pages to write to. A message that takes more than a slice of instructions goes on in the rounds
+//! that follow, a slice in each.
 
 use crate::canister::{
     Canister, Execution, LowWasmMemoryHook, Room, RoundContext, Task, execute_next, execute_task,
@@ -16,6 +17,22 @@ use crate::subnet::ingress::IngressState;
 use crate::subnet::schedule::State;
 use crate::types::CanisterId;
 use std::collections::BTreeMap;
+
+/// An amount of execution: what is left of a budget, or what was spent of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Amount {
+    /// Instructions, with the overheads.
+    instructions: i64,
+    /// Bytes of pages written to.
+    written_bytes: i64,
+}
+
+impl Amount {
+    /// Whether nothing is left.
+    const fn is_spent(self) -> bool {
+        self.instructions <= 0 || self.written_bytes <= 0
+    }
+}
 
 /// What is to run by itself in this round, by canister.
 type Tasks = BTreeMap<CanisterId, Vec<Task>>;
@@ -38,6 +55,7 @@ fn schedule_state(canister: &Canister, tasks: &Tasks) -> State {
         || canister.low_wasm_memory_hook == LowWasmMemoryHook::Ready;
     State {
         is_active: is_active && !canister.is_installing(),
+        has_to_rest: canister.debits.has_to_rest(),
         compute_allocation: canister.settings.compute_allocation,
         long_since: canister.message_since(),
     }
@@ -63,9 +81,18 @@ fn execute_one(
 }
 
 impl Subnet {
+    /// With what a round starts, and each of its threads in each iteration, but for the instructions
+    /// of the iterations before.
+    fn round_budget(&self) -> Amount {
+        Amount {
+            instructions: self.config.round_budget(),
+            written_bytes: self.config.written_bytes_max(),
+        }
+    }
+
     /// Runs iterations until there is nothing to do or the budget is spent.
     pub(super) fn execute_canisters(&mut self) {
-        let mut budget = self.config.round_budget();
+        let mut left = self.round_budget();
         self.management_budget = self.config.management_budget();
         self.deliver_outcalls();
         self.answer_randomness();
@@ -79,15 +106,19 @@ impl Subnet {
             if self.execute_management_calls() {
                 room = None;
             }
-            let spent = self.execute_iteration(budget, &mut tasks, &mut room);
-            if spent == 0 {
+            let spent = self.execute_iteration(left.instructions, &mut tasks, &mut room);
+            if spent.instructions == 0 {
                 break;
             }
             let finalization = ROUND_OVERHEAD_FINALIZATION * self.canisters.len() as i64;
             self.meter.count_instructions(finalization);
-            budget -= spent + finalization;
+            left.instructions -= spent.instructions + finalization;
+            left.written_bytes -= spent.written_bytes;
+            if left.written_bytes <= 0 {
+                break;
+            }
             self.deliver_within_subnet();
-            if budget <= 0 {
+            if left.instructions <= 0 {
                 break;
             }
         }
@@ -116,56 +147,57 @@ impl Subnet {
     }
 
     /// Lets every canister execute what it has. The canisters are spread over threads as on the
-    /// network; what the busiest thread spent is what the round is charged. `room` is what there is of
-    /// the subnet's memory, once anybody wanted to know.
+    /// network; the round is charged for the instructions of the busiest one, and for what all of them
+    /// wrote. `room` is what there is of the subnet's memory, once anybody wanted to know.
     fn execute_iteration(
         &mut self,
-        budget: i64,
+        instructions: i64,
         tasks: &mut Tasks,
         room: &mut Option<Room>,
-    ) -> i64 {
+    ) -> Amount {
         let states =
             self.canisters.values().map(|canister| (canister.id, schedule_state(canister, tasks)));
-        let threads = self.schedule.threads(states.filter(|(_, state)| state.is_active));
+        let threads = self.schedule.threads(states);
         if threads.iter().all(Vec::is_empty) {
-            return 0;
+            return Amount::default();
         }
         let room = room.get_or_insert_with(|| self.room());
         let share = room.share();
         let mut context = self.round_context();
         let guaranteed_per_thread = context.guaranteed_memory / SCHEDULER_THREADS as u64;
-        let mut most_spent = 0;
+        let budget = Amount { instructions, ..self.round_budget() };
+        let mut spent = Amount::default();
         for canisters in &threads {
             let mut left = budget;
             let mut memory_left = guaranteed_per_thread;
             context.subnet_memory = share;
             for id in canisters {
-                if left <= 0 {
+                if left.is_spent() {
                     break;
                 }
                 context.guaranteed_memory = memory_left;
-                let spent = self.execute_canister(*id, left, tasks, &mut context);
-                self.meter.count_instructions(spent);
-                left -= spent;
+                self.execute_canister(*id, &mut left, tasks, &mut context);
                 memory_left = context.guaranteed_memory;
             }
-            most_spent = most_spent.max(budget - left);
+            let instructions = budget.instructions - left.instructions;
+            self.meter.count_instructions(instructions);
+            spent.instructions = spent.instructions.max(instructions);
+            spent.written_bytes += budget.written_bytes - left.written_bytes;
             room.memory_taken += context.subnet_memory.taken - share.taken;
         }
-        most_spent
+        spent
     }
 
-    /// Executes one canister's tasks and messages while the budget lasts, and returns what that
-    /// spent.
+    /// Executes one canister's tasks and messages while anything is left of the budget.
     fn execute_canister(
         &mut self,
         id: CanisterId,
-        budget: i64,
+        left: &mut Amount,
         tasks: &mut Tasks,
         context: &mut RoundContext,
-    ) -> i64 {
-        let (mut spent, mut instructions) = (0, 0);
-        while spent < budget {
+    ) {
+        let mut instructions = 0;
+        while !left.is_spent() {
             let Some(canister) = self.canisters.get_mut(&id) else { break };
             let before = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
             let continues = canister.is_paused();
@@ -176,7 +208,9 @@ impl Subnet {
             context.subnet_callbacks =
                 (context.subnet_callbacks + after.1).saturating_sub(before.1);
             context.subnet_memory.take(execution.memory_taken);
-            spent += execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
+            left.instructions -= execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
+            left.written_bytes -= execution.written_bytes as i64;
+            canister.debits.add_written(execution.written_bytes);
             let is_paused = canister.is_paused();
             if !is_paused {
                 instructions += execution.instructions;
@@ -191,7 +225,9 @@ impl Subnet {
                 break;
             }
         }
-        if instructions > 0 { spent + ROUND_OVERHEAD_PER_CANISTER } else { spent }
+        if instructions > 0 {
+            left.instructions -= ROUND_OVERHEAD_PER_CANISTER;
+        }
     }
 
     /// Writes down what an execution means for users.

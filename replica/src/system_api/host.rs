@@ -183,6 +183,9 @@ pub struct Effects {
     pub cycles_reserved: Cycles,
     /// Bytes of the subnet's memory it took.
     pub memory_taken: u64,
+    /// Bytes of the pages whose changes may be kept: of the heap those that changed, of stable memory
+    /// those written to.
+    pub written_bytes: u64,
     /// New certified data.
     pub certified_data: Option<Vec<u8>>,
     /// A new setting of the global timer.

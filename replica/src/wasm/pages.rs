@@ -14,11 +14,16 @@ pub struct Pages(Vec<Option<Arc<Page>>>);
 
 impl std::fmt::Debug for Pages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Pages({} of {})", self.0.iter().flatten().count(), self.0.len())
+        write!(f, "Pages({} of {})", self.count(), self.0.len())
     }
 }
 
 impl Pages {
+    /// How many pages were written to.
+    pub fn count(&self) -> u64 {
+        self.0.iter().flatten().count() as u64
+    }
+
     /// The page of this number.
     pub fn get(&self, number: usize) -> &Page {
         self.0.get(number).and_then(Option::as_deref).unwrap_or(&ZERO)

@@ -137,6 +137,16 @@ impl StableMemory {
         chunks(offset, size).filter(|(page, ..)| !self.undo.pages.contains_key(page)).count() as u64
     }
 
+    /// How many pages were ever written to.
+    pub fn count(&self) -> u64 {
+        self.pages.len() as u64
+    }
+
+    /// How many pages were written to since the last commit.
+    pub fn dirty_pages(&self) -> u64 {
+        self.undo.pages.len() as u64
+    }
+
     /// Writes `source` at `offset`.
     pub fn write(&mut self, offset: u64, source: &[u8]) -> Result<(), StableMemoryError> {
         self.check_range(offset, source.len() as u64)?;

@@ -61,3 +61,4 @@ mod tables;
 mod unexecuted;
 mod wasm64;
 mod world;
+mod writing;

@@ -31,7 +31,7 @@ impl Attempt {
     /// Puts the new code in place, if there is room for it. When anything failed, the canister stays
     /// as it was before, except for what the attempt cost.
     pub fn finish(self, canister: &mut Canister, round: &RoundContext) -> Result<(), UserError> {
-        canister.install_debit += self.instructions;
+        canister.debits.add_installed(self.instructions);
         canister.credit(self.prepaid);
         canister.pay(Fee::Installation, self.fee);
         let result = self.result.and_then(|state| state.put(canister, round));

@@ -1,7 +1,7 @@
 //! What a canister's code works on: heap, mutable globals and stable memory.
 
 use super::Code;
-use crate::limits::WASM_PAGE_BYTES;
+use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
 use crate::wasm::{EXPORT_GLOBAL, EXPORT_MEMORY, Pages, StableMemory};
 pub use wasmtime::Val;
 use wasmtime::{ExternType, ValType};
@@ -45,6 +45,11 @@ impl Memories {
     /// Bytes of stable memory.
     pub fn stable_bytes(&self) -> u64 {
         self.stable.committed_bytes()
+    }
+
+    /// Bytes of the pages that were ever written to.
+    pub fn written_bytes(&self) -> u64 {
+        (self.heap.count() + self.stable.count()) * OS_PAGE_BYTES as u64
     }
 
     /// The mutable globals, in order.

@@ -9,7 +9,9 @@ mod live;
 mod memories;
 
 use crate::error::Trap;
-use crate::limits::{DIRTY_PAGE_INSTRUCTIONS, PAGES_COPIED_AT_ONCE_MAX, WASM64_DIRTY_PAGE_FACTOR};
+use crate::limits::{
+    DIRTY_PAGE_INSTRUCTIONS, OS_PAGE_BYTES, PAGES_COPIED_AT_ONCE_MAX, WASM64_DIRTY_PAGE_FACTOR,
+};
 use crate::log::Log;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
@@ -206,6 +208,7 @@ impl Sandbox {
         let slices = used.div_ceil(slice).max(1) + u64::from(copies);
         let instructions = (used + pages * self.page_price()).min(limit);
         self.pending = Some(Pending { changed, grown });
+        effects.written_bytes = (pages + self.kept.stable.dirty_pages()) * OS_PAGE_BYTES as u64;
         let log = std::mem::take(&mut effects.log);
         Executed { result: result.map(|()| effects), instructions, slices, log }
     }

@@ -1,6 +1,7 @@
 //! Management calls about chunks of modules.
 
 use super::Call;
+use crate::canister::Canister;
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
 use crate::limits::{CHUNK_BYTES_MAX, UPLOAD_CHUNK_INSTRUCTIONS};
@@ -23,9 +24,11 @@ impl Subnet {
         canister.pay(Fee::Management, cost);
         let (hash, is_new) = canister.chunks.check(&chunk).map_err(chunk_store_error)?;
         if is_new {
+            check_writing(canister)?;
             let used = canister.memory_usage().total();
             room.resize(canister, used, used + CHUNK_BYTES_MAX as u64, 0)?;
             canister.chunks.insert(hash, chunk);
+            canister.debits.add_written(CHUNK_BYTES_MAX as u64);
         }
         self.spend(instructions);
         Ok(encode((ChunkHash { hash: hash.to_vec() },)))
@@ -43,6 +46,12 @@ impl Subnet {
         let hashes: Vec<_> = hashes.map(|hash| ChunkHash { hash: hash.to_vec() }).collect();
         Ok(encode((hashes,)))
     }
+}
+
+/// Fails while a canister takes no chunks, because so much was written there.
+pub(super) fn check_writing(canister: &Canister) -> Result<(), UserError> {
+    let refused = canister.debits.check_writing(canister.id);
+    refused.map_err(|error| chunk_store_error(error.description))
 }
 
 /// The error of whatever is wrong with chunks.

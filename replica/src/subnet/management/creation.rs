@@ -2,7 +2,7 @@
 
 use super::info::variables_hash;
 use super::{Call, PendingCall, settings};
-use crate::canister::{Canister, Demand, Origin, Settings};
+use crate::canister::{Canister, Debits, Demand, Origin, Settings};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{Rules, decode, encode};
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
@@ -112,6 +112,7 @@ impl Subnet {
             None => self.next_canister_id()?,
         };
         let mut canister = Canister::new(id, settings, balance, self.time);
+        canister.debits = Debits::new(self.config.limits_rates());
         canister.reserve(reservation);
         let details = ChangeDetails::Creation(CreationRecord {
             controllers: canister.settings.controllers.iter().copied().collect(),

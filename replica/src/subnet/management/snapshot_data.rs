@@ -1,7 +1,7 @@
 //! Management calls that read what is in a snapshot, and those that make one from outside.
 
 use super::Call;
-use super::chunks::chunk_store_error;
+use super::chunks::{check_writing, chunk_store_error};
 use super::snapshots::{add, bytes, of, source_of, to_be_replaced};
 use crate::canister::{Canister, LowWasmMemoryHook, Memories, Snapshot, Val};
 use crate::cycles::Prices;
@@ -71,6 +71,7 @@ impl Subnet {
         let canister = self.addressed(call, arguments.canister_id)?;
         check_metadata(canister, &arguments)?;
         let replaced = to_be_replaced(canister, arguments.replace_snapshot.as_deref())?;
+        canister.debits.check_writing(canister.id)?;
         let snapshot = blank(canister, arguments, now)?;
         let before = canister.memory_usage().total();
         let after = before + snapshot.bytes() - bytes(canister, replaced);
@@ -93,6 +94,7 @@ impl Subnet {
                 "Only canister snapshots created by metadata upload can be mutated.",
             ));
         }
+        check_writing(canister)?;
         let is_chunk = matches!(kind, SnapshotDataOffset::WasmChunk);
         let written = if is_chunk { CHUNK_BYTES_MAX } else { chunk.len() } as Instructions;
         charge(canister, written, room.prices)?;
@@ -103,11 +105,13 @@ impl Subnet {
                 let before = canister.memory_usage().total();
                 room.resize(canister, before, before + CHUNK_BYTES_MAX as u64, 0)?;
                 snapshot_mut(canister, number).chunks.insert(hash, chunk);
+                canister.debits.add_written(written);
                 self.spend(self.config.baseline(UPLOAD_CHUNK_INSTRUCTIONS));
             }
             return Ok(());
         }
         write(snapshot_mut(canister, number), &kind, &chunk)?;
+        canister.debits.add_written(written);
         self.spend(written);
         Ok(())
     }

@@ -19,6 +19,7 @@ impl Subnet {
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
         let canister = self.addressed(call, arguments.canister_id)?;
         let replaced = to_be_replaced(canister, arguments.replace_snapshot.as_deref())?;
+        canister.debits.check_writing(canister.id)?;
         let snapshot = Snapshot::of(canister, now).ok_or_else(|| {
             UserError::new(
                 ErrorCode::CanisterRejectedMessage,
@@ -33,6 +34,7 @@ impl Subnet {
         let instructions = baseline + snapshot.bytes() as Instructions;
         let cost = room.prices.instructions(instructions, false);
         room.resize(canister, before, after, cost)?;
+        canister.debits.add_written(snapshot.written_bytes());
         let snapshot = add(canister, snapshot, replaced);
         let mut answers = Vec::new();
         if uninstalls {
@@ -52,7 +54,7 @@ impl Subnet {
     pub(super) fn load_snapshot(&mut self, call: &Call) -> Result<(), UserError> {
         let arguments: LoadCanisterSnapshotArgs = call.decode()?;
         let target = arguments.canister_id;
-        self.addressed(call, target)?;
+        self.addressed(call, target)?.debits.check_writing(target)?;
         let id = parse(&arguments.snapshot_id)?;
         let missing = || not_found(id, target);
         let source = self.canisters.get(&id.canister).ok_or_else(missing)?;
@@ -86,6 +88,7 @@ impl Subnet {
         room.resize(canister, before, after, cost)?;
         let hash = code.module.hash;
         snapshot.load(canister, code);
+        canister.debits.add_written(snapshot.written_bytes());
         canister.check_low_wasm_memory();
         let record = LoadSnapshotRecord {
             from_canister_id: (id.canister != target).then_some(id.canister),

@@ -5,7 +5,7 @@ use crate::topology::canister_id;
 
 /// Of a canister that has something to execute.
 fn state(compute_allocation: u64, long_since: Option<Time>) -> State {
-    State { is_active: true, compute_allocation, long_since }
+    State { is_active: true, has_to_rest: false, compute_allocation, long_since }
 }
 
 /// How often each of so many canisters comes first, all of them being active all the time, with
@@ -38,6 +38,27 @@ fn a_compute_allocation_is_a_share_of_a_core() {
     assert!(firsts[0] >= 119, "{firsts:?}");
     assert!(firsts[1] >= 60, "{firsts:?}");
     assert!(firsts[2..].iter().all(|count| (20..60).contains(count)), "{firsts:?}");
+}
+
+#[test]
+fn who_has_to_rest_is_on_no_thread_and_pays_as_if_it_had_executed() {
+    let ids: Vec<CanisterId> = (0..6).map(canister_id).collect();
+    let resting = |id| State { has_to_rest: id == ids[0], ..state(0, None) };
+    let idle = State { is_active: false, ..resting(ids[0]) };
+    for resting_state in [resting(ids[0]), idle] {
+        let mut schedule = Schedule::default();
+        let states = || {
+            let others = ids[1..].iter().map(|id| (*id, state(0, None)));
+            others.chain([(ids[0], resting_state)])
+        };
+        schedule.begin_round(states());
+        let threads = schedule.threads(states());
+        assert!(threads.iter().all(|thread| !thread.contains(&ids[0])), "{threads:?}");
+        // Five others for four threads: the last one has not been first.
+        schedule.finish_round(|_| Some(state(0, None)));
+        assert!(schedule.priorities[&ids[0]] < schedule.priorities[&ids[5]], "{schedule:?}");
+        assert_eq!(schedule.priorities[&ids[0]], schedule.priorities[&ids[1]]);
+    }
 }
 
 #[test]
