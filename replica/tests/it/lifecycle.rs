@@ -2,7 +2,7 @@
 
 use crate::installation::fill;
 use crate::patterns::{open_gate, wait_for};
-use crate::script::script;
+use crate::script::{call, script};
 use crate::world::{CYCLES, on_every_server};
 use candid::{Nat, Principal};
 use pocket_ic::{CanisterSettings, EnvironmentVariable, ErrorCode};
@@ -99,6 +99,27 @@ fn the_status_says_what_a_canister_is() {
         assert!(status.memory_size >= 131_072u32 && status.idle_cycles_burned_per_day > 0u32);
         // The status is asked for by an ingress message, which costs.
         assert!(status.cycles > Nat::from(world.pic.cycle_balance(world.a)) - 10_000_000u32);
+    });
+}
+
+#[test]
+fn a_canister_cannot_be_deleted_while_its_answers_wait_for_room_in_a_stream() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        // A stream holds ten megabytes, of which four get into the other subnet a round.
+        let large = || call(world.b).running(script().append_zeros(2 << 20).reply_appended());
+        let calls =
+            world.submit(world.a, script().repeat(20, script().call(large().on_answer(script()))));
+        world.pic.tick();
+        let stopping = world.submit_management("stop_canister", world.b);
+        world.pic.tick();
+        assert!(world.answer(&stopping).is_some_and(|answer| answer.is_ok()));
+        let deleting = world.submit_management("delete_canister", world.b);
+        world.pic.tick();
+        let reject = world.answer(&deleting).expect("it is answered").unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterQueueNotEmpty);
+        world.ticks(&calls).1.unwrap_err();
+        world.pic.delete_canister(world.b, None).unwrap();
     });
 }
 

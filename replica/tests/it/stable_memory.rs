@@ -1,8 +1,10 @@
-//! Stable memory that is read and set from outside.
+//! Stable memory: how much of it may be accessed, and how it is read and set from outside.
 
-use crate::script::{canister, numbers, script};
-use crate::world::{World, on_every_server};
+use crate::script::{canister, numbers, script, wasm};
+use crate::world::{World, install_module, on_every_server};
+use candid::Principal;
 use flate2::{Compression, write::GzEncoder};
+use pocket_ic::ErrorCode;
 use pocket_ic::common::rest::BlobCompression;
 use std::io::Write;
 
@@ -71,5 +73,40 @@ fn a_canister_without_code_has_none() {
         let get = || drop(world.pic.get_stable_memory(empty));
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(set)).is_err());
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(get)).is_err());
+    });
+}
+
+#[test]
+fn a_query_may_access_a_gib_of_it_and_no_page_more_and_an_update_twice_as_much() {
+    on_every_server(|server| {
+        let pic = server.network().with_application_subnet().build();
+        let module = wasm(
+            r#"(module
+                (import "ic0" "msg_reply" (func $reply))
+                (import "ic0" "stable64_grow" (func $grow (param i64) (result i64)))
+                (import "ic0" "stable64_read" (func $read (param i64 i64 i64)))
+                (memory 1)
+                (func (export "canister_init") (drop (call $grow (i64.const 40000))))
+                (func $touch (param $pages i64)
+                  (loop $again
+                    (local.set $pages (i64.sub (local.get $pages) (i64.const 1)))
+                    (call $read
+                      (i64.const 0) (i64.mul (local.get $pages) (i64.const 4096)) (i64.const 1))
+                    (br_if $again (i64.ne (local.get $pages) (i64.const 0))))
+                  (call $reply))
+                (func (export "canister_query a_gib") (call $touch (i64.const 262144)))
+                (func (export "canister_query more") (call $touch (i64.const 262145)))
+                (func (export "canister_update two_gib") (call $touch (i64.const 524288)))
+                (func (export "canister_update even_more") (call $touch (i64.const 524289))))"#,
+        );
+        let id = install_module(&pic, module);
+        let query = |method| pic.query_call(id, Principal::anonymous(), method, vec![]);
+        let update = |method| pic.update_call(id, Principal::anonymous(), method, vec![]);
+        let limit = ErrorCode::CanisterMemoryAccessLimitExceeded;
+        assert_eq!(query("a_gib"), Ok(vec![]));
+        assert_eq!(query("more").unwrap_err().error_code, limit);
+        assert_eq!(update("more").unwrap_err().error_code, limit);
+        assert_eq!(update("two_gib"), Ok(vec![]));
+        assert_eq!(update("even_more").unwrap_err().error_code, limit);
     });
 }
