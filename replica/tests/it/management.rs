@@ -1,7 +1,7 @@
 //! Calls of canisters to the management canister.
 
 use crate::ic00::{about, management, reject};
-use crate::script::{call, number, numbers, script};
+use crate::script::{call, number, numbers, rejected, script};
 use crate::world::on_every_server;
 use candid::{Decode, Principal};
 use ic_management_canister_types::{
@@ -35,9 +35,10 @@ fn creating_a_canister_with_too_few_cycles_gives_them_back() {
         let world = server.one_subnet();
         let one = management("create_canister", CreateCanisterArgs::default())
             .cycles(CREATION - 1)
-            .on_reject(script().refunded().reply_number());
-        let reply = world.run(world.a, script().call(one)).unwrap();
-        assert_eq!(number(&reply), CREATION - 1);
+            .on_reject(script().refunded().append_acc().append_reject_message().reply_appended());
+        let (refunded, text) = rejected(&world.run(world.a, script().call(one)).unwrap());
+        assert_eq!(refunded, CREATION - 1);
+        assert!(text.starts_with("IC0403: "), "{text}");
     });
 }
 
@@ -148,7 +149,7 @@ fn bitcoin_is_refused_where_there_are_no_bitcoin_canisters() {
         let world = server.one_subnet();
         #[derive(candid::CandidType)]
         enum Network {
-            #[allow(non_camel_case_types)]
+            #[expect(non_camel_case_types, reason = "the management canister calls it that")]
             testnet,
         }
         #[derive(candid::CandidType)]
