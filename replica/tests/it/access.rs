@@ -2,9 +2,10 @@
 
 use crate::ic00::{about, ask, decode, management, query, reject, set, somebody};
 use crate::script::{canister, script};
+use crate::snapshot_data::take;
 use crate::world::on_every_server;
 use candid::Principal;
-use ic_management_canister_types::{CanisterSettings, CanisterStatusResult, StatusVisibility};
+use ic_management_canister_types::*;
 use pocket_ic::ErrorCode;
 
 #[test]
@@ -110,5 +111,32 @@ fn settings_that_freeze_a_canister_can_be_taken_back_without_cycles() {
         // It is paid for once it is executed.
         assert!(spent > 1_200_000, "{spent}");
         assert_eq!(world.run(world.a, script().reply("runs")), Ok(b"runs".to_vec()));
+    });
+}
+
+#[test]
+fn what_is_in_snapshots_is_for_those_whom_the_settings_name() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let id = take(&world, world.a);
+        let reads = || {
+            let arguments =
+                ReadCanisterSnapshotMetadataArgs { canister_id: world.a, snapshot_id: id.clone() };
+            let method = "read_canister_snapshot_metadata";
+            let metadata = ask(&world.pic, somebody(), world.a, method, arguments).is_ok();
+            let arguments = ReadCanisterSnapshotDataArgs {
+                canister_id: world.a,
+                snapshot_id: id.clone(),
+                kind: SnapshotDataKind::WasmMemory { offset: 0, size: 1 },
+            };
+            let method = "read_canister_snapshot_data";
+            let data = ask(&world.pic, somebody(), world.a, method, arguments).is_ok();
+            (metadata, data)
+        };
+        assert_eq!(reads(), (false, false));
+        let snapshot_visibility = Some(SnapshotVisibility::AllowedViewers(vec![somebody()]));
+        let settings = CanisterSettings { snapshot_visibility, ..CanisterSettings::default() };
+        set(&world.pic, world.a, settings).unwrap();
+        assert_eq!(reads(), (true, true));
     });
 }

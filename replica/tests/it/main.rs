@@ -31,6 +31,7 @@ mod management;
 mod metadata;
 mod metering;
 mod outcall_prices;
+mod outcall_requests;
 mod outcalls;
 mod patterns;
 mod payloads;

@@ -329,23 +329,6 @@ fn wasm64_pays_twice_for_instructions_and_its_memory_accesses_count_2() {
 }
 
 #[test]
-fn installing_costs_6000_for_each_instruction_compiled() {
-    on_every_server(|server| {
-        let world = server.one_subnet();
-        let cost = |nops: usize| {
-            let module = wasm(&format!("(module (func {}))", "(nop)".repeat(nops)));
-            let id = world.pic.create_canister();
-            let bytes = module.len() as u128;
-            let (spent, ()) =
-                world.spent(id, || world.pic.install_canister(id, module, vec![], None));
-            // What the message costs to induct depends on the module's bytes.
-            spent - 2_000 * bytes
-        };
-        assert_eq!(cost(2_200) - cost(1_200), 6_000 * 1_000);
-    });
-}
-
-#[test]
 fn the_script_interpreter_counts_the_same_every_time() {
     on_every_server(|server| {
         let world = server.one_subnet();

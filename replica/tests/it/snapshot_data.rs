@@ -1,6 +1,6 @@
 //! What is in a snapshot, read and written from outside.
 
-use crate::ic00::{ask, decode, set, somebody};
+use crate::ic00::{ask, decode};
 use crate::script::{ON_TIMER, canister, canister_with, script};
 use crate::world::{Answer, World, on_every_server};
 use candid::{CandidType, Principal};
@@ -15,7 +15,7 @@ fn call(world: &World, canister: Principal, method: &str, arguments: impl Candid
     ask(&world.pic, Principal::anonymous(), canister, method, arguments)
 }
 
-fn take(world: &World, canister: Principal) -> SnapshotId {
+pub fn take(world: &World, canister: Principal) -> SnapshotId {
     world.pic.take_canister_snapshot(canister, None, None).unwrap().id
 }
 
@@ -308,33 +308,6 @@ fn reading_costs_five_million_instructions_and_one_for_each_byte_asked_for() {
         // Messages of the same length, of which one asks for more.
         assert_eq!(asked(60_000) - asked(10_000), 50_000);
         assert!(asked(0) > 5_000_000);
-    });
-}
-
-#[test]
-fn what_is_in_snapshots_is_for_those_whom_the_settings_name() {
-    on_every_server(|server| {
-        let world = server.one_subnet();
-        let id = take(&world, world.a);
-        let reads = || {
-            let arguments =
-                ReadCanisterSnapshotMetadataArgs { canister_id: world.a, snapshot_id: id.clone() };
-            let method = "read_canister_snapshot_metadata";
-            let metadata = ask(&world.pic, somebody(), world.a, method, arguments).is_ok();
-            let arguments = ReadCanisterSnapshotDataArgs {
-                canister_id: world.a,
-                snapshot_id: id.clone(),
-                kind: SnapshotDataKind::WasmMemory { offset: 0, size: 1 },
-            };
-            let method = "read_canister_snapshot_data";
-            let data = ask(&world.pic, somebody(), world.a, method, arguments).is_ok();
-            (metadata, data)
-        };
-        assert_eq!(reads(), (false, false));
-        let snapshot_visibility = Some(SnapshotVisibility::AllowedViewers(vec![somebody()]));
-        let settings = CanisterSettings { snapshot_visibility, ..CanisterSettings::default() };
-        set(&world.pic, world.a, settings).unwrap();
-        assert_eq!(reads(), (true, true));
     });
 }
 

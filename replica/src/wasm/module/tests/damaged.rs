@@ -1,5 +1,6 @@
 //! Modules with random damage, and random bytes.
 
+use super::encoding::gzip;
 use super::*;
 use proptest::prelude::*;
 

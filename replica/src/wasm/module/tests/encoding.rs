@@ -1,0 +1,85 @@
+//! Modules as bytes: how many there may be, compressed ones, and what is no module at all.
+
+use super::*;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::collections::BTreeSet;
+use std::io::Write;
+use wasm_encoder as encoder;
+
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("writing to memory");
+    encoder.finish().expect("writing to memory")
+}
+
+/// A module with one function of this many `nop`s.
+fn nops(count: usize) -> Vec<u8> {
+    let mut module = encoder::Module::new();
+    let mut types = encoder::TypeSection::new();
+    types.ty().function([], []);
+    let mut functions = encoder::FunctionSection::new();
+    functions.function(0);
+    let mut function = encoder::Function::new([]);
+    const NOP: u8 = 0x01;
+    function.raw(std::iter::repeat_n(NOP, count));
+    function.instruction(&encoder::Instruction::End);
+    let mut code = encoder::CodeSection::new();
+    code.function(&function);
+    module.section(&types).section(&functions).section(&code);
+    module.finish()
+}
+
+#[test]
+fn code_and_module_have_a_largest_size() {
+    refused(&nops(11 << 20), &["the code section", "11534336"]);
+    assert!(check(&nops(999_999)).is_ok());
+    refused(&nops(1_000_000), &["function 0", "1000001"]);
+    refused(&vec![0; MODULE_BYTES_MAX + 1], &["larger than 104857600 bytes"]);
+    refused(&gzip(&vec![0; MODULE_BYTES_MAX + 1]), &["larger than 104857600 bytes"]);
+}
+
+#[test]
+fn a_compressed_module_is_the_module() {
+    let module = wat(RICH);
+    let info = check(&gzip(&module)).expect("the module is valid");
+    assert_eq!(info.exports, check(&module).expect("the module is valid").exports);
+    // Gzip allows a file to be made of several.
+    let (head, tail) = module.split_at(40);
+    assert!(check(&[gzip(head), gzip(tail)].concat()).is_ok());
+}
+
+#[test]
+fn broken_compressed_data_says_so() {
+    let module = gzip(&wat(RICH));
+    for end in 2..module.len() {
+        refused(&module[..end], &["gzip"]);
+    }
+    let mut wrong = module;
+    let middle = wrong.len() / 2;
+    wrong[middle] ^= 0x55;
+    assert!(check(&wrong).is_err());
+}
+
+#[test]
+fn a_module_cut_off_anywhere_within_a_section_is_refused() {
+    let module = wat(RICH);
+    let mut section_ends = BTreeSet::from([8]);
+    for payload in Parser::new(0).parse_all(&module) {
+        let payload = payload.expect("it is a module");
+        section_ends.extend(payload.as_section().map(|(_, range)| range.end));
+    }
+    for end in (0..module.len()).filter(|end| !section_ends.contains(end)) {
+        assert!(check(&module[..end]).is_err(), "cut off after {end} bytes");
+    }
+}
+
+#[test]
+fn what_is_no_module_is_refused() {
+    for bytes in [&b""[..], b"\0asm", b"(module)", b"#!/bin/sh", &[0x1f, 0x8b]] {
+        assert!(check(bytes).is_err(), "{bytes:?}");
+    }
+    // A component begins like a module.
+    refused(&wat("(component)"), &["component"]);
+    refused(&wat("(component (core module (memory 1)))"), &["component"]);
+}
