@@ -42,7 +42,8 @@ pub struct Rules {
     pub from_free_subnets: bool,
     /// Whether it waits for the next round once the round's budget for management calls is spent.
     pub is_heavy: bool,
-    /// Whether it waits while the canister is in the middle of a long message.
+    /// Whether it waits even while the canister is to begin a long message anew, when other calls
+    /// do not.
     pub needs_rest: bool,
     /// Whether the argument can say which version the calling canister has.
     pub names_version: bool,

@@ -112,14 +112,16 @@ impl Subnet {
         self.management_calls.remove(self.management_calls.iter().position(next)?)
     }
 
-    /// Whether a call changes a canister that is in the middle of something, or installs code while
-    /// other code is being installed (`ic00_permissions.rs`, `can_be_executed`).
+    /// Whether a call is about a canister that has executed a part of something, or changes one that
+    /// is to begin that anew, or installs code while other code is being installed (`scheduler.rs`,
+    /// `can_execute_subnet_msg`; `ic00_permissions.rs`, `can_be_executed`).
     fn has_to_wait(&self, call: &Call) -> bool {
         let Ok(Subject::Canister(id)) = call.rules.subject(&call.argument) else { return false };
         let Some(canister) = self.canisters.get(&id) else { return false };
         let installs =
             matches!(call.rules.method, Method::InstallCode | Method::InstallChunkedCode);
-        call.rules.needs_rest && canister.is_paused()
+        canister.holds_progress()
+            || call.rules.needs_rest && canister.is_paused()
             || installs && self.canisters.values().any(Canister::is_installing)
     }
 

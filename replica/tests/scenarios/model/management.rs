@@ -19,14 +19,19 @@ impl Model<'_> {
         }
     }
 
-    /// The next call that is not about a canister in the middle of something.
+    /// The next call that is not about a canister in the middle of something. Deposits need not wait
+    /// for one that is to begin anew.
     fn next_management_call(&mut self, subnet: usize) -> Option<Origin> {
         let can_be_executed = |origin: &Origin| match origin {
             Origin::User(action) => match self.actions[*action] {
                 Action::Manage { canister, .. } => self.canisters[canister].paused.is_none(),
                 _ => unreachable!("this is a management call"),
             },
-            Origin::Canister(_) => true,
+            Origin::Canister(Request { call, .. }) => {
+                let Target::Deposit(to) = call.to else { unreachable!("this is a deposit") };
+                let to = self.find(self.ids.beneficiary(to)).map(|to| &self.canisters[to].paused);
+                !matches!(to, Some(Some(Paused { done: 1.., .. })))
+            }
         };
         let at = self.subnets[subnet].management.iter().position(can_be_executed)?;
         self.subnets[subnet].management.remove(at)
