@@ -88,6 +88,7 @@ impl Subject {
         let ingress = Ingress {
             id: MessageId([0; 32]),
             sender: Principal::anonymous(),
+            caller_info: None,
             receiver: self.canister.id,
             effective_canister: None,
             method: method.to_owned(),

@@ -5,6 +5,7 @@ use crate::limits::{INGRESS_ENVELOPE_BYTES, REFUND_BYTES, RESPONSE_RESERVATION_B
 use crate::trace::{CallId, Event, Responder};
 use crate::types::{CallbackId, CanisterId, Cycles, MessageId, Payload, Time};
 use candid::Principal;
+use std::sync::Arc;
 
 /// A call on its way from one canister to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,6 +188,15 @@ impl StreamMessage {
     }
 }
 
+/// What a canister that vouches for a user says of them. It travels with the user's calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerInfo {
+    /// What it says.
+    pub data: Vec<u8>,
+    /// The canister.
+    pub signer: CanisterId,
+}
+
 /// A call from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ingress {
@@ -194,6 +204,8 @@ pub struct Ingress {
     pub id: MessageId,
     /// Who calls.
     pub sender: Principal,
+    /// What comes along about them.
+    pub caller_info: Option<Arc<CallerInfo>>,
     /// Who is called.
     pub receiver: CanisterId,
     /// For a management call: the canister it is about, where there is one.
@@ -214,5 +226,6 @@ impl Ingress {
             + self.argument.len()
             + self.sender.as_slice().len()
             + self.receiver.as_slice().len()
+            + self.caller_info.as_ref().map_or(0, |info| info.data.len())
     }
 }

@@ -5,13 +5,14 @@
 
 use crate::cycles::CallPrice;
 use crate::error::{ErrorCode, Reject, Trap, UserError};
-use crate::message::Response;
+use crate::message::{CallerInfo, Response};
 use crate::system_api::{Closure, OutgoingCall};
 use crate::types::{
     CallContextId, CallbackId, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
 };
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Who is to be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Origin {
         message: MessageId,
         /// Who sent it.
         sender: Principal,
+        /// What came along about them.
+        info: Option<Arc<CallerInfo>>,
     },
     /// A canister.
     Canister {
@@ -44,6 +47,14 @@ impl Origin {
         match self {
             Self::Ingress { sender, .. } | Self::Canister { sender, .. } => *sender,
             Self::Task => Principal::management_canister(),
+        }
+    }
+
+    /// What came along about the caller.
+    pub fn caller_info(&self) -> Option<Arc<CallerInfo>> {
+        match self {
+            Self::Ingress { info, .. } => info.clone(),
+            Self::Canister { .. } | Self::Task => None,
         }
     }
 

@@ -26,11 +26,12 @@ pub fn execute_next(canister: &mut Canister, round: &RoundContext) -> Option<Exe
 }
 
 fn execute_ingress(canister: &mut Canister, ingress: Ingress, round: &RoundContext) -> Execution {
-    let origin = Origin::Ingress { message: ingress.id, sender: ingress.sender };
-    let call = NewCall { origin, method: ingress.method, argument: ingress.argument, cycles: 0 };
-    let mut execution = execute_call(canister, call, round);
+    let Ingress { id: message, sender, caller_info: info, method, argument, .. } = ingress;
+    let origin = Origin::Ingress { message, sender, info };
+    let mut execution =
+        execute_call(canister, NewCall { origin, method, argument, cycles: 0 }, round);
     if execution.answer.is_none() {
-        execution.processing = Some(ingress.id);
+        execution.processing = Some(message);
     }
     execution
 }
@@ -173,6 +174,7 @@ pub(super) fn execute(
     let NewCall { origin, argument, cycles, .. } = call;
     let input = ExecutionInput {
         caller: origin.caller(),
+        caller_info: origin.caller_info(),
         argument,
         cycles_available: cycles,
         deadline: origin.deadline(),

@@ -84,6 +84,7 @@ pub(crate) fn ingress(canister: &Canister, method: &str, argument: &[u8]) -> Ing
     Ingress {
         id: MessageId([0; 32]),
         sender: Principal::anonymous(),
+        caller_info: None,
         receiver: canister.id,
         effective_canister: None,
         method: method.to_owned(),
@@ -126,7 +127,8 @@ pub(crate) fn ask(
     argument: &[u8],
 ) -> Result<Payload, Failure> {
     let (method, argument) = (method.to_owned(), argument.to_vec());
-    let query = Query { caller: Principal::anonymous(), method, argument, data_certificate: None };
+    let caller = Principal::anonymous();
+    let query = Query { caller, caller_info: None, method, argument, data_certificate: None };
     match begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()).0 {
         Progress::Answered(answer) => answer,
         Progress::Waiting(_) => panic!("there is an answer"),

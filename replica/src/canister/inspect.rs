@@ -21,6 +21,7 @@ pub fn inspect(
     let id = canister.id;
     let input = ExecutionInput {
         caller: ingress.sender,
+        caller_info: ingress.caller_info.clone(),
         argument: ingress.argument.clone(),
         method: ingress.method.clone(),
         instructions_max: INSPECT_INSTRUCTIONS_MAX,

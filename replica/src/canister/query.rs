@@ -9,11 +9,13 @@ use crate::canister::sandbox::{Entry, Executed, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::{ErrorCode, Reject, Trap, UserError};
+use crate::message::CallerInfo;
 use crate::system_api::{Closure, Context, DataCertificate, Effects, ExecutionInput, OutgoingCall};
 use crate::types::{CanisterId, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
 use candid::Principal;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What a canister did for queries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct QueryStats {
 pub struct Query {
     /// Who asks.
     pub caller: Principal,
+    /// What came along about them.
+    pub caller_info: Option<Arc<CallerInfo>>,
     /// The method.
     pub method: String,
     /// Its argument.
@@ -45,6 +49,7 @@ pub struct Query {
 #[derive(Debug)]
 pub struct OpenQuery {
     caller: Principal,
+    caller_info: Option<Arc<CallerInfo>>,
     sandbox: Sandbox,
     calls: VecDeque<OutgoingCall>,
     instructions: Instructions,
@@ -87,7 +92,7 @@ pub fn transform(
     round: &RoundContext,
 ) -> (Result<Payload, Failure>, Instructions) {
     let caller = Principal::management_canister();
-    let query = Query { caller, method, argument, data_certificate: None };
+    let query = Query { caller, caller_info: None, method, argument, data_certificate: None };
     match begin(canister, query, Context::Transform, instructions_max, round) {
         Ok((Progress::Answered(answer), used)) => (answer, used),
         Ok((Progress::Waiting(_), used)) => (Err(no_answer(canister.id)), used),
@@ -103,7 +108,7 @@ fn begin(
     instructions_max: Instructions,
     round: &RoundContext,
 ) -> Result<(Progress, Instructions), UserError> {
-    let Query { caller, method, argument, data_certificate } = query;
+    let Query { caller, caller_info, method, argument, data_certificate } = query;
     let (kind, entry) = queryable(canister, &method)?;
     let context = match (kind, context) {
         (MethodKind::CompositeQuery, Context::Transform) => {
@@ -118,6 +123,7 @@ fn begin(
     check_not_frozen(canister, round)?;
     let input = ExecutionInput {
         caller,
+        caller_info: caller_info.clone(),
         argument,
         instructions_max,
         answerable: true,
@@ -130,7 +136,8 @@ fn begin(
     let progress = match executed.result {
         Ok(Effects { answer: None, calls, .. }) if !calls.is_empty() => {
             let sandbox = sandbox.split_off();
-            let open = OpenQuery { caller, sandbox, calls: calls.into(), instructions };
+            let open =
+                OpenQuery { caller, caller_info, sandbox, calls: calls.into(), instructions };
             return Ok((Progress::Waiting(Box::new(open)), instructions));
         }
         Ok(Effects { answer: Some(answer), .. }) => answer.map_err(Failure::Rejected),
@@ -192,6 +199,7 @@ pub fn resume_query(
     };
     let mut base = ExecutionInput {
         caller: open.caller,
+        caller_info: open.caller_info.clone(),
         context_instructions: open.instructions,
         ..input(canister, context, round)
     };

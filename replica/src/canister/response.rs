@@ -107,6 +107,7 @@ fn run_callback(
     let input = Arc::new(ExecutionInput {
         argument,
         caller: context.origin.caller(),
+        caller_info: context.origin.caller_info(),
         cycles_available: context.cycles_available,
         cycles_refunded: response.refund,
         deadline: context.origin.deadline(),

@@ -106,6 +106,7 @@ pub(super) fn input(
         version: canister.version,
         time: round.time,
         caller: Principal::management_canister(),
+        caller_info: None,
         argument: Payload::new(),
         method: String::new(),
         reject: None,

@@ -5,11 +5,12 @@ use crate::error::{ErrorCode, UserError};
 use crate::ic00::{effective_canister, is_creation};
 use crate::instance::{Instance, InstanceError};
 use crate::limits::*;
-use crate::message::Ingress;
+use crate::message::{CallerInfo, Ingress};
 use crate::subnet::{IngressState, Subnet};
 use crate::types::*;
 use candid::Principal;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// Where a call is sent, for calls that do not say it themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum EffectivePrincipal {
 pub struct CanisterCall {
     /// Who calls: for agents' requests checked by the server, for other clients' as they say.
     pub sender: Principal,
+    /// What a canister says of them.
+    pub caller_info: Option<Arc<CallerInfo>>,
     /// Who is called; the management canister's principal for management calls.
     pub canister: CanisterId,
     /// Where it is sent.
@@ -80,6 +83,7 @@ impl Instance {
         let ingress = Ingress {
             id,
             sender: call.sender,
+            caller_info: call.caller_info,
             receiver: call.canister,
             effective_canister: (is_management && !is_creation(&call.method))
                 .then(|| effective_canister(&call.method, &call.argument))
@@ -174,8 +178,8 @@ impl Instance {
                 result.map_err(Failure::Error)
             }
             false => {
-                let CanisterCall { sender: caller, method, argument, .. } = call;
-                let query = Query { caller, method, argument, data_certificate };
+                let CanisterCall { sender: caller, caller_info, method, argument, .. } = call;
+                let query = Query { caller, caller_info, method, argument, data_certificate };
                 subnet.query(call.canister, query)
             }
         })

@@ -4,6 +4,7 @@ use crate::canister::Failure;
 use crate::error::{self, UserError};
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig, SubnetInfo};
 use crate::limits::INSTANCE_SUBNETS_MAX;
+use crate::message::CallerInfo;
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
 use crate::subnet::RelaxedLimits;
@@ -12,10 +13,11 @@ use crate::types::{MessageId, Payload, Time};
 use candid::Principal;
 use pocket_ic::common::rest::{
     self, CanisterCyclesCostSchedule, IcpConfigFlag, InitialTime, RawCanisterCall,
-    RawCanisterResult, RawEffectivePrincipal, RawMessageId, SubnetInstructionConfig, SubnetSpec,
-    Topology,
+    RawCanisterResult, RawEffectivePrincipal, RawMessageId, RawSenderInfo, SubnetInstructionConfig,
+    SubnetSpec, Topology,
 };
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A principal's bytes.
 pub(super) fn principal(bytes: &[u8]) -> Result<Principal, ApiError> {
@@ -25,8 +27,16 @@ pub(super) fn principal(bytes: &[u8]) -> Result<Principal, ApiError> {
 }
 
 pub(super) fn canister_call(raw: RawCanisterCall) -> Result<CanisterCall, ApiError> {
+    // As with the sender, nobody checks that they are who they say.
+    let caller_info = match raw.sender_info {
+        Some(RawSenderInfo { info: data, signer }) => {
+            Some(Arc::new(CallerInfo { data, signer: principal(&signer)? }))
+        }
+        None => None,
+    };
     Ok(CanisterCall {
         sender: principal(&raw.sender)?,
+        caller_info,
         canister: principal(&raw.canister_id)?,
         effective: match &raw.effective_principal {
             RawEffectivePrincipal::None => EffectivePrincipal::None,

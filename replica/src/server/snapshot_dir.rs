@@ -173,6 +173,7 @@ impl SnapshotDir<'_> {
     ) -> Result<R, ApiError> {
         let reply = self.instance.update(CanisterCall {
             sender: self.sender,
+            caller_info: None,
             canister: Principal::management_canister(),
             effective: EffectivePrincipal::Canister(self.canister),
             method: method.to_owned(),

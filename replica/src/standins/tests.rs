@@ -51,6 +51,7 @@ fn call(
 ) -> CanisterCall {
     CanisterCall {
         sender,
+        caller_info: None,
         canister,
         effective: EffectivePrincipal::None,
         method: method.into(),

@@ -87,6 +87,7 @@ mod tests {
         Ingress {
             id: MessageId(id),
             sender: Principal::anonymous(),
+            caller_info: None,
             receiver: canister_id(receiver),
             effective_canister: None,
             method: String::new(),

@@ -57,6 +57,7 @@ impl Evaluation<'_> {
                     Some(call) => {
                         let asked = Query {
                             caller: canister,
+                            caller_info: None,
                             method: call.method.clone(),
                             argument: call.argument.clone(),
                             data_certificate: None,

@@ -5,6 +5,7 @@ use crate::cycles::{CallPrice, Prices};
 use crate::error::{Reject, Trap};
 use crate::keys::SubnetKey;
 use crate::log::Log;
+use crate::message::CallerInfo;
 use crate::system_api::functions::Context;
 use crate::types::{CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
 use crate::wasm::{EXHAUSTED, StableMemory};
@@ -88,6 +89,8 @@ pub struct ExecutionInput {
     pub time: Time,
     /// Who called.
     pub caller: Principal,
+    /// What came along about them.
+    pub caller_info: Option<Arc<CallerInfo>>,
     /// The argument, or the reply in a reply callback.
     pub argument: Payload,
     /// The called method, for `inspect_message`.

@@ -22,13 +22,12 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
 fn link_data<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     link_bytes::<P>(linker, MSG_ARG_DATA_SIZE, MSG_ARG_DATA_COPY, |host| &host.input.argument)?;
     link_bytes::<P>(linker, MSG_CALLER_SIZE, MSG_CALLER_COPY, |host| host.input.caller.as_slice())?;
-    // No client can attach caller information yet, so it is always empty.
-    for (size, copy) in [
-        (MSG_CALLER_INFO_DATA_SIZE, MSG_CALLER_INFO_DATA_COPY),
-        (MSG_CALLER_INFO_SIGNER_SIZE, MSG_CALLER_INFO_SIGNER_COPY),
-    ] {
-        link_bytes::<P>(linker, size, copy, |_| &[])?;
-    }
+    link_bytes::<P>(linker, MSG_CALLER_INFO_DATA_SIZE, MSG_CALLER_INFO_DATA_COPY, |host| {
+        host.input.caller_info.as_ref().map_or(&[], |info| &info.data)
+    })?;
+    link_bytes::<P>(linker, MSG_CALLER_INFO_SIGNER_SIZE, MSG_CALLER_INFO_SIGNER_COPY, |host| {
+        host.input.caller_info.as_ref().map_or(&[], |info| info.signer.as_slice())
+    })?;
     linker.func_wrap("ic0", MSG_DEADLINE.name, |mut c: C<'_>| {
         enter(&mut c, MSG_DEADLINE, 0)?;
         Ok(c.data().input.deadline.map_or(0, |deadline| deadline.as_nanos()))

@@ -11,6 +11,11 @@
   (import "ic0" "msg_arg_data_copy" (func $msg_arg_data_copy (param i32 i32 i32)))
   (import "ic0" "msg_caller_size" (func $msg_caller_size (result i32)))
   (import "ic0" "msg_caller_copy" (func $msg_caller_copy (param i32 i32 i32)))
+  (import "ic0" "msg_caller_info_data_size" (func $msg_caller_info_data_size (result i32)))
+  (import "ic0" "msg_caller_info_data_copy" (func $msg_caller_info_data_copy (param i32 i32 i32)))
+  (import "ic0" "msg_caller_info_signer_size" (func $msg_caller_info_signer_size (result i32)))
+  (import "ic0" "msg_caller_info_signer_copy"
+    (func $msg_caller_info_signer_copy (param i32 i32 i32)))
   (import "ic0" "msg_reject_code" (func $msg_reject_code (result i32)))
   (import "ic0" "msg_reject_msg_size" (func $msg_reject_msg_size (result i32)))
   (import "ic0" "msg_reject_msg_copy" (func $msg_reject_msg_copy (param i32 i32 i32)))
@@ -277,6 +282,15 @@
     (local $size i32)
     (local.set $size (call $msg_caller_size))
     (call $msg_caller_copy (global.get $scratch) (i32.const 0) (local.get $size))
+    (call $msg_reply_data_append (global.get $scratch) (local.get $size)))
+  ;; What is said of the caller, and then by whom.
+  (func $append_caller_info
+    (local $size i32)
+    (local.set $size (call $msg_caller_info_data_size))
+    (call $msg_caller_info_data_copy (global.get $scratch) (i32.const 0) (local.get $size))
+    (call $msg_reply_data_append (global.get $scratch) (local.get $size))
+    (local.set $size (call $msg_caller_info_signer_size))
+    (call $msg_caller_info_signer_copy (global.get $scratch) (i32.const 0) (local.get $size))
     (call $msg_reply_data_append (global.get $scratch) (local.get $size)))
   (func $append_variable
     (local $name i32) (local $size i32)

@@ -8,6 +8,7 @@ mod access;
 mod admins;
 mod blockmakers;
 mod call_contexts;
+mod caller_info;
 mod calls;
 mod chunks;
 mod composite;

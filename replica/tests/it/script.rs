@@ -49,6 +49,7 @@ const STEPS: &[&str] = &[
     "append_argument_size",
     "append_reject_message",
     "append_caller",
+    "append_caller_info",
     "append_variable",
     "reply",
     "reject",
@@ -127,7 +128,7 @@ impl Script {
         plain: take burn_acc load_global store_global stable_size heap_pages time deadline version status
                reject_code method_name_size available refunded balance liquid
                append_acc append_argument append_argument_size append_reject_message append_caller
-               accept_ingress unreachable divide_by_zero load_outside recurse
+               append_caller_info accept_ingress unreachable divide_by_zero load_outside recurse
                call_cycles_acc call_perform_it;
         number: set add plus load store stable_grow load_stable store_stable grow counter accept timer
                 run skip spin append_zeros call_zeros call_cycles call_timeout;

@@ -131,6 +131,7 @@ fn management(
 ) -> CanisterCall {
     CanisterCall {
         sender: Principal::anonymous(),
+        caller_info: None,
         canister: Principal::management_canister(),
         effective,
         method: method.into(),
@@ -201,6 +202,7 @@ impl Runner {
         match action {
             Action::Call { canister, method, body } => CanisterCall {
                 sender: Principal::anonymous(),
+                caller_info: None,
                 canister: self.run.ids.canisters[*canister],
                 effective: EffectivePrincipal::None,
                 method: method.name().into(),
@@ -282,6 +284,7 @@ impl Runner {
     fn memory(&mut self, canister: Principal) -> Option<Vec<u64>> {
         let call = CanisterCall {
             sender: Principal::anonymous(),
+            caller_info: None,
             canister,
             effective: EffectivePrincipal::None,
             method: "ask".into(),

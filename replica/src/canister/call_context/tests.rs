@@ -12,7 +12,7 @@ fn own() -> CanisterId {
 }
 
 fn origin() -> Origin {
-    Origin::Ingress { message: MessageId([1; 32]), sender: Principal::anonymous() }
+    Origin::Ingress { message: MessageId([1; 32]), sender: Principal::anonymous(), info: None }
 }
 
 fn outgoing(deadline: Option<u64>) -> OutgoingCall {

@@ -40,6 +40,7 @@ fn ingress(number: u8) -> Ingress {
     Ingress {
         id: MessageId([number; 32]),
         sender: Principal::anonymous(),
+        caller_info: None,
         receiver: canister_id(OWN),
         effective_canister: None,
         method: "m".into(),

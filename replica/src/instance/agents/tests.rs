@@ -178,6 +178,7 @@ fn the_same_calls_give_the_same_certificates() {
         let (mut instance, [_, other]) = instance();
         let creation = CanisterCall {
             sender: Principal::anonymous(),
+            caller_info: None,
             canister: CanisterId::management_canister(),
             effective: EffectivePrincipal::Subnet(other),
             method: "provisional_create_canister_with_cycles".into(),
@@ -205,6 +206,7 @@ fn no_more_messages_are_let_in_than_nodes_would_keep_until_a_block_makes_room() 
         id.0[..8].copy_from_slice(&number.to_be_bytes());
         let call = CanisterCall {
             sender: Principal::anonymous(),
+            caller_info: None,
             canister: Principal::management_canister(),
             effective: EffectivePrincipal::None,
             method: "provisional_create_canister_with_cycles".to_owned(),

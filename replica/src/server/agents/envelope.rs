@@ -208,7 +208,7 @@ pub(super) fn canister_call(
         return Err(AgentError::forbidden(text));
     }
     let (sender, effective) = (request.sender.principal, EffectivePrincipal::None);
-    let call = CanisterCall { sender, canister, effective, method, argument };
+    let call = CanisterCall { sender, caller_info: None, canister, effective, method, argument };
     let effective = instance.effective_principal(sent_to, kind, &call)?;
     Ok(CanisterCall { effective, ..call })
 }

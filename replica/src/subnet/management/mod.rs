@@ -102,7 +102,7 @@ impl Subnet {
         if let Some(payer) = self.payer(&ingress)?.map(|canister| canister.id) {
             self.charge_ingress(payer, ingress.id, ingress.envelope_bytes())?;
         }
-        let origin = Origin::Ingress { message: ingress.id, sender: ingress.sender };
+        let origin = Origin::Ingress { message: ingress.id, sender: ingress.sender, info: None };
         self.management_calls.push_back(PendingCall::new(rules, ingress.argument, origin, 0));
         Ok(())
     }

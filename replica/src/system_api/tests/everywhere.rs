@@ -156,7 +156,13 @@ impl From<Progress> for Came {
 
 fn composite(canister: &mut Canister, method: &str) -> Progress {
     let (caller, argument) = (Principal::anonymous(), vec![]);
-    let query = Query { caller, method: method.into(), argument, data_certificate: None };
+    let query = Query {
+        caller,
+        caller_info: None,
+        method: method.into(),
+        argument,
+        data_certificate: None,
+    };
     begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()).0
 }
 

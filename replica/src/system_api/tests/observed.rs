@@ -157,6 +157,7 @@ fn a_cleanup_begins_to_count_anew_and_its_callback_does_not_count() {
 fn composing(canister: &mut Canister, method: &str) -> (Box<OpenQuery>, u64) {
     let query = Query {
         caller: Principal::anonymous(),
+        caller_info: None,
         method: method.to_owned(),
         argument: vec![],
         data_certificate: None,
