@@ -163,6 +163,7 @@ impl Canister {
     pub fn new(id: CanisterId, settings: Settings, balance: Cycles, now: Time) -> Self {
         Self {
             id,
+            log: CanisterLog::new(settings.log_bytes()),
             settings,
             balance,
             reserved: 0,
@@ -174,7 +175,6 @@ impl Canister {
             global_timer: None,
             low_wasm_memory_hook: LowWasmMemoryHook::default(),
             turn: Turn::default(),
-            log: CanisterLog::new(CANISTER_LOG_BYTES_DEFAULT),
             history: History::default(),
             chunks: ChunkStore::default(),
             snapshots: Snapshots::default(),

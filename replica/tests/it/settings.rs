@@ -181,9 +181,13 @@ fn a_canister_can_be_created_with_settings() {
             ask(&world.pic, Principal::anonymous(), world.a, method, arguments)
         };
         let freezing_threshold = Some(Nat::from(77u8));
-        let reply = create(CanisterSettings { freezing_threshold, ..settings() }).unwrap();
+        let log_memory_limit = Some(Nat::from(0u8));
+        let wish = CanisterSettings { freezing_threshold, log_memory_limit, ..settings() };
+        let reply = create(wish).unwrap();
         let id = decode::<(ic_management_canister_types::CanisterIdRecord,)>(&reply).0.canister_id;
-        assert_eq!(status(&world, id).settings.freezing_threshold, 77u8);
+        let created = status(&world, id);
+        assert_eq!(created.settings.freezing_threshold, 77u8);
+        assert_eq!(created.memory_metrics.log_memory_store_size, 0u8);
         let memory_allocation = Some(Nat::from(400 * GIB));
         let reject = create(CanisterSettings { memory_allocation, ..settings() }).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::InsufficientCyclesInMemoryAllocation);
