@@ -45,9 +45,9 @@ impl Numbered {
 }
 
 fn module() -> (PathBuf, Vec<u8>) {
-    let path = std::env::var_os("MODULE").map(PathBuf::from).unwrap_or_else(|| {
-        fixture::target().join("wasm32-unknown-unknown/plain/sample_caller.wasm")
-    });
+    let path = std::env::var_os("MODULE")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| fixture::target().join("wasm32-unknown-unknown/plain/factory.wasm"));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| {
         eprintln!("{}: {error}; name a module in the environment variable MODULE", path.display());
         std::process::exit(1);

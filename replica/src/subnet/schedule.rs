@@ -90,28 +90,28 @@ impl Schedule {
             if state.has_to_rest || !state.is_active {
                 continue;
             }
-            self.priorities.entry(id).or_default();
+            let priority = *self.priorities.entry(id).or_default();
             match state.long_since {
                 Some(since) => long.push((id, since)),
                 // Who finished a long message in this round has had its turn.
                 None if self.long.contains(&id) => {}
-                None => new.push(id),
+                None => new.push((Reverse(priority), id)),
             }
         }
         self.order_long(&mut long);
-        new.sort_by_key(|id| (Reverse(self.priorities[id]), *id));
+        new.sort_unstable();
         let long_threads = self.long_threads.min(long.len());
         let new_threads = SCHEDULER_THREADS - long_threads;
         if !self.has_begun {
             self.has_begun = true;
             self.fully_executed.extend(long.iter().take(long_threads).map(|(id, _)| *id));
-            self.fully_executed.extend(new.iter().take(new_threads));
+            self.fully_executed.extend(new.iter().take(new_threads).map(|(_, id)| *id));
         }
         let mut threads = [const { Vec::new() }; SCHEDULER_THREADS];
         for (number, (id, _)) in long.into_iter().enumerate() {
             threads[number % long_threads].push(id);
         }
-        for (number, id) in new.into_iter().enumerate() {
+        for (number, (_, id)) in new.into_iter().enumerate() {
             threads[long_threads + number % new_threads].push(id);
         }
         threads
