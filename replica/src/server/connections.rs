@@ -1,6 +1,8 @@
 //! Connections: accepted, served, and given up when nothing comes.
 
+use crate::server::panics;
 use axum::Router;
+use axum::middleware::from_fn;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -30,6 +32,7 @@ pub(super) async fn serve(
     head_patience: Duration,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
+    let router = router.layer(from_fn(panics::answer));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -64,8 +67,39 @@ async fn serve_one(stream: TcpStream, router: Router, head_patience: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::routing::get;
     use std::net::Ipv4Addr;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_request_that_panics_is_answered_with_500_and_a_message_and_others_are_served() {
+        let listener = listen((Ipv4Addr::LOCALHOST.into(), 0)).expect("a port is free");
+        let address = listener.local_addr().expect("it listens");
+        let router = Router::new()
+            .route(
+                "/panics",
+                get(async || {
+                    if true {
+                        panic!("a bug, on purpose")
+                    }
+                }),
+            )
+            .fallback(async || "served");
+        let server = tokio::spawn(serve(listener, router, HEAD_PATIENCE));
+        for (path, status, body) in [
+            ("/panics", "500", "{\"message\":\"an error of the replica itself"),
+            ("/", "200", "served"),
+        ] {
+            let mut connection = TcpStream::connect(address).await.expect("it listens");
+            let head = format!("GET {path} HTTP/1.0\r\n\r\n");
+            connection.write_all(head.as_bytes()).await.expect("it reads");
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).await.expect("it answers");
+            assert_eq!(answer.split(' ').nth(1), Some(status), "{path}: {answer}");
+            assert!(answer.contains(body), "{path}: {answer}");
+        }
+        server.abort();
+    }
 
     #[tokio::test]
     async fn who_does_not_finish_a_head_is_cut_off_and_others_are_served() {

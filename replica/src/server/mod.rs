@@ -15,6 +15,7 @@ mod gateways;
 mod instances;
 mod live;
 mod names;
+mod panics;
 mod progress;
 mod routes;
 mod snapshot_dir;
@@ -24,6 +25,7 @@ use background::Background;
 use connections::HEAD_PATIENCE;
 pub use instances::Instances;
 pub use live::{LiveConfig, LiveError, LiveNetwork};
+use names::Names;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use std::time::Duration;
 pub const PROTOCOL_VERSION: &str = "16.1.0";
 
 /// How a server is started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// The address to listen on; that of the loopback interface unless somebody says otherwise,
     /// since whoever reaches the server can do with it what he likes.
@@ -42,12 +44,14 @@ pub struct ServerConfig {
     pub port: u16,
     /// How rounds relate to time, in all its instances.
     pub profile: NetworkProfile,
+    /// Names by which clients may call it, beside `localhost`, names below that, and addresses.
+    pub domains: Vec<String>,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
         let profile = NetworkProfile::default();
-        Self { ip_addr: Ipv4Addr::LOCALHOST.into(), port: 0, profile }
+        Self { ip_addr: Ipv4Addr::LOCALHOST.into(), port: 0, profile, domains: Vec::new() }
     }
 }
 
@@ -68,7 +72,7 @@ impl EmbeddedServer {
         let address = listener.local_addr()?;
         tracing::debug!("listening on {address}");
         let instances = Arc::new(Instances::new(config.profile));
-        let router = routes::router(instances.clone());
+        let router = routes::router(instances.clone(), Names::with(&config.domains));
         let serve = connections::serve(listener, router, HEAD_PATIENCE);
         Ok(Self { address, instances, _background: Background::start(serve)? })
     }

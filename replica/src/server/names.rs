@@ -6,8 +6,8 @@
 
 use crate::server::api::ApiError;
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::http::uri::Authority;
+use axum::http::{Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::net::IpAddr;
@@ -29,13 +29,24 @@ impl Names {
         let Ok(authority) = Authority::try_from(host) else { return false };
         let host = normalized(authority.host());
         let address = host.trim_start_matches('[').trim_end_matches(']');
-        let is_below = |name: &str| {
-            host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        };
         address.parse::<IpAddr>().is_ok()
-            || is_below("localhost")
-            || self.0.iter().any(|name| is_below(name))
+            || is_or_below(&host, "localhost")
+            || self.0.iter().any(|name| is_or_below(&host, name))
     }
+}
+
+/// Whether an origin, as browsers name it, is on this machine: `localhost`, a name below it, or an
+/// address of the loopback interface.
+pub(super) fn is_origin_here(origin: &[u8]) -> bool {
+    let Ok(origin) = Uri::try_from(origin) else { return false };
+    let host = normalized(origin.host().unwrap_or_default());
+    let address: Result<IpAddr, _> = host.trim_start_matches('[').trim_end_matches(']').parse();
+    address.map_or(is_or_below(&host, "localhost"), |address| address.is_loopback())
+}
+
+/// Whether a host is this name or one below it.
+fn is_or_below(host: &str, name: &str) -> bool {
+    host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// Names are the same in capitals, and with a dot at the end.
@@ -52,7 +63,8 @@ pub(super) async fn refuse_others(
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match hosts.find(|host| !names.include(host.as_bytes())) {
         Some(host) => Err(ApiError::forbidden(format!(
-            "this server is not called '{}': use its address, or localhost",
+            "this server is not called '{}': use its address or localhost, or start it with this \
+             name (--domain)",
             String::from_utf8_lossy(host.as_bytes())
         ))),
         None => Ok(next.run(request).await),

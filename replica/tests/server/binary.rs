@@ -1,6 +1,7 @@
 //! The server binary, as the `pocket-ic` crate starts it.
 
-use crate::http::{get, instance};
+use crate::http::{exchange, get, instance};
+use crate::instances::submit_spin;
 use pocket_ic::PocketIcBuilder;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -89,6 +90,7 @@ fn its_help_says_what_it_really_is() {
         "--ttl",
         "--hard-ttl",
         "--log-levels",
+        "--domain",
         "--profile",
         "--version",
     ] {
@@ -151,6 +153,18 @@ fn it_listens_where_it_is_told() {
 }
 
 #[test]
+fn it_is_called_by_the_names_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--domain", "one.test", "--domain", "other.test"];
+    let server = Server::start(&folder.path().join("port"), &arguments);
+    for (name, status) in [("one.test", "200"), ("other.test", "200"), ("third.test", "403")] {
+        let host = format!("host: {name}\r\n");
+        let answer = exchange(server.port(), "GET", "/instances", &host, b"");
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{name}: {answer}");
+    }
+}
+
+#[test]
 fn a_second_server_with_the_same_port_file_leaves_the_first_alone() {
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
@@ -174,6 +188,32 @@ fn asked_to_end_by_a_signal_it_removes_its_port_file() {
         assert!(server.ended_well(), "{signal}");
         assert!(!port_file.exists(), "{signal}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn asked_to_end_while_an_instance_executes_it_removes_its_port_file_before_it_closes_the_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let port_file = folder.path().join("port");
+    let mut server = Server::start(&port_file, &[]);
+    let port = server.port();
+    let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
+    let pic = PocketIcBuilder::new().with_server_url(url).with_application_subnet().build();
+    submit_spin(&pic);
+    let path = format!("/instances/{}/update/tick", pic.instance_id());
+    // What becomes of it does not matter: its connection is cut off.
+    let tick = std::thread::spawn(move || exchange(port, "POST", &path, "", b"{}"));
+    while get(port, "/instances").body != serde_json::json!(["Busy"]) {
+        assert!(!tick.is_finished(), "it has ended already");
+    }
+    server.signal("-TERM");
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(!port_file.exists(), "clients would find a port at which nobody listens");
+    assert!(server.ended_well());
+    tick.join().unwrap();
+    std::mem::forget(pic);
 }
 
 #[test]

@@ -36,6 +36,12 @@ fn install(pic: &PocketIc) -> Principal {
     canister
 }
 
+/// Installs a canister that has a second's work to do, from the next tick on.
+pub fn submit_spin(pic: &PocketIc) {
+    let canister = install(pic);
+    pic.submit_call(canister, Principal::anonymous(), "spin", vec![]).unwrap();
+}
+
 fn update(pic: &PocketIc, canister: Principal, method: &str) -> Vec<u8> {
     pic.update_call(canister, Principal::anonymous(), method, vec![]).unwrap()
 }
@@ -63,8 +69,7 @@ fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
     let busy: Vec<_> = (0..3)
         .map(|_| {
             let pic = network(&server);
-            let canister = install(&pic);
-            pic.submit_call(canister, Principal::anonymous(), "spin", vec![]).unwrap();
+            submit_spin(&pic);
             pic
         })
         .collect();

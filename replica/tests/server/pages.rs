@@ -1,9 +1,23 @@
 //! What pages in a browser can do here: what agents can, and no more.
 
 use crate::http::{exchange, instance, post, server};
-use embedded_replica::server::{LiveConfig, LiveNetwork};
+use embedded_replica::server::{EmbeddedServer, LiveConfig, LiveNetwork, ServerConfig};
 
 const PAGE: &str = "origin: https://example.com\r\n";
+
+/// Origins of pages that may be anybody's: elsewhere, at an address that is not this machine's, and
+/// what a browser says of a page without one.
+const ELSEWHERE: [&str; 5] = [
+    "https://example.com",
+    "http://192.0.2.7",
+    "http://localhost.example.com:3000",
+    "null",
+    "http://127.0.0.1@example.com",
+];
+
+/// Origins of pages that this machine serves: whoever made them can connect anyway.
+const HERE: [&str; 4] =
+    ["http://localhost", "http://app.localhost:3000", "http://127.0.0.1:5173", "https://[::1]:80"];
 
 /// Asks, and returns the status and whether pages of other origins may read the answer.
 fn ask(port: u16, method: &str, path: &str, lines: &str) -> (String, bool) {
@@ -29,7 +43,8 @@ fn gateway(port: u16, instance: u64, domain: &str) -> u16 {
 
 #[test]
 fn a_server_is_called_by_its_address_or_localhost_and_by_no_name_of_somebody_else() {
-    let server = server();
+    let config = ServerConfig { domains: vec!["pic.test".into()], ..ServerConfig::default() };
+    let server = EmbeddedServer::start(config).unwrap();
     let port = server.port();
     let id = instance(port);
     let network = LiveConfig { domains: vec!["net.test".into()], ..LiveConfig::default() };
@@ -38,16 +53,16 @@ fn a_server_is_called_by_its_address_or_localhost_and_by_no_name_of_somebody_els
     let agents = format!("/instances/{id}/api/v2/status");
     let topology = format!("/instances/{id}/read/topology");
     for (port, path, own) in [
-        (port, "/instances", None),
-        (port, &topology, None),
-        (port, &agents, None),
-        (gateway, "/_/topology", Some("gate.test")),
-        (gateway, "/api/v2/status", Some("gate.test")),
-        (network.port(), "/api/v2/status", Some("net.test")),
+        (port, "/instances", "pic.test"),
+        (port, &topology, "pic.test"),
+        (port, &agents, "pic.test"),
+        (gateway, "/_/topology", "gate.test"),
+        (gateway, "/api/v2/status", "gate.test"),
+        (network.port(), "/api/v2/status", "net.test"),
     ] {
         let status = |host: &str| ask(port, "GET", path, &calling(host)).0;
         for host in
-            ["localhost", "x.localhost:4943", "127.0.0.1", "[::1]:80"].into_iter().chain(own)
+            ["localhost", "x.localhost:4943", "127.0.0.1", "[::1]:80"].into_iter().chain([own])
         {
             assert_eq!(status(host), "200", "{path} as {host}");
         }
@@ -80,5 +95,23 @@ fn pages_of_other_origins_use_the_interface_for_agents_and_nothing_else_of_any_p
         }
         // Without leave by the answer to this, a browser does not send what it is about.
         assert_eq!(ask(server.port(), "OPTIONS", path, preflight), ("405".into(), false), "{path}");
+    }
+}
+
+#[test]
+fn pages_that_this_machine_serves_use_all_routes_and_those_from_elsewhere_do_not() {
+    let server = server();
+    let port = server.port();
+    let gateway = gateway(port, instance(port), "gate.test");
+    for (port, path) in [(port, "/instances"), (gateway, "/_/topology")] {
+        let status = |origin: &str| {
+            ask(port, "GET", path, &format!("host: localhost\r\norigin: {origin}\r\n")).0
+        };
+        for origin in HERE {
+            assert_eq!(status(origin), "200", "{path} from {origin}");
+        }
+        for origin in ELSEWHERE {
+            assert_eq!(status(origin), "403", "{path} from {origin}");
+        }
     }
 }

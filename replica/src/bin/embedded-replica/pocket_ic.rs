@@ -48,6 +48,10 @@ pub struct Arguments {
     /// How rounds relate to time: `pocket-ic` (no latency) or `mainnet`.
     #[arg(long, default_value = "pocket-ic", value_name = "PROFILE")]
     profile: NetworkProfile,
+
+    /// A name by which clients may call the server, beside localhost and addresses; once for each.
+    #[arg(long, value_name = "NAME")]
+    domain: Vec<String>,
 }
 
 /// Serves PocketIC's clients until it is time to end.
@@ -66,10 +70,11 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         None => None,
     };
     let Arguments { ip_addr, port, profile, .. } = *arguments;
-    let server =
-        EmbeddedServer::start(ServerConfig { ip_addr, port, profile }).map_err(|error| {
-            format!("cannot listen on {ip_addr}, port {port}: {error}; choose another --port, or 0")
-        })?;
+    let domains = arguments.domain.clone();
+    let config = ServerConfig { ip_addr, port, profile, domains };
+    let server = EmbeddedServer::start(config).map_err(|error| {
+        format!("cannot listen on {ip_addr}, port {port}: {error}; choose another --port, or 0")
+    })?;
     match &port_file {
         Some(file) => file
             .announce(server.port())
@@ -81,6 +86,8 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         ),
     }
     wait_for_the_end(arguments, &server, ending);
+    // Before the port closes: whoever finds the file takes it that somebody listens there.
+    drop(port_file);
     Ok(())
 }
 

@@ -87,7 +87,7 @@ fn of_an_instance() -> [Route; 26] {
 }
 
 /// All routes of a server.
-pub(super) fn router(instances: Arc<Instances>) -> Router {
+pub(super) fn router(instances: Arc<Instances>, names: Names) -> Router {
     let below = |(path, handlers)| (format!("/instances/{{id}}{path}"), handlers);
     let own = of_the_server().map(|(path, handlers)| (path.to_owned(), handlers));
     let mut router = Router::new();
@@ -105,19 +105,21 @@ pub(super) fn router(instances: Arc<Instances>) -> Router {
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .layer(from_fn_with_state(instances.clone(), note_activity))
-        .layer(from_fn_with_state(Names::default(), names::refuse_others))
+        .layer(from_fn_with_state(names, names::refuse_others))
         .with_state(instances)
 }
 
 /// Turns away what pages in a browser ask for: they may be anybody's, and whoever can use these routes
-/// can do everything. A browser says where a page is from; other clients do not.
+/// can do everything. A browser says where a page is from; other clients do not, but for tests that
+/// have a browser's surroundings. Those are from this machine.
 async fn refuse_web_pages(request: Request, next: Next) -> Result<Response, ApiError> {
-    match request.headers().get(header::ORIGIN) {
-        Some(_) => Err(ApiError::forbidden(
-            "pages in a browser may use the interface for agents only: the routes below \
-             /instances/ID/api, or those of a gateway",
+    let mut origins = request.headers().get_all(header::ORIGIN).iter();
+    match origins.all(|origin| names::is_origin_here(origin.as_bytes())) {
+        true => Ok(next.run(request).await),
+        false => Err(ApiError::forbidden(
+            "pages in a browser that are not from localhost may use the interface for agents only: \
+             the routes below /instances/ID/api, or those of a gateway",
         )),
-        None => Ok(next.run(request).await),
     }
 }
 
