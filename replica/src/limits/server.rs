@@ -20,6 +20,18 @@ pub const HEARTBEAT_INTERVAL_NANOS: u64 = 1_000_000_000;
 /// Bytes of a request's body: the largest ingress message in base64, and the rest of the request.
 pub const REQUEST_BODY_BYTES_MAX: usize = 8 * MIB as usize;
 
+/// Bytes of the body of a query: the largest argument that any call has ([`REQUEST_BYTES_MAX`]) in
+/// base64, and the rest of the request. A bound of ours, as the next.
+///
+/// [`REQUEST_BYTES_MAX`]: super::REQUEST_BYTES_MAX
+pub const QUERY_BODY_BYTES_MAX: usize = 16 * MIB as usize;
+
+/// Bytes of a body that says what nodes got from an outcall: from each of the forty nodes of the
+/// largest subnet the largest response ([`OUTCALL_RESPONSE_BYTES_MAX`]) in base64, with headers.
+///
+/// [`OUTCALL_RESPONSE_BYTES_MAX`]: super::OUTCALL_RESPONSE_BYTES_MAX
+pub const OUTCALL_BODY_BYTES_MAX: usize = 40 * 3 * MIB as usize;
+
 /// Bytes of a blob that is uploaded or read as a whole, and of all blobs that are kept at a time. A
 /// bound of ours, so that nobody uses up the machine's memory by accident.
 pub const BLOB_BYTES_MAX: usize = GIB as usize;

@@ -99,6 +99,11 @@ pub(super) fn instance_config(
              server"
         ));
     }
+    if let Some(level) = raw.log_level.filter(|level| !is_log_level(level)) {
+        return Err(format!(
+            "'{level}' is no log_level: say critical, error, warning, info, debug or trace"
+        ));
+    }
     let initial_time = match raw.initial_time {
         Some(InitialTime::Timestamp(time)) => Time::from_nanos(time.nanos_since_epoch),
         None | Some(InitialTime::AutoProgress(_)) => Time::GENESIS,
@@ -117,6 +122,13 @@ pub(super) fn instance_config(
         method_names: icp_config.function_name_length_limits == disabled,
     };
     Ok(InstanceConfig { subnets, profile, initial_time, standins: false, relaxed })
+}
+
+/// Whether this is a name of a level at which PocketIC's instances log. Here they do not.
+fn is_log_level(name: &str) -> bool {
+    const LONG: [&str; 6] = ["critical", "error", "warning", "info", "debug", "trace"];
+    const SHORT: [&str; 6] = ["crit", "erro", "warn", "info", "debg", "trce"];
+    LONG.into_iter().chain(SHORT).any(|level| level.eq_ignore_ascii_case(name))
 }
 
 fn subnets(set: rest::ExtendedSubnetConfigSet) -> Result<Vec<SubnetRequest>, String> {

@@ -2,7 +2,7 @@
 
 use crate::calls::Call;
 use crate::ic00::{decode, management, reject};
-use crate::script::{canister_with, rejected, script};
+use crate::script::{canister_with, number, rejected, script};
 use crate::world::{Answer, Server, World, install_module, on_every_server};
 use candid::Encode;
 use ic_management_canister_types::*;
@@ -87,6 +87,17 @@ pub fn with_code(server: &Server, more: &str) -> World {
 pub fn transform(world: &World, method: &str) -> Option<TransformContext> {
     let function = candid::Func { principal: world.a, method: method.into() };
     Some(TransformContext { function: TransformFunc(function), context: b"context".to_vec() })
+}
+
+#[test]
+fn every_node_may_say_that_it_got_the_largest_response() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let size = script().append_argument_size().reply_appended();
+        let (message, request) = begin(&world, outcall(get()).on_answer(size));
+        respond(&world, &request, vec![reply(&[b'a'; 2_000_000]); NODES as usize]);
+        assert!(number(&world.pic.await_call(message).unwrap()) > 2_000_000);
+    });
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! How large messages may be.
 
 use crate::patterns::pong;
-use crate::script::{Call, call, number, rejected, script};
-use crate::world::{World, on_every_server};
+use crate::script::{Call, call, canister_with, number, rejected, script};
+use crate::world::{World, install_module, on_every_server};
 use candid::Principal;
 use pocket_ic::ErrorCode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,6 +27,20 @@ fn a_request_within_a_subnet_may_have_10_mib_and_no_byte_more() {
         assert_eq!(number(&reply), 10 * MIB - METHOD.len() as u64);
         let reject = send(&world, 10 * MIB + 1).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterContractViolation);
+    });
+}
+
+#[test]
+fn a_query_from_outside_may_have_a_larger_argument_than_a_message() {
+    const SIZE: &str = r#"(func (export "canister_query argument_size")
+        (call $append_argument_size) (call $msg_reply))"#;
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let canister = install_module(&world.pic, canister_with(SIZE));
+        let argument = vec![0; 7_000_000];
+        let reply =
+            world.pic.query_call(canister, Principal::anonymous(), "argument_size", argument);
+        assert_eq!(number(&reply.unwrap()), 7_000_000);
     });
 }
 

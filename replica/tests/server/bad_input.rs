@@ -232,6 +232,9 @@ fn what_an_instance_cannot_be_is_an_error_that_names_it() {
         (set(""), "at least one subnet"),
         (set(&[application; 257].join(",")), "at most 256 subnets"),
         (format!(r#"{},"state_dir":"/nowhere""#, set(application)), "state_dir"),
+        (format!(r#"{},"bitcoind_addr":["[::1]:1"]"#, set(application)), "bitcoind_addr"),
+        (format!(r#"{},"dogecoind_addr":["[::1]:1"]"#, set(application)), "dogecoind_addr"),
+        (format!(r#"{},"log_level":"loud""#, set(application)), "log_level"),
         (
             format!(r#"{},"icp_features":{{"registry":"DefaultConfig"}}"#, set(application)),
             "icp_features",
@@ -263,4 +266,42 @@ fn what_an_instance_cannot_be_is_an_error_that_names_it() {
         assert!(message.contains(fragment), "{config}: {}", answer.body);
     }
     assert_eq!(get(server.port(), "/instances").body, serde_json::json!([]));
+}
+
+#[test]
+fn a_log_level_by_any_of_its_names_is_taken() {
+    let server = server();
+    for level in ["CRIT", "Error", "warning", "INFO", "debug", "TRCE"] {
+        let config = format!(
+            r#"{{"log_level":"{level}","subnet_config_set":{{"system":[],"application":
+                [{{"state_config":"New","instruction_config":"Production"}}],"verified_application":[]}}}}"#
+        );
+        assert_eq!(post(server.port(), "/instances", &config).status, 201, "{level}");
+    }
+}
+
+#[test]
+fn what_a_gateway_cannot_be_is_an_error_that_names_it() {
+    let server = server();
+    let id = instance(server.port());
+    let to_instance = format!(r#""forward_to":{{"PocketIcInstance":{id}}}"#);
+    for (config, fragment) in [
+        (r#""forward_to":{"Replica":"http://localhost:1"}"#.to_owned(), "PocketIcInstance"),
+        (
+            format!(r#"{to_instance},"https_config":{{"cert_path":"a","key_path":"b"}}"#),
+            "https_config",
+        ),
+        (
+            format!(r#"{to_instance},"domain_custom_provider_local_file":"/nowhere""#),
+            "domain_custom_provider_local_file",
+        ),
+        (format!(r#"{to_instance},"ip_addr":"here""#), "no address"),
+        (r#""forward_to":{"PocketIcInstance":77}"#.to_owned(), "no instance 77"),
+    ] {
+        let answer = post(server.port(), "/http_gateway", &format!("{{{config}}}"));
+        assert_eq!(answer.status, 400, "{config}");
+        let message = answer.body["Error"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains(fragment), "{config}: {}", answer.body);
+    }
+    assert_eq!(get(server.port(), "/http_gateway").body, serde_json::json!([]));
 }

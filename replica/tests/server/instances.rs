@@ -150,3 +150,23 @@ fn it_listens_on_the_loopback_interface_only() {
     let elsewhere = (Ipv4Addr::new(127, 0, 0, 2), server.port());
     assert!(TcpStream::connect(elsewhere).is_err());
 }
+
+#[test]
+fn a_blob_that_was_uploaded_can_be_fetched_by_its_name_and_no_other() {
+    let server = server();
+    let port = server.port();
+    let exchange = |method: &str, path: &str, body: &[u8]| {
+        let answer = crate::http::exchange(port, method, path, "host: localhost\r\n", body);
+        let status = answer.split(' ').nth(1).unwrap().to_owned();
+        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+    };
+    let (_, name) = exchange("POST", "/blobstore", b"a blob");
+    let fetched = exchange("GET", &format!("/blobstore/{name}"), b"");
+    assert_eq!(fetched, ("200".into(), "a blob".into()));
+    let other = name.replace(|digit: char| digit.is_ascii_digit(), "f");
+    for (name, status) in [(other, "404"), (name[1..].to_owned(), "400"), ("blob".into(), "400")] {
+        let (found, text) = exchange("GET", &format!("/blobstore/{name}"), b"");
+        assert_eq!(found, status, "{name}");
+        assert!(text.contains("message"), "{text}");
+    }
+}

@@ -12,5 +12,4 @@ mod live;
 #[cfg(target_os = "linux")]
 mod memory;
 mod pages;
-mod routes;
 mod signatures;

@@ -1,9 +1,10 @@
-//! Uploading blobs, which concerns no instance yet.
+//! Blobs that clients upload and get back, which concerns no instance yet.
 
 use super::Shared;
 use crate::server::api::{ApiError, Whole};
 use crate::server::blobs;
-use axum::extract::State;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use tokio::task::block_in_place;
 
@@ -24,5 +25,16 @@ pub(super) async fn store(
     };
     let id = block_in_place(|| blobs::id(&blob));
     instances.blobs().add(id, blob);
-    Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(blobs::name(&id))
+}
+
+/// What was kept, by its name; unpacked, if it came packed.
+pub(super) async fn fetch(
+    State(instances): Shared,
+    Path(name): Path<String>,
+) -> Result<Bytes, ApiError> {
+    let id = blobs::named(&name).ok_or_else(|| {
+        ApiError::bad_request(format!("'{name}' names no blob: use what uploading it returned"))
+    })?;
+    instances.blobs().get(&id).map_err(|error| ApiError::not_found(error.message))
 }

@@ -11,7 +11,7 @@ mod signatures;
 mod snapshots;
 mod subnets;
 
-use crate::limits::{BLOB_BYTES_MAX, REQUEST_BODY_BYTES_MAX};
+use crate::limits::*;
 use crate::server::agents;
 use crate::server::api::ApiError;
 use crate::server::instances::Instances;
@@ -19,7 +19,7 @@ use crate::server::names::{self, Names};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, OriginalUri, Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Method, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post};
@@ -44,10 +44,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 }
 
 /// What concerns no instance in particular.
-fn of_the_server() -> [Route; 5] {
+fn of_the_server() -> [Route; 7] {
     [
+        ("/status", get(async || StatusCode::OK)),
         ("/instances", get(instances::list).post(instances::create)),
         ("/blobstore", post(blobs::store).layer(DefaultBodyLimit::max(BLOB_BYTES_MAX))),
+        ("/blobstore/{id}", get(blobs::fetch)),
         ("/verify_signature", post(signatures::verify)),
         ("/http_gateway", get(gateways::list).post(gateways::create)),
         ("/http_gateway/{id}/stop", post(gateways::stop)),
@@ -56,6 +58,7 @@ fn of_the_server() -> [Route; 5] {
 
 /// What is asked or done of one instance, below `/instances/{id}`.
 fn of_an_instance() -> [Route; 26] {
+    let outcalls = DefaultBodyLimit::max(OUTCALL_BODY_BYTES_MAX);
     [
         ("", delete(instances::delete)),
         ("/auto_progress", get(rounds::progresses).post(rounds::start_progress)),
@@ -71,7 +74,7 @@ fn of_an_instance() -> [Route; 26] {
         ("/update/submit_ingress_message", post(calls::submit)),
         ("/update/await_ingress_message", post(calls::await_ingress)),
         ("/read/ingress_status", post(calls::ingress_status)),
-        ("/read/query", post(calls::query)),
+        ("/read/query", post(calls::query).layer(DefaultBodyLimit::max(QUERY_BODY_BYTES_MAX))),
         ("/read/get_cycles", post(canisters::get_cycles)),
         ("/update/add_cycles", post(canisters::add_cycles)),
         ("/read/get_subnet", post(canisters::get_subnet)),
@@ -81,8 +84,8 @@ fn of_an_instance() -> [Route; 26] {
         ("/update/canister_snapshot_download", post(snapshots::download)),
         ("/update/canister_snapshot_upload", post(snapshots::upload)),
         ("/read/get_canister_http", get(outcalls::list)),
-        ("/update/mock_canister_http", post(outcalls::answer)),
-        ("/update/mock_flexible_canister_http", post(outcalls::answer_flexible)),
+        ("/update/mock_canister_http", post(outcalls::answer).layer(outcalls)),
+        ("/update/mock_flexible_canister_http", post(outcalls::answer_flexible).layer(outcalls)),
     ]
 }
 
@@ -149,3 +152,6 @@ async fn no_route(OriginalUri(uri): OriginalUri) -> ApiError {
 async fn no_method(method: Method, OriginalUri(uri): OriginalUri) -> ApiError {
     ApiError::method_not_allowed(format!("the route {} does not take {method}", uri.path()))
 }
+
+#[cfg(test)]
+mod tests;
