@@ -3,7 +3,7 @@
 //! `icp`.
 //!
 //! The clients in other languages are installed into the target folder when they are needed first.
-//! Where that is not possible, their tests say so and pass.
+//! Where that is not possible, their tests say so and pass, unless `REQUIRE_PACKAGES` is set.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

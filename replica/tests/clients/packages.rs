@@ -2,7 +2,6 @@
 
 use crate::{BINARY, counter, here};
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -67,7 +66,7 @@ impl Client {
     }
 
     /// A client in a folder of its own, installed unless that was done before. Where it cannot be,
-    /// says so, and returns nothing.
+    /// says so, and returns nothing, or fails (`test_canisters::or_say_why`).
     fn installed(
         package: &str,
         client: impl Fn(PathBuf) -> Self,
@@ -84,13 +83,8 @@ impl Client {
         if !stamp.exists() {
             let _ = fs::remove_dir_all(&client.folder);
             fs::create_dir_all(&client.folder).unwrap();
-            if let Err(reason) = install(&client) {
-                let reason = reason.lines().next().unwrap_or_default();
-                let note = format!("skipped: {package} cannot be installed here: {reason}");
-                // Past the test harness, which keeps what a test that passes prints to itself.
-                writeln!(std::io::stderr(), "{note}").expect("standard error can be written");
-                return None;
-            }
+            let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
+            test_canisters::or_say_why(package, install(&client).map_err(first_line))?;
             File::create(stamp).unwrap();
         }
         fs::write(client.wasm(), counter()).unwrap();

@@ -2,7 +2,8 @@
 //! written as others write theirs.
 //!
 //! What can be had everywhere is a [`PathBuf`]. What has to be fetched is an [`Option`]: without a network, or
-//! without the tools for it, a line says what is not tested and why, and the tests have nothing to do.
+//! without the tools for it, a line says what is not tested and why, and the tests have nothing to do; unless
+//! `REQUIRE_PACKAGES` is set, which makes that a failure.
 
 mod motoko;
 mod python_client;
@@ -12,6 +13,7 @@ mod script;
 pub use motoko::{MotokoCompiler, motoko};
 pub use python_client::{Ledger, ledger, python_client};
 pub use rust::{rust_canister, rust_interface};
+pub use script::or_say_why;
 
 use std::env;
 use std::path::{Path, PathBuf};
