@@ -292,6 +292,8 @@
     (local.set $size (call $msg_caller_info_signer_size))
     (call $msg_caller_info_signer_copy (global.get $scratch) (i32.const 0) (local.get $size))
     (call $msg_reply_data_append (global.get $scratch) (local.get $size)))
+  (func $caller_info_size
+    (global.set $acc (i64.extend_i32_u (call $msg_caller_info_data_size))))
   (func $append_variable
     (local $name i32) (local $size i32)
     (local.set $name (call $text))

@@ -28,6 +28,7 @@ const STEPS: &[&str] = &[
     "counter",
     "reject_code",
     "method_name_size",
+    "caller_info_size",
     "available",
     "refunded",
     "balance",
@@ -126,7 +127,7 @@ macro_rules! steps {
 impl Script {
     steps! {
         plain: take burn_acc load_global store_global stable_size heap_pages time deadline version status
-               reject_code method_name_size available refunded balance liquid
+               reject_code method_name_size caller_info_size available refunded balance liquid
                append_acc append_argument append_argument_size append_reject_message append_caller
                append_caller_info accept_ingress unreachable divide_by_zero load_outside recurse
                call_cycles_acc call_perform_it;
