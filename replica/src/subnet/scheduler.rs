@@ -97,15 +97,17 @@ impl Subnet {
         self.deliver_outcalls();
         self.answer_randomness();
         self.continue_installation();
-        let mut tasks = self.due_tasks();
+        let nothing = Tasks::default();
         self.schedule.begin_round(
-            self.canisters.values().map(|canister| (canister.id, schedule_state(canister, &tasks))),
+            self.canisters
+                .values()
+                .map(|canister| (canister.id, schedule_state(canister, &nothing))),
         );
+        self.execute_management_calls();
+        // Only now: what has just been installed may have a timer or heartbeat in this round.
+        let mut tasks = self.due_tasks();
         let mut room = None;
         loop {
-            if self.execute_management_calls() {
-                room = None;
-            }
             let spent = self.execute_iteration(left.instructions, &mut tasks, &mut room);
             if spent.instructions == 0 {
                 break;
@@ -120,6 +122,9 @@ impl Subnet {
             self.deliver_within_subnet();
             if left.instructions <= 0 {
                 break;
+            }
+            if self.execute_management_calls() {
+                room = None;
             }
         }
         self.meter.count_instructions(self.config.management_budget() - self.management_budget);

@@ -1,8 +1,10 @@
 //! What canisters run without being called by a canister: queries, inspection, timers, heartbeats.
 
 use crate::installation::{fill, memories};
-use crate::script::{ON_INSPECT, ON_TIMER, Script, call, canister, canister_with, number, script};
-use crate::world::on_every_server;
+use crate::script::{
+    ON_INSPECT, ON_TIMER, Script, call, canister, canister_with, number, script, wasm,
+};
+use crate::world::{install_module, on_every_server};
 use candid::Principal;
 use pocket_ic::ErrorCode;
 use std::time::Duration;
@@ -98,6 +100,27 @@ fn a_heartbeat_runs_in_every_round() {
             world.pic.tick();
         }
         assert_eq!(world.cell(id, 9), before + 7);
+    });
+}
+
+/// Sets a timer that is due at once when it is installed.
+const PUNCTUAL: &str = r#"(module
+  (import "ic0" "time" (func $time (result i64)))
+  (import "ic0" "global_timer_set" (func $set (param i64) (result i64)))
+  (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+  (import "ic0" "msg_reply" (func $reply))
+  (memory 1)
+  (func (export "canister_init") (drop (call $set (call $time))))
+  (func (export "canister_global_timer") (i32.store8 (i32.const 0) (i32.const 1)))
+  (func (export "canister_query fired")
+    (call $append (i32.const 0) (i32.const 1)) (call $reply)))"#;
+
+#[test]
+fn a_timer_that_is_due_when_it_is_set_in_init_fires_in_the_round_of_the_installation() {
+    on_every_server(|server| {
+        let world = server.one_subnet();
+        let id = install_module(&world.pic, wasm(PUNCTUAL));
+        assert_eq!(world.pic.query_call(id, Principal::anonymous(), "fired", vec![]), Ok(vec![1]));
     });
 }
 
