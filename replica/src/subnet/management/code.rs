@@ -12,11 +12,26 @@ use crate::ic00::{Permitted, empty_reply};
 use crate::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX, SHA256_BYTES};
 use crate::subnet::Subnet;
 use crate::types::{CanisterId, Instructions, Payload};
+use candid::CandidType;
 use ic_management_canister_types::{
     CanisterInstallMode, ChangeDetails, ChunkHash, CodeDeploymentMode, CodeDeploymentRecord,
-    InstallChunkedCodeArgs, InstallCodeArgs, UninstallCodeArgs,
+    InstallChunkedCodeArgs, UninstallCodeArgs,
 };
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
+
+/// The argument of `install_code`. The crate of the management canister's types has the module read
+/// byte by byte, which takes longer than all else with a module that is not compiled any more.
+#[derive(CandidType, Deserialize)]
+struct InstallCodeArgs {
+    mode: CanisterInstallMode,
+    canister_id: CanisterId,
+    #[serde(with = "serde_bytes")]
+    wasm_module: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    arg: Vec<u8>,
+    sender_canister_version: Option<u64>,
+}
 
 /// A module that is to be installed.
 struct Upload {
