@@ -6,15 +6,18 @@
 //! in the caller's output queue, until it is routed, and a response slot in the caller's input
 //! queue, until its callback runs; so at most that many calls are open per ordered pair.
 
-use crate::error::{ErrorCode, Reject};
+mod pair;
+
 use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Ingress, Message, Request, Response};
 use crate::types::{CanisterId, Time};
+use pair::{Pair, Queued};
 use std::collections::{BTreeMap, VecDeque};
 
 /// All queues of a canister.
 #[derive(Debug, Default)]
 pub struct Queues {
+    /// By peer; idle ones are forgotten once a round.
     pairs: BTreeMap<CanisterId, Pair>,
     ingress: VecDeque<Ingress>,
     /// Senders with something in their input queue, by where they are.
@@ -25,39 +28,6 @@ pub struct Queues {
     guaranteed_calls: usize,
     /// What requests of such calls that wait here take beyond that.
     excess_bytes: u64,
-}
-
-/// The queues between the canister and one peer.
-#[derive(Debug, Default)]
-struct Pair {
-    input: VecDeque<Message>,
-    output: VecDeque<Queued>,
-    input_requests: usize,
-    /// Reserved and filled response slots.
-    input_responses: usize,
-    output_requests: usize,
-    output_responses: usize,
-}
-
-#[derive(Debug)]
-struct Queued {
-    message: Message,
-    /// When a waiting request is given up.
-    expiry: Option<Time>,
-}
-
-impl Queued {
-    fn has_expired(&self, now: Time) -> bool {
-        self.expiry.is_some_and(|expiry| expiry < now)
-    }
-}
-
-/// Whether a message that has arrived is not to be executed any more. A response never is.
-fn is_outdated_input(message: &Message, now: Time) -> bool {
-    match message {
-        Message::Request(request) => request.deadline.is_some_and(|deadline| deadline < now),
-        Message::Response(_) => false,
-    }
 }
 
 /// Whose turn it is to be executed next.
@@ -273,7 +243,7 @@ impl Queues {
         self.pairs.get(&peer).is_none_or(Pair::has_room_for_request)
     }
 
-    /// Removes what has passed its deadline at `now`, a time in whole seconds.
+    /// Removes what has passed its deadline at `now`, a time in whole seconds, and what is idle.
     pub fn time_out(&mut self, now: Time) -> TimedOut {
         let mut timed_out = TimedOut::default();
         // Pairs go only here: most of them are needed again within the round.
@@ -289,68 +259,6 @@ impl Queues {
             schedule.retain(|peer| self.pairs.get(peer).is_some_and(|pair| !pair.input.is_empty()));
         }
         timed_out
-    }
-}
-
-impl Pair {
-    fn free_slots(&self) -> usize {
-        QUEUE_CAPACITY.saturating_sub(self.output_requests.max(self.input_responses))
-    }
-
-    fn has_room_for_request(&self) -> bool {
-        self.input_requests < QUEUE_CAPACITY && self.output_responses < QUEUE_CAPACITY
-    }
-
-    fn is_idle(&self) -> bool {
-        self.input.is_empty()
-            && self.output.is_empty()
-            && self.input_responses == 0
-            && self.output_responses == 0
-    }
-
-    /// Whether something in it has passed its deadline.
-    fn has_expired(&self, now: Time) -> bool {
-        self.output.iter().any(|queued| queued.has_expired(now))
-            || self.input.iter().any(|message| is_outdated_input(message, now))
-    }
-
-    /// Returns the bytes that are free again, beyond those of responses.
-    fn time_out_output(&mut self, now: Time, timed_out: &mut TimedOut) -> u64 {
-        let mut excess_bytes = 0;
-        let expired = |queued: &Queued| queued.has_expired(now);
-        let (gone, kept) = std::mem::take(&mut self.output).into_iter().partition(expired);
-        self.output = kept;
-        let gone: VecDeque<Queued> = gone;
-        for queued in gone {
-            match queued.message {
-                Message::Request(request) => {
-                    self.output_requests -= 1;
-                    excess_bytes += request.excess_bytes();
-                    let reject = Reject::routing(
-                        ErrorCode::CanisterQueueFull,
-                        "Request timed out: it could not be sent before its deadline",
-                    );
-                    timed_out.rejects.push(request.rejected(reject));
-                }
-                message => {
-                    self.output_responses -= 1;
-                    timed_out.dropped.push(message);
-                }
-            }
-        }
-        excess_bytes
-    }
-
-    fn time_out_input(&mut self, now: Time, timed_out: &mut TimedOut) {
-        let expired = |message: &Message| is_outdated_input(message, now);
-        let (gone, kept) = std::mem::take(&mut self.input).into_iter().partition(expired);
-        self.input = kept;
-        let gone: VecDeque<Message> = gone;
-        for message in gone {
-            self.input_requests -= 1;
-            self.output_responses -= 1;
-            timed_out.dropped.push(message);
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::ic00::{Rules, decode, encode};
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
 use crate::subnet::Subnet;
-use crate::topology::{cycles_minting_canister, nth_canister};
+use crate::topology::{cycles_minting_canister, nth_canister, own_range};
 use crate::trace::{Event, Fee};
 use crate::types::{CanisterId, Cycles, Payload};
 use candid::Principal;
@@ -129,8 +129,8 @@ impl Subnet {
     /// Fails unless a canister can be made with this id (`canister_manager.rs`,
     /// `validate_specified_id`).
     fn check_specified(&self, id: CanisterId) -> Result<CanisterId, UserError> {
-        let own = self.config.canister_ranges.last();
-        if own.is_some_and(|(first, last)| (*first..=*last).contains(&id)) {
+        let own = own_range(&self.config.canister_ranges);
+        if own.is_some_and(|(first, last)| (first..=last).contains(&id)) {
             return Err(UserError::new(
                 ErrorCode::InvalidManagementPayload,
                 format!(

@@ -1,0 +1,104 @@
+//! The queues between a canister and one peer.
+
+use super::TimedOut;
+use crate::error::{ErrorCode, Reject};
+use crate::limits::QUEUE_CAPACITY;
+use crate::message::Message;
+use crate::types::Time;
+use std::collections::VecDeque;
+
+/// The queues between the canister and one peer.
+#[derive(Debug, Default)]
+pub(super) struct Pair {
+    pub(super) input: VecDeque<Message>,
+    pub(super) output: VecDeque<Queued>,
+    pub(super) input_requests: usize,
+    /// Reserved and filled response slots.
+    pub(super) input_responses: usize,
+    pub(super) output_requests: usize,
+    pub(super) output_responses: usize,
+}
+
+/// A message that waits to be sent.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) message: Message,
+    /// When a waiting request is given up.
+    pub(super) expiry: Option<Time>,
+}
+
+impl Queued {
+    fn has_expired(&self, now: Time) -> bool {
+        self.expiry.is_some_and(|expiry| expiry < now)
+    }
+}
+
+/// Whether a message that has arrived is not to be executed any more. A response never is.
+fn is_outdated_input(message: &Message, now: Time) -> bool {
+    match message {
+        Message::Request(request) => request.deadline.is_some_and(|deadline| deadline < now),
+        Message::Response(_) => false,
+    }
+}
+
+impl Pair {
+    pub(super) fn free_slots(&self) -> usize {
+        QUEUE_CAPACITY.saturating_sub(self.output_requests.max(self.input_responses))
+    }
+
+    pub(super) fn has_room_for_request(&self) -> bool {
+        self.input_requests < QUEUE_CAPACITY && self.output_responses < QUEUE_CAPACITY
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.input.is_empty()
+            && self.output.is_empty()
+            && self.input_responses == 0
+            && self.output_responses == 0
+    }
+
+    /// Whether something in it has passed its deadline.
+    pub(super) fn has_expired(&self, now: Time) -> bool {
+        self.output.iter().any(|queued| queued.has_expired(now))
+            || self.input.iter().any(|message| is_outdated_input(message, now))
+    }
+
+    /// Returns the bytes that are free again, beyond those of responses.
+    pub(super) fn time_out_output(&mut self, now: Time, timed_out: &mut TimedOut) -> u64 {
+        let mut excess_bytes = 0;
+        let expired = |queued: &Queued| queued.has_expired(now);
+        let (gone, kept) = std::mem::take(&mut self.output).into_iter().partition(expired);
+        self.output = kept;
+        let gone: VecDeque<Queued> = gone;
+        for queued in gone {
+            match queued.message {
+                Message::Request(request) => {
+                    self.output_requests -= 1;
+                    excess_bytes += request.excess_bytes();
+                    let reject = Reject::routing(
+                        ErrorCode::CanisterQueueFull,
+                        "Request timed out: it could not be sent before its deadline",
+                    );
+                    timed_out.rejects.push(request.rejected(reject));
+                }
+                message => {
+                    self.output_responses -= 1;
+                    timed_out.dropped.push(message);
+                }
+            }
+        }
+        excess_bytes
+    }
+
+    pub(super) fn time_out_input(&mut self, now: Time, timed_out: &mut TimedOut) {
+        let expired = |message: &Message| is_outdated_input(message, now);
+        let (gone, kept) = std::mem::take(&mut self.input).into_iter().partition(expired);
+        self.input = kept;
+        let gone: VecDeque<Message> = gone;
+        for message in gone {
+            self.input_requests -= 1;
+            self.output_responses -= 1;
+            timed_out.dropped.push(message);
+        }
+    }
+}
