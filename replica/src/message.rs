@@ -58,7 +58,7 @@ impl Request {
             callback: self.callback,
             refund,
             deadline: self.deadline,
-            result,
+            result: result.map_err(Reject::shortened),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a canister spent its cycles on.
 //!
 //! Rules: `CyclesUseCase` and `consumed_cycles_by_use_cases` in the replica's repository. What is
-//! withheld counts as spent until it comes back.
+//! withheld counts as spent until it comes back. Sums end at the largest number of cycles, as balances
+//! do.
 
 use crate::cycles::CallPrice;
 use crate::trace::Fee;
@@ -34,27 +35,29 @@ pub struct Consumption {
 impl Consumption {
     /// All of it.
     pub fn total(&self) -> Cycles {
-        self.memory
-            + self.compute
-            + self.ingress
-            + self.instructions
-            + self.transmission
-            + self.uninstallation
-            + self.creation
-            + self.outcalls
-            + self.burned
+        let Self { memory, compute, ingress, instructions, transmission, .. } = self;
+        let Self { uninstallation, creation, outcalls, burned, .. } = self;
+        let known = [memory, compute, ingress, instructions, transmission];
+        let parts = known.into_iter().chain([uninstallation, creation, outcalls, burned]);
+        parts.fold(0, |sum: Cycles, part| sum.saturating_add(*part))
+    }
+
+    /// Notes what it burned.
+    pub fn burn(&mut self, cycles: Cycles) {
+        self.burned = self.burned.saturating_add(cycles);
     }
 
     /// Notes a fee, but for memory and compute allocation, which are told apart before.
     pub fn pay(&mut self, fee: Fee, cycles: Cycles) {
-        match fee {
-            Fee::Ingress(_) => self.ingress += cycles,
-            Fee::Installation | Fee::Management => self.instructions += cycles,
-            Fee::Creation => self.creation += cycles,
-            Fee::Uninstall => self.uninstallation += cycles,
-            Fee::Outcall => self.outcalls += cycles,
-            Fee::Resources => {}
-        }
+        let sum = match fee {
+            Fee::Ingress(_) => &mut self.ingress,
+            Fee::Installation | Fee::Management => &mut self.instructions,
+            Fee::Creation => &mut self.creation,
+            Fee::Uninstall => &mut self.uninstallation,
+            Fee::Outcall => &mut self.outcalls,
+            Fee::Resources => return,
+        };
+        *sum = sum.saturating_add(cycles);
     }
 
     /// Notes what is withheld for a call.

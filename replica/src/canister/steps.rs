@@ -179,7 +179,7 @@ pub(super) fn apply(
         canister.deposit(effects.cycles_minted);
     }
     canister.debit(effects.cycles_burned);
-    canister.consumption.burned += effects.cycles_burned;
+    canister.consumption.burn(effects.cycles_burned);
     canister.reserve(effects.cycles_reserved);
     canister.contexts.accept_cycles(context, effects.cycles_accepted);
     if let Some(data) = effects.certified_data {

@@ -11,8 +11,8 @@ pub const MESSAGE_INSTRUCTIONS_MAX: Instructions = 40_000_000_000;
 pub const INSTALL_INSTRUCTIONS_MAX: Instructions = 300_000_000_000;
 
 /// Instructions of installations that a canister is forgiven in each round; while there are any left,
-/// it takes no other code, and while there are as many, it executes nothing. System subnets have no such limit (`config/src/subnet_config.rs`,
-/// `install_code_rate_limit`).
+/// it takes no other code, and while there are as many, it executes nothing. System subnets have no
+/// such limit (`config/src/subnet_config.rs`, `install_code_rate_limit`).
 pub const INSTALL_INSTRUCTIONS_PER_ROUND: Instructions = SLICE_INSTRUCTIONS_MAX;
 
 /// What a message may use on a system subnet

@@ -44,7 +44,8 @@ impl Meter {
 
     /// Counts what a canister consumed that is being deleted: what it has left goes with it.
     pub(super) fn count_deleted(&mut self, canister: &Canister) {
-        self.consumed_by_deleted += canister.consumption.total() + canister.balance;
+        let consumed = canister.consumption.total().saturating_add(canister.balance);
+        self.consumed_by_deleted = self.consumed_by_deleted.saturating_add(consumed);
     }
 
     /// Ends a round, of which there were so many.
@@ -53,14 +54,17 @@ impl Meter {
         rounds: u64,
         canisters: impl Iterator<Item = &'a Canister> + Clone,
     ) {
-        let consumed = canisters.clone().map(|canister| canister.consumption.total());
+        let consumed = canisters
+            .clone()
+            .map(|canister| canister.consumption.total())
+            .fold(self.consumed_by_deleted, Cycles::saturating_add);
         self.told = Metrics {
             canisters: canisters.clone().count() as u64,
             state_bytes: match rounds % STATE_BYTES_COUNTED_ROUNDS {
                 0 => canisters.map(|canister| canister.memory_usage().total()).sum(),
                 _ => self.told.state_bytes,
             },
-            consumed: self.consumed_by_deleted + consumed.sum::<Cycles>(),
+            consumed,
             transactions: self.transactions,
             instructions: self.instructions,
         };

@@ -7,7 +7,7 @@ use crate::types::{NextWork, Time};
 
 impl Subnet {
     /// When a round has something to do on this subnet. Until then a round would change nothing but
-    /// the time; heartbeats, which every round has, count as due once in
+    /// the time and what the subnet counts of itself; heartbeats, which every round has, count as due once in
     /// [`HEARTBEAT_INTERVAL_NANOS`].
     pub fn next_work(&self) -> NextWork {
         if self.has_messages() {

@@ -84,8 +84,7 @@ impl Schedule {
         let (mut long, mut new) = (Vec::new(), Vec::new());
         for (id, state) in canisters {
             if state.has_to_rest && !self.has_begun {
-                self.priorities.entry(id).or_default();
-                self.fully_executed.insert(id);
+                *self.priorities.entry(id).or_default() -= FULL_EXECUTION;
             }
             if state.has_to_rest || !state.is_active {
                 continue;

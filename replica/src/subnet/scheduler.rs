@@ -81,8 +81,8 @@ fn execute_one(
 }
 
 impl Subnet {
-    /// With what a round starts, and each of its threads in each iteration, but for the instructions
-    /// of the iterations before.
+    /// The budget of a round. In each iteration, a thread has all of the bytes, and what is left of
+    /// the instructions.
     fn round_budget(&self) -> Amount {
         Amount {
             instructions: self.config.round_budget(),

@@ -332,6 +332,9 @@ fn canisters_get_long_reject_messages_without_their_middle_and_users_get_all() {
         assert_eq!(code, 4);
         assert!(text.len() <= 8 * 1024 && text.len() > 8_000, "{}", text.len());
         assert!(text.starts_with("xxx") && text.contains("...") && text.ends_with("end"), "{text}");
+        let unknown = call(Principal::management_canister()).method(&"x".repeat(20_000));
+        let (code, text) = reject_of(&world, unknown);
+        assert_eq!((code, text.len()), (5, 8 * 1024));
         let whole = world.run(world.b, script().reject(&long)).unwrap_err();
         assert_eq!(whole.reject_message, long);
     });

@@ -80,6 +80,22 @@ fn what_a_deleted_canister_had_left_counts_as_consumed() {
 }
 
 #[test]
+fn sums_end_at_the_largest_number_of_cycles() {
+    on_every_server(|server| {
+        let world = server.two_subnets();
+        let subnet = world.pic.get_subnet(world.b).unwrap();
+        for _ in 0..2 {
+            let made = world.pic.create_canister_on_subnet(None, None, subnet);
+            world.pic.add_cycles(made, u128::MAX - world.pic.cycle_balance(made));
+            world.pic.stop_canister(made, None).unwrap();
+            world.pic.delete_canister(made, None).unwrap();
+        }
+        assert_eq!(metrics(&world, world.b).consumed_cycles_total, u128::MAX);
+        world.run(world.b, script().reply("")).unwrap();
+    });
+}
+
+#[test]
 fn users_read_the_same_from_the_subnets_state() {
     on_every_server(|server| {
         let world = server.two_subnets();

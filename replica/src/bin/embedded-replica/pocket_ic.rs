@@ -50,8 +50,17 @@ pub struct Arguments {
     profile: NetworkProfile,
 
     /// A name by which clients may call the server, beside localhost and addresses; once for each.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
     domain: Vec<String>,
+}
+
+/// A name without scheme, port, path or wildcard.
+fn host_name(text: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    match !text.is_empty() && text.bytes().all(fits) {
+        true => Ok(text.into()),
+        false => Err("a name without scheme and port is needed, such as `replica`".into()),
+    }
 }
 
 /// Serves PocketIC's clients until it is time to end.

@@ -165,7 +165,9 @@ impl Live {
 
     /// The values of the mutable globals.
     pub fn globals(&mut self) -> Vec<Val> {
-        self.globals.iter().map(|global| global.get(&mut self.store)).collect()
+        let mut values = Vec::new();
+        self.store_globals(&mut values);
+        values
     }
 
     /// The same, in the place of what was there.

@@ -202,13 +202,16 @@ impl Sandbox {
         let grown = live.heap().len() != self.kept.heap_bytes;
         let mut effects = live.take_effects();
         self.live = Some(live);
-        let pages = if tracked { changed.len() as Instructions } else { 0 };
+        let (pages, written) = match tracked {
+            true => (changed.len() as u64, self.kept.stable.dirty_pages()),
+            false => (0, 0),
+        };
         let used = limit - Instructions::try_from(left).unwrap_or(0);
         let copies = result.is_ok() && limit > slice && changed.len() > PAGES_COPIED_AT_ONCE_MAX;
         let slices = used.div_ceil(slice).max(1) + u64::from(copies);
         let instructions = (used + pages * self.page_price()).min(limit);
         self.pending = Some(Pending { changed, grown });
-        effects.written_bytes = (pages + self.kept.stable.dirty_pages()) * OS_PAGE_BYTES as u64;
+        effects.written_bytes = (pages + written) * OS_PAGE_BYTES as u64;
         let log = std::mem::take(&mut effects.log);
         Executed { result: result.map(|()| effects), instructions, slices, log }
     }

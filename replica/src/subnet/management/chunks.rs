@@ -24,7 +24,7 @@ impl Subnet {
         canister.pay(Fee::Management, cost);
         let (hash, is_new) = canister.chunks.check(&chunk).map_err(chunk_store_error)?;
         if is_new {
-            check_writing(canister)?;
+            check_writing_chunks(canister)?;
             let used = canister.memory_usage().total();
             room.resize(canister, used, used + CHUNK_BYTES_MAX as u64, 0)?;
             canister.chunks.insert(hash, chunk);
@@ -48,8 +48,9 @@ impl Subnet {
     }
 }
 
-/// Fails while a canister takes no chunks, because so much was written there.
-pub(super) fn check_writing(canister: &Canister) -> Result<(), UserError> {
+/// Fails while a canister takes neither chunks nor data of snapshots, because so much was written
+/// there: with the error of chunks.
+pub(super) fn check_writing_chunks(canister: &Canister) -> Result<(), UserError> {
     let refused = canister.debits.check_writing(canister.id);
     refused.map_err(|error| chunk_store_error(error.description))
 }

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 /// The argument of `install_code`. The crate of the management canister's types has the module read
-/// byte by byte, which takes longer than all else with a module that is not compiled any more.
+/// byte by byte, which takes longer than all else with a module that was compiled before.
 #[derive(CandidType, Deserialize)]
 struct InstallCodeArgs {
     mode: CanisterInstallMode,

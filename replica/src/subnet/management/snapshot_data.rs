@@ -1,7 +1,7 @@
 //! Management calls that read what is in a snapshot, and those that make one from outside.
 
 use super::Call;
-use super::chunks::{check_writing, chunk_store_error};
+use super::chunks::{check_writing_chunks, chunk_store_error};
 use super::snapshots::{add, bytes, of, source_of, to_be_replaced};
 use crate::canister::{Canister, LowWasmMemoryHook, Memories, Snapshot, Val};
 use crate::cycles::Prices;
@@ -94,7 +94,7 @@ impl Subnet {
                 "Only canister snapshots created by metadata upload can be mutated.",
             ));
         }
-        check_writing(canister)?;
+        check_writing_chunks(canister)?;
         let is_chunk = matches!(kind, SnapshotDataOffset::WasmChunk);
         let written = if is_chunk { CHUNK_BYTES_MAX } else { chunk.len() } as Instructions;
         charge(canister, written, room.prices)?;

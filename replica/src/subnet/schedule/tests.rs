@@ -45,7 +45,8 @@ fn who_has_to_rest_is_on_no_thread_and_pays_as_if_it_had_executed() {
     let ids: Vec<CanisterId> = (0..6).map(canister_id).collect();
     let resting = |id| State { has_to_rest: id == ids[0], ..state(0, None) };
     let idle = State { is_active: false, ..resting(ids[0]) };
-    for resting_state in [resting(ids[0]), idle] {
+    let paused = State { long_since: Some(Time::default()), ..resting(ids[0]) };
+    for resting_state in [resting(ids[0]), idle, paused] {
         let mut schedule = Schedule::default();
         let states = || {
             let others = ids[1..].iter().map(|id| (*id, state(0, None)));
@@ -58,6 +59,7 @@ fn who_has_to_rest_is_on_no_thread_and_pays_as_if_it_had_executed() {
         schedule.finish_round(|_| Some(state(0, None)));
         assert!(schedule.priorities[&ids[0]] < schedule.priorities[&ids[5]], "{schedule:?}");
         assert_eq!(schedule.priorities[&ids[0]], schedule.priorities[&ids[1]]);
+        assert_eq!(schedule.executed_rounds.get(&ids[0]), None);
     }
 }
 
