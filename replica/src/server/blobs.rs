@@ -16,19 +16,10 @@ pub(super) fn id(blob: &[u8]) -> BlobId {
     Sha256::digest(blob).into()
 }
 
-/// The same in hexadecimal digits.
-pub(super) fn name(id: &BlobId) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// What names a blob, from hexadecimal digits; nothing, if these are none, or not as many.
 pub(super) fn named(name: &str) -> Option<BlobId> {
-    let digit = |digit: &u8| char::from(*digit).to_digit(16);
-    let byte = |pair: &[u8]| Some(digit(&pair[0])? as u8 * 16 + digit(&pair[1])? as u8);
-    let pairs = name.as_bytes().chunks_exact(2);
-    let bytes: Vec<u8> =
-        pairs.remainder().is_empty().then(|| pairs.map(byte).collect::<Option<_>>()).flatten()?;
-    bytes.try_into().ok()
+    let mut id = BlobId::default();
+    hex::decode_to_slice(name, &mut id).ok().map(|()| id)
 }
 
 /// The blobs uploaded last, as many as fit into [`BLOB_BYTES_MAX`].

@@ -130,7 +130,7 @@ impl LiveNetwork {
 
     /// The key with which everything it says can be checked, in DER form and in hexadecimal digits.
     pub fn root_key_hex(&self) -> String {
-        self.root_key.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&self.root_key)
     }
 
     /// Its subnets, those it has in any case first.

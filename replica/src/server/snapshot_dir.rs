@@ -212,6 +212,5 @@ fn pieces(bytes: u64) -> impl Iterator<Item = (u64, u64)> {
 
 /// Where a chunk of modules is.
 fn chunk_file(hash: &[u8]) -> String {
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{CHUNKS}/{digits}.bin")
+    format!("{CHUNKS}/{}.bin", hex::encode(hash))
 }

@@ -25,7 +25,7 @@ pub(super) async fn store(
     };
     let id = block_in_place(|| blobs::id(&blob));
     instances.blobs().add(id, blob);
-    Ok(blobs::name(&id))
+    Ok(hex::encode(id))
 }
 
 /// What was kept, by its name; unpacked, if it came packed.

@@ -98,8 +98,7 @@ fn an_account_has_the_name_that_everybody_computes_and_a_mistyped_one_is_a_trap(
     // Known to many tools: the account of the anonymous user.
     let anonymous = "1c7a48ba6a562aa9eaa2481a9049cdf0433b9738c992d698c31d8abf89cadc79";
     let name = account_name(Principal::anonymous());
-    let digits: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(digits, anonymous);
+    assert_eq!(hex::encode(&name), anonymous);
     let mut instance = network(true);
     let mut send = |to| {
         let e8s = |e8s| Tokens { e8s };

@@ -99,5 +99,5 @@ fn hash(content: &Result<Payload, Reject>) -> String {
         Ok(response) => [&b"reply"[..], response].concat(),
         Err(reject) => [&b"reject"[..], &[reject.code as u8], reject.message.as_bytes()].concat(),
     };
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(bytes))
 }
