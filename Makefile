@@ -31,13 +31,13 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	cargo test --locked --workspace
 
 soak: canisters ## Check 100,000 random scenarios on the replica (SCENARIOS=... for another number), a job of a million calls, and half a minute of two hundred agents
-	SCENARIOS=$(SCENARIOS) cargo test --locked -p embedded-replica --test scenarios random -- --nocapture
-	cargo test --locked -p parallel_calls --test it -- --ignored a_million_calls_finish
-	cargo test --locked -p embedded-replica --test agents -- --ignored --nocapture load
+	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --test scenarios random -- --nocapture
+	cargo test --locked --workspace --test it -- --ignored a_million_calls_finish
+	cargo test --locked --workspace --test agents -- --ignored --nocapture load
 
 bench: canisters ## Run the benchmarks, and the tests that measure
 	cargo bench --locked --workspace --profile dev --bench '*'
-	cargo test --locked -p embedded-replica --test server -- --ignored --nocapture
+	cargo test --locked --workspace --test server -- --ignored --nocapture
 
 canisters: ## Build the canisters to Wasm and print their sizes
 	@scripts/build-canisters

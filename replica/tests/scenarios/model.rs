@@ -258,9 +258,9 @@ impl<'a> Model<'a> {
             if !canister.installed {
                 return Err(537);
             }
-            if canister.balance < self.costs.ingress_fee(action) {
-                return Err(207);
-            }
+        }
+        if canister.balance < self.costs.ingress_fee(action) {
+            return Err(207);
         }
         self.expiry.insert(action, self.now + LIFETIME_SECONDS * SECOND);
         self.subnets[canister.subnet].pool.push_back(action);

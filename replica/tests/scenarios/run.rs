@@ -58,6 +58,8 @@ pub struct Run {
     pub says_it_rests: bool,
     /// By action: turned down at once, or not.
     pub submitted: BTreeMap<usize, Result<MessageId, u16>>,
+    /// What taking them in costs, by the action.
+    pub ingress_fees: BTreeMap<usize, Cycles>,
     /// By action: the tick after which the answer was there, and the answer.
     pub answers: BTreeMap<usize, (usize, Result<usize, u16>)>,
     pub memories: Vec<Option<Vec<u64>>>,
@@ -183,6 +185,7 @@ impl Runner {
                 rested: false,
                 says_it_rests: false,
                 submitted: BTreeMap::new(),
+                ingress_fees: BTreeMap::new(),
                 answers: BTreeMap::new(),
                 memories: Vec::new(),
             },
@@ -191,6 +194,7 @@ impl Runner {
 
     fn submit(&mut self, index: usize, action: &Action) {
         let call = self.message(action);
+        self.run.ingress_fees.insert(index, ingress_fee(&call));
         let submitted = self.instance.submit(call).expect("the message makes sense");
         if submitted.is_ok() {
             self.waiting.insert(index);
@@ -328,4 +332,12 @@ impl Run {
             })
         })
     }
+}
+
+/// What taking in a message costs: the message, and each byte of its envelope, which has about 150
+/// besides these.
+fn ingress_fee(call: &CanisterCall) -> Cycles {
+    let principals = call.sender.as_slice().len() + call.canister.as_slice().len();
+    let bytes = 150 + principals + call.method.len() + call.argument.len();
+    1_200_000 + 2_000 * bytes as Cycles
 }

@@ -1,9 +1,8 @@
 //! What was seen of a scenario, in the words of the model, and what the model has to be told.
 
-use crate::encode;
 use crate::record::{Cost, Costs, Done, What};
 use crate::run::Run;
-use crate::scenario::{Action, Scenario};
+use crate::scenario::Scenario;
 use candid::Principal;
 use embedded_replica::trace::{CallId, Event, Fee, Work};
 use embedded_replica::types::{Cycles, MessageId, NANOS_PER_SECOND};
@@ -26,13 +25,11 @@ impl Run {
     pub fn costs(&self, scenario: &Scenario) -> Costs {
         let count = scenario.canisters.len();
         let mut costs = Costs {
+            ingress_fees: self.ingress_fees.clone(),
             executions: vec![Default::default(); count],
             installations: vec![Default::default(); count],
             ..Costs::default()
         };
-        for (index, action) in scenario.actions.iter().enumerate() {
-            costs.ingress_fees.insert(index, self.likely_ingress_fee(action));
-        }
         let mut slices = vec![1; count];
         for (tick, seen) in self.ticks.iter().enumerate() {
             for event in &seen.events {
@@ -69,16 +66,6 @@ impl Run {
             }
         }
         costs
-    }
-
-    /// About what a message costs that was not taken in.
-    fn likely_ingress_fee(&self, action: &Action) -> Cycles {
-        match action {
-            Action::Call { body, .. } => {
-                1_200_000 + 2_000 * (200 + encode::body(body, &self.ids).len() as Cycles)
-            }
-            _ => 1_200_000,
-        }
     }
 
     /// What canisters executed, one by one.
