@@ -42,7 +42,7 @@ pub(super) struct Schedule {
     /// Full executions of the canisters in the middle of a message, since that began.
     executed_rounds: BTreeMap<CanisterId, i64>,
     /// Canisters that had a full execution in this round: they came first, or executed all they had,
-    /// or a slice; or had to rest.
+    /// or a slice.
     fully_executed: BTreeSet<CanisterId>,
     /// Canisters that were in the middle of a message when the round began.
     long: BTreeSet<CanisterId>,
