@@ -32,7 +32,7 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 
 soak: canisters ## Check 100,000 random scenarios on the replica (SCENARIOS=... for another number), a job of a million calls, and half a minute of two hundred agents
 	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --test scenarios random -- --nocapture
-	cargo test --locked --workspace --test it -- --ignored a_million_calls_finish
+	cargo test --locked --workspace --test pair -- --ignored a_million_calls_finish
 	cargo test --locked --workspace --test agents -- --ignored --nocapture load
 
 bench: canisters ## Run the benchmarks, and the tests that measure

@@ -5,7 +5,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "../it/calls.rs"]
+#[path = "../execution/calls.rs"]
 #[allow(dead_code, reason = "the scenarios use less of it")]
 mod calls;
 mod checks;
@@ -18,7 +18,7 @@ mod random;
 mod record;
 mod run;
 mod scenario;
-#[path = "../it/script.rs"]
+#[path = "../execution/script.rs"]
 #[allow(dead_code, unused_imports, reason = "the scenarios use less of it")]
 mod script;
 mod soak;
