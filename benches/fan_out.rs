@@ -12,7 +12,7 @@ use multi_subnet::interface::CALLEE_VARIABLE;
 use multi_subnet::strategy::Strategy::{self, Parallel, Sequential, Windowed};
 use pocket_ic::{CanisterSettings, EnvironmentVariable, PocketIc, PocketIcBuilder};
 use serde::Deserialize;
-use test_canisters::rust_canister;
+use test_support::rust_canister;
 
 /// Numbers of calls. More than 500 parallel ones would fail.
 const CALLS: [u64; 4] = [10, 100, 500, 10_000];

@@ -1,11 +1,11 @@
 //! Who may use the caller.
 
 use candid::{Principal, encode_args, encode_one};
+use test_support::on_every_server;
 
 use crate::answers::{JobWish, Way};
 use crate::forwarder::Forwarder;
 use crate::pair::{Pair, controller, nothing, stranger};
-use crate::servers::on_every_server;
 
 /// Every update method of the caller, with an argument it understands.
 fn updates(pair: &Pair) -> Vec<(&'static str, Vec<u8>)> {

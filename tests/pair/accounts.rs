@@ -3,13 +3,14 @@
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Nat, Principal, decode_one, encode_args};
 use pocket_ic::{PocketIc, RejectCode, RejectResponse};
+use test_support::{Server, on_every_server};
 
 use crate::answers::UserAccount;
 use crate::forwarder::Forwarder;
 use crate::pair::{assert_refusal, callee_module, controller, create, nothing, stranger};
-use crate::servers::{Server, on_every_server};
 
 #[derive(CandidType)]
+
 struct Account {
     owner: Principal,
     subaccount: Option<Vec<u8>>,

@@ -3,9 +3,9 @@
 use candid::{Decode, Encode, Principal};
 use ic_agent::identity::BasicIdentity;
 use ic_agent::{Agent, AgentError, Identity};
+use test_support::on_every_server;
 
 use crate::pair::{OPEN_CALLS_MAX, Pair, controller};
-use crate::servers::on_every_server;
 
 fn identity(seed: u8) -> BasicIdentity {
     BasicIdentity::from_raw_key(&[seed; 32])

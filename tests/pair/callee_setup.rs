@@ -1,11 +1,12 @@
 //! How the caller learns whom to call: told by a controller, or else from its environment.
 
 use candid::Principal;
+use test_support::on_every_server;
 
 use crate::pair::{Pair, Sequential, Strategy, assert_refusal, controller, stranger};
-use crate::servers::on_every_server;
 
 #[test]
+
 fn a_controller_may_name_the_callee_and_rename_it() {
     on_every_server(|server| {
         let pair = Pair::install(server, 2);

@@ -1,7 +1,8 @@
 //! What calls cost, and what they only withhold.
 
+use test_support::{Server, on_every_server};
+
 use crate::pair::{DEFAULT_CYCLES, Pair, Parallel, Strategy};
-use crate::servers::{Server, on_every_server};
 
 /// A call's fixed fees: 260,000 for the request, 5,000,000 for executing the callback.
 const CALL_FEES: u128 = 5_260_000;

@@ -1,9 +1,9 @@
 //! Calls that fail: they are counted, and the caller works on.
 
 use candid::Principal;
+use test_support::on_every_server;
 
 use crate::pair::{Pair, Parallel, Sequential, Strategy, caller_module, controller};
-use crate::servers::on_every_server;
 
 /// Breaks the callee, or names a broken one, and mends it; calls fail in between, and only then.
 fn assert_failures_are_counted(break_callee: impl Fn(&Pair), mend: impl Fn(&Pair)) {

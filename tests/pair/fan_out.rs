@@ -1,10 +1,11 @@
 //! How many calls succeed, in how many rounds.
 
+use test_support::on_every_server;
+
 use crate::answers::Way;
 use crate::pair::{
     OPEN_CALLS_MAX, Outcome, Pair, Parallel, Sequential, Strategy, assert_refusal, controller,
 };
-use crate::servers::on_every_server;
 
 /// The most calls the caller makes for one message.
 const CALLS_MAX: u64 = 100_000;

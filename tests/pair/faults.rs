@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use test_support::{Server, on_every_server};
+
 use crate::answers::Way;
 use crate::moody::Mood;
 use crate::pair::{OPEN_CALLS_MAX, Pair, Parallel, controller};
-use crate::servers::{Server, on_every_server};
 
 const WAYS: [Way; 4] =
     [Way::Sequential, Way::Parallel, Way::Windowed(None), Way::Windowed(Some(2))];

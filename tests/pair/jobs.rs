@@ -8,12 +8,11 @@ use candid::{Principal, decode_one, encode_one};
 use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs, UpgradeFlags};
 use pocket_ic::common::rest::RawEffectivePrincipal;
 use pocket_ic::{RejectResponse, call_candid_as};
-use test_canisters::rust_canister;
+use test_support::{on_every_server, rust_canister};
 
 use crate::answers::{JobState, JobStatus, JobWish};
 use crate::moody::Mood;
 use crate::pair::{OPEN_CALLS_MAX, Pair, Parallel, caller_module, controller, nothing};
-use crate::servers::on_every_server;
 
 /// How long it may take until the caller looks after its jobs.
 pub const INTERVAL: Duration = Duration::from_secs(2);

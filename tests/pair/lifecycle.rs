@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pocket_ic::RejectResponse;
+use test_support::on_every_server;
 
 use crate::answers::Way;
 use crate::pair::{Pair, Parallel, Sequential, Strategy, caller_module, controller, nothing};
-use crate::servers::on_every_server;
 
 impl Pair {
     pub fn upgrade_caller(&self) {

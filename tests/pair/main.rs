@@ -1,5 +1,5 @@
-//! Canisters as their users meet them: the built modules of this workspace and of others, on one and two subnets, driven
-//! by the `pocket-ic` crate.
+//! The pair as its users meet it: the built modules of caller and callee on one and two subnets, driven by the
+//! `pocket-ic` crate.
 
 mod access;
 mod accounts;
@@ -10,7 +10,6 @@ mod cycles;
 mod failures;
 mod fan_out;
 mod faults;
-mod foreign;
 mod forwarder;
 mod jobs;
 mod lifecycle;
@@ -20,6 +19,5 @@ mod pair;
 mod patience;
 mod portfolio;
 mod raw_calls;
-mod servers;
 mod windowed;
 mod worst_costs;

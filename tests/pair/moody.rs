@@ -3,7 +3,7 @@
 use std::fs;
 
 use candid::CandidType;
-use test_canisters::rust_canister;
+use test_support::rust_canister;
 
 use crate::pair::{Pair, controller, decode, encode, nothing};
 

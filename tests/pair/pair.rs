@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use candid::{CandidType, Nat, Principal, decode_one, encode_args, encode_one};
+use candid::{CandidType, Nat, Principal};
 use multi_subnet::canisters::{ModulePaths, workspace_modules};
 use pocket_ic::common::rest::RawMessageId;
 use pocket_ic::{
@@ -12,11 +12,10 @@ use pocket_ic::{
     RejectCode, RejectResponse,
 };
 use serde::de::DeserializeOwned;
+use test_support::Server;
 
-use crate::servers::Server;
-
-/// What canisters get that are created without an amount.
-pub const DEFAULT_CYCLES: u128 = 100_000_000_000_000;
+pub use test_support::users::create;
+pub use test_support::{DEFAULT_CYCLES, controller, decode, encode, nothing, stranger};
 
 /// How many calls of one canister to another can be open.
 pub const OPEN_CALLS_MAX: u64 = 500;
@@ -38,16 +37,6 @@ pub fn caller_module() -> Vec<u8> {
 /// The callee's module.
 pub fn callee_module() -> Vec<u8> {
     fs::read(&MODULES.callee).expect("it was built")
-}
-
-/// Who creates and controls the canisters.
-pub fn controller() -> Principal {
-    Principal::self_authenticating([1])
-}
-
-/// Who controls nothing.
-pub fn stranger() -> Principal {
-    Principal::self_authenticating([2])
 }
 
 /// The ways to make many calls.
@@ -250,28 +239,7 @@ pub fn assert_refusal(reject: &RejectResponse, fragments: &[&str]) {
     }
 }
 
-/// The argument and the reply `()`.
-pub fn nothing() -> Vec<u8> {
-    encode_args(()).expect("it encodes")
-}
-
-/// The one value of a reply.
-pub fn decode<T: CandidType + DeserializeOwned>(reply: &[u8]) -> T {
-    decode_one(reply).expect("it is what the interface says")
-}
-
-/// Candid of one value.
-pub fn encode(value: impl CandidType) -> Vec<u8> {
-    encode_one(value).expect("it encodes")
-}
-
-/// A canister without code.
-pub fn create(pic: &PocketIc, subnet: usize) -> Principal {
-    let subnet = pic.topology().get_app_subnets()[subnet];
-    pic.create_canister_on_subnet(Some(controller()), None, subnet)
-}
-
-/// The same with so many cycles.
+/// Creates a canister without code, with this number of cycles.
 pub fn create_with_cycles(pic: &PocketIc, subnet: Principal, cycles: u128) -> Principal {
     let params = CreateCanisterParams {
         cycles: Some(cycles),

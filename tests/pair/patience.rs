@@ -6,7 +6,7 @@ use std::time::Duration;
 use candid::{CandidType, Principal, encode_args};
 use pocket_ic::RejectResponse;
 use pocket_ic::common::rest::{RawEffectivePrincipal, RawMessageId};
-use test_canisters::rust_canister;
+use test_support::{on_every_server, rust_canister};
 
 use crate::answers::Way;
 use crate::moody::Mood;
@@ -14,7 +14,6 @@ use crate::pair::{
     DEFAULT_CYCLES, OPEN_CALLS_MAX, Pair, Parallel, callee_module, controller, create,
     create_with_cycles, encode, nothing,
 };
-use crate::servers::on_every_server;
 
 /// How long a bounded wait lasts at most, and an attempt to stop a canister.
 const FIVE_MINUTES: Duration = Duration::from_secs(300);

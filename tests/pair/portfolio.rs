@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use candid::{Nat, Principal};
 use pocket_ic::common::rest::RawMessageId;
+use test_support::canisters::ledger;
+use test_support::{Server, on_every_server};
 
 use crate::answers::{Figure, Holder, Portfolio, RawRequest, UserAccount};
-use crate::foreign::ledger;
 use crate::moody::Mood;
 use crate::pair::{Pair, callee_module, controller, create, decode, encode};
-use crate::servers::{Server, on_every_server};
 
 /// How long each canister has to answer.
 const WAIT: Duration = Duration::from_secs(30);

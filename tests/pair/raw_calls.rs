@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use candid::Principal;
 use pocket_ic::RejectResponse;
+use test_support::on_every_server;
 
 use crate::answers::{RawOutcome, RawReason, RawRequest};
 use crate::faults::{MARGIN, PING_WAIT};
@@ -11,7 +12,6 @@ use crate::moody::Mood;
 use crate::pair::{
     OPEN_CALLS_MAX, Pair, Parallel, assert_refusal, controller, create, decode, encode, nothing,
 };
-use crate::servers::on_every_server;
 
 /// The most calls of one message.
 const CALLS_MAX: usize = 1_000;

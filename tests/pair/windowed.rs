@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use candid::encode_args;
 use pocket_ic::common::rest::RawMessageId;
+use test_support::on_every_server;
 
 use crate::answers::{Report, Way};
 use crate::pair::{Outcome, Pair, Parallel, Windowed, assert_refusal, controller, decode};
-use crate::servers::on_every_server;
 
 impl Pair {
     /// Makes `n` calls; how it went, and in how many rounds.

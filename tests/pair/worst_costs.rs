@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use test_support::on_every_server;
+
 use crate::answers::{Holder, JobWish, Way};
 use crate::jobs::{INTERVAL, calls};
 use crate::moody::Mood;
 use crate::pair::{OPEN_CALLS_MAX, Pair, controller, nothing};
 use crate::raw_calls::request;
-use crate::servers::on_every_server;
 
 const MILLION: u128 = 1_000_000;
 const BILLION: u128 = 1_000 * MILLION;

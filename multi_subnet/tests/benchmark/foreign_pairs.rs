@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use test_canisters::{MotokoCompiler, motoko, rust_canister};
+use test_support::{MotokoCompiler, motoko, rust_canister};
 
 use crate::measured::{Measured, measure_with};
 

@@ -1,18 +1,15 @@
 //! Runs of the benchmark's binary, as the figures they printed.
 
-use std::env;
-
 use serde_json::Value;
+use test_support::pocket_ic_binary;
 
 use crate::binary::run_with;
 
 /// The servers on which every test of PocketIC's order runs.
 pub fn servers() -> Vec<String> {
     let mut servers = vec!["embedded".to_owned()];
-    match env::var("POCKET_IC_BIN") {
-        Ok(path) if !path.is_empty() => servers.push(path),
-        _ => println!("POCKET_IC_BIN is not set: run on the embedded replica only"),
-    }
+    let binary = pocket_ic_binary().map(|path| path.to_str().expect("the path is UTF-8"));
+    servers.extend(binary.map(str::to_owned));
     servers
 }
 

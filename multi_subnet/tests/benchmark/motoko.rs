@@ -4,7 +4,7 @@
 use std::fs;
 
 use multi_subnet::interface::{NumberType, number_type};
-use test_canisters::MotokoCompiler;
+use test_support::MotokoCompiler;
 use wasmparser::{Parser, Payload};
 
 use crate::{foreign_pairs::motoko_pairs, measured::servers};

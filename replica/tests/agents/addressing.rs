@@ -1,39 +1,41 @@
 //! Requests say in their addresses whom they are about, and go nowhere else.
 
 use crate::identities::{Named, ed25519};
-use crate::raw::{Answer, call, post, send, signed, soon};
-use crate::world::{World, nothing};
+use crate::network::CounterNetwork;
+use crate::raw::{call, post, send, signed, soon};
 use candid::{Encode, Principal};
 use ic_certification::Label;
 use ic_management_canister_types::{
     CanisterIdRecord, ProvisionalCreateCanisterWithCyclesArgs as Creation,
 };
 use ic_transport_types::EnvelopeContent;
+use test_support::http::HttpReply;
+use test_support::nothing;
 
 /// Sends a request to a subnet.
 fn to_subnet(
-    world: &World,
+    network: &CounterNetwork,
     subnet: Principal,
     route: &str,
     user: &Named,
     content: &EnvelopeContent,
-) -> Answer {
+) -> HttpReply {
     let version = if route == "call" { "v4" } else { "v3" };
     let path = format!("api/{version}/subnet/{subnet}/{route}");
     let body = signed(&*user.identity, content).encode_bytes();
-    send(world, "POST", &path, "content-type: application/cbor\r\n", &body)
+    send(network, "POST", &path, "content-type: application/cbor\r\n", &body)
 }
 
 /// Sends a request to a canister.
 fn to_canister(
-    world: &World,
+    network: &CounterNetwork,
     canister: Principal,
     route: &str,
     user: &Named,
     content: &EnvelopeContent,
-) -> Answer {
+) -> HttpReply {
     let version = if route == "call" { "v4" } else { "v3" };
-    post(world, version, canister, route, &signed(&*user.identity, content).encode_bytes())
+    post(network, version, canister, route, &signed(&*user.identity, content).encode_bytes())
 }
 
 fn management(user: &Named, method: &str, arg: Vec<u8>) -> EnvelopeContent {
@@ -71,109 +73,110 @@ fn read(user: &Named, paths: &[&[&[u8]]]) -> EnvelopeContent {
 
 #[test]
 fn a_creation_sent_to_a_subnet_is_followed_there_by_who_sent_it() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let [user, other] = [1, 2].map(ed25519);
-    for canister in [world.one, world.other] {
-        let subnet = world.pic.get_subnet(canister).unwrap();
+    for canister in [network.one, network.other] {
+        let subnet = network.pic.get_subnet(canister).unwrap();
         let arg = Encode!(&Creation::default()).unwrap();
         let creation = management(&user, "provisional_create_canister_with_cycles", arg);
-        let created = to_subnet(&world, subnet, "call", &user, &creation);
+        let created = to_subnet(&network, subnet, "call", &user, &creation);
         assert_eq!(created.status, 200, "{}", created.text());
         let id = creation.to_request_id();
         let path: &[&[u8]] = &[b"request_status", id.as_slice()];
-        let status = to_subnet(&world, subnet, "read_state", &user, &read(&user, &[path]));
+        let status = to_subnet(&network, subnet, "read_state", &user, &read(&user, &[path]));
         assert_eq!(status.status, 200, "{}", status.text());
         assert!(status.body.windows(7).any(|word| word == b"replied"));
-        let refused = to_subnet(&world, subnet, "read_state", &other, &read(&other, &[path]));
+        let refused = to_subnet(&network, subnet, "read_state", &other, &read(&other, &[path]));
         refused.assert_error(403, "only who sent");
     }
 }
 
 #[test]
 fn what_became_of_a_call_of_a_canister_is_read_at_the_canister() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1);
-    let content = call(user.identity.sender().unwrap(), world.one, soon(60));
-    assert_eq!(to_canister(&world, world.one, "call", &user, &content).status, 200);
+    let content = call(user.identity.sender().unwrap(), network.one, soon(60));
+    assert_eq!(to_canister(&network, network.one, "call", &user, &content).status, 200);
     let id = content.to_request_id();
     let status = read(&user, &[&[b"request_status", id.as_slice()]]);
-    let subnet = world.pic.get_subnet(world.one).unwrap();
-    to_subnet(&world, subnet, "read_state", &user, &status)
+    let subnet = network.pic.get_subnet(network.one).unwrap();
+    to_subnet(&network, subnet, "read_state", &user, &status)
         .assert_error(403, "read its status there");
-    assert_eq!(to_canister(&world, world.one, "read_state", &user, &status).status, 200);
+    assert_eq!(to_canister(&network, network.one, "read_state", &user, &status).status, 200);
 }
 
 #[test]
 fn subnets_take_calls_that_create_canisters_and_queries_that_list_them_only() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1);
-    let subnet = world.pic.get_subnet(world.one).unwrap();
-    let one = Encode!(&CanisterIdRecord { canister_id: world.one }).unwrap();
+    let subnet = network.pic.get_subnet(network.one).unwrap();
+    let one = Encode!(&CanisterIdRecord { canister_id: network.one }).unwrap();
     let sender = user.identity.sender().unwrap();
     for content in [
-        call(sender, world.one, soon(60)),
+        call(sender, network.one, soon(60)),
         management(&user, "canister_status", one.clone()),
         management(&user, "no_such_method", nothing()),
     ] {
-        let answer = to_subnet(&world, subnet, "call", &user, &content);
+        let answer = to_subnet(&network, subnet, "call", &user, &content);
         answer.assert_error(400, "calls that create canisters");
     }
     for content in [
-        query(&user, world.one, "read", nothing()),
-        query(&user, world.one, "list_canisters", nothing()),
+        query(&user, network.one, "read", nothing()),
+        query(&user, network.one, "list_canisters", nothing()),
         query(&user, Principal::management_canister(), "canister_status", one),
     ] {
-        let answer = to_subnet(&world, subnet, "query", &user, &content);
+        let answer = to_subnet(&network, subnet, "query", &user, &content);
         answer.assert_error(400, "queries of 'list_canisters'");
     }
     let creation = management(&user, "create_canister", nothing());
-    to_subnet(&world, world.one, "call", &user, &creation).assert_error(400, "no subnet");
+    to_subnet(&network, network.one, "call", &user, &creation).assert_error(400, "no subnet");
 }
 
 #[test]
 fn requests_about_one_canister_are_not_taken_at_another() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1);
-    let one = Encode!(&CanisterIdRecord { canister_id: world.one }).unwrap();
+    let one = Encode!(&CanisterIdRecord { canister_id: network.one }).unwrap();
     let to_management = Principal::management_canister();
     for (route, content) in [
-        ("call", call(user.identity.sender().unwrap(), world.one, soon(60))),
+        ("call", call(user.identity.sender().unwrap(), network.one, soon(60))),
         ("call", management(&user, "canister_status", one.clone())),
-        ("query", query(&user, world.one, "read", nothing())),
+        ("query", query(&user, network.one, "read", nothing())),
         ("query", query(&user, to_management, "canister_status", one)),
     ] {
-        let answer = to_canister(&world, world.other, route, &user, &content);
+        let answer = to_canister(&network, network.other, route, &user, &content);
         answer.assert_error(400, "send it there");
     }
 }
 
 #[test]
 fn a_query_is_not_taken_for_a_call_nor_a_call_for_a_query() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1);
-    let asked = query(&user, world.one, "count", nothing());
-    to_canister(&world, world.one, "call", &user, &asked).assert_error(400, "type");
-    let called = call(user.identity.sender().unwrap(), world.one, soon(60));
-    to_canister(&world, world.one, "query", &user, &called).assert_error(400, "type");
-    let count = world.pic.query_call(world.one, Principal::anonymous(), "read", nothing());
-    assert_eq!(crate::world::number(&count.unwrap()), 0);
+    let asked = query(&user, network.one, "count", nothing());
+    to_canister(&network, network.one, "call", &user, &asked).assert_error(400, "type");
+    let called = call(user.identity.sender().unwrap(), network.one, soon(60));
+    to_canister(&network, network.one, "query", &user, &called).assert_error(400, "type");
+    let count = network.pic.query_call(network.one, Principal::anonymous(), "read", nothing());
+    assert_eq!(crate::network::number(&count.unwrap()), 0);
 }
 
 #[test]
 fn canister_ranges_are_read_at_subnets_and_of_one_subnet_at_once() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1);
     let [one, other] =
-        [world.one, world.other].map(|canister| world.pic.get_subnet(canister).unwrap());
+        [network.one, network.other].map(|canister| network.pic.get_subnet(canister).unwrap());
     let all: &[&[u8]] = &[b"canister_ranges"];
     let [of_one, of_other]: [&[&[u8]]; 2] =
         [&[b"canister_ranges", one.as_slice()], &[b"canister_ranges", other.as_slice()]];
     let at_subnet =
-        |paths: &[&[&[u8]]]| to_subnet(&world, one, "read_state", &user, &read(&user, paths));
+        |paths: &[&[&[u8]]]| to_subnet(&network, one, "read_state", &user, &read(&user, paths));
     for path in [of_one, of_other] {
         let answer = at_subnet(&[path, path]);
         assert_eq!(answer.status, 200, "{}", answer.text());
-        let refused = to_canister(&world, world.one, "read_state", &user, &read(&user, &[path]));
+        let refused =
+            to_canister(&network, network.one, "read_state", &user, &read(&user, &[path]));
         refused.assert_error(404, "canister_ranges");
     }
     at_subnet(&[all]).assert_error(404, "canister_ranges");

@@ -1,28 +1,29 @@
 //! Nobody acts as somebody else, and nothing happens twice.
 
 use crate::identities::{Named, anonymous, ed25519, prime256v1, secp256k1};
+use crate::network::{CounterNetwork, number, run};
 use crate::raw::{call, post, signed, soon};
-use crate::world::{World, nothing, number, run};
 use candid::{Encode, Principal};
 use ic_agent::Identity;
 use ic_transport_types::{Envelope, EnvelopeContent, RequestId, to_request_id};
 use serde::Serialize;
 use serde_bytes::ByteBuf;
+use test_support::nothing;
 
-fn count(world: &World) -> u64 {
+fn count(network: &CounterNetwork) -> u64 {
     number(
-        &world
+        &network
             .pic
-            .query_call(world.one, Principal::anonymous(), "read", crate::world::nothing())
+            .query_call(network.one, Principal::anonymous(), "read", test_support::nothing())
             .unwrap(),
     )
 }
 
 #[test]
 fn a_request_signed_by_another_key_or_by_none_is_refused() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let (user, other) = (ed25519(1).identity, secp256k1().identity);
-    let content = call(user.sender().unwrap(), world.one, soon(60));
+    let content = call(user.sender().unwrap(), network.one, soon(60));
     let good = signed(&*user, &content);
     let mut flipped = good.clone();
     flipped.sender_sig.as_mut().unwrap()[10] ^= 1;
@@ -42,34 +43,34 @@ fn a_request_signed_by_another_key_or_by_none_is_refused() {
         (others, 403, "is not the principal"),
         (half, 400, "or neither"),
     ] {
-        let answer = post(&world, "v4", world.one, "call", &envelope.encode_bytes());
+        let answer = post(&network, "v4", network.one, "call", &envelope.encode_bytes());
         answer.assert_error(status, words);
     }
-    assert_eq!(count(&world), 0);
-    assert_eq!(post(&world, "v4", world.one, "call", &good.encode_bytes()).status, 200);
-    assert_eq!(count(&world), 1);
+    assert_eq!(count(&network), 0);
+    assert_eq!(post(&network, "v4", network.one, "call", &good.encode_bytes()).status, 200);
+    assert_eq!(count(&network), 1);
 }
 
 #[test]
 fn a_signature_of_each_scheme_has_to_be_good() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     for Named { name, identity } in [ed25519(1), secp256k1(), prime256v1()] {
-        let content = call(identity.sender().unwrap(), world.one, soon(60));
+        let content = call(identity.sender().unwrap(), network.one, soon(60));
         let good = signed(&*identity, &content);
         let mut flipped = good.clone();
         flipped.sender_sig.as_mut().unwrap()[40] ^= 1;
         let mut cut = good.clone();
         cut.sender_sig.as_mut().unwrap().pop();
-        let of_another = signed(&*identity, &call(*content.sender(), world.one, soon(61)));
+        let of_another = signed(&*identity, &call(*content.sender(), network.one, soon(61)));
         let replayed = Envelope { sender_sig: of_another.sender_sig, ..good.clone() };
         for bad in [flipped, cut, replayed] {
-            let answer = post(&world, "v4", world.one, "call", &bad.encode_bytes());
+            let answer = post(&network, "v4", network.one, "call", &bad.encode_bytes());
             answer.assert_error(403, "the request's signature");
         }
-        let answer = post(&world, "v4", world.one, "call", &good.encode_bytes());
+        let answer = post(&network, "v4", network.one, "call", &good.encode_bytes());
         assert_eq!(answer.status, 200, "{name}: {}", answer.text());
     }
-    assert_eq!(count(&world), 3);
+    assert_eq!(count(&network), 3);
 }
 
 /// A query or a request to read the time, and the route for it.
@@ -94,11 +95,11 @@ fn reads(
 
 #[test]
 fn what_is_read_in_ones_own_name_expires_and_what_is_read_anonymously_does_not() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     for (Named { identity, .. }, expires) in [(ed25519(1), true), (anonymous(), false)] {
-        for (content, route) in reads(identity.sender().unwrap(), world.one, soon(-10)) {
+        for (content, route) in reads(identity.sender().unwrap(), network.one, soon(-10)) {
             let body = signed(&*identity, &content).encode_bytes();
-            let answer = post(&world, "v3", world.one, route, &body);
+            let answer = post(&network, "v3", network.one, route, &body);
             match expires {
                 true => answer.assert_error(400, "ingress_expiry"),
                 false => assert_eq!(answer.status, 200, "{route}: {}", answer.text()),
@@ -126,7 +127,7 @@ struct SignedRead {
 
 #[test]
 fn the_nonce_of_a_request_to_read_is_signed_like_those_of_others() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1).identity;
     let content = ReadWithNonce {
         request_type: "read_state",
@@ -144,7 +145,7 @@ fn the_nonce_of_a_request_to_read_is_signed_like_those_of_others() {
         let mut body = Vec::new();
         ciborium::into_writer(&SignedRead { content, sender_pubkey, sender_sig }, &mut body)
             .unwrap();
-        post(&world, "v3", world.one, "read_state", &body)
+        post(&network, "v3", network.one, "read_state", &body)
     };
     let answer = with_nonce(vec![7; 32]);
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -154,21 +155,21 @@ fn the_nonce_of_a_request_to_read_is_signed_like_those_of_others() {
 
 #[test]
 fn an_anonymous_request_must_not_be_signed() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1).identity;
-    let content = call(Principal::anonymous(), world.one, soon(60));
+    let content = call(Principal::anonymous(), network.one, soon(60));
     let body = signed(&*user, &content).encode_bytes();
-    post(&world, "v4", world.one, "call", &body).assert_error(400, "anonymous");
+    post(&network, "v4", network.one, "call", &body).assert_error(400, "anonymous");
 }
 
 #[test]
 fn a_request_that_comes_too_late_or_too_early_is_refused() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1).identity;
     for (seconds, accepted) in [(-10, false), (60, true), (325, true), (345, false)] {
-        let content = call(user.sender().unwrap(), world.one, soon(seconds));
+        let content = call(user.sender().unwrap(), network.one, soon(seconds));
         let answer =
-            post(&world, "v2", world.one, "call", &signed(&*user, &content).encode_bytes());
+            post(&network, "v2", network.one, "call", &signed(&*user, &content).encode_bytes());
         match accepted {
             true => assert_eq!(answer.status, 202, "{seconds}: {}", answer.text()),
             false => answer.assert_error(400, "ingress_expiry"),
@@ -178,33 +179,36 @@ fn a_request_that_comes_too_late_or_too_early_is_refused() {
 
 #[test]
 fn a_request_sent_again_gets_the_same_answer_and_is_executed_once() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1).identity;
-    let content = call(user.sender().unwrap(), world.one, soon(60));
+    let content = call(user.sender().unwrap(), network.one, soon(60));
     let body = signed(&*user, &content).encode_bytes();
     for _ in 0..3 {
-        assert_eq!(post(&world, "v2", world.one, "call", &body).status, 202);
-        let answer = post(&world, "v4", world.one, "call", &body);
+        assert_eq!(post(&network, "v2", network.one, "call", &body).status, 202);
+        let answer = post(&network, "v4", network.one, "call", &body);
         assert_eq!(answer.status, 200);
         // The status of the request holds the reply: the number one.
         let reply = Encode!(&1u64).unwrap();
         assert!(answer.body.windows(reply.len()).any(|window| window == reply));
     }
-    assert_eq!(count(&world), 1);
+    assert_eq!(count(&network), 1);
 }
 
 #[test]
 fn only_who_sent_a_request_can_read_what_became_of_it() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let [user, other] = [1, 2].map(ed25519);
-    let content = call(user.identity.sender().unwrap(), world.one, soon(60));
+    let content = call(user.identity.sender().unwrap(), network.one, soon(60));
     let body = signed(&*user.identity, &content).encode_bytes();
-    assert_eq!(post(&world, "v4", world.one, "call", &body).status, 200);
+    assert_eq!(post(&network, "v4", network.one, "call", &body).status, 200);
     let id = content.to_request_id();
     run(async {
         let status = async |named: Named| {
-            let agent = world.agent(named).await;
-            agent.request_status_raw(&id, world.one).await.map(|(status, _)| format!("{status:?}"))
+            let agent = network.agent(named).await;
+            agent
+                .request_status_raw(&id, network.one)
+                .await
+                .map(|(status, _)| format!("{status:?}"))
         };
         assert!(status(user).await.unwrap().contains("Replied"));
         for named in [other, anonymous()] {
@@ -216,16 +220,16 @@ fn only_who_sent_a_request_can_read_what_became_of_it() {
 
 #[test]
 fn older_versions_of_the_interface_do_the_same() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let user = ed25519(1).identity;
     let sender = user.sender().unwrap();
-    let content = call(sender, world.other, soon(60));
+    let content = call(sender, network.other, soon(60));
     let body = signed(&*user, &content).encode_bytes();
-    assert_eq!(post(&world, "v3", world.other, "call", &body).status, 200);
+    assert_eq!(post(&network, "v3", network.other, "call", &body).status, 200);
     for version in ["v2", "v3"] {
-        for (content, route) in reads(sender, world.other, soon(60)) {
+        for (content, route) in reads(sender, network.other, soon(60)) {
             let body = signed(&*user, &content).encode_bytes();
-            let answer = post(&world, version, world.other, route, &body);
+            let answer = post(&network, version, network.other, route, &body);
             assert_eq!(answer.status, 200, "{version} {route}: {}", answer.text());
         }
     }

@@ -1,13 +1,14 @@
 //! Requests that make no sense get an error that says so, and the network goes on.
 
 use crate::identities::ed25519;
-use crate::raw::{Answer, call, post, send, signed, soon};
-use crate::world::{World, nothing};
+use crate::network::CounterNetwork;
+use crate::raw::{call, post, send, signed, soon};
 use candid::Principal;
 use ic_transport_types::{Envelope, EnvelopeContent};
 use proptest::prelude::*;
 use std::borrow::Cow;
 use std::time::Duration;
+use test_support::nothing;
 
 const CBOR: &str = "content-type: application/cbor\r\n";
 
@@ -28,8 +29,8 @@ fn read_state(paths: Vec<Vec<ic_certification::Label>>) -> Vec<u8> {
 
 #[test]
 fn what_is_no_envelope_is_400_and_says_so() {
-    let world = World::live();
-    let good = unsigned(call(Principal::anonymous(), world.one, soon(60)));
+    let network = CounterNetwork::live();
+    let good = unsigned(call(Principal::anonymous(), network.one, soon(60)));
     let trailing = [good.as_slice(), &[0]].concat();
     let deep = vec![0x81; 100_000];
     let endless =
@@ -43,64 +44,65 @@ fn what_is_no_envelope_is_400_and_says_so() {
         (&endless, "no envelope"),
     ] {
         for route in ["call", "query", "read_state"] {
-            post(&world, "v3", world.one, route, body).assert_error(400, words);
+            post(&network, "v3", network.one, route, body).assert_error(400, words);
         }
     }
-    assert_eq!(post(&world, "v4", world.one, "call", &good).status, 200);
+    assert_eq!(post(&network, "v4", network.one, "call", &good).status, 200);
 }
 
 #[test]
 fn requests_of_another_type_than_the_route_takes_are_400() {
-    let world = World::live();
-    let call = unsigned(call(Principal::anonymous(), world.one, soon(60)));
+    let network = CounterNetwork::live();
+    let call = unsigned(call(Principal::anonymous(), network.one, soon(60)));
     let paths = read_state(vec![vec!["time".into()]]);
-    post(&world, "v3", world.one, "read_state", &call).assert_error(400, "read_state");
+    post(&network, "v3", network.one, "read_state", &call).assert_error(400, "read_state");
     for route in ["call", "query"] {
-        post(&world, "v3", world.one, route, &paths).assert_error(400, "type");
+        post(&network, "v3", network.one, route, &paths).assert_error(400, "type");
     }
 }
 
 #[test]
 fn a_request_of_more_than_two_mebibytes_is_413() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let envelope = |bytes| {
-        let mut content = call(Principal::anonymous(), world.one, soon(60));
+        let mut content = call(Principal::anonymous(), network.one, soon(60));
         if let EnvelopeContent::Call { arg, .. } = &mut content {
             arg.resize(bytes, 0);
         }
         unsigned(content)
     };
-    let answer = post(&world, "v2", world.one, "call", &envelope(2 * 1024 * 1024));
+    let answer = post(&network, "v2", network.one, "call", &envelope(2 * 1024 * 1024));
     answer.assert_error(413, "2097152 bytes");
     assert_eq!(
-        post(&world, "v2", world.one, "call", &envelope(2 * 1024 * 1024 - 1_000)).status,
+        post(&network, "v2", network.one, "call", &envelope(2 * 1024 * 1024 - 1_000)).status,
         202
     );
 }
 
 #[test]
 fn a_canister_that_no_subnet_hosts_or_that_is_not_meant_is_an_error() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let nowhere = Principal::from_text("rrkah-fqaaa-aaaaa-aaaaq-cai").unwrap();
     let to = |canister| unsigned(call(Principal::anonymous(), canister, soon(60)));
-    post(&world, "v4", nowhere, "call", &to(nowhere)).assert_error(400, "does not belong");
-    post(&world, "v4", world.other, "call", &to(world.one)).assert_error(400, "send it there");
+    post(&network, "v4", nowhere, "call", &to(nowhere)).assert_error(400, "does not belong");
+    post(&network, "v4", network.other, "call", &to(network.one))
+        .assert_error(400, "send it there");
     let path = "api/v4/canister/no-canister/call";
-    send(&world, "POST", path, CBOR, &to(world.one)).assert_error(400, "'no-canister'");
-    assert_eq!(send(&world, "GET", path, CBOR, b"").status, 405);
+    send(&network, "POST", path, CBOR, &to(network.one)).assert_error(400, "'no-canister'");
+    assert_eq!(send(&network, "GET", path, CBOR, b"").status, 405);
     for path in ["api/v2/no_such", "api/v5/status", "api/v1/canister/aaaaa-aa/call"] {
-        assert_eq!(send(&world, "GET", path, "", b"").status, 404, "{path}");
+        assert_eq!(send(&network, "GET", path, "", b"").status, 404, "{path}");
     }
 }
 
 #[test]
 fn what_cannot_be_read_is_an_error_that_says_why() {
-    let world = World::live();
-    let one = world.one.as_slice();
+    let network = CounterNetwork::live();
+    let one = network.one.as_slice();
     let request = [7; 32];
     for (path, status, words) in [
         (
-            vec![b"canister".as_slice(), world.other.as_slice(), b"controllers"],
+            vec![b"canister".as_slice(), network.other.as_slice(), b"controllers"],
             400,
             "must be about",
         ),
@@ -111,44 +113,39 @@ fn what_cannot_be_read_is_an_error_that_says_why() {
         (vec![b"x"; 128], 400, "at most 127 labels"),
     ] {
         let path = path.into_iter().map(ic_certification::Label::from).collect();
-        let answer = post(&world, "v3", world.one, "read_state", &read_state(vec![path]));
+        let answer = post(&network, "v3", network.one, "read_state", &read_state(vec![path]));
         answer.assert_error(status, words);
     }
     let many = vec![vec!["time".into()]; 1_001];
-    let answer = post(&world, "v3", world.one, "read_state", &read_state(many));
+    let answer = post(&network, "v3", network.one, "read_state", &read_state(many));
     answer.assert_error(400, "at most 1000 paths");
     let status = |id: &[u8]| vec!["request_status".into(), ic_certification::Label::from(id)];
     let two = read_state(vec![status(&request), status(&[8; 32])]);
-    post(&world, "v3", world.one, "read_state", &two).assert_error(400, "one request");
-    let subnet = world.pic.get_subnet(world.one).unwrap();
+    post(&network, "v3", network.one, "read_state", &two).assert_error(400, "one request");
+    let subnet = network.pic.get_subnet(network.one).unwrap();
     let metrics = vec!["subnet".into(), subnet.as_slice().into(), "metrics".into()];
-    let answer = post(&world, "v3", world.one, "read_state", &read_state(vec![metrics]));
+    let answer = post(&network, "v3", network.one, "read_state", &read_state(vec![metrics]));
     answer.assert_error(404, "metrics");
-}
-
-/// What stands in the head of an answer for pages of other origins.
-fn allows_all(answer: &Answer) -> bool {
-    answer.head.to_ascii_lowercase().contains("access-control-allow-origin: *")
 }
 
 #[test]
 fn pages_of_other_origins_may_do_what_agents_may_and_no_more() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let page = "origin: https://example.com\r\n";
     let preflight = format!("{page}access-control-request-method: POST\r\n");
-    let route = format!("api/v4/canister/{}/call", world.one);
-    let asked = send(&world, "OPTIONS", &route, &preflight, b"");
-    assert_eq!((asked.status, allows_all(&asked)), (204, true));
+    let route = format!("api/v4/canister/{}/call", network.one);
+    let asked = send(&network, "OPTIONS", &route, &preflight, b"");
+    assert_eq!((asked.status, asked.allows_every_origin()), (204, true));
     assert!(asked.head.contains("Content-Type"), "{}", asked.head);
-    let body = unsigned(call(Principal::anonymous(), world.one, soon(60)));
-    let called = send(&world, "POST", &route, &format!("{page}{CBOR}"), &body);
-    assert_eq!((called.status, allows_all(&called)), (200, true));
-    let status = send(&world, "GET", "api/v2/status", page, b"");
-    assert_eq!((status.status, allows_all(&status)), (200, true));
-    let failed = send(&world, "POST", &route, &format!("{page}{CBOR}"), b"");
-    assert_eq!((failed.status, allows_all(&failed)), (400, true));
+    let body = unsigned(call(Principal::anonymous(), network.one, soon(60)));
+    let called = send(&network, "POST", &route, &format!("{page}{CBOR}"), &body);
+    assert_eq!((called.status, called.allows_every_origin()), (200, true));
+    let status = send(&network, "GET", "api/v2/status", page, b"");
+    assert_eq!((status.status, status.allows_every_origin()), (200, true));
+    let failed = send(&network, "POST", &route, &format!("{page}{CBOR}"), b"");
+    assert_eq!((failed.status, failed.allows_every_origin()), (400, true));
 
-    let before = world.pic.get_time();
+    let before = network.pic.get_time();
     for (method, route, body) in [
         ("POST", "update/tick", "{}"),
         ("POST", "update/set_time", r#"{"nanos_since_epoch":9000000000000000000}"#),
@@ -156,12 +153,12 @@ fn pages_of_other_origins_may_do_what_agents_may_and_no_more() {
         ("DELETE", "", ""),
     ] {
         let lines = format!("{page}content-type: text/plain\r\n");
-        let refused = send(&world, method, route, &lines, body.as_bytes());
+        let refused = send(&network, method, route, &lines, body.as_bytes());
         refused.assert_error(403, "pages in a browser");
-        assert!(!allows_all(&refused), "{route}");
+        assert!(!refused.allows_every_origin(), "{route}");
     }
-    assert!(send(&world, "OPTIONS", "update/tick", &preflight, b"").status >= 400);
-    assert!(world.pic.get_time() < before + Duration::from_secs(60));
+    assert!(send(&network, "OPTIONS", "update/tick", &preflight, b"").status >= 400);
+    assert!(network.pic.get_time() < before + Duration::from_secs(60));
 }
 
 proptest! {
@@ -170,20 +167,21 @@ proptest! {
     /// A signed request with any bytes changed is refused, or is still the same request.
     #[test]
     fn a_damaged_request_is_never_executed(place in 0usize..400, byte: u8, cut in 0usize..40) {
-        let world = &*DAMAGED;
+        let network = &*DAMAGED;
         let user = ed25519(9).identity;
-        let content = call(user.sender().unwrap(), world.one, soon(60));
+        let content = call(user.sender().unwrap(), network.one, soon(60));
         let mut body = signed(&*user, &content).encode_bytes();
         let place = place % body.len();
         prop_assume!(body[place] != byte);
         body[place] = byte;
         body.truncate(body.len() - cut);
-        let answer = post(world, "v4", world.one, "call", &body);
-        let count = world.pic.query_call(world.one, Principal::anonymous(), "read", nothing());
-        let count = crate::world::number(&count.unwrap());
+        let answer = post(network, "v4", network.one, "call", &body);
+        let count = network.pic.query_call(network.one, Principal::anonymous(), "read", nothing());
+        let count = crate::network::number(&count.unwrap());
         prop_assert!(matches!(answer.status, 400 | 403), "{}: {}", answer.status, answer.text());
         prop_assert_eq!(count, 0);
     }
 }
 
-static DAMAGED: std::sync::LazyLock<World> = std::sync::LazyLock::new(World::live);
+static DAMAGED: std::sync::LazyLock<CounterNetwork> =
+    std::sync::LazyLock::new(CounterNetwork::live);

@@ -1,12 +1,13 @@
 //! Calls, queries and reads by the agent in Rust, which checks certificates and signatures.
 
-use crate::world::{World, nothing, number, run};
+use crate::network::{CounterNetwork, number, run};
 use crate::{identities, raw};
 use candid::Principal;
 use ic_agent::{Agent, AgentError};
 use ic_transport_types::Envelope;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
+use test_support::nothing;
 
 pub async fn update(
     agent: &Agent,
@@ -26,12 +27,12 @@ pub async fn query(
 
 #[test]
 fn users_of_every_kind_call_and_query_canisters_of_both_subnets() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     run(async {
         for (calls, identity) in (1..).zip(identities::all()) {
             let name = identity.name;
-            let agent = world.agent(identity).await;
-            for canister in [world.one, world.other] {
+            let agent = network.agent(identity).await;
+            for canister in [network.one, network.other] {
                 let reply = update(&agent, canister, "count").await;
                 let count = number(&reply.unwrap_or_else(|error| panic!("{name}: {error}")));
                 assert_eq!(count, calls);
@@ -45,10 +46,10 @@ fn users_of_every_kind_call_and_query_canisters_of_both_subnets() {
 
 #[test]
 fn failures_are_told_with_their_codes_certified_or_signed() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     run(async {
-        let agent = world.agent(identities::ed25519(1)).await;
-        for canister in [world.one, world.other] {
+        let agent = network.agent(identities::ed25519(1)).await;
+        for canister in [network.one, network.other] {
             for (method, code, text) in
                 [("fail", "IC0503", "told to fail"), ("refuse", "IC0406", "told to refuse")]
             {
@@ -67,7 +68,7 @@ fn failures_are_told_with_their_codes_certified_or_signed() {
                 other => panic!("{other:?}"),
             }
         }
-        let missing = Principal::from_slice(&[&world.one.as_slice()[..7], &[99, 1, 1]].concat());
+        let missing = Principal::from_slice(&[&network.one.as_slice()[..7], &[99, 1, 1]].concat());
         let uncertified = update(&agent, missing, "count").await.unwrap_err();
         assert!(matches!(uncertified, AgentError::UncertifiedReject { .. }), "{uncertified:?}");
     });
@@ -75,19 +76,19 @@ fn failures_are_told_with_their_codes_certified_or_signed() {
 
 #[test]
 fn a_call_waits_for_rounds_that_somebody_else_has_happen() {
-    let world = World::still();
+    let network = CounterNetwork::still();
     // Agents send what their own clock says is in time.
-    world.pic.set_certified_time(std::time::SystemTime::now().into());
+    network.pic.set_certified_time(std::time::SystemTime::now().into());
     let answered = std::thread::scope(|scope| {
         let call = scope.spawn(|| {
             run(async {
-                let agent = world.agent(identities::anonymous()).await;
-                update(&agent, world.one, "count").await
+                let agent = network.agent(identities::anonymous()).await;
+                update(&agent, network.one, "count").await
             })
         });
         while !call.is_finished() {
             std::thread::sleep(Duration::from_millis(20));
-            world.pic.tick();
+            network.pic.tick();
         }
         call.join().unwrap()
     });
@@ -96,10 +97,10 @@ fn a_call_waits_for_rounds_that_somebody_else_has_happen() {
 
 #[test]
 fn a_call_without_rounds_is_accepted_after_a_while_and_answered_later() {
-    let world = World::still();
+    let network = CounterNetwork::still();
     let now = std::time::SystemTime::now();
-    world.pic.set_certified_time(now.into());
-    let content = raw::call(Principal::anonymous(), world.one, raw::soon(60));
+    network.pic.set_certified_time(now.into());
+    let content = raw::call(Principal::anonymous(), network.one, raw::soon(60));
     let envelope = Envelope {
         content: Cow::Owned(content),
         sender_pubkey: None,
@@ -107,10 +108,10 @@ fn a_call_without_rounds_is_accepted_after_a_while_and_answered_later() {
         sender_delegation: None,
     };
     let start = Instant::now();
-    let answer = raw::post(&world, "v4", world.one, "call", &envelope.encode_bytes());
+    let answer = raw::post(&network, "v4", network.one, "call", &envelope.encode_bytes());
     assert_eq!(answer.status, 202, "{}", answer.text());
     assert!(start.elapsed() > Duration::from_secs(9), "{:?}", start.elapsed());
-    world.pic.tick();
-    let answer = raw::post(&world, "v4", world.one, "call", &envelope.encode_bytes());
+    network.pic.tick();
+    let answer = raw::post(&network, "v4", network.one, "call", &envelope.encode_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
 }

@@ -2,9 +2,9 @@
 
 use crate::calls::update;
 use crate::identities::{anonymous, ed25519};
+use crate::network::{CounterNetwork, run};
 use crate::raw::{call, post, soon};
 use crate::tampering::Tampering;
-use crate::world::{World, nothing, run};
 use candid::Principal;
 use ic_agent::{Agent, AgentError};
 use ic_canister_sig_creation::{CanisterSigPublicKey, extract_raw_root_pk_from_der};
@@ -15,12 +15,13 @@ use serde::Serialize;
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use test_support::nothing;
 
 /// A canister of each subnet that certifies what it is told to.
-fn certifiers(world: &World) -> [Principal; 2] {
+fn certifiers(network: &CounterNetwork) -> [Principal; 2] {
     let module = wat::parse_str(include_str!("certifier.wat")).unwrap();
-    [world.one, world.other].map(|canister| {
-        world.pic.reinstall_canister(canister, module.clone(), nothing(), None).unwrap();
+    [network.one, network.other].map(|canister| {
+        network.pic.reinstall_canister(canister, module.clone(), nothing(), None).unwrap();
         canister
     })
 }
@@ -32,7 +33,7 @@ struct Signed {
 }
 
 /// Has a canister sign a message, by certifying the tree that says so.
-fn sign(world: &World, canister: Principal, message: &[u8]) -> Signed {
+fn sign(network: &CounterNetwork, canister: Principal, message: &[u8]) -> Signed {
     #[derive(Serialize)]
     struct Signature {
         certificate: ByteBuf,
@@ -41,7 +42,7 @@ fn sign(world: &World, canister: Principal, message: &[u8]) -> Signed {
     let seed = b"a seed".to_vec();
     let below = labeled(Sha256::digest(message).to_vec(), leaf(*b""));
     let tree = labeled("sig", labeled(Sha256::digest(&seed).to_vec(), below));
-    let (pic, nobody) = (&world.pic, Principal::anonymous());
+    let (pic, nobody) = (&network.pic, Principal::anonymous());
     pic.update_call(canister, nobody, "certify", tree.digest().to_vec()).unwrap();
     let certificate = pic.query_call(canister, nobody, "certificate", vec![]).unwrap();
     let mut signature = vec![0xd9, 0xd9, 0xf7];
@@ -50,20 +51,20 @@ fn sign(world: &World, canister: Principal, message: &[u8]) -> Signed {
     Signed { key: CanisterSigPublicKey::new(canister, seed).to_der(), signature }
 }
 
-fn root_key(world: &World) -> Vec<u8> {
-    let key = run(async { world.agent(anonymous()).await.read_root_key() });
+fn root_key(network: &CounterNetwork) -> Vec<u8> {
+    let key = run(async { network.agent(anonymous()).await.read_root_key() });
     extract_raw_root_pk_from_der(&key).unwrap()
 }
 
 #[test]
 fn what_canisters_certify_can_be_checked_with_the_root_key_alone() {
-    let world = World::still();
-    let root = root_key(&world);
-    for canister in certifiers(&world) {
-        let Signed { key, mut signature } = sign(&world, canister, b"a message");
+    let network = CounterNetwork::still();
+    let root = root_key(&network);
+    for canister in certifiers(&network) {
+        let Signed { key, mut signature } = sign(&network, canister, b"a message");
         verify_canister_sig(b"a message", &signature, &key, &root).unwrap();
         verify_canister_sig(b"another", &signature, &key, &root).unwrap_err();
-        let later = sign(&world, canister, b"another");
+        let later = sign(&network, canister, b"another");
         verify_canister_sig(b"another", &later.signature, &key, &root).unwrap();
         for place in (0..signature.len()).step_by(97) {
             signature[place] ^= 1;
@@ -76,9 +77,9 @@ fn what_canisters_certify_can_be_checked_with_the_root_key_alone() {
 
 #[test]
 fn queries_from_outside_have_a_certificate_and_updates_have_none() {
-    let world = World::still();
-    let [canister, _] = certifiers(&world);
-    let (pic, nobody) = (&world.pic, Principal::anonymous());
+    let network = CounterNetwork::still();
+    let [canister, _] = certifiers(&network);
+    let (pic, nobody) = (&network.pic, Principal::anonymous());
     assert_eq!(pic.query_call(canister, nobody, "is_present", vec![]).unwrap(), [1]);
     assert_eq!(pic.update_call(canister, nobody, "is_present", vec![]).unwrap(), [0]);
     assert_eq!(pic.update_call(canister, nobody, "was_present", vec![]).unwrap(), [0]);
@@ -86,36 +87,36 @@ fn queries_from_outside_have_a_certificate_and_updates_have_none() {
 
 #[test]
 fn users_may_sign_as_canisters_do() {
-    let world = World::live();
-    let [_, canister] = certifiers(&world);
+    let network = CounterNetwork::live();
+    let [_, canister] = certifiers(&network);
     let content = {
         let key = CanisterSigPublicKey::new(canister, b"a seed".to_vec()).to_der();
-        call(Principal::self_authenticating(key), world.one, soon(60))
+        call(Principal::self_authenticating(key), network.one, soon(60))
     };
-    let Signed { key, signature } = sign(&world, canister, &content.to_request_id().signable());
+    let Signed { key, signature } = sign(&network, canister, &content.to_request_id().signable());
     let good = Envelope {
         content: Cow::Owned(content),
         sender_pubkey: Some(key),
         sender_sig: Some(signature),
         sender_delegation: None,
     };
-    let other = sign(&world, canister, b"another message");
+    let other = sign(&network, canister, b"another message");
     let bad = Envelope { sender_sig: Some(other.signature), ..good.clone() };
-    let answer = post(&world, "v4", world.one, "call", &bad.encode_bytes());
+    let answer = post(&network, "v4", network.one, "call", &bad.encode_bytes());
     answer.assert_error(403, "the request's signature");
-    let answer = post(&world, "v4", world.one, "call", &good.encode_bytes());
+    let answer = post(&network, "v4", network.one, "call", &good.encode_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
 #[test]
 fn private_metadata_is_for_controllers_and_public_metadata_for_everybody() {
-    let world = World::live();
-    let [canister, _] = certifiers(&world);
+    let network = CounterNetwork::live();
+    let [canister, _] = certifiers(&network);
     let controller = ed25519(1);
     let sender = controller.identity.sender().unwrap();
-    world.pic.set_controllers(canister, None, vec![Principal::anonymous(), sender]).unwrap();
+    network.pic.set_controllers(canister, None, vec![Principal::anonymous(), sender]).unwrap();
     run(async {
-        let [theirs, other] = [world.agent(controller).await, world.agent(ed25519(2)).await];
+        let [theirs, other] = [network.agent(controller).await, network.agent(ed25519(2)).await];
         for agent in [&theirs, &other] {
             let greeting = agent.read_state_canister_metadata(canister, "greeting").await;
             assert_eq!(greeting.unwrap(), b"hello");
@@ -131,21 +132,21 @@ fn private_metadata_is_for_controllers_and_public_metadata_for_everybody() {
 
 #[test]
 fn the_state_tells_of_canisters_and_subnets_what_is_so() {
-    let world = World::still();
+    let network = CounterNetwork::still();
     // The size of the state is told after every tenth round.
     for _ in 0..10 {
-        world.pic.tick();
+        network.pic.tick();
     }
-    world.pic.auto_progress();
-    let subnets = world.pic.topology().get_app_subnets();
-    let module = world.pic.canister_status(world.one, None).unwrap().module_hash.unwrap();
+    network.pic.auto_progress();
+    let subnets = network.pic.topology().get_app_subnets();
+    let module = network.pic.canister_status(network.one, None).unwrap().module_hash.unwrap();
     run(async {
-        let agent = world.agent(anonymous()).await;
-        let hash = agent.read_state_canister_module_hash(world.one).await.unwrap();
+        let agent = network.agent(anonymous()).await;
+        let hash = agent.read_state_canister_module_hash(network.one).await.unwrap();
         assert_eq!(hash, module);
-        let controllers = agent.read_state_canister_controllers(world.other).await.unwrap();
+        let controllers = agent.read_state_canister_controllers(network.other).await.unwrap();
         assert_eq!(controllers, [Principal::anonymous()]);
-        for canister in [world.one, world.other] {
+        for canister in [network.one, network.other] {
             let subnet = agent.fetch_subnet_by_canister(&canister).await.unwrap();
             assert!(subnets.contains(&subnet.id()));
             assert!(subnet.contains_canister(&canister));
@@ -160,30 +161,30 @@ fn the_state_tells_of_canisters_and_subnets_what_is_so() {
         }
     });
     for subnet in subnets {
-        assert_eq!(world.pic.get_subnet_metrics(subnet).unwrap().num_canisters, 1);
+        assert_eq!(network.pic.get_subnet_metrics(subnet).unwrap().num_canisters, 1);
     }
 }
 
 #[test]
 fn an_answer_with_one_bit_flipped_is_rejected_wherever_it_is() {
-    let world = World::live();
-    let whole = Tampering::new(world.url());
+    let network = CounterNetwork::live();
+    let whole = Tampering::new(network.url());
     run(async {
         let agent = Agent::builder().with_url(whole.url()).build().unwrap();
         agent.fetch_root_key().await.unwrap();
-        update(&agent, world.other, "count").await.unwrap();
+        update(&agent, network.other, "count").await.unwrap();
         for place in (20..1_000).step_by(70) {
             whole.flip("/call", Some(place));
-            let tampered = update(&agent, world.other, "count").await;
+            let tampered = update(&agent, network.other, "count").await;
             assert!(tampered.is_err(), "byte {place} of the answer does not matter");
         }
         whole.flip("/call", None);
-        update(&agent, world.other, "count").await.unwrap();
-        let answer = agent.query(&world.other, "read").with_arg(nothing()).call().await;
+        update(&agent, network.other, "count").await.unwrap();
+        let answer = agent.query(&network.other, "read").with_arg(nothing()).call().await;
         answer.unwrap();
         for place in (10..100).step_by(9) {
             whole.flip("/query", Some(place));
-            let tampered = agent.query(&world.other, "read").with_arg(nothing()).call().await;
+            let tampered = agent.query(&network.other, "read").with_arg(nothing()).call().await;
             assert!(tampered.is_err(), "byte {place} of the answer does not matter");
         }
     });
@@ -191,15 +192,15 @@ fn an_answer_with_one_bit_flipped_is_rejected_wherever_it_is() {
 
 #[test]
 fn what_another_root_key_has_signed_is_rejected() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     run(async {
-        let agent = Agent::builder().with_url(world.url()).build().unwrap();
+        let agent = Agent::builder().with_url(network.url()).build().unwrap();
         // The agent comes with the key of the mainnet.
-        for canister in [world.one, world.other] {
+        for canister in [network.one, network.other] {
             update(&agent, canister, "count").await.unwrap_err();
             agent.query(&canister, "read").with_arg(nothing()).call().await.unwrap_err();
         }
         agent.fetch_root_key().await.unwrap();
-        update(&agent, world.other, "count").await.unwrap();
+        update(&agent, network.other, "count").await.unwrap();
     });
 }

@@ -2,8 +2,8 @@
 
 use crate::calls::{query, update};
 use crate::identities::delegated;
+use crate::network::{CounterNetwork, run};
 use crate::raw::{call, post, signed, soon};
-use crate::world::{World, run};
 use candid::Principal;
 use ic_agent::identity::{BasicIdentity, Delegation};
 use ic_agent::{AgentError, Identity};
@@ -51,23 +51,23 @@ fn count(canister: Principal, seconds: i64) -> EnvelopeContent {
 
 #[test]
 fn delegations_hold_for_their_targets_their_time_and_what_they_permit() {
-    let world = World::live();
-    let to_one = |delegation: &mut Delegation| delegation.targets = Some(vec![world.one]);
+    let network = CounterNetwork::live();
+    let to_one = |delegation: &mut Delegation| delegation.targets = Some(vec![network.one]);
     let expired = |delegation: &mut Delegation| delegation.expiration = soon(-10);
     let queries = |delegation: &mut Delegation| {
         delegation.permissions = Some(DelegationPermissions::Queries);
     };
     run(async {
-        let agent = world.agent(delegated(to_one)).await;
-        update(&agent, world.one, "count").await.unwrap();
-        refused(update(&agent, world.other, "count").await, "does not cover");
-        refused(query(&agent, world.other, "read").await, "does not cover");
-        let agent = world.agent(delegated(expired)).await;
-        refused(update(&agent, world.one, "count").await, "has expired");
-        let agent = world.agent(delegated(queries)).await;
-        query(&agent, world.one, "read").await.unwrap();
-        agent.read_state_canister_controllers(world.one).await.unwrap();
-        refused(update(&agent, world.one, "count").await, "queries only");
+        let agent = network.agent(delegated(to_one)).await;
+        update(&agent, network.one, "count").await.unwrap();
+        refused(update(&agent, network.other, "count").await, "does not cover");
+        refused(query(&agent, network.other, "read").await, "does not cover");
+        let agent = network.agent(delegated(expired)).await;
+        refused(update(&agent, network.one, "count").await, "has expired");
+        let agent = network.agent(delegated(queries)).await;
+        query(&agent, network.one, "read").await.unwrap();
+        agent.read_state_canister_controllers(network.one).await.unwrap();
+        refused(update(&agent, network.one, "count").await, "queries only");
     });
 }
 
@@ -79,11 +79,11 @@ fn refused<T: std::fmt::Debug>(result: Result<T, AgentError>, words: &str) {
 
 #[test]
 fn a_chain_of_twenty_delegations_is_followed_and_none_longer_or_broken() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let chain = |length: u8| chain(&(1..=length + 1).collect::<Vec<_>>(), |_, _| ());
     let send = |chain, signer, seconds| {
-        let body = envelope(count(world.one, seconds), chain, signer);
-        post(&world, "v4", world.one, "call", &body)
+        let body = envelope(count(network.one, seconds), chain, signer);
+        post(&network, "v4", network.one, "call", &body)
     };
     assert_eq!(send(chain(20), 21, 60).status, 200);
     send(chain(21), 22, 61).assert_error(400, "at most 20 delegations");
@@ -95,17 +95,17 @@ fn a_chain_of_twenty_delegations_is_followed_and_none_longer_or_broken() {
 
 #[test]
 fn delegations_that_lead_back_to_a_key_are_refused() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     for (keys, signer) in [([1, 2, 1].as_slice(), 1), (&[1, 2, 3, 2], 2), (&[1, 1], 1)] {
-        let body = envelope(count(world.one, 60), chain(keys, |_, _| ()), signer);
-        post(&world, "v4", world.one, "call", &body).assert_error(400, "the same key twice");
+        let body = envelope(count(network.one, 60), chain(keys, |_, _| ()), signer);
+        post(&network, "v4", network.one, "call", &body).assert_error(400, "the same key twice");
     }
 }
 
 #[test]
 fn of_several_delegations_only_what_all_of_them_cover_counts() {
-    let world = World::live();
-    let (one, other) = (world.one, world.other);
+    let network = CounterNetwork::live();
+    let (one, other) = (network.one, network.other);
     for (targets, covered) in [
         ([Some(vec![one, other]), Some(vec![one])], [true, false]),
         ([Some(vec![one]), Some(vec![one, other])], [true, false]),
@@ -118,7 +118,7 @@ fn of_several_delegations_only_what_all_of_them_cover_counts() {
                 delegation.targets = targets[number].clone()
             };
             let body = envelope(count(canister, 60), chain(&[1, 2, 3], restrict), 3);
-            let answer = post(&world, "v4", canister, "call", &body);
+            let answer = post(&network, "v4", canister, "call", &body);
             match covered {
                 true => assert_eq!(answer.status, 200, "{targets:?}: {}", answer.text()),
                 false => answer.assert_error(403, "does not cover"),
@@ -129,12 +129,12 @@ fn of_several_delegations_only_what_all_of_them_cover_counts() {
 
 #[test]
 fn a_delegation_has_at_most_a_thousand_targets() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let send = |targets: usize| {
         let restrict =
-            |_, delegation: &mut Delegation| delegation.targets = Some(vec![world.one; targets]);
-        let body = envelope(count(world.one, 60), chain(&[1, 2], restrict), 2);
-        post(&world, "v4", world.one, "call", &body)
+            |_, delegation: &mut Delegation| delegation.targets = Some(vec![network.one; targets]);
+        let body = envelope(count(network.one, 60), chain(&[1, 2], restrict), 2);
+        post(&network, "v4", network.one, "call", &body)
     };
     assert_eq!(send(1_000).status, 200);
     send(1_001).assert_error(400, "at most 1000 targets");
@@ -142,10 +142,10 @@ fn a_delegation_has_at_most_a_thousand_targets() {
 
 #[test]
 fn what_became_of_a_request_is_read_by_delegations_that_cover_its_canister() {
-    let world = World::live();
-    let content = count(world.one, 60);
+    let network = CounterNetwork::live();
+    let content = count(network.one, 60);
     let body = signed(&key(1), &content).encode_bytes();
-    assert_eq!(post(&world, "v4", world.one, "call", &body).status, 200);
+    assert_eq!(post(&network, "v4", network.one, "call", &body).status, 200);
     let id = content.to_request_id();
     let read = |target| {
         let path = vec!["request_status".into(), ic_certification::Label::from(id.as_slice())];
@@ -156,27 +156,27 @@ fn what_became_of_a_request_is_read_by_delegations_that_cover_its_canister() {
         };
         let restrict = |_, delegation: &mut Delegation| delegation.targets = Some(vec![target]);
         let body = envelope(read, chain(&[1, 2], restrict), 2);
-        post(&world, "v3", world.one, "read_state", &body)
+        post(&network, "v3", network.one, "read_state", &body)
     };
-    assert_eq!(read(world.one).status, 200);
-    read(world.other).assert_error(403, "does not cover");
+    assert_eq!(read(network.one).status, 200);
+    read(network.other).assert_error(403, "does not cover");
 }
 
 #[test]
 fn calls_of_the_management_canister_need_a_delegation_that_covers_it() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     let to = |target| {
         delegated(move |delegation: &mut Delegation| delegation.targets = Some(vec![target]))
     };
     let management = Principal::management_canister();
     let user = to(management).identity.sender().unwrap();
-    world.pic.set_controllers(world.one, None, vec![Principal::anonymous(), user]).unwrap();
+    network.pic.set_controllers(network.one, None, vec![Principal::anonymous(), user]).unwrap();
     run(async {
         let stop = async |target| {
-            let agent = world.agent(to(target)).await;
-            ManagementCanister::create(&agent).stop_canister(&world.one).call_and_wait().await
+            let agent = network.agent(to(target)).await;
+            ManagementCanister::create(&agent).stop_canister(&network.one).call_and_wait().await
         };
-        refused(stop(world.one).await, "does not cover canister aaaaa-aa");
+        refused(stop(network.one).await, "does not cover canister aaaaa-aa");
         stop(management).await.unwrap();
     });
 }

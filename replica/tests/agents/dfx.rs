@@ -3,7 +3,7 @@
 
 use crate::calls::{query, update};
 use crate::identities::{Named, ed25519};
-use crate::world::{counter, nothing, number, run};
+use crate::network::{number, run};
 use candid::{CandidType, Decode, Encode, Principal};
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::topology::SubnetKind;
@@ -12,6 +12,7 @@ use ic_utils::interfaces::ManagementCanister;
 use ic_utils::interfaces::management_canister::builders::CanisterInstallMode;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use test_support::{counter, nothing};
 
 /// Where `dfx` sends creations when it knows no better: the registry's id.
 const REGISTRY: &str = "rwlgt-iiaaa-aaaaa-aaaaa-cai";

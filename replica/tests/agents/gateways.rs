@@ -2,7 +2,7 @@
 
 use crate::calls::{query, update};
 use crate::identities::anonymous;
-use crate::world::{World, number, run};
+use crate::network::{CounterNetwork, number, run};
 use candid::Principal;
 use ic_agent::Agent;
 use pocket_ic::PocketIcBuilder;
@@ -18,19 +18,19 @@ async fn agent(url: String) -> Agent {
 
 #[test]
 fn an_instance_that_was_made_live_serves_agents_until_it_is_not() {
-    let mut world = World::still();
-    let url = world.pic.make_live(None).to_string();
+    let mut network = CounterNetwork::still();
+    let url = network.pic.make_live(None).to_string();
     run(async {
         let agent = agent(url.clone()).await;
-        assert_eq!(number(&update(&agent, world.other, "count").await.unwrap()), 1);
-        assert_eq!(number(&query(&agent, world.other, "read").await.unwrap()), 1);
+        assert_eq!(number(&update(&agent, network.other, "count").await.unwrap()), 1);
+        assert_eq!(number(&query(&agent, network.other, "read").await.unwrap()), 1);
     });
     let default = pocket_ic::get_default_effective_canister_id(url.clone());
     assert_eq!(
         default.unwrap(),
-        Principal::from(world.pic.topology().default_effective_canister_id)
+        Principal::from(network.pic.topology().default_effective_canister_id)
     );
-    world.pic.stop_live();
+    network.pic.stop_live();
     assert!(run(is_refused(url)), "the port is still served");
 }
 
@@ -49,9 +49,9 @@ fn a_gateway_that_is_made_with_its_instance_ends_with_it() {
         https_config: None,
         domain_custom_provider_local_file: None,
     };
-    let world = World::still();
+    let network = CounterNetwork::still();
     let pic = PocketIcBuilder::new()
-        .with_server_url(world.pic.get_server_url())
+        .with_server_url(network.pic.get_server_url())
         .with_application_subnet()
         .with_http_gateway(config)
         .build();
@@ -66,5 +66,5 @@ fn a_gateway_that_is_made_with_its_instance_ends_with_it() {
 fn a_gateway_whose_port_is_taken_is_an_error_that_says_so() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    World::still().pic.make_live(Some(port));
+    CounterNetwork::still().pic.make_live(Some(port));
 }

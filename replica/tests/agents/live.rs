@@ -2,7 +2,7 @@
 
 use crate::dfx::{agent, create};
 use crate::identities::ed25519;
-use crate::world::run;
+use crate::network::run;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use std::time::{Duration, Instant};

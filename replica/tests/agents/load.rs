@@ -2,12 +2,13 @@
 
 use crate::calls::{query, update};
 use crate::identities::ed25519;
-use crate::world::{World, nothing, number, run};
+use crate::network::{CounterNetwork, number, run};
 use candid::Principal;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use test_support::nothing;
 use tokio::task::JoinSet;
 
 const AGENTS: u8 = 200;
@@ -38,17 +39,17 @@ impl Report {
 
 /// Has two hundred agents call and query the counters by turns until `enough`, which is told how many
 /// times an agent has done so and when all began.
-fn load(world: &World, enough: fn(u32, Instant) -> bool) -> Report {
+fn load(network: &CounterNetwork, enough: fn(u32, Instant) -> bool) -> Report {
     let report = Arc::new(Mutex::new(Report::default()));
     run(async {
         let mut agents = Vec::new();
         for number in 0..AGENTS {
-            agents.push(world.agent(ed25519(number)).await);
+            agents.push(network.agent(ed25519(number)).await);
         }
         let began = Instant::now();
         let mut tasks = JoinSet::new();
         for (number, agent) in agents.into_iter().enumerate() {
-            let canister = [world.one, world.other][number % 2];
+            let canister = [network.one, network.other][number % 2];
             let report = report.clone();
             tasks.spawn(async move {
                 for times in 0.. {
@@ -77,29 +78,29 @@ fn load(world: &World, enough: fn(u32, Instant) -> bool) -> Report {
 }
 
 /// Fails unless everybody was answered and every call was executed once.
-fn check(world: &World, report: &mut Report) {
+fn check(network: &CounterNetwork, report: &mut Report) {
     assert_eq!(report.failures, Vec::<String>::new());
     report.print();
     let count = |canister| {
         let nobody = Principal::anonymous();
-        number(&world.pic.query_call(canister, nobody, "read", nothing()).unwrap())
+        number(&network.pic.query_call(canister, nobody, "read", nothing()).unwrap())
     };
-    assert_eq!(count(world.one) + count(world.other), report.updates.len() as u64);
+    assert_eq!(count(network.one) + count(network.other), report.updates.len() as u64);
 }
 
 #[test]
 fn two_hundred_agents_at_once_are_all_answered() {
-    let world = World::live();
-    let mut report = load(&world, |times, _| times == 2);
+    let network = CounterNetwork::live();
+    let mut report = load(&network, |times, _| times == 2);
     assert_eq!(report.updates.len(), 2 * usize::from(AGENTS));
-    check(&world, &mut report);
+    check(&network, &mut report);
 }
 
 #[test]
 #[ignore = "takes half a minute; `make soak` runs it"]
 fn two_hundred_agents_are_served_for_half_a_minute_whatever_others_send() {
-    let world = World::live();
-    let (over, port) = (AtomicBool::new(false), world.pic.get_server_url().port().unwrap());
+    let network = CounterNetwork::live();
+    let (over, port) = (AtomicBool::new(false), network.pic.get_server_url().port().unwrap());
     let mut report = std::thread::scope(|scope| {
         scope.spawn(|| {
             // Connections on which a request never ends, and requests that make no sense.
@@ -107,14 +108,14 @@ fn two_hundred_agents_are_served_for_half_a_minute_whatever_others_send() {
             while !over.load(Ordering::Relaxed) {
                 open.push(TcpStream::connect(("127.0.0.1", port)).unwrap());
                 let garbage = [0x5b, 0xff, 0xff].repeat(1_000);
-                let answer = crate::raw::post(&world, "v4", world.one, "call", &garbage);
+                let answer = crate::raw::post(&network, "v4", network.one, "call", &garbage);
                 assert_eq!(answer.status, 400);
                 std::thread::sleep(Duration::from_millis(100));
             }
         });
-        let report = load(&world, |_, began| began.elapsed() > Duration::from_secs(30));
+        let report = load(&network, |_, began| began.elapsed() > Duration::from_secs(30));
         over.store(true, Ordering::Relaxed);
         report
     });
-    check(&world, &mut report);
+    check(&network, &mut report);
 }

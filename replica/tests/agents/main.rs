@@ -14,6 +14,6 @@ mod identities;
 mod live;
 mod load;
 mod management;
+mod network;
 mod raw;
 mod tampering;
-mod world;

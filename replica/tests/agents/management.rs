@@ -3,7 +3,7 @@
 
 use crate::calls::{query, update};
 use crate::identities::{anonymous, ed25519};
-use crate::world::{World, counter, nothing, number, run};
+use crate::network::{CounterNetwork, number, run};
 use candid::Principal;
 use ic_agent::{Agent, AgentError};
 use ic_utils::call::{AsyncCall, SyncCall};
@@ -11,6 +11,7 @@ use ic_utils::interfaces::ManagementCanister;
 use ic_utils::interfaces::management_canister::builders::{CanisterInstallMode, UpgradeFlags};
 use ic_utils::interfaces::management_canister::{CanisterStatusType, FetchCanisterLogsArgs};
 use sha2::{Digest, Sha256};
+use test_support::{counter, nothing};
 
 /// The canister to which `dfx` sends creations where it knows no better: the mainnet's first.
 const ANYWHERE: &str = "rwlgt-iiaaa-aaaaa-aaaaa-cai";
@@ -40,9 +41,9 @@ async fn install(agent: &Agent, canister: Principal, mode: CanisterInstallMode) 
 
 #[test]
 fn a_canister_is_created_installed_called_upgraded_stopped_and_deleted() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     run(async {
-        let agent = world.agent(ed25519(1)).await;
+        let agent = network.agent(ed25519(1)).await;
         let management = ManagementCanister::create(&agent);
         let canister = create(&management).await;
         let missing = agent.read_state_canister_module_hash(canister).await;
@@ -68,7 +69,7 @@ fn a_canister_is_created_installed_called_upgraded_stopped_and_deleted() {
         management.start_canister(&canister).call_and_wait().await.unwrap();
         assert_eq!(number(&query(&agent, canister, "read").await.unwrap()), 1);
 
-        let other = world.agent(ed25519(2)).await;
+        let other = network.agent(ed25519(2)).await;
         let refused = ManagementCanister::create(&other);
         refused.stop_canister(&canister).call_and_wait().await.unwrap_err();
         management.stop_canister(&canister).call_and_wait().await.unwrap();
@@ -79,27 +80,28 @@ fn a_canister_is_created_installed_called_upgraded_stopped_and_deleted() {
 
 #[test]
 fn canisters_are_created_where_they_are_sent_or_on_the_root_subnet() {
-    let world = World::live();
-    let there = [world.one, world.other].map(|canister| world.pic.get_subnet(canister).unwrap());
+    let network = CounterNetwork::live();
+    let there =
+        [network.one, network.other].map(|canister| network.pic.get_subnet(canister).unwrap());
     let made = run(async {
-        let agent = world.agent(anonymous()).await;
+        let agent = network.agent(anonymous()).await;
         let management = ManagementCanister::create(&agent);
         let at = async |effective: Principal| {
             let creation = management.create_canister().as_provisional_create_with_amount(None);
             let created = creation.with_effective_canister_id(effective).call_and_wait().await;
             created.unwrap().0
         };
-        [at(world.one).await, at(world.other).await, create(&management).await]
+        [at(network.one).await, at(network.other).await, create(&management).await]
     });
-    let subnets = made.map(|canister| world.pic.get_subnet(canister).unwrap());
+    let subnets = made.map(|canister| network.pic.get_subnet(canister).unwrap());
     assert_eq!(subnets, [there[0], there[1], there[0]]);
 }
 
 #[test]
 fn modules_larger_than_a_message_come_in_chunks() {
-    let world = World::live();
+    let network = CounterNetwork::live();
     run(async {
-        let agent = world.agent(ed25519(1)).await;
+        let agent = network.agent(ed25519(1)).await;
         let management = ManagementCanister::create(&agent);
         let canister = create(&management).await;
         // A section that is passed over, with more bytes than a message may have.

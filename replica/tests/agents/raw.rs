@@ -1,60 +1,36 @@
 //! Requests as no agent would send them.
 
-use crate::world::World;
+use crate::network::CounterNetwork;
 use candid::Principal;
 use ic_agent::Identity;
 use ic_transport_types::{Envelope, EnvelopeContent};
 use std::borrow::Cow;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// An answer: the status and the body.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.body)
-    }
-
-    /// Fails unless it is an error with this status and these words.
-    #[track_caller]
-    pub fn assert_error(&self, status: u16, words: &str) {
-        assert_eq!(self.status, status, "{}", self.text());
-        assert!(self.text().contains(words), "'{words}' is not in: {}", self.text());
-    }
-}
+use test_support::http::{HttpReply, exchange};
 
 /// Sends a request to an instance, with these lines in its head.
-pub fn send(world: &World, method: &str, path: &str, lines: &str, body: &[u8]) -> Answer {
-    let url = world.pic.get_server_url();
-    let mut connection = TcpStream::connect(("127.0.0.1", url.port().unwrap())).unwrap();
-    let id = world.pic.instance_id();
-    let head = format!(
-        "{method} /instances/{id}/{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-         {lines}content-length: {}\r\n\r\n",
-        body.len()
-    );
-    connection.write_all(head.as_bytes()).unwrap();
-    // A server that refuses a body need not read all of it.
-    let _ = connection.write_all(body);
-    let mut answer = Vec::new();
-    let _ = connection.read_to_end(&mut answer);
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("it has a head");
-    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
-    Answer { status, head, body: answer.split_off(end + 4) }
+pub fn send(
+    network: &CounterNetwork,
+    method: &str,
+    path: &str,
+    lines: &str,
+    body: &[u8],
+) -> HttpReply {
+    let port = network.pic.get_server_url().port().unwrap();
+    let path = format!("/instances/{}/{path}", network.pic.instance_id());
+    exchange(port, method, &path, &format!("host: localhost\r\n{lines}"), body)
 }
 
 /// Sends an envelope to a canister.
-pub fn post(world: &World, version: &str, canister: Principal, what: &str, body: &[u8]) -> Answer {
+pub fn post(
+    network: &CounterNetwork,
+    version: &str,
+    canister: Principal,
+    what: &str,
+    body: &[u8],
+) -> HttpReply {
     let path = format!("api/{version}/canister/{canister}/{what}");
-    send(world, "POST", &path, "content-type: application/cbor\r\n", body)
+    send(network, "POST", &path, "content-type: application/cbor\r\n", body)
 }
 
 /// A moment from now, in nanoseconds since the Unix epoch.
@@ -75,7 +51,7 @@ pub fn call(sender: Principal, canister: Principal, expiry: u64) -> EnvelopeCont
         sender,
         canister_id: canister,
         method_name: "count".into(),
-        arg: crate::world::nothing(),
+        arg: test_support::nothing(),
         sender_info: None,
     }
 }

@@ -1,7 +1,7 @@
 //! The command line tool `icp`, as it is published, with the workspace's canisters.
 
 use crate::JAVASCRIPT_AGENT;
-use crate::packages::{Client, Script};
+use crate::packages::{Client, ClientScript};
 use crate::project::Project;
 
 /// A network with the pair on it; nothing where there is no tool.
@@ -126,7 +126,7 @@ fn the_javascript_agent_calls_the_pair_that_the_tool_has_deployed() {
     let Some(agent) = Client::javascript(JAVASCRIPT_AGENT) else { return };
     let id = |name| project.ok(&format!("icp canister status -e live {name} --id-only"));
     let [caller, callee] = ["caller", "callee"].map(id);
-    agent.run(Script {
+    agent.run(ClientScript {
         name: "pair.mjs",
         arguments: &[&agent.folder(), project.url().as_ref(), caller.as_ref(), callee.as_ref()],
     });

@@ -16,48 +16,46 @@ mod rust;
 #[cfg(unix)]
 mod walk_through;
 
-use packages::{Client, Script};
+use packages::{Client, ClientScript};
 use std::path::{Path, PathBuf};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
 
 const PYTHON_CLIENT: &str = "pocket-ic==3.1.2";
 
-/// The folder of the clients' scripts and their canister.
+/// The folder of the clients' scripts.
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
-}
-
-/// The canister of these tests.
-fn counter() -> Vec<u8> {
-    wat::parse_str(include_str!("counter.wat")).unwrap()
 }
 
 #[test]
 fn the_python_client_runs_its_ordinary_flow() {
     let Some(client) = Client::python(PYTHON_CLIENT) else { return };
-    let interface = here().join("counter.did");
-    client.run(Script { name: "client.py", arguments: &[&client.wasm(), &interface] });
+    let interface = test_support::counter_interface();
+    client.run(ClientScript { name: "client.py", arguments: &[&client.wasm(), &interface] });
 }
 
 #[test]
 fn the_python_clients_own_tests_pass() {
     let Some(client) = Client::python(PYTHON_CLIENT) else { return };
-    let Some(source) = test_canisters::python_client() else { return };
+    let Some(source) = test_support::python_client() else { return };
     let files = [
         "examples/counter_canister/counter_canister_test.py",
         "examples/ledger_canister/ledger_canister_test.py",
         "tests/pocket_ic_test.py",
     ]
     .map(|file| source.join(file));
-    client.run(Script { name: "own_tests.py", arguments: &files.each_ref().map(PathBuf::as_path) });
+    client.run(ClientScript {
+        name: "own_tests.py",
+        arguments: &files.each_ref().map(PathBuf::as_path),
+    });
 }
 
 #[test]
 fn the_javascript_client_runs_its_ordinary_flow() {
     let Some(client) = Client::javascript("@dfinity/pic@0.23.0") else { return };
     let arguments: &[&Path] = &[&client.folder(), &client.wasm()];
-    client.run(Script { name: "client.mjs", arguments });
+    client.run(ClientScript { name: "client.mjs", arguments });
 }
 
 /// The JavaScript agent.
@@ -69,5 +67,5 @@ fn the_javascript_agent_is_told_what_it_can_check_and_believes_nothing_else() {
     let (_pic, url, counters) = rust::live_counters();
     let [one, other] = counters.map(|canister| canister.to_text());
     let arguments: &[&Path] = &[&client.folder(), url.as_ref(), one.as_ref(), other.as_ref()];
-    client.run(Script { name: "agent.mjs", arguments });
+    client.run(ClientScript { name: "agent.mjs", arguments });
 }

@@ -1,6 +1,6 @@
 //! Clients in other languages: installed below the target folder, and run from there.
 
-use crate::{BINARY, counter, here};
+use crate::{BINARY, here};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,7 +16,7 @@ pub struct Client {
 }
 
 /// What a client is to do.
-pub struct Script<'a> {
+pub struct ClientScript<'a> {
     /// The script, in the folder of these tests.
     pub name: &'a str,
     pub arguments: &'a [&'a Path],
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// A client in a folder of its own, installed unless that was done before. Where it cannot be,
-    /// says so, and returns nothing, or fails (`test_canisters::or_say_why`).
+    /// says so, and returns nothing, or fails (`test_support::or_say_why`).
     fn installed(
         package: &str,
         client: impl Fn(PathBuf) -> Self,
@@ -84,10 +84,10 @@ impl Client {
             let _ = fs::remove_dir_all(&client.folder);
             fs::create_dir_all(&client.folder).unwrap();
             let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
-            test_canisters::or_say_why(package, install(&client).map_err(first_line))?;
+            test_support::or_say_why(package, install(&client).map_err(first_line))?;
             File::create(stamp).unwrap();
         }
-        fs::write(client.wasm(), counter()).unwrap();
+        fs::write(client.wasm(), test_support::counter()).unwrap();
         Some(client)
     }
 
@@ -107,7 +107,7 @@ impl Client {
     }
 
     /// Runs a script to its end, which must be a good one.
-    pub fn run(&self, script: Script) {
+    pub fn run(&self, script: ClientScript) {
         let temporary = self.folder.join("tmp");
         fs::create_dir_all(&temporary).unwrap();
         let result = run(Command::new(&self.interpreter)

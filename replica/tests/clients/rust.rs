@@ -1,9 +1,10 @@
 //! The ordinary flow of the Rust client.
 
-use crate::{BINARY, counter};
+use crate::BINARY;
 use candid::{Decode, Encode, Principal};
 use pocket_ic::{ErrorCode, PocketIc, PocketIcBuilder, RejectResponse, update_candid};
 use std::time::Duration;
+use test_support::counter;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

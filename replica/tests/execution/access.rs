@@ -1,41 +1,41 @@
 //! Who may call which method of the management canister.
 
 use crate::ic00::{about, ask, decode, management, query, reject, set, somebody};
-use crate::script::{canister, script};
 use crate::snapshot_data::take;
-use crate::world::on_every_server;
 use candid::Principal;
 use ic_management_canister_types::*;
 use pocket_ic::ErrorCode;
+use test_support::on_every_server;
+use test_support::script::{canister, script};
 
 #[test]
 fn only_controllers_can_change_a_canister() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.set_controllers(world.a, None, vec![somebody()]).unwrap();
+        let network = server.one_subnet();
+        network.pic.set_controllers(network.a, None, vec![somebody()]).unwrap();
         let stranger = None;
         let rejects = [
-            world.pic.upgrade_canister(world.a, canister(), vec![], stranger),
-            world.pic.stop_canister(world.a, stranger),
-            world.pic.uninstall_canister(world.a, stranger),
-            world.pic.set_controllers(world.a, stranger, vec![]),
+            network.pic.upgrade_canister(network.a, canister(), vec![], stranger),
+            network.pic.stop_canister(network.a, stranger),
+            network.pic.uninstall_canister(network.a, stranger),
+            network.pic.set_controllers(network.a, stranger, vec![]),
         ];
         for reject in rejects {
             let reject = reject.unwrap_err();
             assert_eq!(reject.error_code, ErrorCode::CanisterInvalidController);
         }
-        world.pic.stop_canister(world.a, Some(somebody())).unwrap();
+        network.pic.stop_canister(network.a, Some(somebody())).unwrap();
     });
 }
 
 #[test]
 fn the_status_is_for_controllers_and_the_canister_unless_the_settings_say_otherwise() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let by = |sender| {
             let answers = [
-                ask(&world.pic, sender, world.a, "canister_status", about(world.a)),
-                query(&world.pic, sender, world.a, "canister_status", about(world.a)),
+                ask(&network.pic, sender, network.a, "canister_status", about(network.a)),
+                query(&network.pic, sender, network.a, "canister_status", about(network.a)),
             ];
             answers.map(|answer| answer.map_err(|reject| reject.error_code))
         };
@@ -45,19 +45,23 @@ fn the_status_is_for_controllers_and_the_canister_unless_the_settings_say_otherw
         // The canister itself, but not another one.
         let one =
             |callee| management("canister_status", about(callee)).on_reply(script().reply("ok"));
-        assert_eq!(world.run(world.a, script().call(one(world.a))), Ok(b"ok".to_vec()));
-        assert_eq!(reject(&world, one(world.b)).0, 5);
+        assert_eq!(network.run(network.a, script().call(one(network.a))), Ok(b"ok".to_vec()));
+        assert_eq!(reject(&network, one(network.b)).0, 5);
 
         let show = |status_visibility| {
             let status_visibility = Some(status_visibility);
-            set(&world.pic, world.a, CanisterSettings { status_visibility, ..Default::default() })
-                .unwrap();
+            set(
+                &network.pic,
+                network.a,
+                CanisterSettings { status_visibility, ..Default::default() },
+            )
+            .unwrap();
         };
         show(StatusVisibility::AllowedViewers(vec![somebody()]));
         assert!(by(somebody()).iter().all(Result::is_ok));
-        assert_eq!(by(world.b), [const { Err(ErrorCode::CanisterStatusAccessDenied) }; 2]);
+        assert_eq!(by(network.b), [const { Err(ErrorCode::CanisterStatusAccessDenied) }; 2]);
         show(StatusVisibility::Public);
-        assert!(by(world.b).iter().all(Result::is_ok));
+        assert!(by(network.b).iter().all(Result::is_ok));
     });
 }
 
@@ -68,16 +72,16 @@ fn decode_version(reply: &[u8]) -> u64 {
 #[test]
 fn users_cannot_call_what_nobody_would_pay_for_nor_what_there_is_not() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let error = |method| {
-            ask(&world.pic, Principal::anonymous(), world.a, method, about(world.a))
+            ask(&network.pic, Principal::anonymous(), network.a, method, about(network.a))
                 .unwrap_err()
                 .error_code
         };
         assert_eq!(error("deposit_cycles"), ErrorCode::CanisterRejectedMessage);
         assert_eq!(error("create_canister"), ErrorCode::CanisterRejectedMessage);
         assert_eq!(error("no_such_method"), ErrorCode::CanisterMethodNotFound);
-        let query = query(&world.pic, somebody(), world.a, "start_canister", about(world.a));
+        let query = query(&network.pic, somebody(), network.a, "start_canister", about(network.a));
         assert_eq!(query.unwrap_err().error_code, ErrorCode::CanisterMethodNotFound);
     });
 }
@@ -85,9 +89,12 @@ fn users_cannot_call_what_nobody_would_pay_for_nor_what_there_is_not() {
 #[test]
 fn a_canister_cannot_delete_itself() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.set_controllers(world.a, None, vec![world.a, Principal::anonymous()]).unwrap();
-        let (code, text) = reject(&world, management("delete_canister", about(world.a)));
+        let network = server.one_subnet();
+        network
+            .pic
+            .set_controllers(network.a, None, vec![network.a, Principal::anonymous()])
+            .unwrap();
+        let (code, text) = reject(&network, management("delete_canister", about(network.a)));
         assert_eq!(code, 5);
         assert!(text.starts_with("IC0512: "), "{text}");
     });
@@ -96,47 +103,53 @@ fn a_canister_cannot_delete_itself() {
 #[test]
 fn settings_that_freeze_a_canister_can_be_taken_back_without_cycles() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let freeze = |seconds: u64| {
             let freezing_threshold = Some(seconds.into());
-            set(&world.pic, world.a, CanisterSettings { freezing_threshold, ..Default::default() })
+            set(
+                &network.pic,
+                network.a,
+                CanisterSettings { freezing_threshold, ..Default::default() },
+            )
         };
         freeze(u64::MAX).unwrap();
-        let reject = world.run(world.a, script().reply("")).unwrap_err();
+        let reject = network.run(network.a, script().reply("")).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterOutOfCycles);
-        let reject = world.pic.stop_canister(world.a, None).unwrap_err();
+        let reject = network.pic.stop_canister(network.a, None).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterOutOfCycles);
-        let (spent, done) = world.spent(world.a, || freeze(0));
+        let (spent, done) = network.spent(network.a, || freeze(0));
         done.unwrap();
         // It is paid for once it is executed.
         assert!(spent > 1_200_000, "{spent}");
-        assert_eq!(world.run(world.a, script().reply("runs")), Ok(b"runs".to_vec()));
+        assert_eq!(network.run(network.a, script().reply("runs")), Ok(b"runs".to_vec()));
     });
 }
 
 #[test]
 fn what_is_in_snapshots_is_for_those_whom_the_settings_name() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let id = take(&world, world.a);
+        let network = server.one_subnet();
+        let id = take(&network, network.a);
         let reads = || {
-            let arguments =
-                ReadCanisterSnapshotMetadataArgs { canister_id: world.a, snapshot_id: id.clone() };
+            let arguments = ReadCanisterSnapshotMetadataArgs {
+                canister_id: network.a,
+                snapshot_id: id.clone(),
+            };
             let method = "read_canister_snapshot_metadata";
-            let metadata = ask(&world.pic, somebody(), world.a, method, arguments).is_ok();
+            let metadata = ask(&network.pic, somebody(), network.a, method, arguments).is_ok();
             let arguments = ReadCanisterSnapshotDataArgs {
-                canister_id: world.a,
+                canister_id: network.a,
                 snapshot_id: id.clone(),
                 kind: SnapshotDataKind::WasmMemory { offset: 0, size: 1 },
             };
             let method = "read_canister_snapshot_data";
-            let data = ask(&world.pic, somebody(), world.a, method, arguments).is_ok();
+            let data = ask(&network.pic, somebody(), network.a, method, arguments).is_ok();
             (metadata, data)
         };
         assert_eq!(reads(), (false, false));
         let snapshot_visibility = Some(SnapshotVisibility::AllowedViewers(vec![somebody()]));
         let settings = CanisterSettings { snapshot_visibility, ..CanisterSettings::default() };
-        set(&world.pic, world.a, settings).unwrap();
+        set(&network.pic, network.a, settings).unwrap();
         assert_eq!(reads(), (true, true));
     });
 }

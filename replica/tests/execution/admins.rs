@@ -1,8 +1,6 @@
 //! Subnets that have admins, and what those may do.
 
 use crate::ic00::{about, ask, decode, query, somebody};
-use crate::script::{call, rejected, script};
-use crate::world::{Answer, Server, World, install, on_every_server};
 use candid::{Encode, Principal};
 use ic_management_canister_types::{
     CanisterIdRange, CanisterIdRecord, CreateCanisterArgs, ListCanistersResult,
@@ -12,6 +10,9 @@ use pocket_ic::common::rest::{
     SubnetSpec,
 };
 use pocket_ic::{ErrorCode, PocketIc};
+use test_support::script::{call, rejected, script};
+use test_support::scripted::install;
+use test_support::{CallResult, ScriptedNetwork, Server, on_every_server};
 
 fn admin() -> Principal {
     Principal::self_authenticating([8; 32])
@@ -22,13 +23,13 @@ fn free() -> SubnetSpec {
 }
 
 /// A network of one application subnet.
-fn network(server: &Server, subnet: SubnetSpec) -> PocketIc {
+fn network(server: Server, subnet: SubnetSpec) -> PocketIc {
     let application = vec![subnet];
     server.network_of(ExtendedSubnetConfigSet { application, ..Default::default() }).build()
 }
 
 /// A network whose only subnet has an admin.
-fn with_admin(server: &Server) -> PocketIc {
+fn with_admin(server: Server) -> PocketIc {
     network(server, free().with_subnet_admins(vec![admin()]))
 }
 
@@ -37,7 +38,7 @@ fn subnet(pic: &PocketIc) -> RawEffectivePrincipal {
 }
 
 /// A user's call to the subnet.
-fn at_subnet(pic: &PocketIc, user: Principal, method: &str, argument: Vec<u8>) -> Answer {
+fn at_subnet(pic: &PocketIc, user: Principal, method: &str, argument: Vec<u8>) -> CallResult {
     let management = Principal::management_canister();
     pic.update_call_with_effective_principal(management, subnet(pic), user, method, argument)
 }
@@ -158,13 +159,13 @@ fn a_canister_lists_the_canisters_of_its_subnet_if_it_is_an_admin() {
         let pic = network(server, free().with_subnet_admins(vec![canister]));
         let [a, b] = [install(&pic), install(&pic)];
         assert_eq!(a, canister);
-        let world = World { pic, a, b };
+        let network = ScriptedNetwork { pic, a, b };
         let list = |canister| {
             let list = call(Principal::management_canister())
                 .method("list_canisters")
                 .argument(Encode!().unwrap())
                 .on_reply(script().append_argument().reply_appended());
-            world.run(canister, script().call(list)).unwrap()
+            network.run(canister, script().call(list)).unwrap()
         };
         let (code, text) = rejected(&list(b));
         assert_eq!(code, 4);

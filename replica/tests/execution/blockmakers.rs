@@ -1,8 +1,6 @@
 //! Who makes blocks, and what is told of it and of the subnet.
 
 use crate::ic00::{decode, management};
-use crate::script::script;
-use crate::world::{World, on_every_server};
 use candid::Principal;
 use ic_management_canister_types::{
     NodeMetricsHistoryArgs, NodeMetricsHistoryRecord, SubnetInfoArgs, SubnetInfoResult,
@@ -10,56 +8,61 @@ use ic_management_canister_types::{
 use pocket_ic::{SubnetBlockmakers, TickConfigs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+use test_support::script::script;
+use test_support::{ScriptedNetwork, on_every_server};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn subnet(world: &World) -> Principal {
-    world.pic.get_subnet(world.a).unwrap()
+fn subnet(network: &ScriptedNetwork) -> Principal {
+    network.pic.get_subnet(network.a).unwrap()
 }
 
-fn history(world: &World, start_at_timestamp_nanos: u64) -> Vec<NodeMetricsHistoryRecord> {
-    let arguments = NodeMetricsHistoryArgs { subnet_id: subnet(world), start_at_timestamp_nanos };
+fn history(
+    network: &ScriptedNetwork,
+    start_at_timestamp_nanos: u64,
+) -> Vec<NodeMetricsHistoryRecord> {
+    let arguments = NodeMetricsHistoryArgs { subnet_id: subnet(network), start_at_timestamp_nanos };
     let call = management("node_metrics_history", arguments)
         .on_reply(script().append_argument().reply_appended());
-    decode::<(_,)>(&world.run(world.a, script().call(call)).unwrap()).0
+    decode::<(_,)>(&network.run(network.a, script().call(call)).unwrap()).0
 }
 
-fn made_by(world: &World, blockmaker: Principal) -> TickConfigs {
+fn made_by(network: &ScriptedNetwork, blockmaker: Principal) -> TickConfigs {
     let makers =
-        SubnetBlockmakers { subnet: subnet(world), blockmaker, failed_blockmakers: vec![] };
+        SubnetBlockmakers { subnet: subnet(network), blockmaker, failed_blockmakers: vec![] };
     TickConfigs { blockmakers: Some(vec![makers]) }
 }
 
 #[test]
 fn blocks_of_past_days_are_told_by_node() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        assert_eq!(history(&world, 0), [], "there is only today");
-        world.pic.advance_time(DAY);
-        world.pic.tick();
-        let [first] = history(&world, 0).try_into().expect("one day is over");
+        let network = server.one_subnet();
+        assert_eq!(history(&network, 0), [], "there is only today");
+        network.pic.advance_time(DAY);
+        network.pic.tick();
+        let [first] = history(&network, 0).try_into().expect("one day is over");
         let maker = &first.node_metrics[0];
         assert!(maker.num_blocks_proposed_total > 0);
 
         for _ in 0..3 {
-            world.pic.tick_with_configs(made_by(&world, maker.node_id));
+            network.pic.tick_with_configs(made_by(&network, maker.node_id));
         }
-        world.pic.advance_time(DAY);
-        world.pic.tick();
-        let [again, second] = history(&world, 0).try_into().expect("two days are over");
+        network.pic.advance_time(DAY);
+        network.pic.tick();
+        let [again, second] = history(&network, 0).try_into().expect("two days are over");
         assert_eq!(again, first);
         let later = second.node_metrics.iter().find(|of| of.node_id == maker.node_id).unwrap();
         assert!(later.num_blocks_proposed_total >= maker.num_blocks_proposed_total + 3);
-        assert_eq!(history(&world, second.timestamp_nanos), [second]);
+        assert_eq!(history(&network, second.timestamp_nanos), [second]);
     });
 }
 
 #[test]
 fn a_node_that_the_subnet_does_not_have_makes_no_block() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let stranger = Principal::self_authenticating([9; 32]);
-        let tick = || world.pic.tick_with_configs(made_by(&world, stranger));
+        let tick = || network.pic.tick_with_configs(made_by(&network, stranger));
         assert!(catch_unwind(AssertUnwindSafe(tick)).is_err());
     });
 }
@@ -67,32 +70,32 @@ fn a_node_that_the_subnet_does_not_have_makes_no_block() {
 #[test]
 fn when_one_of_several_block_makers_is_wrong_none_is_chosen() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.advance_time(DAY);
-        world.pic.tick();
-        let [first] = history(&world, 0).try_into().expect("one day is over");
+        let network = server.one_subnet();
+        network.pic.advance_time(DAY);
+        network.pic.tick();
+        let [first] = history(&network, 0).try_into().expect("one day is over");
         let default = first.node_metrics[0].node_id;
         let stranger = Principal::self_authenticating([9; 32]);
         let [right, wrong] = [default, stranger].map(|blockmaker| SubnetBlockmakers {
-            subnet: subnet(&world),
+            subnet: subnet(&network),
             blockmaker,
             failed_blockmakers: vec![],
         });
-        let before = world.pic.get_time();
+        let before = network.pic.get_time();
         let both = TickConfigs { blockmakers: Some(vec![right, wrong]) };
-        let tick = || world.pic.tick_with_configs(both.clone());
+        let tick = || network.pic.tick_with_configs(both.clone());
         assert!(catch_unwind(AssertUnwindSafe(tick)).is_err());
-        assert_eq!(world.pic.get_time(), before, "no round has happened");
+        assert_eq!(network.pic.get_time(), before, "no round has happened");
     });
 }
 
 #[test]
 fn a_subnet_tells_canisters_its_version() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let call = management("subnet_info", SubnetInfoArgs { subnet_id: subnet(&world) })
+        let network = server.one_subnet();
+        let call = management("subnet_info", SubnetInfoArgs { subnet_id: subnet(&network) })
             .on_reply(script().append_argument().reply_appended());
-        let reply = world.run(world.a, script().call(call)).unwrap();
+        let reply = network.run(network.a, script().call(call)).unwrap();
         let (info,): (SubnetInfoResult,) = decode(&reply);
         assert!(!info.replica_version.is_empty() && info.registry_version > 0);
     });

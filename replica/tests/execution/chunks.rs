@@ -1,8 +1,6 @@
 //! Modules that are uploaded in chunks.
 
 use crate::ic00::{about, ask, decode, management, reject, somebody, submit};
-use crate::script::{canister, number, script};
-use crate::world::{World, on_every_server};
 use candid::{Encode, Principal};
 use ic_management_canister_types::{
     CanisterInstallMode, ChunkHash, InstallChunkedCodeArgs, StoredChunksResult, UploadChunkArgs,
@@ -10,6 +8,8 @@ use ic_management_canister_types::{
 };
 use pocket_ic::{ErrorCode, RejectResponse};
 use sha2::{Digest, Sha256};
+use test_support::script::{canister, number, script};
+use test_support::{ScriptedNetwork, on_every_server};
 
 const MIB: usize = 1 << 20;
 
@@ -35,29 +35,30 @@ fn hash(bytes: &[u8]) -> ChunkHash {
 }
 
 fn upload(
-    world: &World,
+    network: &ScriptedNetwork,
     canister_id: Principal,
     chunk: &[u8],
 ) -> Result<ChunkHash, RejectResponse> {
     let arguments = UploadChunkArgs { canister_id, chunk: chunk.to_vec() };
-    ask(&world.pic, Principal::anonymous(), canister_id, "upload_chunk", arguments)
+    ask(&network.pic, Principal::anonymous(), canister_id, "upload_chunk", arguments)
         .map(|reply| decode::<(UploadChunkResult,)>(&reply).0)
 }
 
-fn stored(world: &World, canister: Principal) -> Vec<ChunkHash> {
-    let reply = ask(&world.pic, Principal::anonymous(), canister, "stored_chunks", about(canister));
+fn stored(network: &ScriptedNetwork, canister: Principal) -> Vec<ChunkHash> {
+    let reply =
+        ask(&network.pic, Principal::anonymous(), canister, "stored_chunks", about(canister));
     decode::<(StoredChunksResult,)>(&reply.unwrap()).0
 }
 
 /// Arguments that install chunks of `store` into `a`.
 fn installation(
-    world: &World,
+    network: &ScriptedNetwork,
     store: Option<Principal>,
     chunks: &[&[u8]],
 ) -> InstallChunkedCodeArgs {
     InstallChunkedCodeArgs {
         mode: CanisterInstallMode::Reinstall,
-        target_canister: world.a,
+        target_canister: network.a,
         store_canister: store,
         chunk_hashes_list: chunks.iter().map(|chunk| hash(chunk)).collect(),
         wasm_module_hash: hash(&chunks.concat()).hash,
@@ -67,21 +68,21 @@ fn installation(
 }
 
 fn install(
-    world: &World,
+    network: &ScriptedNetwork,
     sender: Principal,
     arguments: InstallChunkedCodeArgs,
 ) -> Result<(), RejectResponse> {
-    ask(&world.pic, sender, world.a, "install_chunked_code", arguments).map(drop)
+    ask(&network.pic, sender, network.a, "install_chunked_code", arguments).map(drop)
 }
 
 #[test]
 fn a_module_larger_than_a_message_is_installed_in_chunks() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let module = large_module(3 * MIB);
         // The client uploads it in chunks.
-        world.pic.upgrade_canister(world.a, module.clone(), vec![], None).unwrap();
-        let status = world.pic.canister_status(world.a, None).unwrap();
+        network.pic.upgrade_canister(network.a, module.clone(), vec![], None).unwrap();
+        let status = network.pic.canister_status(network.a, None).unwrap();
         assert_eq!(status.module_hash, Some(hash(&module).hash));
         assert_eq!(status.memory_metrics.wasm_binary_size, module.len());
     });
@@ -90,48 +91,49 @@ fn a_module_larger_than_a_message_is_installed_in_chunks() {
 #[test]
 fn chunks_of_another_canister_on_the_subnet_can_be_installed() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let module = canister();
         let (first, second) = module.split_at(module.len() / 2);
         for chunk in [second, first] {
-            assert_eq!(upload(&world, world.b, chunk), Ok(hash(chunk)));
+            assert_eq!(upload(&network, network.b, chunk), Ok(hash(chunk)));
         }
-        let arguments = installation(&world, Some(world.b), &[first, second]);
-        install(&world, Principal::anonymous(), arguments).unwrap();
-        assert_eq!(world.cell(world.a, 3), 77);
+        let arguments = installation(&network, Some(network.b), &[first, second]);
+        install(&network, Principal::anonymous(), arguments).unwrap();
+        assert_eq!(network.cell(network.a, 3), 77);
     });
 }
 
 #[test]
 fn chunks_are_stored_once_listed_in_order_and_cleared() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         for chunk in [&b"one"[..], b"two", b"", b"two"] {
-            assert_eq!(upload(&world, world.a, chunk), Ok(hash(chunk)));
+            assert_eq!(upload(&network, network.a, chunk), Ok(hash(chunk)));
         }
         let mut expected = [hash(b"one"), hash(b"two"), hash(b"")];
         expected.sort();
-        assert_eq!(stored(&world, world.a), expected);
+        assert_eq!(stored(&network, network.a), expected);
         let size = || {
-            let metrics = world.pic.canister_status(world.a, None).unwrap().memory_metrics;
+            let metrics = network.pic.canister_status(network.a, None).unwrap().memory_metrics;
             metrics.wasm_chunk_store_size
         };
         assert_eq!(size(), 3 * MIB);
-        ask(&world.pic, Principal::anonymous(), world.a, "clear_chunk_store", about(world.a))
+        ask(&network.pic, Principal::anonymous(), network.a, "clear_chunk_store", about(network.a))
             .unwrap();
-        assert_eq!((stored(&world, world.a), size()), (vec![], 0u8.into()));
-        upload(&world, world.a, b"one").unwrap();
-        world.pic.uninstall_canister(world.a, None).unwrap();
-        assert_eq!(stored(&world, world.a), []);
+        assert_eq!((stored(&network, network.a), size()), (vec![], 0u8.into()));
+        upload(&network, network.a, b"one").unwrap();
+        network.pic.uninstall_canister(network.a, None).unwrap();
+        assert_eq!(stored(&network, network.a), []);
     });
 }
 
 #[test]
 fn uploading_costs_two_hundred_million_instructions_whether_the_chunk_is_new_or_not() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         for _ in 0..2 {
-            let (spent, uploaded) = world.spent(world.a, || upload(&world, world.a, b"chunk"));
+            let (spent, uploaded) =
+                network.spent(network.a, || upload(&network, network.a, b"chunk"));
             uploaded.unwrap();
             // Beside that it costs what the message does.
             assert!((200_000_000..210_000_000).contains(&spent), "{spent}");
@@ -142,10 +144,10 @@ fn uploading_costs_two_hundred_million_instructions_whether_the_chunk_is_new_or_
 #[test]
 fn what_is_no_module_of_stored_chunks_is_not_installed() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let module = canister();
-        upload(&world, world.a, &module).unwrap();
-        let right = || installation(&world, None, &[&module]);
+        upload(&network, network.a, &module).unwrap();
+        let right = || installation(&network, None, &[&module]);
         let hash_of_another =
             InstallChunkedCodeArgs { wasm_module_hash: hash(b"another module").hash, ..right() };
         let short = InstallChunkedCodeArgs { wasm_module_hash: vec![1; 31], ..right() };
@@ -154,26 +156,26 @@ fn what_is_no_module_of_stored_chunks_is_not_installed() {
             ..right()
         };
         for (arguments, fragment) in [
-            (installation(&world, None, &[&module, b"missing"]), "was not found"),
+            (installation(&network, None, &[&module, b"missing"]), "was not found"),
             (hash_of_another, "does not match"),
             (short, "hash"),
             (short_chunk, "hash"),
         ] {
-            let reject = install(&world, Principal::anonymous(), arguments).unwrap_err();
+            let reject = install(&network, Principal::anonymous(), arguments).unwrap_err();
             assert_eq!(reject.error_code, ErrorCode::CanisterContractViolation);
             assert!(reject.reject_message.contains(fragment), "{}", reject.reject_message);
         }
-        assert_eq!(world.cell(world.a, 3), 0);
-        install(&world, Principal::anonymous(), right()).unwrap();
+        assert_eq!(network.cell(network.a, 3), 0);
+        install(&network, Principal::anonymous(), right()).unwrap();
     });
 }
 
 #[test]
 fn a_chunk_has_at_most_a_mebibyte() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        upload(&world, world.a, &vec![1; MIB]).unwrap();
-        let reject = upload(&world, world.a, &vec![1; MIB + 1]).unwrap_err();
+        let network = server.one_subnet();
+        upload(&network, network.a, &vec![1; MIB]).unwrap();
+        let reject = upload(&network, network.a, &vec![1; MIB + 1]).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterContractViolation);
     });
 }
@@ -181,9 +183,9 @@ fn a_chunk_has_at_most_a_mebibyte() {
 #[test]
 fn chunks_are_for_controllers_and_the_canister_itself() {
     on_every_server(|server| {
-        let world = server.two_subnets();
+        let network = server.two_subnets();
         let reject_of = |sender, method: &str| {
-            ask(&world.pic, sender, world.a, method, about(world.a)).unwrap_err().error_code
+            ask(&network.pic, sender, network.a, method, about(network.a)).unwrap_err().error_code
         };
         for method in ["stored_chunks", "clear_chunk_store"] {
             assert_eq!(reject_of(somebody(), method), ErrorCode::CanisterInvalidController);
@@ -192,15 +194,15 @@ fn chunks_are_for_controllers_and_the_canister_itself() {
             management("upload_chunk", UploadChunkArgs { canister_id, chunk: b"chunk".to_vec() })
                 .on_reply(script().append_argument_size().reply_appended())
         };
-        let reply = world.run(world.a, script().call(own(world.a))).unwrap();
+        let reply = network.run(network.a, script().call(own(network.a))).unwrap();
         let encoded = Encode!(&hash(b"chunk")).unwrap();
         assert_eq!(number(&reply), encoded.len() as u64);
-        assert_eq!(stored(&world, world.a), [hash(b"chunk")]);
-        assert_eq!(reject(&world, own(world.b)).0, 5);
+        assert_eq!(stored(&network, network.a), [hash(b"chunk")]);
+        assert_eq!(reject(&network, own(network.b)).0, 5);
         // A store on another subnet is none.
-        upload(&world, world.b, &canister()).unwrap();
-        let arguments = installation(&world, Some(world.b), &[&canister()]);
-        let reject = install(&world, Principal::anonymous(), arguments).unwrap_err();
+        upload(&network, network.b, &canister()).unwrap();
+        let arguments = installation(&network, Some(network.b), &[&canister()]);
+        let reject = install(&network, Principal::anonymous(), arguments).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterNotFound);
     });
 }
@@ -208,28 +210,28 @@ fn chunks_are_for_controllers_and_the_canister_itself() {
 #[test]
 fn the_store_must_belong_to_who_installs() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        upload(&world, world.b, &canister()).unwrap();
-        world.pic.set_controllers(world.a, None, vec![somebody()]).unwrap();
-        let arguments = || installation(&world, Some(world.b), &[&canister()]);
-        let reject = install(&world, somebody(), arguments()).unwrap_err();
+        let network = server.one_subnet();
+        upload(&network, network.b, &canister()).unwrap();
+        network.pic.set_controllers(network.a, None, vec![somebody()]).unwrap();
+        let arguments = || installation(&network, Some(network.b), &[&canister()]);
+        let reject = install(&network, somebody(), arguments()).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterInvalidController);
-        world.pic.set_controllers(world.b, None, vec![somebody()]).unwrap();
-        install(&world, somebody(), arguments()).unwrap();
+        network.pic.set_controllers(network.b, None, vec![somebody()]).unwrap();
+        install(&network, somebody(), arguments()).unwrap();
     });
 }
 
 #[test]
 fn two_uploads_spend_a_rounds_budget_for_management_calls() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let messages = [0u8, 1, 2, 3].map(|byte| {
-            let chunk = UploadChunkArgs { canister_id: world.a, chunk: vec![byte] };
-            submit(&world.pic, world.a, "upload_chunk", chunk)
+            let chunk = UploadChunkArgs { canister_id: network.a, chunk: vec![byte] };
+            submit(&network.pic, network.a, "upload_chunk", chunk)
         });
-        let done = || messages.iter().filter(|message| world.answer(message).is_some()).count();
+        let done = || messages.iter().filter(|message| network.response(message).is_some()).count();
         for expected in [2, 4] {
-            world.pic.tick();
+            network.pic.tick();
             assert_eq!(done(), expected);
         }
     });

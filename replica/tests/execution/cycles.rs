@@ -1,8 +1,8 @@
 //! Where cycles go: what a call withholds, what comes back, what is charged.
 
-use crate::script::{call, number, numbers, script};
-use crate::world::{World, on_every_server};
 use candid::{Nat, Principal};
+use test_support::script::{call, number, numbers, script};
+use test_support::{ScriptedNetwork, on_every_server};
 
 use pocket_ic::{CanisterSettings, CreateCanisterParams, ErrorCode, RejectCode};
 
@@ -24,9 +24,9 @@ pub const EMPTY_CALL_BYTES: u64 = 3;
 fn an_open_call_withholds_42_102_412_000_cycles_and_1000_for_each_byte() {
     assert_eq!(CALL_WITHHELD, CALL_BASE + RESPONSE_TRANSMISSION + EXECUTION_PREPAID);
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         for bytes in [0, 1, 1_000] {
-            let one = call(world.b).argument(vec![0; bytes]).on_answer(script());
+            let one = call(network.b).argument(vec![0; bytes]).on_response(script());
             let script = script()
                 .balance()
                 .append_acc()
@@ -36,7 +36,7 @@ fn an_open_call_withholds_42_102_412_000_cycles_and_1000_for_each_byte() {
                 .cost_call(EMPTY_CALL_BYTES, bytes as u64)
                 .append_acc()
                 .reply_appended();
-            let reply = numbers(&world.run(world.a, script).unwrap());
+            let reply = numbers(&network.run(network.a, script).unwrap());
             let withheld = CALL_WITHHELD + CALL_BYTE * (EMPTY_CALL_BYTES + bytes as u64);
             assert_eq!(reply[0] - reply[1], withheld);
             assert_eq!(reply[2], withheld, "as quoted");
@@ -47,11 +47,11 @@ fn an_open_call_withholds_42_102_412_000_cycles_and_1000_for_each_byte() {
 #[test]
 fn a_call_is_made_exactly_if_its_cycles_fit_into_the_liquid_balance() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let cost = CALL_WITHHELD + CALL_BYTE * EMPTY_CALL_BYTES;
         // Attaches all the liquid balance but `kept`.
         let attempt = |kept: u64| {
-            let one = call(world.b).timeout(10).on_answer(script());
+            let one = call(network.b).timeout(10).on_response(script());
             script().prepare(one).liquid().add(kept.wrapping_neg()).call_cycles_acc()
         };
         let script = script()
@@ -64,7 +64,7 @@ fn a_call_is_made_exactly_if_its_cycles_fit_into_the_liquid_balance() {
             .liquid()
             .append_acc()
             .reply_appended();
-        let reply = numbers(&world.run(world.a, script).unwrap());
+        let reply = numbers(&network.run(network.a, script).unwrap());
         let [before, refused, between, made, after] = reply[..] else { panic!("five numbers") };
         assert_eq!((refused, made), (2, 0));
         assert_eq!(before, between, "a call that is not made returns its cycles");
@@ -75,10 +75,10 @@ fn a_call_is_made_exactly_if_its_cycles_fit_into_the_liquid_balance() {
 #[test]
 fn more_than_the_liquid_balance_cannot_be_attached() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let one = call(world.b).on_answer(script());
+        let network = server.one_subnet();
+        let one = call(network.b).on_response(script());
         let script = script().prepare(one).liquid().add(1).call_cycles_acc().reply("");
-        let reject = world.run(world.a, script).unwrap_err();
+        let reject = network.run(network.a, script).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterContractViolation);
     });
 }
@@ -90,13 +90,14 @@ fn two_trillion_cycles_carry_46_open_calls() {
         let cycles = Some(2_000_000_000_000);
         let params = CreateCanisterParams { cycles, ..Default::default() };
         let a = pic.create_canister_with_params(None, params).unwrap();
-        pic.install_canister(a, crate::script::canister(), vec![], None);
-        let b = crate::world::install(&pic);
-        let world = World { pic, a, b };
-        let one = script().call(call(b).timeout(60).on_answer(script())).unless(script().count(0));
+        pic.install_canister(a, test_support::script::canister(), vec![], None);
+        let b = test_support::scripted::install(&pic);
+        let network = ScriptedNetwork { pic, a, b };
+        let one =
+            script().call(call(b).timeout(60).on_response(script())).unless(script().count(0));
         let script =
             script().liquid().append_acc().repeat(60, one).load(0).append_acc().reply_appended();
-        let reply = numbers(&world.run(a, script).unwrap());
+        let reply = numbers(&network.run(a, script).unwrap());
         let [liquid, made] = reply[..] else { panic!("two numbers") };
         assert_eq!(made, liquid / (CALL_WITHHELD + CALL_BYTE * EMPTY_CALL_BYTES));
         assert_eq!(made, 46);
@@ -106,22 +107,22 @@ fn two_trillion_cycles_carry_46_open_calls() {
 #[test]
 fn the_liquid_balance_is_what_lies_above_the_freezing_threshold() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let gap = || {
             let script = script().balance().append_acc().liquid().append_acc().reply_appended();
-            let reply = numbers(&world.run(world.a, script).unwrap());
+            let reply = numbers(&network.run(network.a, script).unwrap());
             reply[0] - reply[1]
         };
         let freeze = |days: u64| {
             let freezing_threshold = Some(Nat::from(days * 86_400));
             let settings = CanisterSettings { freezing_threshold, ..Default::default() };
-            world.pic.update_canister_settings(world.a, None, settings).unwrap();
+            network.pic.update_canister_settings(network.a, None, settings).unwrap();
         };
         freeze(0);
         assert_eq!(gap(), 0);
         for days in [30, 10_000] {
             freeze(days);
-            let status = world.pic.canister_status(world.a, None).unwrap();
+            let status = network.pic.canister_status(network.a, None).unwrap();
             let burn = u64::try_from(status.idle_cycles_burned_per_day.0).unwrap();
             let threshold = burn * days;
             // The day's burn is rounded down.
@@ -133,28 +134,28 @@ fn the_liquid_balance_is_what_lies_above_the_freezing_threshold() {
 #[test]
 fn a_message_is_not_executed_when_its_prepayment_does_not_fit() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         // What is left is what was prepaid for this message, less what it uses.
-        world.run(world.a, script().liquid().burn_acc().reply("")).unwrap();
-        let reject = world.run(world.a, script().put(0, 1).reply("")).unwrap_err();
+        network.run(network.a, script().liquid().burn_acc().reply("")).unwrap();
+        let reject = network.run(network.a, script().put(0, 1).reply("")).unwrap_err();
         assert_eq!(reject.reject_code, RejectCode::SysTransient);
         assert_eq!(reject.error_code, ErrorCode::CanisterOutOfCycles);
         assert!(reject.reject_message.contains("out of cycles"), "{}", reject.reject_message);
-        world.pic.add_cycles(world.a, u128::from(EXECUTION_PREPAID));
-        world.run(world.a, script().reply("")).unwrap();
-        assert_eq!(world.cell(world.a, 0), 0);
+        network.pic.add_cycles(network.a, u128::from(EXECUTION_PREPAID));
+        network.run(network.a, script().reply("")).unwrap();
+        assert_eq!(network.cell(network.a, 0), 0);
     });
 }
 
 #[test]
 fn a_call_of_a_query_method_is_prepaid_for_what_a_query_may_use() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         // About 40 billion cycles are left.
-        world.run(world.a, script().liquid().burn_acc().reply("")).unwrap();
+        network.run(network.a, script().liquid().burn_acc().reply("")).unwrap();
         let call = |method| {
             let argument = script().reply("asked").bytes();
-            world.pic.update_call(world.a, Principal::anonymous(), method, argument)
+            network.pic.update_call(network.a, Principal::anonymous(), method, argument)
         };
         assert_eq!(call("run").unwrap_err().error_code, ErrorCode::CanisterOutOfCycles);
         assert_eq!(call("ask"), Ok(b"asked".to_vec()));
@@ -164,21 +165,22 @@ fn a_call_of_a_query_method_is_prepaid_for_what_a_query_may_use() {
 #[test]
 fn a_callback_is_prepaid_and_runs_in_a_frozen_canister() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let script = script().call(call(world.b).running(script().reply("b"))).liquid().burn_acc();
-        assert_eq!(world.run(world.a, script), Ok(b"b".to_vec()));
+        let network = server.two_subnets();
+        let script =
+            script().call(call(network.b).running(script().reply("b"))).liquid().burn_acc();
+        assert_eq!(network.run(network.a, script), Ok(b"b".to_vec()));
     });
 }
 
 /// What two canisters and their caller spend on one call with cycles attached.
-fn transfer(world: &World, attached: u64, accepted: u64) -> (i128, i128, Vec<u64>) {
-    let balances = || [world.a, world.b].map(|id| world.pic.cycle_balance(id) as i128);
+fn transfer(network: &ScriptedNetwork, attached: u64, accepted: u64) -> (i128, i128, Vec<u64>) {
+    let balances = || [network.a, network.b].map(|id| network.pic.cycle_balance(id) as i128);
     let callee = script().available().append_acc().accept(accepted).append_acc().available();
     let on_reply = script().refunded().append_acc().append_argument().reply_appended();
-    let one = call(world.b).running(callee.append_acc().reply_appended()).on_reply(on_reply);
+    let one = call(network.b).running(callee.append_acc().reply_appended()).on_reply(on_reply);
     let before = balances();
     let script = script().prepare(one).call_cycles(attached).call_perform_it();
-    let reply = world.run(world.a, script).unwrap();
+    let reply = network.run(network.a, script).unwrap();
     let after = balances();
     (before[0] - after[0], before[1] - after[1], numbers(&reply))
 }
@@ -186,10 +188,10 @@ fn transfer(world: &World, attached: u64, accepted: u64) -> (i128, i128, Vec<u64
 #[test]
 fn attached_cycles_that_are_not_accepted_come_back() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            let (a_idle, b_idle, _) = transfer(&world, 0, 0);
+        for network in [server.one_subnet(), server.two_subnets()] {
+            let (a_idle, b_idle, _) = transfer(&network, 0, 0);
             for (attached, accepted) in [(1, 1), (1_000_000, 400_000), (7_000_000_000, 0)] {
-                let (a, b, reply) = transfer(&world, attached, accepted);
+                let (a, b, reply) = transfer(&network, attached, accepted);
                 let refunded = attached - accepted;
                 assert_eq!(reply, [refunded, attached, accepted, refunded]);
                 // All else costs what it cost without cycles, but for pages whose content is the
@@ -206,8 +208,8 @@ fn attached_cycles_that_are_not_accepted_come_back() {
 #[test]
 fn no_more_than_what_is_attached_can_be_accepted() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let (_, _, reply) = transfer(&world, 1_000, 5_000);
+        let network = server.one_subnet();
+        let (_, _, reply) = transfer(&network, 1_000, 5_000);
         assert_eq!(reply, [0, 1_000, 1_000, 0]);
     });
 }
@@ -215,14 +217,14 @@ fn no_more_than_what_is_attached_can_be_accepted() {
 #[test]
 fn cycles_can_be_accepted_in_a_callback_until_the_answer() {
     on_every_server(|server| {
-        let world = server.two_subnets();
+        let network = server.two_subnets();
         let later = script().accept(300).append_acc().available().append_acc().reply_appended();
-        let callee = script().call(call(world.a).running(script().reply("")).on_reply(later));
-        let one = call(world.b)
+        let callee = script().call(call(network.a).running(script().reply("")).on_reply(later));
+        let one = call(network.b)
             .cycles(1_000)
             .running(callee)
             .on_reply(script().refunded().append_acc().append_argument().reply_appended());
-        let reply = world.run(world.a, script().call(one)).unwrap();
+        let reply = network.run(network.a, script().call(one)).unwrap();
         assert_eq!(numbers(&reply), [700, 300, 700]);
     });
 }
@@ -230,25 +232,25 @@ fn cycles_can_be_accepted_in_a_callback_until_the_answer() {
 #[test]
 fn cycles_that_were_not_accepted_come_back_with_a_reject() {
     on_every_server(|server| {
-        let world = server.two_subnets();
+        let network = server.two_subnets();
         let refunded = || script().refunded().append_acc().reply_appended();
         // What a canister accepts before it traps it has not accepted.
         for (callee, accepted) in
             [(script().accept(400).reject("no"), 400), (script().accept(400).trap("no"), 0)]
         {
-            let one = call(world.b).cycles(1_000).running(callee).on_answer(refunded());
-            let reply = world.run(world.a, script().call(one)).unwrap();
+            let one = call(network.b).cycles(1_000).running(callee).on_response(refunded());
+            let reply = network.run(network.a, script().call(one)).unwrap();
             assert_eq!(number(&reply), 1_000 - accepted);
         }
-        let missing = call(world.b).cycles(1_000).method("missing").on_answer(refunded());
-        assert_eq!(number(&world.run(world.a, script().call(missing)).unwrap()), 1_000);
+        let missing = call(network.b).cycles(1_000).method("missing").on_response(refunded());
+        assert_eq!(number(&network.run(network.a, script().call(missing)).unwrap()), 1_000);
     });
 }
 
 /// A caller and a callee that note how many instructions they used when they end.
 fn measured(callee: Principal) -> Vec<u8> {
     let bytes: String = callee.as_slice().iter().map(|byte| format!("\\{byte:02x}")).collect();
-    crate::script::wasm(&format!(
+    test_support::script::wasm(&format!(
         r#"(module
             (import "ic0" "performance_counter" (func $counter (param i32) (result i64)))
             (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
@@ -289,20 +291,21 @@ fn measured(callee: Principal) -> Vec<u8> {
 #[test]
 fn what_a_call_costs_is_the_sum_of_its_parts() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let [a, b] = [world.a, world.b];
-        world.pic.reinstall_canister(a, measured(b), vec![], None).unwrap();
-        world.pic.reinstall_canister(b, measured(a), vec![], None).unwrap();
+        let network = server.two_subnets();
+        let [a, b] = [network.a, network.b];
+        network.pic.reinstall_canister(a, measured(b), vec![], None).unwrap();
+        network.pic.reinstall_canister(b, measured(a), vec![], None).unwrap();
         let anonymous = Principal::anonymous();
-        let update = |method| world.pic.update_call(a, anonymous, method, vec![]);
+        let update = |method| network.pic.update_call(a, anonymous, method, vec![]);
         // Counts are read in the last block of a function, all of which they contain.
-        let counts = |id| numbers(&world.pic.query_call(id, anonymous, "counts", vec![]).unwrap());
+        let counts =
+            |id| numbers(&network.pic.query_call(id, anonymous, "counts", vec![]).unwrap());
         // A method of nothing costs its induction, its execution and the one instruction of a
         // function.
-        let (nothing, _) = world.spent(a, || update("nothin").unwrap_err());
+        let (nothing, _) = network.spent(a, || update("nothin").unwrap_err());
         let induction = nothing - u128::from(EXECUTION_BASE + 1);
-        let before = world.pic.cycle_balance(b);
-        let (spent, _) = world.spent(a, || update("caller").unwrap());
+        let before = network.pic.cycle_balance(b);
+        let (spent, _) = network.spent(a, || update("caller").unwrap());
         let [in_update, in_callback] = counts(a)[..] else { panic!("two counts") };
         let caller = EXECUTION_BASE
             + in_update
@@ -312,19 +315,20 @@ fn what_a_call_costs_is_the_sum_of_its_parts() {
             + in_callback;
         assert_eq!(spent, induction + u128::from(caller));
         let in_callee = counts(b)[0];
-        assert_eq!(before - world.pic.cycle_balance(b), u128::from(EXECUTION_BASE + in_callee));
+        assert_eq!(before - network.pic.cycle_balance(b), u128::from(EXECUTION_BASE + in_callee));
     });
 }
 
 #[test]
 fn induction_costs_2000_cycles_for_each_byte() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let anonymous = Principal::anonymous();
         // A method that does not exist is not executed, so only its bytes matter.
         let induct = |bytes: usize| {
-            let update = || world.pic.update_call(world.a, anonymous, "nothing", vec![1; bytes]);
-            world.spent(world.a, || update().unwrap_err()).0
+            let update =
+                || network.pic.update_call(network.a, anonymous, "nothing", vec![1; bytes]);
+            network.spent(network.a, || update().unwrap_err()).0
         };
         let small = induct(1_000);
         assert_eq!(induct(2_000) - small, 2_000 * 1_000);

@@ -1,10 +1,10 @@
 //! The same requests give the same answers, to the cycle.
 
 use crate::patterns::{parallel_calls, pong, sequential_calls};
-use crate::script::{call, script};
-use crate::world::{Server, on_every_server};
 use candid::Principal;
 use pocket_ic::common::rest::RawMessageId;
+use test_support::script::{call, script};
+use test_support::{Server, on_every_server};
 
 /// All that can be seen of a network after a good deal has happened on it.
 #[derive(Debug, PartialEq)]
@@ -16,9 +16,9 @@ struct Trace {
     time: u64,
 }
 
-fn trace(server: &Server) -> Trace {
-    let world = server.two_subnets();
-    let (a, b) = (world.a, world.b);
+fn trace(server: Server) -> Trace {
+    let network = server.two_subnets();
+    let (a, b) = (network.a, network.b);
     let trapping = pong(b).on_reply(script().put(9, 1).trap("no")).on_cleanup(script().count(9));
     let scripts = [
         (a, sequential_calls(b, 7)),
@@ -30,26 +30,26 @@ fn trace(server: &Server) -> Trace {
     ];
     // All at once, then one after the other.
     let messages: Vec<_> =
-        scripts.iter().map(|(id, script)| world.submit(*id, script.clone())).collect();
+        scripts.iter().map(|(id, script)| network.submit(*id, script.clone())).collect();
     let mut answers = Vec::new();
     let mut cycles = Vec::new();
     let mut note = |message: &RawMessageId| {
-        let (ticks, answer) = world.ticks(message);
+        let (ticks, answer) = network.ticks(message);
         answers.push((ticks, answer.map_err(|reject| reject.reject_message)));
-        cycles.extend([a, b].map(|id| world.pic.cycle_balance(id)));
+        cycles.extend([a, b].map(|id| network.pic.cycle_balance(id)));
     };
     for message in &messages {
         note(message);
     }
     for (id, script) in scripts {
-        note(&world.submit(id, script));
+        note(&network.submit(id, script));
     }
     Trace {
         canisters: [a, b],
-        subnets: world.pic.topology().get_app_subnets(),
+        subnets: network.pic.topology().get_app_subnets(),
         answers,
         cycles,
-        time: world.pic.get_time().as_nanos_since_unix_epoch(),
+        time: network.pic.get_time().as_nanos_since_unix_epoch(),
     }
 }
 

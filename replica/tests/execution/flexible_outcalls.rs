@@ -1,12 +1,12 @@
 //! HTTP outcalls of whose responses each counts.
 
-use crate::calls::Call;
 use crate::ic00::{decode, management, reject};
 use crate::outcalls::*;
-use crate::world::{Answer, World, on_every_server};
 use ic_management_canister_types::*;
 use pocket_ic::common::rest::*;
 use std::time::Duration;
+use test_support::script::Call;
+use test_support::{CallResult, ScriptedNetwork, on_every_server};
 
 fn counts(min_responses: u32, max_responses: u32, total_requests: u32) -> ReplicationCounts {
     ReplicationCounts { min_responses, max_responses, total_requests }
@@ -21,8 +21,12 @@ fn flexible(replication: Option<ReplicationCounts>) -> Call {
 }
 
 /// Says what some of the nodes got.
-fn respond(world: &World, request: &CanisterHttpRequest, responses: Vec<CanisterHttpResponse>) {
-    world.pic.mock_flexible_canister_http_response(MockFlexibleCanisterHttpResponse {
+fn respond(
+    network: &ScriptedNetwork,
+    request: &CanisterHttpRequest,
+    responses: Vec<CanisterHttpResponse>,
+) {
+    network.pic.mock_flexible_canister_http_response(MockFlexibleCanisterHttpResponse {
         subnet_id: request.subnet_id,
         request_id: request.request_id,
         responses,
@@ -30,14 +34,18 @@ fn respond(world: &World, request: &CanisterHttpRequest, responses: Vec<Canister
 }
 
 /// What `a` gets when nodes get this.
-fn result(world: &World, call: Call, responses: Vec<CanisterHttpResponse>) -> Answer {
-    let (message, request) = begin(world, call);
-    respond(world, &request, responses);
-    assert!(world.pic.get_canister_http().is_empty());
-    world.pic.await_call(message)
+fn result(
+    network: &ScriptedNetwork,
+    call: Call,
+    responses: Vec<CanisterHttpResponse>,
+) -> CallResult {
+    let (message, request) = begin(network, call);
+    respond(network, &request, responses);
+    assert!(network.pic.get_canister_http().is_empty());
+    network.pic.await_call(message)
 }
 
-fn bodies(answer: Answer) -> Vec<Vec<u8>> {
+fn bodies(answer: CallResult) -> Vec<Vec<u8>> {
     match decode::<(FlexibleHttpRequestResult,)>(&answer.unwrap()).0 {
         FlexibleHttpRequestResult::Ok(responses) => {
             responses.into_iter().map(|response| response.body).collect()
@@ -46,7 +54,7 @@ fn bodies(answer: Answer) -> Vec<Vec<u8>> {
     }
 }
 
-fn error(answer: Answer) -> FlexibleHttpRequestErr {
+fn error(answer: CallResult) -> FlexibleHttpRequestErr {
     match decode::<(FlexibleHttpRequestResult,)>(&answer.unwrap()).0 {
         FlexibleHttpRequestResult::Ok(responses) => panic!("{responses:?}"),
         FlexibleHttpRequestResult::Err(error) => error,
@@ -66,9 +74,9 @@ fn details(error: &FlexibleHttpRequestErr) -> Vec<(&str, &str)> {
 #[test]
 fn responses_are_delivered_the_shortest_first_and_no_more_than_are_wanted() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let responses = || [&b"ccc"[..], b"a", b"dddd", b"bb"].map(reply).to_vec();
-        let (message, request) = begin(&world, flexible(Some(counts(1, 3, 4))));
+        let (message, request) = begin(&network, flexible(Some(counts(1, 3, 4))));
         let told = CanisterHttpReplication::Flexible {
             total_requests: 4,
             min_responses: 1,
@@ -76,19 +84,19 @@ fn responses_are_delivered_the_shortest_first_and_no_more_than_are_wanted() {
         };
         assert_eq!(request.replication, told);
         assert_eq!(request.pricing_version, CanisterHttpPricingVersion::PayAsYouGo);
-        respond(&world, &request, responses());
-        let answer = world.pic.await_call(message);
+        respond(&network, &request, responses());
+        let answer = network.pic.await_call(message);
         assert_eq!(bodies(answer), [&b"a"[..], b"bb", b"ccc"]);
         let some = vec![reply(b"a"), no_reply("none"), reply(b"b")];
-        assert_eq!(bodies(result(&world, flexible(Some(counts(2, 4, 4))), some)).len(), 2);
+        assert_eq!(bodies(result(&network, flexible(Some(counts(2, 4, 4))), some)).len(), 2);
     });
 }
 
 #[test]
 fn all_nodes_are_asked_when_nothing_else_is_said_and_nine_must_answer() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let (_, request) = begin(&world, flexible(None));
+        let network = server.one_subnet();
+        let (_, request) = begin(&network, flexible(None));
         let told = CanisterHttpReplication::Flexible {
             total_requests: 13,
             min_responses: 9,
@@ -101,9 +109,9 @@ fn all_nodes_are_asked_when_nothing_else_is_said_and_nine_must_answer() {
 #[test]
 fn too_many_rejects_are_an_error_that_names_the_nodes() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let responses = vec![no_reply("first"), reply(b"a"), no_reply("other"), reply(b"b")];
-        let error = error(result(&world, flexible(Some(counts(3, 4, 4))), responses));
+        let error = error(result(&network, flexible(Some(counts(3, 4, 4))), responses));
         let expected = Some(FlexibleHttpGlobalError::TooManyRejects(candid::Reserved));
         assert_eq!(error.global_error, expected);
         assert_eq!(error.message, "Too many rejects: 2 responses are rejects");
@@ -116,15 +124,15 @@ fn too_many_rejects_are_an_error_that_names_the_nodes() {
 #[test]
 fn too_few_responses_are_waited_for_in_vain() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let (message, request) = begin(&world, flexible(Some(counts(3, 4, 4))));
-        respond(&world, &request, vec![reply(b"a"), reply(b"b")]);
-        world.pic.tick();
-        world.pic.tick();
-        assert_eq!(world.answer(&message), None);
-        world.pic.advance_time(Duration::from_secs(61));
-        world.pic.tick();
-        let error = error(world.pic.await_call(message));
+        let network = server.one_subnet();
+        let (message, request) = begin(&network, flexible(Some(counts(3, 4, 4))));
+        respond(&network, &request, vec![reply(b"a"), reply(b"b")]);
+        network.pic.tick();
+        network.pic.tick();
+        assert_eq!(network.response(&message), None);
+        network.pic.advance_time(Duration::from_secs(61));
+        network.pic.tick();
+        let error = error(network.pic.await_call(message));
         let expected = Some(FlexibleHttpGlobalError::Timeout(candid::Reserved));
         assert_eq!((error.global_error, error.node_details.len()), (expected, 0));
     });
@@ -133,10 +141,10 @@ fn too_few_responses_are_waited_for_in_vain() {
 #[test]
 fn who_wants_no_response_is_answered_once_any_node_has_one_or_none() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         for response in [reply(b"a"), no_reply("none")] {
             let call = flexible(Some(counts(0, 0, 4)));
-            assert_eq!(bodies(result(&world, call, vec![response])).len(), 0);
+            assert_eq!(bodies(result(&network, call, vec![response])).len(), 0);
         }
     });
 }
@@ -144,9 +152,9 @@ fn who_wants_no_response_is_answered_once_any_node_has_one_or_none() {
 #[test]
 fn responses_that_do_not_fit_into_a_block_together_are_an_error() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let responses = vec![reply(&vec![b'x'; 1_100_000]); 2];
-        let error = error(result(&world, flexible(Some(counts(2, 2, 2))), responses));
+        let error = error(result(&network, flexible(Some(counts(2, 2, 2))), responses));
         let expected = Some(FlexibleHttpGlobalError::ResponsesTooLarge(candid::Reserved));
         assert_eq!(error.global_error, expected);
         assert!(error.message.starts_with("Responses too large"));
@@ -158,11 +166,11 @@ fn responses_that_do_not_fit_into_a_block_together_are_an_error() {
 #[test]
 fn nodes_that_have_too_little_left_for_a_result_are_an_error() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let base = 13 * (1_000_000 + 50 * 19 + 90_000 * 13 + (2_000 * 13 + 100_000) * 4);
         let spent = 50 * 100_000 + 50 * 13 * 100_000;
         let call = flexible(Some(counts(4, 4, 4))).cycles(base + 4 * 2 * spent);
-        let error = error(result(&world, call, vec![reply(&vec![b'x'; 100_000]); 4]));
+        let error = error(result(&network, call, vec![reply(&vec![b'x'; 100_000]); 4]));
         let expected = Some(FlexibleHttpGlobalError::OutOfCycles(candid::Reserved));
         assert_eq!(error.global_error, expected);
         assert!(error.message.starts_with("Out of cycles: 4 "));
@@ -175,16 +183,16 @@ fn nodes_that_have_too_little_left_for_a_result_are_an_error() {
 #[test]
 fn a_node_that_says_nothing_gives_its_cycles_back_a_minute_later() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let (message, request) = begin(&world, flexible(Some(counts(1, 1, 4))));
-        respond(&world, &request, vec![reply(b"a")]);
-        bodies(world.pic.await_call(message));
+        let network = server.one_subnet();
+        let (message, request) = begin(&network, flexible(Some(counts(1, 1, 4))));
+        respond(&network, &request, vec![reply(b"a")]);
+        bodies(network.pic.await_call(message));
         // Three of four nodes still have what they might have spent: billions.
-        let withheld = world.pic.cycle_balance(world.a);
-        world.pic.advance_time(Duration::from_secs(61));
-        world.pic.tick();
-        world.pic.tick();
-        let back = world.pic.cycle_balance(world.a) - withheld;
+        let withheld = network.pic.cycle_balance(network.a);
+        network.pic.advance_time(Duration::from_secs(61));
+        network.pic.tick();
+        network.pic.tick();
+        let back = network.pic.cycle_balance(network.a) - withheld;
         assert!(back > 3_000_000_000, "{back}");
     });
 }
@@ -192,24 +200,24 @@ fn a_node_that_says_nothing_gives_its_cycles_back_a_minute_later() {
 #[test]
 fn what_every_node_got_can_be_said_of_a_flexible_outcall_too() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let (message, request) = begin(&world, flexible(Some(counts(1, 2, 2))));
-        crate::outcalls::respond(&world, &request, vec![reply(b"a")]);
-        assert_eq!(bodies(world.pic.await_call(message)), [b"a", b"a"]);
+        let network = server.one_subnet();
+        let (message, request) = begin(&network, flexible(Some(counts(1, 2, 2))));
+        crate::outcalls::respond(&network, &request, vec![reply(b"a")]);
+        assert_eq!(bodies(network.pic.await_call(message)), [b"a", b"a"]);
     });
 }
 
 #[test]
 fn numbers_of_responses_that_make_no_sense_are_rejected() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         for (counts, fragment) in [
             (counts(0, 0, 0), "total_requests (0) must be at least 1"),
             (counts(1, 1, 14), "must not exceed the number of available nodes (13)"),
             (counts(3, 2, 4), "min_responses (3) must not exceed max_responses (2)"),
             (counts(1, 3, 2), "max_responses (3) must not exceed total_requests (2)"),
         ] {
-            let (code, text) = reject(&world, flexible(Some(counts)));
+            let (code, text) = reject(&network, flexible(Some(counts)));
             assert_eq!(code, 4);
             assert!(text.contains(fragment), "{text}");
         }
@@ -218,7 +226,7 @@ fn numbers_of_responses_that_make_no_sense_are_rejected() {
                 FlexibleHttpRequestArgs { method: HttpMethod::PUT, ..arguments(Some(counts)) };
             management("flexible_http_request", arguments).cycles(ENOUGH)
         };
-        assert_eq!(reject(&world, put(counts(1, 2, 2))).0, 4);
-        assert_eq!(bodies(result(&world, put(counts(1, 1, 1)), vec![reply(b"a")])), [b"a"]);
+        assert_eq!(reject(&network, put(counts(1, 2, 2))).0, 4);
+        assert_eq!(bodies(result(&network, put(counts(1, 1, 1)), vec![reply(b"a")])), [b"a"]);
     });
 }

@@ -2,11 +2,11 @@
 
 use crate::ic00::set;
 use crate::patterns::pong;
-use crate::script::{Script, canister, number, script};
-use crate::world::{Server, World, on_every_server};
 use candid::{Nat, Principal};
 use ic_management_canister_types::CanisterSettings;
 use pocket_ic::ErrorCode;
+use test_support::script::{Script, canister, number, script};
+use test_support::{ScriptedNetwork, Server, on_every_server};
 
 /// Wasm pages in two GiB.
 const TWO_GIB: u64 = 1 << 15;
@@ -18,12 +18,12 @@ fn freezing_threshold(seconds: u64) -> CanisterSettings {
     CanisterSettings { freezing_threshold: Some(seconds.into()), ..CanisterSettings::default() }
 }
 
-/// A world with a canister for which a GiB costs 80 of its 100 trillion cycles in the freezing period:
+/// A network with a canister for which a GiB costs 80 of its 100 trillion cycles in the freezing period:
 /// twenty years of 127,000 cycles a second.
-fn world(server: &Server) -> World {
-    let world = server.one_subnet();
-    set(&world.pic, world.a, freezing_threshold(630_720_000)).unwrap();
-    world
+fn network(server: Server) -> ScriptedNetwork {
+    let network = server.one_subnet();
+    set(&network.pic, network.a, freezing_threshold(630_720_000)).unwrap();
+    network
 }
 
 /// Ways to grow by so many pages.
@@ -35,15 +35,15 @@ fn ways(pages: u64) -> [Script; 2] {
 fn a_message_cannot_grow_memory_until_the_canister_is_frozen() {
     on_every_server(|server| {
         for (few, many) in ways(GIB).into_iter().zip(ways(TWO_GIB)) {
-            let world = world(server);
+            let network = network(server);
             let reject =
-                world.run(world.a, script().put(9, 1).append_all(many).reply("")).unwrap_err();
+                network.run(network.a, script().put(9, 1).append_all(many).reply("")).unwrap_err();
             assert_eq!(reject.error_code, ErrorCode::InsufficientCyclesInMemoryGrow);
             assert!(reject.reject_message.contains("cycles"), "{}", reject.reject_message);
-            assert_eq!(world.cell(world.a, 9), 0);
-            world.run(world.a, few.clone().reply("")).unwrap();
+            assert_eq!(network.cell(network.a, 9), 0);
+            network.run(network.a, few.clone().reply("")).unwrap();
             // Now it has not enough for as much again.
-            let again = world.run(world.a, few.reply("")).unwrap_err();
+            let again = network.run(network.a, few.reply("")).unwrap_err();
             assert_eq!(again.error_code, ErrorCode::InsufficientCyclesInMemoryGrow);
         }
     });
@@ -52,9 +52,9 @@ fn a_message_cannot_grow_memory_until_the_canister_is_frozen() {
 #[test]
 fn growing_counts_at_once_for_what_is_liquid() {
     on_every_server(|server| {
-        let world = world(server);
+        let network = network(server);
         let script = script().liquid().append_acc().stable_grow(GIB).liquid().append_acc();
-        let reply = world.run(world.a, script.reply_appended()).unwrap();
+        let reply = network.run(network.a, script.reply_appended()).unwrap();
         let [before, after] = [number(&reply[..8]), number(&reply[8..])];
         let twenty_years: u64 = 127_000 * 630_720_000;
         assert!((before - after).abs_diff(twenty_years) < 1_000_000, "{before} {after}");
@@ -65,11 +65,11 @@ fn growing_counts_at_once_for_what_is_liquid() {
 fn callbacks_and_queries_grow_memory_whatever_the_balance() {
     on_every_server(|server| {
         for many in ways(TWO_GIB) {
-            let world = world(server);
-            assert!(world.ask(world.a, many.clone().reply("")).is_ok());
-            let one = pong(world.b).on_reply(many.reply("grown"));
-            assert_eq!(world.run(world.a, script().call(one)), Ok(b"grown".to_vec()));
-            let frozen = world.run(world.a, script().reply("")).unwrap_err();
+            let network = network(server);
+            assert!(network.ask(network.a, many.clone().reply("")).is_ok());
+            let one = pong(network.b).on_reply(many.reply("grown"));
+            assert_eq!(network.run(network.a, script().call(one)), Ok(b"grown".to_vec()));
+            let frozen = network.run(network.a, script().reply("")).unwrap_err();
             assert_eq!(frozen.error_code, ErrorCode::CanisterOutOfCycles);
         }
     });
@@ -78,46 +78,46 @@ fn callbacks_and_queries_grow_memory_whatever_the_balance() {
 #[test]
 fn code_that_holds_too_much_is_not_installed() {
     on_every_server(|server| {
-        let world = world(server);
-        world.run(world.a, script().put(9, 5).reply("")).unwrap();
+        let network = network(server);
+        network.run(network.a, script().put(9, 5).reply("")).unwrap();
         let upgrade = |pages| {
             let script = script().stable_grow(pages).bytes();
-            world.pic.upgrade_canister(world.a, canister(), script, None)
+            network.pic.upgrade_canister(network.a, canister(), script, None)
         };
         let reject = upgrade(TWO_GIB).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::InsufficientCyclesInMemoryGrow);
-        assert_eq!(world.cell(world.a, 9), 5, "the code before is still there");
+        assert_eq!(network.cell(network.a, 9), 5, "the code before is still there");
         upgrade(GIB).unwrap();
-        assert_eq!(world.cell(world.a, 9), 0);
+        assert_eq!(network.cell(network.a, 9), 0);
     });
 }
 
 /// Two canisters on a subnet, one of which holds 500 GiB, and neither of which can freeze.
-fn crowded(server: &Server) -> World {
-    let world = server.one_subnet();
-    for canister in [world.a, world.b] {
-        set(&world.pic, canister, freezing_threshold(0)).unwrap();
+fn crowded(server: Server) -> ScriptedNetwork {
+    let network = server.one_subnet();
+    for canister in [network.a, network.b] {
+        set(&network.pic, canister, freezing_threshold(0)).unwrap();
     }
-    world.run(world.a, script().stable_grow(500 * GIB).reply("")).unwrap();
-    world
+    network.run(network.a, script().stable_grow(500 * GIB).reply("")).unwrap();
+    network
 }
 
-fn limit_reserved(world: &World, limit: u128) {
+fn limit_reserved(network: &ScriptedNetwork, limit: u128) {
     let reserved_cycles_limit = Some(limit.into());
     let settings = CanisterSettings { reserved_cycles_limit, ..CanisterSettings::default() };
-    set(&world.pic, world.b, settings).unwrap();
+    set(&network.pic, network.b, settings).unwrap();
 }
 
 #[test]
 fn growing_on_a_crowded_subnet_sets_cycles_aside() {
     on_every_server(|server| {
-        let world = crowded(server);
-        limit_reserved(&world, 90_000_000_000_000);
-        let reserved = || world.pic.canister_status(world.b, None).unwrap().reserved_cycles;
-        world.run(world.b, script().stable_grow(200 * GIB).reply("")).unwrap();
+        let network = crowded(server);
+        limit_reserved(&network, 90_000_000_000_000);
+        let reserved = || network.pic.canister_status(network.b, None).unwrap().reserved_cycles;
+        network.run(network.b, script().stable_grow(200 * GIB).reply("")).unwrap();
         assert_eq!(reserved(), Nat::from(0u8), "up to 750 GiB nothing is set aside");
-        let (spent, answer) =
-            world.spent(world.b, || world.run(world.b, script().stable_grow(100 * GIB).reply("")));
+        let (spent, answer) = network
+            .spent(network.b, || network.run(network.b, script().stable_grow(100 * GIB).reply("")));
         answer.unwrap();
         assert!(reserved() > 0u8);
         // The rest is what the message cost.
@@ -128,12 +128,12 @@ fn growing_on_a_crowded_subnet_sets_cycles_aside() {
 #[test]
 fn no_more_is_set_aside_than_the_settings_allow() {
     on_every_server(|server| {
-        let world = crowded(server);
-        limit_reserved(&world, 1_000);
+        let network = crowded(server);
+        limit_reserved(&network, 1_000);
         let grow = script().stable_grow(300 * GIB).reply("");
-        let reject = world.run(world.b, grow.clone()).unwrap_err();
+        let reject = network.run(network.b, grow.clone()).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::ReservedCyclesLimitExceededInMemoryGrow);
-        assert!(world.ask(world.b, grow).is_ok(), "a query sets nothing aside");
+        assert!(network.ask(network.b, grow).is_ok(), "a query sets nothing aside");
     });
 }
 
@@ -141,7 +141,8 @@ fn no_more_is_set_aside_than_the_settings_allow() {
 fn memory_that_a_subnet_does_not_have_cannot_be_grown() {
     on_every_server(|server| {
         let pic = server.network().with_application_subnet().build();
-        let canisters: Vec<Principal> = (0..2).map(|_| crate::world::install(&pic)).collect();
+        let canisters: Vec<Principal> =
+            (0..2).map(|_| test_support::scripted::install(&pic)).collect();
         for canister in &canisters {
             set(&pic, *canister, freezing_threshold(0)).unwrap();
         }

@@ -1,12 +1,12 @@
 //! Calls of the management canister, from users and from canisters, with the newest types.
 
-use crate::script::{Call, call, rejected, script};
-use crate::world::{Answer, World};
 use candid::utils::ArgumentDecoder;
-use candid::{CandidType, Encode, Principal};
+use candid::{CandidType, Principal};
 use ic_management_canister_types::{CanisterIdRecord, CanisterSettings, UpdateSettingsArgs};
 use pocket_ic::common::rest::{RawEffectivePrincipal, RawMessageId};
 use pocket_ic::{PocketIc, RejectResponse};
+use test_support::script::{Call, call, rejected, script};
+use test_support::{CallResult, ScriptedNetwork, encode};
 
 /// What names a canister and nothing else.
 pub fn about(canister_id: Principal) -> CanisterIdRecord {
@@ -25,7 +25,7 @@ pub fn ask(
     canister: Principal,
     method: &str,
     argument: impl CandidType,
-) -> Answer {
+) -> CallResult {
     let effective = RawEffectivePrincipal::CanisterId(canister.as_slice().to_vec());
     let (management, argument) = (Principal::management_canister(), encode(argument));
     pic.update_call_with_effective_principal(management, effective, sender, method, argument)
@@ -45,6 +45,15 @@ pub fn submit(
         .expect("the message is let in")
 }
 
+/// Sends a management call about a canister as its controller, without a tick.
+pub fn submit_management(
+    network: &ScriptedNetwork,
+    method: &str,
+    canister: Principal,
+) -> RawMessageId {
+    submit(&network.pic, canister, method, about(canister))
+}
+
 /// The same as a query.
 pub fn query(
     pic: &PocketIc,
@@ -52,7 +61,7 @@ pub fn query(
     canister: Principal,
     method: &str,
     argument: impl CandidType,
-) -> Answer {
+) -> CallResult {
     let effective = RawEffectivePrincipal::CanisterId(canister.as_slice().to_vec());
     let (management, argument) = (Principal::management_canister(), encode(argument));
     pic.query_call_with_effective_principal(management, effective, sender, method, argument)
@@ -64,8 +73,8 @@ pub fn management(method: &str, argument: impl CandidType) -> Call {
 }
 
 /// What a canister gets that calls: reject code and message.
-pub fn reject(world: &World, one: Call) -> (u64, String) {
-    rejected(&world.run(world.a, script().call(one)).expect("it replies with the reject"))
+pub fn reject(network: &ScriptedNetwork, one: Call) -> (u64, String) {
+    rejected(&network.run(network.a, script().call(one)).expect("it replies with the reject"))
 }
 
 /// Changes settings as the anonymous controller.
@@ -76,10 +85,6 @@ pub fn set(
 ) -> Result<(), RejectResponse> {
     let arguments = UpdateSettingsArgs { canister_id, settings, sender_canister_version: None };
     ask(pic, Principal::anonymous(), canister_id, "update_settings", arguments).map(drop)
-}
-
-fn encode(argument: impl CandidType) -> Vec<u8> {
-    Encode!(&argument).expect("it is Candid")
 }
 
 /// The values of a reply.

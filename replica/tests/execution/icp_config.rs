@@ -1,11 +1,11 @@
 //! Limits of the mainnet that a network can go without.
 
-use crate::script::wasm;
-use crate::world::{Server, on_every_server};
 use pocket_ic::common::rest::{IcpConfig, IcpConfigFlag};
 use pocket_ic::{ErrorCode, PocketIc};
+use test_support::script::wasm;
+use test_support::{Server, on_every_server};
 
-fn relaxed(server: &Server, config: IcpConfig) -> PocketIc {
+fn relaxed(server: Server, config: IcpConfig) -> PocketIc {
     server.network().with_application_subnet().with_icp_config(config).build()
 }
 

@@ -2,134 +2,135 @@
 
 use crate::ic00::{ask, submit};
 use crate::patterns::{open_gate, pong, wait_for};
-use crate::script::{
-    ON_PRE_UPGRADE, call, canister, canister_with, number, numbers, rejected, script, wasm,
-};
-use crate::world::{World, on_every_server};
 use candid::Principal;
 use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
 use pocket_ic::ErrorCode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use test_support::script::{
+    ON_PRE_UPGRADE, call, canister, canister_with, number, numbers, rejected, script, wasm,
+};
+use test_support::{ScriptedNetwork, on_every_server};
 
 /// Heap, stable memory and global.
-pub fn memories(world: &World) -> [u64; 3] {
+pub fn memories(network: &ScriptedNetwork) -> [u64; 3] {
     let steps = [script().load(9), script().load_stable(0), script().load_global()];
-    steps.map(|steps| number(&world.ask(world.a, steps.reply_number()).unwrap()))
+    steps.map(|steps| number(&network.ask(network.a, steps.reply_number()).unwrap()))
 }
 
 /// Puts a 5 into each of them.
-pub fn fill(world: &World) {
+pub fn fill(network: &ScriptedNetwork) {
     let steps = script().set(5).store(9).store_global().stable_grow(1).set(5).store_stable(0);
-    world.run(world.a, steps.reply("")).unwrap();
+    network.run(network.a, steps.reply("")).unwrap();
 }
 
 #[test]
 fn an_upgrade_keeps_stable_memory_and_loses_the_rest() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        fill(&world);
+        let network = server.one_subnet();
+        fill(&network);
         let after = script().load_stable(0).add(1).store(10).bytes();
-        world.pic.upgrade_canister(world.a, canister(), after, None).unwrap();
-        assert_eq!(memories(&world), [0, 5, 0]);
-        assert_eq!(world.cell(world.a, 10), 6, "post_upgrade sees stable memory");
+        network.pic.upgrade_canister(network.a, canister(), after, None).unwrap();
+        assert_eq!(memories(&network), [0, 5, 0]);
+        assert_eq!(network.cell(network.a, 10), 6, "post_upgrade sees stable memory");
     });
 }
 
 #[test]
 fn an_upgrade_runs_pre_upgrade_of_the_old_code() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        fill(&world);
+        let network = server.one_subnet();
+        fill(&network);
         let save = script().load(9).add(100).store_stable(0);
-        world.run(world.a, script().keep(ON_PRE_UPGRADE, save).reply("")).unwrap();
-        world.pic.upgrade_canister(world.a, canister(), vec![], None).unwrap();
-        assert_eq!(memories(&world), [0, 105, 0]);
+        network.run(network.a, script().keep(ON_PRE_UPGRADE, save).reply("")).unwrap();
+        network.pic.upgrade_canister(network.a, canister(), vec![], None).unwrap();
+        assert_eq!(memories(&network), [0, 105, 0]);
     });
 }
 
 #[test]
 fn reinstalling_begins_anew() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        fill(&world);
-        world.pic.reinstall_canister(world.a, canister(), vec![], None).unwrap();
-        let stable = world.ask(world.a, script().stable_size().reply_number()).unwrap();
+        let network = server.one_subnet();
+        fill(&network);
+        network.pic.reinstall_canister(network.a, canister(), vec![], None).unwrap();
+        let stable = network.ask(network.a, script().stable_size().reply_number()).unwrap();
         assert_eq!(number(&stable), 0);
-        assert_eq!(world.cell(world.a, 9), 0);
+        assert_eq!(network.cell(network.a, 9), 0);
     });
 }
 
 #[test]
 fn an_upgrade_that_fails_leaves_the_old_canister() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        fill(&world);
-        let hash = || world.pic.canister_status(world.a, None).unwrap().module_hash;
+        let network = server.one_subnet();
+        fill(&network);
+        let hash = || network.pic.canister_status(network.a, None).unwrap().module_hash;
         let before = hash();
         let change = || script().set(6).store_stable(0);
         let other = canister_with("(func (export \"canister_update more\"))");
         let trapping = change().trap("post_upgrade").bytes();
-        let reject = world.pic.upgrade_canister(world.a, other, trapping, None).unwrap_err();
+        let reject = network.pic.upgrade_canister(network.a, other, trapping, None).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
         let hook = script().keep(ON_PRE_UPGRADE, change().trap("pre_upgrade")).reply("");
-        world.run(world.a, hook).unwrap();
-        let reject = world.pic.upgrade_canister(world.a, canister(), vec![], None).unwrap_err();
+        network.run(network.a, hook).unwrap();
+        let reject = network.pic.upgrade_canister(network.a, canister(), vec![], None).unwrap_err();
         assert!(reject.reject_message.contains("'pre_upgrade'"), "{}", reject.reject_message);
         // The old code is asked before anybody looks at the new one.
-        let garbage = || world.pic.upgrade_canister(world.a, vec![0; 9], vec![], None).unwrap_err();
+        let garbage =
+            || network.pic.upgrade_canister(network.a, vec![0; 9], vec![], None).unwrap_err();
         assert_eq!(garbage().error_code, ErrorCode::CanisterCalledTrap);
-        world.run(world.a, script().keep(ON_PRE_UPGRADE, script()).reply("")).unwrap();
+        network.run(network.a, script().keep(ON_PRE_UPGRADE, script()).reply("")).unwrap();
         assert_eq!(garbage().error_code, ErrorCode::CanisterInvalidWasm);
-        assert_eq!((memories(&world), hash()), ([5, 5, 5], before));
+        assert_eq!((memories(&network), hash()), ([5, 5, 5], before));
     });
 }
 
 #[test]
 fn an_init_that_traps_installs_nothing() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let id = world.pic.create_canister();
+        let network = server.one_subnet();
+        let id = network.pic.create_canister();
         let install =
-            |argument: Vec<u8>| world.pic.reinstall_canister(id, canister(), argument, None);
+            |argument: Vec<u8>| network.pic.reinstall_canister(id, canister(), argument, None);
         let reject = install(script().trap("init").bytes()).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
-        assert_eq!(world.pic.canister_status(id, None).unwrap().module_hash, None);
+        assert_eq!(network.pic.canister_status(id, None).unwrap().module_hash, None);
         install(script().put(9, 3).bytes()).unwrap();
-        assert_eq!(world.cell(id, 9), 3);
+        assert_eq!(network.cell(id, 9), 3);
     });
 }
 
 #[test]
 fn callbacks_do_not_run_in_code_that_was_uninstalled() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let message = world.submit(world.a, wait_for(world.b, script().reply("never")));
-        world.pic.tick();
-        world.pic.uninstall_canister(world.a, None).unwrap();
-        let reject = world.ticks(&message).1.unwrap_err();
+        let network = server.two_subnets();
+        let message = network.submit(network.a, wait_for(network.b, script().reply("never")));
+        network.pic.tick();
+        network.pic.uninstall_canister(network.a, None).unwrap();
+        let reject = network.ticks(&message).1.unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterRejectedMessage);
-        world.pic.install_canister(world.a, canister(), vec![], None);
+        network.pic.install_canister(network.a, canister(), vec![], None);
         for _ in 0..3 {
-            world.pic.tick();
+            network.pic.tick();
         }
-        assert_eq!(world.run(world.a, script().reply("anew")), Ok(b"anew".to_vec()));
+        assert_eq!(network.run(network.a, script().reply("anew")), Ok(b"anew".to_vec()));
     });
 }
 
 #[test]
 fn a_call_to_a_canister_that_is_uninstalled_meanwhile_is_4_with_its_cycles() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let one = call(world.b)
+        let network = server.two_subnets();
+        let one = call(network.b)
             .cycles(1_000)
-            .running(script().accept(1).append_all(wait_for(world.a, script().reply(""))))
+            .running(script().accept(1).append_all(wait_for(network.a, script().reply(""))))
             .on_reject(
                 script().reject_code().append_acc().refunded().append_acc().reply_appended(),
             );
-        let message = world.submit(world.a, script().call(one));
-        world.pic.tick();
-        world.pic.uninstall_canister(world.b, None).unwrap();
-        let reply = world.ticks(&message).1.unwrap();
+        let message = network.submit(network.a, script().call(one));
+        network.pic.tick();
+        network.pic.uninstall_canister(network.b, None).unwrap();
+        let reply = network.ticks(&message).1.unwrap();
         assert_eq!(numbers(&reply), [4, 999]);
     });
 }
@@ -137,7 +138,7 @@ fn a_call_to_a_canister_that_is_uninstalled_meanwhile_is_4_with_its_cycles() {
 #[test]
 fn garbage_is_not_installed_and_says_why() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let import = |module: &str, name: &str| {
             wasm(&format!(r#"(module (import "{module}" "{name}" (func)))"#))
         };
@@ -150,20 +151,20 @@ fn garbage_is_not_installed_and_says_why() {
             (wasm(r#"(module (func (export "canister_whatever")))"#), "canister_whatever"),
             (wasm("(module (memory 1) (memory 1))"), ""),
         ] {
-            let id = world.pic.create_canister();
-            let reject = world.pic.reinstall_canister(id, module, vec![], None).unwrap_err();
+            let id = network.pic.create_canister();
+            let reject = network.pic.reinstall_canister(id, module, vec![], None).unwrap_err();
             assert_eq!(reject.error_code, ErrorCode::CanisterInvalidWasm);
             assert!(reject.reject_message.contains(part), "{}", reject.reject_message);
-            assert_eq!(world.pic.canister_status(id, None).unwrap().module_hash, None);
+            assert_eq!(network.pic.canister_status(id, None).unwrap().module_hash, None);
         }
-        assert_eq!(world.run(world.a, script().reply("well")), Ok(b"well".to_vec()));
+        assert_eq!(network.run(network.a, script().reply("well")), Ok(b"well".to_vec()));
     });
 }
 
 #[test]
 fn a_failed_installation_costs_what_was_done_until_it_failed() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let garbage = [0; 20];
         let install = |mode, canister_id, module: &[u8]| {
             let arguments = InstallCodeArgs {
@@ -173,22 +174,23 @@ fn a_failed_installation_costs_what_was_done_until_it_failed() {
                 arg: vec![],
                 sender_canister_version: None,
             };
-            let call =
-                || ask(&world.pic, Principal::anonymous(), canister_id, "install_code", arguments);
-            let (spent, answer) = world.spent(canister_id, call);
+            let call = || {
+                ask(&network.pic, Principal::anonymous(), canister_id, "install_code", arguments)
+            };
+            let (spent, answer) = network.spent(canister_id, call);
             (spent, answer.unwrap_err().error_code)
         };
         // That there is code already is found before anybody looks at the new one.
-        let (refusing, code) = install(CanisterInstallMode::Install, world.a, &garbage);
+        let (refusing, code) = install(CanisterInstallMode::Install, network.a, &garbage);
         assert_eq!(code, ErrorCode::CanisterNonEmpty);
-        let (reading, code) = install(CanisterInstallMode::Reinstall, world.a, &garbage);
+        let (reading, code) = install(CanisterInstallMode::Reinstall, network.a, &garbage);
         assert_eq!(code, ErrorCode::CanisterInvalidWasm);
         // 5 M for any execution, beside the fee for the message; compiling counts 6,000 for a byte.
         assert!((5_000_000..10_000_000).contains(&refusing), "{refusing}");
         assert_eq!(reading - refusing, 6_000 * garbage.len() as u128);
         // What it might cost must be there, before all that.
-        world.run(world.b, script().liquid().burn_acc().reply("")).unwrap();
-        let (_, code) = install(CanisterInstallMode::Install, world.b, &garbage);
+        network.run(network.b, script().liquid().burn_acc().reply("")).unwrap();
+        let (_, code) = install(CanisterInstallMode::Install, network.b, &garbage);
         assert_eq!(code, ErrorCode::CanisterOutOfCycles);
     });
 }
@@ -196,30 +198,30 @@ fn a_failed_installation_costs_what_was_done_until_it_failed() {
 #[test]
 fn a_canister_is_not_installed_over_another() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let install = || world.pic.install_canister(world.a, canister(), vec![], None);
+        let network = server.one_subnet();
+        let install = || network.pic.install_canister(network.a, canister(), vec![], None);
         let failure = catch_unwind(AssertUnwindSafe(install));
         assert!(failure.is_err());
-        fill(&world);
-        assert_eq!(memories(&world), [5, 5, 5]);
+        fill(&network);
+        assert_eq!(memories(&network), [5, 5, 5]);
     });
 }
 
 #[test]
 fn calls_that_are_open_during_an_upgrade_are_still_answered() {
     on_every_server(|server| {
-        let world = server.two_subnets();
+        let network = server.two_subnets();
         // The callee is upgraded while a call to it waits.
-        let held = call(world.b).running(wait_for(world.a, script().reply("held")));
-        let message = world.submit(world.a, script().call(held));
-        world.pic.tick();
-        world.pic.upgrade_canister(world.b, canister(), vec![], None).unwrap();
+        let held = call(network.b).running(wait_for(network.a, script().reply("held")));
+        let message = network.submit(network.a, script().call(held));
+        network.pic.tick();
+        network.pic.upgrade_canister(network.b, canister(), vec![], None).unwrap();
         // Its callbacks run in the new code, whose heap is empty: they find no script there.
-        world.run(world.a, open_gate()).unwrap();
-        let (code, _) = rejected(&world.ticks(&message).1.unwrap());
+        network.run(network.a, open_gate()).unwrap();
+        let (code, _) = rejected(&network.ticks(&message).1.unwrap());
         assert_eq!(code, 5);
-        let message = world.submit(world.a, script().call(pong(world.b)));
-        assert_eq!(world.ticks(&message).1, Ok(b"pong".to_vec()));
+        let message = network.submit(network.a, script().call(pong(network.b)));
+        assert_eq!(network.ticks(&message).1, Ok(b"pong".to_vec()));
     });
 }
 
@@ -234,12 +236,12 @@ const BURNER: &str = r#"(module
 #[test]
 fn what_the_hooks_of_an_upgrade_burn_is_burned_once() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let canister = world.pic.create_canister();
+        let network = server.one_subnet();
+        let canister = network.pic.create_canister();
         let module = wat::parse_str(BURNER).unwrap();
-        world.pic.install_canister(canister, module.clone(), vec![], None);
-        world.pic.upgrade_canister(canister, module, vec![], None).unwrap();
-        let left = world.pic.cycle_balance(canister);
+        network.pic.install_canister(canister, module.clone(), vec![], None);
+        network.pic.upgrade_canister(canister, module, vec![], None).unwrap();
+        let left = network.pic.cycle_balance(canister);
         assert!(left > 0, "what the upgrade had set aside comes back");
         assert!(left < 301_000_000_000, "and nothing else is there: {left}");
     });
@@ -248,11 +250,11 @@ fn what_the_hooks_of_an_upgrade_burn_is_burned_once() {
 #[test]
 fn a_module_the_subnet_has_compiled_before_takes_little_of_a_round() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         // Compiling it takes more than all that a round has for management calls.
         let text = format!("(module (func {}))", "(drop (i32.const 0))".repeat(30_000));
         let module = wasm(&text);
-        let canisters = [0, 1, 2].map(|_| world.pic.create_canister());
+        let canisters = [0, 1, 2].map(|_| network.pic.create_canister());
         let messages = canisters.map(|canister_id| {
             let arguments = InstallCodeArgs {
                 mode: CanisterInstallMode::Install,
@@ -261,11 +263,11 @@ fn a_module_the_subnet_has_compiled_before_takes_little_of_a_round() {
                 arg: vec![],
                 sender_canister_version: None,
             };
-            submit(&world.pic, canister_id, "install_code", arguments)
+            submit(&network.pic, canister_id, "install_code", arguments)
         });
-        let done = || messages.iter().filter(|message| world.answer(message).is_some()).count();
+        let done = || messages.iter().filter(|message| network.response(message).is_some()).count();
         for expected in [1, 3] {
-            world.pic.tick();
+            network.pic.tick();
             assert_eq!(done(), expected);
         }
     });
@@ -274,13 +276,13 @@ fn a_module_the_subnet_has_compiled_before_takes_little_of_a_round() {
 #[test]
 fn installing_costs_6000_for_each_instruction_compiled() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let cost = |nops: usize| {
             let module = wasm(&format!("(module (func {}))", "(nop)".repeat(nops)));
-            let id = world.pic.create_canister();
+            let id = network.pic.create_canister();
             let bytes = module.len() as u128;
             let (spent, ()) =
-                world.spent(id, || world.pic.install_canister(id, module, vec![], None));
+                network.spent(id, || network.pic.install_canister(id, module, vec![], None));
             // What the message costs to induct depends on the module's bytes.
             spent - 2_000 * bytes
         };

@@ -1,16 +1,16 @@
 //! Logs, as the management canister shows them.
 
 use crate::ic00::{about, ask, decode, management, query, reject, set, somebody};
-use crate::script::{canister, script};
-use crate::world::{CYCLES, World, on_every_server};
 use candid::Principal;
 use ic_management_canister_types::*;
 use pocket_ic::ErrorCode;
 use pocket_ic::common::rest::{CanisterCyclesCostSchedule, ExtendedSubnetConfigSet, SubnetSpec};
+use test_support::script::{canister, script};
+use test_support::{DEFAULT_CYCLES, ScriptedNetwork, on_every_server};
 
-fn print(world: &World, lines: &[&str]) {
+fn print(network: &ScriptedNetwork, lines: &[&str]) {
     for line in lines {
-        world.run(world.a, script().print(line).reply("")).unwrap();
+        network.run(network.a, script().print(line).reply("")).unwrap();
     }
 }
 
@@ -20,20 +20,20 @@ fn texts(records: &[CanisterLogRecord]) -> Vec<(u64, String)> {
 }
 
 /// The log of `a` as its controller gets it.
-fn fetch(world: &World, filter: Option<CanisterLogFilter>) -> Vec<CanisterLogRecord> {
-    let arguments = FetchCanisterLogsArgs { canister_id: world.a, filter };
+fn fetch(network: &ScriptedNetwork, filter: Option<CanisterLogFilter>) -> Vec<CanisterLogRecord> {
+    let arguments = FetchCanisterLogsArgs { canister_id: network.a, filter };
     let reply =
-        query(&world.pic, Principal::anonymous(), world.a, "fetch_canister_logs", arguments);
+        query(&network.pic, Principal::anonymous(), network.a, "fetch_canister_logs", arguments);
     decode::<(FetchCanisterLogsResult,)>(&reply.unwrap()).0.canister_log_records
 }
 
 #[test]
 fn what_a_canister_printed_and_why_it_trapped_can_be_read() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        print(&world, &["one", "two"]);
-        world.run(world.a, script().print("three").trap("over")).unwrap_err();
-        let logs = world.pic.fetch_canister_logs(world.a, Principal::anonymous()).unwrap();
+        let network = server.one_subnet();
+        print(&network, &["one", "two"]);
+        network.run(network.a, script().print("three").trap("over")).unwrap_err();
+        let logs = network.pic.fetch_canister_logs(network.a, Principal::anonymous()).unwrap();
         let lines: Vec<_> = logs.iter().map(|record| record.content.as_slice()).collect();
         assert_eq!(lines[..3], [&b"one"[..], b"two", b"three"]);
         assert!(String::from_utf8_lossy(lines[3]).contains("over"));
@@ -45,55 +45,63 @@ fn what_a_canister_printed_and_why_it_trapped_can_be_read() {
 #[test]
 fn a_range_of_the_log_can_be_asked_for() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        print(&world, &["a", "b", "c", "d"]);
-        let all = fetch(&world, None);
-        let by_idx = fetch(&world, Some(CanisterLogFilter::ByIdx { start: 1, end: 3 }));
+        let network = server.one_subnet();
+        print(&network, &["a", "b", "c", "d"]);
+        let all = fetch(&network, None);
+        let by_idx = fetch(&network, Some(CanisterLogFilter::ByIdx { start: 1, end: 3 }));
         assert_eq!(texts(&by_idx), [(1, "b".into()), (2, "c".into())]);
         let (start, end) = (all[2].timestamp_nanos, u64::MAX);
-        let by_time = fetch(&world, Some(CanisterLogFilter::ByTimestampNanos { start, end }));
+        let by_time = fetch(&network, Some(CanisterLogFilter::ByTimestampNanos { start, end }));
         assert_eq!(by_time, all[2..]);
-        assert_eq!(fetch(&world, Some(CanisterLogFilter::ByIdx { start: 3, end: 3 })), []);
+        assert_eq!(fetch(&network, Some(CanisterLogFilter::ByIdx { start: 3, end: 3 })), []);
     });
 }
 
 #[test]
 fn the_log_is_for_those_whom_the_settings_name() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        print(&world, &["line"]);
+        let network = server.one_subnet();
+        print(&network, &["line"]);
         let read = |sender| {
-            query(&world.pic, sender, world.a, "fetch_canister_logs", about(world.a))
+            query(&network.pic, sender, network.a, "fetch_canister_logs", about(network.a))
                 .map_err(|reject| reject.error_code)
         };
         let denied = Err(ErrorCode::CanisterRejectedMessage);
         assert_eq!(read(somebody()), denied);
         let show = |log_visibility| {
             let log_visibility = Some(log_visibility);
-            set(&world.pic, world.a, CanisterSettings { log_visibility, ..Default::default() })
+            set(&network.pic, network.a, CanisterSettings { log_visibility, ..Default::default() })
                 .unwrap();
         };
         show(LogVisibility::AllowedViewers(vec![somebody()]));
         assert_eq!(read(somebody()), read(Principal::anonymous()));
-        assert_eq!(read(world.b), denied);
+        assert_eq!(read(network.b), denied);
         show(LogVisibility::Public);
-        assert!(read(world.b).is_ok());
+        assert!(read(network.b).is_ok());
     });
 }
 
 #[test]
 fn canisters_may_read_logs_by_a_call_and_users_may_not() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        print(&world, &["line"]);
-        let one = || management("fetch_canister_logs", about(world.a));
-        let call = |canister| world.run(canister, script().call(one())).unwrap();
-        assert_eq!(reject(&world, one()).0, 4);
-        world.pic.set_controllers(world.a, None, vec![world.b, Principal::anonymous()]).unwrap();
-        let logs = decode::<(FetchCanisterLogsResult,)>(&call(world.b)).0;
+        let network = server.one_subnet();
+        print(&network, &["line"]);
+        let one = || management("fetch_canister_logs", about(network.a));
+        let call = |canister| network.run(canister, script().call(one())).unwrap();
+        assert_eq!(reject(&network, one()).0, 4);
+        network
+            .pic
+            .set_controllers(network.a, None, vec![network.b, Principal::anonymous()])
+            .unwrap();
+        let logs = decode::<(FetchCanisterLogsResult,)>(&call(network.b)).0;
         assert_eq!(texts(&logs.canister_log_records), [(0, "line".into())]);
-        let update =
-            ask(&world.pic, Principal::anonymous(), world.a, "fetch_canister_logs", about(world.a));
+        let update = ask(
+            &network.pic,
+            Principal::anonymous(),
+            network.a,
+            "fetch_canister_logs",
+            about(network.a),
+        );
         assert_eq!(update.unwrap_err().error_code, ErrorCode::CanisterRejectedMessage);
     });
 }
@@ -101,23 +109,23 @@ fn canisters_may_read_logs_by_a_call_and_users_may_not() {
 #[test]
 fn a_log_outlives_upgrades_but_not_reinstallations() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        print(&world, &["before"]);
-        world.pic.upgrade_canister(world.a, canister(), vec![], None).unwrap();
-        print(&world, &["after"]);
-        assert_eq!(texts(&fetch(&world, None)), [(0, "before".into()), (1, "after".into())]);
+        let network = server.one_subnet();
+        print(&network, &["before"]);
+        network.pic.upgrade_canister(network.a, canister(), vec![], None).unwrap();
+        print(&network, &["after"]);
+        assert_eq!(texts(&fetch(&network, None)), [(0, "before".into()), (1, "after".into())]);
         let failing = script().trap("no").bytes();
-        world.pic.reinstall_canister(world.a, canister(), failing, None).unwrap_err();
-        assert_eq!(texts(&fetch(&world, None))[..2], [(0, "before".into()), (1, "after".into())]);
-        world.pic.reinstall_canister(world.a, canister(), vec![], None).unwrap();
-        assert_eq!(fetch(&world, None), []);
-        print(&world, &["anew"]);
-        let anew = texts(&fetch(&world, None));
+        network.pic.reinstall_canister(network.a, canister(), failing, None).unwrap_err();
+        assert_eq!(texts(&fetch(&network, None))[..2], [(0, "before".into()), (1, "after".into())]);
+        network.pic.reinstall_canister(network.a, canister(), vec![], None).unwrap();
+        assert_eq!(fetch(&network, None), []);
+        print(&network, &["anew"]);
+        let anew = texts(&fetch(&network, None));
         assert_eq!(anew.len(), 1);
         // The numbers go on.
         assert!(anew[0].0 >= 2 && anew[0].1 == "anew", "{anew:?}");
-        world.pic.uninstall_canister(world.a, None).unwrap();
-        assert_eq!(fetch(&world, None), []);
+        network.pic.uninstall_canister(network.a, None).unwrap();
+        assert_eq!(fetch(&network, None), []);
     });
 }
 
@@ -132,7 +140,7 @@ fn canisters_on_subnets_where_calls_cost_nothing_cannot_read_logs() {
             let configs = pic.topology().subnet_configs;
             let found = configs.into_iter().find(|(_, config)| config.cost_schedule == schedule);
             let id = pic.create_canister_on_subnet(None, None, found.unwrap().0);
-            pic.add_cycles(id, CYCLES);
+            pic.add_cycles(id, DEFAULT_CYCLES);
             pic.install_canister(id, canister(), vec![], None);
             id
         };
@@ -145,10 +153,10 @@ fn canisters_on_subnets_where_calls_cost_nothing_cannot_read_logs() {
             let arguments = FetchCanisterLogsArgs { canister_id: b, filter: None };
             management("fetch_canister_logs", arguments).on_reply(script().reply("read"))
         };
-        let world = World { pic, a, b };
-        let (code, message) = reject(&world, fetch());
+        let network = ScriptedNetwork { pic, a, b };
+        let (code, message) = reject(&network, fetch());
         assert_eq!(code, 5);
         assert!(message.contains("cost schedule"), "{message}");
-        assert_eq!(world.run(world.b, script().call(fetch())), Ok(b"read".to_vec()));
+        assert_eq!(network.run(network.b, script().call(fetch())), Ok(b"read".to_vec()));
     });
 }

@@ -1,13 +1,14 @@
 //! Messages and installations with more instructions than a round has for one execution: two billion.
 
-use crate::ic00::submit;
-use crate::script::{Script, call, script, wasm};
-use crate::world::{World, install, install_module, on_every_server};
+use crate::ic00::{submit, submit_management};
 use candid::Principal;
 use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
 use pocket_ic::common::rest::RawMessageId;
 use pocket_ic::{ErrorCode, PocketIc};
 use std::time::{Duration, Instant};
+use test_support::script::{Script, call, script, wasm};
+use test_support::scripted::{install, install_module};
+use test_support::{ScriptedNetwork, on_every_server};
 
 /// Each turn moves ten megabytes at fifty instructions a byte.
 fn half_billions(count: u64) -> Script {
@@ -20,32 +21,32 @@ fn long_work() -> Script {
 }
 
 /// Whether a canister answers within the next tick.
-fn answers_at_once(world: &World, canister: Principal) -> bool {
-    let message = world.submit(canister, script().reply("short"));
-    world.pic.tick();
-    world.answer(&message).is_some()
+fn answers_at_once(network: &ScriptedNetwork, canister: Principal) -> bool {
+    let message = network.submit(canister, script().reply("short"));
+    network.pic.tick();
+    network.response(&message).is_some()
 }
 
 #[test]
 fn a_message_of_five_billion_instructions_takes_three_rounds_in_which_others_execute() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let long = world.submit(world.a, long_work());
+        let network = server.one_subnet();
+        let long = network.submit(network.a, long_work());
         for _ in 0..2 {
-            assert!(answers_at_once(&world, world.b));
-            assert_eq!(world.answer(&long), None);
-            assert_eq!(world.cell(world.a, 9), 0, "nothing counts before its end");
+            assert!(answers_at_once(&network, network.b));
+            assert_eq!(network.response(&long), None);
+            assert_eq!(network.cell(network.a, 9), 0, "nothing counts before its end");
         }
-        world.pic.tick();
-        assert_eq!(world.answer(&long), Some(Ok(b"long".to_vec())));
-        assert_eq!(world.cell(world.a, 9), 2);
+        network.pic.tick();
+        assert_eq!(network.response(&long), Some(Ok(b"long".to_vec())));
+        assert_eq!(network.cell(network.a, 9), 2);
     });
 }
 
 #[test]
 fn a_query_method_called_as_an_update_takes_several_rounds_and_leaves_nothing_behind() {
     on_every_server(|server| {
-        let World { pic, a: other, .. } = server.one_subnet();
+        let ScriptedNetwork { pic, a: other, .. } = server.one_subnet();
         // Each byte that is filled is an instruction: three billion of the five that queries have.
         let module = wasm(
             r#"(module
@@ -82,26 +83,26 @@ fn a_query_method_called_as_an_update_takes_several_rounds_and_leaves_nothing_be
 #[test]
 fn a_canister_begins_nothing_else_until_the_round_after_its_long_message() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let long = world.submit(world.a, long_work());
-        world.pic.tick();
-        let next = world.submit(world.a, script().load(9).reply_number());
+        let network = server.one_subnet();
+        let long = network.submit(network.a, long_work());
+        network.pic.tick();
+        let next = network.submit(network.a, script().load(9).reply_number());
         for _ in 0..2 {
-            world.pic.tick();
-            assert_eq!(world.answer(&next), None);
+            network.pic.tick();
+            assert_eq!(network.response(&next), None);
         }
-        assert!(world.answer(&long).is_some());
-        world.pic.tick();
-        assert_eq!(world.answer(&next), Some(Ok(2u64.to_le_bytes().to_vec())));
+        assert!(network.response(&long).is_some());
+        network.pic.tick();
+        assert_eq!(network.response(&next), Some(Ok(2u64.to_le_bytes().to_vec())));
     });
 }
 
 #[test]
 fn a_callback_can_take_several_rounds_and_its_answer_comes_with_the_last_one() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let one = call(world.b).running(script().reply("")).on_reply(long_work());
-        let (ticks, answer) = world.ticks(&world.submit(world.a, script().call(one)));
+        let network = server.one_subnet();
+        let one = call(network.b).running(script().reply("")).on_reply(long_work());
+        let (ticks, answer) = network.ticks(&network.submit(network.a, script().call(one)));
         assert_eq!((ticks, answer), (3, Ok(b"long".to_vec())));
     });
 }
@@ -109,12 +110,12 @@ fn a_callback_can_take_several_rounds_and_its_answer_comes_with_the_last_one() {
 #[test]
 fn a_message_that_needs_more_than_forty_billion_fails_after_twenty_rounds() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let script = script().put(9, 1).append_all(half_billions(82)).reply("");
-        let (ticks, answer) = world.ticks(&world.submit(world.a, script));
+        let (ticks, answer) = network.ticks(&network.submit(network.a, script));
         let reject = answer.unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterInstructionLimitExceeded);
-        assert_eq!((ticks, world.cell(world.a, 9)), (20, 0));
+        assert_eq!((ticks, network.cell(network.a, 9)), (20, 0));
     });
 }
 
@@ -144,44 +145,44 @@ fn long_messages_of_more_canisters_than_can_be_paused_all_end() {
 #[test]
 fn a_canister_is_managed_once_its_long_message_is_over() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let long = world.submit(world.a, long_work());
-        world.pic.tick();
-        let stop = world.submit_management("stop_canister", world.a);
-        world.pic.tick();
-        assert_eq!(world.answer(&stop), None);
-        world.ticks(&stop).1.unwrap();
-        assert_eq!(world.answer(&long), Some(Ok(b"long".to_vec())));
+        let network = server.one_subnet();
+        let long = network.submit(network.a, long_work());
+        network.pic.tick();
+        let stop = submit_management(&network, "stop_canister", network.a);
+        network.pic.tick();
+        assert_eq!(network.response(&stop), None);
+        network.ticks(&stop).1.unwrap();
+        assert_eq!(network.response(&long), Some(Ok(b"long".to_vec())));
     });
 }
 
 #[test]
 fn even_what_changes_nothing_waits_until_a_long_message_is_over() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let long = world.submit(world.a, long_work());
-        world.pic.tick();
-        let status = world.submit_management("canister_status", world.a);
-        let other = world.submit_management("canister_status", world.b);
-        world.pic.tick();
-        assert_eq!(world.answer(&status), None);
-        assert!(world.answer(&other).is_some());
-        world.ticks(&status).1.unwrap();
-        assert_eq!(world.answer(&long), Some(Ok(b"long".to_vec())));
+        let network = server.one_subnet();
+        let long = network.submit(network.a, long_work());
+        network.pic.tick();
+        let status = submit_management(&network, "canister_status", network.a);
+        let other = submit_management(&network, "canister_status", network.b);
+        network.pic.tick();
+        assert_eq!(network.response(&status), None);
+        assert!(network.response(&other).is_some());
+        network.ticks(&status).1.unwrap();
+        assert_eq!(network.response(&long), Some(Ok(b"long".to_vec())));
     });
 }
 
 #[test]
 fn a_long_message_ends_on_a_network_that_progresses_by_itself() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.auto_progress();
+        let network = server.one_subnet();
+        network.pic.auto_progress();
         // Afterwards everything that fell due when time began to pass is done.
-        let short = world.submit(world.a, script().reply("short"));
-        world.pic.await_call_no_ticks(short).unwrap();
+        let short = network.submit(network.a, script().reply("short"));
+        network.pic.await_call_no_ticks(short).unwrap();
         let began = Instant::now();
-        let message = world.submit(world.a, long_work());
-        assert_eq!(world.pic.await_call_no_ticks(message), Ok(b"long".to_vec()));
+        let message = network.submit(network.a, long_work());
+        assert_eq!(network.pic.await_call_no_ticks(message), Ok(b"long".to_vec()));
         assert!(began.elapsed() < Duration::from_secs(5), "nothing else has to happen");
     });
 }
@@ -223,23 +224,23 @@ fn submit_upgrade(pic: &PocketIc, canister_id: Principal, wasm_module: Vec<u8>) 
 #[test]
 fn an_upgrade_can_take_several_rounds_in_which_the_code_before_answers() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let canister = install_module(&world.pic, slow_to_install("old"));
+        let network = server.one_subnet();
+        let canister = install_module(&network.pic, slow_to_install("old"));
         let name = || {
-            let answer = world.pic.query_call(canister, Principal::anonymous(), "name", vec![]);
+            let answer = network.pic.query_call(canister, Principal::anonymous(), "name", vec![]);
             String::from_utf8(answer.unwrap()).unwrap()
         };
         // Heavy installations must not follow each other too closely.
         for _ in 0..2 {
-            world.pic.tick();
+            network.pic.tick();
         }
-        let upgrade = submit_upgrade(&world.pic, canister, slow_to_install("new"));
+        let upgrade = submit_upgrade(&network.pic, canister, slow_to_install("new"));
         for _ in 0..2 {
-            assert!(answers_at_once(&world, world.b));
-            assert_eq!((world.answer(&upgrade), name()), (None, "old".to_owned()));
+            assert!(answers_at_once(&network, network.b));
+            assert_eq!((network.response(&upgrade), name()), (None, "old".to_owned()));
         }
-        world.pic.tick();
-        assert!(world.answer(&upgrade).expect("it is over").is_ok());
+        network.pic.tick();
+        assert!(network.response(&upgrade).expect("it is over").is_ok());
         assert_eq!(name(), "new");
     });
 }
@@ -267,9 +268,9 @@ fn one_long_installation_waits_for_the_other() {
 #[test]
 fn a_long_message_goes_on_by_itself_on_a_network_that_progresses_by_itself() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.auto_progress();
-        let long = world.submit(world.a, long_work());
-        assert_eq!(world.pic.await_call_no_ticks(long).unwrap(), b"long");
+        let network = server.one_subnet();
+        network.pic.auto_progress();
+        let long = network.submit(network.a, long_work());
+        assert_eq!(network.pic.await_call_no_ticks(long).unwrap(), b"long");
     });
 }

@@ -1,9 +1,10 @@
 //! What happens when the heap has little room left.
 
-use crate::script::wasm;
-use crate::world::{Server, install_module, on_every_server};
 use candid::Principal;
 use pocket_ic::{CanisterSettings, ErrorCode, PocketIc};
+use test_support::script::wasm;
+use test_support::scripted::install_module;
+use test_support::{Server, on_every_server};
 
 const PAGE: u64 = 65_536;
 
@@ -35,7 +36,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(server: &Server) -> Self {
+    fn new(server: Server) -> Self {
         let pic = server.network().with_application_subnet().build();
         let id = install_module(&pic, module());
         Self { pic, id }

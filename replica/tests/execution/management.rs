@@ -1,13 +1,13 @@
 //! Calls of canisters to the management canister.
 
 use crate::ic00::{about, management, reject};
-use crate::script::{call, number, numbers, rejected, script};
-use crate::world::on_every_server;
 use candid::{Decode, Principal};
 use ic_management_canister_types::{
     CanisterIdRecord, CanisterSettings, CreateCanisterArgs, EcdsaKeyId, SignWithEcdsaArgs,
     UpdateSettingsArgs,
 };
+use test_support::on_every_server;
+use test_support::script::{call, number, numbers, rejected, script};
 
 /// What creating a canister costs on 13 nodes.
 const CREATION: u64 = 500_000_000_000;
@@ -15,15 +15,15 @@ const CREATION: u64 = 500_000_000_000;
 #[test]
 fn a_canister_creates_another_on_its_subnet_with_what_is_left_of_the_cycles() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        for creator in [world.a, world.b] {
+        let network = server.two_subnets();
+        for creator in [network.a, network.b] {
             let one = management("create_canister", CreateCanisterArgs::default())
                 .cycles(CREATION + 300_000_000);
-            let reply = world.run(creator, script().call(one)).unwrap();
+            let reply = network.run(creator, script().call(one)).unwrap();
             let id = Decode!(&reply, CanisterIdRecord).unwrap().canister_id;
-            assert_eq!(world.pic.cycle_balance(id), 300_000_000);
-            assert_eq!(world.pic.get_subnet(id), world.pic.get_subnet(creator));
-            let status = world.pic.canister_status(id, Some(creator)).unwrap();
+            assert_eq!(network.pic.cycle_balance(id), 300_000_000);
+            assert_eq!(network.pic.get_subnet(id), network.pic.get_subnet(creator));
+            let status = network.pic.canister_status(id, Some(creator)).unwrap();
             assert_eq!(status.settings.controllers, [creator]);
         }
     });
@@ -32,11 +32,11 @@ fn a_canister_creates_another_on_its_subnet_with_what_is_left_of_the_cycles() {
 #[test]
 fn creating_a_canister_with_too_few_cycles_gives_them_back() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let one = management("create_canister", CreateCanisterArgs::default())
             .cycles(CREATION - 1)
             .on_reject(script().refunded().append_acc().append_reject_message().reply_appended());
-        let (refunded, text) = rejected(&world.run(world.a, script().call(one)).unwrap());
+        let (refunded, text) = rejected(&network.run(network.a, script().call(one)).unwrap());
         assert_eq!(refunded, CREATION - 1);
         assert!(text.starts_with("IC0403: "), "{text}");
     });
@@ -45,11 +45,11 @@ fn creating_a_canister_with_too_few_cycles_gives_them_back() {
 #[test]
 fn cycles_can_be_deposited_into_any_canister() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            let before = world.pic.cycle_balance(world.b);
-            let one = management("deposit_cycles", about(world.b)).cycles(77);
-            world.run(world.a, script().call(one.on_reply(script().reply("")))).unwrap();
-            assert_eq!(world.pic.cycle_balance(world.b), before + 77);
+        for network in [server.one_subnet(), server.two_subnets()] {
+            let before = network.pic.cycle_balance(network.b);
+            let one = management("deposit_cycles", about(network.b)).cycles(77);
+            network.run(network.a, script().call(one.on_reply(script().reply("")))).unwrap();
+            assert_eq!(network.pic.cycle_balance(network.b), before + 77);
         }
     });
 }
@@ -57,14 +57,14 @@ fn cycles_can_be_deposited_into_any_canister() {
 #[test]
 fn a_canister_manages_what_it_controls_and_nothing_else() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            let (code, text) = reject(&world, management("stop_canister", about(world.b)));
+        for network in [server.one_subnet(), server.two_subnets()] {
+            let (code, text) = reject(&network, management("stop_canister", about(network.b)));
             assert_eq!(code, 5);
             assert!(text.starts_with("IC0512: "), "{text}");
-            world.pic.set_controllers(world.b, None, vec![world.a]).unwrap();
-            let stop = management("stop_canister", about(world.b)).on_reply(script().reply("ok"));
-            assert_eq!(world.run(world.a, script().call(stop)), Ok(b"ok".to_vec()));
-            let status = world.pic.canister_status(world.b, Some(world.a)).unwrap().status;
+            network.pic.set_controllers(network.b, None, vec![network.a]).unwrap();
+            let stop = management("stop_canister", about(network.b)).on_reply(script().reply("ok"));
+            assert_eq!(network.run(network.a, script().call(stop)), Ok(b"ok".to_vec()));
+            let status = network.pic.canister_status(network.b, Some(network.a)).unwrap().status;
             assert_eq!(format!("{status:?}"), "Stopped");
         }
     });
@@ -73,7 +73,7 @@ fn a_canister_manages_what_it_controls_and_nothing_else() {
 #[test]
 fn a_call_that_makes_no_sense_is_rejected_with_its_cycles_in_the_round_it_is_made_in() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let undecodable = |method: &str| {
             call(Principal::management_canister()).method(method).argument(b"no Candid".to_vec())
         };
@@ -81,10 +81,10 @@ fn a_call_that_makes_no_sense_is_rejected_with_its_cycles_in_the_round_it_is_mad
         let key_id = EcdsaKeyId { name: "no_such_key".into(), ..Default::default() };
         let signature =
             SignWithEcdsaArgs { key_id, message_hash: vec![0; 32], ..Default::default() };
-        let by_subnet = management("canister_status", about(world.a))
-            .callee(world.pic.get_subnet(world.a).unwrap().as_slice());
+        let by_subnet = management("canister_status", about(network.a))
+            .callee(network.pic.get_subnet(network.a).unwrap().as_slice());
         for (one, code, fragment) in [
-            (management("no_such_method", about(world.b)), 5, "IC0536"),
+            (management("no_such_method", about(network.b)), 5, "IC0536"),
             (undecodable("canister_status"), 3, "Unable to route"),
             (undecodable("update_settings"), 5, "IC0408"),
             (management("canister_status", about(nowhere)), 3, "SubnetNotFound"),
@@ -92,13 +92,13 @@ fn a_call_that_makes_no_sense_is_rejected_with_its_cycles_in_the_round_it_is_mad
             (by_subnet, 3, "AlreadyResolved"),
         ] {
             let one = one.cycles(5);
-            let message = world.submit(world.a, script().call(one.clone()));
-            let (ticks, answer) = world.ticks(&message);
-            let (found, text) = crate::script::rejected(&answer.unwrap());
+            let message = network.submit(network.a, script().call(one.clone()));
+            let (ticks, answer) = network.ticks(&message);
+            let (found, text) = test_support::script::rejected(&answer.unwrap());
             assert_eq!((ticks, found), (1, code), "{text}");
             assert!(text.contains(fragment), "{text}");
             let one = one.on_reject(script().refunded().reply_number());
-            assert_eq!(number(&world.run(world.a, script().call(one)).unwrap()), 5);
+            assert_eq!(number(&network.run(network.a, script().call(one)).unwrap()), 5);
         }
     });
 }
@@ -106,9 +106,9 @@ fn a_call_that_makes_no_sense_is_rejected_with_its_cycles_in_the_round_it_is_mad
 #[test]
 fn a_call_that_is_carried_out_takes_two_more_rounds_on_the_own_subnet() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let one = management("canister_status", about(world.a)).on_reply(script().reply(""));
-        assert_eq!(world.ticks(&world.submit(world.a, script().call(one))).0, 3);
+        let network = server.one_subnet();
+        let one = management("canister_status", about(network.a)).on_reply(script().reply(""));
+        assert_eq!(network.ticks(&network.submit(network.a, script().call(one))).0, 3);
         // An argument that is found to be wrong only then has been carried there and back.
         let settings = CanisterSettings {
             compute_allocation: Some(101u8.into()),
@@ -116,28 +116,28 @@ fn a_call_that_is_carried_out_takes_two_more_rounds_on_the_own_subnet() {
         };
         let one = management(
             "update_settings",
-            UpdateSettingsArgs { canister_id: world.a, settings, sender_canister_version: None },
+            UpdateSettingsArgs { canister_id: network.a, settings, sender_canister_version: None },
         );
-        assert_eq!(world.ticks(&world.submit(world.a, script().call(one))).0, 3);
+        assert_eq!(network.ticks(&network.submit(network.a, script().call(one))).0, 3);
     });
 }
 
 #[test]
 fn a_canister_must_name_its_own_version_if_it_names_one() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.set_controllers(world.b, None, vec![world.a]).unwrap();
-        let version = || world.pic.canister_status(world.a, None).unwrap().version;
+        let network = server.one_subnet();
+        network.pic.set_controllers(network.b, None, vec![network.a]).unwrap();
+        let version = || network.pic.canister_status(network.a, None).unwrap().version;
         let update = |version| {
             let settings = CanisterSettings::default();
             let sender_canister_version = Some(version);
             let arguments =
-                UpdateSettingsArgs { canister_id: world.b, settings, sender_canister_version };
+                UpdateSettingsArgs { canister_id: network.b, settings, sender_canister_version };
             management("update_settings", arguments)
         };
         let right = update(version()).on_reply(script().reply("ok"));
-        assert_eq!(world.run(world.a, script().call(right)), Ok(b"ok".to_vec()));
-        let (code, text) = reject(&world, update(version() + 1));
+        assert_eq!(network.run(network.a, script().call(right)), Ok(b"ok".to_vec()));
+        let (code, text) = reject(&network, update(version() + 1));
         assert_eq!(code, 5);
         assert!(text.starts_with("IC0504: ") && text.contains("sender canister version"), "{text}");
     });
@@ -146,7 +146,7 @@ fn a_canister_must_name_its_own_version_if_it_names_one() {
 #[test]
 fn bitcoin_is_refused_where_there_are_no_bitcoin_canisters() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         #[derive(candid::CandidType)]
         enum Network {
             #[expect(non_camel_case_types, reason = "the management canister calls it that")]
@@ -160,7 +160,7 @@ fn bitcoin_is_refused_where_there_are_no_bitcoin_canisters() {
         }
         let arguments =
             GetBalance { network: Network::testnet, address: "x".into(), min_confirmations: None };
-        let (code, text) = reject(&world, management("bitcoin_get_balance", arguments));
+        let (code, text) = reject(&network, management("bitcoin_get_balance", arguments));
         assert_eq!(code, 4);
         assert!(text.starts_with("IC0406: "), "{text}");
     });
@@ -169,19 +169,19 @@ fn bitcoin_is_refused_where_there_are_no_bitcoin_canisters() {
 #[test]
 fn the_management_canister_has_500_slots_under_all_its_names() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let subnet = world.pic.get_subnet(world.a).unwrap();
-        let status = || management("canister_status", about(world.a)).on_answer(script());
+        let network = server.one_subnet();
+        let subnet = network.pic.get_subnet(network.a).unwrap();
+        let status = || management("canister_status", about(network.a)).on_response(script());
         let by_subnet = || status().callee(subnet.as_slice());
         // Across executions, too: the callback finds what the update took, less its own call.
         let later =
             script().call(by_subnet()).append_acc().call(by_subnet()).append_acc().reply_appended();
         let script = script()
-            .call(status().on_answer(later))
+            .call(status().on_response(later))
             .repeat(499, script().call(status()))
             .call(by_subnet())
             .store(9);
-        assert_eq!(numbers(&world.run(world.a, script).unwrap()), [0, 2]);
-        assert_eq!(world.cell(world.a, 9), 2);
+        assert_eq!(numbers(&network.run(network.a, script).unwrap()), [0, 2]);
+        assert_eq!(network.cell(network.a, 9), 2);
     });
 }

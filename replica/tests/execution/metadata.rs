@@ -1,11 +1,11 @@
 //! Metadata of modules, as canisters may read it.
 
 use crate::ic00::{ask, decode, management};
-use crate::script::{canister, rejected, script};
-use crate::world::{World, on_every_server};
 use candid::Principal;
 use ic_management_canister_types::{CanisterMetadataArgs, CanisterMetadataResult};
 use pocket_ic::ErrorCode;
+use test_support::script::{canister, rejected, script};
+use test_support::{ScriptedNetwork, on_every_server};
 
 fn with_section(mut module: Vec<u8>, name: &str, content: &str) -> Vec<u8> {
     module.push(0);
@@ -16,11 +16,15 @@ fn with_section(mut module: Vec<u8>, name: &str, content: &str) -> Vec<u8> {
     module
 }
 
-fn read(world: &World, reader: Principal, name: &str) -> Result<Vec<u8>, (u64, String)> {
-    let arguments = CanisterMetadataArgs { canister_id: world.b, name: name.into() };
+fn read(
+    network: &ScriptedNetwork,
+    reader: Principal,
+    name: &str,
+) -> Result<Vec<u8>, (u64, String)> {
+    let arguments = CanisterMetadataArgs { canister_id: network.b, name: name.into() };
     let one = management("canister_metadata", arguments)
         .on_reply(script().append("+").append_argument().reply_appended());
-    let reply = world.run(reader, script().call(one)).unwrap();
+    let reply = network.run(reader, script().call(one)).unwrap();
     match reply.strip_prefix(b"+") {
         Some(reply) => Ok(decode::<(CanisterMetadataResult,)>(reply).0.value),
         None => Err(rejected(&reply)),
@@ -30,27 +34,27 @@ fn read(world: &World, reader: Principal, name: &str) -> Result<Vec<u8>, (u64, S
 #[test]
 fn canisters_read_public_metadata_and_controllers_private_metadata_too() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let module = with_section(canister(), "icp:public greeting", "hello");
         let module = with_section(module, "icp:private secret", "hidden");
-        world.pic.reinstall_canister(world.b, module, vec![], None).unwrap();
-        assert_eq!(read(&world, world.a, "greeting"), Ok(b"hello".to_vec()));
+        network.pic.reinstall_canister(network.b, module, vec![], None).unwrap();
+        assert_eq!(read(&network, network.a, "greeting"), Ok(b"hello".to_vec()));
         for name in ["secret", "missing"] {
-            let (code, text) = read(&world, world.a, name).unwrap_err();
+            let (code, text) = read(&network, network.a, name).unwrap_err();
             assert_eq!(code, 4);
             assert!(text.contains("no metadata section"), "{text}");
         }
-        world.pic.set_controllers(world.b, None, vec![world.a]).unwrap();
-        assert_eq!(read(&world, world.a, "secret"), Ok(b"hidden".to_vec()));
+        network.pic.set_controllers(network.b, None, vec![network.a]).unwrap();
+        assert_eq!(read(&network, network.a, "secret"), Ok(b"hidden".to_vec()));
     });
 }
 
 #[test]
 fn a_canister_without_code_has_no_metadata() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.uninstall_canister(world.b, None).unwrap();
-        let (code, text) = read(&world, world.a, "greeting").unwrap_err();
+        let network = server.one_subnet();
+        network.pic.uninstall_canister(network.b, None).unwrap();
+        let (code, text) = read(&network, network.a, "greeting").unwrap_err();
         assert_eq!(code, 4);
         assert!(text.contains("no Wasm module"), "{text}");
     });
@@ -59,10 +63,10 @@ fn a_canister_without_code_has_no_metadata() {
 #[test]
 fn users_read_metadata_elsewhere() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let arguments = CanisterMetadataArgs { canister_id: world.b, name: "x".into() };
+        let network = server.one_subnet();
+        let arguments = CanisterMetadataArgs { canister_id: network.b, name: "x".into() };
         let reject =
-            ask(&world.pic, Principal::anonymous(), world.b, "canister_metadata", arguments);
+            ask(&network.pic, Principal::anonymous(), network.b, "canister_metadata", arguments);
         assert_eq!(reject.unwrap_err().error_code, ErrorCode::CanisterRejectedMessage);
     });
 }

@@ -4,12 +4,13 @@
 //! tells how many there were.
 
 use crate::cycles::EXECUTION_BASE;
-use crate::script::{call, number, script, wasm};
-use crate::world::{Server, World, install_module, on_every_server};
 use candid::Principal;
+use test_support::script::{call, number, script, wasm};
+use test_support::scripted::install_module;
+use test_support::{ScriptedNetwork, Server, on_every_server};
 
 /// Instructions a method with this body has, besides the one every function begins with.
-fn body_counts(server: &Server, bodies: &[(&str, u64)]) {
+fn body_counts(server: Server, bodies: &[(&str, u64)]) {
     let methods: String = bodies
         .iter()
         .enumerate()
@@ -20,10 +21,10 @@ fn body_counts(server: &Server, bodies: &[(&str, u64)]) {
             )
         })
         .collect();
-    let world = server.one_subnet();
-    let callee = install_module(&world.pic, module("i32", &methods));
+    let network = server.one_subnet();
+    let callee = install_module(&network.pic, module("i32", &methods));
     for (n, (body, instructions)) in bodies.iter().enumerate() {
-        let counted = count(&world, callee, &format!("m{n:03}"));
+        let counted = count(&network, callee, &format!("m{n:03}"));
         assert_eq!(counted, instructions + 1, "{body}");
     }
 }
@@ -58,9 +59,9 @@ fn module(pointer: &str, methods: &str) -> Vec<u8> {
 }
 
 /// Instructions of one execution of a method.
-fn count(world: &World, callee: Principal, method: &str) -> u64 {
-    let one = call(callee).method(method).on_answer(script().reply(""));
-    let (spent, _) = world.spent(callee, || world.run(world.a, script().call(one)).unwrap());
+fn count(network: &ScriptedNetwork, callee: Principal, method: &str) -> u64 {
+    let one = call(callee).method(method).on_response(script().reply(""));
+    let (spent, _) = network.spent(callee, || network.run(network.a, script().call(one)).unwrap());
     u64::try_from(spent).unwrap() - EXECUTION_BASE
 }
 
@@ -176,14 +177,14 @@ fn a_message_that_traps_pays_for_the_pages_it_changed_and_a_query_for_none() {
             (func (export "canister_update keeps") (call $store))
             (func (export "canister_update traps") (call $store) (unreachable))
             (func (export "canister_query looks") (call $store))"#;
-        let world = server.one_subnet();
-        let id = install_module(&world.pic, module("i32", methods));
+        let network = server.one_subnet();
+        let id = install_module(&network.pic, module("i32", methods));
         let plain = 1 + 5 + 1 + 3;
-        assert_eq!(count(&world, id, "traps"), plain + 1 + 1_000);
+        assert_eq!(count(&network, id, "traps"), plain + 1 + 1_000);
         // A query that is called as an update can keep nothing.
-        assert_eq!(count(&world, id, "looks"), plain);
-        assert_eq!(count(&world, id, "keeps"), plain + 1_000);
-        assert_eq!(count(&world, id, "keeps"), plain);
+        assert_eq!(count(&network, id, "looks"), plain);
+        assert_eq!(count(&network, id, "keeps"), plain + 1_000);
+        assert_eq!(count(&network, id, "keeps"), plain);
     });
 }
 
@@ -195,10 +196,10 @@ fn a_trap_in_a_block_costs_the_whole_block() {
                 (drop (i32.div_u (i32.const 1) (local.get $zero))) nop nop nop)
             (func (export "canister_update loads")
                 nop (block nop (drop (i32.load (i32.const -1))) nop) nop nop)"#;
-        let world = server.one_subnet();
-        let id = install_module(&world.pic, module("i32", methods));
-        assert_eq!(count(&world, id, "divides"), 1 + (1 + 1 + 10 + 1) + 3);
-        assert_eq!(count(&world, id, "loads"), 1 + 1 + 1 + 3 + 1);
+        let network = server.one_subnet();
+        let id = install_module(&network.pic, module("i32", methods));
+        assert_eq!(count(&network, id, "divides"), 1 + (1 + 1 + 10 + 1) + 3);
+        assert_eq!(count(&network, id, "loads"), 1 + 1 + 1 + 3 + 1);
     });
 }
 
@@ -286,10 +287,10 @@ fn the_counter_counts_what_was_executed_before() {
             (func (export "canister_update work") (local $n i32)
                 {read} {read} {work} {read} (call $reply))"#
         );
-        let world = server.one_subnet();
-        let id = install_module(&world.pic, module("i32", &methods));
-        let reply = world.pic.update_call(id, Principal::anonymous(), "work", vec![]).unwrap();
-        let counts = crate::script::numbers(&reply);
+        let network = server.one_subnet();
+        let id = install_module(&network.pic, module("i32", &methods));
+        let reply = network.pic.update_call(id, Principal::anonymous(), "work", vec![]).unwrap();
+        let counts = test_support::script::numbers(&reply);
         // A hundred turns of 6 and two to begin with.
         assert_eq!((counts[2] - counts[1]) - (counts[1] - counts[0]), 602);
     });
@@ -304,11 +305,11 @@ fn a_message_that_traps_pays_for_what_it_executed() {
                 (loop $l (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1))))))
             (func (export "canister_update works") (call $work))
             (func (export "canister_update traps") (call $work) (unreachable))"#;
-        let world = server.one_subnet();
-        let id = install_module(&world.pic, module("i32", methods));
-        let worked = count(&world, id, "works");
+        let network = server.one_subnet();
+        let id = install_module(&network.pic, module("i32", methods));
+        let worked = count(&network, id, "works");
         assert_eq!(worked, 1 + 5 + 1 + 2 + 6 * 1_000);
-        assert_eq!(count(&world, id, "traps"), worked + 1);
+        assert_eq!(count(&network, id, "traps"), worked + 1);
     });
 }
 
@@ -320,10 +321,10 @@ fn wasm64_pays_twice_for_instructions_and_its_memory_accesses_count_2() {
             (func (export "canister_update m001") (drop (i64.const 1)))
             (func (export "canister_update m002") (drop (i64.load (i64.const 0))))
             (func (export "canister_update m003") (drop (call $caller_size)))"#;
-        let world = server.one_subnet();
-        let id = install_module(&world.pic, module("i64", methods));
+        let network = server.one_subnet();
+        let id = install_module(&network.pic, module("i64", methods));
         for (method, instructions) in [("m000", 1), ("m001", 3), ("m002", 5), ("m003", 507)] {
-            assert_eq!(count(&world, id, method), 2 * instructions, "{method}");
+            assert_eq!(count(&network, id, method), 2 * instructions, "{method}");
         }
     });
 }
@@ -331,10 +332,10 @@ fn wasm64_pays_twice_for_instructions_and_its_memory_accesses_count_2() {
 #[test]
 fn the_script_interpreter_counts_the_same_every_time() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let counter = || {
             let script = script().spin(1_000).counter(0).reply_number();
-            number(&world.run(world.a, script).unwrap())
+            number(&network.run(network.a, script).unwrap())
         };
         assert_eq!(counter(), counter());
     });

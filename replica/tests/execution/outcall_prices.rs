@@ -1,9 +1,9 @@
 //! What outcalls cost that are charged for what they use.
 
 use crate::outcalls::*;
-use crate::world::{World, on_every_server};
 use ic_management_canister_types::*;
 use pocket_ic::common::rest::*;
+use test_support::{ScriptedNetwork, on_every_server};
 
 /// Bytes of [`get`]'s URL.
 const REQUEST_BYTES: u128 = 19;
@@ -27,15 +27,19 @@ fn agreement(bytes: u128) -> u128 {
     NODES * (10 * NODES + 600) * bytes
 }
 
-fn cost(world: &World, arguments: HttpRequestArgs, response: CanisterHttpResponse) -> u128 {
-    world.spent(world.a, || result(world, outcall(arguments), response).unwrap()).0
+fn cost(
+    network: &ScriptedNetwork,
+    arguments: HttpRequestArgs,
+    response: CanisterHttpResponse,
+) -> u128 {
+    network.spent(network.a, || result(network, outcall(arguments), response).unwrap()).0
 }
 
 #[test]
 fn the_pricing_is_told() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let (_, request) = begin(&world, outcall(used(get())));
+        let network = server.one_subnet();
+        let (_, request) = begin(&network, outcall(used(get())));
         assert_eq!(request.pricing_version, CanisterHttpPricingVersion::PayAsYouGo);
     });
 }
@@ -43,10 +47,10 @@ fn the_pricing_is_told() {
 #[test]
 fn all_nodes_pay_for_what_they_download_and_once_for_agreeing() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let body = vec![b'x'; 1_000];
         let price = |bytes: u128| base_fee() + NODES * 50 * bytes + agreement(bytes);
-        let cost = cost(&world, used(get()), reply(&body));
+        let cost = cost(&network, used(get()), reply(&body));
         assert!((price(1_000)..price(1_000 + ENCODING) + MESSAGES).contains(&cost), "{cost}");
     });
 }
@@ -54,10 +58,10 @@ fn all_nodes_pay_for_what_they_download_and_once_for_agreeing() {
 #[test]
 fn one_node_pays_for_telling_the_others() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let arguments = HttpRequestArgs { is_replicated: Some(false), ..used(get()) };
-        let [long, short] =
-            [11_000, 1_000].map(|bytes| cost(&world, arguments.clone(), reply(&vec![b'x'; bytes])));
+        let [long, short] = [11_000, 1_000]
+            .map(|bytes| cost(&network, arguments.clone(), reply(&vec![b'x'; bytes])));
         // The longer response also costs more as a message.
         let bytes = 10_000;
         let more = 50 * bytes + 50 * NODES * bytes + agreement(bytes) + 1_000 * bytes;
@@ -69,8 +73,8 @@ fn one_node_pays_for_telling_the_others() {
 #[test]
 fn a_reject_costs_what_agreeing_on_it_does() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let cost = cost(&world, used(get()), no_reply("Connection refused"));
+        let network = server.one_subnet();
+        let cost = cost(&network, used(get()), no_reply("Connection refused"));
         let price = base_fee() + agreement(1 + "Connection refused".len() as u128);
         assert!((price..price + MESSAGES).contains(&cost), "{cost}");
     });
@@ -79,7 +83,7 @@ fn a_reject_costs_what_agreeing_on_it_does() {
 #[test]
 fn transforming_costs_a_cycle_for_thirteen_instructions() {
     on_every_server(|server| {
-        let world = with_code(
+        let network = with_code(
             server,
             r#"(func (export "canister_query spin") (local $left i32)
                  (local.set $left (i32.const 1_000_000))
@@ -89,8 +93,9 @@ fn transforming_costs_a_cycle_for_thirteen_instructions() {
                (func (export "canister_query reply") (call $msg_reply))"#,
         );
         let cost = |method| {
-            let arguments = HttpRequestArgs { transform: transform(&world, method), ..used(get()) };
-            cost(&world, arguments, reply(b"answer"))
+            let arguments =
+                HttpRequestArgs { transform: transform(&network, method), ..used(get()) };
+            cost(&network, arguments, reply(b"answer"))
         };
         let more = (cost("spin") - cost("reply")) * 13 / NODES;
         // A turn takes a few instructions.
@@ -101,11 +106,11 @@ fn transforming_costs_a_cycle_for_thirteen_instructions() {
 #[test]
 fn a_node_that_cannot_pay_for_its_response_has_none() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         // Every node may spend 49,999 cycles, and a thousand bytes cost 50,000.
         let attached = base_fee() + NODES * 49_999;
         let call = outcall(used(get())).cycles(attached as u64);
-        let answer = failure(result(&world, call, reply(&[0; 1_000])));
+        let answer = failure(result(&network, call, reply(&[0; 1_000])));
         assert_eq!(answer.0, 4);
         assert!(
             ["Insufficient cycles", "Out of cycles:"].iter().any(|text| answer.1.contains(text)),
@@ -114,7 +119,7 @@ fn a_node_that_cannot_pay_for_its_response_has_none() {
         );
         // The base fee is what must be there.
         let call = outcall(used(get())).cycles(base_fee() as u64 - 1);
-        let (code, text) = crate::ic00::reject(&world, call);
+        let (code, text) = crate::ic00::reject(&network, call);
         assert_eq!(code, 4);
         assert!(text.contains("cycles are required"), "{text}");
     });
@@ -123,13 +128,13 @@ fn a_node_that_cannot_pay_for_its_response_has_none() {
 #[test]
 fn a_response_that_cannot_be_delivered_for_what_the_nodes_have_left_is_none() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let bytes = 100_000;
         let attached = base_fee() + NODES * 2 * 50 * bytes;
         let call = outcall(used(get())).cycles(attached as u64);
-        let (message, request) = begin(&world, call);
-        respond(&world, &request, vec![reply(&vec![0; bytes as usize])]);
-        let (code, text) = failure(world.pic.await_call(message));
+        let (message, request) = begin(&network, call);
+        respond(&network, &request, vec![reply(&vec![0; bytes as usize])]);
+        let (code, text) = failure(network.pic.await_call(message));
         assert_eq!(code, 4);
         assert!(text.contains("Out of cycles: 13 "), "{text}");
     });
@@ -138,13 +143,13 @@ fn a_response_that_cannot_be_delivered_for_what_the_nodes_have_left_is_none() {
 #[test]
 fn what_is_not_spent_comes_back() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let before = world.pic.cycle_balance(world.a);
-        let (message, request) = begin(&world, outcall(used(get())));
-        assert!(before - world.pic.cycle_balance(world.a) >= u128::from(ENOUGH));
-        respond(&world, &request, vec![reply(b"answer")]);
-        world.pic.await_call(message).unwrap();
-        let spent = before - world.pic.cycle_balance(world.a);
+        let network = server.one_subnet();
+        let before = network.pic.cycle_balance(network.a);
+        let (message, request) = begin(&network, outcall(used(get())));
+        assert!(before - network.pic.cycle_balance(network.a) >= u128::from(ENOUGH));
+        respond(&network, &request, vec![reply(b"answer")]);
+        network.pic.await_call(message).unwrap();
+        let spent = before - network.pic.cycle_balance(network.a);
         assert!(spent < base_fee() + agreement(200) + MESSAGES, "{spent}");
     });
 }

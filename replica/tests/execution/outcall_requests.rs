@@ -1,23 +1,23 @@
 //! Which HTTP outcalls are refused before any node makes them.
 
 use crate::outcalls::{ENOUGH, body, get, outcall, reply, result};
-use crate::script::{rejected, script};
-use crate::world::on_every_server;
 use candid::{Encode, Principal};
 use ic_management_canister_types::*;
 use pocket_ic::ErrorCode;
 use pocket_ic::common::rest::RawEffectivePrincipal;
+use test_support::on_every_server;
+use test_support::script::{rejected, script};
 
 #[test]
 fn requests_that_nodes_would_not_make_are_rejected_with_their_cycles() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let header = |name: usize, value: usize| HttpHeader {
             name: "n".repeat(name),
             value: "v".repeat(value),
         };
         let with_headers = |headers| HttpRequestArgs { headers, ..get() };
-        let others = TransformFunc(candid::Func { principal: world.b, method: "ask".into() });
+        let others = TransformFunc(candid::Func { principal: network.b, method: "ask".into() });
         for (arguments, fragment) in [
             (HttpRequestArgs { url: "u".repeat(8_193), ..get() }, "url size 8193 exceeds 8192"),
             (with_headers(vec![header(1, 1); 65]), "http headers 65 exceeds 64"),
@@ -42,7 +42,7 @@ fn requests_that_nodes_would_not_make_are_rejected_with_their_cycles() {
         ] {
             let refunded = script().refunded().append_acc().reject_code().append_acc();
             let call = outcall(arguments).on_reject(refunded.append_reject_message().reply(""));
-            let answer = world.run(world.a, script().call(call)).unwrap();
+            let answer = network.run(network.a, script().call(call)).unwrap();
             let (refund, reject) = answer.split_at(8);
             assert_eq!(refund, ENOUGH.to_le_bytes());
             let (code, text) = rejected(reject);
@@ -51,19 +51,19 @@ fn requests_that_nodes_would_not_make_are_rejected_with_their_cycles() {
         }
         let non_replicated =
             HttpRequestArgs { method: HttpMethod::DELETE, is_replicated: Some(false), ..get() };
-        assert_eq!(body(&result(&world, outcall(non_replicated), reply(b"gone"))), b"gone");
+        assert_eq!(body(&result(&network, outcall(non_replicated), reply(b"gone"))), b"gone");
     });
 }
 
 #[test]
 fn users_make_no_outcalls() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let arguments = Encode!(&get()).unwrap();
         let effective = RawEffectivePrincipal::SubnetId(
-            world.pic.get_subnet(world.a).unwrap().as_slice().to_vec(),
+            network.pic.get_subnet(network.a).unwrap().as_slice().to_vec(),
         );
-        let reject = world
+        let reject = network
             .pic
             .submit_call_with_effective_principal(
                 Principal::management_canister(),

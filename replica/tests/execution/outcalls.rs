@@ -1,14 +1,14 @@
 //! HTTP outcalls on whose response nodes agree.
 
-use crate::calls::Call;
 use crate::ic00::{decode, management, reject};
-use crate::script::{canister_with, number, rejected, script};
-use crate::world::{Answer, Server, World, install_module, on_every_server};
 use candid::Encode;
 use ic_management_canister_types::*;
 use pocket_ic::common::rest::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+use test_support::script::{Call, canister_with, number, rejected, script};
+use test_support::scripted::install_module;
+use test_support::{CallResult, ScriptedNetwork, Server, on_every_server};
 
 /// Cycles that are more than enough for any outcall.
 pub const ENOUGH: u64 = 1_000_000_000_000;
@@ -37,22 +37,22 @@ pub fn outcall(arguments: HttpRequestArgs) -> Call {
 }
 
 /// Has `a` make an outcall, which then waits for responses.
-pub fn begin(world: &World, call: Call) -> (RawMessageId, CanisterHttpRequest) {
-    let message = world.submit(world.a, script().call(call));
-    world.pic.tick();
-    world.pic.tick();
-    let mut waiting = world.pic.get_canister_http();
+pub fn begin(network: &ScriptedNetwork, call: Call) -> (RawMessageId, CanisterHttpRequest) {
+    let message = network.submit(network.a, script().call(call));
+    network.pic.tick();
+    network.pic.tick();
+    let mut waiting = network.pic.get_canister_http();
     assert_eq!(waiting.len(), 1);
     (message, waiting.remove(0))
 }
 
 /// Says that every node got the same, or each its own.
 pub fn respond(
-    world: &World,
+    network: &ScriptedNetwork,
     request: &CanisterHttpRequest,
     mut responses: Vec<CanisterHttpResponse>,
 ) {
-    world.pic.mock_canister_http_response(MockCanisterHttpResponse {
+    network.pic.mock_canister_http_response(MockCanisterHttpResponse {
         subnet_id: request.subnet_id,
         request_id: request.request_id,
         response: responses.remove(0),
@@ -61,49 +61,49 @@ pub fn respond(
 }
 
 /// What `a` gets if every node gets this.
-pub fn result(world: &World, call: Call, response: CanisterHttpResponse) -> Answer {
-    let (message, request) = begin(world, call);
-    respond(world, &request, vec![response]);
-    world.pic.await_call(message)
+pub fn result(network: &ScriptedNetwork, call: Call, response: CanisterHttpResponse) -> CallResult {
+    let (message, request) = begin(network, call);
+    respond(network, &request, vec![response]);
+    network.pic.await_call(message)
 }
 
-pub fn body(answer: &Answer) -> Vec<u8> {
+pub fn body(answer: &CallResult) -> Vec<u8> {
     decode::<(HttpRequestResult,)>(answer.as_ref().unwrap()).0.body
 }
 
 /// The reject code and the message that `a` got.
-pub fn failure(answer: Answer) -> (u64, String) {
+pub fn failure(answer: CallResult) -> (u64, String) {
     rejected(&answer.unwrap())
 }
 
 /// A network whose canister `a` has this, too.
-pub fn with_code(server: &Server, more: &str) -> World {
-    let world = server.one_subnet();
-    let a = install_module(&world.pic, canister_with(more));
-    World { a, ..world }
+pub fn with_code(server: Server, more: &str) -> ScriptedNetwork {
+    let network = server.one_subnet();
+    let a = install_module(&network.pic, canister_with(more));
+    ScriptedNetwork { a, ..network }
 }
 
 /// A transformation of responses by the caller's own query.
-pub fn transform(world: &World, method: &str) -> Option<TransformContext> {
-    let function = candid::Func { principal: world.a, method: method.into() };
+pub fn transform(network: &ScriptedNetwork, method: &str) -> Option<TransformContext> {
+    let function = candid::Func { principal: network.a, method: method.into() };
     Some(TransformContext { function: TransformFunc(function), context: b"context".to_vec() })
 }
 
 #[test]
 fn every_node_may_say_that_it_got_the_largest_response() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let size = script().append_argument_size().reply_appended();
-        let (message, request) = begin(&world, outcall(get()).on_answer(size));
-        respond(&world, &request, vec![reply(&[b'a'; 2_000_000]); NODES as usize]);
-        assert!(number(&world.pic.await_call(message).unwrap()) > 2_000_000);
+        let (message, request) = begin(&network, outcall(get()).on_response(size));
+        respond(&network, &request, vec![reply(&[b'a'; 2_000_000]); NODES as usize]);
+        assert!(number(&network.pic.await_call(message).unwrap()) > 2_000_000);
     });
 }
 
 #[test]
 fn an_outcall_waits_for_responses_and_shows_what_is_requested() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let header =
             |name: &str, value: &str| HttpHeader { name: name.into(), value: value.into() };
         let arguments = HttpRequestArgs {
@@ -113,8 +113,8 @@ fn an_outcall_waits_for_responses_and_shows_what_is_requested() {
             max_response_bytes: Some(1_000),
             ..get()
         };
-        let (message, request) = begin(&world, outcall(arguments));
-        assert_eq!(request.subnet_id, world.pic.get_subnet(world.a).unwrap());
+        let (message, request) = begin(&network, outcall(arguments));
+        assert_eq!(request.subnet_id, network.pic.get_subnet(network.a).unwrap());
         assert_eq!(request.url, "https://example.com");
         assert_eq!(request.http_method, CanisterHttpMethod::POST);
         let headers: Vec<(&str, &str)> = request
@@ -129,15 +129,15 @@ fn an_outcall_waits_for_responses_and_shows_what_is_requested() {
         );
         assert_eq!(request.replication, CanisterHttpReplication::FullyReplicated);
         assert_eq!(request.pricing_version, CanisterHttpPricingVersion::Legacy);
-        world.pic.tick();
-        assert_eq!(world.answer(&message), None);
+        network.pic.tick();
+        assert_eq!(network.response(&message), None);
 
         let header = CanisterHttpHeader { name: "server".into(), value: "test".into() };
         let reply =
             CanisterHttpReply { status: 404, headers: vec![header], body: b"answer".to_vec() };
-        respond(&world, &request, vec![CanisterHttpResponse::CanisterHttpReply(reply)]);
-        assert!(world.pic.get_canister_http().is_empty());
-        let answer = world.pic.await_call(message).unwrap();
+        respond(&network, &request, vec![CanisterHttpResponse::CanisterHttpReply(reply)]);
+        assert!(network.pic.get_canister_http().is_empty());
+        let answer = network.pic.await_call(message).unwrap();
         let result = decode::<(HttpRequestResult,)>(&answer).0;
         assert_eq!(result.status, 404u16);
         assert_eq!(result.headers, [HttpHeader { name: "server".into(), value: "test".into() }]);
@@ -148,20 +148,20 @@ fn an_outcall_waits_for_responses_and_shows_what_is_requested() {
 #[test]
 fn an_outcall_of_one_node_brings_what_that_node_got() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let arguments = HttpRequestArgs { is_replicated: Some(false), ..get() };
-        let (message, request) = begin(&world, outcall(arguments));
+        let (message, request) = begin(&network, outcall(arguments));
         assert_eq!(request.replication, CanisterHttpReplication::NonReplicated);
-        respond(&world, &request, vec![reply(b"answer")]);
-        assert_eq!(body(&world.pic.await_call(message)), b"answer");
+        respond(&network, &request, vec![reply(b"answer")]);
+        assert_eq!(body(&network.pic.await_call(message)), b"answer");
     });
 }
 
 #[test]
 fn what_no_node_gets_the_canister_does_not_get_either() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let answer = result(&world, outcall(get()), no_reply("Connection refused"));
+        let network = server.one_subnet();
+        let answer = result(&network, outcall(get()), no_reply("Connection refused"));
         assert_eq!(failure(answer), (2, "Connection refused".into()));
     });
 }
@@ -169,17 +169,17 @@ fn what_no_node_gets_the_canister_does_not_get_either() {
 #[test]
 fn more_than_two_thirds_of_the_nodes_must_agree() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let responses = |agreeing: usize| {
             let others = (agreeing..NODES as usize).map(|node| reply(&[node as u8]));
             std::iter::repeat_n(reply(b"answer"), agreeing).chain(others).collect::<Vec<_>>()
         };
-        let (message, request) = begin(&world, outcall(get()));
-        respond(&world, &request, responses(9));
-        assert_eq!(body(&world.pic.await_call(message)), b"answer");
-        let (message, request) = begin(&world, outcall(get()));
-        respond(&world, &request, responses(8));
-        let (code, text) = failure(world.pic.await_call(message));
+        let (message, request) = begin(&network, outcall(get()));
+        respond(&network, &request, responses(9));
+        assert_eq!(body(&network.pic.await_call(message)), b"answer");
+        let (message, request) = begin(&network, outcall(get()));
+        respond(&network, &request, responses(8));
+        let (code, text) = failure(network.pic.await_call(message));
         assert_eq!(code, 2);
         assert!(text.starts_with("No consensus could be reached"), "{text}");
         assert_eq!((text.matches(": 8]").count(), text.matches(": 1]").count()), (1, 5), "{text}");
@@ -189,15 +189,15 @@ fn more_than_two_thirds_of_the_nodes_must_agree() {
 #[test]
 fn an_outcall_without_responses_is_given_up_after_a_minute() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let (message, _) = begin(&world, outcall(get()));
-        world.pic.advance_time(Duration::from_secs(59));
-        world.pic.tick();
-        assert_eq!(world.pic.get_canister_http().len(), 1);
-        world.pic.advance_time(Duration::from_secs(2));
-        world.pic.tick();
-        assert!(world.pic.get_canister_http().is_empty());
-        let (code, text) = failure(world.pic.await_call(message));
+        let network = server.one_subnet();
+        let (message, _) = begin(&network, outcall(get()));
+        network.pic.advance_time(Duration::from_secs(59));
+        network.pic.tick();
+        assert_eq!(network.pic.get_canister_http().len(), 1);
+        network.pic.advance_time(Duration::from_secs(2));
+        network.pic.tick();
+        assert!(network.pic.get_canister_http().is_empty());
+        let (code, text) = failure(network.pic.await_call(message));
         assert_eq!(code, 2);
         assert!(text.contains("http request timed out"), "{text}");
     });
@@ -209,7 +209,7 @@ fn the_canister_transforms_responses_before_they_are_compared() {
         let transformed = HttpRequestResult { body: b"the same".to_vec(), ..Default::default() };
         let bytes = Encode!(&transformed).unwrap();
         let text: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
-        let world = with_code(
+        let network = with_code(
             server,
             &format!(
                 r#"(data (i32.const 3000) "{text}")
@@ -224,22 +224,23 @@ fn the_canister_transforms_responses_before_they_are_compared() {
                 bytes.len()
             ),
         );
-        let arguments = |method| HttpRequestArgs { transform: transform(&world, method), ..get() };
-        let (message, request) = begin(&world, outcall(arguments("same")));
-        respond(&world, &request, (0..13).map(|node| reply(&[node])).collect());
-        assert_eq!(body(&world.pic.await_call(message)), b"the same");
+        let arguments =
+            |method| HttpRequestArgs { transform: transform(&network, method), ..get() };
+        let (message, request) = begin(&network, outcall(arguments("same")));
+        respond(&network, &request, (0..13).map(|node| reply(&[node])).collect());
+        assert_eq!(body(&network.pic.await_call(message)), b"the same");
 
         // It gets the response and the context, from the management canister.
         let response =
             HttpRequestResult { status: 200u8.into(), headers: vec![], body: b"answer".to_vec() };
         let expected = Encode!(&TransformArgs { response, context: b"context".to_vec() }).unwrap();
-        let answer = result(&world, outcall(arguments("argument")), reply(b"answer"));
+        let answer = result(&network, outcall(arguments("argument")), reply(b"answer"));
         assert_eq!(answer, Ok(expected));
 
         for (method, code, fragment) in
             [("failing", 5, "unreachable"), ("missing", 5, "no query method 'missing'")]
         {
-            let answer = failure(result(&world, outcall(arguments(method)), reply(b"answer")));
+            let answer = failure(result(&network, outcall(arguments(method)), reply(b"answer")));
             assert_eq!(answer.0, code);
             assert!(answer.1.contains(fragment), "{}", answer.1);
         }
@@ -249,22 +250,22 @@ fn the_canister_transforms_responses_before_they_are_compared() {
 #[test]
 fn a_response_that_is_longer_than_was_asked_for_is_none() {
     // The mocked nodes of a PocketIC server do not look at what they download.
-    let world = Server::Embedded.one_subnet();
+    let network = Server::Embedded.one_subnet();
     let arguments = HttpRequestArgs { max_response_bytes: Some(10), ..get() };
-    let answer = result(&world, outcall(arguments.clone()), reply(&[0; 11]));
+    let answer = result(&network, outcall(arguments.clone()), reply(&[0; 11]));
     assert_eq!(failure(answer), (1, "Http body exceeds size limit of 10 bytes.".into()));
-    assert_eq!(body(&result(&world, outcall(arguments), reply(&[0; 10]))), [0; 10]);
+    assert_eq!(body(&result(&network, outcall(arguments), reply(&[0; 10]))), [0; 10]);
 }
 
 #[test]
 fn an_outcall_costs_as_much_as_its_longest_response_would() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let arguments = |max| HttpRequestArgs { max_response_bytes: Some(max), ..get() };
         let cost = |max| {
-            world
-                .spent(world.a, || {
-                    result(&world, outcall(arguments(max)), reply(b"answer")).unwrap()
+            network
+                .spent(network.a, || {
+                    result(&network, outcall(arguments(max)), reply(b"answer")).unwrap()
                 })
                 .0
         };
@@ -273,21 +274,21 @@ fn an_outcall_costs_as_much_as_its_longest_response_would() {
         assert!((more - 10_000..more + 10_000).contains(&(long - short)), "{long} {short}");
 
         let required = (3_000_000 + 60_000 * 13 + 400 * 19 + 800 * 1_000) * 13;
-        let (code, text) = reject(&world, outcall(arguments(1_000)).cycles(required - 1));
+        let (code, text) = reject(&network, outcall(arguments(1_000)).cycles(required - 1));
         assert_eq!(code, 4);
         let fragment =
             format!("sent with {} cycles, but {required} cycles are required", required - 1);
         assert!(text.replace('_', "").contains(&fragment), "{text}");
         let paid = outcall(arguments(1_000)).cycles(required);
-        assert_eq!(body(&result(&world, paid, reply(b"answer"))), b"answer");
+        assert_eq!(body(&result(&network, paid, reply(b"answer"))), b"answer");
     });
 }
 
 #[test]
 fn responses_that_no_nodes_could_have_got_are_refused_and_the_outcall_goes_on_waiting() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let (message, request) = begin(&world, outcall(get()));
+        let network = server.one_subnet();
+        let (message, request) = begin(&network, outcall(get()));
         let invalid_code = CanisterHttpReject { reject_code: 0, message: "none".into() };
         let unknown = CanisterHttpRequest { request_id: request.request_id + 1, ..request.clone() };
         for (request, responses) in [
@@ -297,20 +298,21 @@ fn responses_that_no_nodes_could_have_got_are_refused_and_the_outcall_goes_on_wa
             (&unknown, vec![reply(b"a")]),
         ] {
             // The client panics at every error.
-            let refused = AssertUnwindSafe(|| respond(&world, request, responses));
+            let refused = AssertUnwindSafe(|| respond(&network, request, responses));
             assert!(catch_unwind(refused).is_err());
-            assert_eq!(world.pic.get_canister_http().len(), 1);
+            assert_eq!(network.pic.get_canister_http().len(), 1);
         }
         let flexible = MockFlexibleCanisterHttpResponse {
             subnet_id: request.subnet_id,
             request_id: request.request_id,
             responses: vec![reply(b"a")],
         };
-        let refused = AssertUnwindSafe(|| world.pic.mock_flexible_canister_http_response(flexible));
+        let refused =
+            AssertUnwindSafe(|| network.pic.mock_flexible_canister_http_response(flexible));
         assert!(catch_unwind(refused).is_err());
-        respond(&world, &request, vec![reply(b"a")]);
-        assert_eq!(body(&world.pic.await_call(message)), b"a");
-        let again = AssertUnwindSafe(|| respond(&world, &request, vec![reply(b"a")]));
+        respond(&network, &request, vec![reply(b"a")]);
+        assert_eq!(body(&network.pic.await_call(message)), b"a");
+        let again = AssertUnwindSafe(|| respond(&network, &request, vec![reply(b"a")]));
         assert!(catch_unwind(again).is_err());
     });
 }

@@ -1,7 +1,7 @@
 //! Scripts for what several tests need.
 
-use crate::script::{Call, Script, call, numbers, script};
 use candid::Principal;
+use test_support::script::{Call, Script, call, numbers, script};
 
 /// A call that is replied to at once.
 pub fn pong(callee: Principal) -> Call {
@@ -18,7 +18,7 @@ pub fn sequential_calls(callee: Principal, count: u64) -> Script {
         .when(script().run(next))
         .load(left)
         .unless(script().load(done).reply_number());
-    let one = script().call(pong(callee).on_answer(answered));
+    let one = script().call(pong(callee).on_response(answered));
     script().put(done, 0).put(left, count).keep(next, one).run(next)
 }
 

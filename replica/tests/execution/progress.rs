@@ -1,10 +1,10 @@
 //! Instances that progress by themselves, and time that is set from outside.
 
-use crate::script::{call, canister_with, number, script};
-use crate::world::{Server, World, on_every_server};
 use candid::Principal;
 use pocket_ic::Time;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use test_support::script::{call, canister_with, number, script};
+use test_support::{ScriptedNetwork, Server, on_every_server};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -25,68 +25,68 @@ fn now() -> u64 {
 }
 
 /// What the canister takes for the time.
-fn canister_time(world: &World) -> u64 {
-    number(&world.ask(world.a, script().time().reply_number()).unwrap())
+fn canister_time(network: &ScriptedNetwork) -> u64 {
+    number(&network.ask(network.a, script().time().reply_number()).unwrap())
 }
 
 #[test]
 fn calls_between_subnets_are_answered_without_a_tick_while_it_progresses() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let one = call(world.b).running(script().reply("pong"));
-        assert!(!world.pic.auto_progress_enabled());
-        world.pic.auto_progress();
-        assert!(world.pic.auto_progress_enabled());
-        let message = world.submit(world.a, script().call(one));
-        assert_eq!(world.pic.await_call_no_ticks(message).unwrap(), b"pong");
-        world.pic.stop_progress();
-        assert!(!world.pic.auto_progress_enabled());
+        let network = server.two_subnets();
+        let one = call(network.b).running(script().reply("pong"));
+        assert!(!network.pic.auto_progress_enabled());
+        network.pic.auto_progress();
+        assert!(network.pic.auto_progress_enabled());
+        let message = network.submit(network.a, script().call(one));
+        assert_eq!(network.pic.await_call_no_ticks(message).unwrap(), b"pong");
+        network.pic.stop_progress();
+        assert!(!network.pic.auto_progress_enabled());
     });
 }
 
 #[test]
 fn real_time_passes_while_it_progresses_and_stands_still_when_it_has_stopped() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let before = now();
-        world.pic.auto_progress();
-        assert!(nanos(world.pic.get_time()) >= before, "it has the real time at once");
-        wait_until("time passes", || nanos(world.pic.get_time()) >= before + 500_000_000);
-        assert!(nanos(world.pic.get_time()) <= now());
-        world.pic.stop_progress();
-        let stopped = world.pic.get_time();
+        network.pic.auto_progress();
+        assert!(nanos(network.pic.get_time()) >= before, "it has the real time at once");
+        wait_until("time passes", || nanos(network.pic.get_time()) >= before + 500_000_000);
+        assert!(nanos(network.pic.get_time()) <= now());
+        network.pic.stop_progress();
+        let stopped = network.pic.get_time();
         std::thread::sleep(Duration::from_millis(300));
-        assert_eq!(world.pic.get_time(), stopped);
+        assert_eq!(network.pic.get_time(), stopped);
         // Again, and further from there.
-        world.pic.auto_progress();
-        wait_until("time goes on", || world.pic.get_time() > stopped);
+        network.pic.auto_progress();
+        wait_until("time goes on", || network.pic.get_time() > stopped);
     });
 }
 
 #[test]
 fn a_timer_goes_off_by_itself_while_it_progresses() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.auto_progress();
-        let on_timer = script().keep(crate::script::ON_TIMER, script().put(7, 42));
-        let set = on_timer.timer(nanos(world.pic.get_time()) + 200_000_000).reply("set");
-        let message = world.submit(world.a, set);
-        world.pic.await_call_no_ticks(message).unwrap();
-        wait_until("the timer goes off", || world.cell(world.a, 7) == 42);
+        let network = server.one_subnet();
+        network.pic.auto_progress();
+        let on_timer = script().keep(test_support::script::ON_TIMER, script().put(7, 42));
+        let set = on_timer.timer(nanos(network.pic.get_time()) + 200_000_000).reply("set");
+        let message = network.submit(network.a, set);
+        network.pic.await_call_no_ticks(message).unwrap();
+        wait_until("the timer goes off", || network.cell(network.a, 7) == 42);
     });
 }
 
 #[test]
 fn heartbeats_happen_while_it_progresses_though_nobody_asks_anything() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let heartbeat = r#"(func (export "canister_heartbeat")
             (i64.store (i32.const 72) (i64.add (i64.load (i32.const 72)) (i64.const 1))))"#;
-        let id = crate::world::install_module(&world.pic, canister_with(heartbeat));
-        world.pic.auto_progress();
-        let before = world.cell(id, 9);
+        let id = test_support::scripted::install_module(&network.pic, canister_with(heartbeat));
+        network.pic.auto_progress();
+        let before = network.cell(id, 9);
         std::thread::sleep(Duration::from_secs(3));
-        assert!(world.cell(id, 9) >= before + 2);
+        assert!(network.cell(id, 9) >= before + 2);
     });
 }
 
@@ -106,7 +106,7 @@ fn an_instance_can_be_made_to_progress_from_the_start() {
 #[test]
 fn instances_progress_independently_of_each_other() {
     on_every_server(|server| {
-        let other = |server: &Server| server.network().with_application_subnet().build();
+        let other = |server: Server| server.network().with_application_subnet().build();
         let (one, two) = (other(server), other(server));
         one.auto_progress();
         assert!(!two.auto_progress_enabled());
@@ -122,12 +122,12 @@ fn instances_progress_independently_of_each_other() {
 #[test]
 fn certified_time_is_what_queries_see_and_the_next_round_is_later() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let time = world.pic.get_time() + Duration::from_secs(1_000);
-        world.pic.set_certified_time(time);
-        assert_eq!(world.pic.get_time(), time);
-        assert_eq!(canister_time(&world), nanos(time));
-        let in_round = world.run(world.a, script().time().reply_number()).unwrap();
+        let network = server.one_subnet();
+        let time = network.pic.get_time() + Duration::from_secs(1_000);
+        network.pic.set_certified_time(time);
+        assert_eq!(network.pic.get_time(), time);
+        assert_eq!(canister_time(&network), nanos(time));
+        let in_round = network.run(network.a, script().time().reply_number()).unwrap();
         assert!(number(&in_round) > nanos(time));
     });
 }
@@ -135,28 +135,28 @@ fn certified_time_is_what_queries_see_and_the_next_round_is_later() {
 #[test]
 fn time_that_was_set_is_seen_from_the_next_round_on() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.tick();
-        let before = canister_time(&world);
-        let time = world.pic.get_time() + Duration::from_secs(1_000);
-        world.pic.set_time(time);
-        assert_eq!(canister_time(&world), before, "no round has happened yet");
+        let network = server.one_subnet();
+        network.pic.tick();
+        let before = canister_time(&network);
+        let time = network.pic.get_time() + Duration::from_secs(1_000);
+        network.pic.set_time(time);
+        assert_eq!(canister_time(&network), before, "no round has happened yet");
         assert_eq!(
-            number(&world.run(world.a, script().time().reply_number()).unwrap()),
+            number(&network.run(network.a, script().time().reply_number()).unwrap()),
             nanos(time)
         );
-        assert_eq!(canister_time(&world), nanos(time));
+        assert_eq!(canister_time(&network), nanos(time));
     });
 }
 
 #[test]
 fn controllers_can_be_looked_up_without_a_call() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        assert_eq!(world.pic.get_controllers(world.a), [Principal::anonymous()]);
-        let controllers = vec![world.a, world.b];
-        world.pic.set_controllers(world.a, None, controllers.clone()).unwrap();
-        let mut found = world.pic.get_controllers(world.a);
+        let network = server.one_subnet();
+        assert_eq!(network.pic.get_controllers(network.a), [Principal::anonymous()]);
+        let controllers = vec![network.a, network.b];
+        network.pic.set_controllers(network.a, None, controllers.clone()).unwrap();
+        let mut found = network.pic.get_controllers(network.a);
         found.sort();
         let mut expected = controllers;
         expected.sort();

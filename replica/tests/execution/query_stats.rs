@@ -1,22 +1,22 @@
 //! What the status of a canister tells of its queries.
 
-use crate::script::script;
-use crate::world::on_every_server;
+use test_support::on_every_server;
+use test_support::script::script;
 
 #[test]
 fn the_status_counts_queries_and_what_they_took() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let stats = || world.pic.canister_status(world.a, None).unwrap().query_stats;
+        let network = server.one_subnet();
+        let stats = || network.pic.canister_status(network.a, None).unwrap().query_stats;
         assert_eq!(stats().num_calls_total, 0u8);
         // One for each node, all of them different; and time for all nodes to agree on them.
         for epoch in 0..4 {
             for number in 0..13 {
                 let query = script().set(100 * epoch + number).reply("asked");
-                world.ask(world.a, query).unwrap();
+                network.ask(network.a, query).unwrap();
             }
             for _ in 0..60 {
-                world.pic.tick();
+                network.pic.tick();
             }
         }
         let told = stats();

@@ -1,10 +1,11 @@
 //! How failures look to canisters and to users.
 
+use crate::ic00::submit_management;
 use crate::patterns::{open_gate, pong, wait_for};
-use crate::script::{Call, Script, call, rejected, script};
-use crate::world::{World, on_every_server};
 use candid::Principal;
 use pocket_ic::{ErrorCode, RejectCode};
+use test_support::script::{Call, Script, call, rejected, script};
+use test_support::{ScriptedNetwork, Server, on_every_server};
 
 /// A failure as another canister sees it, by reject code and the beginning of the message, and as a
 /// user sees it, by error code; with a part of the message.
@@ -15,25 +16,25 @@ struct Seen {
 }
 
 /// Fails unless a callee that runs `script` fails like this within and between subnets.
-fn assert_failure(server: &crate::world::Server, script: Script, seen: &Seen) {
-    for world in [server.one_subnet(), server.two_subnets()] {
-        let reject = world.run(world.b, script.clone()).unwrap_err();
+fn assert_failure(server: Server, script: Script, seen: &Seen) {
+    for network in [server.one_subnet(), server.two_subnets()] {
+        let reject = network.run(network.b, script.clone()).unwrap_err();
         let text = &reject.reject_message;
         assert_eq!(reject.error_code, seen.by_user, "{text}");
         assert_eq!(reject.reject_code as u64, seen.by_canister.0);
         assert!(text.contains(seen.part) && !text.starts_with("IC0"), "{text}");
         assert!(reject.certified);
-        let (code, text) = reject_of(&world, call(world.b).running(script.clone()));
+        let (code, text) = reject_of(&network, call(network.b).running(script.clone()));
         assert_eq!(code, seen.by_canister.0, "{text}");
         assert!(text.starts_with(seen.by_canister.1) && text.contains(seen.part), "{text}");
-        assert!(text.contains(&world.b.to_text()), "{text}");
+        assert!(text.contains(&network.b.to_text()), "{text}");
     }
 }
 
 /// What the first canister gets for a call.
-fn reject_of(world: &World, one: Call) -> (u64, String) {
-    let message = world.submit(world.a, script().call(one));
-    rejected(&world.ticks(&message).1.expect("it replies with the reject"))
+fn reject_of(network: &ScriptedNetwork, one: Call) -> (u64, String) {
+    let message = network.submit(network.a, script().call(one));
+    rejected(&network.ticks(&message).1.expect("it replies with the reject"))
 }
 
 #[test]
@@ -66,10 +67,10 @@ fn a_wasm_trap_is_5_502_and_names_its_kind() {
 #[test]
 fn the_stack_is_whole_again_after_an_overflow() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         for _ in 0..5 {
-            world.run(world.a, script().recurse()).unwrap_err();
-            assert_eq!(world.run(world.a, script().reply("well")), Ok(b"well".to_vec()));
+            network.run(network.a, script().recurse()).unwrap_err();
+            assert_eq!(network.run(network.a, script().reply("well")), Ok(b"well".to_vec()));
         }
     });
 }
@@ -77,11 +78,13 @@ fn the_stack_is_whole_again_after_an_overflow() {
 #[test]
 fn no_reply_is_5_without_a_code_to_canisters_and_506_to_users() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         for method in ["run", "ask"] {
-            let (code, message) = reject_of(&world, call(world.b).method(method).running(script()));
+            let (code, message) =
+                reject_of(&network, call(network.b).method(method).running(script()));
             assert_eq!((code, message.as_str()), (5, "No response"));
-            let by_user = world.pic.update_call(world.b, Principal::anonymous(), method, vec![]);
+            let by_user =
+                network.pic.update_call(network.b, Principal::anonymous(), method, vec![]);
             assert_eq!(by_user.unwrap_err().error_code, ErrorCode::CanisterDidNotReply);
         }
     });
@@ -90,38 +93,38 @@ fn no_reply_is_5_without_a_code_to_canisters_and_506_to_users() {
 #[test]
 fn too_many_instructions_are_5_522() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         // Each turn moves 10 MB at 50 instructions a byte: 40 billion are reached in 80 turns.
-        let turn = |world: &World| script().prepare(call(world.b).zeros(10_000_000));
-        let script = script().put(9, 1).repeat(81, turn(&world)).reply("");
-        let message = world.submit(world.a, script);
-        let reject = world.ticks(&message).1.unwrap_err();
+        let turn = |network: &ScriptedNetwork| script().prepare(call(network.b).zeros(10_000_000));
+        let script = script().put(9, 1).repeat(81, turn(&network)).reply("");
+        let message = network.submit(network.a, script);
+        let reject = network.ticks(&message).1.unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterInstructionLimitExceeded);
         assert!(reject.reject_message.contains("instructions"), "{}", reject.reject_message);
-        assert_eq!(world.cell(world.a, 9), 0);
+        assert_eq!(network.cell(network.a, 9), 0);
     });
 }
 
 #[test]
 fn a_callback_that_runs_out_of_instructions_leaves_some_for_cleanup() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let turn = script().prepare(call(world.b).zeros(10_000_000));
-        let one = pong(world.b)
+        let network = server.one_subnet();
+        let turn = script().prepare(call(network.b).zeros(10_000_000));
+        let one = pong(network.b)
             .on_reply(script().repeat(81, turn))
             .on_cleanup(script().spin(100_000).put(9, 1));
-        let message = world.submit(world.a, script().call(one));
-        let reject = world.ticks(&message).1.unwrap_err();
+        let message = network.submit(network.a, script().call(one));
+        let reject = network.ticks(&message).1.unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterInstructionLimitExceeded);
-        assert_eq!(world.cell(world.a, 9), 1);
+        assert_eq!(network.cell(network.a, 9), 1);
     });
 }
 
 #[test]
 fn a_rule_of_the_system_interface_that_is_broken_is_5_504() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let one = || pong(world.b);
+        let network = server.one_subnet();
+        let one = || pong(network.b);
         for broken in [
             script().reply("").reply(""),
             script().call_perform_it(),
@@ -152,9 +155,9 @@ fn a_rule_of_the_system_interface_that_is_broken_is_5_504() {
 #[test]
 fn a_query_may_not_call_accept_cycles_or_set_timers() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        for forbidden in [script().call(pong(world.b)), script().accept(1), script().timer(1)] {
-            let reject = world.ask(world.a, forbidden).unwrap_err();
+        let network = server.one_subnet();
+        for forbidden in [script().call(pong(network.b)), script().accept(1), script().timer(1)] {
+            let reject = network.ask(network.a, forbidden).unwrap_err();
             assert_eq!(reject.error_code, ErrorCode::CanisterContractViolation);
         }
     });
@@ -163,11 +166,11 @@ fn a_query_may_not_call_accept_cycles_or_set_timers() {
 #[test]
 fn an_explicit_reject_is_4_406_and_its_text_is_verbatim() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
+        for network in [server.one_subnet(), server.two_subnets()] {
             let text = "IC0503: not an error code, only text – ü";
-            let one = call(world.b).running(script().reject(text));
-            assert_eq!(reject_of(&world, one), (4, text.to_owned()));
-            let reject = world.run(world.b, script().reject(text)).unwrap_err();
+            let one = call(network.b).running(script().reject(text));
+            assert_eq!(reject_of(&network, one), (4, text.to_owned()));
+            let reject = network.run(network.b, script().reject(text)).unwrap_err();
             assert_eq!(reject.reject_message, text);
             assert_eq!(reject.reject_code, RejectCode::CanisterReject);
             assert_eq!(reject.error_code, ErrorCode::CanisterRejectedMessage);
@@ -178,13 +181,13 @@ fn an_explicit_reject_is_4_406_and_its_text_is_verbatim() {
 #[test]
 fn a_method_that_does_not_exist_is_5_536() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            let (code, text) = reject_of(&world, call(world.b).method("nowhere"));
+        for network in [server.one_subnet(), server.two_subnets()] {
+            let (code, text) = reject_of(&network, call(network.b).method("nowhere"));
             assert_eq!(code, 5);
             assert!(text.starts_with("IC0536: ") && text.contains("'nowhere'"), "{text}");
             let anonymous = Principal::anonymous();
-            let by_update = world.pic.update_call(world.b, anonymous, "nowhere", vec![]);
-            let by_query = world.pic.query_call(world.b, anonymous, "nowhere", vec![]);
+            let by_update = network.pic.update_call(network.b, anonymous, "nowhere", vec![]);
+            let by_query = network.pic.query_call(network.b, anonymous, "nowhere", vec![]);
             for (reject, kind) in [(by_update, "update"), (by_query, "query")] {
                 let reject = reject.unwrap_err();
                 assert_eq!(reject.error_code, ErrorCode::CanisterMethodNotFound);
@@ -198,8 +201,8 @@ fn a_method_that_does_not_exist_is_5_536() {
 #[test]
 fn a_composite_query_cannot_be_called_as_an_update() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            let (code, text) = reject_of(&world, call(world.b).method("compose"));
+        for network in [server.one_subnet(), server.two_subnets()] {
+            let (code, text) = reject_of(&network, call(network.b).method("compose"));
             assert_eq!(code, 5);
             assert!(text.starts_with("IC0527: "), "{text}");
         }
@@ -209,11 +212,11 @@ fn a_composite_query_cannot_be_called_as_an_update() {
 #[test]
 fn a_query_method_can_be_called_as_an_update_and_changes_nothing() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            let one = call(world.b).method("ask").running(script().put(9, 1).reply("asked"));
-            let message = world.submit(world.a, script().call(one));
-            assert_eq!(world.ticks(&message).1, Ok(b"asked".to_vec()));
-            assert_eq!(world.cell(world.b, 9), 0);
+        for network in [server.one_subnet(), server.two_subnets()] {
+            let one = call(network.b).method("ask").running(script().put(9, 1).reply("asked"));
+            let message = network.submit(network.a, script().call(one));
+            assert_eq!(network.ticks(&message).1, Ok(b"asked".to_vec()));
+            assert_eq!(network.cell(network.b, 9), 0);
         }
     });
 }
@@ -221,13 +224,13 @@ fn a_query_method_can_be_called_as_an_update_and_changes_nothing() {
 #[test]
 fn a_canister_without_code_is_5_537() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            let subnet = world.pic.get_subnet(world.b).unwrap();
-            let empty = world.pic.create_canister_on_subnet(None, None, subnet);
-            let (code, text) = reject_of(&world, call(empty));
+        for network in [server.one_subnet(), server.two_subnets()] {
+            let subnet = network.pic.get_subnet(network.b).unwrap();
+            let empty = network.pic.create_canister_on_subnet(None, None, subnet);
+            let (code, text) = reject_of(&network, call(empty));
             assert_eq!(code, 5);
             assert!(text.starts_with("IC0537: "), "{text}");
-            let reject = world.run(empty, script()).unwrap_err();
+            let reject = network.run(empty, script()).unwrap_err();
             assert_eq!(reject.error_code, ErrorCode::CanisterWasmModuleNotFound);
         }
     });
@@ -236,16 +239,16 @@ fn a_canister_without_code_is_5_537() {
 #[test]
 fn a_canister_that_does_not_exist_is_3() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            let subnet = world.pic.get_subnet(world.b).unwrap();
-            let gone = world.pic.create_canister_on_subnet(None, None, subnet);
-            world.pic.stop_canister(gone, None).unwrap();
-            world.pic.delete_canister(gone, None).unwrap();
-            let (code, text) = reject_of(&world, call(gone).cycles(5));
+        for network in [server.one_subnet(), server.two_subnets()] {
+            let subnet = network.pic.get_subnet(network.b).unwrap();
+            let gone = network.pic.create_canister_on_subnet(None, None, subnet);
+            network.pic.stop_canister(gone, None).unwrap();
+            network.pic.delete_canister(gone, None).unwrap();
+            let (code, text) = reject_of(&network, call(gone).cycles(5));
             assert_eq!(code, 3);
             assert!(text.to_lowercase().contains("not found"), "{text}");
             assert!(text.contains(&gone.to_text()) && !text.starts_with("IC0"), "{text}");
-            let reject = world.run(gone, script()).unwrap_err();
+            let reject = network.run(gone, script()).unwrap_err();
             assert_eq!(reject.error_code, ErrorCode::CanisterNotFound);
         }
     });
@@ -254,8 +257,8 @@ fn a_canister_that_does_not_exist_is_3() {
 #[test]
 fn a_principal_that_no_subnet_hosts_is_3() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let (code, text) = reject_of(&world, call(world.b).callee(&[9; 29]));
+        let network = server.one_subnet();
+        let (code, text) = reject_of(&network, call(network.b).callee(&[9; 29]));
         assert_eq!(code, 3);
         assert!(text.to_lowercase().contains("no route"), "{text}");
     });
@@ -264,11 +267,12 @@ fn a_principal_that_no_subnet_hosts_is_3() {
 #[test]
 fn a_call_that_cannot_be_delivered_is_rejected_in_the_next_tick() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        world.pic.stop_canister(world.b, None).unwrap();
-        for one in [pong(world.b), pong(world.b).callee(&[9; 29])] {
-            let message = world.submit(world.a, script().call(one.on_reject(script().reply("no"))));
-            assert_eq!(world.ticks(&message), (2, Ok(b"no".to_vec())));
+        let network = server.one_subnet();
+        network.pic.stop_canister(network.b, None).unwrap();
+        for one in [pong(network.b), pong(network.b).callee(&[9; 29])] {
+            let message =
+                network.submit(network.a, script().call(one.on_reject(script().reply("no"))));
+            assert_eq!(network.ticks(&message), (2, Ok(b"no".to_vec())));
         }
     });
 }
@@ -276,12 +280,12 @@ fn a_call_that_cannot_be_delivered_is_rejected_in_the_next_tick() {
 #[test]
 fn a_stopped_canister_is_5_508() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            world.pic.stop_canister(world.b, None).unwrap();
-            let (code, text) = reject_of(&world, call(world.b));
+        for network in [server.one_subnet(), server.two_subnets()] {
+            network.pic.stop_canister(network.b, None).unwrap();
+            let (code, text) = reject_of(&network, call(network.b));
             assert_eq!(code, 5);
             assert!(text.contains("is stopped") && !text.starts_with("IC0"), "{text}");
-            let reject = world.run(world.b, script()).unwrap_err();
+            let reject = network.run(network.b, script()).unwrap_err();
             assert_eq!(reject.error_code, ErrorCode::CanisterStopped);
         }
     });
@@ -290,30 +294,30 @@ fn a_stopped_canister_is_5_508() {
 #[test]
 fn a_stopping_canister_is_5_509_and_still_gets_responses() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let held = world.submit(world.b, wait_for(world.a, script().reply("held")));
-        world.pic.tick();
-        let stopping = world.submit_management("stop_canister", world.b);
-        world.pic.tick();
-        let (code, text) = reject_of(&world, call(world.b));
+        let network = server.two_subnets();
+        let held = network.submit(network.b, wait_for(network.a, script().reply("held")));
+        network.pic.tick();
+        let stopping = submit_management(&network, "stop_canister", network.b);
+        network.pic.tick();
+        let (code, text) = reject_of(&network, call(network.b));
         assert_eq!(code, 5);
         assert!(text.contains("is stopping"), "{text}");
-        let reject = world.run(world.b, script()).unwrap_err();
+        let reject = network.run(network.b, script()).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterStopping);
-        assert_eq!((world.answer(&held), world.answer(&stopping)), (None, None));
-        world.run(world.a, open_gate()).unwrap();
-        assert_eq!(world.ticks(&held).1, Ok(b"held".to_vec()));
-        assert!(world.ticks(&stopping).1.is_ok());
+        assert_eq!((network.response(&held), network.response(&stopping)), (None, None));
+        network.run(network.a, open_gate()).unwrap();
+        assert_eq!(network.ticks(&held).1, Ok(b"held".to_vec()));
+        assert!(network.ticks(&stopping).1.is_ok());
     });
 }
 
 #[test]
 fn a_callee_out_of_cycles_is_2_207() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            world.run(world.b, script().liquid().burn_acc().reply("")).unwrap();
-            let message = world.submit(world.a, script().call(pong(world.b).cycles(3)));
-            let reply = world.ticks(&message).1.unwrap();
+        for network in [server.one_subnet(), server.two_subnets()] {
+            network.run(network.b, script().liquid().burn_acc().reply("")).unwrap();
+            let message = network.submit(network.a, script().call(pong(network.b).cycles(3)));
+            let reply = network.ticks(&message).1.unwrap();
             // What is left is just short of an execution's prepayment.
             let (code, text) = rejected(&reply);
             assert_eq!(code, 2);
@@ -325,17 +329,17 @@ fn a_callee_out_of_cycles_is_2_207() {
 #[test]
 fn canisters_get_long_reject_messages_without_their_middle_and_users_get_all() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let long = "x".repeat(10_000) + "end";
-        let one = call(world.b).running(script().reject(&long));
-        let (code, text) = reject_of(&world, one);
+        let one = call(network.b).running(script().reject(&long));
+        let (code, text) = reject_of(&network, one);
         assert_eq!(code, 4);
         assert!(text.len() <= 8 * 1024 && text.len() > 8_000, "{}", text.len());
         assert!(text.starts_with("xxx") && text.contains("...") && text.ends_with("end"), "{text}");
         let unknown = call(Principal::management_canister()).method(&"x".repeat(20_000));
-        let (code, text) = reject_of(&world, unknown);
+        let (code, text) = reject_of(&network, unknown);
         assert_eq!((code, text.len()), (5, 8 * 1024));
-        let whole = world.run(world.b, script().reject(&long)).unwrap_err();
+        let whole = network.run(network.b, script().reject(&long)).unwrap_err();
         assert_eq!(whole.reject_message, long);
     });
 }

@@ -1,9 +1,10 @@
 //! What a trap undoes and what it leaves.
 
 use crate::patterns::pong;
-use crate::script::{Call, ON_TIMER, Script, call, number, numbers, rejected, script};
-use crate::world::{World, install, on_every_server};
 use pocket_ic::ErrorCode;
+use test_support::script::{Call, ON_TIMER, Script, call, number, numbers, rejected, script};
+use test_support::scripted::install;
+use test_support::{ScriptedNetwork, on_every_server};
 
 /// Everything a script can change of its canister's memories.
 fn change(by: u64) -> Script {
@@ -22,7 +23,7 @@ fn change(by: u64) -> Script {
 }
 
 /// Cell, global, stable memory, its size and the heap's.
-fn state(world: &World) -> Vec<u64> {
+fn state(network: &ScriptedNetwork) -> Vec<u64> {
     let script = script()
         .load(9)
         .append_acc()
@@ -35,34 +36,34 @@ fn state(world: &World) -> Vec<u64> {
         .heap_pages()
         .append_acc()
         .reply_appended();
-    numbers(&world.ask(world.a, script).expect("state can be read"))
+    numbers(&network.ask(network.a, script).expect("state can be read"))
 }
 
-fn begun(world: &World) -> Vec<u64> {
-    world.run(world.a, change(100).reply("")).unwrap();
-    state(world)
+fn begun(network: &ScriptedNetwork) -> Vec<u64> {
+    network.run(network.a, change(100).reply("")).unwrap();
+    state(network)
 }
 
 #[test]
 fn a_message_that_replies_changes_all_memories() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let before = begun(&world);
+        let network = server.one_subnet();
+        let before = begun(&network);
         assert_eq!(before[..4], [100, 100, 100, 1]);
-        world.run(world.a, change(1).reply("")).unwrap();
-        assert_eq!(state(&world), [101, 101, 101, 2, before[4] + 1]);
+        network.run(network.a, change(1).reply("")).unwrap();
+        assert_eq!(state(&network), [101, 101, 101, 2, before[4] + 1]);
         // So does one that rejects or does not answer.
-        world.run(world.a, change(1).reject("")).unwrap_err();
-        world.run(world.a, change(1)).unwrap_err();
-        assert_eq!(state(&world), [103, 103, 103, 4, before[4] + 3]);
+        network.run(network.a, change(1).reject("")).unwrap_err();
+        network.run(network.a, change(1)).unwrap_err();
+        assert_eq!(state(&network), [103, 103, 103, 4, before[4] + 3]);
     });
 }
 
 #[test]
 fn a_trap_undoes_changes_of_all_memories() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let before = begun(&world);
+        let network = server.one_subnet();
+        let before = begun(&network);
         for trap in [
             script().trap("no"),
             script().unreachable(),
@@ -71,43 +72,44 @@ fn a_trap_undoes_changes_of_all_memories() {
             script().recurse(),
             script().reply("").reply(""),
         ] {
-            world
-                .run(world.a, change(1).reply("").call(trap_free(&world)).append_all(trap))
+            network
+                .run(network.a, change(1).reply("").call(trap_free(&network)).append_all(trap))
                 .unwrap_err();
-            assert_eq!(state(&world), before);
+            assert_eq!(state(&network), before);
         }
-        world.run(world.a, change(1).reply("")).unwrap();
-        assert_eq!(state(&world), [101, 101, 101, 2, before[4] + 1]);
+        network.run(network.a, change(1).reply("")).unwrap();
+        assert_eq!(state(&network), [101, 101, 101, 2, before[4] + 1]);
     });
 }
 
 /// A call to the other canister that it would notice.
-fn trap_free(world: &World) -> Call {
-    call(world.b).running(script().count(0)).on_answer(script())
+fn trap_free(network: &ScriptedNetwork) -> Call {
+    call(network.b).running(script().count(0)).on_response(script())
 }
 
 #[test]
 fn calls_of_a_message_that_traps_are_not_made() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let reject = world.run(world.a, script().call(trap_free(&world)).trap("no")).unwrap_err();
+        let network = server.one_subnet();
+        let reject =
+            network.run(network.a, script().call(trap_free(&network)).trap("no")).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
-        world.pic.tick();
-        assert_eq!(world.cell(world.b, 0), 0);
-        world.run(world.a, script().call(trap_free(&world)).reply("")).unwrap();
-        world.pic.tick();
-        assert_eq!(world.cell(world.b, 0), 1);
+        network.pic.tick();
+        assert_eq!(network.cell(network.b, 0), 0);
+        network.run(network.a, script().call(trap_free(&network)).reply("")).unwrap();
+        network.pic.tick();
+        assert_eq!(network.cell(network.b, 0), 1);
     });
 }
 
 #[test]
 fn cycles_attached_to_calls_of_a_message_that_traps_stay() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let trapping = |cycles: u64| {
-            let one = pong(world.b);
+            let one = pong(network.b);
             let script = script().prepare(one).call_cycles(cycles).call_perform_it().trap("");
-            world.spent(world.a, || world.run(world.a, script).unwrap_err()).0
+            network.spent(network.a, || network.run(network.a, script).unwrap_err()).0
         };
         assert_eq!(trapping(5_000_000_000), trapping(1));
         assert!(trapping(1) > 5_000_000, "what was executed is charged");
@@ -117,30 +119,30 @@ fn cycles_attached_to_calls_of_a_message_that_traps_stay() {
 #[test]
 fn a_timer_set_by_a_message_that_traps_does_not_fire() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let timer = || script().keep(ON_TIMER, script().count(9)).timer(1);
-        world.run(world.a, script().keep(ON_TIMER, script().count(9)).reply("")).unwrap();
-        world.run(world.a, timer().trap("")).unwrap_err();
-        world.pic.tick();
-        assert_eq!(world.cell(world.a, 9), 0);
-        world.run(world.a, timer().reply("")).unwrap();
-        world.pic.tick();
-        world.pic.tick();
-        assert_eq!(world.cell(world.a, 9), 1, "once, since it was not set again");
+        network.run(network.a, script().keep(ON_TIMER, script().count(9)).reply("")).unwrap();
+        network.run(network.a, timer().trap("")).unwrap_err();
+        network.pic.tick();
+        assert_eq!(network.cell(network.a, 9), 0);
+        network.run(network.a, timer().reply("")).unwrap();
+        network.pic.tick();
+        network.pic.tick();
+        assert_eq!(network.cell(network.a, 9), 1, "once, since it was not set again");
     });
 }
 
 #[test]
 fn a_trap_in_a_callback_undoes_the_callback_alone() {
     on_every_server(|server| {
-        for world in [server.one_subnet(), server.two_subnets()] {
-            let before = begun(&world);
-            let rejecting = call(world.b).running(script().reject("no"));
-            for one in [pong(world.b), rejecting] {
-                let script = change(1).call(one.on_answer(change(10).trap("no")));
-                world.run(world.a, script).unwrap_err();
+        for network in [server.one_subnet(), server.two_subnets()] {
+            let before = begun(&network);
+            let rejecting = call(network.b).running(script().reject("no"));
+            for one in [pong(network.b), rejecting] {
+                let script = change(1).call(one.on_response(change(10).trap("no")));
+                network.run(network.a, script).unwrap_err();
             }
-            assert_eq!(state(&world), [102, 102, 102, 3, before[4] + 2]);
+            assert_eq!(state(&network), [102, 102, 102, 3, before[4] + 2]);
         }
     });
 }
@@ -148,77 +150,77 @@ fn a_trap_in_a_callback_undoes_the_callback_alone() {
 #[test]
 fn calls_made_in_a_callback_that_traps_are_not_made() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let on_reply = script().call(trap_free(&world)).trap("no");
-        world.run(world.a, script().call(pong(world.b).on_reply(on_reply))).unwrap_err();
-        world.pic.tick();
-        assert_eq!(world.cell(world.b, 0), 0);
+        let network = server.one_subnet();
+        let on_reply = script().call(trap_free(&network)).trap("no");
+        network.run(network.a, script().call(pong(network.b).on_reply(on_reply))).unwrap_err();
+        network.pic.tick();
+        assert_eq!(network.cell(network.b, 0), 0);
     });
 }
 
 #[test]
 fn cleanup_runs_after_a_trap_from_the_state_before_the_callback() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let before = begun(&world);
-        let one = pong(world.b).on_reply(change(10).trap("callback")).on_cleanup(change(1_000));
-        let reject = world.run(world.a, change(1).call(one)).unwrap_err();
+        let network = server.two_subnets();
+        let before = begun(&network);
+        let one = pong(network.b).on_reply(change(10).trap("callback")).on_cleanup(change(1_000));
+        let reject = network.run(network.a, change(1).call(one)).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
         assert!(reject.reject_message.contains("'callback'"), "{}", reject.reject_message);
-        assert_eq!(state(&world), [1_101, 1_101, 1_101, 3, before[4] + 2]);
+        assert_eq!(state(&network), [1_101, 1_101, 1_101, 3, before[4] + 2]);
     });
 }
 
 #[test]
 fn cleanup_does_not_run_without_a_trap() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let one = pong(world.b).on_cleanup(script().put(9, 1));
-        assert_eq!(world.run(world.a, script().call(one)), Ok(b"pong".to_vec()));
+        let network = server.two_subnets();
+        let one = pong(network.b).on_cleanup(script().put(9, 1));
+        assert_eq!(network.run(network.a, script().call(one)), Ok(b"pong".to_vec()));
         // A trap in the message that makes the call is no reason either.
-        let one = pong(world.b).on_cleanup(script().put(9, 1));
-        world.run(world.a, script().call(one).trap("")).unwrap_err();
-        assert_eq!(world.cell(world.a, 9), 0);
+        let one = pong(network.b).on_cleanup(script().put(9, 1));
+        network.run(network.a, script().call(one).trap("")).unwrap_err();
+        assert_eq!(network.cell(network.a, 9), 0);
     });
 }
 
 #[test]
 fn cleanup_can_read_the_reject_code() {
     on_every_server(|server| {
-        let world = server.two_subnets();
+        let network = server.two_subnets();
         let cleanup = script().reject_code().store(9);
-        let one = call(world.b).running(script().reject("no"));
+        let one = call(network.b).running(script().reject("no"));
         let one = one.on_reject(script().trap("")).on_cleanup(cleanup.clone());
-        world.run(world.a, script().call(one)).unwrap_err();
-        assert_eq!(world.cell(world.a, 9), 4);
-        let one = pong(world.b).on_reply(script().trap("")).on_cleanup(cleanup);
-        world.run(world.a, script().call(one)).unwrap_err();
-        assert_eq!(world.cell(world.a, 9), 0);
+        network.run(network.a, script().call(one)).unwrap_err();
+        assert_eq!(network.cell(network.a, 9), 4);
+        let one = pong(network.b).on_reply(script().trap("")).on_cleanup(cleanup);
+        network.run(network.a, script().call(one)).unwrap_err();
+        assert_eq!(network.cell(network.a, 9), 0);
     });
 }
 
 #[test]
 fn a_cleanup_that_traps_is_undone_and_both_errors_are_told() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let before = begun(&world);
+        let network = server.two_subnets();
+        let before = begun(&network);
         let forbidden = [
             script().trap("cleanup"),
             script().reply(""),
             script().reject(""),
             script().accept(1),
-            script().call(pong(world.b)),
+            script().call(pong(network.b)),
         ];
         for cleanup in forbidden {
-            let one = pong(world.b)
+            let one = pong(network.b)
                 .on_reply(change(10).trap("callback"))
                 .on_cleanup(change(1_000).append_all(cleanup));
-            let reject = world.run(world.a, script().call(one)).unwrap_err();
+            let reject = network.run(network.a, script().call(one)).unwrap_err();
             // The code is that of the callback's error.
             assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
             let text = reject.reject_message;
             assert!(text.contains("'callback'") && text.contains("call_on_cleanup"), "{text}");
-            assert_eq!(state(&world), before);
+            assert_eq!(state(&network), before);
         }
     });
 }
@@ -226,11 +228,11 @@ fn a_cleanup_that_traps_is_undone_and_both_errors_are_told() {
 #[test]
 fn the_refund_of_a_response_stays_when_its_callback_traps() {
     on_every_server(|server| {
-        let world = server.two_subnets();
+        let network = server.two_subnets();
         let spent = |cycles: u64, then: Script| {
-            let one = pong(world.b).on_reply(then);
+            let one = pong(network.b).on_reply(then);
             let script = script().prepare(one).call_cycles(cycles).call_perform_it();
-            world.spent(world.a, || world.run(world.a, script)).0
+            network.spent(network.a, || network.run(network.a, script)).0
         };
         let trapping = || script().trap("no");
         assert_eq!(spent(9_000_000_000, trapping()), spent(1, trapping()));
@@ -240,45 +242,48 @@ fn the_refund_of_a_response_stays_when_its_callback_traps() {
 #[test]
 fn a_callee_that_traps_keeps_nothing_of_the_call_but_its_caller_goes_on() {
     on_every_server(|server| {
-        let world = server.two_subnets();
+        let network = server.two_subnets();
         let callee = script().count(0).accept(600).trap("no");
-        let one = call(world.b).cycles(1_000).running(callee);
-        let reply = world.run(world.a, script().count(0).call(one)).unwrap();
+        let one = call(network.b).cycles(1_000).running(callee);
+        let reply = network.run(network.a, script().count(0).call(one)).unwrap();
         assert_eq!(rejected(&reply).0, 5);
-        assert_eq!((world.cell(world.a, 0), world.cell(world.b, 0)), (1, 0));
+        assert_eq!((network.cell(network.a, 0), network.cell(network.b, 0)), (1, 0));
     });
 }
 
 #[test]
 fn many_traps_between_many_changes_leave_exactly_the_changes() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let before = begun(&world);
+        let network = server.one_subnet();
+        let before = begun(&network);
         let messages: Vec<_> = (0..200u64)
             .map(|n| {
                 let script = change(1);
                 let trap = n % 3 == 0;
-                world.submit(world.a, if trap { script.trap("") } else { script.reply("") })
+                network.submit(network.a, if trap { script.trap("") } else { script.reply("") })
             })
             .collect();
-        world.pic.tick();
-        let failed = messages.iter().filter(|id| world.answer(id).unwrap().is_err()).count();
+        network.pic.tick();
+        let failed = messages.iter().filter(|id| network.response(id).unwrap().is_err()).count();
         assert_eq!(failed, 67);
         let kept = 200 - 67;
-        assert_eq!(state(&world), [100 + kept, 100 + kept, 100 + kept, 1 + kept, before[4] + kept]);
+        assert_eq!(
+            state(&network),
+            [100 + kept, 100 + kept, 100 + kept, 1 + kept, before[4] + kept]
+        );
     });
 }
 
 #[test]
 fn heap_that_a_trap_gave_back_is_zero_when_it_is_grown_again() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let id = install(&world.pic);
+        let network = server.one_subnet();
+        let id = install(&network.pic);
         // A cell in the second page, which is beyond the heap at first.
         let cell = 65_536 / 8 + 7;
         let trapping = script().grow(1).put(cell, 77).trap("");
-        world.run(id, trapping).unwrap_err();
+        network.run(id, trapping).unwrap_err();
         let read = script().grow(1).load(cell).reply_number();
-        assert_eq!(number(&world.run(id, read).unwrap()), 0);
+        assert_eq!(number(&network.run(id, read).unwrap()), 0);
     });
 }

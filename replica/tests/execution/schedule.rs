@@ -1,10 +1,11 @@
 //! Who comes first when a round has not enough for all.
 
-use crate::script::{Script, call, script};
-use crate::world::{install, on_every_server};
 use candid::Principal;
 use pocket_ic::common::rest::RawMessageId;
 use pocket_ic::{CanisterSettings, PocketIc};
+use test_support::on_every_server;
+use test_support::script::{Script, call, script};
+use test_support::scripted::install;
 
 /// 1.999 billion instructions for a call that is not made: as many as a round executes of one message,
 /// and with what executing a message takes besides more than a round has.

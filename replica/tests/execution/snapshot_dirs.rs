@@ -1,23 +1,23 @@
 //! Snapshots that leave their instance as directories, and come into another.
 
-use crate::script::{numbers, script};
-use crate::world::{World, on_every_server};
 use candid::Principal;
 use std::collections::BTreeSet;
 use std::path::Path;
+use test_support::script::{numbers, script};
+use test_support::{ScriptedNetwork, on_every_server};
 
 /// Puts numbers into heap and stable memory, and stores a chunk.
-fn fill(world: &World) {
+fn fill(network: &ScriptedNetwork) {
     let steps = script().put(3, 11).stable_grow(40).set(7).store_stable(2_500_000).set(5);
-    world.run(world.a, steps.store_global().reply("")).unwrap();
-    world.pic.upload_chunk(world.a, None, b"chunk".to_vec()).unwrap();
+    network.run(network.a, steps.store_global().reply("")).unwrap();
+    network.pic.upload_chunk(network.a, None, b"chunk".to_vec()).unwrap();
 }
 
 /// What [`fill`] leaves in a canister.
-fn content(world: &World, canister: Principal) -> Vec<u64> {
+fn content(network: &ScriptedNetwork, canister: Principal) -> Vec<u64> {
     let heap = script().load(3).append_acc();
     let stable = heap.load_stable(2_500_000).append_acc().stable_size().append_acc();
-    numbers(&world.ask(canister, stable.load_global().append_acc().reply("")).unwrap())
+    numbers(&network.ask(canister, stable.load_global().append_acc().reply("")).unwrap())
 }
 
 fn files(folder: &Path) -> BTreeSet<String> {
@@ -37,16 +37,16 @@ fn a_snapshot_goes_by_a_directory_to_a_canister_of_another_instance() {
         let directory = folder.path().join("of").join("a");
         let anonymous = Principal::anonymous();
 
-        let world = server.one_subnet();
-        fill(&world);
-        let id = world.pic.take_canister_snapshot(world.a, None, None).unwrap().id;
-        world.pic.canister_snapshot_download(world.a, anonymous, id, directory.clone());
-        let expected = content(&world, world.a);
+        let network = server.one_subnet();
+        fill(&network);
+        let id = network.pic.take_canister_snapshot(network.a, None, None).unwrap().id;
+        network.pic.canister_snapshot_download(network.a, anonymous, id, directory.clone());
+        let expected = content(&network, network.a);
         assert_eq!(expected, [11, 7, 40, 5]);
         let names = ["metadata.json", "stable_memory.bin", "wasm_chunk_store"];
         let names = names.into_iter().chain(["wasm_memory.bin", "wasm_module.bin"]);
         assert_eq!(files(&directory), names.map(str::to_owned).collect());
-        drop(world);
+        drop(network);
 
         let other = server.one_subnet();
         let id = other.pic.canister_snapshot_upload(other.b, anonymous, None, directory);
@@ -62,16 +62,16 @@ fn a_snapshot_goes_by_a_directory_to_a_canister_of_another_instance() {
 fn an_upload_can_take_the_place_of_a_snapshot() {
     on_every_server(|server| {
         let folder = tempfile::tempdir().unwrap();
-        let world = server.one_subnet();
-        let first = world.pic.take_canister_snapshot(world.a, None, None).unwrap().id;
+        let network = server.one_subnet();
+        let first = network.pic.take_canister_snapshot(network.a, None, None).unwrap().id;
         let path = folder.path().to_path_buf();
         let anonymous = Principal::anonymous();
         // An empty directory will do.
-        world.pic.canister_snapshot_download(world.a, anonymous, first.clone(), path.clone());
+        network.pic.canister_snapshot_download(network.a, anonymous, first.clone(), path.clone());
         let second =
-            world.pic.canister_snapshot_upload(world.a, anonymous, Some(first.clone()), path);
+            network.pic.canister_snapshot_upload(network.a, anonymous, Some(first.clone()), path);
         assert_ne!(first, second);
-        let kept = world.pic.list_canister_snapshots(world.a, None).unwrap();
+        let kept = network.pic.list_canister_snapshots(network.a, None).unwrap();
         assert_eq!(kept.into_iter().map(|snapshot| snapshot.id).collect::<Vec<_>>(), [second]);
     });
 }
@@ -81,19 +81,19 @@ fn what_is_in_a_directory_already_stays_and_what_is_missing_is_an_error() {
     on_every_server(|server| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_path_buf();
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let anonymous = Principal::anonymous();
         fails(|| {
-            world.pic.canister_snapshot_upload(world.a, anonymous, None, path.clone());
+            network.pic.canister_snapshot_upload(network.a, anonymous, None, path.clone());
         });
         std::fs::write(path.join("mine"), "precious").unwrap();
-        let id = world.pic.take_canister_snapshot(world.a, None, None).unwrap().id;
-        fails(|| world.pic.canister_snapshot_download(world.a, anonymous, id, path.clone()));
+        let id = network.pic.take_canister_snapshot(network.a, None, None).unwrap().id;
+        fails(|| network.pic.canister_snapshot_download(network.a, anonymous, id, path.clone()));
         assert_eq!(files(&path), ["mine".to_owned()].into());
         assert_eq!(std::fs::read(path.join("mine")).unwrap(), b"precious");
         let nowhere = path.join("no such");
         let missing = vec![0; 18];
-        fails(|| world.pic.canister_snapshot_download(world.a, anonymous, missing, nowhere));
-        world.run(world.a, script().reply("")).unwrap();
+        fails(|| network.pic.canister_snapshot_download(network.a, anonymous, missing, nowhere));
+        network.run(network.a, script().reply("")).unwrap();
     });
 }

@@ -1,13 +1,13 @@
 //! Canisters that are created with ids of somebody's choice.
 
 use crate::ic00::{decode, management, somebody};
-use crate::script::{call, canister, script};
 use crate::subnets::{OPENCHAT, install_on, refusal};
-use crate::world::on_every_server;
 use candid::{Encode, Principal};
 use ic_management_canister_types::{CanisterIdRecord, ProvisionalCreateCanisterWithCyclesArgs};
 use pocket_ic::common::rest::{RawEffectivePrincipal, SubnetKind};
 use pocket_ic::{ErrorCode, PocketIc};
+use test_support::on_every_server;
+use test_support::script::{call, canister, script};
 
 /// Another canister of the same subnet of the mainnet.
 const OPENCHAT_USER_INDEX: &str = "4bkt6-4aaaa-aaaaf-aaaiq-cai";
@@ -53,8 +53,8 @@ fn a_canister_can_have_the_id_it_has_on_mainnet() {
 #[test]
 fn a_canister_created_with_its_id_on_the_mainnet_gets_the_subnet_that_hosts_it_there() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let pic = &world.pic;
+        let network = server.one_subnet();
+        let pic = &network.pic;
         for (id, kind) in [(OPENCHAT, SubnetKind::Application), (BITCOIN, SubnetKind::Bitcoin)] {
             let id = self::id(id);
             let before = pic.topology();
@@ -66,7 +66,8 @@ fn a_canister_created_with_its_id_on_the_mainnet_gets_the_subnet_that_hosts_it_t
             assert!(!before.subnet_configs.contains_key(&subnet));
             assert_eq!(after.subnet_configs[&subnet].subnet_kind, kind);
 
-            let reply = world.run(world.a, script().call(call(id).running(script().reply("hi"))));
+            let reply =
+                network.run(network.a, script().call(call(id).running(script().reply("hi"))));
             assert_eq!(reply.unwrap(), b"hi");
             // It makes canisters without being told their ids, too.
             let another = install_on(pic, subnet);
@@ -83,8 +84,8 @@ fn a_canister_created_with_its_id_on_the_mainnet_gets_the_subnet_that_hosts_it_t
 #[test]
 fn a_subnet_made_for_a_canister_can_be_deleted_and_made_again() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let pic = &world.pic;
+        let network = server.one_subnet();
+        let pic = &network.pic;
         let id = id(OPENCHAT);
         for _ in 0..2 {
             assert_eq!(pic.create_canister_with_id(None, None, id), Ok(id));
@@ -92,7 +93,7 @@ fn a_subnet_made_for_a_canister_can_be_deleted_and_made_again() {
             install_on(pic, subnet);
             pic.delete_subnet(subnet);
         }
-        assert_eq!(world.run(world.a, script().reply("still here")).unwrap(), b"still here");
+        assert_eq!(network.run(network.a, script().reply("still here")).unwrap(), b"still here");
     });
 }
 
@@ -128,18 +129,18 @@ fn an_id_that_is_taken_is_refused_until_its_canister_is_deleted() {
 #[test]
 fn an_id_that_a_subnet_gives_by_itself_cannot_be_chosen() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let [own, _] = [world.a, world.b].map(|id| world.pic.get_subnet(id).unwrap());
-        let mut next = world.a.as_slice().to_vec();
+        let network = server.two_subnets();
+        let [own, _] = [network.a, network.b].map(|id| network.pic.get_subnet(id).unwrap());
+        let mut next = network.a.as_slice().to_vec();
         next[7] += 1;
         let next = Principal::from_slice(&next);
-        for id in [world.a, next] {
-            let refused = create_on(&world.pic, own, id);
+        for id in [network.a, next] {
+            let refused = create_on(&network.pic, own, id);
             assert_eq!(refused, Err(ErrorCode::InvalidManagementPayload));
-            assert!(world.pic.create_canister_with_id(None, None, id).is_err());
+            assert!(network.pic.create_canister_with_id(None, None, id).is_err());
         }
         // That the id was asked for does not matter to the canister that gets it.
-        assert_eq!(world.pic.create_canister_on_subnet(None, None, own), next);
+        assert_eq!(network.pic.create_canister_on_subnet(None, None, own), next);
     });
 }
 

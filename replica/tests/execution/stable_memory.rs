@@ -1,12 +1,13 @@
 //! Stable memory: how much of it may be accessed, and how it is read and set from outside.
 
-use crate::script::{canister, numbers, script, wasm};
-use crate::world::{World, install_module, on_every_server};
 use candid::Principal;
 use flate2::{Compression, write::GzEncoder};
 use pocket_ic::ErrorCode;
 use pocket_ic::common::rest::BlobCompression;
 use std::io::Write;
+use test_support::script::{canister, numbers, script, wasm};
+use test_support::scripted::install_module;
+use test_support::{ScriptedNetwork, on_every_server};
 
 const WASM_PAGE: usize = 65_536;
 
@@ -17,16 +18,16 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The number at an offset, and the size, as the canister sees them.
-fn seen(world: &World, offset: u64) -> Vec<u64> {
+fn seen(network: &ScriptedNetwork, offset: u64) -> Vec<u64> {
     let script = script().load_stable(offset).append_acc().stable_size().append_acc();
-    numbers(&world.ask(world.a, script.reply("")).unwrap())
+    numbers(&network.ask(network.a, script.reply("")).unwrap())
 }
 
 #[test]
 fn it_is_what_it_was_set_to_for_its_canister_and_for_others() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        assert!(world.pic.get_stable_memory(world.a).is_empty());
+        let network = server.one_subnet();
+        assert!(network.pic.get_stable_memory(network.a).is_empty());
         let mut content = vec![0; 3 * WASM_PAGE + 10];
         content[150_000..150_008].copy_from_slice(&77_u64.to_le_bytes());
         for compression in [BlobCompression::NoCompression, BlobCompression::Gzip] {
@@ -34,12 +35,12 @@ fn it_is_what_it_was_set_to_for_its_canister_and_for_others() {
                 BlobCompression::Gzip => packed(&content),
                 BlobCompression::NoCompression => content.clone(),
             };
-            world.pic.set_stable_memory(world.a, blob, compression);
-            let found = world.pic.get_stable_memory(world.a);
+            network.pic.set_stable_memory(network.a, blob, compression);
+            let found = network.pic.get_stable_memory(network.a);
             assert_eq!(found.len(), 4 * WASM_PAGE, "whole pages");
             assert_eq!(found[..content.len()], content);
             assert!(found[content.len()..].iter().all(|byte| *byte == 0));
-            assert_eq!(seen(&world, 150_000), [77, 4]);
+            assert_eq!(seen(&network, 150_000), [77, 4]);
         }
     });
 }
@@ -47,30 +48,30 @@ fn it_is_what_it_was_set_to_for_its_canister_and_for_others() {
 #[test]
 fn it_replaces_what_was_there_and_leaves_the_heap_alone() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         let fill = script().put(3, 11).stable_grow(5).set(7).store_stable(16);
-        world.run(world.a, fill.reply("")).unwrap();
-        world.pic.set_stable_memory(world.a, vec![1; 8], BlobCompression::NoCompression);
-        assert_eq!(seen(&world, 16), [0, 1]);
-        assert_eq!(world.cell(world.a, 3), 11);
+        network.run(network.a, fill.reply("")).unwrap();
+        network.pic.set_stable_memory(network.a, vec![1; 8], BlobCompression::NoCompression);
+        assert_eq!(seen(&network, 16), [0, 1]);
+        assert_eq!(network.cell(network.a, 3), 11);
         // It is the canister's own from then on, and kept like it.
         let write = script().set(9).store_stable(32).put(3, 12);
-        assert!(world.run(world.a, write.clone().trap("undone")).is_err());
-        assert_eq!(seen(&world, 32), [0, 1]);
-        world.run(world.a, write.reply("")).unwrap();
-        world.pic.upgrade_canister(world.a, canister(), vec![], None).unwrap();
-        assert_eq!(seen(&world, 32), [9, 1]);
-        assert_eq!(world.pic.get_stable_memory(world.a)[..8], [1; 8]);
+        assert!(network.run(network.a, write.clone().trap("undone")).is_err());
+        assert_eq!(seen(&network, 32), [0, 1]);
+        network.run(network.a, write.reply("")).unwrap();
+        network.pic.upgrade_canister(network.a, canister(), vec![], None).unwrap();
+        assert_eq!(seen(&network, 32), [9, 1]);
+        assert_eq!(network.pic.get_stable_memory(network.a)[..8], [1; 8]);
     });
 }
 
 #[test]
 fn a_canister_without_code_has_none() {
     on_every_server(|server| {
-        let world = server.one_subnet();
-        let empty = world.pic.create_canister();
-        let set = || world.pic.set_stable_memory(empty, vec![1], BlobCompression::NoCompression);
-        let get = || drop(world.pic.get_stable_memory(empty));
+        let network = server.one_subnet();
+        let empty = network.pic.create_canister();
+        let set = || network.pic.set_stable_memory(empty, vec![1], BlobCompression::NoCompression);
+        let get = || drop(network.pic.get_stable_memory(empty));
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(set)).is_err());
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(get)).is_err());
     });

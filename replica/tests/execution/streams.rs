@@ -1,16 +1,16 @@
 //! Streams between subnets: what fits into them, and what arrives first.
 
-use crate::script::{call, canister, number, script};
-use crate::world::{Server, World, on_every_server};
 use candid::Principal;
 use pocket_ic::PocketIc;
 use std::time::Duration;
+use test_support::script::{call, canister, number, script};
+use test_support::{ScriptedNetwork, Server, on_every_server};
 
 /// A request of which three fit into a block and eight make a stream full.
 const LARGE: u64 = 5 * 1024 * 1024 / 4;
 
 /// Canisters on three subnets, in the order of their turns.
-fn three_subnets(server: &Server) -> (PocketIc, [Principal; 3]) {
+fn three_subnets(server: Server) -> (PocketIc, [Principal; 3]) {
     let network = server.network().with_application_subnet().with_application_subnet();
     let pic = network.with_application_subnet().build();
     let subnets = pic.topology().get_app_subnets();
@@ -41,26 +41,26 @@ fn rejects_by_one_subnet_overtake_replies_from_another() {
 }
 
 /// Has a canister make calls with large requests, and count the reject codes they get from cell 10 on.
-fn send_large(world: &World, count: u64, timeout: u64) {
+fn send_large(network: &ScriptedNetwork, count: u64, timeout: u64) {
     let codes = (0..7).fold(script(), |steps, code| {
         let is_it = script().reject_code().add(u64::wrapping_neg(code));
         steps.append_all(is_it).unless(script().count(10 + code))
     });
-    let large = call(world.b).method("size").zeros(LARGE).timeout(timeout);
+    let large = call(network.b).method("size").zeros(LARGE).timeout(timeout);
     let large = large.on_reply(script()).on_reject(codes);
-    world.submit(world.a, script().repeat(count, script().call(large)));
+    network.submit(network.a, script().repeat(count, script().call(large)));
 }
 
 #[test]
 fn a_block_takes_four_mebibytes_from_other_subnets() {
     on_every_server(|server| {
-        let world = server.two_subnets();
+        let network = server.two_subnets();
         let executed = || {
-            let spent = world.pic.cycle_balance(world.b);
-            world.pic.tick();
-            (spent - world.pic.cycle_balance(world.b)) / 5_000_000
+            let spent = network.pic.cycle_balance(network.b);
+            network.pic.tick();
+            (spent - network.pic.cycle_balance(network.b)) / 5_000_000
         };
-        send_large(&world, 7, 300);
+        send_large(&network, 7, 300);
         assert_eq!([(); 4].map(|()| executed()), [3, 3, 1, 0]);
     });
 }
@@ -68,14 +68,14 @@ fn a_block_takes_four_mebibytes_from_other_subnets() {
 #[test]
 fn what_a_full_stream_does_not_take_waits_and_expires() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        send_large(&world, 12, 1);
-        world.pic.tick();
-        world.pic.advance_time(Duration::from_secs(2));
-        world.pic.tick();
-        world.pic.tick();
+        let network = server.two_subnets();
+        send_large(&network, 12, 1);
+        network.pic.tick();
+        network.pic.advance_time(Duration::from_secs(2));
+        network.pic.tick();
+        network.pic.tick();
         // Nothing is known of what is in the stream; what is not was never sent.
-        let counts = [2, 6].map(|code| world.cell(world.a, 10 + code));
+        let counts = [2, 6].map(|code| network.cell(network.a, 10 + code));
         assert_eq!(counts, [4, 8]);
     });
 }
@@ -91,12 +91,12 @@ fn a_block_of_a_system_subnet_takes_a_hundred_messages_from_another_subnet() {
             pic.install_canister(id, canister(), vec![], None);
             id
         });
-        let world = World { pic, a, b };
-        let count = call(b).running(script().count(9).reply("")).on_answer(script());
-        world.submit(a, script().repeat(250, script().call(count)));
+        let network = ScriptedNetwork { pic, a, b };
+        let count = call(b).running(script().count(9).reply("")).on_response(script());
+        network.submit(a, script().repeat(250, script().call(count)));
         let counts = [(); 5].map(|()| {
-            world.pic.tick();
-            world.cell(b, 9)
+            network.pic.tick();
+            network.cell(b, 9)
         });
         // Which subnet comes first decides whether the first hundred arrive at once.
         assert!(counts[..3] == [100, 200, 250] || counts[1..4] == [100, 200, 250], "{counts:?}");

@@ -3,12 +3,12 @@
 use crate::cycles::{
     CALL_BASE, CALL_BYTE, EMPTY_CALL_BYTES, EXECUTION_PREPAID, RESPONSE_TRANSMISSION,
 };
-use crate::script::{Script, call, canister, numbers, rejected, script};
-use crate::world::on_every_server;
 use candid::Principal;
 use pocket_ic::common::rest::{CanisterIdRange, SubnetKind};
 use pocket_ic::{ErrorCode, PocketIc};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use test_support::on_every_server;
+use test_support::script::{Script, call, canister, numbers, rejected, script};
 
 /// A canister of an application subnet of the mainnet.
 pub const OPENCHAT: &str = "6hsbt-vqaaa-aaaaf-aaafq-cai";
@@ -98,28 +98,28 @@ fn the_root_key_is_that_from_which_the_nns_subnets_id_is_derived() {
 #[test]
 fn canisters_of_a_deleted_subnet_are_gone_and_calls_to_them_are_rejected() {
     on_every_server(|server| {
-        let world = server.two_subnets();
-        let [kept, deleted] = [world.a, world.b].map(|id| world.pic.get_subnet(id).unwrap());
-        world.pic.delete_subnet(deleted);
-        assert_eq!(world.pic.topology().get_app_subnets(), [kept]);
-        assert!(!world.pic.canister_exists(world.b));
-        let reply = world.run(world.a, script().call(call(world.b))).unwrap();
+        let network = server.two_subnets();
+        let [kept, deleted] = [network.a, network.b].map(|id| network.pic.get_subnet(id).unwrap());
+        network.pic.delete_subnet(deleted);
+        assert_eq!(network.pic.topology().get_app_subnets(), [kept]);
+        assert!(!network.pic.canister_exists(network.b));
+        let reply = network.run(network.a, script().call(call(network.b))).unwrap();
         assert_eq!(rejected(&reply).0, 3, "the destination is invalid");
-        let refusal = refusal(|| world.run(world.b, script().reply("")));
+        let refusal = refusal(|| network.run(network.b, script().reply("")));
         assert!(refusal.contains("does not belong to any subnet"), "{refusal}");
-        assert_eq!(world.run(world.a, script().reply("still here")).unwrap(), b"still here");
+        assert_eq!(network.run(network.a, script().reply("still here")).unwrap(), b"still here");
     });
 }
 
 #[test]
 fn calls_to_a_canister_that_no_subnet_hosts_are_refused_by_the_server() {
     on_every_server(|server| {
-        let world = server.one_subnet();
+        let network = server.one_subnet();
         // The second one is on the mainnet, but not here.
         for nobody in [Principal::anonymous(), Principal::from_text(OPENCHAT).unwrap()] {
             for refusal in [
-                refusal(|| world.run(nobody, script().reply(""))),
-                refusal(|| world.ask(nobody, script().reply(""))),
+                refusal(|| network.run(nobody, script().reply(""))),
+                refusal(|| network.ask(nobody, script().reply(""))),
             ] {
                 assert!(refusal.contains("does not belong to any subnet"), "{refusal}");
             }
@@ -172,11 +172,11 @@ fn larger_subnets_cost_in_proportion() {
         let topology = pic.topology();
         let withheld = |subnet: Principal| {
             let id = pic.create_canister_on_subnet(None, None, subnet);
-            pic.install_canister(id, crate::script::canister(), vec![], None);
+            pic.install_canister(id, test_support::script::canister(), vec![], None);
             let script: Script = script()
                 .balance()
                 .append_acc()
-                .call(call(id).on_answer(script()))
+                .call(call(id).on_response(script()))
                 .balance()
                 .append_acc()
                 .reply_appended();

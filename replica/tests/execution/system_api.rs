@@ -1,8 +1,9 @@
 //! What canisters learn from the system.
 
-use crate::script::wasm;
-use crate::world::{install_module, on_every_server};
 use candid::Principal;
+use test_support::on_every_server;
+use test_support::script::wasm;
+use test_support::scripted::install_module;
 
 #[test]
 fn a_canister_reads_the_root_key_that_clients_get() {

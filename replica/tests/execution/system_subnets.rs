@@ -1,12 +1,12 @@
 //! What is different on system subnets.
 
 use crate::ic00::submit;
-use crate::script::{call, number, numbers, script, wasm};
 use crate::subnets::{install_on, run};
-use crate::world::on_every_server;
 use candid::Principal;
 use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs, UploadChunkArgs};
 use pocket_ic::ErrorCode;
+use test_support::on_every_server;
+use test_support::script::{call, number, numbers, script, wasm};
 
 #[test]
 fn a_system_subnet_charges_nothing() {
@@ -32,7 +32,7 @@ fn pages_that_are_written_to_count_on_a_system_subnet_as_on_others() {
         let heap = script().put(9, 1).call(
             call(Principal::management_canister())
                 .method("raw_rand")
-                .on_answer(script().counter(1).reply_number()),
+                .on_response(script().counter(1).reply_number()),
         );
         let counted = |subnet| {
             let id = install_on(&pic, subnet);

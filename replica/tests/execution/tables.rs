@@ -1,9 +1,10 @@
 //! The table of functions: what callbacks and indirect calls find there, and what does not fit.
 
-use crate::script::wasm;
-use crate::world::{Server, install_module, on_every_server};
 use candid::Principal;
 use pocket_ic::ErrorCode;
+use test_support::script::wasm;
+use test_support::scripted::install_module;
+use test_support::{Server, on_every_server};
 
 /// Two places, of which the second is empty.
 const TABLE: &str = "(table 2 funcref) (elem (i32.const 0) $callback)";
@@ -25,7 +26,7 @@ fn module(table: &str, body: &str) -> Vec<u8> {
 }
 
 /// What calling the method comes to.
-fn called(server: &Server, table: &str, body: &str) -> Result<(), ErrorCode> {
+fn called(server: Server, table: &str, body: &str) -> Result<(), ErrorCode> {
     let pic = server.network().with_application_subnet().build();
     let canister = install_module(&pic, module(table, body));
     let answer = pic.update_call(canister, Principal::anonymous(), "go", vec![]);

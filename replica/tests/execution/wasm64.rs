@@ -1,8 +1,9 @@
 //! Modules with 64-bit memory.
 
-use crate::script::{call, canister, rejected, script, wasm};
-use crate::world::{World, install_module, on_every_server};
 use candid::Principal;
+use test_support::script::{call, canister, rejected, script, wasm};
+use test_support::scripted::install_module;
+use test_support::{ScriptedNetwork, Server, on_every_server};
 
 /// Calls `run` of the canister whose id is the argument, with the bytes after it; passes the reply
 /// on, and rejects with a text of its own on a reject. Notes in stable memory that cleanup ran.
@@ -55,19 +56,19 @@ fn argument(callee: Principal, bytes: &[u8]) -> Vec<u8> {
     [callee.as_slice(), bytes].concat()
 }
 
-fn world(server: &crate::world::Server) -> World {
-    let mut world = server.one_subnet();
-    world.a = install_module(&world.pic, relay());
-    world
+fn network(server: Server) -> ScriptedNetwork {
+    let mut network = server.one_subnet();
+    network.a = install_module(&network.pic, relay());
+    network
 }
 
 #[test]
 fn a_64_bit_canister_calls_and_gets_replies_and_rejects() {
     on_every_server(|server| {
-        let world = world(server);
-        let relay = |steps: crate::script::Script| {
-            let argument = argument(world.b, &steps.bytes());
-            world.pic.update_call(world.a, Principal::anonymous(), "relay", argument)
+        let network = network(server);
+        let relay = |steps: test_support::script::Script| {
+            let argument = argument(network.b, &steps.bytes());
+            network.pic.update_call(network.a, Principal::anonymous(), "relay", argument)
         };
         assert_eq!(relay(script().reply("64 bits")), Ok(b"64 bits".to_vec()));
         assert_eq!(relay(script().reject("no")).unwrap_err().reject_message, "rejected");
@@ -78,11 +79,11 @@ fn a_64_bit_canister_calls_and_gets_replies_and_rejects() {
 #[test]
 fn cleanup_of_a_64_bit_canister_runs() {
     on_every_server(|server| {
-        let world = world(server);
-        let argument = argument(world.b, &script().reply("").bytes());
-        let update = world.pic.update_call(world.a, Principal::anonymous(), "relay", argument);
+        let network = network(server);
+        let argument = argument(network.b, &script().reply("").bytes());
+        let update = network.pic.update_call(network.a, Principal::anonymous(), "relay", argument);
         assert!(update.unwrap_err().reject_message.contains("'run'"));
-        let status = world.pic.canister_status(world.a, None).unwrap();
+        let status = network.pic.canister_status(network.a, None).unwrap();
         assert_eq!(status.memory_metrics.stable_memory_size, 65_536u32);
     });
 }
@@ -90,14 +91,14 @@ fn cleanup_of_a_64_bit_canister_runs() {
 #[test]
 fn a_32_bit_canister_can_call_a_64_bit_one() {
     on_every_server(|server| {
-        let world = world(server);
-        let caller = install_module(&world.pic, canister());
-        let relayed = argument(world.b, &script().reply("through").bytes());
-        let one = call(world.a).method("relay").argument(relayed);
-        assert_eq!(world.run(caller, script().call(one)), Ok(b"through".to_vec()));
-        let relayed = argument(world.b, &script().trap("").bytes());
-        let one = call(world.a).method("relay").argument(relayed);
-        let reply = world.run(caller, script().call(one)).unwrap();
+        let network = network(server);
+        let caller = install_module(&network.pic, canister());
+        let relayed = argument(network.b, &script().reply("through").bytes());
+        let one = call(network.a).method("relay").argument(relayed);
+        assert_eq!(network.run(caller, script().call(one)), Ok(b"through".to_vec()));
+        let relayed = argument(network.b, &script().trap("").bytes());
+        let one = call(network.a).method("relay").argument(relayed);
+        let reply = network.run(caller, script().call(one)).unwrap();
         assert_eq!(rejected(&reply), (4, "rejected".into()));
     });
 }

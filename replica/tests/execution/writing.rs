@@ -1,12 +1,13 @@
 //! How much canisters may write.
 
 use crate::ic00::{about, ask, decode, submit};
-use crate::script::{ON_TIMER, Script, call, canister_with, script};
-use crate::world::{Server, World, install_module, on_every_server};
 use candid::Principal;
 use ic_management_canister_types::*;
 use pocket_ic::common::rest::{IcpConfig, IcpConfigFlag, RawMessageId};
 use pocket_ic::{ErrorCode, PocketIc, PocketIcBuilder};
+use test_support::script::{ON_TIMER, Script, call, canister_with, script};
+use test_support::scripted::install_module;
+use test_support::{ScriptedNetwork, Server, on_every_server};
 
 /// The canister that runs scripts, with a method that does so after it filled so many mebibytes of its
 /// heap with another byte each time.
@@ -25,23 +26,23 @@ fn writer(mebibytes: u64) -> Vec<u8> {
 }
 
 /// A network of two canisters: a writer and one that runs scripts.
-fn world(builder: PocketIcBuilder, mebibytes: u64) -> World {
+fn with_writer(builder: PocketIcBuilder, mebibytes: u64) -> ScriptedNetwork {
     let pic = builder.build();
     let [a, b] = [writer(mebibytes), writer(0)].map(|module| install_module(&pic, module));
-    World { pic, a, b }
+    ScriptedNetwork { pic, a, b }
 }
 
-fn limited(server: &Server) -> PocketIcBuilder {
+fn limited(server: Server) -> PocketIcBuilder {
     server.network().with_application_subnet()
 }
 
-fn unlimited(server: &Server) -> PocketIcBuilder {
+fn unlimited(server: Server) -> PocketIcBuilder {
     let canister_execution_rate_limiting = Some(IcpConfigFlag::Disabled);
     let config = IcpConfig { canister_execution_rate_limiting, ..Default::default() };
     limited(server).with_icp_config(config)
 }
 
-fn system(server: &Server) -> PocketIcBuilder {
+fn system(server: Server) -> PocketIcBuilder {
     server.network().with_system_subnet()
 }
 
@@ -51,10 +52,10 @@ fn fill(pic: &PocketIc, canister: Principal, script: Script) -> RawMessageId {
 }
 
 /// How many ticks it takes until each of these messages is answered.
-fn ticks(world: &World, messages: &[RawMessageId]) -> Vec<usize> {
+fn ticks(network: &ScriptedNetwork, messages: &[RawMessageId]) -> Vec<usize> {
     let mut before = 0;
     let ticks = |message| {
-        before += world.ticks(message).0;
+        before += network.ticks(message).0;
         before
     };
     messages.iter().map(ticks).collect()
@@ -64,20 +65,20 @@ fn ticks(world: &World, messages: &[RawMessageId]) -> Vec<usize> {
 fn a_canister_that_wrote_much_executes_nothing_until_it_has_been_forgiven() {
     on_every_server(|server| {
         // After the first round 85 MiB are left, after the second one 10.
-        for (network, expected) in
+        for (builder, expected) in
             [(limited(server), 3), (unlimited(server), 1), (system(server), 1)]
         {
-            let world = world(network, 160);
+            let network = with_writer(builder, 160);
             let pong = script().count(0).reply("pong");
             let later = script().keep(ON_TIMER, script().count(0)).timer(1);
-            let calls = later.call(call(world.b).running(pong).on_reply(script().reply("done")));
-            let message = fill(&world.pic, world.a, calls);
-            world.pic.tick();
-            assert_eq!(world.cell(world.b, 0), 1, "the other one is called at once");
-            assert_eq!(1 + world.ticks(&message).0, expected);
+            let calls = later.call(call(network.b).running(pong).on_reply(script().reply("done")));
+            let message = fill(&network.pic, network.a, calls);
+            network.pic.tick();
+            assert_eq!(network.cell(network.b, 0), 1, "the other one is called at once");
+            assert_eq!(1 + network.ticks(&message).0, expected);
             // Its timer rang in that round, too, or in the next one.
-            world.pic.tick();
-            assert_eq!(world.cell(world.a, 0), 1);
+            network.pic.tick();
+            assert_eq!(network.cell(network.a, 0), 1);
         }
     });
 }
@@ -91,10 +92,10 @@ fn a_thread_begins_no_message_once_200_mb_were_written() {
             (unlimited(server), [1, 1, 1, 1, 1, 2]),
             (system(server), [1; 6]),
         ];
-        for (network, expected) in networks {
-            let world = world(network, 40);
-            let messages = [(); 6].map(|()| fill(&world.pic, world.a, script().reply("")));
-            assert_eq!(ticks(&world, &messages), expected);
+        for (builder, expected) in networks {
+            let network = with_writer(builder, 40);
+            let messages = [(); 6].map(|()| fill(&network.pic, network.a, script().reply("")));
+            assert_eq!(ticks(&network, &messages), expected);
         }
     });
 }
@@ -103,15 +104,15 @@ fn a_thread_begins_no_message_once_200_mb_were_written() {
 fn a_round_ends_when_canisters_wrote_200_mb_together() {
     on_every_server(|server| {
         for (writers, expected) in [(3, 1), (4, 2)] {
-            let world = world(limited(server), 60);
-            let others = (1..writers).map(|_| install_module(&world.pic, writer(60)));
-            let writers: Vec<Principal> = [world.a].into_iter().chain(others).collect();
+            let network = with_writer(limited(server), 60);
+            let others = (1..writers).map(|_| install_module(&network.pic, writer(60)));
+            let writers: Vec<Principal> = [network.a].into_iter().chain(others).collect();
             let asks = |canister: &Principal| {
-                let calls = call(world.b).running(script().reply("pong"));
-                fill(&world.pic, *canister, script().call(calls.on_reply(script().reply(""))))
+                let calls = call(network.b).running(script().reply("pong"));
+                fill(&network.pic, *canister, script().call(calls.on_reply(script().reply(""))))
             };
             let messages: Vec<RawMessageId> = writers.iter().map(asks).collect();
-            assert_eq!(ticks(&world, &messages), vec![expected; messages.len()]);
+            assert_eq!(ticks(&network, &messages), vec![expected; messages.len()]);
         }
     });
 }
@@ -134,8 +135,8 @@ fn blank(canister_id: Principal) -> UploadCanisterSnapshotMetadataArgs {
 #[test]
 fn a_canister_that_wrote_much_takes_neither_chunks_nor_snapshots() {
     on_every_server(|server| {
-        let world = world(limited(server), 160);
-        let (pic, canister_id, chunk) = (&world.pic, world.a, vec![1]);
+        let network = with_writer(limited(server), 160);
+        let (pic, canister_id, chunk) = (&network.pic, network.a, vec![1]);
         let upload = "upload_canister_snapshot_metadata";
         let reply = ask(pic, Principal::anonymous(), canister_id, upload, blank(canister_id));
         let (UploadCanisterSnapshotMetadataResult { snapshot_id },) = decode(&reply.unwrap());
@@ -154,7 +155,7 @@ fn a_canister_that_wrote_much_takes_neither_chunks_nor_snapshots() {
             submit(pic, canister_id, upload, blank(canister_id)),
         ];
         pic.tick();
-        let code = |message| world.answer(&message).unwrap().unwrap_err().error_code;
+        let code = |message| network.response(&message).unwrap().unwrap_err().error_code;
         assert_eq!(chunks.map(code), [ErrorCode::CanisterContractViolation; 2]);
         assert_eq!(snapshots.map(code), [ErrorCode::CanisterHeapDeltaRateLimited; 2]);
     });
@@ -163,16 +164,16 @@ fn a_canister_that_wrote_much_takes_neither_chunks_nor_snapshots() {
 #[test]
 fn what_a_snapshot_holds_counts_as_written_when_it_is_taken_and_when_it_is_loaded() {
     on_every_server(|server| {
-        let world = world(limited(server), 160);
-        fill(&world.pic, world.a, script().reply(""));
-        world.pic.tick();
-        world.pic.tick();
-        let snapshot = world.pic.take_canister_snapshot(world.a, None, None).unwrap();
-        let load = || world.pic.load_canister_snapshot(world.a, None, snapshot.id.clone());
+        let network = with_writer(limited(server), 160);
+        fill(&network.pic, network.a, script().reply(""));
+        network.pic.tick();
+        network.pic.tick();
+        let snapshot = network.pic.take_canister_snapshot(network.a, None, None).unwrap();
+        let load = || network.pic.load_canister_snapshot(network.a, None, snapshot.id.clone());
         assert_eq!(load().unwrap_err().error_code, ErrorCode::CanisterHeapDeltaRateLimited);
         load().unwrap();
-        let waiting = world.submit(world.a, script().reply(""));
-        assert_eq!(ticks(&world, &[waiting]), [2]);
+        let waiting = network.submit(network.a, script().reply(""));
+        assert_eq!(ticks(&network, &[waiting]), [2]);
     });
 }
 
@@ -180,15 +181,15 @@ fn what_a_snapshot_holds_counts_as_written_when_it_is_taken_and_when_it_is_loade
 fn a_chunk_counts_as_a_mebibyte_that_was_written() {
     on_every_server(|server| {
         for (chunk, expected) in [(None, 1), (Some(vec![1]), 2)] {
-            let world = world(limited(server), 149);
-            fill(&world.pic, world.a, script().reply(""));
+            let network = with_writer(limited(server), 149);
+            fill(&network.pic, network.a, script().reply(""));
             if let Some(chunk) = chunk {
-                let argument = UploadChunkArgs { canister_id: world.a, chunk };
-                submit(&world.pic, world.a, "upload_chunk", argument);
+                let argument = UploadChunkArgs { canister_id: network.a, chunk };
+                submit(&network.pic, network.a, "upload_chunk", argument);
             }
-            world.pic.tick();
-            let waiting = world.submit(world.a, script().reply(""));
-            assert_eq!(ticks(&world, &[waiting]), [expected]);
+            network.pic.tick();
+            let waiting = network.submit(network.a, script().reply(""));
+            assert_eq!(ticks(&network, &[waiting]), [expected]);
         }
     });
 }

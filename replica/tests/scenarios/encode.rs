@@ -1,10 +1,9 @@
 //! Bodies as scripts that the canister of the tests runs.
 
-use crate::calls;
 use crate::scenario::{Argument, Body, Call, Step, Target};
-use crate::script::{Script, script};
 use candid::{Encode, Principal};
 use ic_management_canister_types::CanisterIdRecord;
+use test_support::script::{self, Script, script};
 
 /// What canisters remember of what they executed and saw: sums, in these cells. What was undone
 /// is not in them.
@@ -120,7 +119,7 @@ fn encode_step(steps: Script, step: &Step, ids: &Ids) -> Script {
         Step::Burn { keep } => steps.liquid().add(keep.wrapping_neg()).burn_acc(),
         // Calls that are prepared and never made.
         Step::Toil { times } => {
-            let toil = script().prepare(calls::call(ids.nowhere).zeros(TOIL_BYTES));
+            let toil = script().prepare(script::call(ids.nowhere).zeros(TOIL_BYTES));
             match times {
                 1 => steps.append_all(toil),
                 _ => steps.repeat(*times, toil),
@@ -150,8 +149,8 @@ fn plain(body: &Body, ids: &Ids) -> Script {
     body.0.iter().fold(script(), |steps, step| encode_step(steps, step, ids))
 }
 
-fn prepared(call: &Call, ids: &Ids) -> calls::Call {
-    let mut prepared = calls::call(ids.of(call.to))
+fn prepared(call: &Call, ids: &Ids) -> script::Call {
+    let mut prepared = script::call(ids.of(call.to))
         .method(request(call, ids).0)
         .cycles(call.cycles)
         .on_reply(encode(&call.on_reply, Entry::ReplyCallback, ids))

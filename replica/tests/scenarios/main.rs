@@ -5,9 +5,6 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "../execution/calls.rs"]
-#[allow(dead_code, reason = "the scenarios use less of it")]
-mod calls;
 mod checks;
 mod encode;
 mod faults;
@@ -18,9 +15,6 @@ mod random;
 mod record;
 mod run;
 mod scenario;
-#[path = "../execution/script.rs"]
-#[allow(dead_code, unused_imports, reason = "the scenarios use less of it")]
-mod script;
 mod soak;
 mod told;
 

@@ -2,7 +2,6 @@
 
 use crate::encode::{self, Ids};
 use crate::scenario::{Action, Manage, Scenario};
-use crate::script::canister;
 use candid::{CandidType, Principal, encode_one};
 use embedded_replica::canister::{Failure, Status};
 use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig};
@@ -12,6 +11,7 @@ use embedded_replica::types::{Cycles, MessageId, NextWork};
 use ic_management_canister_types::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
+use test_support::script::canister;
 
 /// Ticks after the last action within which everything must have come to rest.
 const TICKS_TO_REST_MAX: usize = 200;
@@ -295,7 +295,7 @@ impl Runner {
             argument: encode::memory(),
         };
         let reply = self.instance.query(call).expect("the query makes sense").ok()?;
-        Some(crate::script::numbers(&reply))
+        Some(test_support::script::numbers(&reply))
     }
 }
 

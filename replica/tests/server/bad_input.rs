@@ -1,8 +1,9 @@
 //! Input that makes no sense gets an error that says so; the server and its instances go on.
 
-use crate::http::{get, instance, post, request, request_with, server};
+use crate::http::{get, instance, post, request, request_with};
 use pocket_ic::common::rest::RawCanisterId;
 use std::time::{Duration, Instant};
+use test_support::servers::embedded_server;
 
 /// A management canister call with this method and payload, in base64.
 fn call(method: &str, payload: &str, effective: &str) -> String {
@@ -19,7 +20,7 @@ const NO_BLOB: &str = r#"{"canister_id":"BA==","blob_id":"AAAA"}"#;
 
 #[test]
 fn an_unknown_route_is_404_with_a_message_that_names_it() {
-    let server = server();
+    let server = embedded_server();
     for path in ["/", "/instances/0/api/v2/no", "/read_graph/a/b", "/no/such"] {
         let answer = get(server.port(), path);
         assert_eq!(answer.status, 404, "{path}");
@@ -29,7 +30,7 @@ fn an_unknown_route_is_404_with_a_message_that_names_it() {
 
 #[test]
 fn a_wrong_http_method_is_405_with_a_message() {
-    let server = server();
+    let server = embedded_server();
     let answer = get(server.port(), "/instances/0/update/tick");
     assert_eq!(answer.status, 405);
     assert!(answer.message().contains("GET"), "{}", answer.message());
@@ -37,7 +38,7 @@ fn a_wrong_http_method_is_405_with_a_message() {
 
 #[test]
 fn a_blob_that_does_not_unpack_is_400_with_a_message() {
-    let server = server();
+    let server = embedded_server();
     for (encoding, fragment) in [("gzip", "gzip"), ("br", "no other")] {
         let head = format!("content-encoding: {encoding}\r\n");
         let answer = request_with(server.port(), "POST", "/blobstore", &head, b"not packed");
@@ -48,7 +49,7 @@ fn a_blob_that_does_not_unpack_is_400_with_a_message() {
 
 #[test]
 fn starting_progress_twice_is_400_with_a_message() {
-    let server = server();
+    let server = embedded_server();
     let id = instance(server.port());
     let path = format!("/instances/{id}/auto_progress");
     let start = || post(server.port(), &path, r#"{"artificial_delay_ms":5}"#);
@@ -60,7 +61,7 @@ fn starting_progress_twice_is_400_with_a_message() {
 
 #[test]
 fn an_instance_that_was_never_made_or_is_deleted_is_404() {
-    let server = server();
+    let server = embedded_server();
     let port = server.port();
     let id = instance(port);
     assert_eq!(get(port, &format!("/instances/{id}/read/get_time")).status, 200);
@@ -79,7 +80,7 @@ fn an_instance_that_was_never_made_or_is_deleted_is_404() {
 
 #[test]
 fn broken_json_and_base64_and_principals_are_400_with_a_message() {
-    let server = server();
+    let server = embedded_server();
     let port = server.port();
     let id = instance(port);
     let long = "A".repeat(40);
@@ -114,7 +115,7 @@ fn broken_json_and_base64_and_principals_are_400_with_a_message() {
 
 #[test]
 fn a_number_that_is_none_is_400_with_a_message() {
-    let server = server();
+    let server = embedded_server();
     let answer = get(server.port(), "/instances/first/read/get_time");
     assert_eq!(answer.status, 400);
     assert!(answer.message().contains("whole number"), "{}", answer.message());
@@ -122,7 +123,7 @@ fn a_number_that_is_none_is_400_with_a_message() {
 
 #[test]
 fn an_argument_that_says_it_is_endless_is_a_reject_and_no_wait() {
-    let server = server();
+    let server = embedded_server();
     let id = instance(server.port());
     // DIDL, two types: a record of canister_id : principal and 9 : vec null, and the vector; then
     // one value: the anonymous principal and 2^60 nulls. Fields come in the order of their hashes.
@@ -151,7 +152,7 @@ fn base64(bytes: &[u8]) -> String {
 
 #[test]
 fn only_the_sender_of_a_message_is_told_its_status() {
-    let server = server();
+    let server = embedded_server();
     let id = instance(server.port());
     let submit = format!("/instances/{id}/update/submit_ingress_message");
     // An empty record: a canister with the default settings.
@@ -172,7 +173,7 @@ fn only_the_sender_of_a_message_is_told_its_status() {
 
 #[test]
 fn awaiting_a_message_nobody_submitted_is_an_error_and_no_wait() {
-    let server = server();
+    let server = embedded_server();
     let id = instance(server.port());
     let message = format!("{}=", "A".repeat(43));
     let body = format!(r#"{{"effective_principal":"None","message_id":"{message}"}}"#);
@@ -184,7 +185,7 @@ fn awaiting_a_message_nobody_submitted_is_an_error_and_no_wait() {
 
 #[test]
 fn management_calls_with_a_broken_argument_are_rejects() {
-    let server = server();
+    let server = embedded_server();
     let id = instance(server.port());
     let path = format!("/instances/{id}/update/submit_ingress_message");
     for (method, code) in
@@ -198,7 +199,7 @@ fn management_calls_with_a_broken_argument_are_rejects() {
 
 #[test]
 fn a_body_beyond_the_limit_is_413_with_a_message() {
-    let server = server();
+    let server = embedded_server();
     let id = instance(server.port());
     let path = format!("/instances/{id}/update/submit_ingress_message");
     let answer = request(server.port(), "POST", &path, &vec![b' '; 9 << 20]);
@@ -209,7 +210,7 @@ fn a_body_beyond_the_limit_is_413_with_a_message() {
 
 #[test]
 fn an_ingress_message_beyond_two_mib_is_refused() {
-    let server = server();
+    let server = embedded_server();
     let id = instance(server.port());
     let path = format!("/instances/{id}/update/submit_ingress_message");
     let payload = "AAAA".repeat((2 << 20) / 3 + 1);
@@ -221,7 +222,7 @@ fn an_ingress_message_beyond_two_mib_is_refused() {
 
 #[test]
 fn what_an_instance_cannot_be_is_an_error_that_names_it() {
-    let server = server();
+    let server = embedded_server();
     let application = r#"{"state_config":"New","instruction_config":"Production"}"#;
     let set = |application: &str| {
         format!(
@@ -270,7 +271,7 @@ fn what_an_instance_cannot_be_is_an_error_that_names_it() {
 
 #[test]
 fn a_log_level_by_any_of_its_names_is_taken() {
-    let server = server();
+    let server = embedded_server();
     for level in ["CRIT", "Error", "warning", "INFO", "debug", "TRCE"] {
         let config = format!(
             r#"{{"log_level":"{level}","subnet_config_set":{{"system":[],"application":
@@ -282,7 +283,7 @@ fn a_log_level_by_any_of_its_names_is_taken() {
 
 #[test]
 fn what_a_gateway_cannot_be_is_an_error_that_names_it() {
-    let server = server();
+    let server = embedded_server();
     let id = instance(server.port());
     let to_instance = format!(r#""forward_to":{{"PocketIcInstance":{id}}}"#);
     for (config, fragment) in [

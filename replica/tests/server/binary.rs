@@ -1,11 +1,12 @@
 //! The server binary, as the `pocket-ic` crate starts it.
 
-use crate::http::{exchange, get, instance};
+use crate::http::{get, instance};
 use crate::instances::submit_spin;
 use pocket_ic::PocketIcBuilder;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use test_support::http::{exchange, send};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -15,12 +16,12 @@ pub fn run(arguments: &[&str]) -> Output {
 }
 
 /// A server process with a port file, killed if a test leaves it running.
-pub struct Server {
+pub struct ServerProcess {
     pub process: Child,
     port_file: PathBuf,
 }
 
-impl Server {
+impl ServerProcess {
     pub fn start(port_file: &Path, arguments: &[&str]) -> Self {
         let process = Command::new(BINARY)
             .arg("--port-file")
@@ -67,7 +68,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -148,7 +149,7 @@ fn it_logs_what_it_is_told() {
 fn it_listens_where_it_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--ip-addr", "127.0.0.2"];
-    let server = Server::start(&folder.path().join("port"), &arguments);
+    let server = ServerProcess::start(&folder.path().join("port"), &arguments);
     let port = server.port();
     assert!(std::net::TcpStream::connect(("127.0.0.2", port)).is_ok());
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
@@ -158,11 +159,11 @@ fn it_listens_where_it_is_told() {
 fn it_is_called_by_the_names_it_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--domain", "one.test", "--domain", "other.test"];
-    let server = Server::start(&folder.path().join("port"), &arguments);
-    for (name, status) in [("one.test", "200"), ("other.test", "200"), ("third.test", "403")] {
+    let server = ServerProcess::start(&folder.path().join("port"), &arguments);
+    for (name, status) in [("one.test", 200), ("other.test", 200), ("third.test", 403)] {
         let host = format!("host: {name}\r\n");
-        let answer = exchange(server.port(), "GET", "/instances", &host, b"");
-        assert_eq!(answer.split(' ').nth(1), Some(status), "{name}: {answer}");
+        let reply = exchange(server.port(), "GET", "/instances", &host, b"");
+        assert_eq!(reply.status, status, "{name}: {reply:?}");
     }
 }
 
@@ -170,9 +171,9 @@ fn it_is_called_by_the_names_it_is_told() {
 fn a_second_server_with_the_same_port_file_leaves_the_first_alone() {
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
-    let first = Server::start(&port_file, &[]);
+    let first = ServerProcess::start(&port_file, &[]);
     let port = first.port();
-    let mut second = Server::start(&port_file, &[]);
+    let mut second = ServerProcess::start(&port_file, &[]);
     assert!(second.ended_well());
     assert_eq!(first.port(), port);
     instance(port);
@@ -184,7 +185,7 @@ fn asked_to_end_by_a_signal_it_removes_its_port_file() {
     let folder = tempfile::tempdir().unwrap();
     for signal in ["-TERM", "-INT"] {
         let port_file = folder.path().join(signal);
-        let mut server = Server::start(&port_file, &[]);
+        let mut server = ServerProcess::start(&port_file, &[]);
         instance(server.port());
         server.signal(signal);
         assert!(server.ended_well(), "{signal}");
@@ -197,14 +198,14 @@ fn asked_to_end_by_a_signal_it_removes_its_port_file() {
 fn asked_to_end_while_an_instance_executes_it_removes_its_port_file_before_it_closes_the_port() {
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
-    let mut server = Server::start(&port_file, &[]);
+    let mut server = ServerProcess::start(&port_file, &[]);
     let port = server.port();
     let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
     let pic = PocketIcBuilder::new().with_server_url(url).with_application_subnet().build();
     submit_spin(&pic);
     let path = format!("/instances/{}/update/tick", pic.instance_id());
-    // What becomes of it does not matter: its connection is cut off.
-    let tick = std::thread::spawn(move || exchange(port, "POST", &path, "", b"{}"));
+    // The end of the server cuts off the connection, so there may be no reply.
+    let tick = std::thread::spawn(move || send(port, "POST", &path, "", b"{}"));
     while get(port, "/instances").body != serde_json::json!(["Busy"]) {
         assert!(!tick.is_finished(), "it has ended already");
     }
@@ -222,7 +223,7 @@ fn asked_to_end_while_an_instance_executes_it_removes_its_port_file_before_it_cl
 fn it_ends_by_itself_when_nobody_uses_it() {
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
-    let mut server = Server::start(&port_file, &["--ttl", "2"]);
+    let mut server = ServerProcess::start(&port_file, &["--ttl", "2"]);
     let port = server.port();
     let started = Instant::now();
     while started.elapsed() < Duration::from_millis(2_500) {
@@ -236,7 +237,7 @@ fn it_ends_by_itself_when_nobody_uses_it() {
 #[test]
 fn it_ends_at_its_hard_limit_even_while_it_is_used() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::start(&folder.path().join("port"), &["--hard-ttl", "1"]);
+    let mut server = ServerProcess::start(&folder.path().join("port"), &["--hard-ttl", "1"]);
     let port = server.port();
     let started = Instant::now();
     while server.process.try_wait().unwrap().is_none() {

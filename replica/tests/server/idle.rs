@@ -1,6 +1,6 @@
 //! What a network at rest costs.
 
-use crate::binary::Server;
+use crate::binary::ServerProcess;
 use crate::http::get;
 use pocket_ic::PocketIcBuilder;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const REST: Duration = Duration::from_secs(5);
 #[test]
 fn a_network_that_progresses_by_itself_costs_next_to_nothing_at_rest() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("port"), &[]);
+    let server = ServerProcess::start(&folder.path().join("port"), &[]);
     let url = format!("http://127.0.0.1:{}/", server.port());
     let pic = PocketIcBuilder::new()
         .with_server_url(url.parse().unwrap())

@@ -1,11 +1,11 @@
 //! Instances beside each other: independent, repeatable, gone when they are deleted.
 
-use crate::http::server;
 use candid::Principal;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use pocket_ic::{PocketIc, PocketIcBuilder};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use test_support::servers::embedded_server;
 
 /// Counts up in its heap; `spin` takes about a second.
 const COUNTER: &str = r#"(module
@@ -48,7 +48,7 @@ fn update(pic: &PocketIc, canister: Principal, method: &str) -> Vec<u8> {
 
 #[test]
 fn instances_used_at_the_same_time_do_not_see_each_other() {
-    let server = server();
+    let server = embedded_server();
     std::thread::scope(|scope| {
         for rounds in 1..=12u32 {
             let server = &server;
@@ -65,7 +65,7 @@ fn instances_used_at_the_same_time_do_not_see_each_other() {
 
 #[test]
 fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
-    let server = server();
+    let server = embedded_server();
     let busy: Vec<_> = (0..3)
         .map(|_| {
             let pic = network(&server);
@@ -88,7 +88,7 @@ fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
 
 #[test]
 fn a_balance_at_its_largest_takes_refunds_without_harm() {
-    let server = server();
+    let server = embedded_server();
     let pic = network(&server);
     let canister = install(&pic);
     let missing = u128::MAX - pic.cycle_balance(canister);
@@ -102,7 +102,7 @@ fn a_balance_at_its_largest_takes_refunds_without_harm() {
 
 #[test]
 fn the_same_requests_give_the_same_ids_times_and_cycles() {
-    let server = server();
+    let server = embedded_server();
     let run = || {
         let pic = network(&server);
         let canister = install(&pic);
@@ -130,7 +130,7 @@ fn under_the_mainnet_profile_a_round_lasts_half_a_second() {
 
 #[test]
 fn a_server_that_is_dropped_lets_go_of_its_port() {
-    let server = server();
+    let server = embedded_server();
     let port = server.port();
     drop(server);
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("nobody listens there any more");
@@ -138,14 +138,14 @@ fn a_server_that_is_dropped_lets_go_of_its_port() {
 
 #[test]
 fn a_port_that_is_taken_is_an_error() {
-    let server = server();
+    let server = embedded_server();
     let config = ServerConfig { port: server.port(), ..ServerConfig::default() };
     assert!(EmbeddedServer::start(config).is_err());
 }
 
 #[test]
 fn it_listens_on_the_loopback_interface_only() {
-    let server = server();
+    let server = embedded_server();
     // All of 127.0.0.0/8 leads to this machine; a server on every interface would answer here.
     let elsewhere = (Ipv4Addr::new(127, 0, 0, 2), server.port());
     assert!(TcpStream::connect(elsewhere).is_err());
@@ -153,18 +153,17 @@ fn it_listens_on_the_loopback_interface_only() {
 
 #[test]
 fn a_blob_that_was_uploaded_can_be_fetched_by_its_name_and_no_other() {
-    let server = server();
+    let server = embedded_server();
     let port = server.port();
     let exchange = |method: &str, path: &str, body: &[u8]| {
-        let answer = crate::http::exchange(port, method, path, "host: localhost\r\n", body);
-        let status = answer.split(' ').nth(1).unwrap().to_owned();
-        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+        let reply = test_support::http::exchange(port, method, path, "host: localhost\r\n", body);
+        (reply.status, reply.text().into_owned())
     };
     let (_, name) = exchange("POST", "/blobstore", b"a blob");
     let fetched = exchange("GET", &format!("/blobstore/{name}"), b"");
-    assert_eq!(fetched, ("200".into(), "a blob".into()));
+    assert_eq!(fetched, (200, "a blob".into()));
     let other = name.replace(|digit: char| digit.is_ascii_digit(), "f");
-    for (name, status) in [(other, "404"), (name[1..].to_owned(), "400"), ("blob".into(), "400")] {
+    for (name, status) in [(other, 404), (name[1..].to_owned(), 400), ("blob".into(), 400)] {
         let (found, text) = exchange("GET", &format!("/blobstore/{name}"), b"");
         assert_eq!(found, status, "{name}");
         assert!(text.contains("message"), "{text}");

@@ -1,6 +1,6 @@
 //! What a server's memory comes to when instances come and go.
 
-use crate::binary::Server;
+use crate::binary::ServerProcess;
 use candid::Principal;
 use pocket_ic::PocketIcBuilder;
 
@@ -44,7 +44,7 @@ const HOARDED_KIB: u64 = 2_000_000 / 1_024;
 /// memory is warm: caches, buffers, and what the allocator keeps for the next.
 fn memory_around(warm_up: usize, instances: usize) -> (u64, u64) {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("port"), &[]);
+    let server = ServerProcess::start(&folder.path().join("port"), &[]);
     let port = server.port();
     make_and_delete(port, warm_up);
     let before = resident_kib(server.process.id());

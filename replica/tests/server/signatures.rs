@@ -1,6 +1,5 @@
 //! Canister signatures, checked by the server.
 
-use crate::http::server;
 use candid::Principal;
 use embedded_replica::keys::SubnetKey;
 use ic_canister_sig_creation::{CanisterSigPublicKey, IC_ROOT_PK_DER};
@@ -8,6 +7,7 @@ use ic_certification::{Certificate, HashTree, label, leaf};
 use pocket_ic::PocketIcBuilder;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use test_support::servers::embedded_server;
 
 #[derive(Serialize)]
 struct CanisterSignature {
@@ -36,7 +36,7 @@ fn signature(key: &SubnetKey, canister: Principal, seed: &[u8], message: &[u8]) 
 
 #[test]
 fn a_canister_signature_is_valid_for_its_message_under_the_networks_root_key_only() {
-    let server = server();
+    let server = embedded_server();
     let url = server.url().parse().unwrap();
     let pic = PocketIcBuilder::new().with_server_url(url).with_nns_subnet().build();
     let topology = pic.topology();

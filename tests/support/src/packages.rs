@@ -1,14 +1,19 @@
-//! Running the scripts that build and fetch.
+//! What is fetched for the tests: the scripts that fetch, and what happens where they cannot.
 
-use std::env;
 use std::io::{Write, stderr};
 use std::process::{Command, Stdio};
 
-/// With this code the scripts end when something cannot be had here: "service unavailable" in `sysexits.h`.
+use crate::is_set;
+
+/// The exit code of a script that cannot get what it needs: "service unavailable" in `sysexits.h`.
 const UNAVAILABLE: i32 = 69;
 
-/// Runs a script. What it needs and cannot have is an error; everything else that goes wrong panics.
-pub fn run(script: &mut Command) -> Result<(), String> {
+/// Runs a script.
+///
+/// # Errors
+///
+/// Where the script cannot get what it needs here. Every other failure is a panic.
+pub(crate) fn run(script: &mut Command) -> Result<(), String> {
     let program = script.get_program().to_string_lossy().into_owned();
     let output = script
         .stdin(Stdio::null())
@@ -22,17 +27,24 @@ pub fn run(script: &mut Command) -> Result<(), String> {
     }
 }
 
-/// What was made; where it cannot be had, nothing but a line that says so. With `REQUIRE_PACKAGES` in
-/// the environment that is a failure: it panics.
+/// Whether `REQUIRE_PACKAGES` is in the environment: then a test fails that cannot have what it needs.
+pub fn packages_are_required() -> bool {
+    is_set("REQUIRE_PACKAGES")
+}
+
+/// Returns what was made. Where it could not be made, a line on standard error says what is not tested and why.
+///
+/// # Panics
+///
+/// Where it could not be made, and [`packages_are_required`].
 pub fn or_say_why<T>(what: &str, made: Result<T, String>) -> Option<T> {
-    let required = env::var_os("REQUIRE_PACKAGES").is_some_and(|value| !value.is_empty());
-    made_if_required(required, what, made)
+    made_if_required(packages_are_required(), what, made)
 }
 
 fn made_if_required<T>(required: bool, what: &str, made: Result<T, String>) -> Option<T> {
     if let Err(reason) = &made {
         assert!(!required, "{what} cannot be had, and REQUIRE_PACKAGES is set: {reason}");
-        // Not `println!`, which the harness keeps to itself. Nobody may be reading, which is no failure.
+        // The test harness would capture the output of `println!`. It is no failure if nobody reads the line.
         let _ = writeln!(stderr(), "{what} is not tested: {reason}");
     }
     made.ok()

@@ -7,15 +7,14 @@ use candid::pretty::candid::value::pp_args;
 use candid::types::{Function, Type, TypeInner};
 use candid::{IDLArgs, Principal, TypeEnv};
 use candid_parser::{check_prog, parse_idl_args};
-use multi_subnet::interface::candid_interface;
 use pocket_ic::common::rest::RawMessageId;
 use pocket_ic::{PocketIc, RejectResponse};
-use test_canisters::{rust_canister, rust_interface};
 
-use crate::pair::{controller, create};
+use super::{rust_canister, rust_interface};
+use crate::users::{controller, create};
 
-/// What a call comes to: the reply as Candid's text, on one line.
-pub type Answer = Result<String, RejectResponse>;
+/// The result of a call: the reply as Candid's text, on one line, or the reject.
+pub type TextResult = Result<String, RejectResponse>;
 
 /// What can be installed: a module, and the types of its methods.
 pub struct Program {
@@ -29,13 +28,6 @@ impl Program {
     pub fn rust(package: &str) -> Self {
         let module = fs::read(rust_canister(package)).expect("it was built");
         let interface = fs::read_to_string(rust_interface(package)).expect("it is committed");
-        Self::with_interface(module, &interface)
-    }
-
-    /// A module that carries its interface.
-    pub fn new(module: Vec<u8>) -> Self {
-        let interface = candid_interface(&module).expect("the module carries its interface");
-        let interface = interface.to_owned();
         Self::with_interface(module, &interface)
     }
 
@@ -103,7 +95,9 @@ impl Program {
 /// An installed canister.
 #[derive(Clone, Copy)]
 pub struct Canister<'a> {
+    /// The network of the canister.
     pub pic: &'a PocketIc,
+    /// The id of the canister.
     pub id: Principal,
     program: &'a Program,
 }
@@ -122,7 +116,7 @@ impl Canister<'_> {
     }
 
     /// What an update call comes to.
-    pub fn call_as(&self, sender: Principal, method: &str, argument: &str) -> Answer {
+    pub fn call_as(&self, sender: Principal, method: &str, argument: &str) -> TextResult {
         let function = self.program.method(method);
         let argument = self.program.encode(argument, &function.args);
         let reply = self.pic.update_call(self.id, sender, method, argument)?;
@@ -130,7 +124,7 @@ impl Canister<'_> {
     }
 
     /// What a query comes to.
-    pub fn ask_as(&self, sender: Principal, method: &str, argument: &str) -> Answer {
+    pub fn ask_as(&self, sender: Principal, method: &str, argument: &str) -> TextResult {
         let function = self.program.method(method);
         let argument = self.program.encode(argument, &function.args);
         let reply = self.pic.query_call(self.id, sender, method, argument)?;

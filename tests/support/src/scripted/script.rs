@@ -1,7 +1,7 @@
-//! What the canister of the tests can be told to do.
+//! Scripts: what the scripted canister is to do.
 
-use crate::calls::Argument;
-pub use crate::calls::{Call, call};
+use super::call::Argument;
+pub use super::call::{Call, call};
 use std::sync::LazyLock;
 
 /// Everything a script is made of, by the names of the functions in `canister.wat`.

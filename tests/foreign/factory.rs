@@ -4,11 +4,8 @@ use std::fs;
 
 use candid::Principal;
 use pocket_ic::{PocketIc, RejectCode};
-use test_canisters::rust_canister;
-
-use super::canister::{Canister, Program, number};
-use crate::pair::stranger;
-use crate::servers::on_every_server;
+use test_support::canisters::number;
+use test_support::{Canister, Program, on_every_server, rust_canister, stranger};
 
 /// What a product gets.
 const CYCLES: u128 = 2_000_000_000_000;

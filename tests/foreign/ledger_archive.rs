@@ -1,14 +1,14 @@
 //! The archives of the ledger: canisters that it creates, installs and calls by itself, out of the cycles it has.
 
-use std::{fs, iter};
+use std::iter;
 
 use candid::Principal;
 use pocket_ic::{ErrorCode, PocketIc};
-
-use super::canister::{Canister, Program, number};
-use super::ledger::{SUPPLY, alice, balance, bob, install_with_archives, program, transfer};
-use crate::pair::{DEFAULT_CYCLES, controller};
-use crate::servers::on_every_server;
+use test_support::canisters::ledger::{
+    SUPPLY, alice, balance, bob, install_with_archives, interface, program, transfer,
+};
+use test_support::canisters::number;
+use test_support::{Canister, DEFAULT_CYCLES, Program, controller, on_every_server};
 
 /// What the ledger gives an archive, creation included.
 const ARCHIVE_CYCLES: u128 = 3_000_000_000_000;
@@ -27,8 +27,7 @@ fn cycles_option(cycles: u128) -> String {
 
 /// The program of an archive, which is inside the ledger's module: an interface without a module.
 fn archive_program() -> Program {
-    let ledger = test_canisters::ledger().expect("the ledger is there");
-    let interface = fs::read_to_string(ledger.interface).expect("it was fetched");
+    let interface = interface().expect("the ledger was fetched");
     let (types, _) = interface.split_once("service :").expect("it has a service");
     let methods = "service : {
         get_transactions : QueryArchiveFn;

@@ -2,12 +2,12 @@
 
 use std::fs;
 
+use multi_subnet::interface::candid_interface;
 use pocket_ic::ErrorCode;
-use test_canisters::{MotokoCompiler, motoko};
-
-use super::canister::{Canister, Program, number};
-use crate::pair::controller;
-use crate::servers::{Server, on_every_server};
+use test_support::canisters::number;
+use test_support::{
+    Canister, MotokoCompiler, Program, Server, controller, motoko, on_every_server,
+};
 
 /// Runs a test with a program from each compiler, where that can be had, on every server.
 pub fn with_each_compiler(name: &str, test: impl Fn(Server, &Program)) {
@@ -20,7 +20,9 @@ pub fn with_each_compiler(name: &str, test: impl Fn(Server, &Program)) {
 pub fn with_compiler(compiler: MotokoCompiler, name: &str, test: impl Fn(Server, &Program)) {
     let Some(module) = motoko(compiler, name) else { return };
     println!("compiled by {compiler:?}");
-    let program = Program::new(fs::read(module).expect("it was compiled"));
+    let module = fs::read(module).expect("the module was compiled");
+    let interface = candid_interface(&module).expect("a Motoko module contains its interface");
+    let program = Program::with_interface(module.clone(), interface);
     on_every_server(|server| test(server, &program));
 }
 

@@ -1,6 +1,6 @@
 //! Calls that scripts make.
 
-use crate::script::{Script, script};
+use super::script::{Script, script};
 use candid::Principal;
 
 /// A call one canister makes to another.
@@ -23,7 +23,7 @@ pub enum Argument {
 }
 
 /// A call of `run` with an empty script. A reply is passed on, a reject is replied with, see
-/// [`rejected`](crate::script::rejected).
+/// [`rejected`](super::script::rejected).
 pub fn call(callee: Principal) -> Call {
     Call {
         callee: callee.as_slice().to_vec(),
@@ -87,7 +87,7 @@ impl Call {
     }
 
     /// Does the same on a reply and on a reject.
-    pub fn on_answer(self, script: Script) -> Self {
+    pub fn on_response(self, script: Script) -> Self {
         self.on_reply(script.clone()).on_reject(script)
     }
 

@@ -1,29 +1,27 @@
 //! What Motoko canisters keep when they are upgraded.
 
 use pocket_ic::ErrorCode;
-use test_canisters::MotokoCompiler::{self, Classic, Current};
+use test_support::MotokoCompiler::{self, Classic, Current};
+use test_support::{Canister, controller};
 
-use super::canister::Canister;
-use super::motoko::with_compiler;
-use crate::pair::controller;
+use crate::motoko::with_compiler;
+use crate::motoko_clock::rings;
 
-impl Canister<'_> {
-    /// Upgrades it as its compiler wants it.
-    fn upgrade_by(&self, compiler: MotokoCompiler) {
-        let upgraded = match compiler {
-            Classic => self.upgrade("()"),
-            Current => self.upgrade_with_heap("()"),
-        };
-        upgraded.expect("it can be upgraded");
-    }
+/// Upgrades a canister in the way of its compiler.
+fn upgrade_by(canister: Canister, compiler: MotokoCompiler) {
+    let upgraded = match compiler {
+        Classic => canister.upgrade("()"),
+        Current => canister.upgrade_with_heap("()"),
+    };
+    upgraded.expect("the canister can be upgraded");
+}
 
-    /// The sizes of its heap and its stable memory, in bytes.
-    fn memories(&self) -> [u128; 2] {
-        let status = self.pic.canister_status(self.id, Some(controller()));
-        let metrics = status.expect("its controller may ask").memory_metrics;
-        [metrics.wasm_memory_size, metrics.stable_memory_size]
-            .map(|size| size.0.try_into().expect("it is below 2^128"))
-    }
+/// The sizes of the heap and of the stable memory, in bytes.
+fn memories(canister: Canister) -> [u128; 2] {
+    let status = canister.pic.canister_status(canister.id, Some(controller()));
+    let metrics = status.expect("a controller may ask for the status").memory_metrics;
+    [metrics.wasm_memory_size, metrics.stable_memory_size]
+        .map(|size| size.0.try_into().expect("a size is below 2^128"))
 }
 
 #[test]
@@ -45,7 +43,7 @@ fn motoko_keeps_stable_variables_in_upgrades_and_forgets_the_others() {
             };
             assert_eq!(notes.ask("numbers", "()"), numbers(0, 1));
             for upgrades in 1..=2 {
-                notes.upgrade_by(compiler);
+                upgrade_by(notes, compiler);
                 assert_eq!(notes.ask("numbers", "()"), numbers(upgrades, 0));
             }
             let latest = r#"(opt record { title = "third"; mark = variant { stars = 5 : nat8 } })"#;
@@ -68,10 +66,10 @@ fn classic_motoko_carries_its_notes_through_stable_memory() {
         let pic = server.instance(1);
         let notes = program.install(&pic, "()");
         fill(&notes);
-        let [_, none] = notes.memories();
+        let [_, none] = memories(notes);
         assert_eq!(none, 0);
-        notes.upgrade_by(Classic);
-        let [_, written] = notes.memories();
+        upgrade_by(notes, Classic);
+        let [_, written] = memories(notes);
         assert!(written > 400_000, "{written}");
         assert!(notes.ask("numbers", "()").contains("notes = 10 : nat"));
     });
@@ -83,9 +81,9 @@ fn current_motoko_finds_its_notes_where_it_left_them() {
         let pic = server.instance(1);
         let notes = program.install(&pic, "()");
         fill(&notes);
-        let [heap, _] = notes.memories();
-        notes.upgrade_by(Current);
-        let [kept, written] = notes.memories();
+        let [heap, _] = memories(notes);
+        upgrade_by(notes, Current);
+        let [kept, written] = memories(notes);
         assert!(kept >= heap && written == 0, "{heap} -> {kept}, and {written} stable");
         // An upgrade that does not say what becomes of the heap is refused.
         let refusal = notes.upgrade("()").expect_err("the option is missing");
@@ -102,13 +100,13 @@ fn motoko_forgets_its_timers_in_an_upgrade() {
             let clock = program.install(&pic, "()");
             clock.call("set_timer", "(10, true)");
             clock.wait(11);
-            assert_eq!(clock.rings(), 1);
-            clock.upgrade_by(compiler);
+            assert_eq!(rings(clock), 1);
+            upgrade_by(clock, compiler);
             clock.wait(30);
-            assert_eq!(clock.rings(), 1, "kept, and not increased");
+            assert_eq!(rings(clock), 1, "kept, and not increased");
             clock.call("set_timer", "(10, true)");
             clock.wait(11);
-            assert_eq!(clock.rings(), 2);
+            assert_eq!(rings(clock), 2);
         });
     }
 }

@@ -1,23 +1,13 @@
 //! A network that progresses by itself, its canisters, and agents that talk to it.
 
 use crate::identities::Named;
-use candid::{Decode, Encode, Principal};
-use embedded_replica::server::{EmbeddedServer, ServerConfig};
+use candid::Principal;
 use ic_agent::Agent;
-use pocket_ic::{PocketIc, PocketIcBuilder};
-use std::sync::LazyLock;
-
-/// The one server of all tests.
-static SERVER: LazyLock<EmbeddedServer> =
-    LazyLock::new(|| EmbeddedServer::start(ServerConfig::default()).expect("a port is free"));
-
-/// The counter of the clients' tests, made from text.
-pub fn counter() -> Vec<u8> {
-    wat::parse_str(include_str!("../clients/counter.wat")).unwrap()
-}
+use pocket_ic::PocketIc;
+use test_support::{Server, counter, decode, nothing};
 
 /// A network of two application subnets with a counter on each.
-pub struct World {
+pub struct CounterNetwork {
     pub pic: PocketIc,
     /// On the first subnet, which has the root key.
     pub one: Principal,
@@ -25,14 +15,10 @@ pub struct World {
     pub other: Principal,
 }
 
-impl World {
+impl CounterNetwork {
     /// A network whose time stands still.
     pub fn still() -> Self {
-        let pic = PocketIcBuilder::new()
-            .with_server_url(SERVER.url().parse().unwrap())
-            .with_application_subnet()
-            .with_application_subnet()
-            .build();
+        let pic = Server::Embedded.instance(2);
         let topology = pic.topology();
         let root = topology.default_effective_canister_id.clone();
         let mut subnets = topology.get_app_subnets();
@@ -43,7 +29,7 @@ impl World {
         subnets.sort_by_key(|id| !hosts_root(id));
         let [one, other] = [0, 1].map(|number| {
             let canister = pic.create_canister_on_subnet(None, None, subnets[number]);
-            pic.install_canister(canister, counter(), Encode!().unwrap(), None);
+            pic.install_canister(canister, counter(), nothing(), None);
             canister
         });
         Self { pic, one, other }
@@ -51,9 +37,9 @@ impl World {
 
     /// A network that progresses by itself.
     pub fn live() -> Self {
-        let world = Self::still();
-        world.pic.auto_progress();
-        world
+        let network = Self::still();
+        network.pic.auto_progress();
+        network
     }
 
     /// Where agents find it.
@@ -71,14 +57,9 @@ impl World {
     }
 }
 
-/// What a method without an argument answers: a number.
+/// The number that a method of the counter replies with.
 pub fn number(reply: &[u8]) -> u64 {
-    Decode!(reply, u64).unwrap()
-}
-
-/// Candid's encoding of no value.
-pub fn nothing() -> Vec<u8> {
-    Encode!().unwrap()
+    decode(reply)
 }
 
 /// Runs what agents do, outside of which the client of PocketIC has to be used.

@@ -1,16 +1,14 @@
 //! Timers by `ic-cdk-timers`: each is a call of the canister to itself.
 
-use super::canister::{Canister, Program, number};
-use crate::pair::controller;
-use crate::servers::on_every_server;
+use test_support::canisters::number;
+use test_support::{Canister, Program, controller, on_every_server};
 
 /// More timers at a time than the library calls at once.
 const MANY: u128 = 260;
 
-impl Canister<'_> {
-    fn rings_of(&self, alarm: &str) -> u128 {
-        number(&self.ask("rings", &format!("({alarm:?})")))
-    }
+/// How often an alarm has rung.
+fn rings_of(alarms: Canister, alarm: &str) -> u128 {
+    number(&alarms.ask("rings", &format!("({alarm:?})")))
 }
 
 #[test]
@@ -22,14 +20,14 @@ fn a_timer_rings_once_and_an_interval_again_and_again() {
         alarms.call("once", r#"("tea", 10, variant { ring })"#);
         alarms.call("every", r#"("bus", 10, variant { ring })"#);
         alarms.wait(8);
-        assert_eq!(["tea", "bus"].map(|alarm| alarms.rings_of(alarm)), [0, 0]);
+        assert_eq!(["tea", "bus"].map(|alarm| rings_of(alarms, alarm)), [0, 0]);
         for rings in 1..=4 {
             alarms.wait(10);
-            assert_eq!(["tea", "bus"].map(|alarm| alarms.rings_of(alarm)), [1, rings]);
+            assert_eq!(["tea", "bus"].map(|alarm| rings_of(alarms, alarm)), [1, rings]);
         }
         // What was missed is made up for.
         alarms.wait(30);
-        assert_eq!(alarms.rings_of("bus"), 7);
+        assert_eq!(rings_of(alarms, "bus"), 7);
     });
 }
 
@@ -47,7 +45,7 @@ fn cancelled_timers_stay_silent() {
             alarms.call("cancel", &format!("({alarm:?})"));
         }
         alarms.wait(20);
-        let rings = ["tea", "bus", "train"].map(|alarm| alarms.rings_of(alarm));
+        let rings = ["tea", "bus", "train"].map(|alarm| rings_of(alarms, alarm));
         assert_eq!(rings, [1, 1, 3]);
         assert!(alarms.reject("cancel", r#"("bus")"#).reject_message.contains("no alarm bus"));
     });
@@ -63,11 +61,11 @@ fn timers_call_other_canisters_on_the_same_and_on_another_subnet() {
             let other = program.install_on(&pic, subnets - 1, "()");
             other.call("every", r#"("bus", 10, variant { ring })"#);
             other.wait(21);
-            assert_eq!(other.rings_of("bus"), 2);
+            assert_eq!(rings_of(other, "bus"), 2);
             let copy = format!("(\"bus\", 1, variant {{ copy = principal \"{}\" }})", other.id);
             alarms.call("once", &copy);
             alarms.wait(2);
-            assert_eq!(alarms.rings_of("bus"), 2);
+            assert_eq!(rings_of(alarms, "bus"), 2);
         }
     });
 }
@@ -83,7 +81,7 @@ fn a_timer_that_traps_leaves_no_trace_and_no_other_timer_suffers() {
         }
         alarms.wait(11);
         alarms.wait(10);
-        let rings = ["tea", "broken", "bus"].map(|alarm| alarms.rings_of(alarm));
+        let rings = ["tea", "broken", "bus"].map(|alarm| rings_of(alarms, alarm));
         assert_eq!(rings, [2, 0, 2]);
     });
 }
@@ -98,7 +96,7 @@ fn hundreds_of_timers_that_are_due_at_once_all_ring() {
             alarms.call("once", &format!("(\"swarm {}\", 1_000, variant {{ ring }})", number % 3));
         }
         alarms.wait(1_001);
-        let rings: u128 = (0..3).map(|swarm| alarms.rings_of(&format!("swarm {swarm}"))).sum();
+        let rings: u128 = (0..3).map(|swarm| rings_of(alarms, &format!("swarm {swarm}"))).sum();
         assert_eq!(rings, MANY);
     });
 }
@@ -111,11 +109,11 @@ fn an_upgrade_forgets_all_timers_but_those_it_sets() {
         let alarms = program.install(&pic, "()");
         alarms.call("every", r#"("bus", 10, variant { ring })"#);
         alarms.wait(3_601);
-        assert_eq!(alarms.rings_of("noon"), 1);
-        assert!(alarms.rings_of("bus") > 0);
+        assert_eq!(rings_of(alarms, "noon"), 1);
+        assert!(rings_of(alarms, "bus") > 0);
         alarms.upgrade("()").expect("it can be upgraded");
         alarms.wait(3_601);
-        assert_eq!(["noon", "bus"].map(|alarm| alarms.rings_of(alarm)), [1, 0]);
+        assert_eq!(["noon", "bus"].map(|alarm| rings_of(alarms, alarm)), [1, 0]);
     });
 }
 
@@ -130,6 +128,6 @@ fn timers_wait_while_their_canister_is_stopped() {
         alarms.wait(20);
         pic.start_canister(alarms.id, Some(controller())).expect("its controller may");
         pic.tick();
-        assert_eq!(alarms.rings_of("tea"), 1);
+        assert_eq!(rings_of(alarms, "tea"), 1);
     });
 }

@@ -1,13 +1,11 @@
 //! Stable structures by `ic-stable-structures`: a map, a log and a cell in one stable memory.
 
-use super::canister::{Canister, Program, number};
-use crate::servers::on_every_server;
+use test_support::canisters::number;
+use test_support::{Canister, Program, on_every_server};
 
-impl Canister<'_> {
-    /// The number that a method without argument returns.
-    fn count(&self, method: &str) -> u128 {
-        number(&self.ask(method, "()"))
-    }
+/// The number that a method without argument returns.
+fn count(book: Canister, method: &str) -> u128 {
+    number(&book.ask(method, "()"))
 }
 
 #[test]
@@ -26,7 +24,7 @@ fn what_is_in_stable_structures_is_there_after_upgrades() {
             assert_eq!(book.ask("guest", r#"("Bob")"#), "(null)");
             assert_eq!(book.ask("visit", "(1)"), r#"(opt "Bob")"#);
             assert_eq!(book.ask("visit", "(3)"), "(null)");
-            assert_eq!(["guests", "visits"].map(|method| book.count(method)), [1, 3]);
+            assert_eq!(["guests", "visits"].map(|method| count(book, method)), [1, 3]);
             assert_eq!(book.ask("title", "()"), r#"("Wedding")"#);
             book.upgrade(r#"("no title")"#).expect("it can be upgraded");
         }
@@ -39,16 +37,16 @@ fn stable_structures_grow_over_thousands_of_entries_and_are_searched() {
     on_every_server(|server| {
         let pic = server.instance(1);
         let book = program.install(&pic, r#"("Fair")"#);
-        let before = book.count("stable_pages");
+        let before = count(book, "stable_pages");
         for _ in 0..2 {
             book.call("sign_many", "(1_000)");
         }
-        let pages = book.count("stable_pages");
+        let pages = count(book, "stable_pages");
         assert!(pages > before, "{before} -> {pages}");
 
         book.upgrade(r#"("no title")"#).expect("it can be upgraded");
-        assert_eq!(book.count("stable_pages"), pages);
-        assert_eq!(["guests", "visits"].map(|method| book.count(method)), [1_000, 2_000]);
+        assert_eq!(count(book, "stable_pages"), pages);
+        assert_eq!(["guests", "visits"].map(|method| count(book, method)), [1_000, 2_000]);
         let found = book.ask("guests_from", r#"("guest 998", 3)"#);
         let names: Vec<_> = found.split('"').skip(1).step_by(2).collect();
         assert_eq!(names, ["guest 998", "guest 999"], "{found}");
@@ -65,7 +63,7 @@ fn a_trap_undoes_what_was_written_to_stable_structures() {
         let reject = book.reject("sign_and_trap", r#"("Ada")"#);
         assert!(reject.reject_message.contains("the pen broke"), "{reject:?}");
         book.reject("sign_and_trap", r#"("Bob")"#);
-        assert_eq!(["guests", "visits"].map(|method| book.count(method)), [1, 1]);
+        assert_eq!(["guests", "visits"].map(|method| count(book, method)), [1, 1]);
         let ada = r#"(opt record { name = "Ada"; note = null; visits = 1 : nat32 })"#;
         assert_eq!(book.ask("guest", r#"("Ada")"#), ada);
     });
@@ -80,6 +78,6 @@ fn a_reinstalled_canister_begins_with_an_empty_stable_memory() {
         book.call("sign", r#"("Ada", null)"#);
         book.reinstall(r#"("Second")"#).expect("it can be reinstalled");
         assert_eq!(book.ask("title", "()"), r#"("Second")"#);
-        assert_eq!(["guests", "visits"].map(|method| book.count(method)), [0, 0]);
+        assert_eq!(["guests", "visits"].map(|method| count(book, method)), [0, 0]);
     });
 }

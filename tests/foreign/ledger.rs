@@ -1,20 +1,13 @@
 //! An ICRC-1 ledger, built by its authors: a token's owners and their transfers.
 
-use std::fs;
 use std::time::Duration;
 
 use candid::Principal;
-use pocket_ic::PocketIc;
-
-use super::canister::{Canister, Program, number};
-use crate::pair::controller;
-use crate::servers::on_every_server;
-
-/// What a transfer costs its sender; it is burnt.
-const FEE: u128 = 10;
-
-/// What Alice has to begin with. Nobody else has anything.
-pub const SUPPLY: u128 = 1_000_000;
+use test_support::canisters::ledger::{
+    FEE, SUPPLY, account, alice, balance, bob, install, mint, program, transfer,
+};
+use test_support::canisters::number;
+use test_support::{Canister, on_every_server};
 
 /// For how long a ledger remembers transfers: as long as it takes them after they were made.
 const TRANSACTION_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -22,74 +15,9 @@ const TRANSACTION_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// By how much clocks may differ.
 const PERMITTED_DRIFT: Duration = Duration::from_secs(60);
 
-pub fn alice() -> Principal {
-    Principal::self_authenticating(b"Alice")
-}
-
-pub fn bob() -> Principal {
-    Principal::self_authenticating(b"Bob")
-}
-
-/// Who makes tokens by sending them, and destroys them by receiving them.
-fn mint() -> Principal {
-    Principal::self_authenticating(b"Mint")
-}
-
-/// The ledger, where it can be had.
-pub fn program() -> Option<Program> {
-    let ledger = test_canisters::ledger()?;
-    let module = fs::read(ledger.module).expect("it was fetched");
-    let interface = fs::read_to_string(ledger.interface).expect("it was fetched");
-    Some(Program::with_interface(module, &interface))
-}
-
-/// A ledger that never has enough blocks to archive some.
-pub fn install<'a>(program: &'a Program, pic: &'a PocketIc) -> Canister<'a> {
-    install_with_archives(program, pic, 1_000_000, "")
-}
-
-/// A ledger that archives its oldest five blocks when it has so many.
-pub fn install_with_archives<'a>(
-    program: &'a Program,
-    pic: &'a PocketIc,
-    threshold: u64,
-    archive_options: &str,
-) -> Canister<'a> {
-    let (alice, mint, controller) = (account(alice()), account(mint()), controller());
-    let argument = format!(
-        r#"(variant {{ Init = record {{
-            token_name = "Testing"; token_symbol = "TST"; decimals = opt 3; transfer_fee = {FEE}; metadata = vec {{}};
-            minting_account = {mint};
-            initial_balances = vec {{ record {{ {alice}; {SUPPLY} }} }};
-            archive_options = record {{
-                num_blocks_to_archive = 5; trigger_threshold = {threshold};
-                controller_id = principal "{controller}"; {archive_options}
-            }};
-            feature_flags = opt record {{ icrc2 = true }};
-        }} }})"#
-    );
-    program.install(pic, &argument)
-}
-
-/// Candid of an account without subaccount.
-pub fn account(owner: Principal) -> String {
-    format!(r#"record {{ owner = principal "{owner}" }}"#)
-}
-
-/// Candid of a transfer, with more fields than it needs.
-pub fn transfer(to: Principal, amount: u128, more: &str) -> String {
-    format!("(record {{ to = {}; amount = {amount}; {more} }})", account(to))
-}
-
-pub fn balance(ledger: &Canister, owner: Principal) -> u128 {
-    number(&ledger.ask("icrc1_balance_of", &format!("({})", account(owner))))
-}
-
-impl Canister<'_> {
-    /// What the ledger says to a transfer.
-    fn transfer(&self, from: Principal, argument: &str) -> String {
-        self.call_as(from, "icrc1_transfer", argument).expect("a refusal is a reply, too")
-    }
+/// The ledger's reply to a transfer.
+fn send(ledger: &Canister, from: Principal, argument: &str) -> String {
+    ledger.call_as(from, "icrc1_transfer", argument).expect("a refusal is a reply, too")
 }
 
 #[test]
@@ -122,16 +50,16 @@ fn transfers_move_tokens_and_burn_the_fee() {
         let carol = Principal::self_authenticating(b"Carol");
         let ok = |block: u64| format!("(variant {{ Ok = {block} : nat }})");
 
-        assert_eq!(ledger.transfer(alice(), &transfer(bob(), 5_000, "")), ok(1));
-        assert_eq!(ledger.transfer(bob(), &transfer(carol, 1_000, "fee = opt 10")), ok(2));
-        assert_eq!(ledger.transfer(carol, &transfer(alice(), 990, "")), ok(3));
+        assert_eq!(send(&ledger, alice(), &transfer(bob(), 5_000, "")), ok(1));
+        assert_eq!(send(&ledger, bob(), &transfer(carol, 1_000, "fee = opt 10")), ok(2));
+        assert_eq!(send(&ledger, carol, &transfer(alice(), 990, "")), ok(3));
         let balances = [alice(), bob(), carol].map(|owner| balance(&ledger, owner));
         assert_eq!(balances, [SUPPLY - 5_000 - FEE + 990, 5_000 - 1_000 - FEE, 0]);
         assert_eq!(number(&ledger.ask("icrc1_total_supply", "()")), SUPPLY - 3 * FEE);
 
         // To and from the mint there is no fee.
-        assert_eq!(ledger.transfer(mint(), &transfer(carol, 70, "")), ok(4));
-        assert_eq!(ledger.transfer(carol, &transfer(mint(), 50, "")), ok(5));
+        assert_eq!(send(&ledger, mint(), &transfer(carol, 70, "")), ok(4));
+        assert_eq!(send(&ledger, carol, &transfer(mint(), 50, "")), ok(5));
         assert_eq!(balance(&ledger, carol), 20);
         assert_eq!(number(&ledger.ask("icrc1_total_supply", "()")), SUPPLY - 3 * FEE + 20);
     });
@@ -158,7 +86,7 @@ fn a_ledger_refuses_transfers_with_the_reason_and_keeps_the_balances() {
             (alice(), transfer(mint(), 9, ""), "BadBurn = record { min_burn_amount = 10 : nat }"),
         ] {
             let expected = format!("(variant {{ Err = variant {{ {reason} }} }})");
-            assert_eq!(ledger.transfer(from, &argument), expected);
+            assert_eq!(send(&ledger, from, &argument), expected);
         }
         assert_eq!([alice(), bob()].map(|owner| balance(&ledger, owner)), [SUPPLY, 0]);
     });
@@ -173,23 +101,20 @@ fn a_ledger_takes_a_transfer_once_and_only_while_it_is_fresh() {
         let now = pic.get_time().as_nanos_since_unix_epoch();
         let made_at = |time: u64| transfer(bob(), 100, &format!("created_at_time = opt {time}"));
 
-        assert_eq!(ledger.transfer(alice(), &made_at(now)), "(variant { Ok = 1 : nat })");
-        let again = ledger.transfer(alice(), &made_at(now));
+        assert_eq!(send(&ledger, alice(), &made_at(now)), "(variant { Ok = 1 : nat })");
+        let again = send(&ledger, alice(), &made_at(now));
         assert_eq!(
             again,
             "(variant { Err = variant { Duplicate = record { duplicate_of = 1 : nat } } })"
         );
         // Another time makes it another transfer.
-        assert_eq!(ledger.transfer(alice(), &made_at(now - 1)), "(variant { Ok = 2 : nat })");
+        assert_eq!(send(&ledger, alice(), &made_at(now - 1)), "(variant { Ok = 2 : nat })");
         let drift = PERMITTED_DRIFT.as_nanos() as u64;
-        let early = ledger.transfer(alice(), &made_at(now + 2 * drift));
+        let early = send(&ledger, alice(), &made_at(now + 2 * drift));
         assert!(early.contains("CreatedInFuture"), "{early}");
 
         pic.advance_time(TRANSACTION_WINDOW + 2 * PERMITTED_DRIFT);
-        assert_eq!(
-            ledger.transfer(alice(), &made_at(now)),
-            "(variant { Err = variant { TooOld } })"
-        );
+        assert_eq!(send(&ledger, alice(), &made_at(now)), "(variant { Err = variant { TooOld } })");
         assert_eq!(balance(&ledger, bob()), 200);
     });
 }

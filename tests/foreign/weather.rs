@@ -6,36 +6,31 @@ use pocket_ic::ErrorCode;
 use pocket_ic::common::rest::{
     CanisterHttpReject, CanisterHttpReply, CanisterHttpResponse, MockCanisterHttpResponse,
 };
-
-use super::canister::{Canister, Program};
-use crate::pair::{controller, stranger};
-use crate::servers::on_every_server;
+use test_support::{Canister, Program, controller, on_every_server, stranger};
 
 const SOURCE: &str = "https://weather.example/today";
 
-impl Canister<'_> {
-    /// Has it ask the web, and answers in the web's place.
-    fn refresh(&self, response: CanisterHttpResponse) -> String {
-        let pic = self.pic;
-        let message = self.submit("refresh", "()");
-        let request = (0..10).find_map(|_| {
-            pic.tick();
-            pic.get_canister_http().pop()
-        });
-        let request = request.expect("it asks");
-        assert_eq!(request.url, SOURCE);
-        assert_eq!(request.max_response_bytes, Some(2_000));
-        assert_eq!(request.headers.len(), 1);
-        let (subnet_id, request_id) = (request.subnet_id, request.request_id);
-        let additional_responses = vec![];
-        pic.mock_canister_http_response(MockCanisterHttpResponse {
-            subnet_id,
-            request_id,
-            response,
-            additional_responses,
-        });
-        self.reply("refresh", message)
-    }
+/// Has the station ask the web, and answers in the web's place.
+fn refresh(station: Canister, response: CanisterHttpResponse) -> String {
+    let pic = station.pic;
+    let message = station.submit("refresh", "()");
+    let request = (0..10).find_map(|_| {
+        pic.tick();
+        pic.get_canister_http().pop()
+    });
+    let request = request.expect("the station sends an HTTPS outcall");
+    assert_eq!(request.url, SOURCE);
+    assert_eq!(request.max_response_bytes, Some(2_000));
+    assert_eq!(request.headers.len(), 1);
+    let (subnet_id, request_id) = (request.subnet_id, request.request_id);
+    let additional_responses = vec![];
+    pic.mock_canister_http_response(MockCanisterHttpResponse {
+        subnet_id,
+        request_id,
+        response,
+        additional_responses,
+    });
+    station.reply("refresh", message)
 }
 
 fn answer(status: u16, body: &str) -> CanisterHttpResponse {
@@ -50,14 +45,14 @@ fn a_canister_takes_the_answer_of_the_web_as_its_transform_leaves_it() {
         let pic = server.instance(1);
         let station = program.install(&pic, "()");
         station.call("set_source", &format!("({SOURCE:?})"));
-        let reply = station.refresh(answer(200, " sunny \n"));
+        let reply = refresh(station, answer(200, " sunny \n"));
         assert_eq!(reply, r#"(variant { Ok = "sunny stripped" })"#);
         assert!(station.ask("report", "()").contains("sunny stripped"));
 
-        let reply = station.refresh(answer(404, "nothing here"));
+        let reply = refresh(station, answer(404, "nothing here"));
         assert_eq!(reply, r#"(variant { Err = "the source answered 404" })"#);
         let reject = CanisterHttpReject { reject_code: 2, message: "no connection".into() };
-        let reply = station.refresh(CanisterHttpResponse::CanisterHttpReject(reject));
+        let reply = refresh(station, CanisterHttpResponse::CanisterHttpReject(reject));
         assert!(reply.contains("no connection"), "{reply}");
         assert!(station.ask("report", "()").contains("sunny stripped"));
     });

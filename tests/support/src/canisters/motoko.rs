@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use crate::script::{or_say_why, run};
+use crate::packages::{or_say_why, run};
 use crate::{checkout, target};
 
 /// A compiler of Motoko.

@@ -1,0 +1,18 @@
+//! Candid of one value, for tests that know the types.
+
+use candid::{CandidType, Deserialize, decode_one, encode_args, encode_one};
+
+/// The argument or the reply `()`.
+pub fn nothing() -> Vec<u8> {
+    encode_args(()).expect("no value is Candid")
+}
+
+/// Candid of one value.
+pub fn encode(value: impl CandidType) -> Vec<u8> {
+    encode_one(value).expect("the value has a Candid type")
+}
+
+/// The one value of a reply.
+pub fn decode<T: CandidType + for<'a> Deserialize<'a>>(reply: &[u8]) -> T {
+    decode_one(reply).expect("the reply has the type of the interface")
+}
