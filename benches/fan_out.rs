@@ -55,7 +55,7 @@ fn row(name: &str, strategy: Strategy, run: impl Fn(u64) -> u128) {
 
 /// A job that is as nobody says otherwise.
 #[derive(CandidType)]
-struct JobWish {
+struct JobSpec {
     calls: u64,
 }
 
@@ -101,12 +101,12 @@ impl Pair {
     /// Cycles the caller spends on a job, with the timers that drive it.
     fn job(&self, calls: u64) -> u128 {
         let before = self.pic.cycle_balance(self.caller);
-        let wish = JobWish { calls };
+        let spec = JobSpec { calls };
         let started = self.pic.update_call(
             self.caller,
             Principal::anonymous(),
             "start_job",
-            encode_one(wish).expect("it encodes"),
+            encode_one(spec).expect("it encodes"),
         );
         let started = started.expect("a controller may start a job");
         let id: Result<u64, String> = decode_one(&started).expect("it is a result");

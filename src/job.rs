@@ -1,49 +1,68 @@
-//! Progress of a fan-out that is too large for one message.
-//!
-//! A [`Job`] is the many equal calls still to be made, as numbers: small enough to be written down after every step, so
-//! that nothing is lost or counted twice when the canister is stopped or upgraded in between. It goes through its calls
-//! in passes. The first tries every call once; each further one tries again what failed in the one before and may be
-//! repeated, after a pause.
+//! The progress of a fan-out that is too large for one message.
 
 use std::time::Duration;
 
 use crate::retry::is_repeatable;
-use crate::{Kind, Outcome, Reason, Retry, Summary};
+use crate::{Outcome, Reason, ReasonKind, Retry, Summary};
 
-/// How long a job waits for slots or cycles to become free that calls of others hold.
-const HOLD: Duration = Duration::from_secs(10);
+/// How long a job waits after the system refused a call for want of a slot or of cycles. Other messages of the canister
+/// hold them then.
+const POSTPONE_DELAY: Duration = Duration::from_secs(10);
 
-/// A large number of equal calls and how far they are.
+/// The progress of many equal calls that are made by several messages, for instance by the tasks of a timer.
+///
+/// A job holds numbers only ([`Job::BYTES`] bytes). Write it to stable memory after every step. Then no call is lost or
+/// counted twice when the canister is stopped or upgraded in between.
+///
+/// A job makes its calls in passes. The first pass tries every call once. Each further pass tries the calls again that
+/// failed in the pass before and may be repeated (see [`Retry`]). There is a delay between two passes.
+///
+/// All times are durations since one fixed point in time, as [`Transport::now`](crate::Transport::now) tells them.
+///
+/// ```
+/// use parallel_calls::{Job, Outcome};
+/// use std::time::Duration;
+///
+/// let now = Duration::from_secs(1_000);
+/// let mut job = Job::new(2, None, 3, false);
+/// while job.start_call(now) {
+///     // Make the call here, await its outcome, and keep `job.to_bytes()`.
+///     job.finish_call(&Outcome::Done(()), now);
+/// }
+/// assert!(job.is_finished());
+/// assert_eq!(job.summary.succeeded, 2);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// The most calls that may be open at once, or as many as there is room for.
+    /// Calls that may be open at the same time. `None`: as many as a [`Plan`](crate::Plan) allows.
     pub window: Option<u32>,
-    /// How often each call is tried, the first time included.
+    /// Attempts per call, the first one included.
     pub attempts: u32,
-    /// Whether making a call twice is no worse than making it once.
+    /// Whether making a call twice has the same effect as making it once.
     pub idempotent: bool,
-    /// What became of the calls that are through.
+    /// The outcomes of the settled calls.
     pub summary: Summary,
-    /// Whether it was cancelled.
+    /// Whether the job was cancelled.
     pub cancelled: bool,
-    /// What the last call lacked that could not be sent.
-    pub lacks: Option<Kind>,
-    /// Calls of this pass that are still to be made.
+    /// What the job waits for: [`ReasonKind::QueueFull`] or [`ReasonKind::Cycles`], if the system refused the latest call
+    /// for want of it.
+    pub waiting_for: Option<ReasonKind>,
+    /// Calls of this pass that are not sent yet.
     waiting: u64,
-    /// Calls that are open.
+    /// Open calls.
     open: u64,
-    /// Calls of this pass that the next one will try again.
-    again: u64,
-    /// Passes done before this one.
+    /// Calls of this pass that the next pass tries again.
+    to_retry: u64,
+    /// Passes before this one.
     passes: u32,
-    /// Whether a call that is tried again may have been done before.
-    doubtful: bool,
-    /// When this pass may begin, since the same moment as the time given to the methods.
+    /// Whether a call that is tried again has an earlier attempt whose outcome is unknown.
+    has_unknown_attempts: bool,
+    /// No call is started before this time.
     not_before: Duration,
 }
 
 impl Job {
-    /// So many calls, none of them made.
+    /// A job of `calls` calls, none of them made. A window of 0 counts as 1, and so do 0 attempts.
     pub fn new(calls: u64, window: Option<u32>, attempts: u32, idempotent: bool) -> Self {
         Self {
             window: window.map(|calls| calls.max(1)),
@@ -51,64 +70,64 @@ impl Job {
             idempotent,
             summary: Summary::default(),
             cancelled: false,
-            lacks: None,
+            waiting_for: None,
             waiting: calls,
             open: 0,
-            again: 0,
+            to_retry: 0,
             passes: 0,
-            doubtful: false,
+            has_unknown_attempts: false,
             not_before: Duration::ZERO,
         }
     }
 
-    /// All calls of the job.
+    /// The number of calls of the job.
     pub fn calls(&self) -> u64 {
         self.summary.attempted() + self.remaining()
     }
 
-    /// Calls of which the outcome is not settled.
+    /// Calls that are not settled.
     pub fn remaining(&self) -> u64 {
-        self.waiting + self.open + self.again
+        self.waiting + self.open + self.to_retry
     }
 
-    /// Calls that are open.
+    /// Open calls.
     pub fn open(&self) -> u64 {
         self.open
     }
 
-    /// Whether every call is settled.
+    /// Whether all calls are settled.
     pub fn is_finished(&self) -> bool {
         self.remaining() == 0
     }
 
-    /// How long until a call may be made; none when all are made.
-    pub fn pause(&self, now: Duration) -> Option<Duration> {
+    /// How long until the next call may be started. `None` if no call waits.
+    pub fn next_call_in(&self, now: Duration) -> Option<Duration> {
         (self.waiting > 0).then(|| self.not_before.saturating_sub(now))
     }
 
-    /// Takes the next call of this pass, which is open from now on.
-    pub fn start(&mut self, now: Duration) -> bool {
+    /// Starts the next call of this pass, which is open from then on. Returns `false` if no call may be started now.
+    pub fn start_call(&mut self, now: Duration) -> bool {
         if self.waiting == 0 || now < self.not_before {
             return false;
         }
         self.waiting -= 1;
         self.open += 1;
-        self.summary.widen(u32::try_from(self.open).unwrap_or(u32::MAX));
-        self.lacks = None;
+        self.summary.record_in_flight(u32::try_from(self.open).unwrap_or(u32::MAX));
+        self.waiting_for = None;
         true
     }
 
-    /// Settles an open call, or keeps it for the next pass. A call that was not sent is not tried: it waits on, and
-    /// everything with it for a while.
-    pub fn conclude<T>(&mut self, outcome: &Outcome<T>, now: Duration) {
+    /// Ends an open call: settles it, or keeps it for the next pass. A call that was not sent waits again, and the job
+    /// is [postponed](Self::postpone).
+    pub fn finish_call<T>(&mut self, outcome: &Outcome<T>, now: Duration) {
         self.open = self.open.saturating_sub(1);
         let unsent = outcome.reason().map(Reason::kind).filter(|kind| kind.is_unsent());
         if let Some(kind) = unsent.filter(|_| !self.cancelled) {
             self.waiting += 1;
-            self.hold(kind, now);
+            self.postpone(kind, now);
         } else if self.has_another_pass() && is_repeatable(self.idempotent, outcome) {
-            self.again += 1;
-            self.doubtful |= matches!(outcome, Outcome::Unknown(_));
+            self.to_retry += 1;
+            self.has_unknown_attempts |= matches!(outcome, Outcome::Unknown(_));
         } else {
             match outcome.reason() {
                 None => self.summary.count(outcome),
@@ -118,21 +137,22 @@ impl Job {
         self.begin_next_pass(now);
     }
 
-    /// Makes no call for a while, for want of something.
-    pub fn hold(&mut self, lacks: Kind, now: Duration) {
-        if lacks != Kind::Stopping {
-            self.lacks = Some(lacks);
-            self.not_before = now + HOLD;
+    /// Starts no call for 10 seconds, since `waiting_for` is missing. Does nothing for [`ReasonKind::Stopping`].
+    pub fn postpone(&mut self, waiting_for: ReasonKind, now: Duration) {
+        if waiting_for != ReasonKind::Stopping {
+            self.waiting_for = Some(waiting_for);
+            self.not_before = now + POSTPONE_DELAY;
         }
     }
 
-    /// Accounts for the calls whose answers can no longer arrive since the canister was upgraded meanwhile.
+    /// Ends all open calls as [interrupted](Reason::Interrupted). Call this after an upgrade: the responses to these calls
+    /// cannot arrive any more.
     pub fn interrupt(&mut self, now: Duration) {
         for _ in 0..std::mem::take(&mut self.open) {
             let outcome = Outcome::<()>::failed(Reason::Interrupted);
             if self.has_another_pass() && is_repeatable(self.idempotent, &outcome) {
-                self.again += 1;
-                self.doubtful = true;
+                self.to_retry += 1;
+                self.has_unknown_attempts = true;
             } else {
                 self.summary.count(&outcome);
             }
@@ -140,21 +160,21 @@ impl Job {
         self.begin_next_pass(now);
     }
 
-    /// Gives up every call that is not open.
+    /// Settles all calls that are not open as [cancelled](Reason::Cancelled).
     pub fn cancel(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
-        self.fail(Kind::Cancelled, waiting, self.passes > 0);
-        let again = std::mem::take(&mut self.again);
-        self.fail(Kind::Cancelled, again, true);
+        self.fail(ReasonKind::Cancelled, waiting, self.passes > 0);
+        let to_retry = std::mem::take(&mut self.to_retry);
+        self.fail(ReasonKind::Cancelled, to_retry, true);
         self.cancelled = true;
-        self.lacks = None;
+        self.waiting_for = None;
     }
 
-    /// Counts calls that failed. Where some were tried before and may have been done, it is not known which; so none of
-    /// those that were tried before is said to be surely not done.
-    fn fail(&mut self, kind: Kind, calls: u64, tried_before: bool) {
-        let open = tried_before && self.doubtful && kind.is_clean();
-        self.summary.add(if open { Kind::Interrupted } else { kind }, calls);
+    /// Counts calls that failed. A job does not know which of its calls have an earlier attempt whose outcome is unknown.
+    /// If there are any, no call with an earlier attempt is counted as not done.
+    fn fail(&mut self, kind: ReasonKind, calls: u64, tried_before: bool) {
+        let is_unknown = tried_before && self.has_unknown_attempts && kind.is_clean();
+        self.summary.add(if is_unknown { ReasonKind::Interrupted } else { kind }, calls);
     }
 
     fn has_another_pass(&self) -> bool {
@@ -162,10 +182,10 @@ impl Job {
     }
 
     fn begin_next_pass(&mut self, now: Duration) {
-        if self.waiting == 0 && self.open == 0 && self.again > 0 {
-            self.waiting = std::mem::take(&mut self.again);
+        if self.waiting == 0 && self.open == 0 && self.to_retry > 0 {
+            self.waiting = std::mem::take(&mut self.to_retry);
             self.passes += 1;
-            self.not_before = now + Retry::attempts(self.attempts).pause(self.passes);
+            self.not_before = now + Retry::attempts(self.attempts).delay_after(self.passes);
         }
     }
 }

@@ -1,26 +1,82 @@
-//! Fan out calls of a canister: one after the other, all at once, or as many at a time as there is room for.
+//! Many calls from one canister to others: one after the other, all at once, or in a window.
 //!
-//! Calls to other canisters of the Internet Computer take time, so independent ones should go out together. But only
-//! so many can be open: 500 from one canister to another, and each only while about 42 billion cycles can be set aside
-//! for it. What exceeds that fails at once. This crate makes the calls that fit, sends the next as answers come in,
-//! and tells for each call whether it was done, surely was not, or may have been, and why.
+//! A call to another canister of the Internet Computer takes a round trip of about two seconds across subnets.
+//! Independent calls should therefore be open at the same time. Two limits stand in the way: a canister can have at
+//! most 500 calls open to one callee, and each open call withholds about 42 billion cycles until its response arrives.
+//! Further calls fail at once.
+//!
+//! This crate keeps as many calls open as the limits allow, and sends the next call when a response arrives. For each
+//! call it returns an [`Outcome`].
+//!
+//! # Example
+//!
+//! ```no_run
+//! use ic_principal::Principal;
+//! use parallel_calls::canister::Canister;
+//! use parallel_calls::{Outcome, Plan, PlanError, Request, Retry, Transport, fan_out};
+//!
+//! /// Calls `notify` of a ledger for each user, and returns the users to try again later.
+//! async fn notify(ledger: Principal, users: Vec<Principal>) -> Result<Vec<Principal>, PlanError> {
+//!     // The calls to make.
+//!     let requests: Vec<Request> = users
+//!         .iter()
+//!         .map(|user| {
+//!             let argument = candid::encode_one(user).expect("a principal can be encoded");
+//!             Request::new(ledger, "notify").with_argument(argument)
+//!         })
+//!         .collect();
+//!     let Some(first) = requests.first() else { return Ok(users) };
+//!
+//!     // How many of them can be open at the same time, with the slots and cycles there are now.
+//!     let plan = Plan::new(&Canister.limits(first), requests.len() as u64)?;
+//!
+//!     // Make the calls. A call that is not done is tried up to three times.
+//!     let outcomes = fan_out(&Canister, requests, plan.window, Retry::attempts(3)).await;
+//!
+//!     // The outcomes have the order of the requests. A call that is not done can safely be made again.
+//!     let outcomes = users.into_iter().zip(outcomes);
+//!     Ok(outcomes
+//!         .filter(|(_, outcome)| matches!(outcome, Outcome::NotDone(_)))
+//!         .map(|(user, _)| user)
+//!         .collect())
+//! }
+//! ```
+//!
+//! # Outcomes
+//!
+//! - [`Outcome::Done`]: the callee replied.
+//! - [`Outcome::NotDone`]: the callee did nothing. The call can safely be made again.
+//! - [`Outcome::Unknown`]: the callee may have done it, wholly or in part. Make the call again only if it is
+//!   [idempotent](Request::idempotent): if making it twice has the same effect as making it once.
+//!
+//! The last two carry a [`Reason`].
+//!
+//! # Which function to take
 //!
 //! | you have | take |
 //! |---|---|
-//! | calls that depend on each other | [`sequential`] |
-//! | a few independent calls | [`parallel`] |
-//! | any number of them, or several callees | [`windowed`], or [`fan_out`] for the outcomes in order |
-//! | different questions to different canisters | [`Leg`] |
-//! | more than one message can see through | [`Job`] |
+//! | one call, or calls that depend on each other | [`call`] |
+//! | a list of calls that must run one after the other | [`sequential`] |
+//! | a few independent calls, at most 500 per callee | [`parallel`], or `futures::future::join_all` over [`call`] |
+//! | any number of calls, to one or several callees | [`fan_out`] for the outcomes in order, [`windowed`] for the outcomes as they come |
+//! | a few calls of different types to different canisters | [`Leg`] |
+//! | more calls than one message can make | [`Job`] |
 //!
-//! How wide a window can be is for [`Plan`] to say, before the first call is sent.
+//! [`Plan`] computes the window for [`fan_out`] and [`windowed`] before the first call is sent. [`Retry`] says how often
+//! a failed call is tried again. When somebody stops the canister, none of these functions sends a further call.
 //!
-//! The calls go through a [`Transport`]: in a canister `canister::Canister` (feature `ic-cdk`, on by default), in
-//! tests anything.
+//! # Upgrades
+//!
+//! An upgrade with open calls is dangerous. Call [`canister::ready_for_upgrade`] in `pre_upgrade`, and trap if it fails.
+//!
+//! # Features
+//!
+//! - `ic-cdk` (default): the module [`canister`], a [`Transport`] over `ic-cdk`. Without this feature, the crate does
+//!   not depend on `ic-cdk`, and the [`Transport`] is your own, for instance in a test.
 
-mod collect;
+mod call_queue;
 mod job;
-mod line;
+mod leg;
 mod outcome;
 mod plan;
 mod request;
@@ -31,14 +87,15 @@ mod window;
 
 #[cfg(feature = "ic-cdk")]
 pub mod canister;
+pub mod limits;
 #[cfg(test)]
-mod script;
+mod scripted_transport;
 
-pub use collect::{Leg, Part, answered};
 pub use job::Job;
-pub use outcome::{Kind, Outcome, Reason, Summary, reject_code};
-pub use plan::{GUARANTEED_CALLBACKS, Limits, Plan, QUEUE_SLOTS, Refusal, Wall, Window};
-pub use request::{BOUNDED_WAIT_MAX, Request, Wait};
+pub use leg::{Leg, Part, count_answered};
+pub use outcome::{Outcome, Reason, ReasonKind, Summary, reject_code};
+pub use plan::{Limit, Limits, Plan, PlanError, Window};
+pub use request::{Request, Wait};
 pub use retry::Retry;
 pub use strategies::{parallel, sequential};
 pub use transport::{Transport, call};

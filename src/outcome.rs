@@ -1,23 +1,29 @@
-//! What became of a call, and of many.
+//! The outcome of a call, and the summary of many outcomes.
 
 use std::fmt;
 
-/// What became of one call.
+/// The outcome of one call.
 ///
-/// The line between "surely not done" and "unknown" is the one `ic-cdk` draws between clean and other rejects
-/// (`CallErrorExt`): clean are calls that were never sent, and rejects of the system before the callee saw the call.
+/// | outcome | what the callee did | safe to call again? |
+/// |---|---|---|
+/// | [`Done`](Self::Done) | it replied | no, the work is done |
+/// | [`NotDone`](Self::NotDone) | nothing | yes |
+/// | [`Unknown`](Self::Unknown) | perhaps all, perhaps a part, perhaps nothing | only if the call is [idempotent](crate::Request::idempotent) |
+///
+/// `NotDone` and `Unknown` are told apart as `ic-cdk` does (`CallErrorExt::is_clean_reject`). A call is not done if it
+/// was never sent, or if the system rejected it before the callee executed anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<T> {
-    /// The callee replied.
+    /// The callee replied, with this reply.
     Done(T),
-    /// The callee surely did nothing.
+    /// The callee did nothing, for this reason.
     NotDone(Reason),
-    /// The callee may have done it, or a part of it.
+    /// The callee may have done all or a part of its work. The reason says why this is unknown.
     Unknown(Reason),
 }
 
 impl<T> Outcome<T> {
-    /// The reply, if there is one.
+    /// The reply, if the callee replied.
     pub fn done(self) -> Option<T> {
         match self {
             Self::Done(reply) => Some(reply),
@@ -30,7 +36,7 @@ impl<T> Outcome<T> {
         matches!(self, Self::Done(_))
     }
 
-    /// Why there is no reply.
+    /// The reason why there is no reply. `None` if there is one.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Done(_) => None,
@@ -38,7 +44,10 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// The same outcome with its reply decoded. A reply that cannot be decoded leaves open what the callee did.
+    /// Decodes the reply, and leaves the other outcomes as they are.
+    ///
+    /// If `decode` fails, the outcome is [`Outcome::Unknown`] with [`Reason::Undecodable`]: the callee did something,
+    /// but its reply does not say what.
     pub fn decode<U>(self, decode: impl FnOnce(T) -> Result<U, String>) -> Outcome<U> {
         match self {
             Self::Done(reply) => match decode(reply) {
@@ -50,63 +59,67 @@ impl<T> Outcome<T> {
         }
     }
 
-    /// The outcome that a reason stands for.
+    /// The outcome of a call that failed for `reason`: [`NotDone`](Self::NotDone) if the reason is
+    /// [clean](ReasonKind::is_clean), otherwise [`Unknown`](Self::Unknown).
     pub fn failed(reason: Reason) -> Self {
         if reason.kind().is_clean() { Self::NotDone(reason) } else { Self::Unknown(reason) }
     }
 }
 
-/// Why there is no reply.
+/// Why a call has no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It was not sent: no slot was free. Nearly always it is one of the 500 to this callee; the callbacks of the
-    /// whole subnet and its memory for answers are bounded as well, and the system does not tell which it was.
+    /// Not sent: no slot was free. Nearly always, the canister already has 500 open calls to this callee
+    /// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)). The system does not say which limit was reached: it may also be the
+    /// callbacks of the whole subnet, or its memory for responses.
     QueueFull,
-    /// It was not sent: the canister's liquid cycles do not cover it.
+    /// Not sent: the canister has too few liquid cycles.
     Cycles {
-        /// What the call needs, most of which would have come back.
+        /// Cycles that the call needs while it is open. Most of them come back with the response.
         required: u128,
-        /// What was there.
+        /// Liquid cycles of the canister.
         available: u128,
     },
-    /// It was not sent, because the calling canister is about to be stopped.
+    /// Not sent: somebody is stopping the calling canister.
     Stopping,
-    /// It was not sent, because somebody cancelled it.
+    /// Not sent: somebody cancelled the call.
     Cancelled,
-    /// The system or the callee rejected it.
+    /// The system or the callee rejected the call.
     Rejected {
-        /// The reject code, of which [`reject_code`] names some.
+        /// The reject code. The module [`reject_code`] names the codes.
         code: u32,
         /// The reject message.
         message: String,
     },
-    /// The wait ended before there was an answer, or the answer was lost (reject code 6, `SYS_UNKNOWN`), with the reject
+    /// The wait ended before a response came, or the response was lost (reject code 6, `SYS_UNKNOWN`). Holds the reject
     /// message.
     Deadline(String),
-    /// There was a reply, but not the expected one.
+    /// The callee replied, but the reply could not be decoded. Holds the error of the decoder.
     Undecodable(String),
-    /// What the call came to was lost: the calling canister was upgraded while it was open, or gave up repeating it.
+    /// The response was lost, because the calling canister was upgraded while the call was open. A
+    /// [`Job`](crate::Job) also counts calls as interrupted if an earlier attempt is unknown and the last attempt was
+    /// not done.
     Interrupted,
 }
 
 /// Reject codes of the [interface specification](https://docs.internetcomputer.org/references/ic-interface-spec/).
 pub mod reject_code {
-    /// The system cannot do it, now or later.
+    /// Fatal system error: trying again does not help.
     pub const SYS_FATAL: u32 = 1;
-    /// The system cannot do it now.
+    /// Transient system error: trying again may help.
     pub const SYS_TRANSIENT: u32 = 2;
-    /// There is no such canister or method.
+    /// The canister or the method does not exist.
     pub const DESTINATION_INVALID: u32 = 3;
-    /// The callee refused.
+    /// The callee rejected the call explicitly.
     pub const CANISTER_REJECT: u32 = 4;
-    /// The callee failed.
+    /// The callee failed, for instance because it trapped.
     pub const CANISTER_ERROR: u32 = 5;
-    /// Nobody knows.
+    /// The response is unknown: the wait ended, or the system dropped the response.
     pub const SYS_UNKNOWN: u32 = 6;
 }
 
 impl Reason {
-    /// The reason of an answer that is a reject.
+    /// The reason for a reject with this code and message.
     pub fn rejected(code: u32, message: String) -> Self {
         if code == reject_code::SYS_UNKNOWN {
             Self::Deadline(message)
@@ -115,23 +128,24 @@ impl Reason {
         }
     }
 
-    /// What it counts as.
-    pub fn kind(&self) -> Kind {
+    /// The kind of this reason, without its details.
+    pub fn kind(&self) -> ReasonKind {
         match self {
-            Self::QueueFull => Kind::QueueFull,
-            Self::Cycles { .. } => Kind::Cycles,
-            Self::Stopping => Kind::Stopping,
-            Self::Cancelled => Kind::Cancelled,
-            Self::Deadline(_) => Kind::Deadline,
-            Self::Undecodable(_) => Kind::Undecodable,
-            Self::Interrupted => Kind::Interrupted,
+            Self::QueueFull => ReasonKind::QueueFull,
+            Self::Cycles { .. } => ReasonKind::Cycles,
+            Self::Stopping => ReasonKind::Stopping,
+            Self::Cancelled => ReasonKind::Cancelled,
+            Self::Deadline(_) => ReasonKind::Deadline,
+            Self::Undecodable(_) => ReasonKind::Undecodable,
+            Self::Interrupted => ReasonKind::Interrupted,
             Self::Rejected { code, .. } => match *code {
-                reject_code::SYS_FATAL => Kind::SysFatal,
-                reject_code::SYS_TRANSIENT => Kind::SysTransient,
-                reject_code::DESTINATION_INVALID => Kind::DestinationInvalid,
-                reject_code::CANISTER_REJECT => Kind::CanisterReject,
-                // A code that is not known yet leaves everything open, as an error of the callee does.
-                _ => Kind::CanisterError,
+                reject_code::SYS_FATAL => ReasonKind::SysFatal,
+                reject_code::SYS_TRANSIENT => ReasonKind::SysTransient,
+                reject_code::DESTINATION_INVALID => ReasonKind::DestinationInvalid,
+                reject_code::CANISTER_REJECT => ReasonKind::CanisterReject,
+                // The meaning of a new code is not known here, so the call counts as unknown, like an error of the
+                // callee.
+                _ => ReasonKind::CanisterError,
             },
         }
     }
@@ -141,23 +155,29 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cycles { required, available } => {
-                write!(f, "not sent: it needs {required} cycles, and {available} are there")
+                write!(
+                    f,
+                    "not sent: the call needs {required} cycles, and {available} are available"
+                )
             }
             Self::Rejected { message, .. } => f.write_str(message),
             Self::Undecodable(error) => write!(f, "the reply cannot be decoded: {error}"),
             Self::QueueFull => f.write_str("not sent: no slot is free"),
             Self::Stopping => f.write_str("not sent: the canister is stopping"),
-            Self::Cancelled => f.write_str("not sent: it was cancelled"),
-            Self::Deadline(message) => write!(f, "no answer in time: {message}"),
+            Self::Cancelled => f.write_str("not sent: the call was cancelled"),
+            Self::Deadline(message) => write!(f, "no response in time: {message}"),
             Self::Interrupted => f.write_str("the canister was upgraded while the call was open"),
         }
     }
 }
 
-/// Reasons without their details, as they are counted. Their numbers are written to stable memory: new ones come last.
+/// The kind of a [`Reason`]: what a [`Summary`] counts.
+///
+/// The numbers are written to stable memory by [`Job::to_bytes`](crate::Job::to_bytes), so they never change, and a new
+/// kind gets the next number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Kind {
+pub enum ReasonKind {
     /// [`Reason::QueueFull`]
     QueueFull = 0,
     /// [`Reason::Cycles`]
@@ -174,7 +194,7 @@ pub enum Kind {
     DestinationInvalid = 6,
     /// [`Reason::Rejected`] with [`reject_code::CANISTER_REJECT`]
     CanisterReject = 7,
-    /// [`Reason::Rejected`] with [`reject_code::CANISTER_ERROR`] or a code that is not known
+    /// [`Reason::Rejected`] with [`reject_code::CANISTER_ERROR`] or a code that this crate does not know
     CanisterError = 8,
     /// [`Reason::Deadline`]
     Deadline = 9,
@@ -184,8 +204,8 @@ pub enum Kind {
     Interrupted = 11,
 }
 
-impl Kind {
-    /// All kinds, each at the place of its number.
+impl ReasonKind {
+    /// All kinds, in the order of their numbers.
     pub const ALL: [Self; 12] = [
         Self::QueueFull,
         Self::Cycles,
@@ -201,7 +221,7 @@ impl Kind {
         Self::Interrupted,
     ];
 
-    /// Whether the callee surely did nothing.
+    /// Whether the callee did nothing: the outcome is then [`Outcome::NotDone`], otherwise [`Outcome::Unknown`].
     pub fn is_clean(self) -> bool {
         match self {
             Self::QueueFull
@@ -219,12 +239,12 @@ impl Kind {
         }
     }
 
-    /// Whether the call never left.
+    /// Whether the call was not sent.
     pub fn is_unsent(self) -> bool {
         matches!(self, Self::QueueFull | Self::Cycles | Self::Stopping | Self::Cancelled)
     }
 
-    /// Whether the same call may end differently a little later. An answer of the callee, also a refusal, is one.
+    /// Whether the same call may have another outcome a little later. A reject by the callee is final: the callee decided.
     pub fn is_transient(self) -> bool {
         match self {
             Self::QueueFull
@@ -242,7 +262,7 @@ impl Kind {
         }
     }
 
-    /// Its name, for reports and machines.
+    /// The name of this kind in snake case, for reports and interfaces.
     pub fn label(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
@@ -261,20 +281,35 @@ impl Kind {
     }
 }
 
-/// What became of many calls, counted.
+/// The outcomes of many calls, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Calls the callee replied to.
+    /// Calls that are [done](Outcome::Done).
     pub succeeded: u64,
-    /// The most calls that were open at once.
-    pub widest: u32,
-    /// Sends that found no slot or no cycles, whatever came of the call later. A [job](crate::Job) does not count them.
+    /// The largest number of calls that were open at the same time.
+    pub max_in_flight: u32,
+    /// Attempts that the system refused for want of a slot or of cycles. The call may have been sent later. A
+    /// [`Job`](crate::Job) does not count these attempts.
     pub refused: u64,
-    pub(crate) failed: [u64; Kind::ALL.len()],
+    pub(crate) failed: [u64; ReasonKind::ALL.len()],
 }
 
 impl Summary {
-    /// Counts one more call.
+    /// The summary of these outcomes.
+    ///
+    /// ```
+    /// use parallel_calls::{Outcome, Reason, Summary};
+    ///
+    /// let outcomes = [Outcome::Done(1), Outcome::NotDone(Reason::QueueFull), Outcome::Done(3)];
+    /// assert_eq!(Summary::of(&outcomes).succeeded, 2);
+    /// ```
+    pub fn of<'o, T: 'o>(outcomes: impl IntoIterator<Item = &'o Outcome<T>>) -> Self {
+        let mut summary = Self::default();
+        outcomes.into_iter().for_each(|outcome| summary.count(outcome));
+        summary
+    }
+
+    /// Counts one more outcome.
     pub fn count<T>(&mut self, outcome: &Outcome<T>) {
         match outcome.reason() {
             None => self.succeeded += 1,
@@ -282,37 +317,37 @@ impl Summary {
         }
     }
 
-    /// Counts calls that failed for one reason.
-    pub fn add(&mut self, kind: Kind, calls: u64) {
+    /// Counts `calls` more calls that failed for a reason of this kind.
+    pub fn add(&mut self, kind: ReasonKind, calls: u64) {
         self.failed[kind as usize] += calls;
     }
 
-    /// Notes how many calls are open.
-    pub fn widen(&mut self, open: u32) {
-        self.widest = self.widest.max(open);
+    /// Records that `open` calls are open now.
+    pub fn record_in_flight(&mut self, open: u32) {
+        self.max_in_flight = self.max_in_flight.max(open);
     }
 
-    /// Calls that were to be made.
+    /// All calls counted so far.
     pub fn attempted(&self) -> u64 {
         self.succeeded + self.failed.iter().sum::<u64>()
     }
 
-    /// Calls that failed for one reason.
-    pub fn failed(&self, kind: Kind) -> u64 {
+    /// Calls that failed for a reason of this kind.
+    pub fn failed(&self, kind: ReasonKind) -> u64 {
         self.failed[kind as usize]
     }
 
-    /// The reasons for which calls failed, and how many for each.
-    pub fn failures(&self) -> impl Iterator<Item = (Kind, u64)> {
-        Kind::ALL.into_iter().zip(self.failed).filter(|&(_, calls)| calls > 0)
+    /// The kinds of reasons for which calls failed, and the number of calls for each.
+    pub fn failures(&self) -> impl Iterator<Item = (ReasonKind, u64)> {
+        ReasonKind::ALL.into_iter().zip(self.failed).filter(|&(_, calls)| calls > 0)
     }
 
-    /// Calls that were surely not done.
+    /// Calls that are [not done](Outcome::NotDone).
     pub fn not_done(&self) -> u64 {
         self.failures().filter(|(kind, _)| kind.is_clean()).map(|(_, calls)| calls).sum()
     }
 
-    /// Calls of which nobody knows whether they were done.
+    /// Calls whose outcome is [unknown](Outcome::Unknown).
     pub fn unknown(&self) -> u64 {
         self.failures().filter(|(kind, _)| !kind.is_clean()).map(|(_, calls)| calls).sum()
     }

@@ -1,104 +1,106 @@
-//! How many calls may be open at once, worked out before the first is sent.
+//! How many calls may be open at the same time, planned before the first call is sent.
 
 use std::fmt;
 
-/// Slots for requests from one canister to another, each with a slot reserved for the answer (`DEFAULT_QUEUE_CAPACITY`
-/// in the replica).
-pub const QUEUE_SLOTS: u32 = 500;
-
-/// Open calls that a canister always may have, however many the rest of its subnet has open
-/// (`CANISTER_GUARANTEED_CALLBACK_QUOTA` in the replica). Beyond it a million are shared by the whole subnet, which
-/// cannot be asked about, so a plan does not count on more than one queue of them.
-pub const GUARANTEED_CALLBACKS: u32 = 50;
-
-/// What bounds the number of calls that can be open together.
+/// What limits the number of calls that can be open at the same time.
+///
+/// A [`Transport`](crate::Transport) tells its limits by [`limits`](crate::Transport::limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Free slots for calls to one callee: [`QUEUE_SLOTS`], if nothing else of this canister calls it.
+    /// Free slots for calls to one callee. This is [`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS) if no other message of this canister calls it.
     pub queue_slots: u32,
-    /// Open calls the canister may have, to all callees together.
+    /// Calls to all callees together that the canister may open.
     pub callbacks: u32,
-    /// Cycles that can be spent or set aside without freezing the canister.
+    /// Cycles of the canister above its freezing threshold.
     pub liquid_cycles: u128,
-    /// Cycles set aside for one call while it is open, attached ones included.
+    /// Cycles that the system withholds while one call is open, the attached ones included.
     pub cycles_per_call: u128,
-    /// The part of it that does not come back with the answer.
+    /// The part of [`cycles_per_call`](Self::cycles_per_call) that does not come back with the response.
     pub spent_per_call: u128,
 }
 
-/// How many calls may be open at once.
+/// The number of calls that may be open at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// To the same callee.
+    /// Open calls to one callee.
     pub per_callee: u32,
-    /// To all callees together.
+    /// Open calls to all callees together.
     pub total: u32,
-    /// How many calls are taken out of the source although their callee has no free slot, in search of some whose
-    /// callee has. Bounds the memory, whatever the source.
+    /// Calls that may be taken out of the source and kept in memory while their callee has no free slot. Looking ahead
+    /// finds calls to other callees that do have one.
     pub look_ahead: usize,
 }
 
-/// See [`Window::look_ahead`]: enough that one callee does not hold up others.
+/// The default of [`Window::look_ahead`]: enough that a busy callee rarely holds up another.
 const LOOK_AHEAD: usize = 1_000;
 
 impl Window {
-    /// A window; at least one call may be open.
+    /// A window with a limit per callee and a limit in total. Each is at least 1: a smaller value counts as 1.
     pub fn new(per_callee: u32, total: u32) -> Self {
         Self { per_callee: per_callee.max(1), total: total.max(1), look_ahead: LOOK_AHEAD }
     }
 
-    /// The same, for a source whose calls all go to one callee: only what can be sent is taken out of it.
+    /// The same window for a source whose calls all have the same callee. A call is only taken out of the source when
+    /// it can be sent.
     pub fn without_look_ahead(self) -> Self {
         Self { look_ahead: 1, ..self }
     }
 
-    /// The same bound for each callee and for all together.
+    /// A window of `calls` open calls in total, to whichever callees.
     pub fn of(calls: u32) -> Self {
         Self::new(calls, calls)
     }
 }
 
-/// The widest window that will not fail for want of slots or cycles.
+/// The largest window in which no call fails for want of slots or cycles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The window.
     pub window: Window,
-    /// What keeps it from being wider.
-    pub bound_by: Wall,
+    /// What prevents a larger window.
+    pub limited_by: Limit,
 }
 
-/// What bounds a window.
+/// What limits a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wall {
-    /// No more calls are wanted.
+pub enum Limit {
+    /// The number of calls to make.
     Calls,
-    /// The slots to the callee.
+    /// The slots for calls to the callee: [`Limits::queue_slots`].
     Queue,
-    /// The calls a canister may have open.
+    /// The calls that the canister may open: [`Limits::callbacks`].
     Callbacks,
-    /// The cycles set aside for open calls.
+    /// The cycles of the canister: [`Limits::liquid_cycles`].
     Cycles,
 }
 
-/// Why no call can be made at all.
+/// Why not even one call can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What is in the way.
-    pub wall: Wall,
-    /// How much of it the calls need: slots, calls, or cycles.
+pub struct PlanError {
+    /// What is missing.
+    pub limit: Limit,
+    /// How much of it one call needs: slots, open calls, or cycles.
     pub required: u128,
-    /// How much of it there is.
+    /// How much of it is available.
     pub available: u128,
 }
 
 impl Plan {
-    /// Plans for so many calls.
+    /// Plans a window for `calls` calls.
     ///
-    /// What all of them will spend is put aside first, so that cycles do not run short on the way.
+    /// The cycles that all calls will spend are subtracted from the liquid cycles first. So the cycles last until the
+    /// final call.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`PlanError`] if not even one call can be open, or if the cycles do not last for all calls. Its
+    /// `required` then says how many cycles are needed. Top up the canister, or make fewer calls.
     ///
     /// ```
-    /// use parallel_calls::{GUARANTEED_CALLBACKS, Limits, Plan, QUEUE_SLOTS, Wall};
+    /// use parallel_calls::limits::QUEUE_SLOTS;
+    /// use parallel_calls::{Limit, Limits, Plan};
     ///
+    /// // A canister with 2 T cycles on a subnet of 13 nodes.
     /// let limits = Limits {
     ///     queue_slots: QUEUE_SLOTS,
     ///     callbacks: 1_000_000,
@@ -107,52 +109,52 @@ impl Plan {
     ///     spent_per_call: 6_000_000,
     /// };
     /// let plan = Plan::new(&limits, 2_000)?;
-    /// assert_eq!((plan.window.per_callee, plan.bound_by), (47, Wall::Cycles));
+    /// assert_eq!((plan.window.per_callee, plan.limited_by), (47, Limit::Cycles));
     ///
     /// let rich = Limits { liquid_cycles: 100_000_000_000_000, ..limits };
     /// let plan = Plan::new(&rich, 2_000)?;
-    /// assert_eq!((plan.window.per_callee, plan.bound_by), (500, Wall::Queue));
+    /// assert_eq!((plan.window.per_callee, plan.limited_by), (500, Limit::Queue));
     ///
     /// let poor = Limits { liquid_cycles: 40_000_000_000, ..limits };
-    /// let refusal = Plan::new(&poor, 2_000).unwrap_err();
-    /// assert_eq!(refusal.wall, Wall::Cycles);
-    /// # Ok::<_, parallel_calls::Refusal>(())
+    /// let error = Plan::new(&poor, 2_000).unwrap_err();
+    /// assert_eq!(error.limit, Limit::Cycles);
+    /// # Ok::<_, parallel_calls::PlanError>(())
     /// ```
-    pub fn new(limits: &Limits, calls: u64) -> Result<Self, Refusal> {
+    pub fn new(limits: &Limits, calls: u64) -> Result<Self, PlanError> {
         let wanted = u32::try_from(calls).unwrap_or(u32::MAX).max(1);
         let spent = limits.spent_per_call.saturating_mul(u128::from(calls));
         let required = limits.cycles_per_call.saturating_add(spent);
         let Some(for_open_calls) = limits.liquid_cycles.checked_sub(spent) else {
             let available = limits.liquid_cycles;
-            return Err(Refusal { wall: Wall::Cycles, required, available });
+            return Err(PlanError { limit: Limit::Cycles, required, available });
         };
         let affordable = for_open_calls
             .checked_div(limits.cycles_per_call)
             .map_or(u32::MAX, |calls| u32::try_from(calls).unwrap_or(u32::MAX));
-        let refused = |wall, required, available| Refusal { wall, required, available };
+        let error = |limit, required, available| PlanError { limit, required, available };
         if affordable == 0 {
-            return Err(refused(Wall::Cycles, required, limits.liquid_cycles));
+            return Err(error(Limit::Cycles, required, limits.liquid_cycles));
         }
-        let (total, total_bound) = [
-            (wanted, Wall::Calls),
-            (affordable, Wall::Cycles),
-            (limits.callbacks, Wall::Callbacks),
+        let (total, total_limit) = [
+            (wanted, Limit::Calls),
+            (affordable, Limit::Cycles),
+            (limits.callbacks, Limit::Callbacks),
         ]
         .into_iter()
         .min_by_key(|&(calls, _)| calls)
-        .unwrap_or((wanted, Wall::Calls));
+        .unwrap_or((wanted, Limit::Calls));
         if total == 0 {
-            return Err(refused(total_bound, 1, 0));
+            return Err(error(total_limit, 1, 0));
         }
         if limits.queue_slots == 0 {
-            return Err(refused(Wall::Queue, 1, 0));
+            return Err(error(Limit::Queue, 1, 0));
         }
-        let bound_by = if limits.queue_slots < total { Wall::Queue } else { total_bound };
-        Ok(Self { window: Window::new(total.min(limits.queue_slots), total), bound_by })
+        let limited_by = if limits.queue_slots < total { Limit::Queue } else { total_limit };
+        Ok(Self { window: Window::new(total.min(limits.queue_slots), total), limited_by })
     }
 }
 
-impl fmt::Display for Wall {
+impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Calls => "calls",
@@ -163,11 +165,14 @@ impl fmt::Display for Wall {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wall, required, available } = self;
-        write!(f, "no call can be made: {required} {wall} are needed, and {available} are there")
+        let Self { limit, required, available } = self;
+        write!(
+            f,
+            "no call can be made: {required} {limit} are needed, and {available} are available"
+        )
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for PlanError {}

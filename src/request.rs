@@ -1,17 +1,19 @@
-//! What is to be called.
+//! A call to be made.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ic_principal::Principal;
 
-/// The longest a bounded wait may last; a longer one is cut down to it (`MAX_CALL_TIMEOUT_SECONDS` in the replica).
-pub const BOUNDED_WAIT_MAX: Duration = Duration::from_secs(300);
+use crate::limits::BOUNDED_WAIT_MAX;
 
-/// Candid's message of no arguments.
+/// The Candid encoding of no arguments.
 const NO_ARGUMENTS: &[u8] = b"DIDL\0\0";
 
-/// One call.
+/// A call to be made: who is called, with which argument, and how long to wait.
+///
+/// Equal calls can share one request in an [`Rc`]. This saves a copy per call.
 ///
 /// ```
 /// use ic_principal::Principal;
@@ -27,34 +29,38 @@ const NO_ARGUMENTS: &[u8] = b"DIDL\0\0";
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The canister that is called.
+    /// The canister to call.
     pub callee: Principal,
-    /// Its method.
+    /// The method of the canister.
     pub method: Cow<'static, str>,
-    /// The argument as it is sent: for most canisters, a Candid message.
+    /// The argument as bytes. Most canisters expect a Candid encoding.
     pub argument: Cow<'static, [u8]>,
-    /// Cycles attached. A bounded wait whose outcome stays unknown may lose them.
+    /// Cycles to attach. If the outcome of a call with a bounded wait is unknown, they may be lost.
     pub cycles: u128,
-    /// How long to wait for the answer.
+    /// How long to wait for the response.
     pub wait: Wait,
-    /// Whether making the call twice is no worse than making it once. Only then is a call repeated whose outcome is
-    /// [unknown](crate::Outcome::Unknown).
+    /// Whether making the call twice has the same effect as making it once. Only then is the call repeated when its
+    /// outcome is [unknown](crate::Outcome::Unknown).
     pub idempotent: bool,
 }
 
-/// How long a call waits for its answer.
+/// How long a call waits for its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// At most this long, in whole seconds and up to [`BOUNDED_WAIT_MAX`]; then the outcome is unknown. A callee that
-    /// never answers cannot keep the caller from being stopped.
+    /// At most this long, rounded up to whole seconds, and at most [`BOUNDED_WAIT_MAX`]. When the time is up, the
+    /// outcome is unknown. A callee that never responds cannot prevent the caller from being stopped.
+    ///
+    /// `ic-cdk` calls this `Call::bounded_wait`. The field also says "best-effort response".
     Bounded(Duration),
-    /// Until the callee answers, whenever that is. There is always an answer, but nothing else can end the wait, and
-    /// memory is set aside for it.
+    /// Until the callee responds. There is always a response, but nothing else ends the wait: a callee that never
+    /// responds prevents the caller from being stopped. The system reserves 2 MiB of memory for the response.
+    ///
+    /// `ic-cdk` calls this `Call::unbounded_wait`. The field also says "guaranteed response".
     Unbounded,
 }
 
 impl Request {
-    /// A call of `method` without arguments and cycles, which waits as long as a bounded wait may.
+    /// A call of `method` without arguments and without cycles. It waits for [`BOUNDED_WAIT_MAX`].
     pub fn new(callee: Principal, method: impl Into<Cow<'static, str>>) -> Self {
         Self {
             callee,
@@ -66,27 +72,34 @@ impl Request {
         }
     }
 
-    /// The same call with this argument.
+    /// Sets the argument, as bytes.
     pub fn with_argument(mut self, argument: impl Into<Cow<'static, [u8]>>) -> Self {
         self.argument = argument.into();
         self
     }
 
-    /// The same call with these cycles attached.
+    /// Sets the cycles to attach.
     pub fn with_cycles(mut self, cycles: u128) -> Self {
         self.cycles = cycles;
         self
     }
 
-    /// The same call, waiting this long.
+    /// Sets how long to wait for the response.
     pub fn with_wait(mut self, wait: Wait) -> Self {
         self.wait = wait;
         self
     }
 
-    /// The same call, marked as one that may be made twice.
+    /// Marks the call as [`idempotent`](Self::idempotent): making it twice has the same effect as making it once.
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;
         self
+    }
+}
+
+/// Copies the request, its argument included. Share large requests in an [`Rc`] instead.
+impl From<&Request> for Rc<Request> {
+    fn from(request: &Request) -> Self {
+        Self::new(request.clone())
     }
 }

@@ -1,50 +1,51 @@
-//! When a call is made again.
+//! When a failed call is tried again.
 
 use std::time::Duration;
 
 use crate::{Outcome, Request};
 
-/// How often a call is tried, and how long to wait in between.
+/// How often a call is tried, and how long to wait between two attempts (exponential backoff).
 ///
-/// Made again is what may end differently a little later and was surely not done; and, of requests marked as
-/// [idempotent](Request::idempotent), what is unknown. The wait doubles from try to try.
+/// A call is tried again if another attempt may help ([`ReasonKind::is_transient`](crate::ReasonKind::is_transient)) and
+/// cannot do harm:
+///
+/// - the call is [not done](Outcome::NotDone), or
+/// - its outcome is [unknown](Outcome::Unknown), and the request is [idempotent](Request::idempotent).
+///
+/// The delay doubles from attempt to attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// Tries per call, the first one included; none counts as one.
+    /// Attempts per call, the first one included. 0 counts as 1.
     pub attempts: u32,
-    /// The wait before the second try.
-    pub first_pause: Duration,
-    /// The longest wait between two tries.
-    pub longest_pause: Duration,
+    /// The delay before the second attempt.
+    pub initial_delay: Duration,
+    /// The longest delay between two attempts.
+    pub max_delay: Duration,
 }
 
 impl Retry {
-    /// One try per call.
+    /// One attempt per call.
     pub const NEVER: Self = Self::attempts(1);
 
-    /// So many tries per call, with waits of 1, 2, 4, … up to 60 seconds.
+    /// This many attempts per call, with delays of 1, 2, 4, … and at most 60 seconds.
     pub const fn attempts(attempts: u32) -> Self {
-        Self {
-            attempts,
-            first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(60),
-        }
+        Self { attempts, initial_delay: Duration::from_secs(1), max_delay: Duration::from_secs(60) }
     }
 
-    /// How long to wait after so many tries.
-    pub fn pause(&self, attempts: u32) -> Duration {
+    /// The delay after this many attempts.
+    pub fn delay_after(&self, attempts: u32) -> Duration {
         let doublings = attempts.saturating_sub(1);
         let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
-        self.first_pause.saturating_mul(factor).min(self.longest_pause)
+        self.initial_delay.saturating_mul(factor).min(self.max_delay)
     }
 
-    /// Whether a call is worth another try after so many.
-    pub fn is_due<T>(&self, request: &Request, attempts: u32, outcome: &Outcome<T>) -> bool {
+    /// Whether to try a call again whose attempt number `attempts`, counted from 1, had this outcome.
+    pub fn should_retry<T>(&self, request: &Request, attempts: u32, outcome: &Outcome<T>) -> bool {
         attempts < self.attempts && is_repeatable(request.idempotent, outcome)
     }
 }
 
-/// Whether making the call again may help and cannot harm.
+/// Whether another attempt may help and cannot do harm.
 pub(crate) fn is_repeatable<T>(idempotent: bool, outcome: &Outcome<T>) -> bool {
     match outcome {
         Outcome::Done(_) => false,
@@ -56,19 +57,20 @@ pub(crate) fn is_repeatable<T>(idempotent: bool, outcome: &Outcome<T>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Kind, Reason, reject_code};
+    use crate::{Reason, ReasonKind, reject_code};
     use ic_principal::Principal;
 
     #[test]
-    fn waits_double_up_to_the_longest() {
+    fn delays_double_up_to_the_longest() {
         let retry = Retry::attempts(100);
-        let seconds: Vec<u64> = (1..=9).map(|attempts| retry.pause(attempts).as_secs()).collect();
+        let seconds: Vec<u64> =
+            (1..=9).map(|attempts| retry.delay_after(attempts).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(retry.pause(u32::MAX), Duration::from_secs(60));
+        assert_eq!(retry.delay_after(u32::MAX), Duration::from_secs(60));
     }
 
     #[test]
-    fn only_what_surely_was_not_done_or_may_be_done_twice_is_repeated() {
+    fn a_call_is_repeated_if_it_is_not_done_or_is_idempotent() {
         let reasons = [
             (Reason::QueueFull, true, true),
             (Reason::Cycles { required: 2, available: 1 }, true, true),
@@ -83,16 +85,20 @@ mod tests {
             (Reason::Undecodable(String::new()), false, false),
             (Reason::Interrupted, false, true),
         ];
-        assert_eq!(reasons.len(), Kind::ALL.len());
+        assert_eq!(reasons.len(), ReasonKind::ALL.len());
         let once = Request::new(Principal::anonymous(), "pay");
         let often = once.clone().idempotent();
         for (reason, repeated, repeated_if_idempotent) in reasons {
             let outcome = Outcome::<()>::failed(reason);
             let retry = Retry::attempts(3);
-            assert_eq!(retry.is_due(&once, 1, &outcome), repeated, "{outcome:?}");
-            assert_eq!(retry.is_due(&often, 2, &outcome), repeated_if_idempotent, "{outcome:?}");
-            assert!(!retry.is_due(&often, 3, &outcome), "{outcome:?}");
+            assert_eq!(retry.should_retry(&once, 1, &outcome), repeated, "{outcome:?}");
+            assert_eq!(
+                retry.should_retry(&often, 2, &outcome),
+                repeated_if_idempotent,
+                "{outcome:?}"
+            );
+            assert!(!retry.should_retry(&often, 3, &outcome), "{outcome:?}");
         }
-        assert!(!Retry::attempts(3).is_due(&often, 1, &Outcome::Done(())));
+        assert!(!Retry::attempts(3).should_retry(&often, 1, &Outcome::Done(())));
     }
 }

@@ -1,16 +1,16 @@
-//! The two simplest ways to make many calls: the two ends between which a [window](crate::windowed) lies.
+//! The two simplest ways to make many calls: one after the other, and all at once.
 
 use std::rc::Rc;
 
 use futures::future::join_all;
 
 use crate::transport::{Transport, call};
-use crate::{Kind, Outcome, Reason, Request, Summary};
+use crate::{Outcome, ReasonKind, Request, Summary};
 
-/// Makes each call after the answer to the one before.
+/// Makes the calls one after the other: each is sent when the one before has its response.
 ///
-/// Never fails for want of slots, and costs one round trip per call. When the canister is
-/// [stopping](Transport::is_stopping), no further call is made. `each` learns every call's number and outcome.
+/// Takes one round trip per call. Never fails for want of slots. A [stopping](Transport::is_stopping) canister sends
+/// no further call. `each` gets every call's position in `requests`, counted from 0, and its outcome.
 pub async fn sequential<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
@@ -18,22 +18,20 @@ pub async fn sequential<T: Transport>(
 ) -> Summary {
     let mut summary = Summary::default();
     for (number, request) in (0..).zip(requests) {
-        let outcome = if transport.is_stopping() {
-            Outcome::NotDone(Reason::Stopping)
-        } else {
-            call(transport, request).await
-        };
+        let outcome = call(transport, request).await;
         summary.count(&outcome);
-        summary.widen(u32::from(was_sent(&outcome)));
+        summary.record_in_flight(u32::from(was_sent(&outcome)));
         each(number, outcome);
     }
-    with_refusals(summary)
+    with_refused(summary)
 }
 
-/// Makes all calls at once and waits for all answers.
+/// Sends all calls at once, and waits for all responses.
 ///
-/// Costs one round trip, and memory for all calls. Of those to one callee at most 500 can be open; the others fail at
-/// once, and so do those that the cycles do not cover. `each` learns every call's number and outcome, in order.
+/// Takes one round trip in all, and memory for all calls. At most 500 calls to one callee can be open
+/// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)): the others fail at once, and so do those that the cycles do not cover. Use
+/// [`windowed`](crate::windowed) for more. A [stopping](Transport::is_stopping) canister sends no call. `each` gets
+/// every call's position in `requests`, counted from 0, and its outcome, in this order, after the last response.
 pub async fn parallel<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
@@ -49,13 +47,14 @@ pub async fn parallel<T: Transport>(
         sent += u32::from(was_sent(&outcome));
         each(number, outcome);
     }
-    summary.widen(sent);
-    with_refusals(summary)
+    summary.record_in_flight(sent);
+    with_refused(summary)
 }
 
-/// Each call was sent once, so those that were refused have failed for it.
-fn with_refusals(summary: Summary) -> Summary {
-    let refused = summary.failed(Kind::QueueFull) + summary.failed(Kind::Cycles);
+/// Sets [`Summary::refused`]. Each call was tried once, so the refused attempts are the calls that failed for want of
+/// a slot or of cycles.
+fn with_refused(summary: Summary) -> Summary {
+    let refused = summary.failed(ReasonKind::QueueFull) + summary.failed(ReasonKind::Cycles);
     Summary { refused, ..summary }
 }
 

@@ -5,41 +5,77 @@ use std::time::Duration;
 
 use crate::{Limits, Outcome, Reason, Request};
 
-/// What this library needs of the system it runs on: in a canister [`Canister`](crate::canister::Canister), in tests
-/// a script.
+/// The system that this library makes calls through.
+///
+/// In a canister this is [`Canister`](crate::canister::Canister). A test can implement it by a script.
 pub trait Transport {
-    /// The answer to a call that was sent: the reply, or the [reason](Reason::rejected) of a reject.
-    type Answer: Future<Output = Result<Vec<u8>, Reason>>;
+    /// The future of the response to a call that was sent: the reply as bytes, or the reason for a
+    /// [reject](Reason::rejected).
+    type ResponseFuture: Future<Output = Result<Vec<u8>, Reason>>;
 
-    /// Sends a call at once, or says why it could not: [`Reason::QueueFull`], [`Reason::Cycles`], or a reject of what
-    /// could never be sent.
-    fn send(&self, request: &Rc<Request>) -> Result<Self::Answer, Reason>;
+    /// Sends a call. The call is sent when this function returns, not when the future is polled.
+    ///
+    /// # Errors
+    ///
+    /// - [`Reason::QueueFull`]: no slot is free.
+    /// - [`Reason::Cycles`]: the canister has too few cycles for the call.
+    /// - [`Reason::Rejected`]: the call can never be sent, for instance because its argument is too large.
+    fn send(&self, request: &Rc<Request>) -> Result<Self::ResponseFuture, Reason>;
 
-    /// What bounds the number of such calls that can be open together, as of now.
+    /// The limits on the number of calls like `request` that can be open at the same time, as of now.
     fn limits(&self, request: &Request) -> Limits;
 
-    /// Whether the canister is about to be stopped, which should not be kept waiting.
+    /// Whether somebody is stopping the canister. Stopping ends when the last open call has its response, so no
+    /// further call should be sent.
     fn is_stopping(&self) -> bool;
 
-    /// The time, since some fixed moment.
+    /// The time since a fixed point in time.
     fn now(&self) -> Duration;
 
-    /// Waits at least this long without any call of ours being open, or says at once why that is not possible.
+    /// Waits for at least `wait` while no call of this library is open.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the transport cannot wait, for instance [`Reason::Cycles`].
     fn pause(&self, wait: Duration) -> impl Future<Output = Result<(), Reason>>;
 }
 
-/// Sends one call and waits for its answer. Equal calls may share their request.
+/// Makes one call and waits for its response.
+///
+/// Takes a [`Request`], a reference to one (which is copied), or an [`Rc<Request>`](Rc) that several equal calls share.
+///
+/// A canister that is [stopping](Transport::is_stopping) sends nothing: the outcome is then
+/// [not done](Outcome::NotDone), for the reason [`Reason::Stopping`].
+///
+/// Await several calls one after the other, or together with `futures::future::join_all`:
+///
+/// ```no_run
+/// use futures::future::join_all;
+/// use ic_principal::Principal;
+/// use parallel_calls::canister::Canister;
+/// use parallel_calls::{Request, Summary, call};
+///
+/// /// Calls `ping` ten times at once, and returns how many calls succeeded.
+/// async fn ping(callee: Principal) -> u64 {
+///     let ping = Request::new(callee, "ping");
+///     let outcomes = join_all((0..10).map(|_| call(&Canister, &ping))).await;
+///     Summary::of(&outcomes).succeeded
+/// }
+/// ```
 pub async fn call<T: Transport>(
     transport: &T,
     request: impl Into<Rc<Request>>,
 ) -> Outcome<Vec<u8>> {
-    let answer = match transport.send(&request.into()) {
-        Ok(answer) => answer.await,
+    if transport.is_stopping() {
+        return Outcome::NotDone(Reason::Stopping);
+    }
+    let response = match transport.send(&request.into()) {
+        Ok(response) => response.await,
         Err(reason) => Err(reason),
     };
-    outcome(answer)
+    outcome(response)
 }
 
-pub(crate) fn outcome(answer: Result<Vec<u8>, Reason>) -> Outcome<Vec<u8>> {
-    answer.map_or_else(Outcome::failed, Outcome::Done)
+pub(crate) fn outcome(response: Result<Vec<u8>, Reason>) -> Outcome<Vec<u8>> {
+    response.map_or_else(Outcome::failed, Outcome::Done)
 }

@@ -1,4 +1,4 @@
-//! As many calls at a time as there are slots for, until all are made.
+//! Many calls with a bounded number of them open at a time.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -9,27 +9,40 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use crate::line::{Item, Line};
+use crate::call_queue::{CallQueue, PendingCall};
 use crate::transport::{Transport, outcome};
-use crate::{Kind, Outcome, Reason, Request, Retry, Summary, Window};
+use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 
-/// Makes all calls, so many at a time.
+/// Makes all calls, with at most a window of them open at a time.
 ///
-/// The answer to one call sends the next, so the window is full for as long as calls wait, and nothing needs a timer
-/// while any call is open. A call that the system would not take goes back in line until an answer frees what it lacks.
-/// `retry` says what happens to a call that failed otherwise. When the canister is [stopping](Transport::is_stopping),
-/// nothing more is sent: what waits is [not done](Reason::Stopping).
+/// Each response sends the next call, so the window stays full while calls wait. No timer is needed while a call is
+/// open. A call that the system refuses (no free slot, not enough cycles) waits until the response to another call
+/// frees what it needs. `retry` says what happens to a call that failed for another reason.
 ///
-/// A pause between two tries ends with the first answer after it, or by itself if no call is open. So a callee that takes
-/// its time can hold up the second try of another call for as long as it is waited for, but no longer. Where the transport
-/// cannot [pause](Transport::pause), what waits for a further try ends as not done, for that reason, and all else is tried
-/// once.
+/// `each` gets every call's position in `requests`, counted from 0, and its outcome, in the order of the responses.
+/// The returned [`Summary`] counts the outcomes.
 ///
-/// `each` learns every call's number in the source and its outcome, as the answers come in. The source is read as slots
-/// come free, and not while a thousand calls wait for another try, so the memory needed is that of the window. The work
-/// per answer depends neither on the number of calls nor on that of callees.
+/// # Stopping
 ///
-/// Neither the source nor `each` may panic: what was done before would be lost.
+/// When the canister is [stopping](Transport::is_stopping), no further call is sent. The calls that wait end as
+/// [not done](Reason::Stopping), and the open ones are awaited.
+///
+/// # Pauses between attempts
+///
+/// A pause ends with the first response after its time is up, or by itself if no call is open. A slow callee can
+/// therefore delay the second attempt of a call to another callee, at most for as long as its own call waits. If the
+/// transport cannot [pause](Transport::pause), the calls that wait for another attempt end as not done, with the reason
+/// that `pause` gave, and every other call is tried once.
+///
+/// # Memory and work
+///
+/// `requests` is read as slots become free, and not while 1,000 calls wait for another attempt. The memory is that of
+/// the window. The work per response depends neither on the number of calls nor on the number of callees.
+///
+/// # Panics
+///
+/// Does not panic by itself. Neither `requests` nor `each` may panic: a trap rolls back the message in which it
+/// happens, and the other open calls of this fan-out are then never accounted for.
 pub async fn windowed<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
@@ -38,107 +51,110 @@ pub async fn windowed<T: Transport>(
     mut each: impl FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
     let mut source = requests.into_iter().map(Into::into);
-    drive(transport, Line::new(&mut source, window), retry, &mut each).await
+    drive(transport, CallQueue::new(&mut source, window), retry, &mut each).await
 }
 
-/// The same for any source, so that a canister has this code once.
+/// [`windowed`] for a source of any type, so that a canister contains this code once.
 async fn drive<'a, T: Transport>(
     transport: &'a T,
-    line: Line<'a>,
+    queue: CallQueue<'a>,
     retry: Retry,
     each: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
-    let desk = RefCell::new(Desk {
+    let dispatcher = RefCell::new(Dispatcher {
         transport,
-        line,
+        queue,
         retry,
         each,
         summary: Summary::default(),
-        woken: Duration::ZERO,
-        room: false,
-        patient: true,
+        pause_ended_at: Duration::ZERO,
+        capacity_freed: false,
+        waits_for_others: true,
     });
-    let mut open = FuturesUnordered::new();
+    let mut chains = FuturesUnordered::new();
     loop {
         poll_fn(|context| {
             loop {
-                while let Some(call) = desk.borrow_mut().send_next() {
-                    open.push(follow(&desk, call));
+                while let Some(call) = dispatcher.borrow_mut().send_next() {
+                    chains.push(run_chain(&dispatcher, call));
                 }
-                match open.poll_next_unpin(context) {
+                match chains.poll_next_unpin(context) {
                     Poll::Ready(Some(())) => {}
                     Poll::Ready(None) => return Poll::Ready(()),
-                    Poll::Pending if desk.borrow_mut().take_room() => {}
+                    Poll::Pending if dispatcher.borrow_mut().take_capacity_freed() => {}
                     Poll::Pending => return Poll::Pending,
                 }
             }
         })
         .await;
-        let Some(pause) = desk.borrow_mut().pause() else { break };
+        let Some(pause) = dispatcher.borrow_mut().pause() else { break };
         if let Err(reason) = transport.pause(pause).await {
-            desk.borrow_mut().give_up_later(&reason);
+            dispatcher.borrow_mut().end_delayed(&reason);
         }
     }
-    drop(open);
-    desk.into_inner().summary
+    drop(chains);
+    dispatcher.into_inner().summary
 }
 
-/// A call that was sent, and its answer.
-struct Sent<A> {
-    item: Item,
-    answer: A,
+/// A call that was sent, and the future of its response.
+struct OpenCall<F> {
+    call: PendingCall,
+    response: F,
 }
 
-/// Waits for the answer to a call, makes the next one in its place, and so on for as long as there is one.
+/// Waits for the response to a call, sends the next call in its place, and so on until there is none.
 ///
-/// That one call takes the place of another matters: whatever is made anew for a call is written to memory, and every
-/// page written to costs as much as a thousand instructions.
-async fn follow<T: Transport>(desk: &RefCell<Desk<'_, T>>, first: Sent<T::Answer>) {
+/// The calls of a chain share one future. A future for each call would write to new memory, and each page written to
+/// costs 1,000 instructions.
+async fn run_chain<T: Transport>(
+    dispatcher: &RefCell<Dispatcher<'_, T>>,
+    first: OpenCall<T::ResponseFuture>,
+) {
     let mut next = Some(first);
-    while let Some(Sent { item, answer }) = next {
-        let answer = answer.await;
-        let mut desk = desk.borrow_mut();
-        desk.close(item, answer);
-        next = desk.send_next();
-        // An answer may make room for more than the one call that follows it.
-        desk.room = desk.line.has_room();
+    while let Some(OpenCall { call, response }) = next {
+        let response = response.await;
+        let mut dispatcher = dispatcher.borrow_mut();
+        dispatcher.accept_response(call, response);
+        next = dispatcher.send_next();
+        // One response may allow more than the one call that this chain sends next.
+        dispatcher.capacity_freed = dispatcher.queue.has_capacity();
     }
 }
 
-/// Where calls are handed out, and their outcomes handed in.
-struct Desk<'a, T> {
+/// Sends the calls of one fan-out and takes their responses.
+struct Dispatcher<'a, T> {
     transport: &'a T,
-    line: Line<'a>,
+    queue: CallQueue<'a>,
     retry: Retry,
     each: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
     summary: Summary,
-    /// The end of the latest pause. Not every clock moves while nothing else does, so it counts as reached.
-    woken: Duration,
-    /// Whether an answer has made room for another call.
-    room: bool,
-    /// Whether waiting for slots that others hold is worth it.
-    patient: bool,
+    /// When the latest pause was to end. Some clocks stand still between messages, so this time counts as reached.
+    pause_ended_at: Duration,
+    /// Whether a response allows a further call to be sent.
+    capacity_freed: bool,
+    /// Whether to wait for slots and cycles that other messages of this canister hold.
+    waits_for_others: bool,
 }
 
-impl<T: Transport> Desk<'_, T> {
-    /// Sends the next call that the system takes.
-    fn send_next(&mut self) -> Option<Sent<T::Answer>> {
-        if self.line.has_room() && self.transport.is_stopping() {
-            self.give_up_all();
+impl<T: Transport> Dispatcher<'_, T> {
+    /// Sends the next call that the system accepts.
+    fn send_next(&mut self) -> Option<OpenCall<T::ResponseFuture>> {
+        if self.queue.has_capacity() && self.transport.is_stopping() {
+            self.end_all_unsent();
         }
-        while let Some(item) = self.line.next(|| self.transport.now().max(self.woken)) {
-            match self.transport.send(&item.request) {
-                Ok(answer) => {
-                    self.line.opened(&item);
-                    self.summary.widen(self.line.open());
-                    self.patient = true;
-                    return Some(Sent { item, answer });
+        while let Some(call) = self.queue.next(|| self.transport.now().max(self.pause_ended_at)) {
+            match self.transport.send(&call.request) {
+                Ok(response) => {
+                    self.queue.note_sent(&call);
+                    self.summary.record_in_flight(self.queue.open());
+                    self.waits_for_others = true;
+                    return Some(OpenCall { call, response });
                 }
                 Err(reason) => {
                     let kind = reason.kind();
                     self.summary.refused += u64::from(kind.is_unsent());
-                    if let Err(item) = self.line.take_back(item, kind) {
-                        self.conclude_unsent(item, kind, Outcome::failed(reason));
+                    if let Err(call) = self.queue.requeue(call, kind) {
+                        self.delay_or_settle_unsent(call, kind, Outcome::failed(reason));
                     }
                 }
             }
@@ -146,80 +162,89 @@ impl<T: Transport> Desk<'_, T> {
         None
     }
 
-    /// A call that was not sent, with no call of ours open that would change anything. It waits, and with it all that
-    /// would meet the same; but if it waited in vain, they need not try it, too.
-    fn conclude_unsent(&mut self, item: Item, lacks: Kind, outcome: Outcome<Vec<u8>>) {
-        if self.patient && self.retry.is_due(&item.request, item.attempts + 1, &outcome) {
-            self.line.hold_back(&item, lacks);
-            self.conclude(item, outcome);
+    /// Handles a call that was not sent although no open call of this fan-out holds what is `missing`. The call is
+    /// delayed, and with it all calls that would fail for the same reason. Once such a delay was in vain, the other
+    /// calls are not delayed.
+    fn delay_or_settle_unsent(
+        &mut self,
+        call: PendingCall,
+        missing: ReasonKind,
+        outcome: Outcome<Vec<u8>>,
+    ) {
+        let attempts = call.attempts + 1;
+        if self.waits_for_others && self.retry.should_retry(&call.request, attempts, &outcome) {
+            self.queue.block(&call, missing);
+            self.delay_or_settle(call, outcome);
         } else {
-            self.patient = false;
-            self.settle(item, outcome);
+            self.waits_for_others = false;
+            self.settle(call, outcome);
         }
     }
 
-    fn close(&mut self, item: Item, answer: Result<Vec<u8>, Reason>) {
-        self.line.closed(&item);
-        self.conclude(item, outcome(answer));
+    fn accept_response(&mut self, call: PendingCall, response: Result<Vec<u8>, Reason>) {
+        self.queue.note_response(&call);
+        self.delay_or_settle(call, outcome(response));
     }
 
-    fn take_room(&mut self) -> bool {
-        std::mem::take(&mut self.room)
+    fn take_capacity_freed(&mut self) -> bool {
+        std::mem::take(&mut self.capacity_freed)
     }
 
-    fn conclude(&mut self, mut item: Item, outcome: Outcome<Vec<u8>>) {
-        item.attempts += 1;
-        if self.retry.is_due(&item.request, item.attempts, &outcome) {
+    /// Delays a call that is to be tried again, and settles any other.
+    fn delay_or_settle(&mut self, mut call: PendingCall, outcome: Outcome<Vec<u8>>) {
+        call.attempts += 1;
+        if self.retry.should_retry(&call.request, call.attempts, &outcome) {
             if let Outcome::Unknown(reason) = outcome {
-                item.doubt.get_or_insert(reason);
+                call.unknown_reason.get_or_insert(reason);
             }
-            let due = self.transport.now().saturating_add(self.retry.pause(item.attempts));
-            self.line.keep_until(due, item);
+            let delay = self.retry.delay_after(call.attempts);
+            self.queue.push_delayed(self.transport.now().saturating_add(delay), call);
         } else {
-            self.settle(item, outcome);
+            self.settle(call, outcome);
         }
     }
 
-    fn settle(&mut self, item: Item, outcome: Outcome<Vec<u8>>) {
-        self.line.settled(&item);
-        // What one try left open, a later one that was not taken does not settle.
-        let outcome = match (item.doubt, outcome) {
-            (Some(doubt), Outcome::NotDone(_)) => Outcome::Unknown(doubt),
+    fn settle(&mut self, call: PendingCall, outcome: Outcome<Vec<u8>>) {
+        self.queue.note_settled(&call);
+        // If an earlier attempt is unknown, then so is the call: the last attempt says nothing about the earlier one.
+        let outcome = match (call.unknown_reason, outcome) {
+            (Some(reason), Outcome::NotDone(_)) => Outcome::Unknown(reason),
             (_, outcome) => outcome,
         };
         self.summary.count(&outcome);
-        (self.each)(item.number, outcome);
+        (self.each)(call.number, outcome);
     }
 
-    /// Ends what waits for a moment that cannot be waited for. All else is tried once more, which tells what it lacks.
-    fn give_up_later(&mut self, reason: &Reason) {
-        self.patient = false;
-        while let Some(item) = self.line.give_up_later() {
-            self.settle(item, Outcome::NotDone(reason.clone()));
+    /// Ends all delayed calls. Used when the transport cannot pause. The other calls are tried once, so that each gets
+    /// its own reason.
+    fn end_delayed(&mut self, reason: &Reason) {
+        self.waits_for_others = false;
+        while let Some(call) = self.queue.pop_delayed() {
+            self.settle(call, Outcome::NotDone(reason.clone()));
         }
     }
 
-    /// Ends everything that is not open.
-    fn give_up_all(&mut self) {
-        self.give_up_later(&Reason::Stopping);
-        for item in self.line.give_up_waiting() {
-            self.settle(item, Outcome::NotDone(Reason::Stopping));
+    /// Ends all calls that are not open. Used when the canister is stopping.
+    fn end_all_unsent(&mut self) {
+        self.end_delayed(&Reason::Stopping);
+        for call in self.queue.drain_waiting() {
+            self.settle(call, Outcome::NotDone(Reason::Stopping));
         }
-        while let Some(item) = self.line.fresh() {
-            self.settle(item, Outcome::NotDone(Reason::Stopping));
+        while let Some(call) = self.queue.take_new() {
+            self.settle(call, Outcome::NotDone(Reason::Stopping));
         }
     }
 
-    /// How long until the next call can be made, if there is one.
+    /// How long until the next delayed call is due, if there is one.
     fn pause(&mut self) -> Option<Duration> {
-        self.woken = self.line.next_due()?;
-        Some(self.woken.saturating_sub(self.transport.now()))
+        self.pause_ended_at = self.queue.next_due()?;
+        Some(self.pause_ended_at.saturating_sub(self.transport.now()))
     }
 }
 
-/// Makes all calls, so many at a time, and returns what became of each, in the order of the requests.
+/// Makes all calls like [`windowed`], and returns their outcomes in the order of the requests.
 ///
-/// For what happens meanwhile, see [`windowed`].
+/// The outcomes of all calls are in memory together, with all replies.
 pub async fn fan_out<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
@@ -228,14 +253,14 @@ pub async fn fan_out<T: Transport>(
 ) -> Vec<Outcome<Vec<u8>>> {
     let mut outcomes = Vec::new();
     windowed(transport, requests, window, retry, |number, outcome| {
-        let place = number as usize;
-        if outcomes.len() <= place {
-            outcomes.resize_with(place + 1, || None);
+        let index = number as usize;
+        if outcomes.len() <= index {
+            outcomes.resize_with(index + 1, || None);
         }
-        outcomes[place] = Some(outcome);
+        outcomes[index] = Some(outcome);
     })
     .await;
-    // Each request has been settled.
+    // Every call has been settled, so no element is `None`.
     outcomes.into_iter().flatten().collect()
 }
 

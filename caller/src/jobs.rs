@@ -10,7 +10,7 @@ use candid::CandidType;
 use ic_cdk_timers::{TimerId, clear_timer, set_timer, set_timer_interval_serial};
 use ic_stable_structures::StableVec;
 use parallel_calls::canister::Canister;
-use parallel_calls::{Job, Kind, Retry, Transport, Wait, Window, windowed};
+use parallel_calls::{Job, ReasonKind, Retry, Transport, Wait, Window, windowed};
 
 use crate::callee;
 use crate::memory::{self, Memory};
@@ -47,7 +47,7 @@ pub type JobId = u64;
 wire::record! {
     /// A job that somebody wants.
     #[derive(CandidType)]
-    pub struct JobWish {
+    pub struct JobSpec {
         pub calls: u64,
         pub window: Option<u32>,
         pub attempts: Option<u32>,
@@ -66,7 +66,7 @@ wire::record! {
         pub unknown: u64,
         pub remaining: u64,
         pub in_flight: u64,
-        pub widest_in_flight: u32,
+        pub max_in_flight: u32,
         pub failures: Vec<Failures>,
         pub waiting_for: Option<String>,
     }
@@ -94,8 +94,8 @@ thread_local! {
 }
 
 /// Writes down a new job and sees to it that it is worked on.
-pub fn start(wish: JobWish) -> Result<JobId, String> {
-    let attempts = wish.attempts.unwrap_or(ATTEMPTS_DEFAULT);
+pub fn start(spec: JobSpec) -> Result<JobId, String> {
+    let attempts = spec.attempts.unwrap_or(ATTEMPTS_DEFAULT);
     if attempts > ATTEMPTS_MAX {
         return Err(format!("{attempts} attempts are too many: the maximum is {ATTEMPTS_MAX}"));
     }
@@ -105,7 +105,7 @@ pub fn start(wish: JobWish) -> Result<JobId, String> {
     if let Some(oldest) = id.checked_sub(KEPT_MAX).filter(|oldest| !is_finished(*oldest)) {
         return Err(format!("{KEPT_MAX} jobs are unfinished: wait for job {oldest}, or cancel it"));
     }
-    let job = Job::new(wish.calls, wish.window, attempts, wish.idempotent.unwrap_or(false));
+    let job = Job::new(spec.calls, spec.window, attempts, spec.idempotent.unwrap_or(false));
     JOBS.with_borrow_mut(|jobs| {
         let record = Record { id, callee, job };
         if id < KEPT_MAX {
@@ -134,9 +134,9 @@ pub fn status(id: JobId) -> Option<JobStatus> {
         unknown: job.summary.unknown(),
         remaining: job.remaining(),
         in_flight: job.open(),
-        widest_in_flight: job.summary.widest,
+        max_in_flight: job.summary.max_in_flight,
         failures: failures(&job.summary),
-        waiting_for: job.lacks.map(|kind| kind.label().into()),
+        waiting_for: job.waiting_for.map(|kind| kind.label().into()),
     })
 }
 
@@ -200,7 +200,9 @@ async fn make_calls(id: JobId, until: Duration) {
     if job.open() > 0 {
         update(id, |job| job.interrupt(Canister.now()));
     }
-    if Canister.is_stopping() || job.pause(Canister.now()).is_none_or(|pause| !pause.is_zero()) {
+    if Canister.is_stopping()
+        || job.next_call_in(Canister.now()).is_none_or(|pause| !pause.is_zero())
+    {
         return;
     }
     let window = match job.window {
@@ -210,13 +212,14 @@ async fn make_calls(id: JobId, until: Duration) {
             .map(|window| window.per_callee),
     };
     let Ok(window) = window else {
-        update(id, |job| job.hold(Kind::Cycles, Canister.now()));
+        update(id, |job| job.postpone(ReasonKind::Cycles, Canister.now()));
         return;
     };
     let ping = Rc::new(ping(callee).with_wait(WAIT));
     let calls = iter::from_fn(|| {
         let now = Canister.now();
-        let started = now < until && !Canister.is_stopping() && update(id, |job| job.start(now));
+        let started =
+            now < until && !Canister.is_stopping() && update(id, |job| job.start_call(now));
         started.then(|| ping.clone())
     });
     windowed(
@@ -225,7 +228,7 @@ async fn make_calls(id: JobId, until: Duration) {
         Window::of(window).without_look_ahead(),
         Retry::NEVER,
         |_, outcome| {
-            update(id, |job| job.conclude(&outcome, Canister.now()));
+            update(id, |job| job.finish_call(&outcome, Canister.now()));
         },
     )
     .await;

@@ -24,8 +24,8 @@ use parallel_calls::canister::ready_for_upgrade;
 use wire::{Decode, Encode};
 
 use access::controllers_only;
-use jobs::{JobId, JobStatus, JobWish};
-use portfolio::{Holder, Portfolio};
+use jobs::{JobId, JobSpec, JobStatus};
+use portfolio::{Portfolio, PortfolioRequest};
 use raw::{RawOutcome, RawRequest};
 use run::{Report, Strategy};
 
@@ -70,8 +70,8 @@ async fn run(strategy: Strategy, n: u64) -> PhantomData<Report> {
 /// Begins to ping the callee more often than one message can see through.
 #[candid_method(update)]
 #[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-fn start_job(wish: JobWish) -> PhantomData<Result<JobId, String>> {
-    reply(jobs::start(wish))
+fn start_job(spec: JobSpec) -> PhantomData<Result<JobId, String>> {
+    reply(jobs::start(spec))
 }
 
 /// How far a job is, if it is known.
@@ -91,8 +91,8 @@ fn cancel_job(id: JobId) -> PhantomData<Result<(), String>> {
 /// What somebody has in three different canisters, asked at once.
 #[candid_method(update)]
 #[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-async fn get_portfolio(holder: Holder) -> PhantomData<Portfolio> {
-    reply(portfolio::get(holder).await)
+async fn get_portfolio(request: PortfolioRequest) -> PhantomData<Portfolio> {
+    reply(portfolio::get(request).await)
 }
 
 /// Makes any calls, as many at once as there is room for, and tells what became of each, in their order.

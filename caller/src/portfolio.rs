@@ -5,7 +5,7 @@ use std::time::Duration;
 use candid::{CandidType, Principal};
 use futures::future::join3;
 use parallel_calls::canister::Canister;
-use parallel_calls::{Leg, Part, Request, answered};
+use parallel_calls::{Leg, Part, Request, count_answered};
 use wire::Encode;
 
 /// How long each canister has to answer.
@@ -14,7 +14,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 wire::record! {
     /// Whom to ask about, and whom to ask.
     #[derive(CandidType)]
-    pub struct Holder {
+    pub struct PortfolioRequest {
         pub user: Principal,
         pub token: Principal,
         pub lending: Principal,
@@ -27,17 +27,17 @@ wire::record! {
     #[derive(CandidType)]
     pub struct Portfolio {
         pub user: Principal,
-        pub balance: Figure,
-        pub lending: Figure,
-        pub staking: Figure,
+        pub balance: Amount,
+        pub lending: Amount,
+        pub staking: Amount,
         pub answered: u32,
     }
 }
 
 wire::variant! {
-    /// A figure of the portfolio.
+    /// An amount of the portfolio.
     #[derive(CandidType)]
-    pub enum Figure {
+    pub enum Amount {
         /// As the canister says.
         Answered(u128),
         /// As assumed without its answer.
@@ -46,7 +46,7 @@ wire::variant! {
 }
 
 wire::record! {
-    /// A figure that nobody confirmed.
+    /// An amount that nobody confirmed.
     #[derive(CandidType)]
     pub struct Missing {
         pub default: u128,
@@ -64,17 +64,19 @@ wire::record! {
 
 /// Asks all three at once: whatever becomes of one question, the others are answered, and the slowest answer decides
 /// how long it takes.
-pub async fn get(Holder { user, token, lending, staking }: Holder) -> Portfolio {
+pub async fn get(
+    PortfolioRequest { user, token, lending, staking }: PortfolioRequest,
+) -> Portfolio {
     let account = Account { owner: user, subaccount: None };
     let (balance, lending, staking) = join3(
-        question(token, "icrc1_balance_of", &(account,)).collect(&Canister),
-        question(lending, "get_position", &(user,)).collect(&Canister),
-        question(staking, "get_rewards", &(user,)).collect(&Canister),
+        question(token, "icrc1_balance_of", &(account,)).call(&Canister),
+        question(lending, "get_position", &(user,)).call(&Canister),
+        question(staking, "get_rewards", &(user,)).call(&Canister),
     )
     .await;
     Portfolio {
         user,
-        answered: answered([&balance.missing, &lending.missing, &staking.missing]),
+        answered: count_answered([&balance.missing, &lending.missing, &staking.missing]),
         balance: balance.into(),
         lending: lending.into(),
         staking: staking.into(),
@@ -95,7 +97,7 @@ fn question<A: wire::Arguments + Encode>(
     Leg::new(request, amount, 0).within(DEADLINE)
 }
 
-impl From<Part<u128>> for Figure {
+impl From<Part<u128>> for Amount {
     fn from(part: Part<u128>) -> Self {
         match part.missing {
             None => Self::Answered(part.value),

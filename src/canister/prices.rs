@@ -1,34 +1,39 @@
-//! What calls cost the canister, on the subnet where it is.
+//! The cycles that a call costs, on the subnet of this canister.
 
 use ic_cdk::api::cost_create_canister;
 
 use crate::{Request, Wait};
 
-/// What an open call withholds on 13 nodes besides its bytes and its attached cycles: the fee of the call (260,000), the
-/// largest answer (2 MiB), and the fee and the most instructions of its callback (5,000,000 and 40 billion).
+/// Cycles that the system withholds for an open call on a subnet of 13 nodes, without its bytes and its attached cycles:
+///
+/// - 260,000, the fee of a call,
+/// - 2,097,152,000, the fee of the largest response (2 MiB, 1,000 per byte),
+/// - 40,005,000,000, the fee of the callback (5,000,000) and its largest number of instructions (40 billion).
 const WITHHELD_PER_CALL: u128 = 42_102_412_000;
 
-/// What an unbounded wait withholds besides, on 13 nodes: its answer has 2 MiB of memory set aside, by which the freezing
-/// threshold rises. This much, where the threshold is that of 30 days, as by default.
+/// Cycles that an unbounded wait withholds in addition, on a subnet of 13 nodes. The system reserves 2 MiB of memory for
+/// the response, which raises the freezing threshold. Valid for the default threshold of 30 days.
 const WITHHELD_PER_UNBOUNDED_WAIT: u128 = 643_000_000;
 
-/// What a call spends at most on 13 nodes besides its bytes and its attached cycles: the fees of the call and of its
-/// callback and the instructions of both, of which a canister with this library needs about 50,000.
+/// Cycles that a call spends at most on a subnet of 13 nodes, without its bytes and its attached cycles: the fees of the
+/// call and of its callback, and the instructions of both. This library needs about 50,000 instructions.
 const SPENT_PER_CALL: u128 = 6_000_000;
 
-/// What each byte sent or received costs on 13 nodes.
-const SPENT_PER_BYTE: u128 = 1_000;
+/// The fee per byte sent or received, on a subnet of 13 nodes.
+const FEE_PER_BYTE: u128 = 1_000;
 
-/// What a new canister costs on 13 nodes.
-const CREATION_ON_13_NODES: u128 = 500_000_000_000;
+/// The fee of a new canister, on a subnet of 13 nodes.
+const CANISTER_CREATION_FEE: u128 = 500_000_000_000;
 
-/// Bytes of an answer that a plan provides for.
-const ANSWER_BYTES: u128 = 200;
+/// Bytes of a response that [`spent`] allows for.
+const RESPONSE_BYTES: u128 = 200;
 
-/// What the system sets aside for a call while it is open. Its own answer to this question is right on 13 nodes, but may
-/// be the same on more.
+/// Cycles that the system withholds while the call is open.
+///
+/// The system's own quote (`cost_call`) is right on 13 nodes. On a larger subnet it may still be that for 13 nodes, so
+/// the larger of the quote and our own price counts.
 pub fn withheld(request: &Request) -> u128 {
-    let call = on_this_subnet(WITHHELD_PER_CALL + bytes(request) * SPENT_PER_BYTE);
+    let call = on_this_subnet(WITHHELD_PER_CALL + bytes(request) * FEE_PER_BYTE);
     let call = call.saturating_add(request.cycles).max(super::prepared(request).get_cost());
     match request.wait {
         Wait::Bounded(_) => call,
@@ -36,19 +41,35 @@ pub fn withheld(request: &Request) -> u128 {
     }
 }
 
-/// What a call spends for good, with an answer of few bytes and a callback of few instructions.
+/// Cycles that the call does not get back, if its response has few bytes and its callback few instructions.
 pub fn spent(request: &Request) -> u128 {
-    let bytes = bytes(request) + ANSWER_BYTES;
-    on_this_subnet(SPENT_PER_CALL + bytes * SPENT_PER_BYTE).saturating_add(request.cycles)
+    let bytes = bytes(request) + RESPONSE_BYTES;
+    on_this_subnet(SPENT_PER_CALL + bytes * FEE_PER_BYTE).saturating_add(request.cycles)
 }
 
-/// A price on 13 nodes as it is on the subnet of this canister. All prices grow alike with the number of nodes, or are
-/// nothing, and that of a new canister is always told as it is here.
+/// Scales a price for 13 nodes to the subnet of this canister. All prices grow alike with the number of nodes, or are 0
+/// on a subnet without fees. The system's quote for a new canister is always that of this subnet.
 fn on_this_subnet(price: u128) -> u128 {
-    price.saturating_mul(cost_create_canister()) / CREATION_ON_13_NODES
+    price.saturating_mul(cost_create_canister()) / CANISTER_CREATION_FEE
 }
 
-/// Bytes of name and argument.
+/// Bytes of the method name and the argument.
 fn bytes(request: &Request) -> u128 {
     request.method.len() as u128 + request.argument.len() as u128
+}
+
+/// The embedded replica computes the same prices from its own constants, with sources.
+#[cfg(test)]
+mod tests {
+    use embedded_replica::cycles::{CALL_BYTE_FEE, Prices};
+
+    use super::*;
+
+    #[test]
+    fn prices_equal_those_of_the_embedded_replica() {
+        let prices = Prices::new(13, false);
+        assert_eq!(WITHHELD_PER_CALL, prices.call(0, false).total());
+        assert_eq!(FEE_PER_BYTE, CALL_BYTE_FEE);
+        assert_eq!(CANISTER_CREATION_FEE, prices.canister_creation());
+    }
 }

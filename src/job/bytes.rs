@@ -1,44 +1,45 @@
-//! A job in stable memory.
+//! The byte layout of a job in stable memory.
 
 use std::time::Duration;
 
 use super::Job;
-use crate::{Kind, Summary};
+use crate::{ReasonKind, Summary};
 
-/// The first byte: which layout follows. A later one gets another number.
+/// The first byte: the version of the layout.
 const LAYOUT: u8 = 1;
 
-/// What stands for no kind and no window.
+/// The number that stands for `None`.
 const NONE: u64 = u64::MAX;
 
-/// Fields before the counts by kind, each of eight bytes.
+/// Fields before the counts, eight bytes each.
 const FIELDS: usize = 13;
 
-/// Room for counts, most of it for kinds to come: what is in stable memory must not change its size.
+/// Counts of failed calls by [`ReasonKind`], eight bytes each. Most are unused: a new kind must not change the size of
+/// what is in stable memory.
 const COUNTS: usize = 50;
 
-const _: () = assert!(Kind::ALL.len() <= COUNTS);
+const _: () = assert!(ReasonKind::ALL.len() <= COUNTS);
 
 impl Job {
-    /// Length of a job in bytes.
+    /// Length of an encoded job in bytes.
     pub const BYTES: usize = 1 + 8 * (FIELDS + COUNTS);
 
-    /// The job as bytes that later versions of this crate read, too.
+    /// Encodes the job. Later versions of this crate can decode it.
     pub fn to_bytes(&self) -> [u8; Self::BYTES] {
         let fields = [
             self.window.map_or(NONE, u64::from),
             u64::from(self.attempts),
             u64::from(self.idempotent),
             u64::from(self.cancelled),
-            self.lacks.map_or(NONE, |kind| kind as u64),
+            self.waiting_for.map_or(NONE, |kind| kind as u64),
             self.waiting,
             self.open,
-            self.again,
+            self.to_retry,
             u64::from(self.passes),
             u64::try_from(self.not_before.as_nanos()).unwrap_or(u64::MAX),
-            u64::from(self.summary.widest),
+            u64::from(self.summary.max_in_flight),
             self.summary.succeeded,
-            u64::from(self.doubtful),
+            u64::from(self.has_unknown_attempts),
         ];
         let mut bytes = [0; Self::BYTES];
         bytes[0] = LAYOUT;
@@ -49,7 +50,7 @@ impl Job {
         bytes
     }
 
-    /// The job that was written, unless it was none or one of a layout that is not known here.
+    /// Decodes a job. Returns `None` if the bytes are not a job, or have a layout that this version does not know.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let [LAYOUT, fields @ ..] = bytes else { return None };
         let (fields, []) = fields.as_chunks::<8>() else { return None };
@@ -64,29 +65,36 @@ impl Job {
             attempts,
             idempotent,
             cancelled,
-            lacks,
+            waiting_for,
             waiting,
             open,
-            again,
+            to_retry,
             passes,
             not_before,
-            widest,
+            max_in_flight,
             succeeded,
-            doubtful,
+            has_unknown_attempts,
         ] = head;
         Some(Self {
             window: u32::try_from(window).ok(),
             attempts: u32::try_from(attempts).ok()?,
             idempotent: idempotent != 0,
             cancelled: cancelled != 0,
-            lacks: usize::try_from(lacks).ok().and_then(|kind| Kind::ALL.get(kind).copied()),
+            waiting_for: usize::try_from(waiting_for)
+                .ok()
+                .and_then(|kind| ReasonKind::ALL.get(kind).copied()),
             waiting,
             open,
-            again,
+            to_retry,
             passes: u32::try_from(passes).ok()?,
-            doubtful: doubtful != 0,
+            has_unknown_attempts: has_unknown_attempts != 0,
             not_before: Duration::from_nanos(not_before),
-            summary: Summary { succeeded, widest: u32::try_from(widest).ok()?, refused: 0, failed },
+            summary: Summary {
+                succeeded,
+                max_in_flight: u32::try_from(max_in_flight).ok()?,
+                refused: 0,
+                failed,
+            },
         })
     }
 }

@@ -1,15 +1,15 @@
 use super::*;
-use crate::script::{Script, callee};
-use crate::{Kind, Reason, reject_code};
+use crate::scripted_transport::{ScriptedTransport, callee};
+use crate::{Reason, ReasonKind, reject_code};
 
 fn pings(calls: u64) -> impl Iterator<Item = Request> {
     (0..calls).map(|_| Request::new(callee(1), "ping"))
 }
 
-/// Answers the latest call: with its number, or with a reject if that is a multiple of three.
-fn answer(script: &Script) {
-    let call = *script.open().last().expect("one is open");
-    script.answer(
+/// Responds to the latest call: with its number, or with a reject if the number is a multiple of three.
+fn respond(script: &ScriptedTransport) {
+    let call = *script.open().last().expect("a call is open");
+    script.respond(
         call,
         match call % 3 {
             0 => Err(Reason::rejected(reject_code::CANISTER_ERROR, "no".into())),
@@ -20,21 +20,21 @@ fn answer(script: &Script) {
 
 #[test]
 fn sequential_calls_are_open_one_at_a_time() {
-    let script = Script::new(500, 500);
+    let script = ScriptedTransport::new(500, 500);
     let mut numbers = Vec::new();
     let calls = sequential(&script, pings(7), |number, outcome| {
         assert_eq!(outcome.is_done(), number % 3 != 0);
         numbers.push(number);
     });
-    let summary = script.drive(calls, answer);
-    assert_eq!((summary.succeeded, summary.attempted(), summary.widest), (4, 7, 1));
-    assert_eq!(summary.failed(Kind::CanisterError), 3);
+    let summary = script.drive(calls, respond);
+    assert_eq!((summary.succeeded, summary.attempted(), summary.max_in_flight), (4, 7, 1));
+    assert_eq!(summary.failed(ReasonKind::CanisterError), 3);
     assert_eq!(numbers, (0..7).collect::<Vec<_>>());
 }
 
 #[test]
-fn parallel_calls_are_open_all_together_and_reported_in_order() {
-    let script = Script::new(500, 500);
+fn parallel_calls_are_open_at_the_same_time_and_reported_in_order() {
+    let script = ScriptedTransport::new(500, 500);
     let mut outcomes = Vec::new();
     let calls = parallel(&script, pings(40), |number, outcome| {
         assert_eq!(number, outcomes.len() as u64);
@@ -42,38 +42,78 @@ fn parallel_calls_are_open_all_together_and_reported_in_order() {
     });
     let summary = script.drive(calls, |script| {
         assert_eq!(script.sent.borrow().len(), 40);
-        answer(script);
+        respond(script);
     });
-    assert_eq!((summary.succeeded, summary.widest), (26, 40));
+    assert_eq!((summary.succeeded, summary.max_in_flight), (26, 40));
     assert_eq!(outcomes[5], Outcome::Done(vec![5]));
 }
 
 #[test]
-fn of_2000_parallel_calls_500_find_a_slot_and_the_others_fail_at_once() {
-    let script = Script::new(500, 1_000);
+fn of_2000_parallel_calls_500_get_a_slot_and_the_others_fail_at_once() {
+    let script = ScriptedTransport::new(500, 1_000);
     let summary = script.drive(parallel(&script, pings(2_000), |_, _| ()), |script| {
-        script.answer(script.open()[0], Ok(Vec::new()));
+        script.respond(script.open()[0], Ok(Vec::new()));
     });
-    assert_eq!((summary.succeeded, summary.failed(Kind::QueueFull)), (500, 1_500));
-    assert_eq!((summary.widest, summary.not_done(), summary.unknown()), (500, 1_500, 0));
+    assert_eq!((summary.succeeded, summary.failed(ReasonKind::QueueFull)), (500, 1_500));
+    assert_eq!((summary.max_in_flight, summary.not_done(), summary.unknown()), (500, 1_500, 0));
     assert_eq!((summary.refused, script.refused.get()), (1_500, 1_500));
 }
 
 #[test]
-fn a_call_that_the_cycles_do_not_cover_fails_for_that_reason() {
-    let script = Script::new(500, 46);
+fn parallel_calls_that_the_cycles_do_not_cover_fail_for_that_reason() {
+    let script = ScriptedTransport::new(500, 46);
     let summary = script.drive(parallel(&script, pings(90), |_, _| ()), |script| {
-        script.answer(script.open()[0], Ok(Vec::new()));
+        script.respond(script.open()[0], Ok(Vec::new()));
     });
-    assert_eq!(summary.failures().collect::<Vec<_>>(), [(Kind::Cycles, 44)]);
+    assert_eq!(summary.failures().collect::<Vec<_>>(), [(ReasonKind::Cycles, 44)]);
 }
 
 #[test]
-fn sequential_calls_end_when_the_canister_is_stopping() {
-    let script = Script::new(500, 500);
+fn sequential_calls_are_not_sent_once_the_canister_is_stopping() {
+    let script = ScriptedTransport::new(500, 500);
     let summary = script.drive(sequential(&script, pings(9), |_, _| ()), |script| {
         script.stopping.set(script.sent.borrow().len() == 3);
-        script.answer(script.open()[0], Ok(Vec::new()));
+        script.respond(script.open()[0], Ok(Vec::new()));
     });
-    assert_eq!((summary.succeeded, summary.failed(Kind::Stopping)), (3, 6));
+    assert_eq!((summary.succeeded, summary.failed(ReasonKind::Stopping)), (3, 6));
+}
+
+#[test]
+fn parallel_calls_are_not_sent_when_the_canister_is_stopping() {
+    let script = ScriptedTransport::new(500, 500);
+    script.stopping.set(true);
+    let mut outcomes = Vec::new();
+    let calls = parallel(&script, pings(40), |_, outcome| outcomes.push(outcome));
+    let summary = script.drive(calls, |_| unreachable!("no call is open"));
+    assert_eq!((summary.attempted(), summary.failed(ReasonKind::Stopping)), (40, 40));
+    assert_eq!((summary.max_in_flight, summary.refused), (0, 0));
+    assert_eq!(outcomes, vec![Outcome::NotDone(Reason::Stopping); 40]);
+    assert!(script.sent.borrow().is_empty());
+}
+
+#[test]
+fn single_calls_keep_the_stop_check_in_a_loop_and_in_join_all() {
+    let ping = Rc::new(Request::new(callee(1), "ping"));
+
+    let script = ScriptedTransport::new(500, 500);
+    let in_a_loop = async {
+        let mut succeeded = 0;
+        for _ in 0..9 {
+            succeeded += u64::from(call(&script, ping.clone()).await.is_done());
+        }
+        succeeded
+    };
+    let succeeded = script.drive(in_a_loop, |script| {
+        script.stopping.set(script.sent.borrow().len() == 3);
+        script.respond(script.open()[0], Ok(Vec::new()));
+    });
+    assert_eq!((succeeded, script.sent.borrow().len()), (3, 3));
+
+    let script = ScriptedTransport::new(500, 500);
+    script.stopping.set(true);
+    let outcomes = script.drive(join_all((0..9).map(|_| call(&script, ping.clone()))), |_| {
+        unreachable!("no call is open")
+    });
+    assert_eq!(outcomes, vec![Outcome::NotDone(Reason::Stopping); 9]);
+    assert!(script.sent.borrow().is_empty());
 }

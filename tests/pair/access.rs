@@ -3,7 +3,7 @@
 use candid::{Principal, encode_args, encode_one};
 use test_support::on_every_server;
 
-use crate::answers::{JobWish, Way};
+use crate::answers::{JobSpec, Way};
 use crate::forwarder::Forwarder;
 use crate::pair::{Pair, controller, nothing, stranger};
 
@@ -16,7 +16,7 @@ fn updates(pair: &Pair) -> Vec<(&'static str, Vec<u8>)> {
         ("parallel_calls", number()),
         ("windowed_calls", number()),
         ("run", encode_args((Way::Parallel, 1_u64)).expect("it encodes")),
-        ("start_job", encode_one(JobWish { calls: 1, ..JobWish::default() }).expect("it encodes")),
+        ("start_job", encode_one(JobSpec { calls: 1, ..JobSpec::default() }).expect("it encodes")),
         ("cancel_job", number()),
         ("get_portfolio", nothing()),
         ("fan_out", nothing()),

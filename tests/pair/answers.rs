@@ -19,7 +19,7 @@ pub struct Report {
     pub attempted: u64,
     pub succeeded: u64,
     failures: Vec<Failures>,
-    pub widest_in_flight: u32,
+    pub max_in_flight: u32,
     pub refused: u64,
     pub instructions: u64,
     pub elapsed_ns: u64,
@@ -33,7 +33,7 @@ struct Failures {
 
 /// A job that somebody wants.
 #[derive(CandidType, Clone, Debug, Default)]
-pub struct JobWish {
+pub struct JobSpec {
     pub calls: u64,
     pub window: Option<u32>,
     pub attempts: Option<u32>,
@@ -50,7 +50,7 @@ pub struct JobStatus {
     pub unknown: u64,
     pub remaining: u64,
     pub in_flight: u64,
-    pub widest_in_flight: u32,
+    pub max_in_flight: u32,
     failures: Vec<Failures>,
     pub waiting_for: Option<String>,
 }
@@ -64,7 +64,7 @@ pub enum JobState {
 
 /// Whom to ask about, and whom to ask.
 #[derive(CandidType, Clone, Copy, Debug)]
-pub struct Holder {
+pub struct PortfolioRequest {
     pub user: Principal,
     pub token: Principal,
     pub lending: Principal,
@@ -75,14 +75,14 @@ pub struct Holder {
 #[derive(CandidType, Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Portfolio {
     pub user: Principal,
-    pub balance: Figure,
-    pub lending: Figure,
-    pub staking: Figure,
+    pub balance: Amount,
+    pub lending: Amount,
+    pub staking: Amount,
     pub answered: u32,
 }
 
 #[derive(CandidType, Clone, Debug, Deserialize, PartialEq, Eq)]
-pub enum Figure {
+pub enum Amount {
     Answered(Nat),
     Missing { default: Nat, reason: String },
 }

@@ -10,7 +10,7 @@ use pocket_ic::common::rest::RawEffectivePrincipal;
 use pocket_ic::{RejectResponse, call_candid_as};
 use test_support::{on_every_server, rust_canister};
 
-use crate::answers::{JobState, JobStatus, JobWish};
+use crate::answers::{JobSpec, JobState, JobStatus};
 use crate::moody::Mood;
 use crate::pair::{OPEN_CALLS_MAX, Pair, Parallel, caller_module, controller, nothing};
 
@@ -21,8 +21,8 @@ pub const INTERVAL: Duration = Duration::from_secs(2);
 const HOLD: Duration = Duration::from_secs(10);
 
 impl Pair {
-    pub fn start_job(&self, wish: JobWish) -> u64 {
-        let started: Result<u64, String> = self.ask("start_job", wish);
+    pub fn start_job(&self, spec: JobSpec) -> u64 {
+        let started: Result<u64, String> = self.ask("start_job", spec);
         started.expect("there is room for a job")
     }
 
@@ -80,8 +80,8 @@ impl Pair {
     }
 }
 
-pub fn calls(calls: u64) -> JobWish {
-    JobWish { calls, ..JobWish::default() }
+pub fn calls(calls: u64) -> JobSpec {
+    JobSpec { calls, ..JobSpec::default() }
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_job_makes_all_its_calls() {
             for (n, id) in jobs {
                 let job = pair.finished(id);
                 assert_eq!((job.calls, job.succeeded, job.remaining), (n, n, 0));
-                assert_eq!(job.widest_in_flight, n.min(500) as u32);
+                assert_eq!(job.max_in_flight, n.min(500) as u32);
                 assert_eq!(job.failures(), BTreeMap::new());
             }
         }
@@ -104,7 +104,7 @@ fn a_job_makes_all_its_calls() {
 fn a_job_goes_on_after_a_stop_and_no_call_is_lost() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
-        let id = pair.start_job(JobWish { window: Some(300), ..calls(3_000) });
+        let id = pair.start_job(JobSpec { window: Some(300), ..calls(3_000) });
         pair.wait(INTERVAL, 3);
         assert_eq!(pair.job(id).in_flight, 300);
         pair.stop_caller();
@@ -119,7 +119,7 @@ fn a_job_goes_on_after_a_stop_and_no_call_is_lost() {
 fn an_upgrade_amid_open_calls_is_refused_and_nothing_is_lost() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
-        let id = pair.start_job(JobWish { window: Some(300), ..calls(1_000) });
+        let id = pair.start_job(JobSpec { window: Some(300), ..calls(1_000) });
         pair.wait(INTERVAL, 3);
         let refusal = pair.upgrade_caller_with(false).expect_err("calls are open");
         assert!(refusal.reject_message.contains("stop this canister"), "{refusal:?}");
@@ -141,8 +141,8 @@ fn calls_that_a_forced_upgrade_interrupts_are_unknown_or_made_again() {
             for (idempotent, interrupted) in [(false, 300), (true, 0)] {
                 let pair = Pair::ready(server, 2);
                 pair.moody_callee();
-                let wish = JobWish { window: Some(300), ..calls(1_000) };
-                let id = pair.start_job(JobWish { idempotent: Some(idempotent), ..wish });
+                let spec = JobSpec { window: Some(300), ..calls(1_000) };
+                let id = pair.start_job(JobSpec { idempotent: Some(idempotent), ..spec });
                 pair.wait(INTERVAL, 3);
                 let job = pair.job(id);
                 assert_eq!(job.in_flight, 300);
@@ -166,7 +166,7 @@ fn answers_that_come_after_a_forced_upgrade_change_nothing_of_a_job() {
             let pair = Pair::ready(server, 2);
             pair.moody_callee();
             pair.set_mood(Mood::Silence);
-            let id = pair.start_job(JobWish { window: Some(100), ..calls(300) });
+            let id = pair.start_job(JobSpec { window: Some(100), ..calls(300) });
             pair.wait(INTERVAL, 3);
             pair.upgrade_caller_to(module, true).expect("nothing refuses");
             pair.wait(INTERVAL, 3);
@@ -187,7 +187,7 @@ fn ten_thousand_calls_through_three_upgrades_each_reach_the_callee_once() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         pair.moody_callee();
-        let id = pair.start_job(JobWish { window: Some(400), ..calls(10_000) });
+        let id = pair.start_job(JobSpec { window: Some(400), ..calls(10_000) });
         for _ in 0..3 {
             pair.wait(INTERVAL, 5);
             assert_eq!(pair.job(id).state, JobState::Running);
@@ -205,7 +205,7 @@ fn ten_thousand_calls_through_three_upgrades_each_reach_the_callee_once() {
 fn a_cancelled_job_makes_no_further_calls() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
-        let id = pair.start_job(JobWish { window: Some(10), ..calls(1_000) });
+        let id = pair.start_job(JobSpec { window: Some(10), ..calls(1_000) });
         pair.wait(INTERVAL, 4);
         let cancelled: Result<(), String> = pair.ask("cancel_job", id);
         assert_eq!(cancelled, Ok(()));
@@ -242,9 +242,9 @@ fn a_callee_that_fails_is_tried_again_as_often_as_was_said() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops");
-        let wish = JobWish { attempts: Some(3), idempotent: Some(true), ..calls(20) };
-        let once = pair.start_job(JobWish { attempts: Some(1), ..wish.clone() });
-        let often = pair.start_job(wish);
+        let spec = JobSpec { attempts: Some(3), idempotent: Some(true), ..calls(20) };
+        let once = pair.start_job(JobSpec { attempts: Some(1), ..spec.clone() });
+        let often = pair.start_job(spec);
         pair.wait(INTERVAL, 6);
         assert_eq!(pair.job(once).failures(), BTreeMap::from([("canister_error", 20)]));
         assert_eq!(pair.job(often).remaining, 20);
@@ -257,14 +257,14 @@ fn a_callee_that_fails_is_tried_again_as_often_as_was_said() {
 fn a_job_with_too_many_attempts_is_refused() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 1);
-        let wish = |attempts| JobWish { attempts: Some(attempts), ..calls(1) };
+        let spec = |attempts| JobSpec { attempts: Some(attempts), ..calls(1) };
         for attempts in [101, u32::MAX] {
-            let refused: Result<u64, String> = pair.ask("start_job", wish(attempts));
+            let refused: Result<u64, String> = pair.ask("start_job", spec(attempts));
             let expected = format!("{attempts} attempts are too many: the maximum is 100");
             assert_eq!(refused, Err(expected));
         }
         for attempts in [0, 100] {
-            assert_eq!(pair.finished(pair.start_job(wish(attempts))).succeeded, 1);
+            assert_eq!(pair.finished(pair.start_job(spec(attempts))).succeeded, 1);
         }
     });
 }

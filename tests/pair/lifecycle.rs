@@ -70,7 +70,7 @@ fn of_windowed_calls_a_stop_ends_none_that_was_sent_and_sends_no_more() {
         assert!(pair.report_of(&message).is_none(), "calls are open");
         pair.stop_caller();
         let report = pair.report_of(&message).expect("a caller that is stopped has answered");
-        assert_eq!((report.attempted, report.widest_in_flight), (3_000, 300));
+        assert_eq!((report.attempted, report.max_in_flight), (3_000, 300));
         let unsent = 3_000 - report.succeeded;
         assert_eq!(report.failures(), BTreeMap::from([("stopping", unsent)]));
         assert_eq!(report.succeeded, pair.calls_that_arrived());

@@ -7,7 +7,7 @@ use pocket_ic::common::rest::RawMessageId;
 use test_support::canisters::ledger;
 use test_support::{Server, on_every_server};
 
-use crate::answers::{Figure, Holder, Portfolio, RawRequest, UserAccount};
+use crate::answers::{Amount, Portfolio, PortfolioRequest, RawRequest, UserAccount};
 use crate::moody::Mood;
 use crate::pair::{Pair, callee_module, controller, create, decode, encode};
 
@@ -29,8 +29,8 @@ fn user() -> Principal {
     Principal::self_authenticating(b"user")
 }
 
-fn answered(amount: u128) -> Figure {
-    Figure::Answered(amount.into())
+fn answered(amount: u128) -> Amount {
+    Amount::Answered(amount.into())
 }
 
 impl Pair {
@@ -54,15 +54,15 @@ impl Pair {
             .expect("its controller may do that");
     }
 
-    fn submit_portfolio(&self, holder: Holder) -> RawMessageId {
+    fn submit_portfolio(&self, request: PortfolioRequest) -> RawMessageId {
         self.pic
-            .submit_call(self.caller, controller(), "get_portfolio", encode(holder))
+            .submit_call(self.caller, controller(), "get_portfolio", encode(request))
             .expect("the caller takes messages")
     }
 
     /// The portfolio, and in how many rounds.
-    pub fn portfolio(&self, holder: Holder) -> (Portfolio, u64) {
-        let (reply, rounds) = self.wait_for(&self.submit_portfolio(holder));
+    pub fn portfolio(&self, request: PortfolioRequest) -> (Portfolio, u64) {
+        let (reply, rounds) = self.wait_for(&self.submit_portfolio(request));
         (decode(&reply.expect("it is never a reject")), rounds)
     }
 
@@ -80,15 +80,15 @@ impl Pair {
 /// A lending market that misbehaves, between two canisters that do not.
 struct Scene {
     pair: Pair,
-    holder: Holder,
+    request: PortfolioRequest,
 }
 
 impl Scene {
     fn new(server: Server, subnets: usize) -> Self {
         let pair = Pair::ready(server, subnets);
         let [token, staking] = [0, subnets - 1].map(|subnet| pair.data_callee(subnet));
-        let holder = Holder { user: user(), token, lending: pair.callee, staking };
-        Self { pair, holder }
+        let request = PortfolioRequest { user: user(), token, lending: pair.callee, staking };
+        Self { pair, request }
     }
 
     fn moody(server: Server, subnets: usize) -> Self {
@@ -100,7 +100,7 @@ impl Scene {
     /// Asserts that the lending market is missing for this reason, and nothing else is.
     #[track_caller]
     fn assert_missing(&self, portfolio: &Portfolio, why: &str) {
-        let Figure::Missing { default, reason } = &portfolio.lending else {
+        let Amount::Missing { default, reason } = &portfolio.lending else {
             panic!("{portfolio:?}");
         };
         assert_eq!(*default, Nat::from(0_u8));
@@ -113,7 +113,7 @@ impl Scene {
     /// Asserts that the lending market answers this.
     #[track_caller]
     fn assert_mended(&self, position: u128) {
-        let (portfolio, _) = self.pair.portfolio(self.holder);
+        let (portfolio, _) = self.pair.portfolio(self.request);
         assert_eq!(portfolio.lending, answered(position));
         assert_eq!(portfolio.answered, 3);
     }
@@ -123,11 +123,11 @@ impl Scene {
 fn three_canisters_answer_what_their_controllers_set() {
     on_every_server(|server| {
         for subnets in [1, 2] {
-            let Scene { pair, holder } = Scene::new(server, subnets);
+            let Scene { pair, request } = Scene::new(server, subnets);
             // The third knows nothing of the user yet.
-            let (portfolio, _) = pair.portfolio(holder);
+            let (portfolio, _) = pair.portfolio(request);
             assert_eq!((portfolio.lending, portfolio.answered), (answered(0), 3));
-            pair.set_account(holder.lending);
+            pair.set_account(request.lending);
             let expected = Portfolio {
                 user: user(),
                 balance: answered(BALANCE),
@@ -135,10 +135,11 @@ fn three_canisters_answer_what_their_controllers_set() {
                 staking: answered(REWARDS),
                 answered: 3,
             };
-            assert_eq!(pair.portfolio(holder).0, expected);
+            assert_eq!(pair.portfolio(request).0, expected);
             // One canister may be all three.
             let callee = pair.callee;
-            let one = Holder { token: callee, lending: callee, staking: callee, ..holder };
+            let one =
+                PortfolioRequest { token: callee, lending: callee, staking: callee, ..request };
             assert_eq!(pair.portfolio(one).0, expected);
         }
     });
@@ -148,10 +149,10 @@ fn three_canisters_answer_what_their_controllers_set() {
 fn a_real_ledger_is_a_token() {
     let Some(program) = ledger::program() else { return };
     on_every_server(|server| {
-        let Scene { pair, holder } = Scene::new(server, 2);
+        let Scene { pair, request } = Scene::new(server, 2);
         let token = ledger::install(&program, &pair.pic).id;
         for (user, balance) in [(ledger::alice(), ledger::SUPPLY), (ledger::bob(), 0)] {
-            let (portfolio, _) = pair.portfolio(Holder { user, token, ..holder });
+            let (portfolio, _) = pair.portfolio(PortfolioRequest { user, token, ..request });
             assert_eq!((portfolio.balance, portfolio.answered), (answered(balance), 3));
         }
     });
@@ -160,10 +161,10 @@ fn a_real_ledger_is_a_token() {
 #[test]
 fn it_takes_as_long_as_the_slowest_answer() {
     on_every_server(|server| {
-        let Scene { pair, holder } = Scene::new(server, 2);
-        let (_, rounds) = pair.portfolio(holder);
-        let near = pair.rounds_of(holder.token, "ping", encode(()));
-        let far = [(holder.lending, "get_position"), (holder.staking, "get_rewards")]
+        let Scene { pair, request } = Scene::new(server, 2);
+        let (_, rounds) = pair.portfolio(request);
+        let near = pair.rounds_of(request.token, "ping", encode(()));
+        let far = [(request.lending, "get_position"), (request.staking, "get_rewards")]
             .map(|(canister, method)| pair.rounds_of(canister, method, encode(user())));
         assert!(near < rounds, "one canister is nearer");
         assert_eq!(far, [rounds; 2]);
@@ -182,7 +183,7 @@ fn a_leg_that_fails_is_a_default_with_its_reason() {
                 (Mood::TwoMegabytes, "cannot be decoded"),
             ] {
                 scene.pair.set_mood(mood);
-                let (portfolio, _) = scene.pair.portfolio(scene.holder);
+                let (portfolio, _) = scene.pair.portfolio(scene.request);
                 scene.assert_missing(&portfolio, reason);
                 scene.pair.set_mood(Mood::Answer);
                 scene.assert_mended(MOODY_POSITION);
@@ -196,16 +197,16 @@ fn a_leg_that_is_late_is_a_default_after_half_a_minute() {
     on_every_server(|server| {
         for subnets in [1, 2] {
             let scene = Scene::moody(server, subnets);
-            let Scene { pair, holder } = &scene;
+            let Scene { pair, request } = &scene;
             pair.set_mood(Mood::Silence);
-            let message = pair.submit_portfolio(*holder);
+            let message = pair.submit_portfolio(*request);
             pair.wait(Duration::ZERO, 3);
             pair.wait(WAIT - MARGIN, 3);
             assert_eq!(pair.pic.ingress_status(message.clone()), None, "it is too early");
             pair.wait(2 * MARGIN, 3);
             let answer = pair.pic.ingress_status(message).expect("it is time");
             let portfolio: Portfolio = decode(&answer.expect("it is never a reject"));
-            scene.assert_missing(&portfolio, "no answer in time");
+            scene.assert_missing(&portfolio, "no response in time");
             pair.set_mood(Mood::Answer);
             scene.assert_mended(MOODY_POSITION);
         }
@@ -215,9 +216,9 @@ fn a_leg_that_is_late_is_a_default_after_half_a_minute() {
 #[test]
 fn a_leg_that_takes_its_time_but_is_not_late_is_an_answer() {
     on_every_server(|server| {
-        let Scene { pair, holder } = Scene::moody(server, 2);
+        let Scene { pair, request } = Scene::moody(server, 2);
         pair.set_mood(Mood::Silence);
-        let message = pair.submit_portfolio(holder);
+        let message = pair.submit_portfolio(request);
         pair.wait(Duration::ZERO, 3);
         pair.wait(WAIT - MARGIN, 3);
         pair.set_mood(Mood::Answer);
@@ -231,9 +232,9 @@ fn a_leg_that_takes_its_time_but_is_not_late_is_an_answer() {
 fn a_leg_to_a_stopped_canister_is_a_default_until_it_is_started() {
     on_every_server(|server| {
         let scene = Scene::moody(server, 2);
-        let Scene { pair, holder } = &scene;
+        let Scene { pair, request } = &scene;
         pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops");
-        scene.assert_missing(&pair.portfolio(*holder).0, "stopped");
+        scene.assert_missing(&pair.portfolio(*request).0, "stopped");
         pair.pic.start_canister(pair.callee, Some(controller())).expect("it starts");
         scene.assert_mended(MOODY_POSITION);
     });
@@ -243,7 +244,7 @@ fn a_leg_to_a_stopped_canister_is_a_default_until_it_is_started() {
 fn a_leg_that_leads_nowhere_is_a_default() {
     on_every_server(|server| {
         let scene = Scene::moody(server, 2);
-        let Scene { pair, holder } = &scene;
+        let Scene { pair, request } = &scene;
         for (lending, reason) in [
             (pair.another_canister(), "Wasm module"),
             (controller(), "No route to canister"),
@@ -252,7 +253,7 @@ fn a_leg_that_leads_nowhere_is_a_default() {
             (pair.caller, "get_position"),
             (Principal::management_canister(), "get_position"),
         ] {
-            let (portfolio, _) = pair.portfolio(Holder { lending, ..*holder });
+            let (portfolio, _) = pair.portfolio(PortfolioRequest { lending, ..*request });
             scene.assert_missing(&portfolio, reason);
         }
         scene.assert_mended(MOODY_POSITION);
@@ -264,11 +265,12 @@ fn with_all_legs_missing_there_is_still_an_answer() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let nobody = controller();
-        let holder = Holder { user: user(), token: nobody, lending: nobody, staking: nobody };
-        let (portfolio, _) = pair.portfolio(holder);
+        let request =
+            PortfolioRequest { user: user(), token: nobody, lending: nobody, staking: nobody };
+        let (portfolio, _) = pair.portfolio(request);
         assert_eq!(portfolio.answered, 0);
-        for figure in [portfolio.balance, portfolio.lending, portfolio.staking] {
-            assert!(matches!(figure, Figure::Missing { .. }), "{figure:?}");
+        for amount in [portfolio.balance, portfolio.lending, portfolio.staking] {
+            assert!(matches!(amount, Amount::Missing { .. }), "{amount:?}");
         }
     });
 }

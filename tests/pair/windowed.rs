@@ -44,7 +44,7 @@ fn windowed_calls_all_succeed_where_parallel_ones_find_no_slot() {
             let (windowed, _) = pair.report(Way::Windowed(None), 2_000);
             assert_eq!((windowed.attempted, windowed.succeeded), (2_000, 2_000));
             assert_eq!(windowed.failures(), BTreeMap::new());
-            assert_eq!(windowed.widest_in_flight, 500);
+            assert_eq!(windowed.max_in_flight, 500);
             assert_eq!(pair.successes(Windowed, 2_000), 2_000);
         }
     });
@@ -55,7 +55,7 @@ fn a_hundred_thousand_windowed_calls_all_succeed() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let (report, _) = pair.report(Way::Windowed(None), 100_000);
-        assert_eq!((report.succeeded, report.widest_in_flight), (100_000, 500));
+        assert_eq!((report.succeeded, report.max_in_flight), (100_000, 500));
     });
 }
 
@@ -65,7 +65,7 @@ fn across_subnets_a_window_takes_a_round_trip() {
         let pair = Pair::ready(server, 2);
         for (n, window) in [(1, 1), (10, 10), (100, 7), (500, 100), (2_000, 300)] {
             let (report, rounds) = pair.report(Way::Windowed(Some(window)), n);
-            assert_eq!((report.succeeded, report.widest_in_flight), (n, window.min(n as u32)));
+            assert_eq!((report.succeeded, report.max_in_flight), (n, window.min(n as u32)));
             let expected = 1 + n.div_ceil(u64::from(window));
             assert!(rounds.abs_diff(expected) <= 1, "{n} by {window}: {rounds} of {expected}");
         }
@@ -78,10 +78,10 @@ fn a_window_wider_than_the_slots_fills_them_and_loses_nothing() {
         let pair = Pair::ready(server, 2);
         for window in [501, 100_000, u32::MAX] {
             let (report, _) = pair.report(Way::Windowed(Some(window)), 1_200);
-            assert_eq!((report.succeeded, report.widest_in_flight), (1_200, 500));
+            assert_eq!((report.succeeded, report.max_in_flight), (1_200, 500));
         }
         let (report, _) = pair.report(Way::Windowed(Some(0)), 3);
-        assert_eq!((report.succeeded, report.widest_in_flight), (3, 1));
+        assert_eq!((report.succeeded, report.max_in_flight), (3, 1));
     });
 }
 
@@ -97,7 +97,7 @@ fn with_few_cycles_the_planned_window_is_narrower_and_no_send_fails() {
             let before = pair.cycles();
             let (windowed, _) = pair.report(Way::Windowed(None), 2_000);
             assert_eq!(windowed.succeeded, 2_000);
-            assert_eq!((windowed.widest_in_flight, windowed.refused), (46, 0));
+            assert_eq!((windowed.max_in_flight, windowed.refused), (46, 0));
             // The given window is too wide, which only costs the attempts that show it.
             let between = pair.cycles();
             let (given, _) = pair.report(Way::Windowed(Some(500)), 2_000);
@@ -121,7 +121,7 @@ fn on_34_nodes_the_planned_window_is_as_wide_as_their_prices_allow_and_no_send_f
         let (windowed, _) = pair.report(Way::Windowed(None), 2_000);
         assert_eq!((windowed.succeeded, windowed.refused), (2_000, 0));
         // One less than would fit just now, since 2,000 calls spend about a third of what one holds back.
-        assert!((16..=17).contains(&windowed.widest_in_flight), "{}", windowed.widest_in_flight);
+        assert!((16..=17).contains(&windowed.max_in_flight), "{}", windowed.max_in_flight);
     });
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use test_support::on_every_server;
 
-use crate::answers::{Holder, JobWish, Way};
+use crate::answers::{JobSpec, PortfolioRequest, Way};
 use crate::jobs::{INTERVAL, calls};
 use crate::moody::Mood;
 use crate::pair::{OPEN_CALLS_MAX, Pair, controller, nothing};
@@ -61,8 +61,8 @@ fn a_portfolio_costs_twenty_five_million_cycles() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let [token, lending, staking] = [0, 1, 1].map(|subnet| pair.data_callee(subnet));
-        let holder = Holder { user: controller(), token, lending, staking };
-        let cost = pair.cost(|| assert_eq!(pair.portfolio(holder).0.answered, 3));
+        let request = PortfolioRequest { user: controller(), token, lending, staking };
+        let cost = pair.cost(|| assert_eq!(pair.portfolio(request).0.answered, 3));
         assert_within("a portfolio", cost, 25 * MILLION);
     });
 }
@@ -78,8 +78,8 @@ fn each_try_of_a_jobs_calls_costs_six_million_cycles() {
 
         pair.moody_callee();
         pair.set_mood(Mood::Trap);
-        let wish = JobWish { attempts: Some(3), idempotent: Some(true), ..calls(5_000) };
-        let cost = pair.cost(|| assert_eq!(pair.finished(pair.start_job(wish)).unknown, 5_000));
+        let spec = JobSpec { attempts: Some(3), idempotent: Some(true), ..calls(5_000) };
+        let cost = pair.cost(|| assert_eq!(pair.finished(pair.start_job(spec)).unknown, 5_000));
         assert_within("a try of a job's call", cost / 15_000, 6 * MILLION);
     });
 }
@@ -112,13 +112,13 @@ fn a_callee_that_answers_two_mebibytes_costs_two_billion_cycles_a_call() {
         let cost = pair.cost(|| assert_eq!(pair.fan_out(&requests).len(), 20));
         assert_within("a large reply to a raw call", cost / 20, LARGE_REPLY_MAX);
 
-        let holder = Holder {
+        let request = PortfolioRequest {
             user: controller(),
             token: pair.callee,
             lending: pair.callee,
             staking: pair.callee,
         };
-        let cost = pair.cost(|| assert_eq!(pair.portfolio(holder).0.answered, 0));
+        let cost = pair.cost(|| assert_eq!(pair.portfolio(request).0.answered, 0));
         // Two of the three methods are none of its own.
         assert_within("a large reply in a portfolio", cost, LARGE_REPLY_MAX);
 

@@ -13,14 +13,14 @@ fn pings(callee: Principal, n: u64) -> impl Iterator<Item = Request> {
 }
 
 fn counts(summary: &Summary) -> (u64, u32, u64) {
-    (summary.succeeded, summary.widest, summary.refused)
+    (summary.succeeded, summary.max_in_flight, summary.refused)
 }
 
 /// How many calls succeeded, how many were open at most, and how many sends failed.
 #[ic_cdk::update]
 async fn windowed_calls(callee: Principal, n: u64) -> (u64, u32, u64) {
     let limits = Canister.limits(&Request::new(callee, "ping").with_wait(Wait::Unbounded));
-    let plan = Plan::new(&limits, n).unwrap_or_else(|refusal| ic_cdk::trap(refusal.to_string()));
+    let plan = Plan::new(&limits, n).unwrap_or_else(|error| ic_cdk::trap(error.to_string()));
     counts(&windowed(&Canister, pings(callee, n), plan.window, Retry::NEVER, |_, _| ()).await)
 }
 

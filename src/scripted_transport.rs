@@ -1,4 +1,4 @@
-//! A transport for tests: nothing is answered unless the test says so, and slots and cycles are as many as it gives.
+//! A transport for tests. The test sets the free slots and the cycles, and gives each response.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,37 +12,37 @@ use ic_principal::Principal;
 
 use crate::{Limits, Reason, Request, Transport};
 
-type Reply = Result<Vec<u8>, Reason>;
+type ScriptedResponse = Result<Vec<u8>, Reason>;
 
-/// See the module.
-pub struct Script {
-    /// Slots to each callee.
+/// A [`Transport`] that a test controls.
+pub struct ScriptedTransport {
+    /// Slots for calls to each callee.
     pub slots: Cell<usize>,
-    /// Calls that the cycles cover.
+    /// Open calls that the cycles cover.
     pub affordable: Cell<usize>,
     /// Whether the canister is stopping.
     pub stopping: Cell<bool>,
     /// The time.
     pub now: Cell<Duration>,
-    /// All calls that were sent, in this order.
+    /// All calls that were sent, in the order of sending.
     pub sent: RefCell<Vec<Rc<Request>>>,
-    /// Why nothing can be waited for, if so.
+    /// The error of [`Transport::pause`], if it is to fail.
     pub pause_fails: RefCell<Option<Reason>>,
-    /// Pauses that were asked for.
+    /// Number of calls of [`Transport::pause`].
     pub pauses: Cell<usize>,
-    /// Sends that failed.
+    /// Number of calls that were refused for want of a slot or of cycles.
     pub refused: Cell<usize>,
-    open: RefCell<BTreeMap<usize, Rc<Slot>>>,
+    open: RefCell<BTreeMap<usize, Rc<ScriptedCall>>>,
     pause_ends: Cell<Option<Duration>>,
 }
 
-struct Slot {
+struct ScriptedCall {
     callee: Principal,
-    reply: RefCell<Option<Reply>>,
+    response: RefCell<Option<ScriptedResponse>>,
     waker: RefCell<Option<Waker>>,
 }
 
-impl Script {
+impl ScriptedTransport {
     pub fn new(slots: usize, affordable: usize) -> Self {
         Self {
             slots: Cell::new(slots),
@@ -58,27 +58,27 @@ impl Script {
         }
     }
 
-    /// Numbers of the calls that are open, by the order in which they were sent.
+    /// The open calls, as indices into [`sent`](Self::sent).
     pub fn open(&self) -> Vec<usize> {
         self.open.borrow().keys().copied().collect()
     }
 
-    /// Open calls to one callee.
+    /// Number of open calls to one callee.
     pub fn open_to(&self, callee: Principal) -> usize {
-        self.open.borrow().values().filter(|slot| slot.callee == callee).count()
+        self.open.borrow().values().filter(|call| call.callee == callee).count()
     }
 
-    /// Answers an open call.
-    pub fn answer(&self, call: usize, reply: Reply) {
-        let slot = self.open.borrow_mut().remove(&call).expect("the call is open");
-        slot.reply.replace(Some(reply));
-        if let Some(waker) = slot.waker.take() {
+    /// Gives an open call its response.
+    pub fn respond(&self, number: usize, response: ScriptedResponse) {
+        let call = self.open.borrow_mut().remove(&number).expect("the call is open");
+        call.response.replace(Some(response));
+        if let Some(waker) = call.waker.take() {
             waker.wake();
         }
     }
 
-    /// Polls a future to its end; whenever nothing happens by itself, `next` has to answer a call. Where none is open,
-    /// time moves to the end of the pause.
+    /// Polls a future until it is ready. Whenever it is pending, the time moves to the end of the pause, or without a
+    /// pause, `next` has to give an open call its response.
     pub fn drive<F: Future>(&self, future: F, mut next: impl FnMut(&Self)) -> F::Output {
         let mut future = pin!(future);
         loop {
@@ -90,7 +90,10 @@ impl Script {
             match self.pause_ends.take() {
                 Some(end) => self.now.set(end),
                 None => {
-                    assert!(!self.open.borrow().is_empty(), "it waits for nothing");
+                    assert!(
+                        !self.open.borrow().is_empty(),
+                        "no call is open, and no pause has begun"
+                    );
                     next(self);
                 }
             }
@@ -98,32 +101,32 @@ impl Script {
     }
 }
 
-impl Transport for Script {
-    type Answer = Pin<Box<dyn Future<Output = Reply>>>;
+impl Transport for ScriptedTransport {
+    type ResponseFuture = Pin<Box<dyn Future<Output = ScriptedResponse>>>;
 
-    fn send(&self, request: &Rc<Request>) -> Result<Self::Answer, Reason> {
-        let refuse = |reason| {
+    fn send(&self, request: &Rc<Request>) -> Result<Self::ResponseFuture, Reason> {
+        let refused = |reason| {
             self.refused.set(self.refused.get() + 1);
             Err(reason)
         };
         if self.open.borrow().len() >= self.affordable.get() {
-            return refuse(Reason::Cycles { required: 1, available: 0 });
+            return refused(Reason::Cycles { required: 1, available: 0 });
         }
         if self.open_to(request.callee) >= self.slots.get() {
-            return refuse(Reason::QueueFull);
+            return refused(Reason::QueueFull);
         }
-        let slot = Rc::new(Slot {
+        let call = Rc::new(ScriptedCall {
             callee: request.callee,
-            reply: RefCell::default(),
+            response: RefCell::default(),
             waker: RefCell::default(),
         });
         let mut sent = self.sent.borrow_mut();
-        self.open.borrow_mut().insert(sent.len(), slot.clone());
+        self.open.borrow_mut().insert(sent.len(), call.clone());
         sent.push(request.clone());
-        Ok(Box::pin(poll_fn(move |context| match slot.reply.take() {
-            Some(reply) => Poll::Ready(reply),
+        Ok(Box::pin(poll_fn(move |context| match call.response.take() {
+            Some(response) => Poll::Ready(response),
             None => {
-                slot.waker.replace(Some(context.waker().clone()));
+                call.waker.replace(Some(context.waker().clone()));
                 Poll::Pending
             }
         })))
@@ -165,7 +168,7 @@ impl Transport for Script {
     }
 }
 
-/// The callee of this number.
+/// The id of the callee with this number.
 pub fn callee(number: u8) -> Principal {
     Principal::from_slice(&[number, 1, 1])
 }

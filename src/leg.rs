@@ -1,23 +1,24 @@
-//! Different callees at once, each answer of its own type, and a default for each that does not come.
+//! Different calls to different callees, each with a reply of its own type and a default.
 
 use std::time::Duration;
 
-use crate::transport::{Transport, call};
+use crate::transport::{self, Transport};
 use crate::{Outcome, Reason, Request, Wait};
 
-/// One of several different calls: what to ask, how to read the answer, what to assume without one.
+/// One of several different calls that are made together: the request, how to decode the reply, and a default value
+/// for when there is no reply.
 ///
-/// A leg lasts as long as its request [waits](Leg::within). Await several together with `futures::future::join3` or the
-/// like: none waits for another, and whatever happens to one leaves the others as they are.
+/// Await several legs together, for instance with `futures::future::join3`. All are sent at once. A leg that fails does
+/// not affect the others. Each takes at most as long as its request [waits](Leg::within).
 ///
 /// ```
 /// # use ic_principal::Principal;
-/// # use parallel_calls::{Leg, Limits, Reason, Request, Transport, answered};
+/// # use parallel_calls::{Leg, Limits, Reason, Request, Transport, count_answered};
 /// # use std::{future::{Ready, ready}, time::Duration};
-/// # struct Script;
-/// # impl Transport for Script {
-/// #     type Answer = Ready<Result<Vec<u8>, Reason>>;
-/// #     fn send(&self, request: &std::rc::Rc<Request>) -> Result<Self::Answer, Reason> {
+/// # struct Fake;
+/// # impl Transport for Fake {
+/// #     type ResponseFuture = Ready<Result<Vec<u8>, Reason>>;
+/// #     fn send(&self, request: &std::rc::Rc<Request>) -> Result<Self::ResponseFuture, Reason> {
 /// #         let reply = if request.method == "balance" { Ok(vec![7]) } else { Err(Reason::Deadline("late".into())) };
 /// #         Ok(ready(reply))
 /// #     }
@@ -26,7 +27,7 @@ use crate::{Outcome, Reason, Request, Wait};
 /// #     fn now(&self) -> Duration { Duration::ZERO }
 /// #     async fn pause(&self, _: Duration) -> Result<(), Reason> { Ok(()) }
 /// # }
-/// # let transport = Script;
+/// # let transport = Fake;
 /// # let (token, lending) = (Principal::anonymous(), Principal::anonymous());
 /// let number = |reply: Vec<u8>| reply.first().copied().ok_or_else(|| "an empty reply".to_string());
 /// let balance = Leg::new(Request::new(token, "balance"), number, 0);
@@ -35,8 +36,8 @@ use crate::{Outcome, Reason, Request, Wait};
 ///
 /// # use futures::{FutureExt, future::join};
 /// # async {
-/// let (balance, position) = join(balance.collect(&transport), position.collect(&transport)).await;
-/// assert_eq!(answered([&balance.missing, &position.missing]), 1);
+/// let (balance, position) = join(balance.call(&transport), position.call(&transport)).await;
+/// assert_eq!(count_answered([&balance.missing, &position.missing]), 1);
 /// assert_eq!((balance.value, balance.missing), (7, None));
 /// assert_eq!((position.value, position.missing), (0, Some(Reason::Deadline("late".into()))));
 /// # }
@@ -50,12 +51,12 @@ pub struct Leg<T, D> {
     default: T,
 }
 
-/// What a leg brought.
+/// The result of a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part<T> {
-    /// The answer, or the default.
+    /// The decoded reply, or the default.
     pub value: T,
-    /// Why it is the default.
+    /// Why the value is the default. `None` if it is the reply.
     pub missing: Option<Reason>,
 }
 
@@ -63,20 +64,21 @@ impl<T, D> Leg<T, D>
 where
     D: FnOnce(Vec<u8>) -> Result<T, String>,
 {
-    /// Asks `request`, reads the reply with `decode`, and assumes `default` where there is no readable reply.
+    /// A leg that makes the call `request` and decodes its reply with `decode`. Its value is `default` if there is no
+    /// reply, or if `decode` fails.
     pub fn new(request: Request, decode: D, default: T) -> Self {
         Self { request, decode, default }
     }
 
-    /// The same leg, which waits this long for its answer; five minutes, if nobody says.
+    /// Sets how long to wait for the response, at most. The default is the [`wait`](Request::wait) of the request.
     pub fn within(mut self, deadline: Duration) -> Self {
         self.request = self.request.with_wait(Wait::Bounded(deadline));
         self
     }
 
-    /// Makes the call and waits for its end.
-    pub async fn collect<C: Transport>(self, transport: &C) -> Part<T> {
-        match call(transport, self.request).await.decode(self.decode) {
+    /// Makes the call and waits for its response.
+    pub async fn call<C: Transport>(self, transport: &C) -> Part<T> {
+        match transport::call(transport, self.request).await.decode(self.decode) {
             Outcome::Done(value) => Part { value, missing: None },
             Outcome::NotDone(reason) | Outcome::Unknown(reason) => {
                 Part { value: self.default, missing: Some(reason) }
@@ -85,7 +87,7 @@ where
     }
 }
 
-/// How many parts were answered, of whatever types, by what they are missing.
-pub fn answered<'p>(missing: impl IntoIterator<Item = &'p Option<Reason>>) -> u32 {
+/// The number of legs that got a reply. Takes [`Part::missing`] of each, since the values have different types.
+pub fn count_answered<'p>(missing: impl IntoIterator<Item = &'p Option<Reason>>) -> u32 {
     missing.into_iter().map(|missing| u32::from(missing.is_none())).sum()
 }

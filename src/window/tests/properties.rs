@@ -1,0 +1,208 @@
+//! Random calls, windows, limits and orders of responses, compared with what the documentation promises.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::scripted_transport::{ScriptedTransport, callee};
+use crate::{Outcome, Reason, Request, Retry, Summary, Window, windowed};
+
+/// A call, and the response to each attempt.
+#[derive(Clone, Debug)]
+struct TestCall {
+    callee: u8,
+    idempotent: bool,
+    /// For each attempt: the reject code, or `None` for a reply.
+    responses: Vec<Option<u32>>,
+}
+
+fn test_call() -> impl Strategy<Value = TestCall> {
+    let response = prop_oneof![3 => Just(None), 2 => (1_u32..=7).prop_map(Some)];
+    (0..4_u8, any::<bool>(), vec(response, 4))
+        .prop_map(|(callee, idempotent, responses)| TestCall { callee, idempotent, responses })
+}
+
+impl TestCall {
+    /// The request, with the number of the call as its argument.
+    fn request(&self, number: u64) -> Request {
+        let argument = number.to_le_bytes().to_vec();
+        let request = Request::new(callee(self.callee), "any").with_argument(argument);
+        if self.idempotent { request.idempotent() } else { request }
+    }
+
+    /// The response to an attempt, counted from 1.
+    fn response(&self, attempt: usize) -> Result<Vec<u8>, Reason> {
+        match self.responses[attempt - 1] {
+            None => Ok(vec![attempt as u8]),
+            Some(code) => Err(Reason::rejected(code, format!("attempt {attempt}"))),
+        }
+    }
+
+    /// The outcome after at most so many attempts, by the rules of the documentation.
+    fn expected(&self, attempts: usize) -> Outcome<Vec<u8>> {
+        let mut first_unknown = None;
+        for attempt in 1..=attempts {
+            let is_retried = match self.responses[attempt - 1] {
+                None => false,
+                Some(2) => true,
+                Some(5..=7) => self.idempotent,
+                Some(_) => false,
+            };
+            if !is_retried || attempt == attempts {
+                return match (self.response(attempt), self.responses[attempt - 1]) {
+                    (Ok(reply), _) => Outcome::Done(reply),
+                    (Err(reason), Some(1..=3)) => first_unknown.unwrap_or(Outcome::NotDone(reason)),
+                    (Err(reason), _) => Outcome::Unknown(reason),
+                };
+            }
+            if let (Err(reason), Some(4..)) = (self.response(attempt), self.responses[attempt - 1])
+            {
+                first_unknown.get_or_insert(Outcome::Unknown(reason));
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+}
+
+fn requests(calls: &[TestCall]) -> Vec<Request> {
+    (0_u64..).zip(calls).map(|(number, call)| call.request(number)).collect()
+}
+
+/// The number of the call that a request belongs to.
+fn number_of(request: &Rc<Request>) -> usize {
+    u64::from_le_bytes(request.argument[..].try_into().expect("eight bytes")) as usize
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_outcome_follows_from_the_responses_to_that_call_alone(
+        calls in vec(test_call(), 0..60),
+        per_callee in 1_u32..6,
+        total in 1_u32..10,
+        slots in 1_usize..8,
+        affordable in 1_usize..12,
+        attempts in 1_u32..=4,
+        choices in vec(any::<u16>(), 1..64),
+    ) {
+        let script = ScriptedTransport::new(slots, affordable);
+        let window = Window::new(per_callee, total);
+        let mut outcomes = BTreeMap::new();
+        let mut choices = choices.into_iter().cycle();
+        let summary = script.drive(
+            windowed(&script, requests(&calls), window, Retry::attempts(attempts), |number, outcome| {
+                assert_eq!(outcomes.insert(number as usize, outcome), None, "settled twice");
+            }),
+            |script| {
+                let open = script.open();
+                let has_capacity = open.len() < affordable.min(total as usize);
+                assert!(open.len() <= affordable.min(total as usize));
+                let sent: Vec<usize> = script.sent.borrow().iter().map(number_of).collect();
+                for number in 0..4 {
+                    let open = script.open_to(callee(number));
+                    let max = slots.min(per_callee as usize);
+                    assert!(open <= max);
+                    let waits = (0..calls.len())
+                        .any(|call| calls[call].callee == number && !sent.contains(&call));
+                    assert!(!(has_capacity && open < max && waits), "a slot is free and a call waits");
+                }
+                let call = open[usize::from(choices.next().expect("endless")) % open.len()];
+                let number = number_of(&script.sent.borrow()[call]);
+                let attempt = sent[..=call].iter().filter(|&&sent| sent == number).count();
+                script.respond(call, calls[number].response(attempt));
+            },
+        );
+
+        let expected: BTreeMap<usize, _> =
+            calls.iter().map(|call| call.expected(attempts as usize)).enumerate().collect();
+        prop_assert_eq!(&outcomes, &expected);
+        let mut counted = Summary::default();
+        expected.values().for_each(|outcome| counted.count(outcome));
+        counted.max_in_flight = summary.max_in_flight;
+        counted.refused = script.refused.get() as u64;
+        prop_assert_eq!(&summary, &counted);
+        // To each callee, the first attempts are sent in the order of the source.
+        let mut first = Vec::new();
+        for number in script.sent.borrow().iter().map(number_of) {
+            if !first.contains(&number) {
+                first.push(number);
+            }
+        }
+        for callee in 0..4 {
+            let to_callee = |&&number: &&usize| calls[number].callee == callee;
+            prop_assert!(first.iter().filter(to_callee).is_sorted());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_call_is_settled_once_while_slots_and_cycles_come_and_go(
+        calls in vec(test_call(), 0..60),
+        per_callee in 1_u32..6,
+        total in 1_u32..10,
+        look_ahead in any::<bool>(),
+        attempts in 1_u32..=4,
+        // Slots, calls that the cycles cover, whether a pause can be paid for, and which call gets its response.
+        moments in vec((0_usize..4, 0_usize..6, any::<bool>(), any::<u16>()), 1..64),
+    ) {
+        let script = ScriptedTransport::new(0, 0);
+        let mut moments = moments.into_iter().cycle();
+        let mut change = |script: &ScriptedTransport| {
+            let (slots, affordable, payable, choice) = moments.next().expect("endless");
+            script.slots.set(slots);
+            script.affordable.set(affordable);
+            let short_of_cycles = Reason::Cycles { required: 2, available: 1 };
+            script.pause_fails.replace((!payable).then_some(short_of_cycles));
+            usize::from(choice)
+        };
+        change(&script);
+        let window = Window::new(per_callee, total);
+        let window = if look_ahead { window } else { window.without_look_ahead() };
+        let mut outcomes = BTreeMap::new();
+        let mut sent = vec![0; calls.len()];
+        let each = |number: u64, outcome| {
+            assert_eq!(outcomes.insert(number as usize, outcome), None, "settled twice");
+        };
+        let summary = script.drive(
+            windowed(&script, requests(&calls), window, Retry::attempts(attempts), each),
+            |script| {
+                let choice = change(script);
+                let open = script.open();
+                assert!(open.len() <= total as usize);
+                let call = open[choice % open.len()];
+                let number = number_of(&script.sent.borrow()[call]);
+                sent[number] += 1;
+                script.respond(call, calls[number].response(sent[number]));
+            },
+        );
+        prop_assert_eq!(outcomes.len(), calls.len());
+        prop_assert_eq!(summary.attempted(), calls.len() as u64);
+        prop_assert_eq!(summary.refused, script.refused.get() as u64);
+        prop_assert!(script.open().is_empty());
+        for (number, outcome) in outcomes {
+            let sent = sent[number];
+            let is_unsent = outcome.reason().is_some_and(|reason| reason.kind().is_unsent());
+            prop_assert!(sent <= attempts as usize);
+            if sent == 0 {
+                prop_assert!(is_unsent, "{:?}", outcome);
+            } else if is_unsent {
+                // It was to be tried again. No earlier attempt is unknown, since the call is said to be not done.
+                let responses = &calls[number].responses[..sent];
+                prop_assert!(responses.iter().all(|response| *response == Some(2)), "{:?}", outcome);
+            } else {
+                // A call with fewer attempts than allowed ended with the response to its last attempt.
+                let expected = calls[number].expected(sent);
+                let is_expected =
+                    matches!((&outcome, &expected), (Outcome::Unknown(_), Outcome::Unknown(_)))
+                        || outcome == expected;
+                prop_assert!(is_expected, "{:?} and not {:?}", outcome, expected);
+            }
+        }
+    }
+}
