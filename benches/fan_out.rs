@@ -1,5 +1,7 @@
-//! What a call costs the caller in instructions, by strategy and number of calls: exact figures, the same on every
-//! machine, so nothing is timed here. Beside it the same of the official sample's caller, which has two of the strategies.
+//! The instructions that a call costs the caller, by strategy and number of calls.
+//!
+//! The numbers are exact and the same on every machine: they follow from the cycles that the caller spends, and no time is
+//! measured. For comparison, the table also has the caller of the official sample, which has two of the strategies.
 
 use std::fs;
 use std::path::Path;
@@ -14,10 +16,11 @@ use pocket_ic::{CanisterSettings, EnvironmentVariable, PocketIc, PocketIcBuilder
 use serde::Deserialize;
 use test_support::rust_canister;
 
-/// Numbers of calls. More than 500 parallel ones would fail.
+/// Numbers of calls. Of more than 500 parallel calls, some would fail.
 const CALLS: [u64; 4] = [10, 100, 500, 10_000];
 
-/// What a call costs besides the caller's instructions: request, callback, and ten and six bytes at 1,000 each.
+/// Cycles per call that are not instructions of the caller: the fees of the call and of its callback, and 16 bytes (10 of
+/// the request, 6 of the response) at 1,000 each.
 const FEES_PER_CALL: u128 = 260_000 + 5_000_000 + 16_000;
 
 fn main() {
@@ -34,7 +37,8 @@ fn main() {
     }
     row("job, ours", Windowed(None), |calls| ours.job(calls));
     for (strategy, method) in [(Sequential, "sequential_calls"), (Parallel, "parallel_calls")] {
-        let run = |calls| sample.spend(method, encode_one(calls).expect("it encodes"));
+        let run =
+            |calls| sample.spend(method, encode_one(calls).expect("the arguments can be encoded"));
         row(&format!("{}, sample", strategy.name()), strategy, run);
     }
 }
@@ -53,20 +57,20 @@ fn row(name: &str, strategy: Strategy, run: impl Fn(u64) -> u128) {
     println!();
 }
 
-/// A job that is as nobody says otherwise.
+/// The argument of `start_job`, without the optional fields.
 #[derive(CandidType)]
 struct JobSpec {
     calls: u64,
 }
 
-/// What is asked for of a job's status.
+/// The result of `job_status`, without the fields that are not read here.
 #[derive(CandidType, Deserialize)]
 struct JobStatus {
     remaining: u64,
 }
 
 struct Pair {
-    // Outlives the client.
+    // Kept since the server ends when it is dropped.
     _server: EmbeddedServer,
     pic: PocketIc,
     caller: Principal,
@@ -85,7 +89,7 @@ impl Pair {
             pic.install_canister(canister, module, nothing(), None);
             canister
         });
-        // Either caller looks there for its callee.
+        // Both callers read the id of their callee from this variable.
         let variable =
             EnvironmentVariable { name: CALLEE_VARIABLE.into(), value: callee.to_text() };
         let settings =
@@ -95,10 +99,10 @@ impl Pair {
     }
 
     fn run(&self, strategy: Strategy, calls: u64) -> u128 {
-        self.spend("run", encode_args((strategy, calls)).expect("it encodes"))
+        self.spend("run", encode_args((strategy, calls)).expect("the arguments can be encoded"))
     }
 
-    /// Cycles the caller spends on a job, with the timers that drive it.
+    /// Cycles that the caller spends on a job, including the timers that drive the job.
     fn job(&self, calls: u64) -> u128 {
         let before = self.pic.cycle_balance(self.caller);
         let spec = JobSpec { calls };
@@ -106,13 +110,13 @@ impl Pair {
             self.caller,
             Principal::anonymous(),
             "start_job",
-            encode_one(spec).expect("it encodes"),
+            encode_one(spec).expect("the arguments can be encoded"),
         );
         let started = started.expect("a controller may start a job");
         let id: Result<u64, String> = decode_one(&started).expect("it is a result");
-        let id = encode_one(id.expect("there is room for a job")).expect("it encodes");
+        let id = encode_one(id.expect("the job starts")).expect("the arguments can be encoded");
         loop {
-            // The caller looks after its jobs every two seconds.
+            // The caller continues its jobs every two seconds.
             self.pic.advance_time(Duration::from_secs(2));
             (0..100).for_each(|_| self.pic.tick());
             let status = self
@@ -126,7 +130,7 @@ impl Pair {
         }
     }
 
-    /// Cycles the caller spends on a message.
+    /// Cycles that the caller spends on a message.
     fn spend(&self, method: &str, argument: Vec<u8>) -> u128 {
         let before = self.pic.cycle_balance(self.caller);
         let message = self
@@ -141,5 +145,5 @@ impl Pair {
 }
 
 fn nothing() -> Vec<u8> {
-    encode_args(()).expect("it encodes")
+    encode_args(()).expect("the arguments can be encoded")
 }

@@ -12,8 +12,7 @@
 //!
 //! ```no_run
 //! use ic_principal::Principal;
-//! use parallel_calls::canister::Canister;
-//! use parallel_calls::{Outcome, Plan, PlanError, Request, Retry, Transport, fan_out};
+//! use parallel_calls::{Canister, Outcome, Plan, PlanError, Request, Retry, Transport, fan_out};
 //!
 //! /// Calls `notify` of a ledger for each user, and returns the users to try again later.
 //! async fn notify(ledger: Principal, users: Vec<Principal>) -> Result<Vec<Principal>, PlanError> {
@@ -67,7 +66,7 @@
 //!
 //! # Upgrades
 //!
-//! An upgrade with open calls is dangerous. Call [`canister::ready_for_upgrade`] in `pre_upgrade`, and trap if it fails.
+//! An upgrade with open calls is dangerous. Call [`ready_for_upgrade`] in `pre_upgrade`, and trap if it fails.
 //!
 //! # Features
 //!
@@ -91,6 +90,9 @@ pub mod limits;
 #[cfg(test)]
 mod scripted_transport;
 
+#[cfg(feature = "ic-cdk")]
+#[doc(no_inline)]
+pub use canister::{Canister, ready_for_upgrade};
 pub use job::Job;
 pub use leg::{Leg, Part, count_answered};
 pub use outcome::{Outcome, Reason, ReasonKind, Summary, reject_code};

@@ -32,6 +32,21 @@ pub async fn sequential<T: Transport>(
 /// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)): the others fail at once, and so do those that the cycles do not cover. Use
 /// [`windowed`](crate::windowed) for more. A [stopping](Transport::is_stopping) canister sends no call. `each` gets
 /// every call's position in `requests`, counted from 0, and its outcome, in this order, after the last response.
+///
+/// ```no_run
+/// # use ic_principal::Principal;
+/// # use parallel_calls::{Canister, Request, parallel};
+/// # async fn example(callees: Vec<Principal>) {
+/// let requests = callees.iter().map(|callee| Request::new(*callee, "ping"));
+/// let summary = parallel(&Canister, requests, |number, outcome| {
+///     if let Some(reason) = outcome.reason() {
+///         ic_cdk::println!("{}: {reason}", callees[number as usize]);
+///     }
+/// })
+/// .await;
+/// ic_cdk::println!("{} of {} succeeded", summary.succeeded, summary.attempted());
+/// # }
+/// ```
 pub async fn parallel<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,

@@ -52,8 +52,7 @@ pub trait Transport {
 /// ```no_run
 /// use futures::future::join_all;
 /// use ic_principal::Principal;
-/// use parallel_calls::canister::Canister;
-/// use parallel_calls::{Request, Summary, call};
+/// use parallel_calls::{Canister, Request, Summary, call};
 ///
 /// /// Calls `ping` ten times at once, and returns how many calls succeeded.
 /// async fn ping(callee: Principal) -> u64 {

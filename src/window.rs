@@ -22,6 +22,17 @@ use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 /// `each` gets every call's position in `requests`, counted from 0, and its outcome, in the order of the responses.
 /// The returned [`Summary`] counts the outcomes.
 ///
+/// ```no_run
+/// # use ic_principal::Principal;
+/// # use parallel_calls::{Canister, Request, Retry, Window, windowed};
+/// # async fn example(callee: Principal) {
+/// // 10,000 calls, at most 300 of them open at the same time, each tried up to three times.
+/// let requests = (0..10_000).map(|_| Request::new(callee, "ping"));
+/// let summary = windowed(&Canister, requests, Window::of(300), Retry::attempts(3), |_, _| ()).await;
+/// ic_cdk::println!("{} succeeded, {} are unknown", summary.succeeded, summary.unknown());
+/// # }
+/// ```
+///
 /// # Stopping
 ///
 /// When the canister is [stopping](Transport::is_stopping), no further call is sent. The calls that wait end as
