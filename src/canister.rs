@@ -60,8 +60,9 @@ impl Transport for Canister {
     /// Waits by calling `raw_rand` of the management canister, again and again. Each call takes at least two rounds. (A
     /// message cannot simply sleep: its call context ends when it has no open call.)
     ///
-    /// Returns early if the canister is stopping. Also returns after two calls per second of `wait`: the time of the
-    /// network does not move then, as in some tests.
+    /// Returns early if the canister is stopping. Also returns after two calls per second of `wait`, so that it ends on a
+    /// network whose time stands still, as in some tests. On a network that executes more than about four rounds per
+    /// second, this makes it return early, too.
     ///
     /// # Errors
     ///
