@@ -4,24 +4,24 @@ use std::rc::Rc;
 
 use futures::future::join_all;
 
-use crate::transport::{Transport, call};
+use crate::transport::{Transport, call, call_unless_stopping};
 use crate::{Outcome, ReasonKind, Request, Summary};
 
 /// Makes the calls one after the other: each is sent when the one before has its response.
 ///
 /// Takes one round trip per call. Never fails for want of slots. A [stopping](Transport::is_stopping) canister sends
-/// no further call. `each` gets every call's position in `requests`, counted from 0, and its outcome.
+/// no further call. `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome.
 pub async fn sequential<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
-    mut each: impl FnMut(u64, Outcome<Vec<u8>>),
+    mut on_outcome: impl FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
     let mut summary = Summary::default();
     for (number, request) in (0..).zip(requests) {
         let outcome = call(transport, request).await;
         summary.count(&outcome);
         summary.record_in_flight(u32::from(was_sent(&outcome)));
-        each(number, outcome);
+        on_outcome(number, outcome);
     }
     with_refused(summary)
 }
@@ -50,9 +50,12 @@ pub async fn sequential<T: Transport>(
 pub async fn parallel<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
-    mut each: impl FnMut(u64, Outcome<Vec<u8>>),
+    mut on_outcome: impl FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
-    let calls = requests.into_iter().map(|request| call(transport, request));
+    // All calls are sent in this message, and the status cannot change within a message. One look at it is enough.
+    let is_stopping = transport.is_stopping();
+    let calls =
+        requests.into_iter().map(|request| call_unless_stopping(transport, request, is_stopping));
     let outcomes = join_all(calls).await;
 
     let mut summary = Summary::default();
@@ -60,7 +63,7 @@ pub async fn parallel<T: Transport>(
     for (number, outcome) in (0..).zip(outcomes) {
         summary.count(&outcome);
         sent += u32::from(was_sent(&outcome));
-        each(number, outcome);
+        on_outcome(number, outcome);
     }
     summary.record_in_flight(sent);
     with_refused(summary)

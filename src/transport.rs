@@ -65,7 +65,16 @@ pub async fn call<T: Transport>(
     transport: &T,
     request: impl Into<Rc<Request>>,
 ) -> Outcome<Vec<u8>> {
-    if transport.is_stopping() {
+    call_unless_stopping(transport, request, transport.is_stopping()).await
+}
+
+/// [`call`] for a caller that knows already whether the canister is stopping.
+pub(crate) async fn call_unless_stopping<T: Transport>(
+    transport: &T,
+    request: impl Into<Rc<Request>>,
+    is_stopping: bool,
+) -> Outcome<Vec<u8>> {
+    if is_stopping {
         return Outcome::NotDone(Reason::Stopping);
     }
     let response = match transport.send(&request.into()) {

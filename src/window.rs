@@ -15,11 +15,12 @@ use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 
 /// Makes all calls, with at most a window of them open at a time.
 ///
-/// Each response sends the next call, so the window stays full while calls wait. No timer is needed while a call is
-/// open. A call that the system refuses (no free slot, not enough cycles) waits until the response to another call
-/// frees what it needs. `retry` says what happens to a call that failed for another reason.
+/// When a response arrives, the next call is sent, so the window stays full while calls wait. A call that the system
+/// refuses (no free slot, not enough cycles) waits for the response to another call, which frees what it needs. This is
+/// no attempt for `retry`. For calls that fail otherwise, and for refused calls while no other call is open, `retry`
+/// says whether they are tried again.
 ///
-/// `each` gets every call's position in `requests`, counted from 0, and its outcome, in the order of the responses.
+/// `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome, in the order of the responses.
 /// The returned [`Summary`] counts the outcomes.
 ///
 /// ```no_run
@@ -52,17 +53,17 @@ use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 ///
 /// # Panics
 ///
-/// Does not panic by itself. Neither `requests` nor `each` may panic: a trap rolls back the message in which it
-/// happens, and the other open calls of this fan-out are then never accounted for.
+/// Does not panic by itself. If `requests` or `on_outcome` panics, the canister traps and the fan-out ends: its other
+/// calls are neither awaited nor counted, although the callees may execute them.
 pub async fn windowed<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     window: Window,
     retry: Retry,
-    mut each: impl FnMut(u64, Outcome<Vec<u8>>),
+    mut on_outcome: impl FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
     let mut source = requests.into_iter().map(Into::into);
-    drive(transport, CallQueue::new(&mut source, window), retry, &mut each).await
+    drive(transport, CallQueue::new(&mut source, window), retry, &mut on_outcome).await
 }
 
 /// [`windowed`] for a source of any type, so that a canister contains this code once.
@@ -70,13 +71,13 @@ async fn drive<'a, T: Transport>(
     transport: &'a T,
     queue: CallQueue<'a>,
     retry: Retry,
-    each: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
+    on_outcome: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
     let dispatcher = RefCell::new(Dispatcher {
         transport,
         queue,
         retry,
-        each,
+        on_outcome,
         summary: Summary::default(),
         pause_ended_at: Duration::ZERO,
         capacity_freed: false,
@@ -137,7 +138,7 @@ struct Dispatcher<'a, T> {
     transport: &'a T,
     queue: CallQueue<'a>,
     retry: Retry,
-    each: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
+    on_outcome: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
     summary: Summary,
     /// When the latest pause was to end. Some clocks stand still between messages, so this time counts as reached.
     pause_ended_at: Duration,
@@ -223,7 +224,7 @@ impl<T: Transport> Dispatcher<'_, T> {
             (_, outcome) => outcome,
         };
         self.summary.count(&outcome);
-        (self.each)(call.number, outcome);
+        (self.on_outcome)(call.number, outcome);
     }
 
     /// Ends all delayed calls. Used when the transport cannot pause. The other calls are tried once, so that each gets

@@ -178,10 +178,10 @@ fn a_call_with_a_transient_reject_is_made_again_after_a_delay() {
 fn a_stopping_canister_sends_no_further_call_and_waits_for_the_open_ones() {
     let script = ScriptedTransport::new(500, 1_000);
     let mut outcomes = BTreeMap::new();
-    let each = |number, outcome| {
+    let on_outcome = |number, outcome| {
         outcomes.insert(number, outcome);
     };
-    let fan_out = windowed(&script, pings(50), Window::of(10), Retry::attempts(9), each);
+    let fan_out = windowed(&script, pings(50), Window::of(10), Retry::attempts(9), on_outcome);
     let summary = script.drive(fan_out, |script| {
         script.stopping.set(true);
         reply(script);
@@ -242,8 +242,8 @@ fn failing_calls_do_not_fill_the_memory() {
         taken.set(taken.get() + 1);
         most.set(most.get().max(taken.get() - settled.get()));
     });
-    let each = |_, _| settled.set(settled.get() + 1);
-    let fan_out = windowed(&script, calls, Window::of(100), Retry::attempts(2), each);
+    let on_outcome = |_, _| settled.set(settled.get() + 1);
+    let fan_out = windowed(&script, calls, Window::of(100), Retry::attempts(2), on_outcome);
     let summary = script.drive(fan_out, |script| script.respond(script.open()[0], Err(busy())));
     assert_eq!((summary.attempted(), script.sent.borrow().len()), (20_000, 40_000));
     assert!(most.get() <= 1_100, "{} calls were in memory", most.get());

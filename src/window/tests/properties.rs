@@ -166,11 +166,11 @@ proptest! {
         let window = if look_ahead { window } else { window.without_look_ahead() };
         let mut outcomes = BTreeMap::new();
         let mut sent = vec![0; calls.len()];
-        let each = |number: u64, outcome| {
+        let on_outcome = |number: u64, outcome| {
             assert_eq!(outcomes.insert(number as usize, outcome), None, "settled twice");
         };
         let summary = script.drive(
-            windowed(&script, requests(&calls), window, Retry::attempts(attempts), each),
+            windowed(&script, requests(&calls), window, Retry::attempts(attempts), on_outcome),
             |script| {
                 let choice = change(script);
                 let open = script.open();
