@@ -266,7 +266,7 @@ impl Instance {
     /// Replaces a canister's stable memory by one that holds `bytes`.
     pub fn set_stable_memory(&mut self, id: CanisterId, bytes: &[u8]) -> Result<(), InstanceError> {
         let too_large = InstanceError::StableMemoryTooLarge(bytes.len() as u64);
-        let stable = StableMemory::holding(bytes).ok_or(too_large)?;
+        let stable = StableMemory::from_bytes(bytes).ok_or(too_large)?;
         let canister = self.canister_mut(id)?;
         if canister.is_paused() {
             return Err(InstanceError::InTheMiddle(id));

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 /// One line of a canister's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct LogRecord {
     /// Its number; numbers go on when records are forgotten.
     pub idx: u64,
     /// When it was written.
@@ -20,8 +20,8 @@ pub struct Record {
 
 /// The latest records, within a number of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Records {
-    records: VecDeque<Record>,
+struct LogBuffer {
+    records: VecDeque<LogRecord>,
     next_idx: u64,
     /// What a record counts for beside its content.
     record_bytes: usize,
@@ -29,13 +29,13 @@ struct Records {
     bytes_max: usize,
 }
 
-impl Records {
+impl LogBuffer {
     fn new(record_bytes: usize, bytes_max: usize) -> Self {
         Self { records: VecDeque::new(), next_idx: 0, record_bytes, bytes: 0, bytes_max }
     }
 
     /// Adds a record that is not too large, and forgets the oldest ones there is no room for.
-    fn push(&mut self, record: Record) {
+    fn push(&mut self, record: LogRecord) {
         self.next_idx = record.idx + 1;
         self.bytes += self.record_bytes + record.content.len();
         self.records.push_back(record);
@@ -57,22 +57,22 @@ impl Records {
 
 /// What one execution prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    records: Records,
+pub struct ExecutionLog {
+    records: LogBuffer,
     printed: VecDeque<String>,
     printed_bytes: usize,
 }
 
-impl Default for Log {
+impl Default for ExecutionLog {
     /// Of an execution that keeps no records.
     fn default() -> Self {
-        Self::of_message(0)
+        Self::with_capacity(0)
     }
 }
 
-impl Log {
+impl ExecutionLog {
     /// The log of an execution whose canister keeps `bytes_max` of records.
-    pub fn of_message(bytes_max: usize) -> Self {
+    pub fn with_capacity(bytes_max: usize) -> Self {
         let bytes_max = bytes_max.min(MESSAGE_LOG_BYTES_MAX);
         let records = Records::new(MESSAGE_LOG_RECORD_BYTES, bytes_max);
         Self { records, printed: VecDeque::new(), printed_bytes: 0 }
@@ -96,7 +96,7 @@ impl Log {
     pub fn keep(&mut self, now: Time, line: &[u8]) {
         let bytes_max = self.records.bytes_max.saturating_sub(MESSAGE_LOG_RECORD_BYTES);
         let content = line[..line.len().min(bytes_max)].to_vec();
-        self.records.push(Record { idx: self.records.next_idx, time: now, content });
+        self.records.push(LogRecord { idx: self.records.next_idx, time: now, content });
     }
 
     /// The lines that were printed, the oldest first.
@@ -117,7 +117,7 @@ impl Log {
 
 /// The log of a canister.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CanisterLog(Records);
+pub struct CanisterLog(LogBuffer);
 
 impl CanisterLog {
     /// A log that keeps `bytes_max`.
@@ -138,18 +138,18 @@ impl CanisterLog {
     }
 
     /// Adds what an execution left. A log that keeps nothing does not count either.
-    pub fn append(&mut self, log: Log) {
+    pub fn append(&mut self, log: ExecutionLog) {
         if self.0.bytes_max == 0 {
             return;
         }
         let first = self.0.next_idx;
         for record in log.records.records {
-            self.0.push(Record { idx: first + record.idx, ..record });
+            self.0.push(LogRecord { idx: first + record.idx, ..record });
         }
     }
 
     /// The records, the oldest first.
-    pub fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
+    pub fn records(&self) -> impl DoubleEndedIterator<Item = &LogRecord> {
         self.0.records.iter()
     }
 
@@ -165,8 +165,8 @@ mod tests {
 
     const CAPACITY: usize = 4_096;
 
-    fn log<const N: usize>(lines: [impl AsRef<[u8]>; N]) -> Log {
-        let mut log = Log::of_message(CAPACITY);
+    fn log<const N: usize>(lines: [impl AsRef<[u8]>; N]) -> ExecutionLog {
+        let mut log = ExecutionLog::with_capacity(CAPACITY);
         for line in lines {
             log.print(Time::GENESIS, line.as_ref());
         }
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_shown_even_where_nothing_is_kept() {
-        let mut log = Log::default();
+        let mut log = ExecutionLog::default();
         log.print(Time::GENESIS, "größer".as_bytes());
         log.print(Time::GENESIS, &[0xff; 2 * PRINTED_BYTES_MAX]);
         log.keep(Time::GENESIS, b"kept, not printed");
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_latest_lines_are_shown() {
-        let mut log = Log::default();
+        let mut log = ExecutionLog::default();
         for number in 0..200 {
             log.print(Time::GENESIS, format!("{number:1000}").as_bytes());
         }

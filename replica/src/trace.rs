@@ -19,7 +19,7 @@ impl Trace {
     }
 
     /// Tells of an event, which is only made if somebody listens.
-    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
+    pub(crate) fn record(&self, event: impl FnOnce() -> Event) {
         if let Some(listener) = &self.0 {
             // A listener that has gone away does not matter.
             let _ = listener.send(event());
@@ -132,7 +132,7 @@ pub enum Event {
         /// What it executed.
         work: Work,
         /// The call context on whose behalf; none for what was refused.
-        context: Option<CallContextId>,
+        call_context_id: Option<CallContextId>,
         /// How it ended.
         result: Result<(), ErrorCode>,
         /// Instructions used.
@@ -160,7 +160,7 @@ pub enum Event {
         /// Who is called.
         callee: CanisterId,
         /// The call context on whose behalf.
-        context: CallContextId,
+        call_context_id: CallContextId,
         /// Cycles attached.
         cycles: Cycles,
         /// What was withheld for the call itself.

@@ -53,7 +53,7 @@ impl ChunkStore {
     }
 
     /// Bytes of the pages its chunks were written to.
-    pub fn written_bytes(&self) -> u64 {
+    pub fn heap_delta_bytes(&self) -> u64 {
         let pages = self.chunks.values().map(|chunk| chunk.len().div_ceil(OS_PAGE_BYTES));
         (pages.sum::<usize>() * OS_PAGE_BYTES) as u64
     }

@@ -5,7 +5,7 @@
 //! and `canister_manager.rs` below `execution_environment/src` in the replica's repository.
 
 use crate::error::{ErrorCode, UserError};
-use crate::limits::{INSTALL_INSTRUCTIONS_PER_ROUND, WRITTEN_BYTES_PER_ROUND};
+use crate::limits::{HEAP_DELTA_BYTES_PER_ROUND, INSTALL_INSTRUCTIONS_PER_ROUND};
 use crate::types::{CanisterId, Instructions};
 
 /// What a canister has not been forgiven yet.
@@ -42,7 +42,7 @@ impl Debits {
     /// Forgives what is forgiven at the end of a round.
     pub fn forgive(&mut self) {
         self.installed = self.installed.saturating_sub(INSTALL_INSTRUCTIONS_PER_ROUND);
-        self.written = self.written.saturating_sub(WRITTEN_BYTES_PER_ROUND);
+        self.written = self.written.saturating_sub(HEAP_DELTA_BYTES_PER_ROUND);
     }
 
     /// Whether there is anything to forgive.
@@ -56,7 +56,7 @@ impl Debits {
     }
 
     fn has_written_much(&self) -> bool {
-        self.written >= WRITTEN_BYTES_PER_ROUND
+        self.written >= HEAP_DELTA_BYTES_PER_ROUND
     }
 
     /// Fails while `canister`, to which this belongs, takes no other code.
@@ -82,7 +82,7 @@ impl Debits {
             ErrorCode::CanisterHeapDeltaRateLimited,
             format!(
                 "Canister {canister} is heap delta rate limited, because {} bytes that were written \
-                 there are still to be forgiven, {WRITTEN_BYTES_PER_ROUND} in a round. Let some \
+                 there are still to be forgiven, {HEAP_DELTA_BYTES_PER_ROUND} in a round. Let some \
                  rounds pass, or disable `canister_execution_rate_limiting`",
                 self.written
             ),
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_canister_rests_until_it_owes_less_than_what_it_is_forgiven_in_a_round() {
-        let (install, write) = (INSTALL_INSTRUCTIONS_PER_ROUND, WRITTEN_BYTES_PER_ROUND);
+        let (install, write) = (INSTALL_INSTRUCTIONS_PER_ROUND, HEAP_DELTA_BYTES_PER_ROUND);
         let owed = [(0, 0), (0, write), (0, 2 * write - 1), (0, 2 * write), (3 * install, 1)];
         let rounds = owed.map(|(installed, written)| rounds(limited(installed, written)));
         assert_eq!(rounds, [(0, 0), (0, 1), (0, 2), (1, 2), (2, 3)]);
@@ -164,8 +164,8 @@ mod tests {
         let chunk = |debits: Debits| debits.check_writing(id).map_err(|error| error.code);
         assert_eq!(code(limited(0, u64::MAX)), Ok(()));
         assert_eq!(code(limited(1, 0)), Err(ErrorCode::CanisterInstallCodeRateLimited));
-        assert_eq!(chunk(limited(u64::MAX, WRITTEN_BYTES_PER_ROUND - 1)), Ok(()));
-        let much = limited(0, WRITTEN_BYTES_PER_ROUND);
+        assert_eq!(chunk(limited(u64::MAX, HEAP_DELTA_BYTES_PER_ROUND - 1)), Ok(()));
+        let much = limited(0, HEAP_DELTA_BYTES_PER_ROUND);
         assert_eq!(chunk(much), Err(ErrorCode::CanisterHeapDeltaRateLimited));
     }
 
@@ -174,7 +174,7 @@ mod tests {
         let mut canister = installed(WRITER);
         let mut pages = |method, argument| {
             let execution = begin(&mut canister, method, argument);
-            execution.written_bytes / OS_PAGE_BYTES as u64
+            execution.heap_delta_bytes / OS_PAGE_BYTES as u64
         };
         // Of the heap the first page, whose content is another one, and one of stable memory.
         assert_eq!(pages("write", &[1]), 2);
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(pages("none", &[]), 0);
         assert_eq!(pages("call", &[]), 0);
         // The callback traps, so what its cleanup wrote counts.
-        assert_eq!(respond(&mut canister, Ok(vec![])).written_bytes, OS_PAGE_BYTES as u64);
+        assert_eq!(respond(&mut canister, Ok(vec![])).heap_delta_bytes, OS_PAGE_BYTES as u64);
     }
 
     #[test]

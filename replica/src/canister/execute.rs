@@ -11,7 +11,7 @@ use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::message::{Ingress, Message, Request};
-use crate::system_api::{Context, ExecutionInput};
+use crate::system_api::{EntryPoint, ExecutionInput};
 use crate::trace::{CallId, Event, Work};
 use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
@@ -84,13 +84,13 @@ fn execute_call(canister: &mut Canister, call: NewCall, round: &RoundContext) ->
 }
 
 /// How an update call of `method` is executed, if it can be.
-fn callable(canister: &Canister, method: &str) -> Result<(Context, Entry), UserError> {
+fn callable(canister: &Canister, method: &str) -> Result<(EntryPoint, Entry), UserError> {
     let id = canister.id;
     let found = runnable_module(canister)?.methods.get(method);
     let entry = |method: &Method| Entry::Export(method.export.clone());
     match found.map(|method| (method.kind, entry(method))) {
-        Some((MethodKind::Update, entry)) => Ok((Context::Update, entry)),
-        Some((MethodKind::Query, entry)) => Ok((Context::ReplicatedQuery, entry)),
+        Some((MethodKind::Update, entry)) => Ok((EntryPoint::Update, entry)),
+        Some((MethodKind::Query, entry)) => Ok((EntryPoint::ReplicatedQuery, entry)),
         Some((MethodKind::CompositeQuery, _)) => Err(UserError::new(
             ErrorCode::CompositeQueryCalledInReplicatedMode,
             format!("Composite query '{method}' of Canister {id} cannot be called as an update"),
@@ -104,10 +104,10 @@ fn callable(canister: &Canister, method: &str) -> Result<(Context, Entry), UserE
 
 /// Answers a call that is not executed, with all its cycles; the canister has paid `fee` for it.
 fn refuse(canister: &mut Canister, call: NewCall, error: UserError, fee: Cycles) -> Execution {
-    canister.trace.tell(|| Event::Executed {
+    canister.trace.record(|| Event::Executed {
         canister: canister.id,
         work: Work::from(&call.origin),
-        context: None,
+        call_context_id: None,
         result: Err(error.code),
         instructions: 0,
         fee,
@@ -120,10 +120,10 @@ fn refuse(canister: &mut Canister, call: NewCall, error: UserError, fee: Cycles)
 }
 
 /// Fails when the heap is larger than new work may find it.
-fn check_heap(canister: &Canister, context: Context) -> Result<(), Trap> {
+fn check_heap(canister: &Canister, entry_point: EntryPoint) -> Result<(), Trap> {
     let limit = canister.settings.wasm_memory_limit;
     let bytes = canister.heap_bytes();
-    if context == Context::Update && limit != 0 && bytes > limit {
+    if entry_point == EntryPoint::Update && limit != 0 && bytes > limit {
         return Err(Trap::WasmMemoryLimit { bytes, limit });
     }
     Ok(())
@@ -155,14 +155,14 @@ pub(super) fn execute(
     call: NewCall,
     instructions_max: Instructions,
     round: &RoundContext,
-    prepare: impl FnOnce(&Canister, &NewCall) -> Result<(Context, Entry), UserError>,
+    prepare: impl FnOnce(&Canister, &NewCall) -> Result<(EntryPoint, Entry), UserError>,
 ) -> Execution {
     let prepaid = prepayment(canister, instructions_max, round);
     if let Err(error) = withdraw(canister, prepaid, round) {
         return refuse(canister, call, error, 0);
     }
     let wasm64 = canister.is_wasm64();
-    let (context, entry) = match prepare(canister, &call) {
+    let (entry_point, entry) = match prepare(canister, &call) {
         Ok(prepared) => prepared,
         Err(error) => {
             let fee = round.prices.execution(0, wasm64);
@@ -180,7 +180,7 @@ pub(super) fn execute(
         deadline: origin.deadline(),
         answerable: origin != Origin::Task,
         instructions_max,
-        ..input(canister, context, round)
+        ..input(canister, entry_point, round)
     };
     let executed = run(canister, entry, input, round);
     let slices = Slices {
@@ -198,7 +198,7 @@ pub(super) fn execute(
         let outcome = match executed.result {
             Ok(effects) => {
                 taken = Taken::from(&effects);
-                if context == Context::ReplicatedQuery {
+                if entry_point == EntryPoint::ReplicatedQuery {
                     undo(canister);
                 } else {
                     keep(canister, held);

@@ -3,7 +3,9 @@
 //! Rules: interface specification, `canister_info`; `canister_state/system_state.rs`,
 //! `CanisterHistory`, in the replica's repository.
 
-use crate::limits::{CHANGE_BYTES, CHANGES_MAX, CONTROLLER_BYTES};
+use crate::limits::{
+    CANISTER_CHANGE_BYTES, CANISTER_CHANGE_CONTROLLER_BYTES, CANISTER_HISTORY_CHANGES_MAX,
+};
 use ic_management_canister_types::{Change, ChangeDetails};
 use std::collections::VecDeque;
 
@@ -19,7 +21,7 @@ impl History {
     pub fn push(&mut self, change: Change) {
         self.total += 1;
         self.changes.push_back(change);
-        if self.changes.len() > CHANGES_MAX {
+        if self.changes.len() > CANISTER_HISTORY_CHANGES_MAX {
             self.changes.pop_front();
         }
     }
@@ -52,7 +54,7 @@ fn bytes(change: &Change) -> u64 {
         Some(ChangeDetails::ControllersChange(change)) => change.controllers.len(),
         _ => 0,
     };
-    CHANGE_BYTES + controllers as u64 * CONTROLLER_BYTES
+    CANISTER_CHANGE_BYTES + controllers as u64 * CANISTER_CHANGE_CONTROLLER_BYTES
 }
 
 #[cfg(test)]
@@ -83,7 +85,7 @@ mod tests {
         for version in 0..25 {
             history.push(change(version, 0));
         }
-        assert_eq!((history.total(), history.bytes()), (25, 20 * CHANGE_BYTES));
+        assert_eq!((history.total(), history.bytes()), (25, 20 * CANISTER_CHANGE_BYTES));
         assert_eq!(versions(&history, 2), [23, 24]);
         assert_eq!(versions(&history, u64::MAX), (5..25).collect::<Vec<_>>());
         history.clear();
@@ -95,6 +97,6 @@ mod tests {
     fn controllers_count_for_memory() {
         let mut history = History::default();
         history.push(change(0, 3));
-        assert_eq!(history.bytes(), CHANGE_BYTES + 3 * CONTROLLER_BYTES);
+        assert_eq!(history.bytes(), CANISTER_CHANGE_BYTES + 3 * CANISTER_CHANGE_CONTROLLER_BYTES);
     }
 }

@@ -6,7 +6,7 @@ use crate::canister::steps::*;
 use crate::error::{ErrorCode, UserError};
 use crate::limits::INSPECT_INSTRUCTIONS_MAX;
 use crate::message::Ingress;
-use crate::system_api::{Context, ExecutionInput};
+use crate::system_api::{EntryPoint, ExecutionInput};
 
 /// Whether the canister takes a message from outside, as its `canister_inspect_message` says.
 pub fn inspect(
@@ -25,7 +25,7 @@ pub fn inspect(
         argument: ingress.argument.clone(),
         method: ingress.method.clone(),
         instructions_max: INSPECT_INSTRUCTIONS_MAX,
-        ..input(canister, Context::InspectMessage, round)
+        ..input(canister, EntryPoint::InspectMessage, round)
     };
     let executed = run(canister, Entry::Export(INSPECT.into()), input, round);
     undo(canister);

@@ -13,8 +13,8 @@ use crate::canister::state::Canister;
 use crate::canister::steps::{RoundContext, input, run, send, withdraw};
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::CANISTER_LOG_BYTES_DEFAULT;
-use crate::log::Log;
-use crate::system_api::{Context, Effects, ExecutionInput};
+use crate::log::ExecutionLog;
+use crate::system_api::{Effects, EntryPoint, ExecutionInput};
 use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::{CompiledModule, StableMemory};
@@ -123,7 +123,7 @@ struct Hooks<'a> {
     has_compiled: bool,
     slices: Slices,
     burned: Cycles,
-    logs: Vec<Log>,
+    logs: Vec<ExecutionLog>,
 }
 
 impl<'a> Hooks<'a> {
@@ -178,7 +178,7 @@ impl<'a> Hooks<'a> {
         let effects = match flags.skip_pre_upgrade {
             Some(true) => Effects::default(),
             Some(false) | None => {
-                self.hook(canister, Context::PreUpgrade, "canister_pre_upgrade", &[])?
+                self.hook(canister, EntryPoint::PreUpgrade, "canister_pre_upgrade", &[])?
             }
         };
         Ok(effects.certified_data.unwrap_or_else(|| canister.certified_data.clone()))
@@ -197,7 +197,7 @@ impl<'a> Hooks<'a> {
         canister.settings_changed();
         let effects = self
             .start(canister)
-            .and_then(|()| self.hook(canister, Context::Init, new.hook, &installation.argument));
+            .and_then(|()| self.hook(canister, EntryPoint::Init, new.hook, &installation.argument));
         let sandbox = std::mem::replace(&mut canister.sandbox, old);
         canister.global_timer = timer;
         canister.version -= 1;
@@ -209,11 +209,11 @@ impl<'a> Hooks<'a> {
     }
 
     fn start(&mut self, canister: &mut Canister) -> Result<(), Trap> {
-        let input = input(canister, Context::Start, self.round);
+        let input = input(canister, EntryPoint::Start, self.round);
         if let Some(sandbox) = &mut canister.sandbox {
             sandbox.instantiate(input)?;
         }
-        self.run(canister, Context::Start, Entry::start(), &[])?;
+        self.run(canister, EntryPoint::Start, Entry::start(), &[])?;
         if let Some(sandbox) = &mut canister.sandbox {
             sandbox.keep();
         }
@@ -223,18 +223,18 @@ impl<'a> Hooks<'a> {
     fn hook(
         &mut self,
         canister: &mut Canister,
-        context: Context,
+        entry_point: EntryPoint,
         export: &str,
         argument: &[u8],
     ) -> Result<Effects, Trap> {
-        self.run(canister, context, Entry::Export(export.into()), argument)
+        self.run(canister, entry_point, Entry::Export(export.into()), argument)
     }
 
     /// Runs a function, if the module has it. What it did to the memories is not kept yet.
     fn run(
         &mut self,
         canister: &mut Canister,
-        context: Context,
+        entry_point: EntryPoint,
         entry: Entry,
         argument: &[u8],
     ) -> Result<Effects, Trap> {
@@ -248,7 +248,7 @@ impl<'a> Hooks<'a> {
             balance: canister.balance - self.burned,
             instructions_max: self.round.install_instructions_max.saturating_sub(self.used),
             slice_instructions_max: self.slices.instructions_max,
-            ..input(canister, context, self.round)
+            ..input(canister, entry_point, self.round)
         };
         let executed = run(canister, entry, input, self.round);
         self.used += executed.instructions;
@@ -316,7 +316,7 @@ pub fn uninstall(canister: &mut Canister) -> Vec<Answer> {
         ErrorCode::CanisterRejectedMessage,
         format!("Canister {} has been uninstalled", canister.id),
     );
-    canister.trace.tell(|| Event::Uninstalled { canister: canister.id });
+    canister.trace.record(|| Event::Uninstalled { canister: canister.id });
     let answers = canister.contexts.delete_all(&error);
     answers.into_iter().filter_map(|answer| send(canister, answer)).collect()
 }

@@ -142,7 +142,7 @@ pub fn pause(
 fn wait(canister: &mut Canister, paused: Paused) -> Execution {
     let Paused { done, slices, .. } = paused;
     let id = canister.id;
-    canister.trace.tell(|| Event::Slice { canister: id, number: done, of: slices.count });
+    canister.trace.record(|| Event::Slice { canister: id, number: done, of: slices.count });
     canister.paused = Some(paused);
     Execution { instructions: slices.instructions_after(done - 1), ..Execution::default() }
 }

@@ -10,7 +10,9 @@ use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::{ErrorCode, Reject, Trap, UserError};
 use crate::message::CallerInfo;
-use crate::system_api::{Closure, Context, DataCertificate, Effects, ExecutionInput, OutgoingCall};
+use crate::system_api::{
+    Closure, DataCertificate, Effects, EntryPoint, ExecutionInput, OutgoingCall,
+};
 use crate::types::{CanisterId, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
 use candid::Principal;
@@ -78,7 +80,7 @@ pub fn begin_query(
     instructions_max: Instructions,
     round: &RoundContext,
 ) -> (Progress, Instructions) {
-    begin(canister, query, Context::Query, instructions_max, round)
+    begin(canister, query, EntryPoint::Query, instructions_max, round)
         .unwrap_or_else(|error| (Progress::Answered(Err(Failure::Error(error))), 0))
 }
 
@@ -93,32 +95,32 @@ pub fn transform(
 ) -> (Result<Payload, Failure>, Instructions) {
     let caller = Principal::management_canister();
     let query = Query { caller, caller_info: None, method, argument, data_certificate: None };
-    match begin(canister, query, Context::Transform, instructions_max, round) {
+    match begin(canister, query, EntryPoint::Transform, instructions_max, round) {
         Ok((Progress::Answered(answer), used)) => (answer, used),
         Ok((Progress::Waiting(_), used)) => (Err(no_answer(canister.id)), used),
         Err(error) => (Err(Failure::Error(error)), 0),
     }
 }
 
-/// Begins a query of a method that is one; if that is no composite one, in this context.
+/// Begins a query of a method that is one; if that is no composite one, at this entry point.
 fn begin(
     canister: &mut Canister,
     query: Query,
-    context: Context,
+    entry_point: EntryPoint,
     instructions_max: Instructions,
     round: &RoundContext,
 ) -> Result<(Progress, Instructions), UserError> {
     let Query { caller, caller_info, method, argument, data_certificate } = query;
     let (kind, entry) = queryable(canister, &method)?;
-    let context = match (kind, context) {
-        (MethodKind::CompositeQuery, Context::Transform) => {
+    let entry_point = match (kind, entry_point) {
+        (MethodKind::CompositeQuery, EntryPoint::Transform) => {
             return Err(UserError::new(
                 ErrorCode::CompositeQueryCalledInReplicatedMode,
                 format!("Composite query '{method}' cannot transform the response to an outcall"),
             ));
         }
-        (MethodKind::CompositeQuery, _) => Context::CompositeQuery,
-        _ => context,
+        (MethodKind::CompositeQuery, _) => EntryPoint::CompositeQuery,
+        _ => entry_point,
     };
     check_not_frozen(canister, round)?;
     let input = ExecutionInput {
@@ -128,7 +130,7 @@ fn begin(
         instructions_max,
         answerable: true,
         data_certificate,
-        ..input(canister, context, round)
+        ..input(canister, entry_point, round)
     };
     let executed = run(canister, entry, input, round);
     let instructions = executed.instructions;
@@ -193,15 +195,15 @@ pub fn resume_query(
     instructions_max: Instructions,
     round: &RoundContext,
 ) -> (Progress, Instructions) {
-    let (context, closure, argument, reject) = match answer {
-        Ok(reply) => (Context::CompositeReplyCallback, call.on_reply, reply, None),
-        Err(reject) => (Context::CompositeRejectCallback, call.on_reject, vec![], Some(reject)),
+    let (entry_point, closure, argument, reject) = match answer {
+        Ok(reply) => (EntryPoint::CompositeReplyCallback, call.on_reply, reply, None),
+        Err(reject) => (EntryPoint::CompositeRejectCallback, call.on_reject, vec![], Some(reject)),
     };
     let mut base = ExecutionInput {
         caller: open.caller,
         caller_info: open.caller_info.clone(),
-        context_instructions: open.instructions,
-        ..input(canister, context, round)
+        call_context_instructions: open.instructions,
+        ..input(canister, entry_point, round)
     };
     for call in &open.calls {
         let free = canister.queues.free_slots(call.callee);
@@ -224,7 +226,7 @@ pub fn resume_query(
                 None => trap,
                 Some(cleanup) => {
                     let cleanup_input = ExecutionInput {
-                        context: Context::CompositeCleanup,
+                        entry_point: EntryPoint::CompositeCleanup,
                         instructions_max: instructions_max.saturating_sub(used),
                         ..base
                     };

@@ -9,9 +9,9 @@ use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::Trap;
 use crate::limits::CLEANUP_RESERVE_PERCENT;
-use crate::log::Log;
+use crate::log::ExecutionLog;
 use crate::message::Response;
-use crate::system_api::{Context, Effects, ExecutionInput};
+use crate::system_api::{Effects, EntryPoint, ExecutionInput};
 use crate::trace::Work;
 use crate::types::{Cycles, Payload};
 use std::sync::Arc;
@@ -78,7 +78,7 @@ struct Ran {
     /// Of the callback.
     failure: Option<Trap>,
     slices: Slices,
-    logs: Vec<Log>,
+    logs: Vec<ExecutionLog>,
 }
 
 impl Ran {
@@ -100,8 +100,10 @@ fn run_callback(
 ) -> Ran {
     let context = canister.contexts.get(callback.context);
     let (kind, closure, argument, reject) = match response.result {
-        Ok(reply) => (Context::ReplyCallback, callback.on_reply, reply, None),
-        Err(reject) => (Context::RejectCallback, callback.on_reject, Payload::new(), Some(reject)),
+        Ok(reply) => (EntryPoint::ReplyCallback, callback.on_reply, reply, None),
+        Err(reject) => {
+            (EntryPoint::RejectCallback, callback.on_reject, Payload::new(), Some(reject))
+        }
     };
     let cleanup_reserve = round.message_instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
     let input = Arc::new(ExecutionInput {
@@ -112,7 +114,7 @@ fn run_callback(
         cycles_refunded: response.refund,
         deadline: context.origin.deadline(),
         answerable: !context.answered && context.origin != Origin::Task,
-        context_instructions: context.instructions,
+        call_context_instructions: context.instructions,
         balance: canister.balance.saturating_add(returned),
         reject,
         instructions_max: round.message_instructions_max - cleanup_reserve,
@@ -152,7 +154,7 @@ impl Ran {
         let instructions_max =
             round.message_instructions_max.saturating_sub(self.slices.instructions);
         let input = ExecutionInput {
-            context: Context::Cleanup,
+            entry_point: EntryPoint::Cleanup,
             argument: Payload::new(),
             cycles_available: 0,
             answerable: false,

@@ -91,7 +91,7 @@ impl Room {
         if bytes > available {
             return Err(no_memory(bytes, available));
         }
-        let compute_available = (SUBNET_COMPUTE_ALLOCATED_MAX - 1)
+        let compute_available = (SUBNET_COMPUTE_ALLOCATION_MAX_PERCENT - 1)
             .saturating_sub(demand.compute_taken)
             .saturating_add(demand.compute_before);
         if compute > compute_available {

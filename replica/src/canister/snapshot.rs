@@ -98,8 +98,8 @@ impl Snapshot {
     }
 
     /// Bytes of the pages that were ever written to, in memories and chunks.
-    pub fn written_bytes(&self) -> u64 {
-        self.memories.written_bytes() + self.chunks.written_bytes()
+    pub fn heap_delta_bytes(&self) -> u64 {
+        self.memories.heap_delta_bytes() + self.chunks.heap_delta_bytes()
     }
 
     /// Puts bytes into the module; nothing, where it does not reach.

@@ -232,7 +232,7 @@ impl Canister {
     pub fn pay(&mut self, fee: Fee, cycles: Cycles) {
         self.debit(cycles);
         self.consumption.pay(fee, cycles);
-        self.trace.tell(|| Event::Charged { canister: self.id, fee, cycles });
+        self.trace.record(|| Event::Charged { canister: self.id, fee, cycles });
     }
 
     /// Takes cycles that an execution spent, of which it had enough; they are fewer only where
@@ -276,7 +276,7 @@ impl Canister {
     /// Adds cycles that did not come with a message.
     pub fn deposit(&mut self, cycles: Cycles) {
         self.credit(cycles);
-        self.trace.tell(|| Event::Credited { canister: self.id, cycles });
+        self.trace.record(|| Event::Credited { canister: self.id, cycles });
     }
 
     /// Has its settings or code changed, what executions see of them is made anew.

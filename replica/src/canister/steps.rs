@@ -10,7 +10,7 @@ use crate::ic00;
 use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::Request;
-use crate::system_api::{Context, Effects, ExecutionInput, MemoryShare, OutgoingCall};
+use crate::system_api::{Effects, EntryPoint, ExecutionInput, MemoryShare, OutgoingCall};
 use crate::topology::RoutingTable;
 use crate::trace::{CallId, Event, Responder, Work};
 use crate::types::*;
@@ -59,7 +59,7 @@ pub struct Execution {
     /// Bytes of the subnet's memory it took.
     pub memory_taken: u64,
     /// Bytes of the pages it wrote to.
-    pub written_bytes: u64,
+    pub heap_delta_bytes: u64,
     /// The answer a user gets, if it was a user who called and it is time.
     pub answer: Option<Answer>,
     /// The user's message that is being worked on from now on.
@@ -95,12 +95,12 @@ pub(super) fn withdraw(
 /// The part of an input that depends on the canister and the round alone.
 pub(super) fn input(
     canister: &mut Canister,
-    context: Context,
+    entry_point: EntryPoint,
     round: &RoundContext,
 ) -> ExecutionInput {
     let own_callbacks = canister.contexts.open_callbacks();
     ExecutionInput {
-        context,
+        entry_point,
         environment: canister.environment(round),
         run_state: canister.run_state(),
         version: canister.version,
@@ -126,7 +126,7 @@ pub(super) fn input(
         guaranteed_memory: round.guaranteed_memory,
         instructions_max: round.message_instructions_max,
         slice_instructions_max: round.slice_instructions_max,
-        context_instructions: 0,
+        call_context_instructions: 0,
         global_timer: canister.global_timer,
         data_certificate: None,
     }
@@ -142,7 +142,7 @@ pub(super) fn run(
 ) -> sandbox::Executed {
     let input = input.into();
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
-    let is_replicated = input.context.is_replicated();
+    let is_replicated = input.entry_point.is_replicated();
     let mut executed = sandbox.run(entry, input);
     for line in executed.log.printed() {
         tracing::info!(target: "canister", canister = %canister.id, "{line}");
@@ -202,10 +202,10 @@ fn send_call(
     round: &RoundContext,
 ) {
     let callback = canister.contexts.register(context, &call);
-    canister.trace.tell(|| Event::Sent {
+    canister.trace.record(|| Event::Sent {
         call: CallId { caller: canister.id, callback },
         callee: call.callee,
-        context,
+        call_context_id: context,
         cycles: call.cycles,
         withheld: call.price.total(),
         deadline: call.deadline,
@@ -264,17 +264,17 @@ impl From<&Effects> for Taken {
             accepted: effects.cycles_accepted,
             burned: effects.cycles_burned,
             memory: effects.memory_taken,
-            written: effects.written_bytes,
+            written: effects.heap_delta_bytes,
         }
     }
 }
 
 pub(super) fn conclude(canister: &mut Canister, executed: Executed) -> Execution {
     let Executed { work, context, outcome, instructions, fee, taken } = executed;
-    canister.trace.tell(|| Event::Executed {
+    canister.trace.record(|| Event::Executed {
         canister: canister.id,
         work,
-        context: Some(context),
+        call_context_id: Some(context),
         result: match &outcome {
             Outcome::Failed(trap) => Err(trap.code()),
             Outcome::Answered(_) | Outcome::Nothing => Ok(()),
@@ -290,7 +290,7 @@ pub(super) fn conclude(canister: &mut Canister, executed: Executed) -> Execution
     Execution {
         instructions,
         memory_taken: memory,
-        written_bytes: written,
+        heap_delta_bytes: written,
         answer,
         processing: None,
     }
@@ -302,7 +302,7 @@ pub(super) fn send(canister: &mut Canister, answer: Answer) -> Option<Answer> {
         return Some(answer);
     }
     if let Some(response) = answer.into_response() {
-        canister.trace.tell(|| response.made(Responder::Callee));
+        canister.trace.record(|| response.made(Responder::Callee));
         canister.queues.push_output_response(response);
     }
     None

@@ -7,7 +7,7 @@ use crate::canister::execute::{NewCall, execute, prepayment};
 use crate::canister::sandbox::Entry;
 use crate::canister::state::{Canister, Status};
 use crate::canister::steps::{Execution, RoundContext};
-use crate::system_api::Context;
+use crate::system_api::EntryPoint;
 use crate::types::{NextWork, Time};
 
 /// What runs by itself.
@@ -23,11 +23,11 @@ pub enum Task {
 
 impl Task {
     /// Where it executes, for the rules of the system interface.
-    const fn context(self) -> Context {
+    const fn entry_point(self) -> EntryPoint {
         match self {
-            Self::Heartbeat => Context::Heartbeat,
-            Self::GlobalTimer => Context::GlobalTimer,
-            Self::LowWasmMemory => Context::LowWasmMemory,
+            Self::Heartbeat => EntryPoint::Heartbeat,
+            Self::GlobalTimer => EntryPoint::GlobalTimer,
+            Self::LowWasmMemory => EntryPoint::LowWasmMemory,
         }
     }
 
@@ -174,7 +174,7 @@ pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -
     }
     let instructions_max = round.message_instructions_max;
     execute(canister, NewCall::by_nobody(), instructions_max, round, |_, _| {
-        Ok((task.context(), Entry::Export(task.export().into())))
+        Ok((task.entry_point(), Entry::Export(task.export().into())))
     })
 }
 

@@ -52,11 +52,11 @@ pub const WASM_MEMORY_SETTINGS_MAX: Cycles = 1 << 48;
 
 /// Percent of compute a subnet has for all its canisters: three of the four threads
 /// (`execution_environment/src/scheduler.rs`, `compute_capacity_percent`).
-pub const SUBNET_COMPUTE: u64 = 300;
+pub const SUBNET_COMPUTE_CAPACITY_PERCENT: u64 = 300;
 
 /// Percent of it that can be allocated to canisters, one of which always stays free
 /// (`config/src/execution_environment.rs`, `allocatable_compute_capacity_in_percent`).
-pub const SUBNET_COMPUTE_ALLOCATED_MAX: u64 = SUBNET_COMPUTE * 50 / 100;
+pub const SUBNET_COMPUTE_ALLOCATION_MAX_PERCENT: u64 = SUBNET_COMPUTE_CAPACITY_PERCENT * 50 / 100;
 
 /// Default freezing threshold, in seconds: 30 days.
 pub const FREEZING_THRESHOLD_SECONDS_DEFAULT: u64 = 30 * 24 * 60 * 60;

@@ -130,7 +130,7 @@ pub const LIST_INSTRUCTIONS_PER_CANISTER: Instructions = 16_000;
 
 /// How much cheaper it is for a round, though not for the caller, to compile a module that the
 /// subnet has compiled before (`hypervisor.rs`, `DESERIALIZATION_SPEED_UP_FACTOR`).
-pub const COMPILED_BEFORE_SPEEDUP: Instructions = 100;
+pub const CACHED_COMPILATION_SPEEDUP: Instructions = 100;
 
 /// Instructions charged for each page that a message changes in the heap or writes to in stable
 /// memory (`config/src/subnet_config.rs`, `DEFAULT_DIRTY_PAGE_OVERHEAD`).

@@ -18,15 +18,15 @@ pub const OS_PAGE_BYTES: usize = 4 * KIB as usize;
 
 /// Bytes of pages written to after which a thread begins no further message, and a round no further
 /// iteration (`config/src/subnet_config.rs`, `MAX_HEAP_DELTA_PER_ITERATION`).
-pub const ROUND_WRITTEN_BYTES_MAX: i64 = 200_000_000;
+pub const ROUND_HEAP_DELTA_BYTES_MAX: i64 = 200_000_000;
 
 /// The same on a system subnet (`SchedulerConfig::system_subnet`).
-pub const SYSTEM_ROUND_WRITTEN_BYTES_MAX: i64 = 2_000_000_000;
+pub const SYSTEM_ROUND_HEAP_DELTA_BYTES_MAX: i64 = 2_000_000_000;
 
 /// Bytes of pages written to that a canister is forgiven in each round; while there are as many, it
 /// executes nothing. System subnets have no such limit (`config/src/subnet_config.rs`,
 /// `heap_delta_rate_limit`).
-pub const WRITTEN_BYTES_PER_ROUND: u64 = 75 * MIB;
+pub const HEAP_DELTA_BYTES_PER_ROUND: u64 = 75 * MIB;
 
 /// Heap a canister may have when its settings do not say otherwise, in bytes
 /// (`config/src/execution_environment.rs`).
@@ -84,18 +84,18 @@ pub const SNAPSHOTS_MAX: usize = 10;
 
 /// Changes that are kept of a canister's history
 /// (`types/types/src/lib.rs`, `MAX_CANISTER_HISTORY_CHANGES`).
-pub const CHANGES_MAX: usize = 20;
+pub const CANISTER_HISTORY_CHANGES_MAX: usize = 20;
 
 /// Bytes a change counts for, beside its controllers
 /// (`management_canister_types`, `CanisterChange::count_bytes`).
-pub const CHANGE_BYTES: u64 = 192;
+pub const CANISTER_CHANGE_BYTES: u64 = 192;
 
 /// Bytes a controller in a change counts for.
-pub const CONTROLLER_BYTES: u64 = 30;
+pub const CANISTER_CHANGE_CONTROLLER_BYTES: u64 = 30;
 
 /// Bytes of log records in one answer
 /// (`types/types/src/canister_log.rs`, `MAX_FETCH_CANISTER_LOGS_RESULT_BYTES`).
-pub const LOGS_ANSWER_BYTES_MAX: usize = 2_000_000;
+pub const FETCH_LOGS_RESPONSE_BYTES_MAX: usize = 2_000_000;
 
 /// Instructions that reading a log takes from the round's budget
 /// (`canister_logs.rs`, `fetch_canister_logs_instructions`).
@@ -127,4 +127,4 @@ pub const TABLE_ELEMENTS_MAX: usize = 1_000_000;
 
 /// Every how many rounds the bytes of all canisters' state are counted
 /// (`messaging/src/message_routing.rs`).
-pub const STATE_BYTES_COUNTED_ROUNDS: u64 = 10;
+pub const STATE_BYTES_UPDATE_ROUNDS: u64 = 10;

@@ -44,7 +44,7 @@ impl SubnetConfig {
 
     /// Bytes of pages that may be written to before a round ends.
     pub(super) fn written_bytes_max(&self) -> i64 {
-        self.limit(ROUND_WRITTEN_BYTES_MAX, SYSTEM_ROUND_WRITTEN_BYTES_MAX)
+        self.limit(ROUND_HEAP_DELTA_BYTES_MAX, SYSTEM_ROUND_HEAP_DELTA_BYTES_MAX)
     }
 
     /// Whether a canister waits after it had much installed or wrote much.

@@ -15,7 +15,7 @@ impl Subnet {
         for canister in self.canisters.values_mut() {
             let timed_out = canister.queues.time_out(now);
             for reject in timed_out.rejects {
-                self.trace.tell(|| reject.made(Responder::Routing));
+                self.trace.record(|| reject.made(Responder::Routing));
                 canister.contexts.settle(reject.callback, reject.deadline);
                 rejects.push(reject);
             }
@@ -25,7 +25,7 @@ impl Subnet {
                     Message::Response(_) => Drop::Response,
                 };
                 let (call, cycles) = (message.call(), message.cycles());
-                self.trace.tell(|| Event::Dropped { call, what, cycles, credited: false });
+                self.trace.record(|| Event::Dropped { call, what, cycles, credited: false });
                 self.refunds.add(call.caller, cycles);
             }
             for (id, callback) in canister.contexts.expire(now) {
@@ -40,7 +40,7 @@ impl Subnet {
                         "Call deadline has expired: whether it was executed is unknown",
                     )),
                 };
-                self.trace.tell(|| response.made(Responder::Deadline));
+                self.trace.record(|| response.made(Responder::Deadline));
                 rejects.push(response);
             }
         }
@@ -81,14 +81,14 @@ impl Subnet {
                 self.induct_management_request(request);
             }
             Message::Request(request) if self.answered_for.contains(&request.receiver) => {
-                self.trace.tell(|| Event::Inducted { call: request.call() });
+                self.trace.record(|| Event::Inducted { call: request.call() });
                 self.calls_answered_for.push(request);
             }
             Message::Request(request) => match self.check_induction(&request) {
                 Ok(()) => self.push_request(request),
                 Err(reject) => {
                     let response = request.rejected(reject);
-                    self.trace.tell(|| response.made(Responder::Routing));
+                    self.trace.record(|| response.made(Responder::Routing));
                     return Some(response);
                 }
             },
@@ -131,7 +131,7 @@ impl Subnet {
 
     /// Puts a request into the queue of its receiver, which can take it.
     pub(super) fn push_request(&mut self, request: Request) {
-        self.trace.tell(|| Event::Inducted { call: request.call() });
+        self.trace.record(|| Event::Inducted { call: request.call() });
         let local = self.canisters.contains_key(&request.sender);
         let receiver = self.canisters.get_mut(&request.receiver).expect("induction was checked");
         receiver.queues.push_input_request(request, local);
@@ -146,14 +146,14 @@ impl Subnet {
             Event::Dropped { call, what: Drop::Late, cycles, credited }
         };
         let Some(canister) = self.canisters.get_mut(&response.originator) else {
-            return self.trace.tell(|| late(false));
+            return self.trace.record(|| late(false));
         };
         if canister.contexts.awaits(response.callback) {
             canister.contexts.settle(response.callback, response.deadline);
             self.push_response(response, by_subnet);
         } else {
             canister.credit(response.refund);
-            self.trace.tell(|| late(true));
+            self.trace.record(|| late(true));
         }
     }
 
@@ -161,7 +161,7 @@ impl Subnet {
     fn push_response(&mut self, response: Response, by_subnet: bool) {
         let local = by_subnet || self.canisters.contains_key(&response.respondent);
         let Some(canister) = self.canisters.get_mut(&response.originator) else { return };
-        self.trace.tell(|| Event::Returned { call: response.call() });
+        self.trace.record(|| Event::Returned { call: response.call() });
         canister.queues.push_input_response(response, local);
     }
 }

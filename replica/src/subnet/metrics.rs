@@ -4,7 +4,7 @@
 //! in the crate of the management canister's types.
 
 use crate::canister::Canister;
-use crate::limits::STATE_BYTES_COUNTED_ROUNDS;
+use crate::limits::STATE_BYTES_UPDATE_ROUNDS;
 use crate::types::{Cycles, Instructions};
 
 /// What a subnet tells of itself, as of the end of its latest round.
@@ -60,7 +60,7 @@ impl Meter {
             .fold(self.consumed_by_deleted, Cycles::saturating_add);
         self.told = Metrics {
             canisters: canisters.clone().count() as u64,
-            state_bytes: match rounds % STATE_BYTES_COUNTED_ROUNDS {
+            state_bytes: match rounds % STATE_BYTES_UPDATE_ROUNDS {
                 0 => canisters.map(|canister| canister.memory_usage().total()).sum(),
                 _ => self.told.state_bytes,
             },

@@ -210,7 +210,7 @@ impl Subnet {
 
     /// Sends the response to such a call.
     pub fn respond_for(&mut self, response: Response) {
-        self.trace.tell(|| response.made(Responder::Callee));
+        self.trace.record(|| response.made(Responder::Callee));
         self.responses.push_back(response);
     }
 
@@ -248,7 +248,7 @@ impl Subnet {
         self.round_time = time;
         self.rounds += 1;
         self.routes = router.routes().clone();
-        self.trace.tell(|| Event::Round { subnet: self.config.id, time });
+        self.trace.record(|| Event::Round { subnet: self.config.id, time });
         self.blockmakers.note_round(time);
         self.time_out();
         self.induct_streams(incoming, router);
@@ -293,7 +293,7 @@ impl Subnet {
         if let Origin::Ingress { message, .. } = answer.origin {
             self.history.set(message, answer.result.into(), self.time);
         } else if let Some(response) = answer.into_response() {
-            self.trace.tell(|| response.made(Responder::Callee));
+            self.trace.record(|| response.made(Responder::Callee));
             self.responses.push_back(response);
         }
     }

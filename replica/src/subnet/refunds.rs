@@ -61,6 +61,6 @@ impl Subnet {
 
     fn tell_refunded(&self, refund: Refund, arrived: bool) {
         let Refund { recipient, cycles } = refund;
-        self.trace.tell(|| Event::Refunded { canister: recipient, cycles, arrived });
+        self.trace.record(|| Event::Refunded { canister: recipient, cycles, arrived });
     }
 }

@@ -89,7 +89,7 @@ impl Subnet {
             match (queues.pop_output(peer), refusal) {
                 (Some(Message::Request(request)), Some(reject)) => {
                     let response = request.rejected(reject);
-                    self.trace.tell(|| response.made(Responder::Routing));
+                    self.trace.record(|| response.made(Responder::Routing));
                     match destination {
                         None => rejects.unroutable.push(response),
                         Some(_) => rejects.oversized.push(response),
@@ -116,7 +116,7 @@ impl Subnet {
             }
             Some(subnet) => router.send(subnet, StreamMessage::Message(message)),
             // A response to a canister that no subnet hosts has nowhere to go.
-            None => self.trace.tell(|| Event::Dropped {
+            None => self.trace.record(|| Event::Dropped {
                 call: message.call(),
                 what: Drop::Response,
                 cycles: message.cycles(),

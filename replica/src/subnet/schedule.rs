@@ -7,7 +7,7 @@
 //! several rounds is paid for when it begins and, for the other rounds, when it ends; once begun, it
 //! comes the sooner the more it has executed.
 
-use crate::limits::{PAUSED_EXECUTIONS_MAX, SCHEDULER_THREADS, SUBNET_COMPUTE};
+use crate::limits::{PAUSED_EXECUTIONS_MAX, SCHEDULER_THREADS, SUBNET_COMPUTE_CAPACITY_PERCENT};
 use crate::types::{CanisterId, Time};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +66,8 @@ impl Schedule {
             }
         }
         let long = self.long.len() as u64;
-        let share = SUBNET_COMPUTE.saturating_sub(taken) * PERCENT as u64 * long / all.max(1);
+        let share = SUBNET_COMPUTE_CAPACITY_PERCENT.saturating_sub(taken) * PERCENT as u64 * long
+            / all.max(1);
         let compute = taken_by_long * PERCENT as u64 + share;
         let threads = match long == all {
             true => SCHEDULER_THREADS,

@@ -24,13 +24,13 @@ struct Amount {
     /// Instructions, with the overheads.
     instructions: i64,
     /// Bytes of pages written to.
-    written_bytes: i64,
+    heap_delta_bytes: i64,
 }
 
 impl Amount {
     /// Whether nothing is left.
     const fn is_spent(self) -> bool {
-        self.instructions <= 0 || self.written_bytes <= 0
+        self.instructions <= 0 || self.heap_delta_bytes <= 0
     }
 }
 
@@ -86,7 +86,7 @@ impl Subnet {
     fn round_budget(&self) -> Amount {
         Amount {
             instructions: self.config.round_budget(),
-            written_bytes: self.config.written_bytes_max(),
+            heap_delta_bytes: self.config.written_bytes_max(),
         }
     }
 
@@ -115,8 +115,8 @@ impl Subnet {
             let finalization = ROUND_OVERHEAD_FINALIZATION * self.canisters.len() as i64;
             self.meter.count_instructions(finalization);
             left.instructions -= spent.instructions + finalization;
-            left.written_bytes -= spent.written_bytes;
-            if left.written_bytes <= 0 {
+            left.heap_delta_bytes -= spent.heap_delta_bytes;
+            if left.heap_delta_bytes <= 0 {
                 break;
             }
             self.deliver_within_subnet();
@@ -187,7 +187,7 @@ impl Subnet {
             let instructions = budget.instructions - left.instructions;
             self.meter.count_instructions(instructions);
             spent.instructions = spent.instructions.max(instructions);
-            spent.written_bytes += budget.written_bytes - left.written_bytes;
+            spent.heap_delta_bytes += budget.heap_delta_bytes - left.heap_delta_bytes;
             room.memory_taken += context.subnet_memory.taken - share.taken;
         }
         spent
@@ -214,8 +214,8 @@ impl Subnet {
                 (context.subnet_callbacks + after.1).saturating_sub(before.1);
             context.subnet_memory.take(execution.memory_taken);
             left.instructions -= execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
-            left.written_bytes -= execution.written_bytes as i64;
-            canister.debits.add_written(execution.written_bytes);
+            left.heap_delta_bytes -= execution.heap_delta_bytes as i64;
+            canister.debits.add_written(execution.heap_delta_bytes);
             let is_paused = canister.is_paused();
             if !is_paused {
                 instructions += execution.instructions;

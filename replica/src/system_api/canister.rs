@@ -50,7 +50,7 @@ fn link_state<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", IN_REPLICATED_EXECUTION.name, |mut c: C<'_>| {
         enter(&mut c, IN_REPLICATED_EXECUTION, 0)?;
-        Ok(u32::from(c.data().input.context.is_replicated()))
+        Ok(u32::from(c.data().input.entry_point.is_replicated()))
     })?;
     linker.func_wrap("ic0", CERTIFIED_DATA_SET.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, CERTIFIED_DATA_SET, size.wide())?;

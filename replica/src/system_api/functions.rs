@@ -1,13 +1,13 @@
 //! The functions a canister may import, where each may be called and what calling it costs.
 //!
-//! Contexts: interface specification, "Overview of imports". Costs:
+//! Entry points: interface specification, "Overview of imports". Costs:
 //! `embedders/src/wasmtime_embedder/system_api_complexity.rs` in the replica's repository.
 
 use crate::types::Instructions;
 
 /// Where execution can be when a canister calls the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Context {
+pub enum EntryPoint {
     /// `canister_init` and `canister_post_upgrade`.
     Init,
     /// `canister_pre_upgrade`.
@@ -46,7 +46,7 @@ pub enum Context {
     LowWasmMemory,
 }
 
-impl Context {
+impl EntryPoint {
     const fn bit(self) -> u32 {
         1 << self as u32
     }
@@ -85,19 +85,19 @@ impl Context {
 
     /// Whether all nodes of the subnet execute this and agree on it.
     pub const fn is_replicated(self) -> bool {
-        const ON_ONE_NODE: Contexts = Contexts(NRQ | TQ | CQ | CRY | CRT | CC | F);
+        const ON_ONE_NODE: EntryPoints = EntryPoints(NRQ | TQ | CQ | CRY | CRT | CC | F);
         !ON_ONE_NODE.contains(self)
     }
 }
 
-/// A set of contexts.
+/// A set of entry points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contexts(u32);
+pub struct EntryPoints(u32);
 
-impl Contexts {
-    /// Whether `context` is in the set.
-    pub const fn contains(self, context: Context) -> bool {
-        self.0 & context.bit() != 0
+impl EntryPoints {
+    /// Whether `entry_point` is in the set.
+    pub const fn contains(self, entry_point: EntryPoint) -> bool {
+        self.0 & entry_point.bit() != 0
     }
 }
 
@@ -107,30 +107,31 @@ pub struct Function {
     /// Its name in the module `ic0`.
     pub name: &'static str,
     /// Where it may be called.
-    pub contexts: Contexts,
+    pub entry_points: EntryPoints,
     /// Instructions a call costs.
     pub fixed: Instructions,
     /// Instructions each byte it moves costs in addition.
     pub per_byte: Instructions,
 }
 
-// The contexts by the specification's letters.
-const I: u32 = Context::Init.bit();
-const G: u32 = Context::PreUpgrade.bit();
-const U: u32 = Context::Update.bit();
-const RQ: u32 = Context::ReplicatedQuery.bit();
-const NRQ: u32 = Context::Query.bit();
-const TQ: u32 = Context::Transform.bit();
-const CQ: u32 = Context::CompositeQuery.bit();
-const RY: u32 = Context::ReplyCallback.bit();
-const RT: u32 = Context::RejectCallback.bit();
-const CRY: u32 = Context::CompositeReplyCallback.bit();
-const CRT: u32 = Context::CompositeRejectCallback.bit();
-const C: u32 = Context::Cleanup.bit();
-const CC: u32 = Context::CompositeCleanup.bit();
-const S: u32 = Context::Start.bit();
-const F: u32 = Context::InspectMessage.bit();
-const T: u32 = Context::Heartbeat.bit() | Context::GlobalTimer.bit() | Context::LowWasmMemory.bit();
+// The entry points by the specification's letters.
+const I: u32 = EntryPoint::Init.bit();
+const G: u32 = EntryPoint::PreUpgrade.bit();
+const U: u32 = EntryPoint::Update.bit();
+const RQ: u32 = EntryPoint::ReplicatedQuery.bit();
+const NRQ: u32 = EntryPoint::Query.bit();
+const TQ: u32 = EntryPoint::Transform.bit();
+const CQ: u32 = EntryPoint::CompositeQuery.bit();
+const RY: u32 = EntryPoint::ReplyCallback.bit();
+const RT: u32 = EntryPoint::RejectCallback.bit();
+const CRY: u32 = EntryPoint::CompositeReplyCallback.bit();
+const CRT: u32 = EntryPoint::CompositeRejectCallback.bit();
+const C: u32 = EntryPoint::Cleanup.bit();
+const CC: u32 = EntryPoint::CompositeCleanup.bit();
+const S: u32 = EntryPoint::Start.bit();
+const F: u32 = EntryPoint::InspectMessage.bit();
+const T: u32 =
+    EntryPoint::Heartbeat.bit() | EntryPoint::GlobalTimer.bit() | EntryPoint::LowWasmMemory.bit();
 /// All but the start function, the specification's `*`.
 const ALL: u32 = I | G | U | RQ | NRQ | TQ | CQ | RY | RT | CRY | CRT | C | CC | F | T;
 const WITH_ARGUMENT: u32 = I | U | RQ | NRQ | TQ | CQ | RY | CRY | F;
@@ -142,10 +143,10 @@ const WITH_CYCLES: u32 = U | RQ | RY | RT;
 const WITH_ROOT_KEY: u32 = I | G | U | RQ | RY | RT | C | T;
 
 macro_rules! functions {
-    ($($constant:ident $name:literal $contexts:expr, $fixed:literal + $per_byte:literal;)+) => {
+    ($($constant:ident $name:literal $entry_points:expr, $fixed:literal + $per_byte:literal;)+) => {
         $(pub(super) const $constant: &Function = &Function {
             name: $name,
-            contexts: Contexts($contexts),
+            entry_points: EntryPoints($entry_points),
             fixed: $fixed,
             per_byte: $per_byte,
         };)+

@@ -3,7 +3,7 @@
 //! Rules: `system_api.rs`, `allocate_execution_memory` and `effective_wasm_memory_limit`, and
 //! `sandbox_safe_system_state.rs` in the replica's repository.
 
-use super::functions::Context;
+use super::functions::EntryPoint;
 use super::host::Host;
 use crate::cycles::reservation_excess;
 use crate::error::Trap;
@@ -11,7 +11,7 @@ use crate::limits::*;
 use crate::types::Cycles;
 use wasmtime::ResourceLimiter;
 
-impl Context {
+impl EntryPoint {
     /// Whether growing may not freeze the canister. Callbacks finish what was begun, queries keep
     /// nothing, and an installation is looked at as a whole when it is over.
     const fn must_not_freeze(self) -> bool {
@@ -66,15 +66,16 @@ impl Host {
     /// Has a memory grow by so many bytes, and says whether there is room for them. Fails when the
     /// canister has too few cycles.
     pub(super) fn grow(&mut self, bytes: u64) -> Result<bool, Trap> {
-        let context = self.input.context;
+        let entry_point = self.input.entry_point;
         let after = self.allocated_bytes(bytes);
         let taken = after - self.allocated_bytes(0);
-        if taken > 0 && context.must_not_freeze() {
+        if taken > 0 && entry_point.must_not_freeze() {
             let messages = self.input.message_bytes + self.memory_reserved;
             self.check_grow(taken, self.threshold(after + messages))?;
         }
-        if context.takes_room() {
-            let spare = if context.is_callback() { SUBNET_MEMORY_RESERVED_PER_THREAD } else { 0 };
+        if entry_point.takes_room() {
+            let spare =
+                if entry_point.is_callback() { SUBNET_MEMORY_RESERVED_PER_THREAD } else { 0 };
             let available = self.input.subnet_memory.available + spare;
             if taken > available.saturating_sub(self.effects.memory_taken) {
                 return Ok(false);
@@ -128,7 +129,7 @@ impl ResourceLimiter for Host {
             return Ok(true);
         }
         let limit = environment.wasm_memory_limit;
-        if limit != 0 && bytes > limit && self.input.context.has_wasm_memory_limit() {
+        if limit != 0 && bytes > limit && self.input.entry_point.has_wasm_memory_limit() {
             return Err(wasmtime::Error::new(Trap::WasmMemoryLimit { bytes, limit }));
         }
         self.grow((desired - current) as u64).map_err(wasmtime::Error::new)

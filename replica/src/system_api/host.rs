@@ -4,11 +4,11 @@
 use crate::cycles::{CallPrice, Prices};
 use crate::error::{Reject, Trap};
 use crate::keys::SubnetKey;
-use crate::log::Log;
+use crate::log::ExecutionLog;
 use crate::message::CallerInfo;
-use crate::system_api::functions::Context;
+use crate::system_api::functions::EntryPoint;
 use crate::types::{CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
-use crate::wasm::{EXHAUSTED, StableMemory};
+use crate::wasm::{OUT_OF_INSTRUCTIONS, StableMemory};
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -78,7 +78,7 @@ impl MemoryShare {
 #[derive(Clone, Debug)]
 pub struct ExecutionInput {
     /// Where execution begins, for the rules of the system interface.
-    pub context: Context,
+    pub entry_point: EntryPoint,
     /// What is known of the canister.
     pub environment: Arc<Environment>,
     /// Its state.
@@ -126,7 +126,7 @@ pub struct ExecutionInput {
     /// Instructions of it that one round executes.
     pub slice_instructions_max: Instructions,
     /// Instructions its call context used before.
-    pub context_instructions: Instructions,
+    pub call_context_instructions: Instructions,
     /// When the global timer fires.
     pub global_timer: Option<Time>,
     /// The certificate for what the canister has certified, which queries have.
@@ -188,7 +188,7 @@ pub struct Effects {
     pub memory_taken: u64,
     /// Bytes of the pages whose changes may be kept: of the heap those that changed, of stable memory
     /// those written to.
-    pub written_bytes: u64,
+    pub heap_delta_bytes: u64,
     /// New certified data.
     pub certified_data: Option<Vec<u8>>,
     /// A new setting of the global timer.
@@ -196,7 +196,7 @@ pub struct Effects {
     /// Whether `accept_message` was called.
     pub message_accepted: bool,
     /// What it printed.
-    pub log: Log,
+    pub log: ExecutionLog,
 }
 
 /// A call between `call_new` and `call_perform`.
@@ -229,7 +229,7 @@ pub struct Host {
     /// The heap.
     pub(crate) memory: Option<Memory>,
     /// Marks for the heap's pages that were written to.
-    pub(crate) written: Option<Memory>,
+    pub(crate) page_marks: Option<Memory>,
     /// Instructions left.
     counter: Option<Global>,
 }
@@ -249,7 +249,7 @@ impl Host {
             running: false,
             stable: StableMemory::default(),
             memory: None,
-            written: None,
+            page_marks: None,
             counter: None,
         }
     }
@@ -259,9 +259,9 @@ impl Host {
         &mut self,
         counter: Option<Global>,
         memory: Option<Memory>,
-        written: Option<Memory>,
+        page_marks: Option<Memory>,
     ) {
-        (self.counter, self.memory, self.written) = (counter, memory, written);
+        (self.counter, self.memory, self.page_marks) = (counter, memory, page_marks);
     }
 
     /// Instructions left; less than nothing, where more were used than there were.
@@ -283,14 +283,14 @@ impl Host {
 
     /// Whether an execution that left this many instructions ended for want of them.
     pub(crate) const fn is_exhausted(left: i64) -> bool {
-        left == EXHAUSTED
+        left == OUT_OF_INSTRUCTIONS
     }
 
     /// Gets ready for the next execution.
     pub(crate) fn begin(&mut self, input: Arc<ExecutionInput>) {
         self.running = true;
         self.balance = input.balance;
-        let log = Log::of_message(input.environment.log_bytes);
+        let log = ExecutionLog::with_capacity(input.environment.log_bytes);
         self.effects = Effects { log, ..Effects::default() };
         self.input = input;
         self.reply.clear();

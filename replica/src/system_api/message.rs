@@ -7,7 +7,7 @@ use super::{
 };
 use crate::error::{Reject, Trap};
 use crate::limits::{PRINTED_BYTES_MAX, QUERY_RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX};
-use crate::system_api::{Context, Host};
+use crate::system_api::{EntryPoint, Host};
 use wasmtime::{Caller, Linker};
 
 type C<'a> = Caller<'a, Host>;
@@ -61,9 +61,11 @@ fn link_reject<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
 
 /// Bytes of an answer. Only where a query begins they may be more (`system_api.rs`,
 /// `max_reply_size`).
-const fn answer_bytes_max(context: Context) -> usize {
-    match context {
-        Context::Query | Context::Transform | Context::CompositeQuery => QUERY_RESPONSE_BYTES_MAX,
+const fn answer_bytes_max(entry_point: EntryPoint) -> usize {
+    match entry_point {
+        EntryPoint::Query | EntryPoint::Transform | EntryPoint::CompositeQuery => {
+            QUERY_RESPONSE_BYTES_MAX
+        }
         _ => RESPONSE_BYTES_MAX,
     }
 }
@@ -72,7 +74,7 @@ fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", MSG_REPLY_DATA_APPEND.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, MSG_REPLY_DATA_APPEND, size.wide())?;
         c.data().check_answerable()?;
-        let limit = answer_bytes_max(c.data().input.context);
+        let limit = answer_bytes_max(c.data().input.entry_point);
         if c.data().reply.len() as u64 + size.wide() > limit as u64 {
             return Err(contract(format!("a reply may have at most {limit} bytes")));
         }
@@ -90,7 +92,7 @@ fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", MSG_REJECT.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, MSG_REJECT, size.wide())?;
         c.data().check_answerable()?;
-        let limit = answer_bytes_max(c.data().input.context);
+        let limit = answer_bytes_max(c.data().input.entry_point);
         if size.wide() > limit as u64 {
             return Err(contract(format!("a reject may have at most {limit} bytes")));
         }

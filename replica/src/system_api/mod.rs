@@ -16,8 +16,8 @@ mod time;
 
 use crate::error::Trap;
 use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, OS_PAGE_BYTES, TRANSMITTED_BYTE_INSTRUCTIONS};
-use crate::wasm::{CompiledModule, EXHAUSTED, InvalidModule};
-pub use functions::{Context, Contexts, FUNCTIONS, Function};
+use crate::wasm::{CompiledModule, InvalidModule, OUT_OF_INSTRUCTIONS};
+pub use functions::{EntryPoint, EntryPoints, FUNCTIONS, Function};
 pub use host::{
     Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, MemoryShare,
     OutgoingCall, RunState,
@@ -100,14 +100,14 @@ pub(crate) type SystemResult<T> = wasmtime::Result<T>;
 fn enter(caller: &mut Caller<'_, Host>, function: &Function, bytes: u64) -> SystemResult<()> {
     let cost = function.fixed.saturating_add(function.per_byte.saturating_mul(bytes));
     charge(caller, cost)?;
-    let context = caller.data().input.context;
-    if function.contexts.contains(context) {
+    let entry_point = caller.data().input.entry_point;
+    if function.entry_points.contains(entry_point) {
         return Ok(());
     }
     Err(contract(format!(
         "\"ic0_{}\" cannot be executed in {} mode",
         function.name,
-        context.name()
+        entry_point.name()
     )))
 }
 
@@ -121,7 +121,7 @@ fn charge(caller: &mut Caller<'_, Host>, instructions: u64) -> SystemResult<()> 
             Ok(())
         }
         _ => {
-            Host::set_instructions_left(&mut *caller, EXHAUSTED);
+            Host::set_instructions_left(&mut *caller, OUT_OF_INSTRUCTIONS);
             let limit = caller.data().input.instructions_max;
             Err(wasmtime::Error::new(Trap::InstructionLimit { limit }))
         }
@@ -156,9 +156,9 @@ fn heap_mut<'a>(
     size: u64,
 ) -> SystemResult<(&'a mut [u8], &'a mut Host)> {
     let range = heap_range(start, size, heap(caller)?.0)?;
-    if let Some(written) = caller.data().written.filter(|_| !range.is_empty()) {
+    if let Some(page_marks) = caller.data().page_marks.filter(|_| !range.is_empty()) {
         let pages = range.start / OS_PAGE_BYTES..=(range.end - 1) / OS_PAGE_BYTES;
-        written.data_mut(&mut *caller)[pages].fill(1);
+        page_marks.data_mut(&mut *caller)[pages].fill(1);
     }
     let memory = caller.data().memory.expect("its size was looked at");
     let (heap, host) = memory.data_and_store_mut(caller);

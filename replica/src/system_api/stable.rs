@@ -104,32 +104,32 @@ fn check_narrow(host: &Host) -> SystemResult<()> {
 }
 
 /// Bytes of stable memory an execution may access (`system_api.rs`, `get_page_limit`).
-const fn access_max(context: Context) -> u64 {
-    match context {
-        Context::Init | Context::PreUpgrade => STABLE_MEMORY_ACCESS_MAX_UPGRADE,
-        Context::Query
-        | Context::Transform
-        | Context::ReplicatedQuery
-        | Context::CompositeQuery
-        | Context::CompositeReplyCallback
-        | Context::CompositeRejectCallback
-        | Context::CompositeCleanup
-        | Context::InspectMessage => STABLE_MEMORY_ACCESS_MAX_QUERY,
-        Context::Update
-        | Context::ReplyCallback
-        | Context::RejectCallback
-        | Context::Cleanup
-        | Context::Start
-        | Context::Heartbeat
-        | Context::GlobalTimer
-        | Context::LowWasmMemory => STABLE_MEMORY_ACCESS_MAX,
+const fn access_max(entry_point: EntryPoint) -> u64 {
+    match entry_point {
+        EntryPoint::Init | EntryPoint::PreUpgrade => STABLE_MEMORY_ACCESS_MAX_UPGRADE,
+        EntryPoint::Query
+        | EntryPoint::Transform
+        | EntryPoint::ReplicatedQuery
+        | EntryPoint::CompositeQuery
+        | EntryPoint::CompositeReplyCallback
+        | EntryPoint::CompositeRejectCallback
+        | EntryPoint::CompositeCleanup
+        | EntryPoint::InspectMessage => STABLE_MEMORY_ACCESS_MAX_QUERY,
+        EntryPoint::Update
+        | EntryPoint::ReplyCallback
+        | EntryPoint::RejectCallback
+        | EntryPoint::Cleanup
+        | EntryPoint::Start
+        | EntryPoint::Heartbeat
+        | EntryPoint::GlobalTimer
+        | EntryPoint::LowWasmMemory => STABLE_MEMORY_ACCESS_MAX,
     }
 }
 
 /// Checks that a range can be accessed, and notes that it is.
 fn access(host: &mut Host, offset: u64, size: u64) -> SystemResult<()> {
     host.stable.check_range(offset, size).map_err(|_| trapped("stable memory out of bounds"))?;
-    let limit = access_max(host.input.context);
+    let limit = access_max(host.input.entry_point);
     host.stable
         .access(offset, size, limit / OS_PAGE_BYTES as u64)
         .map_err(|_| wasmtime::Error::new(Trap::StableMemoryAccess { limit }))

@@ -2,7 +2,7 @@
 
 mod amounts;
 mod conformance;
-mod contexts;
+mod entry_points;
 mod everywhere;
 mod executed;
 mod identity;

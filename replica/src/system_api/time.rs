@@ -28,7 +28,7 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         let used = host.input.instructions_max - left;
         match counter {
             0 => Ok(used),
-            1 => Ok(host.input.context_instructions + used),
+            1 => Ok(host.input.call_context_instructions + used),
             _ => Err(contract(format!("there is no performance counter {counter}"))),
         }
     })?;

@@ -3,7 +3,7 @@
 
 use crate::limits::{COMPILE_COST_PER_WASM_INSTRUCTION, WASM_STACK_BYTES};
 use crate::types::Instructions;
-use crate::wasm::module::{InvalidModule, ModuleInfo, prepare, stated_bytes};
+use crate::wasm::module::{InvalidModule, ModuleInfo, decompressed_bytes_stated, prepare};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -23,13 +23,13 @@ pub struct CompiledModule {
 impl CompiledModule {
     /// Instructions that compiling it costs.
     pub fn compilation_cost(&self) -> Instructions {
-        self.info.compiled * COMPILE_COST_PER_WASM_INSTRUCTION
+        self.info.compiled_instructions * COMPILE_COST_PER_WASM_INSTRUCTION
     }
 
     /// Instructions that failing to compile `bytes` costs: as if each byte were an instruction
     /// (`hypervisor.rs`, `create_execution_state`).
-    pub fn failure_cost(bytes: &[u8]) -> Instructions {
-        stated_bytes(bytes) * COMPILE_COST_PER_WASM_INSTRUCTION
+    pub fn failed_compilation_cost(bytes: &[u8]) -> Instructions {
+        decompressed_bytes_stated(bytes) * COMPILE_COST_PER_WASM_INSTRUCTION
     }
 
     /// What the engine made of it, for those who execute it without the system interface.
@@ -52,10 +52,10 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 });
 
 /// Modules this process keeps compiled, whether or not an instance still uses them.
-const MODULES_KEPT_MAX: usize = 32;
+const MODULE_CACHE_MAX: usize = 32;
 
 /// The most recently used modules, the latest last.
-static MODULES: Mutex<VecDeque<Arc<CompiledModule>>> = Mutex::new(VecDeque::new());
+static MODULE_CACHE: Mutex<VecDeque<Arc<CompiledModule>>> = Mutex::new(VecDeque::new());
 
 /// The engine that modules are compiled for.
 pub(crate) fn engine() -> &'static Engine {
@@ -93,28 +93,28 @@ fn config(cache: Option<Cache>) -> Config {
 /// Checks and compiles `bytes` (plain or gzip), or finds what was compiled of them before.
 pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
     let hash: [u8; 32] = Sha256::digest(bytes).into();
-    if let Some(module) = recall(&hash) {
+    if let Some(module) = cached(&hash) {
         return Ok(module);
     }
     let (prepared, info) = prepare(bytes)?;
     let module = Module::from_binary(engine(), &prepared)
         .map_err(|error| InvalidModule(format!("{error:#}")))?;
     let compiled = Arc::new(CompiledModule { hash, bytes: bytes.into(), info, module });
-    remember(compiled.clone());
+    cache(compiled.clone());
     Ok(compiled)
 }
 
-fn recall(hash: &[u8; 32]) -> Option<Arc<CompiledModule>> {
-    let mut kept = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+fn cached(hash: &[u8; 32]) -> Option<Arc<CompiledModule>> {
+    let mut kept = MODULE_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     let position = kept.iter().position(|module| module.hash == *hash)?;
     let module = kept.remove(position)?;
     kept.push_back(module.clone());
     Some(module)
 }
 
-fn remember(module: Arc<CompiledModule>) {
-    let mut kept = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
-    if kept.len() == MODULES_KEPT_MAX {
+fn cache(module: Arc<CompiledModule>) {
+    let mut kept = MODULE_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() == MODULE_CACHE_MAX {
         kept.pop_front();
     }
     kept.push_back(module);

@@ -8,21 +8,21 @@ use wasmtime::{Instance, Store, Trap, Val};
 pub(crate) const LIMIT: i64 = 1_000_000;
 
 /// What executing the function `f` of a module came to.
-pub(crate) struct Ran {
+pub(crate) struct Outcome {
     /// The engine's trap, if it trapped.
     pub trap: Option<Trap>,
     /// What the counter held in the end.
-    pub left: i64,
+    pub counter: i64,
     /// The heap.
     pub heap: Vec<u8>,
     /// Numbers of the heap's pages that are marked as written to.
     pub marked: Vec<usize>,
 }
 
-impl Ran {
+impl Outcome {
     /// Instructions used.
     pub fn instructions(&self) -> i64 {
-        LIMIT - self.left
+        LIMIT - self.counter
     }
 }
 
@@ -32,15 +32,16 @@ pub(crate) fn compiled(text: &str) -> std::sync::Arc<CompiledModule> {
 }
 
 /// Executes the function `f` of a module without imports.
-pub(crate) fn run(text: &str) -> Ran {
+pub(crate) fn run(text: &str) -> Outcome {
     run_compiled(&compiled(text))
 }
 
 /// The same for a compiled module.
-pub(crate) fn run_compiled(compiled: &CompiledModule) -> Ran {
+pub(crate) fn run_compiled(compiled: &CompiledModule) -> Outcome {
     let mut store = Store::new(engine(), ());
     let instance = Instance::new(&mut store, &compiled.module, &[]).expect("it has no imports");
-    let counter = instance.get_global(&mut store, EXPORT_COUNTER).expect("it is instrumented");
+    let counter =
+        instance.get_global(&mut store, EXPORT_INSTRUCTION_COUNTER).expect("it is instrumented");
     counter.set(&mut store, Val::I64(LIMIT)).expect("the counter is a mutable i64");
     let function = instance.get_typed_func::<(), ()>(&mut store, "f").expect("there is an `f`");
     let result = function.call(&mut store, ());
@@ -50,13 +51,13 @@ pub(crate) fn run_compiled(compiled: &CompiledModule) -> Ran {
         memory.map_or(Vec::new(), |memory| memory.data(&store).to_vec())
     };
     let heap = content(EXPORT_MEMORY);
-    let marks = content(EXPORT_WRITTEN);
+    let marks = content(EXPORT_PAGE_MARKS);
     // Marks behind the heap mean nothing.
     let marks = &marks[..heap.len() / OS_PAGE_BYTES];
     let marked = marks.iter().enumerate().filter(|(_, mark)| **mark != 0);
-    Ran {
+    Outcome {
         trap: result.err().map(|error| *error.downcast_ref::<Trap>().expect("it trapped")),
-        left,
+        counter: left,
         heap,
         marked: marked.map(|(number, _)| number).collect(),
     }

@@ -3,17 +3,17 @@
 mod engine;
 #[cfg(test)]
 mod harness;
+mod instruction_costs;
 mod instrument;
 mod module;
 mod pages;
 mod stable;
-mod weights;
 
 pub(crate) use engine::engine;
 pub use engine::{CompiledModule, compile};
 pub(crate) use instrument::{
-    EXHAUSTED, EXPORT_COUNTER, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_START, EXPORT_TABLE,
-    EXPORT_WRITTEN, WIDEST_WRITE,
+    EXPORT_GLOBAL, EXPORT_INSTRUCTION_COUNTER, EXPORT_MEMORY, EXPORT_PAGE_MARKS, EXPORT_START,
+    EXPORT_TABLE, OUT_OF_INSTRUCTIONS, STORE_BYTES_MAX,
 };
 pub use module::{InvalidModule, MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
 pub use pages::{Page, Pages};

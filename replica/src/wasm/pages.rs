@@ -53,7 +53,7 @@ impl Pages {
         }
     }
 
-    /// Writes `bytes` from the address `start` on.
+    /// MarkWriter `bytes` from the address `start` on.
     pub fn write(&mut self, start: usize, bytes: &[u8]) {
         let mut done = 0;
         while done < bytes.len() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// A canister's stable memory.
 ///
-/// Pages that were never written take no space. Writes happen in place; the pages they replace are
+/// Pages that were never written take no space. MarkWriter happen in place; the pages they replace are
 /// kept until [`commit`](Self::commit) or [`roll_back`](Self::roll_back).
 #[derive(Clone, Debug, Default)]
 pub struct StableMemory {
@@ -45,7 +45,7 @@ pub enum StableMemoryError {
 impl StableMemory {
     /// A stable memory that holds `bytes`, and zeros to the end of its last Wasm page; nothing, when
     /// that is more than there can be.
-    pub fn holding(bytes: &[u8]) -> Option<Self> {
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut stable = Self::default();
         stable.grow((bytes.len() as u64).div_ceil(WASM_PAGE_BYTES))?;
         for (number, content) in (0..).zip(bytes.chunks(OS_PAGE_BYTES)) {
@@ -147,7 +147,7 @@ impl StableMemory {
         self.undo.pages.len() as u64
     }
 
-    /// Writes `source` at `offset`.
+    /// MarkWriter `source` at `offset`.
     pub fn write(&mut self, offset: u64, source: &[u8]) -> Result<(), StableMemoryError> {
         self.check_range(offset, source.len() as u64)?;
         for (page, start, chunk) in chunks(offset, source.len()) {

@@ -7,7 +7,7 @@ use crate::canister::sandbox::Sandbox;
 use crate::canister::state::Canister;
 use crate::canister::steps::RoundContext;
 use crate::error::UserError;
-use crate::log::Log;
+use crate::log::ExecutionLog;
 use crate::trace::Fee;
 use crate::types::{Cycles, Instructions, Time};
 
@@ -22,7 +22,7 @@ pub struct Attempt {
     pub(super) instructions: Instructions,
     pub(super) result: Result<NewState, UserError>,
     pub(super) mode: InstallMode,
-    pub(super) logs: Vec<Log>,
+    pub(super) logs: Vec<ExecutionLog>,
     pub(super) prepaid: Cycles,
     pub(super) fee: Cycles,
 }

@@ -41,7 +41,7 @@ impl Source {
         });
         let compilation = match &code {
             Ok(code) => code.module.compilation_cost(),
-            Err(_) => CompiledModule::failure_cost(bytes),
+            Err(_) => CompiledModule::failed_compilation_cost(bytes),
         };
         let code = code.map_err(|error| Trap::InvalidModule(error.0).into_user_error(canister));
         Self { code, assembly, compilation }

@@ -5,8 +5,8 @@ use crate::error::Trap;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES};
 use crate::system_api::{Closure, Effects, ExecutionInput, Host};
 use crate::wasm::{
-    EXPORT_COUNTER, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_TABLE, EXPORT_WRITTEN, Page, Pages,
-    StableMemory, WIDEST_WRITE, engine,
+    EXPORT_GLOBAL, EXPORT_INSTRUCTION_COUNTER, EXPORT_MEMORY, EXPORT_PAGE_MARKS, EXPORT_TABLE,
+    Page, Pages, STORE_BYTES_MAX, StableMemory, engine,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,10 +39,10 @@ impl Live {
         let mut store = Store::new(engine(), Host::new(input));
         store.limiter(|host| host);
         let instance = code.instance.instantiate(&mut store).map_err(engine_failure)?;
-        let counter = instance.get_global(&mut store, EXPORT_COUNTER);
+        let counter = instance.get_global(&mut store, EXPORT_INSTRUCTION_COUNTER);
         let memory = instance.get_memory(&mut store, EXPORT_MEMORY);
-        let written = instance.get_memory(&mut store, EXPORT_WRITTEN);
-        store.data_mut().connect(counter, memory, written);
+        let page_marks = instance.get_memory(&mut store, EXPORT_PAGE_MARKS);
+        store.data_mut().connect(counter, memory, page_marks);
         let globals = (0..code.module.info.mutable_globals)
             .filter_map(|number| {
                 instance.get_global(&mut store, &format!("{EXPORT_GLOBAL}{number}"))
@@ -115,8 +115,8 @@ impl Live {
         // So many at once, since hardly any are set. The memory with the marks ends as evenly.
         const AT_ONCE: usize = 64;
         let count = (self.heap().len() / OS_PAGE_BYTES).next_multiple_of(AT_ONCE);
-        let Some(written) = self.store.data().written else { return Vec::new() };
-        let marks = &mut written.data_mut(&mut self.store)[..count];
+        let Some(page_marks) = self.store.data().page_marks else { return Vec::new() };
+        let marks = &mut page_marks.data_mut(&mut self.store)[..count];
         let mut candidates = Vec::new();
         for (number, marks) in marks.as_chunks_mut::<AT_ONCE>().0.iter_mut().enumerate() {
             if *marks == [0; AT_ONCE] {
@@ -129,7 +129,7 @@ impl Live {
                     if candidates.last().is_some_and(|(last, _)| *last == number) {
                         candidates.pop();
                     }
-                    candidates.extend([(number, OS_PAGE_BYTES), (number + 1, WIDEST_WRITE)]);
+                    candidates.extend([(number, OS_PAGE_BYTES), (number + 1, STORE_BYTES_MAX)]);
                 }
             }
         }

@@ -48,7 +48,7 @@ impl Memories {
     }
 
     /// Bytes of the pages that were ever written to.
-    pub fn written_bytes(&self) -> u64 {
+    pub fn heap_delta_bytes(&self) -> u64 {
         (self.heap.count() + self.stable.count()) * OS_PAGE_BYTES as u64
     }
 

@@ -12,7 +12,7 @@ use crate::error::Trap;
 use crate::limits::{
     DIRTY_PAGE_INSTRUCTIONS, OS_PAGE_BYTES, PAGES_COPIED_AT_ONCE_MAX, WASM64_DIRTY_PAGE_FACTOR,
 };
-use crate::log::Log;
+use crate::log::ExecutionLog;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
 use crate::wasm::{CompiledModule, EXPORT_START, InvalidModule, Page, StableChanges, StableMemory};
@@ -67,7 +67,7 @@ pub struct Executed {
     /// Slices it takes.
     pub slices: u64,
     /// Lines printed, also by an execution that trapped.
-    pub log: Log,
+    pub log: ExecutionLog,
 }
 
 /// A canister's code and memories.
@@ -187,11 +187,11 @@ impl Sandbox {
         debug_assert!(self.pending.is_none(), "the execution before was neither kept nor undone");
         let limit = input.instructions_max;
         let slice = input.slice_instructions_max;
-        let tracked = input.context.tracks_changes();
+        let tracked = input.entry_point.tracks_changes();
         let mut live = match self.live(&input) {
             Ok(live) => live,
             Err(trap) => {
-                let log = Log::default();
+                let log = ExecutionLog::default();
                 return Executed { result: Err(trap), instructions: 0, slices: 1, log };
             }
         };
@@ -211,7 +211,7 @@ impl Sandbox {
         let slices = used.div_ceil(slice).max(1) + u64::from(copies);
         let instructions = (used + pages * self.page_price()).min(limit);
         self.pending = Some(Pending { changed, grown });
-        effects.written_bytes = (pages + written) * OS_PAGE_BYTES as u64;
+        effects.heap_delta_bytes = (pages + written) * OS_PAGE_BYTES as u64;
         let log = std::mem::take(&mut effects.log);
         Executed { result: result.map(|()| effects), instructions, slices, log }
     }

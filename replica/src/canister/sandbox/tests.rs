@@ -7,7 +7,7 @@ use crate::canister::harness;
 use crate::canister::steps::input;
 use crate::error::ErrorCode;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
-use crate::system_api::Context;
+use crate::system_api::EntryPoint;
 use model::*;
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ impl Both {
     }
 
     fn input(ops: &[Op]) -> ExecutionInput {
-        let base = input(&mut harness::empty(), Context::Update, &harness::round());
+        let base = input(&mut harness::empty(), EntryPoint::Update, &harness::round());
         ExecutionInput { argument: program(ops), ..base }
     }
 
@@ -162,10 +162,10 @@ fn an_execution_that_is_held_changes_nothing_until_it_is_applied() {
 }
 
 /// Instructions of an execution, less those of one that does nothing.
-fn price(ops: &[Op], context: Context) -> u64 {
+fn price(ops: &[Op], entry_point: EntryPoint) -> u64 {
     let mut sandbox = Sandbox::new(harness::code(INTERPRETER), StableMemory::default());
     let mut instructions = |ops: &[Op]| {
-        let input = ExecutionInput { context, ..Both::input(ops) };
+        let input = ExecutionInput { entry_point, ..Both::input(ops) };
         let executed = sandbox.run(Entry::Export("canister_update run".into()), input);
         sandbox.undo();
         executed.instructions
@@ -175,8 +175,8 @@ fn price(ops: &[Op], context: Context) -> u64 {
 
 #[test]
 fn a_page_is_paid_for_if_its_content_changed_and_may_be_kept() {
-    let untracked = |ops: &[Op]| price(ops, Context::ReplicatedQuery);
-    let pages = |ops: &[Op]| price(ops, Context::Update) - untracked(ops);
+    let untracked = |ops: &[Op]| price(ops, EntryPoint::ReplicatedQuery);
+    let pages = |ops: &[Op]| price(ops, EntryPoint::Update) - untracked(ops);
     // The program itself lies in the first page.
     assert_eq!(pages(&[Op(2, 0, 0)]), 1_000);
     assert_eq!(pages(&[Op(0, 7, 4_096)]), 2_000);
@@ -191,8 +191,8 @@ fn a_page_is_paid_for_if_its_content_changed_and_may_be_kept() {
     assert_eq!(pages(&[Op(3, 7, 20_000)]), 3_000);
     // A trap does not make it cheaper.
     assert_eq!(pages(&[Op(0, 7, 4_096), TRAP]), 2_000);
-    for context in [Context::Query, Context::InspectMessage] {
-        assert_eq!(price(&[Op(0, 7, 4_096)], context), untracked(&[Op(0, 7, 4_096)]));
+    for entry_point in [EntryPoint::Query, EntryPoint::InspectMessage] {
+        assert_eq!(price(&[Op(0, 7, 4_096)], entry_point), untracked(&[Op(0, 7, 4_096)]));
     }
 }
 

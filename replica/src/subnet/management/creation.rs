@@ -38,7 +38,7 @@ impl Subnet {
         }
         pending.cycles = 0;
         let canister = pending.call.caller;
-        self.trace.tell(|| Event::Charged { canister, fee: Fee::Creation, cycles: fee });
+        self.trace.record(|| Event::Charged { canister, fee: Fee::Creation, cycles: fee });
         Ok(encode((CanisterIdRecord { canister_id: id },)))
     }
 
@@ -122,7 +122,7 @@ impl Subnet {
         call.record(&mut canister, self.time, sender_version, details);
         canister.trace = self.trace.clone();
         self.canisters.insert(id, canister);
-        self.trace.tell(|| Event::Credited { canister: id, cycles: balance });
+        self.trace.record(|| Event::Credited { canister: id, cycles: balance });
         Ok(id)
     }
 

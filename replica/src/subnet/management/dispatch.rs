@@ -4,7 +4,7 @@ use super::{Call, PendingCall};
 use crate::canister::{self, Answer, Canister, Failure, Origin, RoundContext};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{Method, Rules, Subject, empty_reply};
-use crate::limits::COMPILED_BEFORE_SPEEDUP;
+use crate::limits::CACHED_COMPILATION_SPEEDUP;
 use crate::subnet::{IngressState, Subnet};
 use crate::trace::{Event, Trace, Work};
 use crate::types::{Cycles, Instructions, Payload, SubnetId};
@@ -38,10 +38,10 @@ impl Conclusion {
 
     /// Tells what became of the call, and returns the answer, if there is one now.
     pub(super) fn tell(self, result: Result<Reply, UserError>, trace: &Trace) -> Option<Answer> {
-        trace.tell(|| Event::Executed {
+        trace.record(|| Event::Executed {
             canister: self.subnet,
             work: Work::from(&self.origin),
-            context: None,
+            call_context_id: None,
             result: result.as_ref().map(|_| ()).map_err(|error| error.code),
             instructions: 0,
             fee: 0,
@@ -133,7 +133,7 @@ impl Subnet {
     /// The same for compiling a module, which is cheaper another time.
     pub(super) fn spend_on_compiling(&mut self, hash: [u8; 32], cost: Instructions) {
         let is_new = self.compiled.insert(hash);
-        self.spend(if is_new { cost } else { cost / COMPILED_BEFORE_SPEEDUP });
+        self.spend(if is_new { cost } else { cost / CACHED_COMPILATION_SPEEDUP });
     }
 
     fn execute_management_call(&mut self, pending: &mut PendingCall) -> Result<Reply, UserError> {

@@ -74,7 +74,7 @@ impl Subnet {
         if let Some(canister) = self.canisters.remove(&id) {
             self.meter.count_deleted(&canister);
         }
-        self.trace.tell(|| Event::Deleted { canister: id, cycles });
+        self.trace.record(|| Event::Deleted { canister: id, cycles });
         Ok(())
     }
 }

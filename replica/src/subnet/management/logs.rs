@@ -7,7 +7,7 @@ use super::Call;
 use crate::error::UserError;
 use crate::ic00::encode;
 use crate::limits::*;
-use crate::log::{CanisterLog, Record};
+use crate::log::{CanisterLog, LogRecord};
 use crate::subnet::Subnet;
 use crate::types::{Instructions, Payload};
 use ic_management_canister_types::{
@@ -36,19 +36,19 @@ impl Subnet {
 
 /// The records asked for, as many as fit into an answer: the latest ones, or with a filter the
 /// earliest.
-fn selected<'a>(log: &'a CanisterLog, filter: Option<&CanisterLogFilter>) -> Vec<&'a Record> {
-    let mut left = LOGS_ANSWER_BYTES_MAX;
-    let mut fits = |record: &&Record| {
+fn selected<'a>(log: &'a CanisterLog, filter: Option<&CanisterLogFilter>) -> Vec<&'a LogRecord> {
+    let mut left = FETCH_LOGS_RESPONSE_BYTES_MAX;
+    let mut fits = |record: &&LogRecord| {
         let rest = left.checked_sub(CANISTER_LOG_RECORD_BYTES + record.content.len());
         left = rest.unwrap_or(0);
         rest.is_some()
     };
     let Some(filter) = filter else {
-        let mut latest: Vec<&Record> = log.records().rev().take_while(&mut fits).collect();
+        let mut latest: Vec<&LogRecord> = log.records().rev().take_while(&mut fits).collect();
         latest.reverse();
         return latest;
     };
-    let is_wanted = |record: &&Record| match filter {
+    let is_wanted = |record: &&LogRecord| match filter {
         CanisterLogFilter::ByIdx { start, end } => (*start..*end).contains(&record.idx),
         CanisterLogFilter::ByTimestampNanos { start, end } => {
             (*start..*end).contains(&record.time.as_nanos())
@@ -60,15 +60,15 @@ fn selected<'a>(log: &'a CanisterLog, filter: Option<&CanisterLogFilter>) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Log;
+    use crate::log::ExecutionLog;
     use crate::types::Time;
 
     /// A log of four lines, of which three fit into an answer.
     fn log() -> CanisterLog {
-        let line = vec![b'x'; LOGS_ANSWER_BYTES_MAX / 4];
-        let mut all = CanisterLog::new(CANISTER_LOG_BYTES_MAX + LOGS_ANSWER_BYTES_MAX);
+        let line = vec![b'x'; FETCH_LOGS_RESPONSE_BYTES_MAX / 4];
+        let mut all = CanisterLog::new(CANISTER_LOG_BYTES_MAX + FETCH_LOGS_RESPONSE_BYTES_MAX);
         for second in 0..4 {
-            let mut log = Log::of_message(MESSAGE_LOG_BYTES_MAX);
+            let mut log = ExecutionLog::with_capacity(MESSAGE_LOG_BYTES_MAX);
             log.keep(Time::GENESIS.plus_secs(second), &line);
             all.append(log);
         }

@@ -119,7 +119,7 @@ impl Subnet {
 
     /// Takes in a management call from a canister.
     pub(super) fn induct_management_request(&mut self, request: Request) {
-        self.trace.tell(|| Event::Inducted { call: request.call() });
+        self.trace.record(|| Event::Inducted { call: request.call() });
         let origin = Origin::Canister {
             sender: request.sender,
             receiver: request.receiver,

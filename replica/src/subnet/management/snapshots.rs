@@ -34,7 +34,7 @@ impl Subnet {
         let instructions = baseline + snapshot.bytes() as Instructions;
         let cost = room.prices.instructions(instructions, false);
         room.resize(canister, before, after, cost)?;
-        canister.debits.add_written(snapshot.written_bytes());
+        canister.debits.add_written(snapshot.heap_delta_bytes());
         let snapshot = add(canister, snapshot, replaced);
         let mut answers = Vec::new();
         if uninstalls {
@@ -88,7 +88,7 @@ impl Subnet {
         room.resize(canister, before, after, cost)?;
         let hash = code.module.hash;
         snapshot.load(canister, code);
-        canister.debits.add_written(snapshot.written_bytes());
+        canister.debits.add_written(snapshot.heap_delta_bytes());
         canister.check_low_wasm_memory();
         let record = LoadSnapshotRecord {
             from_canister_id: (id.canister != target).then_some(id.canister),

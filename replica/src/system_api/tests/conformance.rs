@@ -1,7 +1,7 @@
-//! Every function in every context, executed: where the specification allows it, it does its work;
+//! Every function in every entry point, executed: where the specification allows it, it does its work;
 //! everywhere else it breaks the contract.
 
-use super::contexts::{LETTERS, specified};
+use super::entry_points::{LETTERS, specified};
 use super::everywhere::{Came, Modules, NEW, Work, execute};
 use super::{OLD, declared};
 use crate::cycles::http::Outcall;

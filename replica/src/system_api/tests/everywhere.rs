@@ -1,4 +1,4 @@
-//! Something done in every context there is.
+//! Something done in every entry point there is.
 
 use super::widths::both_widths;
 use crate::canister::harness::*;
@@ -199,7 +199,7 @@ fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) ->
     attempt.and_then(|attempt| attempt.finish(canister, &round())).map_err(Failure::Error).into()
 }
 
-/// Does it in the contexts of a letter; where there are several, in one after the other.
+/// Does it in the entry points of a letter; where there are several, in one after the other.
 pub(super) fn execute(
     letter: &str,
     canister: &mut Canister,

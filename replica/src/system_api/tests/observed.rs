@@ -1,6 +1,6 @@
-//! What executions learn about themselves, in every context.
+//! What executions learn about themselves, in every entry point.
 
-use super::contexts::LETTERS;
+use super::entry_points::LETTERS;
 use super::everywhere::{Work, execute};
 use crate::canister::harness::*;
 use crate::canister::{Canister, OpenQuery, Progress, Query, begin_query, resume_query};
@@ -8,7 +8,7 @@ use crate::error::Reject;
 use crate::limits::QUERY_INSTRUCTIONS_MAX;
 use candid::Principal;
 
-/// Does something in every context but the start function: says for each how it is called, whether
+/// Does something in every entry point but the start function: says for each how it is called, whether
 /// all executions there succeeded, and by how much the canister's version grew.
 fn everywhere(fields: &str, body: &str) -> Vec<(&'static str, bool, u64)> {
     let modules = Work { fields, calling: body, alone: body }.modules(1);

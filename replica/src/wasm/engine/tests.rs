@@ -1,7 +1,7 @@
 //! Compilation: what is remembered, what the engine does and does not understand.
 
 use super::*;
-use crate::wasm::EXPORT_COUNTER;
+use crate::wasm::EXPORT_INSTRUCTION_COUNTER;
 use wasmtime::{Instance, Store, Trap, Val, WasmResults};
 
 fn wat(text: &str) -> Vec<u8> {
@@ -13,7 +13,8 @@ fn call<R: WasmResults>(text: &str) -> wasmtime::Result<R> {
     let compiled = compile(&wat(text)).expect("the module is valid");
     let mut store = Store::new(engine(), ());
     let instance = Instance::new(&mut store, &compiled.module, &[])?;
-    let counter = instance.get_global(&mut store, EXPORT_COUNTER).expect("it is instrumented");
+    let counter =
+        instance.get_global(&mut store, EXPORT_INSTRUCTION_COUNTER).expect("it is instrumented");
     counter.set(&mut store, Val::I64(1_000_000_000))?;
     instance.get_typed_func::<(), R>(&mut store, "f")?.call(&mut store, ())
 }
@@ -33,9 +34,9 @@ fn a_module_is_compiled_once_and_known_by_the_hash_of_its_bytes() {
 fn old_modules_are_forgotten_and_can_be_compiled_again() {
     let module = |n: usize| wat(&format!(r#"(module (func (export "forgotten {n}")))"#));
     let modules: Vec<_> =
-        (0..=MODULES_KEPT_MAX).map(|n| compile(&module(n)).expect("the module is valid")).collect();
-    let kept = || MODULES.lock().unwrap_or_else(PoisonError::into_inner).len();
-    assert!(kept() <= MODULES_KEPT_MAX);
+        (0..=MODULE_CACHE_MAX).map(|n| compile(&module(n)).expect("the module is valid")).collect();
+    let kept = || MODULE_CACHE.lock().unwrap_or_else(PoisonError::into_inner).len();
+    assert!(kept() <= MODULE_CACHE_MAX);
     let again = compile(&module(0)).expect("the module is valid");
     assert_eq!(again.hash, modules[0].hash);
     assert!(!Arc::ptr_eq(&again, &modules[0]));

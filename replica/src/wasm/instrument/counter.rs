@@ -1,11 +1,11 @@
 //! Instructions that work on the counter of those left.
 
-use super::EXHAUSTED;
+use super::OUT_OF_INSTRUCTIONS;
 use crate::types::Instructions;
 use wasm_encoder::{BlockType, Encode, Instruction};
 
 /// Takes `cost` from the counter.
-pub(super) fn take(counter: u32, cost: Instructions, code: &mut Vec<u8>) {
+pub(super) fn charge(counter: u32, cost: Instructions, code: &mut Vec<u8>) {
     for instruction in [
         Instruction::GlobalGet(counter),
         Instruction::I64Const(cost as i64),
@@ -17,7 +17,7 @@ pub(super) fn take(counter: u32, cost: Instructions, code: &mut Vec<u8>) {
 }
 
 /// Stops the execution if the counter is below zero.
-pub(super) fn look(counter: u32, code: &mut Vec<u8>) {
+pub(super) fn check(counter: u32, code: &mut Vec<u8>) {
     for instruction in [
         Instruction::GlobalGet(counter),
         Instruction::I64Const(0),
@@ -26,13 +26,17 @@ pub(super) fn look(counter: u32, code: &mut Vec<u8>) {
     ] {
         instruction.encode(code);
     }
-    for instruction in exhausted(counter) {
+    for instruction in stop(counter) {
         instruction.encode(code);
     }
     Instruction::End.encode(code);
 }
 
 /// Stops the execution because nothing is left.
-pub(super) fn exhausted(counter: u32) -> [Instruction<'static>; 3] {
-    [Instruction::I64Const(EXHAUSTED), Instruction::GlobalSet(counter), Instruction::Unreachable]
+pub(super) fn stop(counter: u32) -> [Instruction<'static>; 3] {
+    [
+        Instruction::I64Const(OUT_OF_INSTRUCTIONS),
+        Instruction::GlobalSet(counter),
+        Instruction::Unreachable,
+    ]
 }

@@ -5,58 +5,58 @@
 //! to. Functions and loops begin with a look at the counter too, so nothing runs for long with
 //! nothing left. A block that costs nothing is left alone.
 
-use super::counter::{look, take};
-use super::writes::Writes;
-use super::{Added, Parts, stores};
+use super::counter::{charge, check};
+use super::page_marks::MarkWriter;
+use super::{AddedIndices, ModuleParts, mark_ranges};
 use crate::types::Instructions;
-use crate::wasm::weights::weight;
+use crate::wasm::instruction_costs::instruction_cost;
 use wasmparser::{BinaryReaderError, FunctionBody, Operator};
 
 /// What entering a function costs.
-const ENTRY: Instructions = 1;
+const FUNCTION_ENTRY_COST: Instructions = 1;
 
 /// Instructions by which the replica takes a block's cost from its counter.
-const TAKING: Instructions = 4;
+const CHARGE_INSTRUCTIONS: Instructions = 4;
 
-/// Instructions by which it looks at the counter, where it does.
-const LOOKING: Instructions = 6;
+/// Instructions by which it checks_counter at the counter, where it does.
+const CHECK_INSTRUCTIONS: Instructions = 6;
 
 /// Instructions it adds before a bulk operation with a 32-bit size, and with a 64-bit one.
-const SIZING: [Instructions; 2] = [3, 1];
+const BULK_CHARGE_INSTRUCTIONS: [Instructions; 2] = [3, 1];
 
 /// Instructions it adds to `memory.grow`.
-const GROWING: Instructions = 3;
+const MEMORY_GROW_INSTRUCTIONS: Instructions = 3;
 
 /// Instructions of the functions it adds to every module, one that takes from the counter and one
 /// that counts clean pages of stable memory.
-const HELPING: Instructions = 20 + 46;
+const HELPER_INSTRUCTIONS: Instructions = 20 + 46;
 
 /// Globals it adds to every module: the counter, dirty and accessed pages of stable memory.
-const GLOBALS: Instructions = 3;
+const ADDED_GLOBALS: Instructions = 3;
 
 /// What initialising a global counts for.
-const GLOBAL_INITIALISER: Instructions = 2;
+const GLOBAL_INSTRUCTIONS: Instructions = 2;
 
 /// A function's code with the counting in it.
-pub(super) struct Metered {
+pub(super) struct MeteredBody {
     /// Locals and instructions.
     pub bytes: Vec<u8>,
     /// Wasm instructions the replica would compile for it.
-    pub compiled: Instructions,
+    pub compiled_instructions: Instructions,
 }
 
 /// What the replica compiles besides the functions of the module.
-pub(super) fn overhead(parts: &Parts<'_>) -> Instructions {
-    HELPING + GLOBAL_INITIALISER * (GLOBALS + Instructions::from(parts.globals))
+pub(super) fn overhead(parts: &ModuleParts<'_>) -> Instructions {
+    HELPER_INSTRUCTIONS + GLOBAL_INSTRUCTIONS * (ADDED_GLOBALS + Instructions::from(parts.globals))
 }
 
 /// Puts counting and marking into a function that has this many parameters.
-pub(super) fn metered(
+pub(super) fn meter(
     body: &FunctionBody<'_>,
     parameters: u32,
-    added: &Added,
-    parts: &Parts<'_>,
-) -> Result<Metered, BinaryReaderError> {
+    added: &AddedIndices,
+    parts: &ModuleParts<'_>,
+) -> Result<MeteredBody, BinaryReaderError> {
     let source = body.as_bytes();
     let start = body.range().start;
     let mut reader = body.get_operators_reader()?;
@@ -66,11 +66,12 @@ pub(super) fn metered(
         operators.push(reader.read()?);
         ends.push(reader.original_position() - start);
     }
-    let mut code = Code::new(source.len(), added);
-    let mut writes = Writes::new(body, parameters, added, stores::marks(&operators, parts))?;
+    let mut code = MeteredCode::new(source.len(), added);
+    let mut writes =
+        MarkWriter::new(body, parameters, added, mark_ranges::plan(&operators, parts))?;
     for (operator, to) in operators.iter().zip(ends) {
-        code.cost += weight(operator, added.wasm64);
-        code.compiled += 1 + beside(operator, added.wasm64);
+        code.cost += instruction_cost(operator, added.wasm64);
+        code.compiled += 1 + added_instructions(operator, added.wasm64);
         if !writes.rewrite(operator, &source[from..to], parts, &mut code.block) {
             code.block.extend_from_slice(&source[from..to]);
         }
@@ -92,21 +93,23 @@ pub(super) fn metered(
     }
     let mut bytes = writes.locals()?;
     bytes.append(&mut code.done);
-    Ok(Metered { bytes, compiled: code.compiled })
+    Ok(MeteredBody { bytes, compiled_instructions: code.compiled })
 }
 
 /// Instructions the replica adds to this one.
-fn beside(operator: &Operator<'_>, wasm64: bool) -> Instructions {
+fn added_instructions(operator: &Operator<'_>, wasm64: bool) -> Instructions {
     match operator {
-        Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } => SIZING[usize::from(wasm64)],
-        Operator::MemoryInit { .. } => SIZING[0],
-        Operator::MemoryGrow { .. } => GROWING,
+        Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } => {
+            BULK_CHARGE_INSTRUCTIONS[usize::from(wasm64)]
+        }
+        Operator::MemoryInit { .. } => BULK_CHARGE_INSTRUCTIONS[0],
+        Operator::MemoryGrow { .. } => MEMORY_GROW_INSTRUCTIONS,
         _ => 0,
     }
 }
 
-/// Code being written.
-struct Code {
+/// MeteredCode being written.
+struct MeteredCode {
     counter: u32,
     /// Blocks that are complete.
     done: Vec<u8>,
@@ -114,34 +117,34 @@ struct Code {
     /// at the counter.
     block: Vec<u8>,
     cost: Instructions,
-    looks: bool,
+    checks_counter: bool,
     compiled: Instructions,
 }
 
-impl Code {
-    fn new(size: usize, added: &Added) -> Self {
+impl MeteredCode {
+    fn new(size: usize, added: &AddedIndices) -> Self {
         Self {
             counter: added.counter,
             done: Vec::with_capacity(2 * size),
             block: Vec::new(),
-            cost: ENTRY,
-            looks: true,
+            cost: FUNCTION_ENTRY_COST,
+            checks_counter: true,
             compiled: 0,
         }
     }
 
     /// Ends a block and begins the next one.
-    fn end_block(&mut self, next_looks: bool) {
-        if self.looks || self.cost > 0 {
-            take(self.counter, self.cost, &mut self.done);
-            self.compiled += TAKING;
+    fn end_block(&mut self, next_checks_counter: bool) {
+        if self.checks_counter || self.cost > 0 {
+            charge(self.counter, self.cost, &mut self.done);
+            self.compiled += CHARGE_INSTRUCTIONS;
         }
-        if self.looks {
-            look(self.counter, &mut self.done);
-            self.compiled += LOOKING;
+        if self.checks_counter {
+            check(self.counter, &mut self.done);
+            self.compiled += CHECK_INSTRUCTIONS;
         }
         self.done.append(&mut self.block);
         self.cost = 0;
-        self.looks = next_looks;
+        self.checks_counter = next_checks_counter;
     }
 }

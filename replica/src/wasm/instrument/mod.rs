@@ -3,40 +3,40 @@
 //! Three things are put behind the module's own, so that no index changes: a global, the counter of
 //! instructions left; a second memory with marks for the pages of the first that were written to;
 //! and functions that stand in for bulk operations. Code is copied as it is, with
-//! instructions of ours between its own (`metering` and `writes`). The start function is left to the
+//! instructions of ours between its own (`metering` and `page_marks`). The start function is left to the
 //! replica to call.
 
 mod counter;
+mod mark_ranges;
 mod metering;
-mod stores;
-mod writes;
+mod page_marks;
 
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM64_MEMORY_MAX};
 use crate::types::Instructions;
+pub(crate) use page_marks::STORE_BYTES_MAX;
 use wasm_encoder::{
     CodeSection, ConstExpr, Encode, ExportKind, ExportSection, FunctionSection, GlobalSection,
     GlobalType, MemorySection, MemoryType, Module, RawSection, SectionId, TypeSection, ValType,
 };
 use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody};
-pub(crate) use writes::WIDEST_WRITE;
 
 /// Names under which an instrumented module exports what the replica has to reach in it. A name
 /// with a colon cannot collide with one a compiler makes, and modules that use these are refused.
 pub(crate) const RESERVED_PREFIX: &str = "embedded-replica:";
 pub(crate) const EXPORT_MEMORY: &str = "embedded-replica:memory";
-pub(crate) const EXPORT_WRITTEN: &str = "embedded-replica:written";
+pub(crate) const EXPORT_PAGE_MARKS: &str = "embedded-replica:page_marks";
 pub(crate) const EXPORT_TABLE: &str = "embedded-replica:table";
 pub(crate) const EXPORT_START: &str = "embedded-replica:start";
-pub(crate) const EXPORT_COUNTER: &str = "embedded-replica:counter";
+pub(crate) const EXPORT_INSTRUCTION_COUNTER: &str = "embedded-replica:counter";
 /// Followed by the number of the global, counted over the mutable ones.
 pub(crate) const EXPORT_GLOBAL: &str = "embedded-replica:global:";
 
 /// What the counter holds once the execution was stopped because nothing was left.
-pub(crate) const EXHAUSTED: i64 = i64::MIN;
+pub(crate) const OUT_OF_INSTRUCTIONS: i64 = i64::MIN;
 
 /// A module in its parts, as far as rewriting it needs to know them.
 #[derive(Debug, Default)]
-pub(super) struct Parts<'a> {
+pub(super) struct ModuleParts<'a> {
     /// The content of each section that is not a custom one, by its number.
     pub sections: [Option<&'a [u8]>; 16],
     /// The bodies of the functions, in order.
@@ -62,15 +62,15 @@ pub(super) struct Parts<'a> {
     /// The function the module begins with.
     pub start: Option<u32>,
     /// Data segments that `memory.init` is used with, in order.
-    pub initializing: Vec<u32>,
+    pub memory_init_segments: Vec<u32>,
 }
 
 /// Indices of what is added.
-struct Added {
+struct AddedIndices {
     wasm64: bool,
     /// The global.
     counter: u32,
-    /// The first of the functions, which come in the order of [`writes::functions`]; none, in a
+    /// The first of the functions, which come in the order of [`page_marks::functions`]; none, in a
     /// module without memory.
     functions: Option<u32>,
 }
@@ -80,18 +80,18 @@ pub(super) struct Instrumented {
     /// Its bytes.
     pub bytes: Vec<u8>,
     /// Wasm instructions the replica would compile for it, which installing is charged for.
-    pub compiled: Instructions,
+    pub compiled_instructions: Instructions,
 }
 
 /// Rewrites a module, which must be valid.
-pub(super) fn instrument(parts: &Parts<'_>) -> Result<Instrumented, BinaryReaderError> {
-    let added = Added {
+pub(super) fn instrument(parts: &ModuleParts<'_>) -> Result<Instrumented, BinaryReaderError> {
+    let added = AddedIndices {
         wasm64: parts.wasm64,
         counter: parts.globals,
         functions: (parts.memories > 0).then_some(parts.function_types.len() as u32),
     };
     let helpers = match added.functions {
-        Some(_) => writes::functions(&added, &parts.initializing),
+        Some(_) => page_marks::functions(&added, &parts.memory_init_segments),
         None => Vec::new(),
     };
     let mut types = TypeSection::new();
@@ -101,8 +101,8 @@ pub(super) fn instrument(parts: &Parts<'_>) -> Result<Instrumented, BinaryReader
     for body in &parts.bodies {
         let declared =
             parts.function_types[parts.imported_functions as usize + code.len() as usize];
-        let body = metering::metered(body, parts.arities[declared as usize].0, &added, parts)?;
-        compiled += body.compiled;
+        let body = metering::meter(body, parts.arities[declared as usize].0, &added, parts)?;
+        compiled += body.compiled_instructions;
         code.raw(&body.bytes);
     }
     for (number, helper) in (0..).zip(&helpers) {
@@ -110,12 +110,15 @@ pub(super) fn instrument(parts: &Parts<'_>) -> Result<Instrumented, BinaryReader
         functions.function(parts.arities.len() as u32 + number);
         code.function(&helper.code);
     }
-    Ok(Instrumented { bytes: assemble(parts, &types, &functions, &code)?, compiled })
+    Ok(Instrumented {
+        bytes: assemble(parts, &types, &functions, &code)?,
+        compiled_instructions: compiled,
+    })
 }
 
 /// Puts the sections together in the order in which they must stand.
 fn assemble(
-    parts: &Parts<'_>,
+    parts: &ModuleParts<'_>,
     types: &TypeSection,
     functions: &FunctionSection,
     code: &CodeSection,
@@ -148,7 +151,7 @@ fn assemble(
 }
 
 /// The memory for the marks, a byte for each page; none for a module without memory.
-fn memory(parts: &Parts<'_>) -> MemorySection {
+fn memory(parts: &ModuleParts<'_>) -> MemorySection {
     let mut section = MemorySection::new();
     if parts.memories > 0 {
         // Every 32-bit address has a mark. With 64 bits only those in the largest memory there can
@@ -172,12 +175,12 @@ fn memory(parts: &Parts<'_>) -> MemorySection {
 }
 
 /// The exports by which the replica reaches into the module.
-fn exports(parts: &Parts<'_>) -> ExportSection {
+fn exports(parts: &ModuleParts<'_>) -> ExportSection {
     let mut section = ExportSection::new();
-    section.export(EXPORT_COUNTER, ExportKind::Global, parts.globals);
+    section.export(EXPORT_INSTRUCTION_COUNTER, ExportKind::Global, parts.globals);
     if parts.memories > 0 {
         section.export(EXPORT_MEMORY, ExportKind::Memory, 0);
-        section.export(EXPORT_WRITTEN, ExportKind::Memory, 1);
+        section.export(EXPORT_PAGE_MARKS, ExportKind::Memory, 1);
     }
     if parts.tables > 0 {
         section.export(EXPORT_TABLE, ExportKind::Table, 0);

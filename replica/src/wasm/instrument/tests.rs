@@ -1,14 +1,14 @@
 //! Blocks, traps and marks, summed and listed by hand.
 
-use super::EXHAUSTED;
-use crate::wasm::harness::{LIMIT, Ran, compiled, run};
+use super::OUT_OF_INSTRUCTIONS;
+use crate::wasm::harness::{LIMIT, Outcome, compiled, run};
 use wasmtime::Trap;
 
-mod marks;
+mod page_marks;
 mod random;
 
 /// Executes a function with this body in a module with three pages of memory and some more.
-fn body(address: &str, body: &str) -> Ran {
+fn body(address: &str, body: &str) -> Outcome {
     run(&format!(
         r#"(module
           (memory {address} 3 4)
@@ -22,14 +22,14 @@ fn body(address: &str, body: &str) -> Ran {
 
 #[track_caller]
 fn uses(instructions: i64, text: &str) {
-    let ran = body("i32", text);
-    assert_eq!((ran.instructions(), ran.trap), (instructions, None), "{text}");
+    let outcome = body("i32", text);
+    assert_eq!((outcome.instructions(), outcome.trap), (instructions, None), "{text}");
 }
 
 #[track_caller]
 fn traps(trap: Trap, instructions: i64, text: &str) {
-    let ran = body("i32", text);
-    assert_eq!((ran.instructions(), ran.trap), (instructions, Some(trap)), "{text}");
+    let outcome = body("i32", text);
+    assert_eq!((outcome.instructions(), outcome.trap), (instructions, Some(trap)), "{text}");
 }
 
 #[test]
@@ -110,14 +110,22 @@ fn an_execution_stops_where_a_function_a_loop_or_a_bulk_operation_finds_nothing_
         "(memory.fill (i32.const 0) (i32.const 1) (i32.const -1))",
     ];
     for text in endless {
-        let ran = body("i32", text);
-        assert_eq!((ran.left, ran.trap), (EXHAUSTED, Some(Trap::UnreachableCodeReached)), "{text}");
+        let outcome = body("i32", text);
+        assert_eq!(
+            (outcome.counter, outcome.trap),
+            (OUT_OF_INSTRUCTIONS, Some(Trap::UnreachableCodeReached)),
+            "{text}"
+        );
     }
     // Sizes that would turn the counter around.
     for size in [i64::MAX, i64::MIN, -1, i64::MIN + LIMIT, i64::MAX - LIMIT] {
-        let ran =
+        let outcome =
             body("i64", &format!("(memory.fill (i64.const 0) (i32.const 1) (i64.const {size}))"));
-        assert_eq!((ran.left, ran.trap), (EXHAUSTED, Some(Trap::UnreachableCodeReached)), "{size}");
+        assert_eq!(
+            (outcome.counter, outcome.trap),
+            (OUT_OF_INSTRUCTIONS, Some(Trap::UnreachableCodeReached)),
+            "{size}"
+        );
     }
 }
 
@@ -127,9 +135,9 @@ fn the_counter_may_go_below_zero_where_nobody_looks() {
     let count = LIMIT / 100 + 1;
     let text =
         format!("(if (i32.const 1) (then {}))", "(drop (table.size)) ".repeat(count as usize));
-    let ran = run(&format!(r#"(module (table 1 funcref) (func (export "f") {text}))"#));
-    assert_eq!((ran.trap, ran.instructions()), (None, 1 + 3 + count * 101));
-    assert!(ran.left < 0);
+    let outcome = run(&format!(r#"(module (table 1 funcref) (func (export "f") {text}))"#));
+    assert_eq!((outcome.trap, outcome.instructions()), (None, 1 + 3 + count * 101));
+    assert!(outcome.counter < 0);
 }
 
 #[test]
@@ -141,7 +149,7 @@ fn a_module_without_memory_or_without_anything_is_counted_too() {
 
 #[test]
 fn what_installing_is_charged_for_is_the_module_as_the_replica_instruments_it() {
-    let count = |text: &str| compiled(text).info.compiled;
+    let count = |text: &str| compiled(text).info.compiled_instructions;
     // Two helpers and three globals.
     let empty = count("(module)");
     assert_eq!(empty, 20 + 46 + 3 * 2);

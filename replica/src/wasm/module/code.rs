@@ -6,16 +6,19 @@ use wasmparser::{FunctionBody, Operator};
 
 /// What is worth knowing of a function's code.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FunctionSummary {
     /// Data segments it initialises memory with.
-    pub initializing: Vec<u32>,
+    pub memory_init_segments: Vec<u32>,
     /// Whether it drops segments of data or elements.
     pub drops_segments: bool,
 }
 
 /// Checks the body of a function the module defines, of this number.
-pub(super) fn check(number: u32, body: &FunctionBody<'_>) -> Result<Found, InvalidModule> {
-    let mut found = Found::default();
+pub(super) fn check_function(
+    number: u32,
+    body: &FunctionBody<'_>,
+) -> Result<FunctionSummary, InvalidModule> {
+    let mut summary = FunctionSummary::default();
     let mut operators = body.get_operators_reader()?;
     let (mut instructions, mut sum) = (0u64, 0u64);
     while !operators.eof() {
@@ -26,8 +29,10 @@ pub(super) fn check(number: u32, body: &FunctionBody<'_>) -> Result<Found, Inval
             ));
         }
         match operator {
-            Operator::MemoryInit { data_index, .. } => found.initializing.push(data_index),
-            Operator::DataDrop { .. } | Operator::ElemDrop { .. } => found.drops_segments = true,
+            Operator::MemoryInit { data_index, .. } => {
+                summary.memory_init_segments.push(data_index)
+            }
+            Operator::DataDrop { .. } | Operator::ElemDrop { .. } => summary.drops_segments = true,
             _ => {}
         }
         instructions += 1;
@@ -45,7 +50,7 @@ pub(super) fn check(number: u32, body: &FunctionBody<'_>) -> Result<Found, Inval
              {FUNCTION_INSTRUCTIONS_MAX}; split it up"
         ));
     }
-    Ok(found)
+    Ok(summary)
 }
 
 /// The name of an instruction that no module may use: those that change tables.

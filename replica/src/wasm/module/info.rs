@@ -72,7 +72,7 @@ pub struct ModuleInfo {
     /// Metadata sections by name.
     pub metadata: BTreeMap<String, MetadataSection>,
     /// Wasm instructions the replica would compile, its own additions included.
-    pub compiled: Instructions,
+    pub compiled_instructions: Instructions,
     /// Mutable globals, which make up the state beside the memory.
     pub mutable_globals: u32,
     /// Whether it drops data or elements, which are there again in the next execution.

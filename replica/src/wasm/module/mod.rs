@@ -11,7 +11,7 @@ mod sections;
 use crate::limits::*;
 use crate::wasm::instrument::instrument;
 pub use info::{MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
-use sections::Scan;
+use sections::ModuleScan;
 use std::borrow::Cow;
 use std::io::Read;
 use wasmparser::{Parser, Validator, WasmFeatures};
@@ -59,7 +59,7 @@ fn decompressed(bytes: &[u8]) -> Result<Cow<'_, [u8]>, InvalidModule> {
 }
 
 /// Bytes of a module once it is decompressed, as it says itself.
-pub(crate) fn stated_bytes(bytes: &[u8]) -> u64 {
+pub(crate) fn decompressed_bytes_stated(bytes: &[u8]) -> u64 {
     let stated = match bytes.last_chunk::<4>() {
         Some(size) if bytes.starts_with(GZIP) => u32::from_le_bytes(*size).into(),
         _ => 0,
@@ -71,14 +71,14 @@ pub(crate) fn stated_bytes(bytes: &[u8]) -> u64 {
 /// of it.
 pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModule> {
     let bytes = decompressed(bytes)?;
-    let mut scan = Scan::default();
+    let mut scan = ModuleScan::default();
     for payload in Parser::new(0).parse_all(&bytes) {
         scan.payload(payload?, &bytes)?;
     }
     let (parts, mut info) = scan.finish()?;
     Validator::new_with_features(FEATURES).validate_all(&bytes)?;
     let instrumented = instrument(&parts)?;
-    info.compiled = instrumented.compiled;
+    info.compiled_instructions = instrumented.compiled_instructions;
     Ok((instrumented.bytes, info))
 }
 

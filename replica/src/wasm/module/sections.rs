@@ -3,7 +3,7 @@
 use super::info::{MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
 use super::{InvalidModule, code, invalid};
 use crate::limits::*;
-use crate::wasm::instrument::{EXPORT_START, Parts, RESERVED_PREFIX};
+use crate::wasm::instrument::{EXPORT_START, ModuleParts, RESERVED_PREFIX};
 use std::collections::BTreeSet;
 use wasmparser::{DataKind, Encoding, ExternalKind, Operator, Payload};
 
@@ -31,20 +31,20 @@ pub(super) const ENTRY_POINTS: [&str; 7] = [
 
 /// What reading through a module gathers.
 #[derive(Default)]
-pub(super) struct Scan<'a> {
+pub(super) struct ModuleScan<'a> {
     info: ModuleInfo,
-    parts: Parts<'a>,
+    parts: ModuleParts<'a>,
     /// Whether each function type neither takes nor returns anything.
     plain_types: Vec<bool>,
     /// Names and indices of the exported functions.
     exported_functions: Vec<(&'a str, u32)>,
     /// Data segments that `memory.init` is used with.
-    initializing: BTreeSet<u32>,
+    memory_init_segments: BTreeSet<u32>,
     /// Bytes the memory begins with.
     memory_bytes: u64,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> ModuleScan<'a> {
     /// Takes in the next part of the module `bytes`.
     pub fn payload(&mut self, payload: Payload<'a>, bytes: &'a [u8]) -> Result<(), InvalidModule> {
         if let Some((id, range)) = payload.as_section() {
@@ -88,9 +88,9 @@ impl<'a> Scan<'a> {
     }
 
     /// What was gathered, once the whole module was taken in.
-    pub fn finish(mut self) -> Result<(Parts<'a>, ModuleInfo), InvalidModule> {
+    pub fn finish(mut self) -> Result<(ModuleParts<'a>, ModuleInfo), InvalidModule> {
         self.find_methods()?;
-        self.parts.initializing = self.initializing.into_iter().collect();
+        self.parts.memory_init_segments = self.memory_init_segments.into_iter().collect();
         self.info.wasm64 = self.parts.wasm64;
         self.info.mutable_globals = self.parts.mutable_globals.len() as u32;
         Ok((self.parts, self.info))
@@ -211,9 +211,9 @@ impl<'a> Scan<'a> {
     }
 
     fn function_body(&mut self, body: wasmparser::FunctionBody<'a>) -> Result<(), InvalidModule> {
-        let found = code::check(self.parts.bodies.len() as u32, &body)?;
-        self.initializing.extend(found.initializing);
-        self.info.drops_segments |= found.drops_segments;
+        let summary = code::check_function(self.parts.bodies.len() as u32, &body)?;
+        self.memory_init_segments.extend(summary.memory_init_segments);
+        self.info.drops_segments |= summary.drops_segments;
         self.parts.bodies.push(body);
         Ok(())
     }

@@ -96,8 +96,8 @@ fn the_insides_the_replica_needs_are_exported_and_the_start_function_does_not_ru
     }
     for (name, index) in [
         (EXPORT_MEMORY, 0),
-        (EXPORT_WRITTEN, 1),
-        (EXPORT_COUNTER, 3),
+        (EXPORT_PAGE_MARKS, 1),
+        (EXPORT_INSTRUCTION_COUNTER, 3),
         (EXPORT_TABLE, 0),
         (EXPORT_START, 2),
         (&format!("{EXPORT_GLOBAL}0"), 0),

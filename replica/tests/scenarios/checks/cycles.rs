@@ -104,13 +104,13 @@ impl Ledger {
                 *self.balance(call.caller) -= attached.travelling + attached.withheld;
                 self.calls.insert(*call, attached);
             }
-            Event::Executed { canister, work, context, fee, accepted, burned, .. } => {
+            Event::Executed { canister, work, call_context_id, fee, accepted, burned, .. } => {
                 match work {
                     Work::Response { .. } => self.take_back(*canister, *work),
                     _ => self.spend(*canister, amount(*fee)),
                 }
                 self.spend(*canister, amount(*burned));
-                self.accept(*canister, *work, *context, amount(*accepted));
+                self.accept(*canister, *work, *call_context_id, amount(*accepted));
             }
             Event::Responded { call, by, refund, .. } => {
                 let expected = match by {

@@ -5,7 +5,7 @@ mod program;
 
 use crate::limits::OS_PAGE_BYTES;
 use crate::wasm::harness::{LIMIT, run};
-use crate::wasm::{EXHAUSTED, WIDEST_WRITE};
+use crate::wasm::{OUT_OF_INSTRUCTIONS, STORE_BYTES_MAX};
 use program::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -98,28 +98,28 @@ proptest! {
         let end = expected.call(&steps).err();
         prop_assume!(expected.instructions < LIMIT / 2);
 
-        let ran = run(&text);
-        prop_assert!(ran.left != EXHAUSTED);
-        prop_assert_eq!(ran.trap, end);
-        prop_assert!(ran.heap == expected.heap, "the heap differs");
+        let outcome = run(&text);
+        prop_assert!(outcome.counter != OUT_OF_INSTRUCTIONS);
+        prop_assert_eq!(outcome.trap, end);
+        prop_assert!(outcome.heap == expected.heap, "the heap differs");
         if end.is_none() {
-            prop_assert_eq!(ran.instructions(), expected.instructions);
+            prop_assert_eq!(outcome.instructions(), expected.instructions);
         } else {
             // The rest of the block is charged in advance.
-            prop_assert!(ran.instructions() >= expected.instructions);
+            prop_assert!(outcome.instructions() >= expected.instructions);
         }
         // A mark may stand for stores on a way not taken, less than a page from one that was made.
-        for number in &ran.marked {
+        for number in &outcome.marked {
             let near = number.saturating_sub(1)..=number + 1;
             prop_assert!(expected.written.range(near).next().is_some(), "page {} is marked", number);
         }
         let (before, _) = before.as_chunks::<OS_PAGE_BYTES>();
-        let (after, _) = ran.heap.as_chunks::<OS_PAGE_BYTES>();
+        let (after, _) = outcome.heap.as_chunks::<OS_PAGE_BYTES>();
         for (number, (before, after)) in before.iter().zip(after).enumerate() {
-            let is_marked = |number| ran.marked.binary_search(&number).is_ok();
+            let is_marked = |number| outcome.marked.binary_search(&number).is_ok();
             let reached = number > 0
                 && is_marked(number - 1)
-                && before[WIDEST_WRITE..] == after[WIDEST_WRITE..];
+                && before[STORE_BYTES_MAX..] == after[STORE_BYTES_MAX..];
             prop_assert!(before == after || is_marked(number) || reached, "page {} changed", number);
         }
         prop_assert_eq!(run_alone(&Engine::default(), &text), (end, expected.heap));

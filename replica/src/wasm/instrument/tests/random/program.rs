@@ -52,7 +52,7 @@ pub enum End {
     Trapped(Trap),
 }
 
-/// Writes the program down, and the functions it calls.
+/// MarkWriter the program down, and the functions it calls.
 #[derive(Default)]
 pub struct Text {
     pub functions: String,

@@ -1,27 +1,27 @@
 //! Where each function may be called.
 
-use crate::system_api::{Context, FUNCTIONS};
+use crate::system_api::{EntryPoint, FUNCTIONS};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The contexts by the letters of the interface specification ("Overview of imports"). T stands for
+/// The entry points by the letters of the interface specification ("Overview of imports"). T stands for
 /// three of them.
-pub(super) const LETTERS: [(&str, &[Context]); 16] = [
-    ("I", &[Context::Init]),
-    ("G", &[Context::PreUpgrade]),
-    ("U", &[Context::Update]),
-    ("RQ", &[Context::ReplicatedQuery]),
-    ("NRQ", &[Context::Query]),
-    ("TQ", &[Context::Transform]),
-    ("CQ", &[Context::CompositeQuery]),
-    ("Ry", &[Context::ReplyCallback]),
-    ("Rt", &[Context::RejectCallback]),
-    ("CRy", &[Context::CompositeReplyCallback]),
-    ("CRt", &[Context::CompositeRejectCallback]),
-    ("C", &[Context::Cleanup]),
-    ("CC", &[Context::CompositeCleanup]),
-    ("s", &[Context::Start]),
-    ("F", &[Context::InspectMessage]),
-    ("T", &[Context::Heartbeat, Context::GlobalTimer, Context::LowWasmMemory]),
+pub(super) const LETTERS: [(&str, &[EntryPoint]); 16] = [
+    ("I", &[EntryPoint::Init]),
+    ("G", &[EntryPoint::PreUpgrade]),
+    ("U", &[EntryPoint::Update]),
+    ("RQ", &[EntryPoint::ReplicatedQuery]),
+    ("NRQ", &[EntryPoint::Query]),
+    ("TQ", &[EntryPoint::Transform]),
+    ("CQ", &[EntryPoint::CompositeQuery]),
+    ("Ry", &[EntryPoint::ReplyCallback]),
+    ("Rt", &[EntryPoint::RejectCallback]),
+    ("CRy", &[EntryPoint::CompositeReplyCallback]),
+    ("CRt", &[EntryPoint::CompositeRejectCallback]),
+    ("C", &[EntryPoint::Cleanup]),
+    ("CC", &[EntryPoint::CompositeCleanup]),
+    ("s", &[EntryPoint::Start]),
+    ("F", &[EntryPoint::InspectMessage]),
+    ("T", &[EntryPoint::Heartbeat, EntryPoint::GlobalTimer, EntryPoint::LowWasmMemory]),
 ];
 
 /// The specification's table: where functions may be called, and their names. A star is everywhere
@@ -62,12 +62,12 @@ I G U Ry Rt C T: global_timer_set
 * s: debug_print trap
 ";
 
-/// The letters of the contexts in which each function may be called.
+/// The letters of the entry points in which each function may be called.
 pub(super) fn specified() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let mut functions = BTreeMap::new();
     for line in SPECIFIED.trim().lines() {
-        let (contexts, names) = line.split_once(':').expect("contexts and names");
-        let mut letters: BTreeSet<&str> = contexts.split(' ').collect();
+        let (entry_points, names) = line.split_once(':').expect("entry points and names");
+        let mut letters: BTreeSet<&str> = entry_points.split(' ').collect();
         if letters.remove("*") {
             letters
                 .extend(LETTERS.iter().map(|(letter, _)| *letter).filter(|&letter| letter != "s"));
@@ -84,10 +84,10 @@ fn functions_may_be_called_where_the_specification_says() {
     let mut specified = specified();
     for function in FUNCTIONS {
         let expected = specified.remove(function.name).unwrap_or_default();
-        for (letter, contexts) in LETTERS {
-            for context in contexts {
+        for (letter, entry_points) in LETTERS {
+            for entry_point in entry_points {
                 assert_eq!(
-                    function.contexts.contains(*context),
+                    function.entry_points.contains(*entry_point),
                     expected.contains(letter),
                     "{} in {letter}",
                     function.name

@@ -1,6 +1,6 @@
 //! Which stores need a mark of their own.
 //!
-//! Code stores again and again at small distances from one address: the fields of a record, the frame
+//! StoreAnalysis stores again and again at small distances from one address: the fields of a record, the frame
 //! of a function. Where stores always come after one that is marked, and together with it reach over
 //! no more than the bytes of a page, that one is marked for all of them: the pages of the first and of
 //! the last of these bytes are all there are.
@@ -8,7 +8,7 @@
 //! To know distances, locals and operands are followed as far as they are sums of one unknown value
 //! and a constant. Distances count modulo the size of the address space, as addresses do.
 
-use super::Parts;
+use super::ModuleParts;
 use crate::limits::OS_PAGE_BYTES;
 use wasm_encoder::ValType;
 use wasmparser::{
@@ -17,14 +17,14 @@ use wasmparser::{
 
 /// The bytes for which a store is marked, counted from the first that it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(super) struct MarkedRange {
     /// The first, which comes before it where another store does.
     pub first: i64,
     /// The last.
     pub last: i64,
 }
 
-impl Reach {
+impl MarkedRange {
     /// Both together.
     fn with(self, other: Self) -> Self {
         Self { first: self.first.min(other.first), last: self.last.max(other.last) }
@@ -32,8 +32,12 @@ impl Reach {
 }
 
 /// Decides how each of a function's stores is marked, in order: not at all, where another one is.
-pub(super) fn marks(operators: &[Operator<'_>], parts: &Parts<'_>) -> Vec<Option<Reach>> {
-    let mut code = Code { last_assigned: last_assigned(operators), ..Code::new(parts) };
+pub(super) fn plan(
+    operators: &[Operator<'_>],
+    parts: &ModuleParts<'_>,
+) -> Vec<Option<MarkedRange>> {
+    let mut code =
+        StoreAnalysis { last_assigned: last_assigned(operators), ..StoreAnalysis::new(parts) };
     for operator in operators {
         code.operator(operator);
         code.position += 1;
@@ -90,13 +94,13 @@ struct Block {
 }
 
 /// What is known at one place of the code.
-struct Code<'a> {
-    parts: &'a Parts<'a>,
+struct StoreAnalysis<'a> {
+    parts: &'a ModuleParts<'a>,
     last_assigned: Vec<usize>,
     /// The number of the current instruction.
     position: usize,
     /// The marks of the stores up to here.
-    marks: Vec<Option<Reach>>,
+    marks: Vec<Option<MarkedRange>>,
     /// The number of the next unknown value.
     unknown: u32,
     locals: Vec<Local>,
@@ -107,8 +111,8 @@ struct Code<'a> {
     blocks: Vec<Block>,
 }
 
-impl<'a> Code<'a> {
-    fn new(parts: &'a Parts<'a>) -> Self {
+impl<'a> StoreAnalysis<'a> {
+    fn new(parts: &'a ModuleParts<'a>) -> Self {
         Self {
             parts,
             last_assigned: Vec::new(),
@@ -252,7 +256,7 @@ impl<'a> Code<'a> {
 
     /// A store, with an address and a value on the stack.
     fn store(&mut self, offset: u64, bytes: u64) {
-        let own = Reach { first: 0, last: bytes as i64 - 1 };
+        let own = MarkedRange { first: 0, last: bytes as i64 - 1 };
         let address = self.operands.len().checked_sub(2).map(|address| self.operands[address]);
         let Some(Operand::Value(address)) = address else { return self.marks.push(Some(own)) };
         // An offset does not wrap around, so distances say nothing of one as large as that.
@@ -262,7 +266,7 @@ impl<'a> Code<'a> {
         let at = Value { more: address.more.wrapping_add(offset), ..address };
         let covering = self.marked.iter().find_map(|(marked, number)| {
             let distance = self.distance(*marked, at)?;
-            let own = Reach { first: distance, last: distance + own.last };
+            let own = MarkedRange { first: distance, last: distance + own.last };
             let both = self.marks[*number]?.with(own);
             (both.last - both.first < OS_PAGE_BYTES as i64).then_some((*number, both))
         });

@@ -8,7 +8,7 @@ use crate::wasm::harness::run;
 /// Instructions of a function with this body, beside some things to work on.
 #[track_caller]
 fn cost(address: &str, body: &str) -> u64 {
-    let ran = run(&format!(
+    let outcome = run(&format!(
         r#"(module
           (memory {address} 1 10)
           (table $t 3 funcref)
@@ -19,8 +19,8 @@ fn cost(address: &str, body: &str) -> u64 {
           (func $callee)
           (func (export "f") (local $n i32) (local $x i64) {body}))"#
     ));
-    assert_eq!(ran.trap, None, "{body}");
-    ran.instructions() as u64
+    assert_eq!(outcome.trap, None, "{body}");
+    outcome.instructions() as u64
 }
 
 const WASM32: &str = "i32";

@@ -9,9 +9,9 @@ use wasmtime::Trap;
 fn marks(pages: &[usize], text: &str) {
     for address in ["i32", "i64"] {
         let text = text.replace("ptr", address);
-        let ran = body(address, &text);
-        assert_eq!(ran.trap, None, "{text}");
-        assert_eq!(ran.marked, pages, "{text}");
+        let outcome = body(address, &text);
+        assert_eq!(outcome.trap, None, "{text}");
+        assert_eq!(outcome.marked, pages, "{text}");
     }
 }
 
@@ -146,8 +146,8 @@ fn marks_for_several_stores_cover_the_pages_of_all() {
         assert_eq!(stores(4_095).marked, [0, 1]);
         assert_eq!(stores(4_096).marked, [1]);
         // The second store does not happen, and its mark lies behind the heap.
-        let ran = stores(3 * 65_536 - 8);
-        assert_eq!((ran.trap, ran.marked), (Some(Trap::MemoryOutOfBounds), vec![47]));
+        let outcome = stores(3 * 65_536 - 8);
+        assert_eq!((outcome.trap, outcome.marked), (Some(Trap::MemoryOutOfBounds), vec![47]));
     }
 }
 
@@ -176,8 +176,12 @@ fn what_traps_marks_nothing() {
         "(memory.init 0 (ptr.const 196605) (i32.const 0) (i32.const 4))",
     ] {
         for address in ["i32", "i64"] {
-            let ran = body(address, &text.replace("ptr", address));
-            assert_eq!((ran.trap, ran.marked), (Some(Trap::MemoryOutOfBounds), vec![]), "{text}");
+            let outcome = body(address, &text.replace("ptr", address));
+            assert_eq!(
+                (outcome.trap, outcome.marked),
+                (Some(Trap::MemoryOutOfBounds), vec![]),
+                "{text}"
+            );
         }
     }
 }
@@ -192,9 +196,9 @@ fn marking_leaves_stack_and_locals_alone() {
             (block (result i32)
               (i32.store offset=4 (local.get $n) (i32.const 77))
               (i32.load offset=4 (local.get $n))))))";
-    let ran = body("i32", text);
-    assert_eq!(ran.trap, None);
-    assert_eq!(ran.heap[..4], (1000 + 4096 + 77u32).to_le_bytes());
-    assert_eq!(ran.heap[4100..4104], 77u32.to_le_bytes());
-    assert_eq!(ran.marked, [0, 1]);
+    let outcome = body("i32", text);
+    assert_eq!(outcome.trap, None);
+    assert_eq!(outcome.heap[..4], (1000 + 4096 + 77u32).to_le_bytes());
+    assert_eq!(outcome.heap[4100..4104], 77u32.to_le_bytes());
+    assert_eq!(outcome.marked, [0, 1]);
 }

@@ -1,19 +1,19 @@
 //! Marking: each instruction that writes to the memory is followed by one that marks the page.
 //!
 //! What a single store writes may reach into the next page, which is not marked: so whoever looks for
-//! changed pages looks at the [`WIDEST_WRITE`] first bytes behind a marked one, too. Since marks come
+//! changed pages looks at the [`STORE_BYTES_MAX`] first bytes behind a marked one, too. Since marks come
 //! after the writes, an access out of bounds marks nothing. Bulk operations are carried out by
 //! functions of ours, which also take from the counter what the size costs.
 
-use super::counter::exhausted;
-use super::stores::{Reach, stored};
-use super::{Added, BinaryReaderError, FunctionBody, Parts};
+use super::counter::stop;
+use super::mark_ranges::{MarkedRange, stored};
+use super::{AddedIndices, BinaryReaderError, FunctionBody, ModuleParts};
 use crate::limits::OS_PAGE_BYTES;
 use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
 use wasmparser::{BinaryReader, Operator};
 
 /// Bytes the widest of these instructions writes.
-pub(crate) const WIDEST_WRITE: usize = 16;
+pub(crate) const STORE_BYTES_MAX: usize = 16;
 
 /// The shift that makes a page's number of an address.
 const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
@@ -35,7 +35,7 @@ pub(super) struct Helper {
 
 /// The functions a module with memory gets: for `memory.fill`, `memory.copy` and for `memory.init`
 /// with each of these segments.
-pub(super) fn functions(added: &Added, initializing: &[u32]) -> Vec<Helper> {
+pub(super) fn functions(added: &AddedIndices, memory_init_segments: &[u32]) -> Vec<Helper> {
     let address = address(added);
     let fill = Instruction::MemoryFill(0);
     let copy = Instruction::MemoryCopy { src_mem: 0, dst_mem: 0 };
@@ -43,19 +43,19 @@ pub(super) fn functions(added: &Added, initializing: &[u32]) -> Vec<Helper> {
         bulk(added, vec![address, ValType::I32, address], fill),
         bulk(added, vec![address, address, address], copy),
     ];
-    helpers.extend(initializing.iter().map(|segment| {
+    helpers.extend(memory_init_segments.iter().map(|segment| {
         let init = Instruction::MemoryInit { mem: 0, data_index: *segment };
         bulk(added, vec![address, ValType::I32, ValType::I32], init)
     }));
     helpers
 }
 
-fn address(added: &Added) -> ValType {
+fn address(added: &AddedIndices) -> ValType {
     if added.wasm64 { ValType::I64 } else { ValType::I32 }
 }
 
 /// Charges for the bytes, carries out the operation and marks the pages, if there are any.
-fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>) -> Helper {
+fn bulk(added: &AddedIndices, parameters: Vec<ValType>, operation: Instruction<'static>) -> Helper {
     use Instruction::*;
     const TO: u32 = 0;
     const SIZE: u32 = 2;
@@ -85,7 +85,7 @@ fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>
     code.instruction(&GlobalGet(added.counter)).instruction(&I64Const(0)).instruction(&I64LtS);
     code.instruction(&GlobalGet(added.counter)).instruction(&LocalGet(before));
     code.instruction(&I64GtS).instruction(&I32Or).instruction(&If(BlockType::Empty));
-    for instruction in exhausted(added.counter) {
+    for instruction in stop(added.counter) {
         code.instruction(&instruction);
     }
     code.instruction(&End);
@@ -112,10 +112,10 @@ fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>
 }
 
 /// Rewrites one function's writes, and adds the locals that takes.
-pub(super) struct Writes<'a> {
-    added: &'a Added,
+pub(super) struct MarkWriter<'a> {
+    added: &'a AddedIndices,
     /// How the stores that are still to come are marked.
-    marks: std::vec::IntoIter<Option<Reach>>,
+    marks: std::vec::IntoIter<Option<MarkedRange>>,
     /// The function's own locals as they are encoded, their number of groups apart.
     groups: u32,
     encoded: &'a [u8],
@@ -126,12 +126,12 @@ pub(super) struct Writes<'a> {
     values: Vec<(ValType, u32)>,
 }
 
-impl<'a> Writes<'a> {
+impl<'a> MarkWriter<'a> {
     pub fn new(
         body: &FunctionBody<'a>,
         parameters: u32,
-        added: &'a Added,
-        marks: Vec<Option<Reach>>,
+        added: &'a AddedIndices,
+        marks: Vec<Option<MarkedRange>>,
     ) -> Result<Self, BinaryReaderError> {
         let mut locals = body.get_locals_reader()?;
         let mut next = parameters;
@@ -169,12 +169,12 @@ impl<'a> Writes<'a> {
         Ok(bytes)
     }
 
-    /// Writes what stands in for an instruction that writes to the memory, or says that it does not.
+    /// MarkWriter what stands in for an instruction that writes to the memory, or says that it does not.
     pub fn rewrite(
         &mut self,
         operator: &Operator<'_>,
         raw: &[u8],
-        parts: &Parts<'_>,
+        parts: &ModuleParts<'_>,
         code: &mut Vec<u8>,
     ) -> bool {
         let Some(functions) = self.added.functions else { return false };
@@ -182,7 +182,7 @@ impl<'a> Writes<'a> {
             Operator::MemoryFill { .. } => FILL,
             Operator::MemoryCopy { .. } => COPY,
             Operator::MemoryInit { data_index, .. } => {
-                let position = parts.initializing.binary_search(data_index);
+                let position = parts.memory_init_segments.binary_search(data_index);
                 FIRST_INIT + position.expect("segments were gathered before") as u32
             }
             _ => {
@@ -197,7 +197,14 @@ impl<'a> Writes<'a> {
     }
 
     /// Stores, then marks pages: address and value wait in locals.
-    fn store(&mut self, of: ValType, offset: i64, reach: Reach, raw: &[u8], code: &mut Vec<u8>) {
+    fn store(
+        &mut self,
+        of: ValType,
+        offset: i64,
+        reach: MarkedRange,
+        raw: &[u8],
+        code: &mut Vec<u8>,
+    ) {
         use Instruction::*;
         let value = self.value(of);
         let address = self.address();
@@ -206,7 +213,7 @@ impl<'a> Writes<'a> {
         LocalGet(value).encode(code);
         code.extend_from_slice(raw);
         self.mark(address, offset + reach.first, code);
-        if reach.last - reach.first >= WIDEST_WRITE as i64 {
+        if reach.last - reach.first >= STORE_BYTES_MAX as i64 {
             self.mark(address, offset + reach.last, code);
         }
     }

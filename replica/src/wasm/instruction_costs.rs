@@ -7,18 +7,18 @@ use crate::types::Instructions;
 use wasmparser::Operator;
 
 /// Matches an operator, whatever its immediates are, against lists of names.
-macro_rules! weights {
-    ($operator:expr; $($weight:expr => $($name:ident)+;)+ else => $other:expr) => {
+macro_rules! cost_table {
+    ($operator:expr; $($cost:expr => $($name:ident)+;)+ else => $other:expr) => {
         match $operator {
-            $($(Operator::$name { .. })|+ => $weight,)+
+            $($(Operator::$name { .. })|+ => $cost,)+
             _ => $other,
         }
     };
 }
 
 /// What an instruction costs each time it is executed, besides what bulk operations cost by size.
-pub(crate) fn weight(operator: &Operator<'_>, wasm64: bool) -> Instructions {
-    weights! { operator;
+pub(crate) fn instruction_cost(operator: &Operator<'_>, wasm64: bool) -> Instructions {
+    cost_table! { operator;
         0 => Block Loop Else End;
         2 => If Br BrIf BrTable GlobalGet GlobalSet;
         5 => Call TableGet TableSet RefIsNull;
@@ -39,12 +39,12 @@ pub(crate) fn weight(operator: &Operator<'_>, wasm64: bool) -> Instructions {
             V128Load32Zero V128Load64Zero V128Load8Lane V128Load16Lane V128Load32Lane
             V128Load64Lane V128Store V128Store8Lane V128Store16Lane V128Store32Lane
             V128Store64Lane;
-        else => floats(operator)
+        else => float_cost(operator)
     }
 }
 
-fn floats(operator: &Operator<'_>) -> Instructions {
-    weights! { operator;
+fn float_cost(operator: &Operator<'_>) -> Instructions {
+    cost_table! { operator;
         2 => F32Add F32Sub F32Mul F32Ceil F32Floor F32Trunc F32Nearest
              F64Add F64Sub F64Mul F64Ceil F64Floor F64Trunc F64Nearest F32Copysign;
         3 => F64Copysign F32Div
@@ -58,12 +58,12 @@ fn floats(operator: &Operator<'_>) -> Instructions {
               I64TruncF32S I64TruncF32U I64TruncF64S I64TruncF64U
               I32TruncSatF32S I32TruncSatF32U I32TruncSatF64S I32TruncSatF64U
               I64TruncSatF32S I64TruncSatF32U I64TruncSatF64S I64TruncSatF64U;
-        else => vectors(operator)
+        else => vector_cost(operator)
     }
 }
 
-fn vectors(operator: &Operator<'_>) -> Instructions {
-    weights! { operator;
+fn vector_cost(operator: &Operator<'_>) -> Instructions {
+    cost_table! { operator;
         2 => I8x16LtU I8x16GtU I16x8LtU I16x8GtU I32x4LtU I32x4GtU
              I8x16ShrU I16x8Shl I16x8ShrS I16x8ShrU I32x4Shl I32x4ShrS I32x4ShrU
              I64x2Shl I64x2ShrU I32x4Mul
