@@ -178,7 +178,7 @@ pub(super) fn execute(
         argument,
         cycles_available: cycles,
         deadline: origin.deadline(),
-        answerable: origin != Origin::Task,
+        may_respond: origin != Origin::Task,
         instructions_max,
         ..input(canister, entry_point, round)
     };

@@ -128,7 +128,7 @@ fn begin(
         caller_info: caller_info.clone(),
         argument,
         instructions_max,
-        answerable: true,
+        may_respond: true,
         data_certificate,
         ..input(canister, entry_point, round)
     };
@@ -136,14 +136,14 @@ fn begin(
     let instructions = executed.instructions;
     let sandbox = canister.sandbox.as_mut().expect("there is code that ran");
     let progress = match executed.result {
-        Ok(Effects { answer: None, calls, .. }) if !calls.is_empty() => {
+        Ok(Effects { response: None, calls, .. }) if !calls.is_empty() => {
             let sandbox = sandbox.split_off();
             let open =
                 OpenQuery { caller, caller_info, sandbox, calls: calls.into(), instructions };
             return Ok((Progress::Waiting(Box::new(open)), instructions));
         }
-        Ok(Effects { answer: Some(answer), .. }) => answer.map_err(Failure::Rejected),
-        Ok(Effects { answer: None, .. }) => Err(no_answer(canister.id)),
+        Ok(Effects { response: Some(answer), .. }) => answer.map_err(Failure::Rejected),
+        Ok(Effects { response: None, .. }) => Err(no_answer(canister.id)),
         Err(trap) => Err(Failure::Error(trap.into_user_error(canister.id))),
     };
     canister.sandbox.as_mut().expect("there is code that ran").undo();
@@ -211,14 +211,14 @@ pub fn resume_query(
         *slots = slots.saturating_sub(1);
     }
     let callback =
-        ExecutionInput { argument, reject, answerable: true, instructions_max, ..base.clone() };
+        ExecutionInput { argument, reject, may_respond: true, instructions_max, ..base.clone() };
     let executed = open.run(canister, closure, callback, round);
     let mut used = executed.instructions;
     let answer = match executed.result {
         Ok(effects) => {
             open.sandbox.keep();
             open.calls.extend(effects.calls);
-            effects.answer.map(|answer| answer.map_err(Failure::Rejected))
+            effects.response.map(|answer| answer.map_err(Failure::Rejected))
         }
         Err(trap) => {
             open.sandbox.undo();

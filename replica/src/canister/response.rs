@@ -113,7 +113,7 @@ fn run_callback(
         cycles_available: context.cycles_available,
         cycles_refunded: response.refund,
         deadline: context.origin.deadline(),
-        answerable: !context.answered && context.origin != Origin::Task,
+        may_respond: !context.answered && context.origin != Origin::Task,
         call_context_instructions: context.instructions,
         balance: canister.balance.saturating_add(returned),
         reject,
@@ -157,7 +157,7 @@ impl Ran {
             entry_point: EntryPoint::Cleanup,
             argument: Payload::new(),
             cycles_available: 0,
-            answerable: false,
+            may_respond: false,
             instructions_max,
             ..input.clone()
         };

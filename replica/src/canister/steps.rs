@@ -113,7 +113,7 @@ pub(super) fn input(
         cycles_available: 0,
         cycles_refunded: 0,
         deadline: None,
-        answerable: false,
+        may_respond: false,
         balance: canister.balance,
         memory_bytes: canister.memory_usage().total(),
         message_bytes: canister.queues.guaranteed_bytes(),
@@ -191,7 +191,7 @@ pub(super) fn apply(
     for call in effects.calls {
         send_call(canister, context, call, round);
     }
-    effects.answer.map_or(Outcome::Nothing, Outcome::Answered)
+    effects.response.map_or(Outcome::Nothing, Outcome::Answered)
 }
 
 /// Sends a call. One of the management canister that makes no sense is rejected at once.

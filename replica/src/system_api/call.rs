@@ -1,4 +1,5 @@
-//! Calls to other canisters: prepared piece by piece, then performed or not.
+//! Functions that make calls to other canisters: `call_new`, the functions that add to the call, and
+//! `call_perform`.
 
 use super::functions::*;
 use super::host::{OutgoingCall, PreparedCall};
@@ -11,7 +12,7 @@ use wasmtime::{Caller, Linker};
 
 type C<'a> = Caller<'a, Host>;
 
-/// What `call_perform` returns for a call that was not made: the reject code `SYS_TRANSIENT`.
+/// The result of `call_perform` for a call that was not made: the reject code `SYS_TRANSIENT`.
 const NOT_PERFORMED: u32 = 2;
 
 pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
@@ -58,7 +59,7 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     Ok(())
 }
 
-/// The older function that passes an amount as one 64-bit number.
+/// Defines the older function of 32-bit modules. It passes an amount as one 64-bit number.
 pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", CALL_CYCLES_ADD.name, |mut c: C<'_>, amount: u64| {
         enter(&mut c, CALL_CYCLES_ADD, 0)?;
@@ -68,7 +69,7 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
 }
 
 fn no_call() -> wasmtime::Error {
-    contract("there is no call under construction: call_new comes first")
+    contract("there is no call under construction: use call_new first")
 }
 
 fn prepared(host: &mut Host) -> SystemResult<&mut PreparedCall> {
@@ -78,13 +79,14 @@ fn prepared(host: &mut Host) -> SystemResult<&mut PreparedCall> {
 fn check_request_bytes(bytes: u64) -> SystemResult<()> {
     if bytes > REQUEST_BYTES_MAX as u64 {
         return Err(contract(format!(
-            "method name and argument of a call may have at most {REQUEST_BYTES_MAX} bytes, not {bytes}"
+            "the method name and the argument of a call may have at most {REQUEST_BYTES_MAX} bytes \
+             together, not {bytes}"
         )));
     }
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments, reason = "this is the function's signature in the interface")]
+#[expect(clippy::too_many_arguments, reason = "the interface specification defines this signature")]
 fn call_new<P: Pointer>(
     mut c: C<'_>,
     callee: P,
@@ -108,7 +110,7 @@ fn call_new<P: Pointer>(
     let method = String::from_utf8_lossy(&method).into_owned();
     let callee = read(&mut c, callee.wide(), callee_size.wide())?;
     let callee = Principal::try_from_slice(&callee)
-        .map_err(|error| contract(format!("the callee is no principal: {error}")))?;
+        .map_err(|error| contract(format!("the callee is not a principal: {error}")))?;
     c.data_mut().call = Some(PreparedCall {
         callee,
         method,
@@ -122,7 +124,7 @@ fn call_new<P: Pointer>(
     Ok(())
 }
 
-/// Gives back what was attached to a call that is not going to be made.
+/// Drops the call under construction. The cycles attached to it return to the balance.
 fn abandon(host: &mut Host) {
     if let Some(call) = host.call.take() {
         host.credit(call.cycles);
@@ -134,7 +136,8 @@ fn add_cycles(host: &mut Host, amount: Cycles) -> SystemResult<()> {
     let call = prepared(host)?;
     if amount > liquid {
         return Err(contract(format!(
-            "{amount} cycles cannot be attached to a call: {liquid} are above the freezing threshold"
+            "{amount} cycles cannot be attached to a call: the canister has {liquid} cycles above the \
+             freezing threshold"
         )));
     }
     call.cycles += amount;
@@ -142,12 +145,13 @@ fn add_cycles(host: &mut Host, amount: Cycles) -> SystemResult<()> {
     Ok(())
 }
 
-/// Makes the call, unless a limit forbids it; then the attached cycles come back.
+/// Makes the call and returns true. If a limit forbids the call, returns the attached cycles to the
+/// balance and returns false.
 fn perform(host: &mut Host, call: PreparedCall) -> bool {
     let environment = &host.input.environment;
     let request_bytes = (call.method.len() + call.argument.len()) as u64;
     let price = environment.prices.call(request_bytes, environment.wasm64);
-    // An unbounded-wait call reserves room for its response; a bounded-wait one does not.
+    // An unbounded-wait call reserves memory for its response; a bounded-wait call does not.
     let reserved = match call.timeout_seconds {
         None => RESPONSE_RESERVATION_BYTES.max(request_bytes),
         Some(_) => 0,
@@ -183,9 +187,10 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
     true
 }
 
-/// The peer whose slots a call takes, and how many were free when this execution began. The
-/// management canister is one peer under both its names, its own and that of the subnet, and has as
-/// many slots as the name with fewer (`sandbox_safe_system_state.rs`, available request slots).
+/// The canister whose request slots a call uses, and the number of free slots at the start of this
+/// execution. A call to the subnet id is a call to the management canister. Both ids share their
+/// slots; the id with fewer free slots counts (`sandbox_safe_system_state.rs`, available request
+/// slots).
 fn free_slots(host: &Host, callee: CanisterId) -> (CanisterId, usize) {
     let free = |peer| host.input.slots.get(&peer).copied().unwrap_or(QUEUE_CAPACITY);
     let management = CanisterId::management_canister();

@@ -1,4 +1,5 @@
-//! The canister itself: who and where it is, its controllers, variables and certified data.
+//! Functions about the canister itself: its id, subnet, status, controllers, certified data, and
+//! environment variables.
 
 use super::functions::*;
 use super::{Pointer, SystemResult, contract, copy_from_host, enter, link_bytes, read};
@@ -33,7 +34,7 @@ fn link_identity<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         enter(&mut c, IS_CONTROLLER, size.wide())?;
         let principal = read(&mut c, src.wide(), size.wide())?;
         let principal = Principal::try_from_slice(&principal)
-            .map_err(|error| contract(format!("that is no principal: {error}")))?;
+            .map_err(|error| contract(format!("the bytes are not a principal: {error}")))?;
         Ok(u32::from(c.data().input.environment.controllers.contains(&principal)))
     })?;
     Ok(())
@@ -156,9 +157,11 @@ fn value_of<'a>(host: &'a Host, name: &str) -> SystemResult<&'a str> {
 fn read_name<P: Pointer>(c: &mut C<'_>, src: P, size: P) -> SystemResult<String> {
     if size.wide() > ENVIRONMENT_VARIABLE_BYTES_MAX as u64 {
         return Err(contract(format!(
-            "an environment variable's name has at most {ENVIRONMENT_VARIABLE_BYTES_MAX} bytes"
+            "the name of an environment variable may have at most \
+             {ENVIRONMENT_VARIABLE_BYTES_MAX} bytes"
         )));
     }
     let name = read(c, src.wide(), size.wide())?;
-    String::from_utf8(name).map_err(|_| contract("an environment variable's name must be UTF-8"))
+    String::from_utf8(name)
+        .map_err(|_| contract("the name of an environment variable must be UTF-8"))
 }

@@ -1,4 +1,4 @@
-//! What things would cost.
+//! Functions that quote prices, without charging them.
 
 use super::cycles::put;
 use super::functions::*;
@@ -11,7 +11,8 @@ use wasmtime::{Caller, Linker};
 
 type C<'a> = Caller<'a, Host>;
 
-/// What the functions that quote a signature return instead of a price.
+/// Error codes of the functions that quote the price of a signature (interface specification,
+/// "Cycle cost calculation").
 const UNKNOWN_CURVE_OR_ALGORITHM: u32 = 1;
 const UNKNOWN_KEY: u32 = 2;
 
@@ -22,7 +23,7 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         |mut c: C<'_>, method_bytes: u64, argument_bytes: u64, dst: P| {
             enter(&mut c, COST_CALL, 0)?;
             let environment = &c.data().input.environment;
-            // Quoted for the reference size whatever the subnet's own
+            // The quote is for a subnet of the reference size, even on a larger subnet
             // (`cycles_account_manager`, `xnet_call_total_fee`).
             let price = environment
                 .prices
@@ -56,7 +57,7 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
             put(&mut c, dst, prices.outcall(&outcall))
         },
     )?;
-    // How many curves or algorithms there are: secp256k1; BIP-340 and Ed25519; BLS12-381.
+    // The number of curves or algorithms: secp256k1; BIP-340 and Ed25519; BLS12-381.
     for (function, known) in
         [(COST_SIGN_WITH_ECDSA, 1), (COST_SIGN_WITH_SCHNORR, 2), (COST_VETKD_DERIVE_KEY, 1)]
     {
@@ -68,7 +69,7 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
                 let name = read(&mut c, src.wide(), size.wide())?;
                 std::str::from_utf8(&name)
                     .map_err(|_| contract("the name of a key must be valid UTF-8"))?;
-                // No subnet holds a threshold key, so there is none of any name.
+                // No subnet holds a threshold key, so no key name is known.
                 Ok(if curve < known { UNKNOWN_KEY } else { UNKNOWN_CURVE_OR_ALGORITHM })
             },
         )?;

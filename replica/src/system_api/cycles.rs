@@ -1,4 +1,4 @@
-//! Cycles: those attached to the message and those of the canister.
+//! Functions about cycles: the cycles attached to the message, and the balance of the canister.
 
 use super::functions::*;
 use super::{Pointer, SystemResult, contract, enter, trapped, write};
@@ -9,7 +9,7 @@ use wasmtime::{Caller, Linker};
 
 type C<'a> = Caller<'a, Host>;
 
-/// Functions that write the amount they compute to an address, all of the same kind.
+/// How a function that returns an amount of cycles computes the amount.
 type Amount = fn(&Host) -> Cycles;
 
 pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
@@ -51,7 +51,7 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     Ok(())
 }
 
-/// The older functions that pass amounts as one 64-bit number.
+/// Defines the older functions of 32-bit modules. They pass an amount as one 64-bit number.
 pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
     let amounts: [(&'static Function, Amount); 3] = [
         (MSG_CYCLES_AVAILABLE, Host::cycles_available),
@@ -67,7 +67,7 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
     }
     linker.func_wrap("ic0", MSG_CYCLES_ACCEPT.name, |mut c: C<'_>, max: u64| {
         enter(&mut c, MSG_CYCLES_ACCEPT, 0)?;
-        // No more than `max`, so it fits.
+        // At most `max`, so the amount fits.
         Ok(accept(c.data_mut(), max.into()) as u64)
     })?;
     Ok(())
@@ -80,7 +80,7 @@ fn accept(host: &mut Host, max: Cycles) -> Cycles {
     accepted
 }
 
-/// Makes cycles out of nothing, as many as the balance has room for.
+/// Mints cycles: at most `max`, and at most what the balance can hold.
 fn mint(host: &mut Host, max: Cycles) -> SystemResult<Cycles> {
     let canister = host.input.environment.canister;
     let minter = cycles_minting_canister();

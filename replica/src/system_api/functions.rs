@@ -1,11 +1,11 @@
-//! The functions a canister may import, where each may be called and what calling it costs.
+//! The functions that a canister can import: which entry points may call each, and its cost.
 //!
 //! Entry points: interface specification, "Overview of imports". Costs:
 //! `embedders/src/wasmtime_embedder/system_api_complexity.rs` in the replica's repository.
 
 use crate::types::Instructions;
 
-/// Where execution can be when a canister calls the system.
+/// The kind of entry point that executes. It decides which system API functions are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryPoint {
     /// `canister_init` and `canister_post_upgrade`.
@@ -14,9 +14,9 @@ pub enum EntryPoint {
     PreUpgrade,
     /// An update method.
     Update,
-    /// A query method called as an update.
+    /// A query method that is called as an update, in replicated mode.
     ReplicatedQuery,
-    /// A query method.
+    /// A query method that is called as a query, in non-replicated mode.
     Query,
     /// A query method that transforms the response to an HTTP outcall.
     Transform,
@@ -51,7 +51,7 @@ impl EntryPoint {
         1 << self as u32
     }
 
-    /// The words for it in error messages.
+    /// The name of the entry point in error messages, as the replica spells it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Init => "init",
@@ -74,8 +74,8 @@ impl EntryPoint {
         }
     }
 
-    /// Whether what it changes can be kept, so that it pays for the pages it changes
-    /// (`system_api.rs`, `modification_tracking`).
+    /// Whether the replica tracks dirty pages. It does where changes of the memory can be kept; such
+    /// an execution pays for its dirty pages (`system_api.rs`, `modification_tracking`).
     pub const fn tracks_changes(self) -> bool {
         !matches!(
             self,
@@ -83,38 +83,39 @@ impl EntryPoint {
         )
     }
 
-    /// Whether all nodes of the subnet execute this and agree on it.
+    /// Whether execution is replicated: all nodes of the subnet execute the message and agree on the
+    /// result.
     pub const fn is_replicated(self) -> bool {
         const ON_ONE_NODE: EntryPoints = EntryPoints(NRQ | TQ | CQ | CRY | CRT | CC | F);
         !ON_ONE_NODE.contains(self)
     }
 }
 
-/// A set of entry points.
+/// A set of entry points, one bit for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryPoints(u32);
 
 impl EntryPoints {
-    /// Whether `entry_point` is in the set.
+    /// Whether the set contains `entry_point`.
     pub const fn contains(self, entry_point: EntryPoint) -> bool {
         self.0 & entry_point.bit() != 0
     }
 }
 
-/// A function of the system interface.
+/// A function of the system API.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Function {
     /// Its name in the module `ic0`.
     pub name: &'static str,
-    /// Where it may be called.
+    /// The entry points that may call the function.
     pub entry_points: EntryPoints,
-    /// Instructions a call costs.
+    /// Instructions that each call costs.
     pub fixed: Instructions,
-    /// Instructions each byte it moves costs in addition.
+    /// Instructions that each copied byte costs in addition.
     pub per_byte: Instructions,
 }
 
-// The entry points by the specification's letters.
+// The entry points, named by the letters of the interface specification.
 const I: u32 = EntryPoint::Init.bit();
 const G: u32 = EntryPoint::PreUpgrade.bit();
 const U: u32 = EntryPoint::Update.bit();
@@ -132,11 +133,11 @@ const S: u32 = EntryPoint::Start.bit();
 const F: u32 = EntryPoint::InspectMessage.bit();
 const T: u32 =
     EntryPoint::Heartbeat.bit() | EntryPoint::GlobalTimer.bit() | EntryPoint::LowWasmMemory.bit();
-/// All but the start function, the specification's `*`.
+/// All entry points except the start function: the specification's `*`.
 const ALL: u32 = I | G | U | RQ | NRQ | TQ | CQ | RY | RT | CRY | CRT | C | CC | F | T;
 const WITH_ARGUMENT: u32 = I | U | RQ | NRQ | TQ | CQ | RY | CRY | F;
 const CALLED: u32 = U | RQ | NRQ | CQ | RY | RT | CRY | CRT;
-const ANSWERING: u32 = CALLED | TQ;
+const RESPONDING: u32 = CALLED | TQ;
 const CALLING: u32 = U | CQ | RY | RT | CRY | CRT | T;
 const WITH_CALLER_INFO: u32 = CALLED | C | CC | F;
 const WITH_CYCLES: u32 = U | RQ | RY | RT;
@@ -150,7 +151,7 @@ macro_rules! functions {
             fixed: $fixed,
             per_byte: $per_byte,
         };)+
-        /// Every function there is.
+        /// All functions of the system API.
         pub const FUNCTIONS: &[&Function] = &[$($constant),+];
     };
 }
@@ -168,9 +169,9 @@ functions! {
     MSG_REJECT_MSG_SIZE "msg_reject_msg_size" RT | CRT, 500 + 0;
     MSG_REJECT_MSG_COPY "msg_reject_msg_copy" RT | CRT, 500 + 1;
     MSG_DEADLINE "msg_deadline" CALLED, 500 + 0;
-    MSG_REPLY_DATA_APPEND "msg_reply_data_append" ANSWERING, 500 + 50;
-    MSG_REPLY "msg_reply" ANSWERING, 500 + 0;
-    MSG_REJECT "msg_reject" ANSWERING, 500 + 50;
+    MSG_REPLY_DATA_APPEND "msg_reply_data_append" RESPONDING, 500 + 50;
+    MSG_REPLY "msg_reply" RESPONDING, 500 + 0;
+    MSG_REJECT "msg_reject" RESPONDING, 500 + 50;
     MSG_METHOD_NAME_SIZE "msg_method_name_size" F, 500 + 0;
     MSG_METHOD_NAME_COPY "msg_method_name_copy" F, 500 + 1;
     ACCEPT_MESSAGE "accept_message" F, 500 + 0;

@@ -1,4 +1,4 @@
-//! How far memories can grow in an execution, and what growing asks of the canister.
+//! How far heap and stable memory can grow in an execution, and which cycles growing requires.
 //!
 //! Rules: `system_api.rs`, `allocate_execution_memory` and `effective_wasm_memory_limit`, and
 //! `sandbox_safe_system_state.rs` in the replica's repository.
@@ -12,31 +12,32 @@ use crate::types::Cycles;
 use wasmtime::ResourceLimiter;
 
 impl EntryPoint {
-    /// Whether growing may not freeze the canister. Callbacks finish what was begun, queries keep
-    /// nothing, and an installation is looked at as a whole when it is over.
+    /// Whether growing memory must not freeze the canister. The rule is for new work only. Callbacks
+    /// finish earlier work, queries keep no changes, and the memory of an installation is checked
+    /// after the installation.
     const fn must_not_freeze(self) -> bool {
         matches!(self, Self::Update | Self::Heartbeat | Self::GlobalTimer | Self::LowWasmMemory)
     }
 
-    /// Whether what grows takes room from the subnet at once.
-    const fn takes_room(self) -> bool {
+    /// Whether growing memory allocates subnet memory at once.
+    const fn allocates_subnet_memory(self) -> bool {
         self.must_not_freeze() || self.is_callback()
     }
 
-    /// Whether this is a callback of a call, or its cleanup.
+    /// Whether this is a reply, reject, or cleanup callback of a replicated call.
     const fn is_callback(self) -> bool {
         matches!(self, Self::ReplyCallback | Self::RejectCallback | Self::Cleanup)
     }
 
-    /// Whether `wasm_memory_limit` holds. It guards new work only, so that callbacks can still finish
-    /// old work.
+    /// Whether `wasm_memory_limit` applies. The limit is for new work only, so that callbacks can
+    /// finish earlier work.
     const fn has_wasm_memory_limit(self) -> bool {
         matches!(self, Self::Update | Self::Init | Self::Start)
     }
 }
 
 impl Host {
-    /// The balance below which the canister is frozen, were its calls to reserve `extra_bytes` more.
+    /// The freezing threshold, in cycles, if the calls of the canister reserved `extra_bytes` more.
     pub(super) fn freezing_threshold(&self, extra_bytes: u64) -> Cycles {
         let messages = self.input.message_bytes + self.memory_reserved + extra_bytes;
         self.threshold(self.allocated_bytes(0) + messages)
@@ -52,19 +53,24 @@ impl Host {
         threshold.saturating_sub(self.reserved())
     }
 
-    /// Cycles that are set aside for its memory.
+    /// The reserved cycles of the canister, with those that this execution reserved.
     fn reserved(&self) -> Cycles {
         self.input.reserved.saturating_add(self.effects.cycles_reserved)
     }
 
-    /// Bytes the canister takes from the subnet, were it to grow by so many.
+    /// Bytes of subnet memory that the canister occupies after growing by `growth` bytes: its memory
+    /// usage or its memory allocation, whichever is larger.
     fn allocated_bytes(&self, growth: u64) -> u64 {
         let held = self.input.memory_bytes + self.grown + growth;
         held.max(self.input.environment.memory_allocation)
     }
 
-    /// Has a memory grow by so many bytes, and says whether there is room for them. Fails when the
-    /// canister has too few cycles.
+    /// Allocates `bytes` for a memory that grows. Returns false if the subnet has too little memory.
+    ///
+    /// # Errors
+    ///
+    /// Traps if the canister has too few cycles: growing would freeze it, or it cannot reserve the
+    /// cycles that a nearly full subnet requires.
     pub(super) fn grow(&mut self, bytes: u64) -> Result<bool, Trap> {
         let entry_point = self.input.entry_point;
         let after = self.allocated_bytes(bytes);
@@ -73,7 +79,7 @@ impl Host {
             let messages = self.input.message_bytes + self.memory_reserved;
             self.check_grow(taken, self.threshold(after + messages))?;
         }
-        if entry_point.takes_room() {
+        if entry_point.allocates_subnet_memory() {
             let spare =
                 if entry_point.is_callback() { SUBNET_MEMORY_RESERVED_PER_THREAD } else { 0 };
             let available = self.input.subnet_memory.available + spare;
@@ -87,7 +93,7 @@ impl Host {
         Ok(true)
     }
 
-    /// Sets cycles aside for bytes that are about to be taken.
+    /// Reserves cycles for `bytes` of new memory (the resource reservation mechanism).
     fn reserve(&mut self, bytes: u64) -> Result<(), Trap> {
         let environment = &self.input.environment;
         let in_use = self.input.subnet_memory.taken + self.effects.memory_taken;
@@ -102,7 +108,7 @@ impl Host {
         Ok(())
     }
 
-    /// Fails unless the canister has so many cycles, as growing requires.
+    /// Checks that the canister has `cycles`, which growing by `bytes` requires.
     fn check_grow(&self, bytes: u64, cycles: Cycles) -> Result<(), Trap> {
         match cycles.checked_sub(self.balance) {
             Some(missing) if missing > 0 => Err(Trap::MemoryGrow { bytes, missing }),
@@ -111,7 +117,7 @@ impl Host {
     }
 }
 
-/// Bounds heap and table.
+/// The limits of heap and table growth that the engine asks for.
 impl ResourceLimiter for Host {
     fn memory_growing(
         &mut self,

@@ -1,5 +1,4 @@
-//! One execution as the system interface sees it: what goes in, what comes out, and the state in
-//! between.
+//! One execution as the system API sees it: its input, its effects, and the state in between.
 
 use crate::cycles::{CallPrice, Prices};
 use crate::error::{Reject, Trap};
@@ -14,192 +13,194 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use wasmtime::{AsContextMut, Global, Memory, Val};
 
-/// What an execution can learn of its canister, and what changes rarely.
+/// The properties of a canister that an execution can read and that rarely change.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// The canister itself.
+    /// The id of the canister.
     pub canister: CanisterId,
-    /// Its subnet.
+    /// The id of its subnet.
     pub subnet: SubnetId,
-    /// The subnet's prices.
+    /// The prices of the subnet.
     pub prices: Prices,
-    /// The network's root key.
+    /// The root key of the network.
     pub root_key: Arc<SubnetKey>,
-    /// Who controls the canister.
+    /// The controllers of the canister.
     pub controllers: BTreeSet<Principal>,
-    /// Bytes of log it keeps.
+    /// Capacity of the canister's log, in bytes.
     pub log_bytes: usize,
-    /// Its environment variables.
+    /// The environment variables, by name.
     pub variables: BTreeMap<String, String>,
-    /// Whether its module has 64-bit pointers.
+    /// Whether the module has 64-bit pointers.
     pub wasm64: bool,
-    /// Heap it may have, in bytes; 0, if nothing but its pointers limits it.
+    /// The setting `wasm_memory_limit`, in bytes. 0 means no limit below the largest memory of a
+    /// 32-bit or 64-bit module.
     pub wasm_memory_limit: u64,
-    /// Its compute allocation, in percent.
+    /// The compute allocation, in percent.
     pub compute_allocation: u64,
-    /// Its memory allocation, in bytes.
+    /// The memory allocation, in bytes.
     pub memory_allocation: u64,
-    /// Cycles that may be set aside for its memory.
+    /// The setting `reserved_cycles_limit`: the most cycles that can be reserved for memory.
     pub reserved_cycles_limit: Cycles,
-    /// Its freezing threshold, in seconds.
+    /// The freezing threshold, in seconds.
     pub freezing_threshold_seconds: u64,
 }
 
-/// Whether a canister takes messages, by the numbers of `ic0.canister_status`.
+/// The status of a canister. The values are those of `ic0.canister_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
-    /// It does.
+    /// The canister accepts requests.
     Running = 1,
-    /// It finishes what it began.
+    /// The canister rejects new requests and waits for the responses to its open calls.
     Stopping = 2,
-    /// It does not.
+    /// The canister rejects requests and has no open calls.
     Stopped = 3,
 }
 
-/// What an execution finds of its subnet's memory.
+/// The subnet memory at the start of an execution.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MemoryShare {
-    /// Bytes that are taken.
+    /// Bytes that the canisters of the subnet already use.
     pub taken: u64,
-    /// Bytes it may take.
+    /// Bytes that this execution may still allocate.
     pub available: u64,
 }
 
 impl MemoryShare {
-    /// Notes that some was taken.
+    /// Records that an execution allocated `bytes`.
     pub fn take(&mut self, bytes: u64) {
         self.taken += bytes;
         self.available = self.available.saturating_sub(bytes);
     }
 }
 
-/// Everything an execution may depend on, besides the canister's memories. Executing the same input
-/// on the same memories does the same, which is what rolling back relies on.
+/// Everything that an execution depends on, except the canister's memories. The same input on the
+/// same memories always has the same effects.
 #[derive(Clone, Debug)]
 pub struct ExecutionInput {
-    /// Where execution begins, for the rules of the system interface.
+    /// The kind of entry point, for the rules of the system API.
     pub entry_point: EntryPoint,
-    /// What is known of the canister.
+    /// The properties of the canister.
     pub environment: Arc<Environment>,
-    /// Its state.
+    /// The status of the canister.
     pub run_state: RunState,
-    /// Its version.
+    /// The version of the canister, as `ic0.canister_version` returns it.
     pub version: u64,
-    /// The round's time.
+    /// The time of the round.
     pub time: Time,
-    /// Who called.
+    /// The caller of the method.
     pub caller: Principal,
-    /// What came along about them.
+    /// Signed information about the caller, as `ic0.msg_caller_info_data_copy` returns it.
     pub caller_info: Option<Arc<CallerInfo>>,
-    /// The argument, or the reply in a reply callback.
+    /// The argument of the method. In a reply callback: the reply.
     pub argument: Payload,
-    /// The called method, for `inspect_message`.
+    /// The name of the called method, for `canister_inspect_message`.
     pub method: String,
-    /// The reject in a reject callback and its cleanup.
+    /// The reject, in a reject callback and its cleanup callback.
     pub reject: Option<Reject>,
-    /// Attached cycles not yet accepted.
+    /// Attached cycles that the call context has not accepted yet.
     pub cycles_available: Cycles,
-    /// Cycles that came back with the response.
+    /// Cycles that the response refunds.
     pub cycles_refunded: Cycles,
-    /// When the caller stops waiting.
+    /// The deadline of the call. `None` for an unbounded-wait call.
     pub deadline: Option<Time>,
-    /// Whether the call context may still be answered.
-    pub answerable: bool,
-    /// The canister's balance, less what is prepaid for this execution.
+    /// Whether the call context has no response yet.
+    pub may_respond: bool,
+    /// The cycles balance of the canister, without the cycles that are prepaid for this execution.
     pub balance: Cycles,
-    /// Bytes the canister holds.
+    /// Memory usage of the canister, in bytes.
     pub memory_bytes: u64,
-    /// Bytes its open calls reserve.
+    /// Bytes that the open calls of the canister reserve for guaranteed responses.
     pub message_bytes: u64,
-    /// The subnet's memory.
+    /// The memory of the subnet.
     pub subnet_memory: MemoryShare,
-    /// Cycles set aside for those, which lower the freezing threshold.
+    /// Reserved cycles of the canister. They lower the freezing threshold.
     pub reserved: Cycles,
-    /// Free request slots to the canisters it has queues with; all others have them all.
+    /// Free request slots to each canister that has a queue with this one. To all other canisters,
+    /// every slot is free.
     pub slots: BTreeMap<CanisterId, usize>,
-    /// Callbacks it may still open.
+    /// Callbacks that the canister may still open.
     pub callbacks: usize,
-    /// Bytes its guaranteed-response calls may still reserve.
+    /// Bytes that guaranteed-response calls of the canister may still reserve.
     pub guaranteed_memory: u64,
-    /// Instructions this execution may use.
+    /// Instruction limit of this execution.
     pub instructions_max: Instructions,
-    /// Instructions of it that one round executes.
+    /// Instruction limit of one slice: the most that one round executes.
     pub slice_instructions_max: Instructions,
-    /// Instructions its call context used before.
+    /// Instructions that earlier executions of the same call context used.
     pub call_context_instructions: Instructions,
-    /// When the global timer fires.
+    /// The time at which the global timer fires. `None` if it is not set.
     pub global_timer: Option<Time>,
-    /// The certificate for what the canister has certified, which queries have.
+    /// The certificate for the canister's certified data. Only non-replicated queries have one.
     pub data_certificate: Option<DataCertificate>,
 }
 
-/// A certificate for what a canister has certified, which is made when it is looked at first.
+/// The certificate for a canister's certified data. It is created and signed on first use.
 pub type DataCertificate = Arc<LazyLock<Vec<u8>, Box<dyn FnOnce() -> Vec<u8> + Send>>>;
 
-/// A function in the canister's table and the value it is called with.
+/// A function in the canister's table and the `env` value that it is called with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closure {
-    /// Index in the table.
+    /// Index of the function in the table.
     pub function: u64,
-    /// The argument.
+    /// The value that the function gets.
     pub env: u64,
 }
 
 /// A call that `call_perform` accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingCall {
-    /// Who is called.
+    /// The called canister.
     pub callee: Principal,
-    /// The method.
+    /// The name of the method.
     pub method: String,
-    /// Its argument.
+    /// The argument of the method.
     pub argument: Payload,
-    /// Cycles attached.
+    /// Attached cycles.
     pub cycles: Cycles,
-    /// When the caller stops waiting; never, for an unbounded-wait call.
+    /// The deadline of a bounded-wait call. `None` for an unbounded-wait call.
     pub deadline: Option<Time>,
-    /// Runs on a reply.
+    /// The reply callback.
     pub on_reply: Closure,
-    /// Runs on a reject.
+    /// The reject callback.
     pub on_reject: Closure,
-    /// Runs when one of these traps.
+    /// The cleanup callback: it runs when the reply callback or the reject callback traps.
     pub on_cleanup: Option<Closure>,
-    /// What was withheld for it.
+    /// Cycles that the caller paid in advance for the call.
     pub price: CallPrice,
 }
 
-/// What an execution did besides changing memory. Only its caller makes it count; rolling back is
-/// dropping it.
+/// The effects of an execution, except its changes of memory. They count only once the state of the
+/// canister applies them. To roll back an execution, drop its effects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// Calls made, in order.
+    /// The calls, in the order in which they were made.
     pub calls: Vec<OutgoingCall>,
-    /// The answer to the call context.
-    pub answer: Option<Result<Payload, Reject>>,
-    /// Attached cycles taken.
+    /// The response of the call context: a reply or a reject.
+    pub response: Option<Result<Payload, Reject>>,
+    /// Attached cycles that the canister accepted.
     pub cycles_accepted: Cycles,
-    /// Cycles burned.
+    /// Cycles that the canister burned.
     pub cycles_burned: Cycles,
-    /// Cycles made out of nothing.
+    /// Cycles that the cycles minting canister minted.
     pub cycles_minted: Cycles,
-    /// Cycles set aside for memory.
+    /// Cycles that were moved from the balance to the reserved cycles, for new memory.
     pub cycles_reserved: Cycles,
-    /// Bytes of the subnet's memory it took.
+    /// Bytes of subnet memory that the execution allocated.
     pub memory_taken: u64,
-    /// Bytes of the pages whose changes may be kept: of the heap those that changed, of stable memory
-    /// those written to.
+    /// Bytes of the dirty pages: heap pages whose content changed, and stable memory pages that were
+    /// written to. 0 where changes cannot be kept.
     pub heap_delta_bytes: u64,
     /// New certified data.
     pub certified_data: Option<Vec<u8>>,
-    /// A new setting of the global timer.
+    /// The new setting of the global timer: `Some(None)` if the canister deactivated the timer.
     pub global_timer: Option<Option<Time>>,
-    /// Whether `accept_message` was called.
+    /// Whether the canister called `accept_message`.
     pub message_accepted: bool,
-    /// What it printed.
+    /// The lines that the canister printed.
     pub log: ExecutionLog,
 }
 
-/// A call between `call_new` and `call_perform`.
+/// A call under construction: between `call_new` and `call_perform`.
 #[derive(Clone, Debug)]
 pub(super) struct PreparedCall {
     pub callee: Principal,
@@ -212,7 +213,7 @@ pub(super) struct PreparedCall {
     pub on_cleanup: Option<Closure>,
 }
 
-/// What the functions of the system interface work on.
+/// The state that the functions of the system API work on.
 pub struct Host {
     pub(super) input: Arc<ExecutionInput>,
     pub(super) effects: Effects,
@@ -221,21 +222,22 @@ pub struct Host {
     pub(super) balance: Cycles,
     pub(super) slots_taken: BTreeMap<CanisterId, usize>,
     pub(super) memory_reserved: u64,
-    /// Bytes by which its memories have grown.
+    /// Bytes by which heap and stable memory have grown in this execution.
     pub(super) grown: u64,
-    /// Whether canister code runs, and not the engine or the replica prepare for it.
+    /// Whether canister code runs. False while the engine instantiates the module, or the replica
+    /// restores its memory.
     pub(super) running: bool,
     pub(crate) stable: StableMemory,
-    /// The heap.
+    /// The heap. `None` in a module without memory.
     pub(crate) memory: Option<Memory>,
-    /// Marks for the heap's pages that were written to.
+    /// The page marks: a byte for each heap page, not 0 if the page was written to.
     pub(crate) page_marks: Option<Memory>,
-    /// Instructions left.
+    /// The instruction counter: a Wasm global with the number of instructions left.
     counter: Option<Global>,
 }
 
 impl Host {
-    /// A host that has executed nothing yet.
+    /// Creates a host for a new instance.
     pub(crate) fn new(input: Arc<ExecutionInput>) -> Self {
         Self {
             balance: input.balance,
@@ -254,7 +256,7 @@ impl Host {
         }
     }
 
-    /// Connects it with the insides of the instance it works for.
+    /// Connects the host with the counter and the memories of its instance.
     pub(crate) fn connect(
         &mut self,
         counter: Option<Global>,
@@ -264,7 +266,7 @@ impl Host {
         (self.counter, self.memory, self.page_marks) = (counter, memory, page_marks);
     }
 
-    /// Instructions left; less than nothing, where more were used than there were.
+    /// The number of instructions left. Negative if the execution used more than its limit.
     pub(crate) fn instructions_left<C: AsContextMut<Data = Self>>(mut store: C) -> i64 {
         let mut store = store.as_context_mut();
         match store.data().counter.map(|counter| counter.get(&mut store)) {
@@ -281,12 +283,12 @@ impl Host {
         }
     }
 
-    /// Whether an execution that left this many instructions ended for want of them.
+    /// Whether a counter value says that the execution was stopped at its instruction limit.
     pub(crate) const fn is_exhausted(left: i64) -> bool {
         left == OUT_OF_INSTRUCTIONS
     }
 
-    /// Gets ready for the next execution.
+    /// Prepares the host for an execution of `input`.
     pub(crate) fn begin(&mut self, input: Arc<ExecutionInput>) {
         self.running = true;
         self.balance = input.balance;
@@ -300,34 +302,38 @@ impl Host {
         self.grown = 0;
     }
 
-    /// The effects of the execution that just ended.
+    /// Returns the effects of the execution that has just ended.
     pub(crate) fn take_effects(&mut self) -> Effects {
         self.running = false;
         std::mem::take(&mut self.effects)
     }
 
-    /// Adds cycles to the balance. What would exceed the largest balance there is, is lost.
+    /// Adds cycles to the balance. The balance saturates at the largest `Cycles`; the rest is lost.
     pub(super) fn credit(&mut self, cycles: Cycles) {
         self.balance = self.balance.saturating_add(cycles);
     }
 
-    /// Balance above the freezing threshold.
+    /// The liquid balance: the balance above the freezing threshold.
     pub(super) fn liquid_balance(&self) -> Cycles {
         self.balance.saturating_sub(self.freezing_threshold(0))
     }
 
-    /// Attached cycles that can still be accepted: none once the call is answered, for then what is
-    /// left goes back.
+    /// Attached cycles that can still be accepted. 0 after the response, because the response refunds
+    /// the rest.
     pub(super) fn cycles_available(&self) -> Cycles {
-        match self.effects.answer {
+        match self.effects.response {
             Some(_) => 0,
             None => self.input.cycles_available - self.effects.cycles_accepted,
         }
     }
 
-    /// Fails unless the call context can still be answered.
-    pub(super) fn check_answerable(&self) -> Result<(), Trap> {
-        if self.input.answerable && self.effects.answer.is_none() {
+    /// Checks that the call context has no response yet.
+    ///
+    /// # Errors
+    ///
+    /// A contract violation if the call already has a reply or a reject.
+    pub(super) fn check_may_respond(&self) -> Result<(), Trap> {
+        if self.input.may_respond && self.effects.response.is_none() {
             Ok(())
         } else {
             Err(Trap::Contract("the call is already replied to or rejected".into()))

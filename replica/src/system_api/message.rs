@@ -1,4 +1,4 @@
-//! The message being executed: its argument, its caller, its answer.
+//! Functions about the current message: its argument, its caller, and its response.
 
 use super::functions::*;
 use super::{
@@ -15,7 +15,7 @@ type C<'a> = Caller<'a, Host>;
 pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     link_data::<P>(linker)?;
     link_reject::<P>(linker)?;
-    link_answer::<P>(linker)?;
+    link_response::<P>(linker)?;
     link_inspect::<P>(linker)
 }
 
@@ -36,7 +36,10 @@ fn link_data<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
 }
 
 fn reject(host: &Host) -> SystemResult<&Reject> {
-    host.input.reject.as_ref().ok_or_else(|| contract("the message was not rejected"))
+    host.input
+        .reject
+        .as_ref()
+        .ok_or_else(|| contract("there is no reject message: the call was not rejected"))
 }
 
 fn link_reject<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
@@ -59,9 +62,9 @@ fn link_reject<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     Ok(())
 }
 
-/// Bytes of an answer. Only where a query begins they may be more (`system_api.rs`,
-/// `max_reply_size`).
-const fn answer_bytes_max(entry_point: EntryPoint) -> usize {
+/// Largest reply or reject message, in bytes. Only a query method, not a callback, may use the larger
+/// limit for queries (`system_api.rs`, `max_reply_size`).
+const fn response_bytes_max(entry_point: EntryPoint) -> usize {
     match entry_point {
         EntryPoint::Query | EntryPoint::Transform | EntryPoint::CompositeQuery => {
             QUERY_RESPONSE_BYTES_MAX
@@ -70,11 +73,11 @@ const fn answer_bytes_max(entry_point: EntryPoint) -> usize {
     }
 }
 
-fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
+fn link_response<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", MSG_REPLY_DATA_APPEND.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, MSG_REPLY_DATA_APPEND, size.wide())?;
-        c.data().check_answerable()?;
-        let limit = answer_bytes_max(c.data().input.entry_point);
+        c.data().check_may_respond()?;
+        let limit = response_bytes_max(c.data().input.entry_point);
         if c.data().reply.len() as u64 + size.wide() > limit as u64 {
             return Err(contract(format!("a reply may have at most {limit} bytes")));
         }
@@ -84,22 +87,22 @@ fn link_answer<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", MSG_REPLY.name, |mut c: C<'_>| {
         enter(&mut c, MSG_REPLY, 0)?;
-        c.data().check_answerable()?;
+        c.data().check_may_respond()?;
         let host = c.data_mut();
-        host.effects.answer = Some(Ok(std::mem::take(&mut host.reply)));
+        host.effects.response = Some(Ok(std::mem::take(&mut host.reply)));
         Ok(())
     })?;
     linker.func_wrap("ic0", MSG_REJECT.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, MSG_REJECT, size.wide())?;
-        c.data().check_answerable()?;
-        let limit = answer_bytes_max(c.data().input.entry_point);
+        c.data().check_may_respond()?;
+        let limit = response_bytes_max(c.data().input.entry_point);
         if size.wide() > limit as u64 {
             return Err(contract(format!("a reject may have at most {limit} bytes")));
         }
         let text = read(&mut c, src.wide(), size.wide())?;
         let text = String::from_utf8(text)
             .map_err(|_| contract("a reject message must be valid UTF-8"))?;
-        c.data_mut().effects.answer = Some(Err(Reject::by_canister(text)));
+        c.data_mut().effects.response = Some(Err(Reject::by_canister(text)));
         Ok(())
     })?;
     linker.func_wrap("ic0", TRAP.name, |mut c: C<'_>, src: P, size: P| -> SystemResult<()> {
@@ -123,7 +126,7 @@ fn link_inspect<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", ACCEPT_MESSAGE.name, |mut c: C<'_>| {
         enter(&mut c, ACCEPT_MESSAGE, 0)?;
         if std::mem::replace(&mut c.data_mut().effects.message_accepted, true) {
-            return Err(contract("the message is already accepted"));
+            return Err(contract("accept_message was already called for this message"));
         }
         Ok(())
     })?;

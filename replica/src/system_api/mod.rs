@@ -1,7 +1,7 @@
-//! The system interface: the functions of the module `ic0`, in both pointer widths.
+//! The system API: the functions of the module `ic0`, for 32-bit and 64-bit modules.
 //!
-//! `functions` says what there is, where it may be called and what it costs; one file a group
-//! says what it does; `host` is what they work on.
+//! `functions` lists every function, the entry points that may call it, and its cost. `host` holds
+//! the state that the functions work on. Each other file implements one group of functions.
 
 mod call;
 mod canister;
@@ -25,11 +25,11 @@ pub use host::{
 use std::sync::LazyLock;
 use wasmtime::{Caller, InstancePre, Linker, WasmTy};
 
-/// An address or a size of a module: 32 or 64 bits wide.
+/// A pointer or size of a module: `u32` in 32-bit modules, `u64` in 64-bit modules.
 pub(crate) trait Pointer: WasmTy + Copy + 'static {
-    /// As a plain number.
+    /// Converts to `u64`.
     fn wide(self) -> u64;
-    /// A size or count that is known to fit, since it is bounded by the limits of payloads.
+    /// Converts a size or a count. The limits of payloads guarantee that the value fits.
     fn of(size: usize) -> Self;
 }
 
@@ -60,7 +60,7 @@ static LINKER32: LazyLock<Linker<Host>> = LazyLock::new(|| {
 });
 static LINKER64: LazyLock<Linker<Host>> = LazyLock::new(linker::<u64>);
 
-/// Defines one group of functions.
+/// A function that defines one group of system API functions in a linker.
 type LinkGroup = fn(&mut Linker<Host>) -> SystemResult<()>;
 
 fn linker<P: Pointer>() -> Linker<Host> {
@@ -80,12 +80,17 @@ fn linker<P: Pointer>() -> Linker<Host> {
     linker
 }
 
-/// Connects a module with the system interface.
+/// Links a module with the system API.
+///
+/// # Errors
+///
+/// Fails if the module imports a function that `ic0` does not have, or imports a function with a
+/// wrong signature. The module has to be compiled against an existing version of the interface.
 pub(crate) fn link(module: &CompiledModule) -> Result<InstancePre<Host>, InvalidModule> {
     for import in &module.info.imports {
         if !FUNCTIONS.iter().any(|function| function.name == import) {
             return Err(InvalidModule(format!(
-                "it imports 'ic0.{import}', which does not exist here"
+                "the module imports 'ic0.{import}', which the system API does not have"
             )));
         }
     }
@@ -93,10 +98,11 @@ pub(crate) fn link(module: &CompiledModule) -> Result<InstancePre<Host>, Invalid
     linker.instantiate_pre(&module.module).map_err(|error| InvalidModule(format!("{error:#}")))
 }
 
-/// The result of a system call.
+/// The result of a system API call. An error traps the canister.
 pub(crate) type SystemResult<T> = wasmtime::Result<T>;
 
-/// Begins a system call that moves `bytes`: charges for it, then checks that it may be made here.
+/// Begins a system API call that copies `bytes`. Charges the call first, then checks that the
+/// current entry point may call the function.
 fn enter(caller: &mut Caller<'_, Host>, function: &Function, bytes: u64) -> SystemResult<()> {
     let cost = function.fixed.saturating_add(function.per_byte.saturating_mul(bytes));
     charge(caller, cost)?;
@@ -111,7 +117,7 @@ fn enter(caller: &mut Caller<'_, Host>, function: &Function, bytes: u64) -> Syst
     )))
 }
 
-/// Takes `instructions` from what the execution has left.
+/// Subtracts `instructions` from the instruction counter. Traps if too few are left.
 fn charge(caller: &mut Caller<'_, Host>, instructions: u64) -> SystemResult<()> {
     let left = Host::instructions_left(&mut *caller);
     let after = i64::try_from(instructions).ok().and_then(|cost| left.checked_sub(cost));
@@ -128,17 +134,17 @@ fn charge(caller: &mut Caller<'_, Host>, instructions: u64) -> SystemResult<()> 
     }
 }
 
-/// The error for a rule that the canister broke.
+/// The trap of a canister that violates a rule of the system API.
 fn contract(rule: impl Into<String>) -> wasmtime::Error {
     wasmtime::Error::new(Trap::Contract(rule.into()))
 }
 
-/// The error for an operation that traps as an instruction would.
+/// The trap of a system API function that fails like a Wasm instruction, for example out of bounds.
 fn trapped(reason: &'static str) -> wasmtime::Error {
     wasmtime::Error::new(Trap::Wasm(reason))
 }
 
-/// The canister's heap, to be read, and the host beside it.
+/// The canister's heap for reading, and the host state.
 fn heap<'a>(caller: &'a mut Caller<'_, Host>) -> SystemResult<(&'a [u8], &'a mut Host)> {
     match caller.data().memory {
         Some(memory) => {
@@ -149,7 +155,8 @@ fn heap<'a>(caller: &'a mut Caller<'_, Host>) -> SystemResult<(&'a [u8], &'a mut
     }
 }
 
-/// `size` bytes of the canister's heap from `start` on, to be written to, and the host beside it.
+/// The `size` bytes of the canister's heap from `start`, for writing, and the host state. Marks the
+/// pages of the range as written.
 fn heap_mut<'a>(
     caller: &'a mut Caller<'_, Host>,
     start: u64,
@@ -160,22 +167,22 @@ fn heap_mut<'a>(
         let pages = range.start / OS_PAGE_BYTES..=(range.end - 1) / OS_PAGE_BYTES;
         page_marks.data_mut(&mut *caller)[pages].fill(1);
     }
-    let memory = caller.data().memory.expect("its size was looked at");
+    let memory = caller.data().memory.expect("`heap` found the memory");
     let (heap, host) = memory.data_and_store_mut(caller);
     Ok((&mut heap[range], host))
 }
 
-/// The range of `size` bytes from `start` on, if it lies within `length`.
+/// The range of `size` bytes from `start`, or `None` if it exceeds `length`.
 fn range(start: u64, size: u64, length: usize) -> Option<std::ops::Range<usize>> {
     let end = start.checked_add(size).filter(|end| *end <= length as u64)?;
     Some(start as usize..end as usize)
 }
 
-/// The same as part of the heap, for a function that breaks the contract elsewhere.
+/// Like [`range`] for the heap. A range outside the heap is a contract violation.
 fn heap_range(start: u64, size: u64, heap: &[u8]) -> SystemResult<std::ops::Range<usize>> {
     range(start, size, heap.len()).ok_or_else(|| {
         contract(format!(
-            "{size} bytes at address {start} are not within the heap, which has {} bytes",
+            "{size} bytes at address {start} are outside the heap of {} bytes",
             heap.len()
         ))
     })
@@ -187,8 +194,8 @@ fn read(caller: &mut Caller<'_, Host>, source: u64, size: u64) -> SystemResult<V
     Ok(heap[heap_range(source, size, heap)?].to_vec())
 }
 
-/// Takes the instructions for a line of `bytes` in the canister's log from what the execution has
-/// left: for making room, and for passing on what will be kept.
+/// Charges the instructions for a log line of `bytes`: for allocating space in the canister's log,
+/// and for transmitting the part of the line that fits into the free space.
 fn charge_for_log(caller: &mut Caller<'_, Host>, bytes: u64) -> SystemResult<()> {
     let log = &caller.data().effects.log;
     let allocated = bytes.min(log.bytes_max() as u64);
@@ -206,8 +213,8 @@ fn write(caller: &mut Caller<'_, Host>, destination: u64, bytes: &[u8]) -> Syste
     Ok(())
 }
 
-/// Defines the pair of functions by which a canister reads bytes of the host: their size, and a copy
-/// of a range of them.
+/// Defines a pair of functions with which a canister reads `bytes` of the host: `size` returns the
+/// length, `copy` copies a range to the heap.
 fn link_bytes<P: Pointer>(
     linker: &mut Linker<Host>,
     size: &'static Function,
@@ -229,14 +236,14 @@ fn link_bytes<P: Pointer>(
     Ok(())
 }
 
-/// Copies `size` bytes from `offset` on of what `source` finds in the host to the heap.
+/// Copies `size` bytes, from `offset` in the bytes that `source` returns, to the heap.
 fn copy_from_host<P: Pointer>(
     caller: &mut Caller<'_, Host>,
     (destination, offset, size): (P, P, P),
     source: impl Fn(&Host) -> SystemResult<&[u8]>,
 ) -> SystemResult<()> {
     let from = range(offset.wide(), size.wide(), source(caller.data())?.len())
-        .ok_or_else(|| contract("the range to copy does not lie within the data"))?;
+        .ok_or_else(|| contract("the range to copy is outside the data"))?;
     let (heap, host) = heap_mut(caller, destination.wide(), size.wide())?;
     heap.copy_from_slice(&source(host)?[from]);
     Ok(())

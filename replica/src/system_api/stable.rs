@@ -1,7 +1,7 @@
-//! Stable memory.
+//! Functions about stable memory.
 //!
-//! What is checked and charged for in which order: `embedders/src/wasm_utils/system_api_replacements.rs`
-//! in the replica's repository.
+//! The order of checks and charges: `embedders/src/wasm_utils/system_api_replacements.rs` in the
+//! replica's repository.
 
 use super::functions::*;
 use super::{SystemResult, charge, enter, heap, heap_mut, range, trapped};
@@ -12,7 +12,7 @@ use wasmtime::{Caller, Linker};
 
 type C<'a> = Caller<'a, Host>;
 
-/// Returned by a grow that did not happen.
+/// The result of a `stable_grow` that failed.
 const NOT_GROWN: u64 = u64::MAX;
 
 pub(super) fn link(linker: &mut Linker<Host>) -> SystemResult<()> {
@@ -37,23 +37,23 @@ pub(super) fn link(linker: &mut Linker<Host>) -> SystemResult<()> {
         STABLE64_WRITE.name,
         |mut c: C<'_>, offset: u64, src: u64, size: u64| {
             enter(&mut c, STABLE64_WRITE, size)?;
-            // Nothing is written, wherever that would be.
+            // Writing no bytes succeeds at any offset and address.
             if size == 0 { Ok(()) } else { write(&mut c, offset, src, size) }
         },
     )?;
     Ok(())
 }
 
-/// The older functions that address the first 4 GiB.
+/// Defines the older functions of 32-bit modules. They address the first 4 GiB of stable memory.
 pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
     linker.func_wrap("ic0", STABLE_SIZE.name, |mut c: C<'_>| {
         enter(&mut c, STABLE_SIZE, 0)?;
-        check_narrow(c.data())?;
+        check_32_bit_size(c.data())?;
         Ok(c.data().stable.size_pages() as u32)
     })?;
     linker.func_wrap("ic0", STABLE_GROW.name, |mut c: C<'_>, pages: u32| {
         enter(&mut c, STABLE_GROW, 0)?;
-        check_narrow(c.data())?;
+        check_32_bit_size(c.data())?;
         if c.data().stable.size_pages() + u64::from(pages) > WASM32_PAGES {
             return Ok(u32::MAX);
         }
@@ -65,7 +65,7 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
         |mut c: C<'_>, dst: u32, offset: u32, size: u32| {
             enter(&mut c, STABLE_READ, size.into())?;
             if size > 0 {
-                check_narrow(c.data())?;
+                check_32_bit_size(c.data())?;
             }
             read(&mut c, dst.into(), offset.into(), size.into())
         },
@@ -75,14 +75,14 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
         STABLE_WRITE.name,
         |mut c: C<'_>, offset: u32, src: u32, size: u32| {
             enter(&mut c, STABLE_WRITE, size.into())?;
-            check_narrow(c.data())?;
+            check_32_bit_size(c.data())?;
             write(&mut c, offset.into(), src.into(), size.into())
         },
     )?;
     Ok(())
 }
 
-/// Grows stable memory, and returns the size before.
+/// Grows stable memory by `pages` Wasm pages. Returns the size before, or [`NOT_GROWN`].
 fn grow(host: &mut Host, pages: u64) -> SystemResult<u64> {
     if !host.stable.can_grow(pages)
         || !host.grow(pages * WASM_PAGE_BYTES).map_err(wasmtime::Error::new)?
@@ -95,15 +95,16 @@ fn grow(host: &mut Host, pages: u64) -> SystemResult<u64> {
 /// Wasm pages in 4 GiB.
 const WASM32_PAGES: u64 = 1 << 16;
 
-/// Fails if stable memory is larger than the older functions can say.
-fn check_narrow(host: &Host) -> SystemResult<()> {
+/// Traps if stable memory is larger than 4 GiB, which the older functions cannot address.
+fn check_32_bit_size(host: &Host) -> SystemResult<()> {
     match host.stable.size_pages() <= WASM32_PAGES {
         true => Ok(()),
         false => Err(trapped("32 bit stable memory api used on a memory larger than 4GB")),
     }
 }
 
-/// Bytes of stable memory an execution may access (`system_api.rs`, `get_page_limit`).
+/// The largest amount of stable memory, in bytes, that one execution may access (`system_api.rs`,
+/// `get_page_limit`).
 const fn access_max(entry_point: EntryPoint) -> u64 {
     match entry_point {
         EntryPoint::Init | EntryPoint::PreUpgrade => STABLE_MEMORY_ACCESS_MAX_UPGRADE,
@@ -126,7 +127,7 @@ const fn access_max(entry_point: EntryPoint) -> u64 {
     }
 }
 
-/// Checks that a range can be accessed, and notes that it is.
+/// Checks that a range of stable memory may be accessed, and counts the access.
 fn access(host: &mut Host, offset: u64, size: u64) -> SystemResult<()> {
     host.stable.check_range(offset, size).map_err(|_| trapped("stable memory out of bounds"))?;
     let limit = access_max(host.input.entry_point);
@@ -135,13 +136,14 @@ fn access(host: &mut Host, offset: u64, size: u64) -> SystemResult<()> {
         .map_err(|_| wasmtime::Error::new(Trap::StableMemoryAccess { limit }))
 }
 
-/// A range of the heap. Where there is none, that is a trap here and breaks no contract.
+/// A range of the heap. Unlike [`super::heap_range`], a range outside the heap is a Wasm trap, not a
+/// contract violation.
 fn heap_range(c: &mut C<'_>, start: u64, size: u64) -> SystemResult<std::ops::Range<usize>> {
     range(start, size, heap(c)?.0.len()).ok_or_else(|| trapped("heap out of bounds"))
 }
 
 fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
-    // Nothing is read, wherever that would be.
+    // Reading no bytes succeeds at any offset and address.
     if size == 0 {
         return Ok(());
     }

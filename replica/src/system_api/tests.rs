@@ -1,9 +1,9 @@
-//! The table of functions against the crate canisters are built with.
+//! Compares the table of functions with the crate `ic0`, which canisters are built with.
 
 mod amounts;
 mod conformance;
 mod entry_points;
-mod everywhere;
+mod every_entry_point;
 mod executed;
 mod identity;
 mod logs;
@@ -18,9 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic;
 use std::sync::Mutex;
 
-/// Older functions that the network still offers to 32-bit modules, with their types, and that the
-/// crate no longer names.
-const OLD: [(&str, &str); 9] = [
+/// Older functions with their types. The network still offers them to 32-bit modules; the crate no
+/// longer declares them.
+const OLDER_FUNCTIONS: [(&str, &str); 9] = [
     ("msg_cycles_available", "(result i64)"),
     ("msg_cycles_refunded", "(result i64)"),
     ("msg_cycles_accept", "(param i64) (result i64)"),
@@ -32,15 +32,15 @@ const OLD: [(&str, &str); 9] = [
     ("stable_write", "(param i32 i32 i32)"),
 ];
 
-/// What one canister alone may call, with its type in 32-bit modules.
+/// The function that only the cycles minting canister may call, with its type in 32-bit modules.
 const MINTING: (&str, &str) = ("mint_cycles128", "(param i64 i64 i32)");
 
-/// The crate's own declarations: names, and Rust's types of parameters and results.
+/// The declarations of the crate: each name with the Rust types of parameters and result.
 ///
-/// They are read from the source the crate was compiled from. Outside of Wasm all of its functions
-/// panic, and a panic tells in which file that source is.
+/// The test reads them from the source file of the crate. Outside of Wasm, every function of the crate
+/// panics, and the location of the panic is the path of that file.
 fn declared() -> BTreeMap<String, (Vec<String>, Option<String>)> {
-    // The declarations for Wasm stand in an `extern` block; after it come those that panic.
+    // An `extern` block holds the declarations for Wasm. The functions that panic follow it.
     let block = IC0_SOURCE.split_once("extern \"C\" {").expect("there is a block").1;
     let block = block.split_once("\n}").expect("the block ends").0;
     let mut functions = BTreeMap::new();
@@ -57,7 +57,7 @@ fn declared() -> BTreeMap<String, (Vec<String>, Option<String>)> {
     functions
 }
 
-/// Read once, since the hook for panics is everybody's.
+/// The source is read once, because the panic hook is global to the process.
 static IC0_SOURCE: LazyLock<String> = LazyLock::new(|| {
     static FILE: Mutex<Option<String>> = Mutex::new(None);
     let before = panic::take_hook();
@@ -74,12 +74,13 @@ static IC0_SOURCE: LazyLock<String> = LazyLock::new(|| {
     let known = "ic0-1.2.0";
     assert!(
         file.contains(known),
-        "{file} is not {known}: compare the table with it, then name it here"
+        "{file} is not {known}: compare the table of functions with the new version, then update the \
+         version in this test"
     );
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"))
 });
 
-/// The text of a module of either width that imports a function of this type.
+/// The text of a 32-bit or 64-bit module that imports a function of this type.
 fn importing(name: &str, of: &str, wasm64: bool) -> String {
     let memory = if wasm64 { "i64 1" } else { "1" };
     format!(r#"(module (import "ic0" "{name}" (func {of})) (memory {memory}))"#)
@@ -92,19 +93,19 @@ fn links(text: &str) -> Result<(), String> {
 }
 
 #[test]
-fn every_function_of_the_crate_is_here_beside_the_older_ones_and_no_other() {
+fn the_table_has_the_functions_of_the_crate_the_older_functions_and_no_others() {
     let declared: BTreeSet<String> = declared().into_keys().collect();
     let here: BTreeSet<String> =
         FUNCTIONS.iter().map(|function| function.name.to_owned()).collect();
-    assert_eq!(here.len(), FUNCTIONS.len(), "a name is there twice");
-    let mut others = BTreeSet::from(OLD.map(|(name, _)| name.to_owned()));
+    assert_eq!(here.len(), FUNCTIONS.len(), "the table has a name twice");
+    let mut others = BTreeSet::from(OLDER_FUNCTIONS.map(|(name, _)| name.to_owned()));
     others.insert(MINTING.0.to_owned());
     assert_eq!(&declared - &here, BTreeSet::new());
     assert_eq!(&here - &declared, others);
 }
 
 #[test]
-fn every_function_has_the_type_the_crate_declares_in_both_pointer_widths() {
+fn every_function_has_the_declared_type_in_both_pointer_widths() {
     for (name, (parameters, result)) in declared() {
         for wasm64 in [false, true] {
             let wasm_type = |of: &String| match &**of {
@@ -122,22 +123,22 @@ fn every_function_has_the_type_the_crate_declares_in_both_pointer_widths() {
 }
 
 #[test]
-fn the_older_functions_are_there_for_32_bit_modules_only() {
-    for (name, of) in OLD {
+fn only_32_bit_modules_have_the_older_functions() {
+    for (name, of) in OLDER_FUNCTIONS {
         links(&importing(name, of, false)).unwrap_or_else(|error| panic!("{name}: {error}"));
         links(&importing(name, of, true)).expect_err(name);
     }
 }
 
 #[test]
-fn minting_is_there_in_both_pointer_widths() {
+fn both_pointer_widths_have_mint_cycles128() {
     let (name, of) = MINTING;
-    links(&importing(name, of, false)).expect("it is there");
-    links(&importing(name, &of.replace("i32", "i64"), true)).expect("it is there");
+    links(&importing(name, of, false)).expect("32-bit modules have the function");
+    links(&importing(name, &of.replace("i32", "i64"), true)).expect("so have 64-bit modules");
 }
 
 #[test]
-fn a_function_that_is_not_there_or_has_another_type_is_refused_by_name() {
+fn linking_fails_and_names_the_function_if_it_is_unknown_or_has_another_type() {
     let reason = links(&importing("msg_answer", "", false)).expect_err("there is none");
     assert!(reason.contains("'ic0.msg_answer'"), "{reason}");
     let reason =

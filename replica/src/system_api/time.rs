@@ -1,4 +1,4 @@
-//! Time, instruction counters, the global timer and debug output.
+//! Functions about time, the global timer, performance counters, and debug output.
 
 use super::functions::*;
 use super::{Pointer, SystemResult, charge_for_log, contract, enter, heap, range};
@@ -22,7 +22,7 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", PERFORMANCE_COUNTER.name, |mut c: C<'_>, counter: u32| {
         enter(&mut c, PERFORMANCE_COUNTER, 0)?;
-        // What was charged for is covered, so it is not less than nothing.
+        // `enter` has charged the call, so the counter is not negative.
         let left = Host::instructions_left(&mut c).max(0) as u64;
         let host = c.data();
         let used = host.input.instructions_max - left;

@@ -1,4 +1,4 @@
-//! Amounts of cycles: as 128 bits, of calls, callbacks and of the canister.
+//! Tests of the functions that read and accept amounts of cycles.
 
 use super::widths::in_both_widths;
 use crate::canister::harness::*;
@@ -8,8 +8,8 @@ use crate::message::{Message, Request, Response};
 use crate::topology::canister_id;
 use crate::types::{CallbackId, Cycles, Payload};
 
-/// Replies with amounts. What it accepts or burns is the first number of its argument; it accepts
-/// twice. The second is what it attaches to the call it makes.
+/// A module that replies with amounts of cycles. The argument has two numbers: the amount to accept or
+/// burn (each method accepts twice), and the amount to attach to the call that `later` makes.
 const MODULE: &str = r#"(module
   (import "ic0" "msg_arg_data_copy" (func $argument (param ptr ptr ptr)))
   (import "ic0" "msg_cycles_available128" (func $available (param ptr)))
@@ -54,7 +54,7 @@ const MODULE: &str = r#"(module
     (call $liquid (ptr.const 0)) (call $told)
     (call $reply)))"#;
 
-/// More than 64 bits have room for, with something in either half.
+/// An amount that needs more than 64 bits, with both halves not 0.
 const LARGE: Cycles = (5 << 64) + 7;
 
 fn argument(first: Cycles, other: Cycles) -> Vec<u8> {
@@ -65,7 +65,7 @@ fn amounts(reply: &[u8]) -> Vec<Cycles> {
     reply.as_chunks::<16>().0.iter().map(|bytes| Cycles::from_le_bytes(*bytes)).collect()
 }
 
-/// Executes a call of another canister, which brings cycles.
+/// Executes a call from another canister, with cycles attached.
 fn called(canister: &mut Canister, method: &str, argument: Payload, cycles: Cycles) -> Execution {
     let request = Request {
         sender: canister_id(1),
@@ -80,7 +80,7 @@ fn called(canister: &mut Canister, method: &str, argument: Payload, cycles: Cycl
     execute_next(canister, &round()).expect("there is a message")
 }
 
-/// The response to that call: the amounts replied with, and what is refunded.
+/// The response to that call: the amounts in the reply, and the refunded cycles.
 fn response(canister: &mut Canister) -> (Vec<Cycles>, Cycles) {
     match canister.queues.pop_output(canister_id(1)) {
         Some(Message::Response(Response { result: Ok(reply), refund, .. })) => {
@@ -91,7 +91,7 @@ fn response(canister: &mut Canister) -> (Vec<Cycles>, Cycles) {
 }
 
 #[test]
-fn a_call_accepts_what_it_asks_for_until_nothing_is_left() {
+fn a_call_accepts_the_requested_cycles_until_none_are_left() {
     in_both_widths(MODULE, |canister| {
         for method in ["accept", "accept_too"] {
             for (asked, first, second) in
@@ -110,13 +110,13 @@ fn a_call_accepts_what_it_asks_for_until_nothing_is_left() {
 }
 
 #[test]
-fn a_callback_sees_its_refund_and_accepts_what_its_call_has_left() {
+fn a_callback_reads_its_refund_and_accepts_the_remaining_cycles_of_its_call_context() {
     in_both_widths(MODULE, |canister| {
         canister.balance += 2 * LARGE;
         for answer in [Ok(vec![]), Err(Reject::by_canister("no".into()))] {
             called(canister, "later", argument(3 << 64, LARGE), LARGE + 1);
             respond(canister, answer);
-            // Whoever is called takes nothing.
+            // The callee accepts nothing, so the refund is all that was attached.
             let expected = vec![LARGE, LARGE + 1, 3 << 64, (2 << 64) + 8, 0];
             assert_eq!(response(canister), (expected, 0));
         }
@@ -124,7 +124,7 @@ fn a_callback_sees_its_refund_and_accepts_what_its_call_has_left() {
 }
 
 #[test]
-fn all_that_lies_above_the_freezing_threshold_can_be_burned() {
+fn a_canister_can_burn_its_balance_above_the_freezing_threshold() {
     in_both_widths(MODULE, |canister| {
         canister.balance = 3 * LARGE;
         let mut burn = |asked| {
@@ -144,7 +144,7 @@ fn all_that_lies_above_the_freezing_threshold_can_be_burned() {
 }
 
 #[test]
-fn the_older_functions_fail_where_64_bits_are_too_few() {
+fn the_older_functions_trap_on_amounts_that_need_more_than_64_bits() {
     let text = r#"(module
       (import "ic0" "msg_cycles_available" (func $available (result i64)))
       (import "ic0" "msg_cycles_accept" (func $accept (param i64) (result i64)))

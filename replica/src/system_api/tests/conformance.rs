@@ -1,23 +1,23 @@
-//! Every function in every entry point, executed: where the specification allows it, it does its work;
-//! everywhere else it breaks the contract.
+//! Executes every function in every entry point. It must succeed where the specification allows it,
+//! and be a contract violation everywhere else.
 
 use super::entry_points::{LETTERS, specified};
-use super::everywhere::{Came, Modules, NEW, Work, execute};
-use super::{OLD, declared};
+use super::every_entry_point::{EntryPointResult, Modules, NEW, TestBody, execute};
+use super::{OLDER_FUNCTIONS, declared};
 use crate::cycles::http::Outcall;
 use crate::error::ErrorCode;
 
-/// A function with operands with which it works wherever it is allowed.
+/// A function with operands with which it succeeds wherever it is allowed.
 struct Call {
     name: String,
-    /// Its type, for modules of both widths.
+    /// Its type, with `ptr` for pointers.
     of: String,
-    /// What has to be called before.
+    /// Code that must run before, for functions that need a call under construction.
     before: &'static str,
     operands: String,
 }
 
-/// All functions, with zeros for operands except where these mean nothing.
+/// All functions. The operands are zeros, except where a function does not accept zeros.
 fn calls() -> Vec<Call> {
     let declared = declared().into_iter().map(|(name, (parameters, result))| {
         let pointer = |of: &String| of.replace("usize", "ptr").replace('u', "i");
@@ -29,7 +29,7 @@ fn calls() -> Vec<Call> {
         );
         (name, of)
     });
-    let others = OLD.iter().chain([&("mint_cycles128", "(param i64 i64 ptr)")]);
+    let others = OLDER_FUNCTIONS.iter().chain([&("mint_cycles128", "(param i64 i64 ptr)")]);
     let others = others.map(|(name, of)| ((*name).to_owned(), (*of).to_owned()));
     let call = |(name, of): (String, String)| {
         let before = match &*name {
@@ -75,7 +75,7 @@ fn outcall() -> Vec<u8> {
 }
 
 impl Call {
-    /// The modules that make the call, for each pointer width it exists in.
+    /// The modules that call the function, for each pointer width that has it.
     fn modules(&self) -> Vec<Modules> {
         let Self { name, of, before, operands } = self;
         let drop = if of.contains("(result )") || !of.contains("result") { "" } else { "drop" };
@@ -85,20 +85,21 @@ impl Call {
               (data (ptr.const 0) "v")
               (data (ptr.const 100) "{outcall}")"#
         );
-        let alone = format!("(call $called {operands}) {drop}");
-        let calling = format!("{before} {alone}");
-        let widths = if OLD.iter().any(|(old, _)| old == name) { 1 } else { 2 };
-        Work { fields: &fields, calling: &calling, alone: &alone }.modules(widths)
+        let without_calls = format!("(call $called {operands}) {drop}");
+        let with_calls = format!("{before} {without_calls}");
+        let widths = if OLDER_FUNCTIONS.iter().any(|(old, _)| old == name) { 1 } else { 2 };
+        TestBody { fields: &fields, with_calls: &with_calls, without_calls: &without_calls }
+            .modules(widths)
     }
 }
 
-/// Fails unless an execution came to what it must come to.
-fn judge(call: &Call, mode: &str, allowed: bool, came: &Came) {
+/// Asserts the result of an execution.
+fn judge(call: &Call, mode: &str, allowed: bool, result: &EntryPointResult) {
     let name = &*call.name;
     let forbidden = format!("\"ic0_{name}\" cannot be executed in {mode} mode");
-    match came {
-        _ if allowed && came.succeeded(mode) => assert_ne!(name, "trap", "{mode}"),
-        Came::To(Err((code, text))) if !allowed && text.contains(&forbidden) => {
+    match result {
+        _ if allowed && result.succeeded(mode) => assert_ne!(name, "trap", "{mode}"),
+        EntryPointResult::Reported(Err((code, text))) if !allowed && text.contains(&forbidden) => {
             let trapped = if mode.ends_with("cleanup") {
                 ErrorCode::CanisterTrapped
             } else {
@@ -106,21 +107,22 @@ fn judge(call: &Call, mode: &str, allowed: bool, came: &Came) {
             };
             assert_eq!(*code, trapped, "{name} in {mode}");
         }
-        Came::Silently(Err(ErrorCode::CanisterContractViolation)) if !allowed => {}
-        Came::Silently(Err(ErrorCode::CanisterCalledTrap)) if allowed && name == "trap" => {}
-        Came::To(Err((_, text)))
+        EntryPointResult::CodeOnly(Err(ErrorCode::CanisterContractViolation)) if !allowed => {}
+        EntryPointResult::CodeOnly(Err(ErrorCode::CanisterCalledTrap))
+            if allowed && name == "trap" => {}
+        EntryPointResult::Reported(Err((_, text)))
             if allowed && name == "trap" && !text.contains("cannot be executed") => {}
-        // No query has a certificate.
-        Came::To(Err((ErrorCode::CanisterContractViolation, text)))
+        // Queries of this test have no data certificate.
+        EntryPointResult::Reported(Err((ErrorCode::CanisterContractViolation, text)))
             if allowed
                 && name.starts_with("data_certificate_")
                 && text.contains("no data certificate") => {}
-        _ => panic!("{name} in {mode}, allowed: {allowed}, came to {came:?}"),
+        _ => panic!("{name} in {mode}, allowed: {allowed}, has the result {result:?}"),
     }
 }
 
 #[test]
-fn every_function_works_where_it_is_allowed_and_breaks_the_contract_everywhere_else() {
+fn every_function_succeeds_where_it_is_allowed_and_violates_the_contract_elsewhere() {
     let specified = specified();
     let calls = calls();
     assert_eq!(calls.len(), specified.len());
@@ -128,8 +130,8 @@ fn every_function_works_where_it_is_allowed_and_breaks_the_contract_everywhere_e
         let letters = &specified[&*call.name];
         for modules in call.modules() {
             for (letter, _) in LETTERS {
-                for (mode, came) in execute(letter, &mut modules.canister(), &modules) {
-                    judge(call, mode, letters.contains(letter), &came);
+                for (mode, result) in execute(letter, &mut modules.canister(), &modules) {
+                    judge(call, mode, letters.contains(letter), &result);
                 }
             }
         }

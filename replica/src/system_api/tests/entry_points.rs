@@ -1,10 +1,10 @@
-//! Where each function may be called.
+//! Compares the allowed entry points of each function with the interface specification.
 
 use crate::system_api::{EntryPoint, FUNCTIONS};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The entry points by the letters of the interface specification ("Overview of imports"). T stands for
-/// three of them.
+/// The entry points for each letter of the interface specification ("Overview of imports"). The letter
+/// T stands for three entry points.
 pub(super) const LETTERS: [(&str, &[EntryPoint]); 16] = [
     ("I", &[EntryPoint::Init]),
     ("G", &[EntryPoint::PreUpgrade]),
@@ -24,8 +24,9 @@ pub(super) const LETTERS: [(&str, &[EntryPoint]); 16] = [
     ("T", &[EntryPoint::Heartbeat, EntryPoint::GlobalTimer, EntryPoint::LowWasmMemory]),
 ];
 
-/// The specification's table: where functions may be called, and their names. A star is everywhere
-/// but in the start function. The older names are allowed where their successors are.
+/// The table of the specification: letters of entry points, then the functions that they may call. A
+/// star stands for all entry points except the start function. The older functions have the same
+/// entry points as their successors.
 const SPECIFIED: &str = "
 I U RQ NRQ TQ CQ Ry CRy F: msg_arg_data_size msg_arg_data_copy
 *: msg_caller_size msg_caller_copy
@@ -73,14 +74,17 @@ pub(super) fn specified() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
                 .extend(LETTERS.iter().map(|(letter, _)| *letter).filter(|&letter| letter != "s"));
         }
         for name in names.split_whitespace() {
-            assert!(functions.insert(name, letters.clone()).is_none(), "{name} is there twice");
+            assert!(
+                functions.insert(name, letters.clone()).is_none(),
+                "the table has {name} twice"
+            );
         }
     }
     functions
 }
 
 #[test]
-fn functions_may_be_called_where_the_specification_says() {
+fn each_function_is_allowed_in_the_entry_points_of_the_specification() {
     let mut specified = specified();
     for function in FUNCTIONS {
         let expected = specified.remove(function.name).unwrap_or_default();
@@ -95,5 +99,5 @@ fn functions_may_be_called_where_the_specification_says() {
             }
         }
     }
-    assert_eq!(specified, BTreeMap::new(), "functions that are not here");
+    assert_eq!(specified, BTreeMap::new(), "functions that the replica does not have");
 }

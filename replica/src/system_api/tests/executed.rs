@@ -1,10 +1,10 @@
-//! Functions called by canisters: in the wrong place, with wrong arguments, and what they cost.
+//! Tests of executed functions: calls from a forbidden entry point, and instruction costs.
 
 use crate::canister::harness::{ask, code, error, ingress, installed, round, try_install, update};
 use crate::canister::{RoundContext, execute_next};
 use crate::error::{ErrorCode, Trap, UserError};
 
-/// A module that calls a function without parameters in every place it could be called.
+/// A module that calls a function without parameters in an update and in a query.
 fn calling(function: &str, result: &str) -> String {
     let drop = if result.is_empty() { "" } else { "drop" };
     format!(
@@ -23,7 +23,7 @@ fn assert_forbidden(error: UserError, function: &str, mode: &str) {
 }
 
 #[test]
-fn a_function_called_in_the_wrong_place_breaks_the_contract() {
+fn a_function_called_from_a_forbidden_entry_point_violates_the_contract() {
     let mut canister = installed(&calling("accept_message", ""));
     let (result, _) = update(&mut canister, "update", &[]);
     assert_forbidden(error(result), "accept_message", "update");
@@ -39,13 +39,13 @@ fn a_function_called_in_the_wrong_place_breaks_the_contract() {
         let text = format!(
             r#"(module (import "ic0" "msg_reply" (func $reply)) (func {place} (call $reply)) {start})"#
         );
-        let failure = try_install(&text).expect_err("there is nobody to reply to");
+        let failure = try_install(&text).expect_err("an installation cannot reply");
         assert_forbidden(failure, "msg_reply", mode);
     }
 }
 
 #[test]
-fn a_call_is_answered_once() {
+fn a_canister_replies_exactly_once_to_a_call() {
     let mut canister = installed(
         r#"(module (import "ic0" "msg_reply" (func $reply))
           (func (export "canister_update twice") (call $reply) (call $reply))
@@ -59,7 +59,7 @@ fn a_call_is_answered_once() {
 }
 
 #[test]
-fn a_call_of_a_query_method_may_use_what_a_query_may() {
+fn a_replicated_query_has_the_instruction_limit_of_queries() {
     let mut canister = installed(
         r#"(module (import "ic0" "msg_reply" (func $reply))
           (func $work (local $times i32)
@@ -82,7 +82,8 @@ fn a_call_of_a_query_method_may_use_what_a_query_may() {
     assert_eq!(failure.code, ErrorCode::CanisterInstructionLimitExceeded);
 }
 
-/// Instructions that `body` uses. Addresses 0 to 99 are free, and its page is changed anyway.
+/// The instructions that `body` uses. It may write to the addresses 0 to 99: their page is dirty in
+/// any case.
 fn instructions(import: &str, body: &str) -> u64 {
     let measured = |body: &str| {
         let mut canister = installed(&format!(
@@ -103,7 +104,7 @@ fn instructions(import: &str, body: &str) -> u64 {
 }
 
 #[test]
-fn a_system_call_costs_its_call_its_operands_and_its_own_weight() {
+fn a_system_call_costs_its_operands_the_wasm_call_and_the_cost_of_the_function() {
     let call = 5;
     for (import, body, sum) in [
         (r#""time" (func $f (result i64))"#, "(drop (call $f))", call + 500 + 1),
@@ -149,7 +150,7 @@ fn a_system_call_costs_its_call_its_operands_and_its_own_weight() {
 }
 
 #[test]
-fn writing_stable_memory_costs_each_page_it_makes_dirty_once() {
+fn writing_stable_memory_is_charged_once_for_each_page_that_becomes_dirty() {
     let import = r#""stable64_write" (func $write (param i64 i64 i64)))
         (import "ic0" "stable64_grow" (func $grow (param i64) (result i64))"#;
     let grow = "(drop (call $grow (i64.const 1)))";
@@ -164,7 +165,7 @@ fn writing_stable_memory_costs_each_page_it_makes_dirty_once() {
 }
 
 #[test]
-fn a_counter_read_in_a_block_has_the_whole_block_in_it() {
+fn a_performance_counter_includes_all_of_the_current_block() {
     let mut canister = installed(
         r#"(module
           (import "ic0" "performance_counter" (func $counter (param i32) (result i64)))
@@ -179,14 +180,15 @@ fn a_counter_read_in_a_block_has_the_whole_block_in_it() {
     );
     let (reply, instructions) = update(&mut canister, "measure", &[]);
     let counted = u64::from_le_bytes(reply.expect("it replies").try_into().expect("a number"));
-    // Entry, four of the store, three, three and one of the calls, all three at 5; what the counter
-    // itself costs. Not yet: what the others cost, and the page.
+    // Entering the function; operands, call and store; three `nop`; operands and calls of `append` and
+    // `reply`; the cost of `performance_counter`. Not yet: the costs of the other two functions, and
+    // the dirty page.
     assert_eq!(counted, 1 + (1 + 1 + 5 + 1) + 3 + (2 + 5) + 5 + 200);
     assert_eq!(instructions, counted + (500 + 8 * 50) + 500 + 1_000);
 }
 
 #[test]
-fn a_module_without_a_memory_gets_an_error_instead_of_data() {
+fn copying_to_a_module_without_memory_violates_the_contract() {
     let mut canister = installed(
         r#"(module (import "ic0" "msg_caller_copy" (func $f (param i32 i32 i32)))
           (func (export "canister_update go") (call $f (i32.const 0) (i32.const 0) (i32.const 0))))"#,

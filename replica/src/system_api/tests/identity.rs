@@ -1,11 +1,11 @@
-//! Who and where a canister is, and what only one of them may do.
+//! Tests of the functions that return ids and keys, and of `mint_cycles128`.
 
 use super::widths::{both_widths, in_both_widths};
 use crate::canister::harness::{error, install_as, round, update};
 use crate::error::ErrorCode;
 use crate::topology::{canister_id, cycles_minting_canister};
 
-/// Replies with all of what a pair of functions has.
+/// A module that replies with all bytes of a pair of functions, or with the last byte.
 fn copying(name: &str) -> String {
     format!(
         r#"(module
@@ -26,7 +26,7 @@ fn copying(name: &str) -> String {
 }
 
 #[test]
-fn a_canister_reads_its_id_its_subnet_and_the_root_key_whole_and_from_an_offset_on() {
+fn ids_the_root_key_caller_and_argument_can_be_read_whole_and_from_an_offset() {
     for (name, expected) in [
         ("canister_self", canister_id(0).as_slice().to_vec()),
         ("subnet_self", round().subnet.as_slice().to_vec()),
@@ -35,7 +35,7 @@ fn a_canister_reads_its_id_its_subnet_and_the_root_key_whole_and_from_an_offset_
         ("msg_arg_data", b"an argument".to_vec()),
     ] {
         in_both_widths(&copying(name), |canister| {
-            let end = vec![*expected.last().expect("there is something")];
+            let end = vec![*expected.last().expect("no value is empty")];
             assert_eq!(update(canister, "all", b"an argument").0, Ok(expected.clone()), "{name}");
             assert_eq!(update(canister, "end", b"an argument").0, Ok(end), "{name}");
         });
@@ -64,7 +64,7 @@ fn only_the_cycles_minting_canister_mints_cycles() {
         assert_eq!(update(&mut minter, "mint", &[]).0, Ok(minted.to_le_bytes().to_vec()));
         let after = minter.balance;
         assert!(after > before && after - before <= minted && minted - (after - before) < 1 << 30);
-        // The balance has no room for more; what is refunded at the end is lost.
+        // The balance saturates. The refund of unused instructions is lost.
         let reply = update(&mut minter, "mint_all", &[]).0.expect("it replies");
         assert!(reply != [0xff; 16]);
         assert_eq!(minter.balance, u128::MAX);

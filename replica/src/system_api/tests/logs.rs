@@ -1,10 +1,10 @@
-//! What is in a canister's log after which execution, and what that costs.
+//! Tests of the canister log: which executions write to it, and what that costs.
 
 use super::widths::in_both_widths;
 use crate::canister::harness::{ask, installed, round, update};
 use crate::canister::{Canister, Task, execute_task};
 
-/// Prints in every place, and traps where it is asked to.
+/// A module that prints in several entry points, and has methods that trap.
 const PRINTING: &str = r#"(module
   (import "ic0" "debug_print" (func $print (param ptr ptr)))
   (import "ic0" "trap" (func $trap (param ptr ptr)))
@@ -31,7 +31,7 @@ fn lines(canister: &Canister) -> Vec<String> {
 }
 
 #[test]
-fn what_is_printed_and_why_it_trapped_is_logged_in_order_and_numbered() {
+fn printed_lines_and_traps_are_logged_in_order_with_consecutive_numbers() {
     in_both_widths(PRINTING, |canister| {
         for method in ["print", "trap", "trap_silently", "trap_outside", "print_outside"] {
             let _ = update(canister, method, &[]);
@@ -55,7 +55,7 @@ fn what_is_printed_and_why_it_trapped_is_logged_in_order_and_numbered() {
 }
 
 #[test]
-fn replicated_queries_are_logged_and_others_are_not() {
+fn replicated_queries_write_to_the_log_and_other_queries_do_not() {
     in_both_widths(PRINTING, |canister| {
         update(canister, "look", &[]).0.expect("it replies");
         assert_eq!(lines(canister), ["init", "query"]);
@@ -65,15 +65,15 @@ fn replicated_queries_are_logged_and_others_are_not() {
 }
 
 #[test]
-fn a_broken_contract_is_no_trap_of_the_code_and_not_logged() {
+fn a_contract_violation_is_not_logged() {
     in_both_widths(PRINTING, |canister| {
-        update(canister, "reply_twice", &[]).0.expect_err("a call is answered once");
+        update(canister, "reply_twice", &[]).0.expect_err("a second reply is a contract violation");
         assert_eq!(lines(canister), ["init"]);
     });
 }
 
 #[test]
-fn a_canister_that_keeps_no_log_pays_for_none_and_one_with_a_larger_log_for_more() {
+fn printing_is_free_without_a_log_and_costs_more_with_a_larger_log() {
     let text = r#"(module
       (import "ic0" "debug_print" (func $print (param i32 i32)))
       (import "ic0" "msg_reply" (func $reply))
@@ -92,7 +92,7 @@ fn a_canister_that_keeps_no_log_pays_for_none_and_one_with_a_larger_log_for_more
         let none = instructions("none");
         let charge = |bytes: u64, instructions: u64| instructions - none - bytes;
         let much = charge(10_000, instructions("much"));
-        // The second call is one instruction more for each operand, and its own.
+        // The second call adds two operands, the Wasm call, and the cost of the function.
         let twice = charge(6_000, instructions("twice")) - (2 + 5 + 100);
         (much, twice)
     };
@@ -102,12 +102,12 @@ fn a_canister_that_keeps_no_log_pays_for_none_and_one_with_a_larger_log_for_more
         charges(default),
         ((2 + 50) * default, (2 + 50) * 1_000 + 2 * default + 50 * (default - 1_040))
     );
-    assert_eq!(charges(1), charges(default), "there is a smallest log");
+    assert_eq!(charges(1), charges(default), "a log that is not disabled has at least 4096 bytes");
     assert_eq!(charges(1 << 20), ((2 + 50) * 10_000, (2 + 50) * 6_000));
 }
 
 #[test]
-fn trapping_costs_its_text_and_its_line_in_the_log() {
+fn a_trap_is_charged_for_its_text_and_for_its_log_line() {
     let trapping = |bytes: u64| {
         let mut canister = installed(&format!(
             r#"(module

@@ -1,30 +1,30 @@
-//! What executions learn about themselves, in every entry point.
+//! Tests of the functions with which an execution observes itself, in every entry point.
 
 use super::entry_points::LETTERS;
-use super::everywhere::{Work, execute};
+use super::every_entry_point::{TestBody, execute};
 use crate::canister::harness::*;
 use crate::canister::{Canister, OpenQuery, Progress, Query, begin_query, resume_query};
 use crate::error::Reject;
 use crate::limits::QUERY_INSTRUCTIONS_MAX;
 use candid::Principal;
 
-/// Does something in every entry point but the start function: says for each how it is called, whether
-/// all executions there succeeded, and by how much the canister's version grew.
+/// Executes `body` in every entry point except the start function. Returns for each letter whether all
+/// executions succeeded, and by how much the canister version increased.
 fn everywhere(fields: &str, body: &str) -> Vec<(&'static str, bool, u64)> {
-    let modules = Work { fields, calling: body, alone: body }.modules(1);
+    let modules = TestBody { fields, with_calls: body, without_calls: body }.modules(1);
     let letters = LETTERS.iter().map(|(letter, _)| *letter).filter(|letter| *letter != "s");
     let done = letters.map(|letter| {
         let mut canister = modules[0].canister();
         let before = canister.version;
-        let came = execute(letter, &mut canister, &modules[0]);
-        let succeeded = came.iter().all(|(mode, came)| came.succeeded(mode));
+        let result = execute(letter, &mut canister, &modules[0]);
+        let succeeded = result.iter().all(|(mode, result)| result.succeeded(mode));
         (letter, succeeded, canister.version - before)
     });
     done.collect()
 }
 
 #[test]
-fn executions_know_whether_all_nodes_do_the_same() {
+fn in_replicated_execution_is_true_in_replicated_entry_points() {
     let replicated = ["I", "G", "U", "RQ", "Ry", "Rt", "C", "T"];
     for answer in [0, 1] {
         let done = everywhere(
@@ -40,12 +40,12 @@ fn executions_know_whether_all_nodes_do_the_same() {
 
 #[test]
 fn the_version_counts_replicated_executions_that_succeed() {
-    // What is done, which fails or does not, and by how much that makes the version grow.
+    // A body that traps or succeeds, and the expected increase of the version.
     for (body, increments) in [("unreachable", 0), ("", 1)] {
         for (letter, succeeded, increased) in everywhere("", body) {
             let expected = match letter {
                 "NRQ" | "TQ" | "CQ" | "CRy" | "CRt" | "CC" | "F" => 0,
-                // The call before the callback counts, too; a callback that fails does not.
+                // The message that made the call counts. A callback that traps does not.
                 "Ry" | "Rt" | "C" => 1 + increments,
                 "T" => 3 * increments,
                 _ => increments,
@@ -56,7 +56,7 @@ fn the_version_counts_replicated_executions_that_succeed() {
 }
 
 #[test]
-fn executions_see_the_version_before_them() {
+fn canister_version_is_the_version_before_the_execution() {
     for version in [1, 2] {
         let done = everywhere(
             r#"(import "ic0" "canister_version" (func $f (result i64)))"#,
@@ -64,9 +64,9 @@ fn executions_see_the_version_before_them() {
         );
         for (letter, succeeded, _) in done {
             let expected = match letter {
-                // Before a callback there was the call, before init the version grew.
+                // The message that made the call, or the upgrade, has increased the version.
                 "I" | "Ry" | "Rt" | "C" => 2,
-                // Each of the tasks sees another.
+                // Each of the three tasks sees another version.
                 "T" => continue,
                 _ => 1,
             };
@@ -75,8 +75,8 @@ fn executions_see_the_version_before_them() {
     }
 }
 
-/// Replies with the counters 0 and 1. Where it makes two calls, the first callback fails, and the
-/// second replies with what the first one's cleanup has seen.
+/// Replies with the performance counters 0 and 1. If a method makes two calls, the first callback
+/// traps, and the second callback replies with the counters that the cleanup of the first has read.
 const COUNTING: &str = r#"(module
   (import "ic0" "performance_counter" (func $counter (param i32) (result i64)))
   (import "ic0" "call_new" (func $new (param i32 i32 i32 i32 i32 i32 i32 i32)))
@@ -115,13 +115,14 @@ const COUNTING: &str = r#"(module
   (export "canister_composite_query compose" (func $calling))
   (export "canister_composite_query fail_to_compose" (func $failing)))"#;
 
-/// How much more has been executed in the whole call context than in the last execution of it.
+/// The instructions of the call context before its last execution: counter 1 less counter 0.
 #[track_caller]
 fn earlier(counters: &[u8]) -> u64 {
     let numbers: Vec<u64> =
         counters.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
     let [own, all] = numbers[..] else { panic!("{numbers:?} are two counters") };
-    // The block is counted when it begins, so what lies between is the call's price alone.
+    // A block is charged at its start, so only the cost of the second system call lies between the two
+    // readings.
     assert!(0 < own && own < all, "{numbers:?}");
     all - own - 200
 }
@@ -141,19 +142,19 @@ fn counter_1_adds_the_earlier_executions_of_the_call_context() {
 }
 
 #[test]
-fn a_cleanup_begins_to_count_anew_and_its_callback_does_not_count() {
+fn counter_0_of_a_cleanup_starts_at_zero_and_counter_1_leaves_its_callback_out() {
     let mut canister = installed(COUNTING);
     let first = begin(&mut canister, "fail", &[]).instructions;
     let both = respond(&mut canister, Ok(vec![])).instructions;
-    // The second callback tells what the first one's cleanup saw.
+    // The second callback replies with the counters that the cleanup of the first has read.
     let reply = respond(&mut canister, Ok(vec![])).answer.expect("the callback replies").result;
     let counters = reply.expect("it replies");
     assert_eq!(earlier(&counters), first);
     let own = u64::from_le_bytes(*counters.as_chunks::<8>().0.first().expect("two counters"));
-    assert!(own < 1_000 && both > 7_000, "{own} of {both}: the callback was long");
+    assert!(own < 1_000 && both > 7_000, "{own} of {both}: the callback used most instructions");
 }
 
-/// Begins a composite query that waits.
+/// Begins a composite query that makes a call and waits for its response.
 fn composing(canister: &mut Canister, method: &str) -> (Box<OpenQuery>, u64) {
     let query = Query {
         caller: Principal::anonymous(),
@@ -164,12 +165,12 @@ fn composing(canister: &mut Canister, method: &str) -> (Box<OpenQuery>, u64) {
     };
     match begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()) {
         (Progress::Waiting(open), instructions) => (open, instructions),
-        (Progress::Answered(answer), _) => panic!("it makes calls: {answer:?}"),
+        (Progress::Answered(answer), _) => panic!("the query makes no call: {answer:?}"),
     }
 }
 
 #[test]
-fn counter_1_counts_in_composite_queries_as_in_updates() {
+fn counter_1_adds_the_earlier_executions_of_a_composite_query() {
     let mut canister = installed(COUNTING);
     let resume = |canister: &mut Canister, mut open: Box<OpenQuery>, answer| {
         let call = open.next_call().expect("there is a call");
@@ -186,7 +187,7 @@ fn counter_1_counts_in_composite_queries_as_in_updates() {
     let (Progress::Waiting(open), _) = resume(&mut canister, open, Ok(vec![])) else {
         panic!("one more call is open")
     };
-    // The second callback tells what the first one's cleanup has seen.
+    // The second callback replies with the counters that the cleanup of the first has read.
     let (Progress::Answered(Ok(reply)), _) = resume(&mut canister, open, Ok(vec![])) else {
         panic!("the callback replies")
     };

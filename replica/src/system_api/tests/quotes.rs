@@ -1,4 +1,4 @@
-//! What `cost_…` say.
+//! Tests of the functions `cost_…`.
 
 use super::widths::in_both_widths;
 use crate::canister::harness::{error, update};
@@ -7,8 +7,8 @@ use crate::cycles::http::{Outcall, OutcallType};
 use crate::error::ErrorCode;
 use candid::Reserved;
 
-/// Replies with the 16 bytes at address 4,000 after `call`, which finds the argument at address 0
-/// and its size in `$size`.
+/// A module that executes `call` and replies with the 16 bytes at address 4,000. For `call`, the
+/// argument is at address 0 and its size in `$size`.
 fn quoting(function: &str, call: &str) -> String {
     format!(
         r#"(module
@@ -28,7 +28,7 @@ fn quoting(function: &str, call: &str) -> String {
 }
 
 #[test]
-fn prices_are_written_as_128_bits() {
+fn prices_are_written_as_128_bit_numbers() {
     let prices = Prices::new(13, false);
     for (function, call, expected) in [
         (
@@ -50,7 +50,7 @@ fn prices_are_written_as_128_bits() {
 }
 
 #[test]
-fn an_outcall_is_quoted_from_its_parameters_in_candid() {
+fn cost_http_request_v2_reads_its_parameters_as_candid() {
     #[derive(candid::CandidType)]
     struct WithoutType {
         request_bytes: u64,
@@ -104,7 +104,7 @@ fn an_outcall_is_quoted_from_its_parameters_in_candid() {
 }
 
 #[test]
-fn no_signature_is_quoted_without_a_key_and_curves_are_looked_at_first() {
+fn signature_quotes_check_the_curve_first_and_know_no_key() {
     for (name, curves) in
         [("cost_sign_with_ecdsa", 1), ("cost_sign_with_schnorr", 2), ("cost_vetkd_derive_key", 1)]
     {

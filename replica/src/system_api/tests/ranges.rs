@@ -1,15 +1,15 @@
-//! Addresses, sizes and offsets that canisters pass: none of them is trusted.
+//! Tests that functions check the addresses, sizes and offsets that canisters pass.
 
 use super::widths::in_both_widths;
 use crate::canister::harness::{error, update};
 use crate::error::ErrorCode;
 
-/// What is in the heap's one page, and where it ends.
+/// The data at the start of the heap, the address of its last byte, and the largest address.
 const DATA: &str = r#"(data (ptr.const 0) "a name\ff")"#;
 const LAST: &str = "(ptr.const 65535)";
 const AFTER_ALL: &str = "(ptr.const -1)";
 
-/// Calls a function in an update whose argument has 40 bytes.
+/// Calls a function in an update with an argument of 40 bytes. Asserts the error code.
 fn failing(function: &str, call: &str, expected: ErrorCode) {
     let call = call.replace("LAST", LAST).replace("AFTER_ALL", AFTER_ALL);
     let text = format!(
@@ -23,7 +23,7 @@ fn failing(function: &str, call: &str, expected: ErrorCode) {
 }
 
 #[test]
-fn reading_or_writing_outside_the_heap_breaks_the_contract() {
+fn reading_or_writing_outside_the_heap_violates_the_contract() {
     for (function, call) in [
         (r#""msg_reply_data_append" (func $f (param ptr ptr))"#, "(call $f LAST (ptr.const 2))"),
         (
@@ -78,7 +78,7 @@ fn reading_or_writing_outside_the_heap_breaks_the_contract() {
 }
 
 #[test]
-fn every_copy_stays_within_the_heap_and_within_its_source() {
+fn copying_outside_the_heap_or_outside_the_source_violates_the_contract() {
     // The argument has 40 bytes; identifiers and the root key have at least one.
     for name in ["msg_arg_data", "canister_self", "subnet_self", "root_key"] {
         let function = format!(r#""{name}_copy" (func $f (param ptr ptr ptr))"#);
@@ -92,7 +92,7 @@ fn every_copy_stays_within_the_heap_and_within_its_source() {
             failing(&function, call, ErrorCode::CanisterContractViolation);
         }
     }
-    // Nobody's own bytes: the caller is anonymous and has one, its info has none.
+    // The caller is a principal of one byte, without caller info.
     for name in ["msg_caller", "msg_caller_info_data", "msg_caller_info_signer"] {
         let function = format!(r#""{name}_copy" (func $f (param ptr ptr ptr))"#);
         let call = "(call $f (ptr.const 0) (ptr.const 1) (ptr.const 1))";
@@ -101,7 +101,7 @@ fn every_copy_stays_within_the_heap_and_within_its_source() {
 }
 
 #[test]
-fn stable_memory_traps_as_memory_does() {
+fn stable_memory_out_of_bounds_is_a_wasm_trap() {
     for (function, call) in [
         (
             r#""stable64_read" (func $f (param i64 i64 i64))"#,
@@ -125,7 +125,7 @@ fn stable_memory_traps_as_memory_does() {
 }
 
 #[test]
-fn texts_must_be_utf_8_and_principals_principals() {
+fn invalid_utf_8_principals_and_candid_violate_the_contract() {
     for (function, call) in [
         (r#""msg_reject" (func $f (param ptr ptr))"#, "(call $f (ptr.const 0) (ptr.const 7))"),
         (
@@ -154,7 +154,7 @@ fn texts_must_be_utf_8_and_principals_principals() {
 }
 
 #[test]
-fn what_is_not_there_breaks_the_contract() {
+fn unknown_counters_and_variables_and_missing_calls_violate_the_contract() {
     for (function, call) in [
         (
             r#""performance_counter" (func $f (param i32) (result i64))"#,
@@ -185,7 +185,7 @@ fn what_is_not_there_breaks_the_contract() {
 }
 
 #[test]
-fn what_is_printed_or_trapped_with_may_lie_anywhere() {
+fn texts_of_debug_print_and_trap_may_be_outside_the_heap() {
     let text = r#"(module
       (import "ic0" "debug_print" (func $print (param ptr ptr)))
       (import "ic0" "trap" (func $trap (param ptr ptr)))

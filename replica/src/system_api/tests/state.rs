@@ -1,4 +1,4 @@
-//! What canisters read and change of their own state.
+//! Tests of the functions with which canisters read and change their own state.
 
 use super::widths::{both_widths, in_both_widths};
 use crate::canister::harness::*;
@@ -8,7 +8,7 @@ use crate::types::Time;
 use candid::Principal;
 
 #[test]
-fn setting_the_timer_returns_when_it_was_set_to_before() {
+fn setting_the_global_timer_returns_its_previous_time() {
     let text = r#"(module
       (import "ic0" "msg_arg_data_copy" (func $argument (param ptr ptr ptr)))
       (import "ic0" "msg_arg_data_size" (func $size (result ptr)))
@@ -41,8 +41,8 @@ fn setting_the_timer_returns_when_it_was_set_to_before() {
     });
 }
 
-/// A module that replies with what a function without operands returns, in an update and in a query;
-/// it makes a call, too, whose callback does that.
+/// A module that replies with the result of a function without operands: in an update, in a query, and
+/// in the callback of a call.
 fn replying(function: &str) -> String {
     format!(
         r#"(module
@@ -68,7 +68,7 @@ fn replying(function: &str) -> String {
 }
 
 #[test]
-fn a_canister_knows_that_it_runs_or_is_stopping() {
+fn canister_status_is_1_while_running_and_2_while_stopping() {
     let mut canister = installed(&replying("canister_status"));
     assert_eq!(update(&mut canister, "tell", &[]).0, Ok(vec![1]));
     assert_eq!(ask(&mut canister, "look", &[]), Ok(vec![1]));
@@ -79,7 +79,7 @@ fn a_canister_knows_that_it_runs_or_is_stopping() {
 }
 
 #[test]
-fn a_canister_that_is_stopped_knows_it_when_code_is_installed() {
+fn canister_status_in_an_installation_is_the_status_of_the_canister() {
     let text = r#"(module
       (import "ic0" "canister_status" (func $status (result i32)))
       (func (export "canister_init") (if (i32.ne (call $status) (i32.const STATUS)) (then unreachable))))"#;
@@ -97,7 +97,7 @@ fn a_canister_that_is_stopped_knows_it_when_code_is_installed() {
 }
 
 #[test]
-fn controllers_are_known_by_their_principals() {
+fn is_controller_compares_whole_principals() {
     let text = r#"(module
       (import "ic0" "msg_arg_data_copy" (func $argument (param ptr ptr ptr)))
       (import "ic0" "msg_arg_data_size" (func $size (result ptr)))
@@ -129,7 +129,7 @@ fn controllers_are_known_by_their_principals() {
 }
 
 #[test]
-fn environment_variables_are_read_by_number_in_the_order_of_their_names_and_by_name() {
+fn environment_variables_are_read_by_index_in_the_order_of_names_and_by_name() {
     let text = r#"(module
       (import "ic0" "env_var_count" (func $count (result ptr)))
       (import "ic0" "env_var_name_size" (func $name_size (param ptr) (result ptr)))
@@ -178,7 +178,7 @@ fn environment_variables_are_read_by_number_in_the_order_of_their_names_and_by_n
 }
 
 #[test]
-fn certified_data_has_32_bytes_at_most_and_goes_with_its_message() {
+fn certified_data_has_at_most_32_bytes_and_is_rolled_back_with_its_message() {
     let text = r#"(module
       (import "ic0" "msg_arg_data_copy" (func $argument (param ptr ptr ptr)))
       (import "ic0" "msg_arg_data_size" (func $size (result ptr)))
@@ -206,7 +206,7 @@ fn certified_data_has_32_bytes_at_most_and_goes_with_its_message() {
 }
 
 #[test]
-fn the_older_functions_for_stable_memory_serve_4_gib_of_it() {
+fn the_older_stable_memory_functions_address_4_gib() {
     let text = r#"(module
       (import "ic0" "stable64_grow" (func $grow64 (param i64) (result i64)))
       (import "ic0" "stable_grow" (func $grow (param i32) (result i32)))
@@ -245,7 +245,7 @@ fn the_older_functions_for_stable_memory_serve_4_gib_of_it() {
 }
 
 #[test]
-fn a_call_under_construction_takes_one_cleanup_and_one_timeout() {
+fn a_call_under_construction_accepts_one_cleanup_callback_and_one_timeout() {
     for repeated in
         ["(call $on_cleanup (ptr.const 0) (ptr.const 0))", "(call $timeout (i32.const 1))"]
     {

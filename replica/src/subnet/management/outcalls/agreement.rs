@@ -24,11 +24,8 @@ impl Subnet {
         bytes_left: u64,
     ) -> Option<Verdict> {
         let node_count = outcall.request.replication.count(self.config.nodes);
-        let threshold = if outcall.request.replication == Replication::Single {
-            1
-        } else {
-            quorum(replication)
-        };
+        let threshold =
+            if outcall.request.replication == Replication::Single { 1 } else { quorum(node_count) };
         let groups = groups(reports);
         let largest = groups.first().map_or(0, Vec::len);
         for group in groups.iter().filter(|group| group.len() as u64 >= threshold) {

@@ -1,4 +1,4 @@
-//! Something done in every entry point there is.
+//! Executes the same body in every kind of entry point.
 
 use super::widths::both_widths;
 use crate::canister::harness::*;
@@ -11,13 +11,14 @@ use candid::Principal;
 use ic_management_canister_types::UpgradeFlags;
 use std::sync::Arc;
 
-/// Begins a call to a principal of one byte whose callbacks are the functions 0 and 1 of the table.
+/// Code that begins a call to a principal of one byte. The callbacks are the functions 0 and 1 of the
+/// table.
 pub(super) const NEW: &str = "(call $new
   (ptr.const 0) (ptr.const 1) (ptr.const 0) (ptr.const 0)
   (ptr.const 0) (ptr.const 0) (ptr.const 1) (ptr.const 0))";
 
-/// Where messages, tasks and upgrades can reach.
-const PLACES: &str = r#"
+/// Exports for messages, tasks and upgrades.
+const EXPORTS: &str = r#"
   (export "canister_update update" (func $calling))
   (export "canister_query query" (func $alone))
   (export "canister_inspect_message" (func $alone))
@@ -37,20 +38,20 @@ const PLACES: &str = r#"
     (call $on_cleanup (ptr.const 3) (ptr.const 0))
     (drop (call $perform)))"#;
 
-/// What is done: instructions, and what they need.
-pub(super) struct Work<'a> {
-    /// Imports and fields of the module.
+/// The code that each entry point executes, as Wasm text.
+pub(super) struct TestBody<'a> {
+    /// Imports and other fields of the module that the code needs.
     pub fields: &'a str,
-    /// What is done where calls can be made.
-    pub calling: &'a str,
-    /// What is done elsewhere.
-    pub alone: &'a str,
+    /// The code for entry points that can make calls.
+    pub with_calls: &'a str,
+    /// The code for the other entry points.
+    pub without_calls: &'a str,
 }
 
-impl Work<'_> {
-    /// A module that does it in some places.
-    fn module(&self, places: &str) -> String {
-        let Self { fields, calling, alone } = self;
+impl TestBody<'_> {
+    /// A module that executes the code in the given exports.
+    fn module(&self, exports: &str) -> String {
+        let Self { fields, with_calls, without_calls } = self;
         format!(
             r#"(module
               {fields}
@@ -60,18 +61,18 @@ impl Work<'_> {
               (memory ptrs 1)
               (table 4 funcref)
               (elem (i32.const 0) func $calling_with $calling_with $trap $alone_with)
-              (func $calling {calling})
-              (func $alone {alone})
+              (func $calling {with_calls})
+              (func $alone {without_calls})
               (func $calling_with (param ptr) (call $calling))
               (func $alone_with (param ptr) (call $alone))
               (func $trap (param ptr) unreachable)
-              {places})"#
+              {exports})"#
         )
     }
 
-    /// The modules for the first of the pointer widths, 32 bits, or for both.
+    /// The modules for one pointer width, 32 bits, or for two.
     pub fn modules(&self, widths: usize) -> Vec<Modules> {
-        let reachable = both_widths(&self.module(&PLACES.replace("NEW", NEW)));
+        let reachable = both_widths(&self.module(&EXPORTS.replace("NEW", NEW)));
         let starting = both_widths(&self.module("(start $alone)"));
         let modules = reachable.iter().zip(&starting).map(|(reachable, starting)| Modules {
             reachable: code(reachable),
@@ -82,74 +83,77 @@ impl Work<'_> {
     }
 }
 
-/// Modules of one pointer width.
+/// The modules of one pointer width.
 pub(super) struct Modules {
-    /// Does it in all places but one.
+    /// Executes the code in all entry points except the start function.
     reachable: Arc<Code>,
-    /// Does it in the start function.
+    /// Executes the code in the start function.
     starting: Arc<Code>,
-    /// Does nothing.
+    /// Executes nothing.
     nothing: Arc<Code>,
 }
 
 impl Modules {
-    /// A canister that does it in all places but one, and has a variable.
+    /// A canister that executes the code in all entry points except the start function. It has one
+    /// environment variable.
     pub fn canister(&self) -> Canister {
         let canister = install_code_as(cycles_minting_canister(), self.reachable.clone());
-        let mut canister = canister.expect("nothing is done yet");
+        let mut canister = canister.expect("installing the module executes nothing");
         canister.settings.environment_variables = [("v".into(), "value".into())].into();
         canister.settings_changed();
         canister
     }
 }
 
-/// What an execution came to.
+/// The result of one execution, as far as it can be observed.
 #[derive(Debug)]
-pub(super) enum Came {
-    To(Result<(), (ErrorCode, String)>),
-    /// To something of which nobody is told more than the code.
-    Silently(Result<(), ErrorCode>),
+pub(super) enum EntryPointResult {
+    Reported(Result<(), (ErrorCode, String)>),
+    /// The result of a task. Only the trace reports it, without a text.
+    CodeOnly(Result<(), ErrorCode>),
 }
 
-impl Came {
-    /// Whether an execution in this mode did all it should, and did not trap.
+impl EntryPointResult {
+    /// Whether an execution in this mode executed all of its code without a trap.
     pub fn succeeded(&self, mode: &str) -> bool {
         match self {
-            Self::Silently(result) => result.is_ok(),
-            Self::To(Ok(())) => true,
-            // A cleanup that succeeded is silent about it: the callback's trap remains.
-            Self::To(Err((ErrorCode::CanisterTrapped, text))) => {
+            Self::CodeOnly(result) => result.is_ok(),
+            Self::Reported(Ok(())) => true,
+            // A cleanup callback that succeeds leaves the error of the callback that trapped.
+            Self::Reported(Err((ErrorCode::CanisterTrapped, text))) => {
                 mode.ends_with("cleanup") && !text.contains("call_on_cleanup")
             }
-            Self::To(Err((ErrorCode::CanisterRejectedMessage, _))) => mode == "inspect message",
-            Self::To(Err((code, _))) => *code == ErrorCode::CanisterDidNotReply,
+            Self::Reported(Err((ErrorCode::CanisterRejectedMessage, _))) => {
+                mode == "inspect message"
+            }
+            Self::Reported(Err((code, _))) => *code == ErrorCode::CanisterDidNotReply,
         }
     }
 }
 
-impl<T> From<Result<T, Failure>> for Came {
+impl<T> From<Result<T, Failure>> for EntryPointResult {
     fn from(result: Result<T, Failure>) -> Self {
-        Self::To(match result {
+        Self::Reported(match result {
             Ok(_) | Err(Failure::Rejected(_)) => Ok(()),
             Err(Failure::Error(error)) => Err((error.code, error.description)),
         })
     }
 }
 
-impl From<Execution> for Came {
+impl From<Execution> for EntryPointResult {
     fn from(execution: Execution) -> Self {
         match execution.answer {
             Some(answer) => answer.result.into(),
-            None => Self::To(Ok(())),
+            None => Self::Reported(Ok(())),
         }
     }
 }
 
-impl From<Progress> for Came {
+impl From<Progress> for EntryPointResult {
     fn from(progress: Progress) -> Self {
         match progress {
             Progress::Answered(answer) => answer.into(),
-            Progress::Waiting(_) => Self::To(Ok(())),
+            Progress::Waiting(_) => Self::Reported(Ok(())),
         }
     }
 }
@@ -166,8 +170,12 @@ fn composite(canister: &mut Canister, method: &str) -> Progress {
     begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()).0
 }
 
-/// Executes the callback of a call that a composite query makes.
-fn resumed(canister: &mut Canister, method: &str, answer: Result<Vec<u8>, Reject>) -> Came {
+/// Starts a composite query that makes a call, and executes its callback.
+fn resumed(
+    canister: &mut Canister,
+    method: &str,
+    answer: Result<Vec<u8>, Reject>,
+) -> EntryPointResult {
     let Progress::Waiting(mut query) = composite(canister, method) else {
         panic!("{method} makes a call")
     };
@@ -175,7 +183,7 @@ fn resumed(canister: &mut Canister, method: &str, answer: Result<Vec<u8>, Reject
     resume_query(canister, query, &call, answer, QUERY_INSTRUCTIONS_MAX, &round()).0.into()
 }
 
-fn task(canister: &mut Canister, task: Task) -> Came {
+fn task(canister: &mut Canister, task: Task) -> EntryPointResult {
     let (trace, events) = Trace::with_listener();
     canister.trace = trace;
     execute_task(canister, task, &round());
@@ -183,10 +191,10 @@ fn task(canister: &mut Canister, task: Task) -> Came {
         Event::Executed { result, .. } => Some(result),
         _ => None,
     });
-    Came::Silently(result.expect("a task was executed"))
+    EntryPointResult::CodeOnly(result.expect("a task was executed"))
 }
 
-fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) -> Came {
+fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) -> EntryPointResult {
     let skip_pre_upgrade = Some(skip_pre_upgrade);
     let flags = UpgradeFlags { skip_pre_upgrade, wasm_memory_persistence: None };
     let installation = Installation {
@@ -199,18 +207,18 @@ fn upgrade(canister: &mut Canister, code: &Arc<Code>, skip_pre_upgrade: bool) ->
     attempt.and_then(|attempt| attempt.finish(canister, &round())).map_err(Failure::Error).into()
 }
 
-/// Does it in the entry points of a letter; where there are several, in one after the other.
+/// Executes the code in all entry points of a letter. Returns the mode and the result of each.
 pub(super) fn execute(
     letter: &str,
     canister: &mut Canister,
     code: &Modules,
-) -> Vec<(&'static str, Came)> {
+) -> Vec<(&'static str, EntryPointResult)> {
     let rejected = || Reject::by_canister("no".into());
     let answered = |canister: &mut Canister, method, result| {
         begin(canister, method, &[]);
         respond(canister, result).into()
     };
-    let came = match letter {
+    let result = match letter {
         "I" => ("init", upgrade(canister, &code.reachable, true)),
         "G" => ("pre upgrade", upgrade(canister, &code.nothing, false)),
         "U" => ("update", begin(canister, "update", &[]).into()),
@@ -243,7 +251,7 @@ pub(super) fn execute(
             let started = install_code_as(cycles_minting_canister(), code.starting.clone());
             ("start", started.map_err(Failure::Error).into())
         }
-        other => panic!("{other} is nowhere"),
+        other => panic!("{other} is not a letter of the specification"),
     };
-    vec![came]
+    vec![result]
 }
