@@ -1,5 +1,5 @@
-//! The engine: compiles prepared modules once, in this process and, through the engine's own
-//! cache, on this machine.
+//! Compilation with wasmtime. Two caches keep compiled modules: one in this process, and wasmtime's
+//! own cache on disk.
 
 use crate::limits::{COMPILE_COST_PER_WASM_INSTRUCTION, WASM_STACK_BYTES};
 use crate::types::Instructions;
@@ -9,30 +9,30 @@ use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module, OptLevel};
 
-/// A module ready to be instantiated any number of times.
+/// A compiled module. It can be instantiated any number of times.
 pub struct CompiledModule {
-    /// SHA-256 of the bytes it was installed from.
+    /// SHA-256 of `bytes`.
     pub hash: [u8; 32],
-    /// These bytes.
+    /// The module as it was installed, plain or compressed with gzip.
     pub bytes: Arc<[u8]>,
-    /// What is known of it.
+    /// The properties of the module that the replica needs.
     pub info: ModuleInfo,
     pub(crate) module: Module,
 }
 
 impl CompiledModule {
-    /// Instructions that compiling it costs.
+    /// Instructions that a canister is charged for compiling the module.
     pub fn compilation_cost(&self) -> Instructions {
         self.info.compiled_instructions * COMPILE_COST_PER_WASM_INSTRUCTION
     }
 
-    /// Instructions that failing to compile `bytes` costs: as if each byte were an instruction
-    /// (`hypervisor.rs`, `create_execution_state`).
+    /// Instructions that a canister is charged if `bytes` cannot be compiled: each byte counts like an
+    /// instruction (`hypervisor.rs`, `create_execution_state`).
     pub fn failed_compilation_cost(bytes: &[u8]) -> Instructions {
         decompressed_bytes_stated(bytes) * COMPILE_COST_PER_WASM_INSTRUCTION
     }
 
-    /// What the engine made of it, for those who execute it without the system interface.
+    /// The wasmtime module, to execute it without the system API.
     pub fn engine_module(&self) -> &Module {
         &self.module
     }
@@ -45,29 +45,30 @@ impl std::fmt::Debug for CompiledModule {
 }
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    // Without a cache on disk (no home directory, read-only file system) everything still works,
-    // only the first installation of a module takes longer.
+    // The cache on disk is optional. Without it (no home directory, read-only file system), only the
+    // first compilation of a module in each process takes longer.
     let cache = Cache::new(CacheConfig::new()).ok();
     Engine::new(&config(cache)).expect("the engine's configuration is constant")
 });
 
-/// Modules this process keeps compiled, whether or not an instance still uses them.
+/// Capacity of the cache in this process, in modules. A bound of this project.
 const MODULE_CACHE_MAX: usize = 32;
 
-/// The most recently used modules, the latest last.
+/// The cache in this process. The most recently used module is the last.
 static MODULE_CACHE: Mutex<VecDeque<Arc<CompiledModule>>> = Mutex::new(VecDeque::new());
 
-/// The engine that modules are compiled for.
+/// The wasmtime engine that all modules are compiled for.
 pub(crate) fn engine() -> &'static Engine {
     &ENGINE
 }
 
-/// The replica's feature set (`embedders/src/wasmtime_embedder.rs`), deterministic throughout, and a
-/// second memory for what instrumentation adds. Modules were validated before, without it.
+/// The configuration of the engine: the replica's features (`embedders/src/wasmtime_embedder.rs`), all
+/// of them deterministic, and multiple memories. Only instrumentation may add a second memory: each
+/// module is validated before, without that feature.
 fn config(cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     config
-        // Modules are optimised already, and instrumentation adds little that could be.
+        // Modules are already optimised, and optimising would gain little on added instructions.
         .cranelift_opt_level(OptLevel::None)
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(None)
@@ -90,7 +91,12 @@ fn config(cache: Option<Cache>) -> Config {
     config
 }
 
-/// Checks and compiles `bytes` (plain or gzip), or finds what was compiled of them before.
+/// Validates, instruments and compiles a module, or returns it from the cache. `bytes` is the module,
+/// plain or compressed with gzip.
+///
+/// # Errors
+///
+/// [`InvalidModule`] if the network would not accept the module. The error names the violated rule.
 pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
     let hash: [u8; 32] = Sha256::digest(bytes).into();
     if let Some(module) = cached(&hash) {

@@ -1,26 +1,26 @@
-//! Instrumented modules by themselves, for unit tests.
+//! Executes instrumented modules without the system API, for unit tests.
 
 use super::*;
 use crate::limits::OS_PAGE_BYTES;
 use wasmtime::{Instance, Store, Trap, Val};
 
-/// Instructions an execution begins with.
+/// The instruction counter at the start of an execution.
 pub(crate) const LIMIT: i64 = 1_000_000;
 
-/// What executing the function `f` of a module came to.
+/// The result of executing the function `f` of a module.
 pub(crate) struct Outcome {
-    /// The engine's trap, if it trapped.
+    /// The trap, if the function trapped.
     pub trap: Option<Trap>,
-    /// What the counter held in the end.
+    /// The instruction counter at the end.
     pub counter: i64,
-    /// The heap.
+    /// The content of the heap at the end.
     pub heap: Vec<u8>,
-    /// Numbers of the heap's pages that are marked as written to.
+    /// The numbers of the marked heap pages.
     pub marked: Vec<usize>,
 }
 
 impl Outcome {
-    /// Instructions used.
+    /// The instructions that the execution used.
     pub fn instructions(&self) -> i64 {
         LIMIT - self.counter
     }
@@ -36,7 +36,7 @@ pub(crate) fn run(text: &str) -> Outcome {
     run_compiled(&compiled(text))
 }
 
-/// The same for a compiled module.
+/// Executes the function `f` of a compiled module without imports.
 pub(crate) fn run_compiled(compiled: &CompiledModule) -> Outcome {
     let mut store = Store::new(engine(), ());
     let instance = Instance::new(&mut store, &compiled.module, &[]).expect("it has no imports");
@@ -52,7 +52,7 @@ pub(crate) fn run_compiled(compiled: &CompiledModule) -> Outcome {
     };
     let heap = content(EXPORT_MEMORY);
     let marks = content(EXPORT_PAGE_MARKS);
-    // Marks behind the heap mean nothing.
+    // The page marks after the end of the heap have no meaning.
     let marks = &marks[..heap.len() / OS_PAGE_BYTES];
     let marked = marks.iter().enumerate().filter(|(_, mark)| **mark != 0);
     Outcome {

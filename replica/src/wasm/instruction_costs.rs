@@ -1,12 +1,12 @@
-//! What each Wasm instruction costs, as the replica's instrumentation weighs it.
+//! The cost of each Wasm instruction, in instructions of the Internet Computer.
 //!
 //! Source: `embedders/src/wasm_utils/instrumentation.rs`, `instruction_to_cost`, in the replica's
-//! repository. An instruction that is not named here costs 1.
+//! repository. An instruction that is not in the tables costs 1.
 
 use crate::types::Instructions;
 use wasmparser::Operator;
 
-/// Matches an operator, whatever its immediates are, against lists of names.
+/// A table of costs: matches an operator by its name, whatever its immediates are.
 macro_rules! cost_table {
     ($operator:expr; $($cost:expr => $($name:ident)+;)+ else => $other:expr) => {
         match $operator {
@@ -16,7 +16,8 @@ macro_rules! cost_table {
     };
 }
 
-/// What an instruction costs each time it is executed, besides what bulk operations cost by size.
+/// The cost of executing `operator` once. Bulk memory operations cost one instruction for each byte in
+/// addition; [`page_marks`](crate::wasm::instrument) charges these.
 pub(crate) fn instruction_cost(operator: &Operator<'_>, wasm64: bool) -> Instructions {
     cost_table! { operator;
         0 => Block Loop Else End;

@@ -1,4 +1,5 @@
-//! Wasm modules and stable memory: validation, metering, compilation. Nothing here knows canisters.
+//! Wasm modules and stable memory: validation, instrumentation, compilation. Nothing here depends on
+//! canisters.
 
 mod engine;
 #[cfg(test)]

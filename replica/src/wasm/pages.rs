@@ -1,14 +1,15 @@
-//! A memory in pages, of which those that are all zero take no space and copies share the others.
+//! The content of a memory as copy-on-write pages. Pages of zeros need no space, and clones share
+//! their pages.
 
 use crate::limits::OS_PAGE_BYTES;
 use std::sync::Arc;
 
-/// One page.
+/// A page of 4 KiB.
 pub type Page = [u8; OS_PAGE_BYTES];
 
 static ZERO: Page = [0; OS_PAGE_BYTES];
 
-/// The content of a memory. It has no size of its own: beyond what was written, all is zero.
+/// The content of a memory. It has no size: every byte that was not written is zero.
 #[derive(Clone, Default)]
 pub struct Pages(Vec<Option<Arc<Page>>>);
 
@@ -19,17 +20,17 @@ impl std::fmt::Debug for Pages {
 }
 
 impl Pages {
-    /// How many pages were written to.
+    /// The number of pages that were written to.
     pub fn count(&self) -> u64 {
         self.0.iter().flatten().count() as u64
     }
 
-    /// The page of this number.
+    /// The page with this number.
     pub fn get(&self, number: usize) -> &Page {
         self.0.get(number).and_then(Option::as_deref).unwrap_or(&ZERO)
     }
 
-    /// Replaces a page.
+    /// Replaces the page with this number.
     pub fn set(&mut self, number: usize, page: &Page) {
         match self.slot(number) {
             Some(own) => match Arc::get_mut(own) {
@@ -40,7 +41,7 @@ impl Pages {
         }
     }
 
-    /// Fills `destination` with what stands from the address `start` on.
+    /// Reads from the address `start` until `destination` is full.
     pub fn read(&self, start: usize, destination: &mut [u8]) {
         let mut done = 0;
         while done < destination.len() {
@@ -53,7 +54,7 @@ impl Pages {
         }
     }
 
-    /// MarkWriter `bytes` from the address `start` on.
+    /// Writes `bytes` to the address `start`.
     pub fn write(&mut self, start: usize, bytes: &[u8]) {
         let mut done = 0;
         while done < bytes.len() {
@@ -66,8 +67,8 @@ impl Pages {
         }
     }
 
-    /// The pages that are not shared with `other`, with their numbers: all that differ, and perhaps
-    /// some that do not.
+    /// The pages that `self` does not share with `other`, with their numbers. These are all pages that
+    /// differ, and possibly some equal ones.
     pub fn unshared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (usize, &'a Page)> {
         let count = self.0.len().max(other.0.len());
         (0..count).filter_map(move |number| {
@@ -94,14 +95,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_never_written_is_zero() {
+    fn pages_that_were_not_written_are_zero() {
         let pages = Pages::default();
         assert_eq!(*pages.get(0), ZERO);
         assert_eq!(*pages.get(usize::MAX), ZERO);
     }
 
     #[test]
-    fn bytes_are_written_across_the_ends_of_pages() {
+    fn reads_and_writes_cross_page_boundaries() {
         let mut pages = Pages::default();
         let bytes: Vec<u8> = (0..2 * OS_PAGE_BYTES).map(|n| (n % 251) as u8).collect();
         pages.write(OS_PAGE_BYTES - 10, &bytes);
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_keeps_what_it_had_and_shares_what_did_not_change() {
+    fn a_clone_keeps_its_content_and_shares_unchanged_pages() {
         let mut pages = Pages::default();
         pages.write(0, &[1]);
         pages.write(5 * OS_PAGE_BYTES, &[5]);
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!((copy.get(5)[0], pages.get(5)[0]), (5, 9));
         let unshared: Vec<usize> = pages.unshared(&copy).map(|(number, _)| number).collect();
         assert_eq!(unshared, [5, 7]);
-        // Seen from the copy, page 7 is one of zeros.
+        // In the clone, page 7 is a page of zeros.
         let unshared: Vec<u8> = copy.unshared(&pages).map(|(_, page)| page[1]).collect();
         assert_eq!(unshared, [0, 0]);
     }

@@ -1,4 +1,4 @@
-//! Stable memory: pages that survive upgrades, with the changes of one execution undoable.
+//! Stable memory: memory that survives upgrades. The changes of one execution can be rolled back.
 
 use crate::limits::{OS_PAGE_BYTES, STABLE_MEMORY_MAX, WASM_PAGE_BYTES};
 use crate::wasm::pages::Page;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 /// A canister's stable memory.
 ///
-/// Pages that were never written take no space. MarkWriter happen in place; the pages they replace are
-/// kept until [`commit`](Self::commit) or [`roll_back`](Self::roll_back).
+/// Pages that were never written need no space. Writes change the memory in place and keep the
+/// replaced pages until [`commit`](Self::commit) or [`roll_back`](Self::roll_back).
 #[derive(Clone, Debug, Default)]
 pub struct StableMemory {
     wasm_pages: u64,
@@ -20,31 +20,32 @@ pub struct StableMemory {
 #[derive(Clone, Debug, Default)]
 struct Undo {
     wasm_pages: Option<u64>,
-    /// What stood in a page before this execution wrote to it; nothing, for a page not yet written.
+    /// The pages that this execution has written to, with their content before. `None` for a page that
+    /// had never been written.
     pages: BTreeMap<u64, Option<Arc<Page>>>,
 }
 
-/// What one execution changed.
+/// The changes of one execution.
 #[derive(Debug)]
 pub struct StableChanges {
     wasm_pages: u64,
     pages: BTreeMap<u64, Arc<Page>>,
 }
 
-/// An access that is not possible.
+/// Why an access to stable memory fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StableMemoryError {
-    /// It goes beyond the end of stable memory.
+    /// The range exceeds the size of stable memory.
     #[error("stable memory out of bounds")]
     OutOfBounds,
-    /// It accesses more pages than one execution may.
-    #[error("more stable memory is accessed than one message may")]
+    /// The execution accesses more pages than one message may.
+    #[error("the message accesses more stable memory than the limit of one message")]
     TooMuchAccessed,
 }
 
 impl StableMemory {
-    /// A stable memory that holds `bytes`, and zeros to the end of its last Wasm page; nothing, when
-    /// that is more than there can be.
+    /// Creates a stable memory with the content `bytes`, filled with zeros to the end of the last Wasm
+    /// page. Returns `None` if `bytes` exceeds [`STABLE_MEMORY_MAX`].
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut stable = Self::default();
         stable.grow((bytes.len() as u64).div_ceil(WASM_PAGE_BYTES))?;
@@ -59,29 +60,29 @@ impl StableMemory {
         Some(stable)
     }
 
-    /// Size in Wasm pages of 64 KiB.
+    /// The size in Wasm pages of 64 KiB.
     pub fn size_pages(&self) -> u64 {
         self.wasm_pages
     }
 
-    /// Size in bytes.
+    /// The size in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.wasm_pages * WASM_PAGE_BYTES
     }
 
-    /// Size in bytes at the last commit.
+    /// The size in bytes at the last commit.
     pub fn committed_bytes(&self) -> u64 {
         self.undo.wasm_pages.unwrap_or(self.wasm_pages) * WASM_PAGE_BYTES
     }
 
-    /// Whether there can be `additional` Wasm pages more.
+    /// Whether stable memory can grow by `additional` Wasm pages within [`STABLE_MEMORY_MAX`].
     pub fn can_grow(&self, additional: u64) -> bool {
         let after = self.wasm_pages.checked_add(additional);
         after.is_some_and(|pages| pages <= STABLE_MEMORY_MAX / WASM_PAGE_BYTES)
     }
 
-    /// Grows by `additional` Wasm pages and returns the size before, or nothing when that would
-    /// exceed the largest stable memory there is.
+    /// Grows by `additional` Wasm pages. Returns the size before, in Wasm pages, or `None` if the new
+    /// size would exceed [`STABLE_MEMORY_MAX`].
     pub fn grow(&mut self, additional: u64) -> Option<u64> {
         let before = self.wasm_pages;
         if !self.can_grow(additional) {
@@ -92,7 +93,11 @@ impl StableMemory {
         Some(before)
     }
 
-    /// Fails unless `size` bytes from `offset` on lie within stable memory.
+    /// Checks that the `size` bytes from `offset` are within stable memory.
+    ///
+    /// # Errors
+    ///
+    /// [`StableMemoryError::OutOfBounds`] if the range exceeds the size of stable memory.
     pub fn check_range(&self, offset: u64, size: u64) -> Result<(), StableMemoryError> {
         match offset.checked_add(size) {
             Some(end) if end <= self.size_bytes() => Ok(()),
@@ -100,7 +105,11 @@ impl StableMemory {
         }
     }
 
-    /// Fills `destination` with what stands at `offset`.
+    /// Reads from `offset` until `destination` is full.
+    ///
+    /// # Errors
+    ///
+    /// [`StableMemoryError::OutOfBounds`] if the range exceeds the size of stable memory.
     pub fn read(&self, offset: u64, destination: &mut [u8]) -> Result<(), StableMemoryError> {
         self.check_range(offset, destination.len() as u64)?;
         for (page, start, chunk) in chunks(offset, destination.len()) {
@@ -113,8 +122,12 @@ impl StableMemory {
         Ok(())
     }
 
-    /// Notes that `size` bytes from `offset` on are accessed, which lie within stable memory; fails
-    /// if this execution has then accessed more than `pages_max` pages.
+    /// Counts an access to the `size` bytes from `offset`. The range must be within stable memory.
+    ///
+    /// # Errors
+    ///
+    /// [`StableMemoryError::TooMuchAccessed`] if this execution has now accessed more than `pages_max`
+    /// pages of 4 KiB.
     pub fn access(
         &mut self,
         offset: u64,
@@ -131,23 +144,28 @@ impl StableMemory {
         }
     }
 
-    /// How many pages writing `size` bytes at `offset` makes dirty that this execution did not write
-    /// to before.
+    /// The number of pages that writing `size` bytes at `offset` would make dirty and that are not dirty
+    /// yet.
     pub fn newly_dirty(&self, offset: u64, size: usize) -> u64 {
         chunks(offset, size).filter(|(page, ..)| !self.undo.pages.contains_key(page)).count() as u64
     }
 
-    /// How many pages were ever written to.
+    /// The number of pages that were ever written to.
     pub fn count(&self) -> u64 {
         self.pages.len() as u64
     }
 
-    /// How many pages were written to since the last commit.
+    /// The number of pages that were written to since the last commit.
     pub fn dirty_pages(&self) -> u64 {
         self.undo.pages.len() as u64
     }
 
-    /// MarkWriter `source` at `offset`.
+    /// Writes `source` to `offset`.
+    ///
+    /// # Errors
+    ///
+    /// [`StableMemoryError::OutOfBounds`] if the range exceeds the size of stable memory. Then nothing is
+    /// written.
     pub fn write(&mut self, offset: u64, source: &[u8]) -> Result<(), StableMemoryError> {
         self.check_range(offset, source.len() as u64)?;
         for (page, start, chunk) in chunks(offset, source.len()) {
@@ -165,7 +183,7 @@ impl StableMemory {
         self.accessed = PageSet::default();
     }
 
-    /// All changes since the last commit.
+    /// Returns all changes since the last commit.
     pub fn changes(&self) -> StableChanges {
         let current = |page: &u64| (*page, self.pages[page].clone());
         StableChanges {
@@ -174,13 +192,13 @@ impl StableMemory {
         }
     }
 
-    /// Makes changes permanent that were taken back before.
+    /// Applies and commits changes that were rolled back before.
     pub fn apply(&mut self, changes: StableChanges) {
         self.wasm_pages = changes.wasm_pages;
         self.pages.extend(changes.pages);
     }
 
-    /// Takes back all changes since the last commit.
+    /// Undoes all changes since the last commit.
     pub fn roll_back(&mut self) {
         let undo = std::mem::take(&mut self.undo);
         self.accessed = PageSet::default();
@@ -196,16 +214,16 @@ impl StableMemory {
     }
 }
 
-/// A set of pages, most of them neighbours.
+/// A set of page numbers. It is compact if most pages are neighbours.
 #[derive(Clone, Debug, Default)]
 struct PageSet {
-    /// One bit for each page, by the number of the first of 64.
+    /// One bit for each page. The key of a word is the number of its first page, divided by 64.
     words: BTreeMap<u64, u64>,
     count: u64,
 }
 
 impl PageSet {
-    /// Puts the pages from `first` to `last` in.
+    /// Inserts the pages from `first` to `last`.
     fn insert(&mut self, first: u64, last: u64) {
         for word in first / 64..=last / 64 {
             let low = first.saturating_sub(word * 64);
@@ -218,8 +236,8 @@ impl PageSet {
     }
 }
 
-/// Splits `length` bytes from `offset` on at page borders, into the page's number, the first byte
-/// in it and the range of the whole it covers.
+/// Splits the `length` bytes from `offset` at page boundaries. Each chunk is the number of the page, the
+/// position of the first byte in the page, and the range of the chunk within the `length` bytes.
 fn chunks(
     offset: u64,
     length: usize,
@@ -243,7 +261,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn access_beyond_the_end_is_refused() {
+    fn access_beyond_the_end_fails() {
         let mut memory = StableMemory::default();
         assert_eq!(memory.write(0, &[1]), Err(StableMemoryError::OutOfBounds));
         assert_eq!(memory.grow(1), Some(0));
@@ -253,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn growing_past_the_largest_size_changes_nothing() {
+    fn growing_beyond_the_largest_size_fails_and_changes_nothing() {
         let mut memory = StableMemory::default();
         assert_eq!(memory.grow(u64::MAX), None);
         assert_eq!(memory.grow(STABLE_MEMORY_MAX / WASM_PAGE_BYTES + 1), None);
@@ -283,7 +301,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pages_are_counted_once_however_often_they_are_accessed(
+        fn each_accessed_page_counts_once(
             accesses in proptest::collection::vec((0u64..2_000_000, 0u64..600_000), 0..12),
         ) {
             let mut memory = StableMemory::default();
@@ -305,7 +323,7 @@ mod tests {
         }
 
         #[test]
-        fn it_behaves_like_an_array_with_undo(
+        fn stable_memory_behaves_like_an_array_with_rollback(
             rounds in proptest::collection::vec(
                 (proptest::collection::vec((0u64..130_000, 0usize..9_000, any::<u8>()), 0..6), any::<bool>()),
                 0..8,

@@ -1,4 +1,4 @@
-//! Compilation: what is remembered, what the engine does and does not understand.
+//! Tests of compilation: the cache, and the Wasm features of the engine.
 
 use super::*;
 use crate::wasm::EXPORT_INSTRUCTION_COUNTER;
@@ -8,7 +8,7 @@ fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("the text is a module")
 }
 
-/// What the function `f` of a module returns.
+/// Executes the function `f` of a module and returns its result.
 fn call<R: WasmResults>(text: &str) -> wasmtime::Result<R> {
     let compiled = compile(&wat(text)).expect("the module is valid");
     let mut store = Store::new(engine(), ());
@@ -20,18 +20,18 @@ fn call<R: WasmResults>(text: &str) -> wasmtime::Result<R> {
 }
 
 #[test]
-fn a_module_is_compiled_once_and_known_by_the_hash_of_its_bytes() {
+fn a_module_is_cached_under_the_hash_of_its_bytes() {
     let module = wat(r#"(module (func (export "compiled_once")))"#);
     let first = compile(&module).expect("the module is valid");
     assert_eq!(first.hash, <[u8; 32]>::from(Sha256::digest(&module)));
     assert_eq!(*first.bytes, module[..]);
-    // Other tests use the memory too, and could push this module out between two uses.
+    // Other tests share the cache and can evict this module between two uses.
     let again = || compile(&module).expect("the module is valid");
     assert!((0..10).any(|_| Arc::ptr_eq(&again(), &again())));
 }
 
 #[test]
-fn old_modules_are_forgotten_and_can_be_compiled_again() {
+fn the_cache_evicts_old_modules_which_can_be_compiled_again() {
     let module = |n: usize| wat(&format!(r#"(module (func (export "forgotten {n}")))"#));
     let modules: Vec<_> =
         (0..=MODULE_CACHE_MAX).map(|n| compile(&module(n)).expect("the module is valid")).collect();
@@ -43,7 +43,7 @@ fn old_modules_are_forgotten_and_can_be_compiled_again() {
 }
 
 #[test]
-fn what_is_not_valid_is_refused_with_a_reason_and_not_remembered() {
+fn an_invalid_module_is_refused_with_a_reason_each_time() {
     let module = wat(r#"(module (func (export "f") (result i32)))"#);
     for _ in 0..2 {
         let error = compile(&module).expect_err("the function returns nothing");
@@ -52,7 +52,7 @@ fn what_is_not_valid_is_refused_with_a_reason_and_not_remembered() {
 }
 
 #[test]
-fn no_bits_of_a_nan_depend_on_the_machine() {
+fn nan_results_are_canonical() {
     let canonical = 0x7fc0_0000;
     for nan in ["f32.const 0 f32.const 0 f32.div", "f32.const -nan:0x1 f32.const 1 f32.add"] {
         let text =
@@ -65,7 +65,7 @@ fn no_bits_of_a_nan_depend_on_the_machine() {
 }
 
 #[test]
-fn the_features_of_the_network_are_there() {
+fn the_engine_supports_the_features_of_the_network() {
     for text in [
         "(module (memory i64 1) (table i64 1 funcref))",
         "(module (memory 1) (func i32.const 0 i32.const 0 i32.const 0 memory.fill))",
@@ -80,7 +80,7 @@ fn the_features_of_the_network_are_there() {
 }
 
 #[test]
-fn features_the_network_does_not_have_are_refused() {
+fn the_engine_refuses_features_that_the_network_does_not_have() {
     for text in [
         "(module (memory 1 1 shared))",
         "(module (func (param v128) local.get 0 local.get 0 local.get 0 f32x4.relaxed_madd drop))",
@@ -97,11 +97,11 @@ fn features_the_network_does_not_have_are_refused() {
 }
 
 #[test]
-fn code_that_calls_itself_endlessly_runs_out_of_stack() {
+fn endless_recursion_overflows_the_stack() {
     let deep = r#"(module (func $f (export "f") call $f))"#;
     let error = stacker::grow(4 * WASM_STACK_BYTES, || call::<()>(deep));
     assert_eq!(
-        error.expect_err("no stack is deep enough").downcast_ref(),
+        error.expect_err("the recursion does not end").downcast_ref(),
         Some(&Trap::StackOverflow)
     );
 }

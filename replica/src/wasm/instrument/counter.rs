@@ -1,10 +1,11 @@
-//! Instructions that work on the counter of those left.
+//! Code that updates and checks the instruction counter: the global with the number of instructions
+//! left.
 
 use super::OUT_OF_INSTRUCTIONS;
 use crate::types::Instructions;
 use wasm_encoder::{BlockType, Encode, Instruction};
 
-/// Takes `cost` from the counter.
+/// Appends code that subtracts `cost` from the counter.
 pub(super) fn charge(counter: u32, cost: Instructions, code: &mut Vec<u8>) {
     for instruction in [
         Instruction::GlobalGet(counter),
@@ -16,7 +17,7 @@ pub(super) fn charge(counter: u32, cost: Instructions, code: &mut Vec<u8>) {
     }
 }
 
-/// Stops the execution if the counter is below zero.
+/// Appends code that stops the execution if the counter is negative.
 pub(super) fn check(counter: u32, code: &mut Vec<u8>) {
     for instruction in [
         Instruction::GlobalGet(counter),
@@ -32,7 +33,7 @@ pub(super) fn check(counter: u32, code: &mut Vec<u8>) {
     Instruction::End.encode(code);
 }
 
-/// Stops the execution because nothing is left.
+/// Code that stops the execution because no instructions are left.
 pub(super) fn stop(counter: u32) -> [Instruction<'static>; 3] {
     [
         Instruction::I64Const(OUT_OF_INSTRUCTIONS),

@@ -1,12 +1,14 @@
-//! Which stores need a mark of their own.
+//! Decides which stores need page marks of their own.
 //!
-//! StoreAnalysis stores again and again at small distances from one address: the fields of a record, the frame
-//! of a function. Where stores always come after one that is marked, and together with it reach over
-//! no more than the bytes of a page, that one is marked for all of them: the pages of the first and of
-//! the last of these bytes are all there are.
+//! Code often stores several times near one address: the fields of a record, the frame of a function.
+//! A later store needs no mark if an earlier store marks for it. This is the case if the earlier store
+//! is executed on every path to the later one, and if both together span at most the bytes of one page.
+//! The earlier store then marks the pages of the first and of the last of these bytes, which are all
+//! pages that the bytes can lie in.
 //!
-//! To know distances, locals and operands are followed as far as they are sums of one unknown value
-//! and a constant. Distances count modulo the size of the address space, as addresses do.
+//! To know the distance between two addresses, the analysis follows locals and operands that are the sum
+//! of an unknown value and a constant. Distances wrap around at the size of the address space, like
+//! addresses.
 
 use super::ModuleParts;
 use crate::limits::OS_PAGE_BYTES;
@@ -15,23 +17,24 @@ use wasmparser::{
     BlockType, ContType, FrameKind, FuncType, ModuleArity, Operator, RefType, SubType,
 };
 
-/// The bytes for which a store is marked, counted from the first that it writes.
+/// The range of bytes that a store marks for, relative to the first byte that the store writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MarkedRange {
-    /// The first, which comes before it where another store does.
+    /// The first byte. Negative if a later store writes to a lower address.
     pub first: i64,
-    /// The last.
+    /// The last byte.
     pub last: i64,
 }
 
 impl MarkedRange {
-    /// Both together.
+    /// The smallest range that contains both ranges.
     fn with(self, other: Self) -> Self {
         Self { first: self.first.min(other.first), last: self.last.max(other.last) }
     }
 }
 
-/// Decides how each of a function's stores is marked, in order: not at all, where another one is.
+/// The range that each store of a function marks for, in the order of the stores. `None` if an earlier
+/// store marks for it.
 pub(super) fn plan(
     operators: &[Operator<'_>],
     parts: &ModuleParts<'_>,
@@ -45,7 +48,7 @@ pub(super) fn plan(
     code.marks
 }
 
-/// The number of the last instruction that assigns each local.
+/// For each local, the number of the last instruction that assigns it.
 fn last_assigned(operators: &[Operator<'_>]) -> Vec<usize> {
     let mut last = Vec::new();
     for (position, operator) in operators.iter().enumerate() {
@@ -60,14 +63,15 @@ fn last_assigned(operators: &[Operator<'_>]) -> Vec<usize> {
     last
 }
 
-/// Most operands, locals and marked stores that are kept in mind, which bounds the work.
+/// The most operands, locals and marked stores that the analysis tracks. It bounds the time for a
+/// function. A bound of this project.
 const KNOWN_MAX: usize = 64;
 
-/// A value: an unknown one, by its number, and how much more it is.
+/// The sum of an unknown value and a constant. `unknown` is the number of the unknown value.
 #[derive(Clone, Copy, Debug)]
 struct Value {
     unknown: u32,
-    more: u64,
+    constant: u64,
 }
 
 /// An operand on the stack.
@@ -78,35 +82,35 @@ enum Operand {
     Other,
 }
 
-/// What a local holds, and since which instruction.
+/// The known value of a local, and the number of the instruction since which it is known.
 struct Local {
     index: u32,
     value: Value,
     since: usize,
 }
 
-/// A block around the current place.
+/// A block that contains the current instruction.
 struct Block {
-    /// The number of its first instruction.
+    /// The number of the first instruction of the block.
     start: usize,
-    /// How many marked stores come before it.
+    /// The number of entries of `marked` at the start of the block.
     marked: usize,
 }
 
-/// What is known at one place of the code.
+/// The state of the analysis at one instruction.
 struct StoreAnalysis<'a> {
     parts: &'a ModuleParts<'a>,
     last_assigned: Vec<usize>,
     /// The number of the current instruction.
     position: usize,
-    /// The marks of the stores up to here.
+    /// The result for the stores up to the current instruction.
     marks: Vec<Option<MarkedRange>>,
     /// The number of the next unknown value.
     unknown: u32,
     locals: Vec<Local>,
-    /// The operands on top of the stack. Below may be more.
+    /// The topmost operands on the stack. The stack may have more operands below them.
     operands: Vec<Operand>,
-    /// Where marked stores are that come before this place on all ways to it, and their numbers.
+    /// The marked stores on every path to the current instruction: their addresses and numbers.
     marked: Vec<(Value, usize)>,
     blocks: Vec<Block>,
 }
@@ -146,7 +150,7 @@ impl<'a> StoreAnalysis<'a> {
             Operator::I64Sub if wasm64 => self.sum(u64::wrapping_sub),
             Operator::Block { .. } | Operator::If { .. } => self.begin(),
             Operator::Loop { .. } => {
-                // From its end control comes back here, after all assignments in it.
+                // Control can come back from the end of the loop, after all assignments in the loop.
                 let (last, position) = (&self.last_assigned, self.position);
                 self.locals.retain(|local| {
                     last.get(local.index as usize).is_none_or(|last| *last < position)
@@ -176,13 +180,14 @@ impl<'a> StoreAnalysis<'a> {
         }
     }
 
-    /// Begins a block.
+    /// Enters a block.
     fn begin(&mut self) {
         self.operands.clear();
         self.blocks.push(Block { start: self.position, marked: self.marked.len() });
     }
 
-    /// Comes to a place to which several ways through the innermost block lead.
+    /// Handles an instruction that several paths through the innermost block lead to. Keeps only what
+    /// was known before the block.
     fn meet(&mut self) {
         self.operands.clear();
         let (start, marked) =
@@ -193,10 +198,10 @@ impl<'a> StoreAnalysis<'a> {
 
     fn unknown(&mut self) -> Value {
         self.unknown += 1;
-        Value { unknown: self.unknown, more: 0 }
+        Value { unknown: self.unknown, constant: 0 }
     }
 
-    /// What a local holds.
+    /// The value of a local.
     fn local(&mut self, index: u32) -> Value {
         if let Some(local) = self.locals.iter().find(|local| local.index == index) {
             return local.value;
@@ -205,7 +210,7 @@ impl<'a> StoreAnalysis<'a> {
         self.note(index, value)
     }
 
-    /// Puts the operand on top into a local.
+    /// Assigns the topmost operand to a local.
     fn assign(&mut self, index: u32) -> Value {
         let value = match self.operands.pop() {
             Some(Operand::Value(value)) => value,
@@ -230,7 +235,7 @@ impl<'a> StoreAnalysis<'a> {
         self.operands.push(operand);
     }
 
-    /// Takes operands and leaves others.
+    /// Pops `taken` operands and pushes `left` operands with unknown values.
     fn replace(&mut self, taken: u32, left: u32) {
         self.operands.truncate(self.operands.len().saturating_sub(taken as usize));
         (0..left).for_each(|_| self.push(Operand::Other));
@@ -243,27 +248,28 @@ impl<'a> StoreAnalysis<'a> {
         }
     }
 
-    /// Adds two operands, or takes one from the other.
+    /// Adds or subtracts the two topmost operands.
     fn sum(&mut self, sum: fn(u64, u64) -> u64) {
         let (right, left) = (self.operands.pop(), self.operands.pop());
         self.push(match (left, right) {
             (Some(Operand::Value(value)), Some(Operand::Constant(constant))) => {
-                Operand::Value(Value { more: sum(value.more, constant), ..value })
+                Operand::Value(Value { constant: sum(value.constant, constant), ..value })
             }
             _ => Operand::Other,
         });
     }
 
-    /// A store, with an address and a value on the stack.
+    /// Handles a store of `bytes` bytes. Its address and its value are on the stack.
     fn store(&mut self, offset: u64, bytes: u64) {
         let own = MarkedRange { first: 0, last: bytes as i64 - 1 };
         let address = self.operands.len().checked_sub(2).map(|address| self.operands[address]);
         let Some(Operand::Value(address)) = address else { return self.marks.push(Some(own)) };
-        // An offset does not wrap around, so distances say nothing of one as large as that.
+        // The sum of address and offset does not wrap around in Wasm, but distances do. So the analysis
+        // ignores stores with large offsets.
         if offset > i32::MAX as u64 {
             return self.marks.push(Some(own));
         }
-        let at = Value { more: address.more.wrapping_add(offset), ..address };
+        let at = Value { constant: address.constant.wrapping_add(offset), ..address };
         let covering = self.marked.iter().find_map(|(marked, number)| {
             let distance = self.distance(*marked, at)?;
             let own = MarkedRange { first: distance, last: distance + own.last };
@@ -284,19 +290,20 @@ impl<'a> StoreAnalysis<'a> {
         }
     }
 
-    /// How far it is from one address to another, if that is the same whatever they are.
+    /// The distance from one address to another, if both depend on the same unknown value.
     fn distance(&self, from: Value, to: Value) -> Option<i64> {
-        let distance = to.more.wrapping_sub(from.more) as i64;
+        let distance = to.constant.wrapping_sub(from.constant) as i64;
         match self.parts.wasm64 {
             _ if from.unknown != to.unknown => None,
-            // There is no mark for every address before one that is in the memory.
+            // An address below a valid 64-bit address may wrap around to one that has no mark.
             true => Some(distance).filter(|distance| *distance >= 0),
             false => Some((distance as i32).into()),
         }
     }
 }
 
-/// The type of what a store instruction stores, its offset and how many bytes it writes.
+/// The type of the value that a store instruction writes, its offset, and the number of written bytes.
+/// `None` for other instructions.
 pub(super) fn stored(operator: &Operator<'_>) -> Option<(ValType, u64, u64)> {
     use Operator::*;
     let (of, memarg, bytes) = match operator {
@@ -319,7 +326,8 @@ pub(super) fn stored(operator: &Operator<'_>) -> Option<(ValType, u64, u64)> {
     Some((of, memarg.offset, bytes))
 }
 
-/// Knows no module: what depends on one is dealt with apart.
+/// For the arity of instructions that do not depend on the module. The analysis handles the others
+/// itself.
 struct Plain;
 
 impl ModuleArity for Plain {

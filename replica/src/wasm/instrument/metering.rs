@@ -1,9 +1,12 @@
-//! Counting: what a block of code costs is taken from the counter where the block begins.
+//! Metering: at its start, each block of code subtracts its cost from the instruction counter.
+//!
+//! A block ends after each instruction that branches, and after each instruction that a branch can
+//! target. Each function and each loop also checks the counter at its start, so that code cannot run
+//! for long after the counter has become negative. A block without cost is not changed.
 //!
 //! Source: `embedders/src/wasm_utils/instrumentation.rs`, `injections` and `inject_metering`, in the
-//! replica's repository. A block ends after each instruction that branches or that a branch can lead
-//! to. Functions and loops begin with a look at the counter too, so nothing runs for long with
-//! nothing left. A block that costs nothing is left alone.
+//! replica's repository. The numbers of added instructions are the replica's: a canister is charged for
+//! compiling the module as the replica instruments it.
 
 use super::counter::{charge, check};
 use super::page_marks::MarkWriter;
@@ -12,45 +15,46 @@ use crate::types::Instructions;
 use crate::wasm::instruction_costs::instruction_cost;
 use wasmparser::{BinaryReaderError, FunctionBody, Operator};
 
-/// What entering a function costs.
+/// Cost of entering a function, in instructions.
 const FUNCTION_ENTRY_COST: Instructions = 1;
 
-/// Instructions by which the replica takes a block's cost from its counter.
+/// Instructions that the replica adds to subtract the cost of a block.
 const CHARGE_INSTRUCTIONS: Instructions = 4;
 
-/// Instructions by which it checks_counter at the counter, where it does.
+/// Instructions that the replica adds to check the counter.
 const CHECK_INSTRUCTIONS: Instructions = 6;
 
-/// Instructions it adds before a bulk operation with a 32-bit size, and with a 64-bit one.
+/// Instructions that the replica adds before a bulk operation: with a 32-bit size, with a 64-bit size.
 const BULK_CHARGE_INSTRUCTIONS: [Instructions; 2] = [3, 1];
 
-/// Instructions it adds to `memory.grow`.
+/// Instructions that the replica adds to `memory.grow`.
 const MEMORY_GROW_INSTRUCTIONS: Instructions = 3;
 
-/// Instructions of the functions it adds to every module, one that takes from the counter and one
-/// that counts clean pages of stable memory.
+/// Instructions of the two functions that the replica adds to every module: one subtracts from the
+/// counter, the other counts clean pages of stable memory.
 const HELPER_INSTRUCTIONS: Instructions = 20 + 46;
 
-/// Globals it adds to every module: the counter, dirty and accessed pages of stable memory.
+/// Globals that the replica adds to every module: the instruction counter, and the numbers of dirty and
+/// of accessed stable memory pages.
 const ADDED_GLOBALS: Instructions = 3;
 
-/// What initialising a global counts for.
+/// Instructions that initialising a global counts for.
 const GLOBAL_INSTRUCTIONS: Instructions = 2;
 
-/// A function's code with the counting in it.
+/// The instrumented body of a function.
 pub(super) struct MeteredBody {
-    /// Locals and instructions.
+    /// The encoded locals and instructions.
     pub bytes: Vec<u8>,
-    /// Wasm instructions the replica would compile for it.
+    /// The number of Wasm instructions that the replica would compile for the function.
     pub compiled_instructions: Instructions,
 }
 
-/// What the replica compiles besides the functions of the module.
+/// The number of instructions that the replica compiles in addition to the functions of the module.
 pub(super) fn overhead(parts: &ModuleParts<'_>) -> Instructions {
     HELPER_INSTRUCTIONS + GLOBAL_INSTRUCTIONS * (ADDED_GLOBALS + Instructions::from(parts.globals))
 }
 
-/// Puts counting and marking into a function that has this many parameters.
+/// Adds metering and page marks to the body of a function with this number of parameters.
 pub(super) fn meter(
     body: &FunctionBody<'_>,
     parameters: u32,
@@ -96,7 +100,7 @@ pub(super) fn meter(
     Ok(MeteredBody { bytes, compiled_instructions: code.compiled })
 }
 
-/// Instructions the replica adds to this one.
+/// The number of instructions that the replica adds to `operator`, apart from those of a block.
 fn added_instructions(operator: &Operator<'_>, wasm64: bool) -> Instructions {
     match operator {
         Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } => {
@@ -108,13 +112,13 @@ fn added_instructions(operator: &Operator<'_>, wasm64: bool) -> Instructions {
     }
 }
 
-/// MeteredCode being written.
+/// The instrumented code of a function, up to the current instruction.
 struct MeteredCode {
     counter: u32,
-    /// Blocks that are complete.
+    /// The complete blocks.
     done: Vec<u8>,
-    /// The block that is not: its instructions, what they cost, and whether it begins with a look
-    /// at the counter.
+    /// The current block: its instructions, their cost, and whether it starts with a check of the
+    /// counter.
     block: Vec<u8>,
     cost: Instructions,
     checks_counter: bool,
@@ -133,7 +137,7 @@ impl MeteredCode {
         }
     }
 
-    /// Ends a block and begins the next one.
+    /// Ends the current block and begins the next one.
     fn end_block(&mut self, next_checks_counter: bool) {
         if self.checks_counter || self.cost > 0 {
             charge(self.counter, self.cost, &mut self.done);

@@ -1,10 +1,16 @@
-//! Rewrites a valid module so that it counts its instructions and marks the pages it writes to.
+//! Instrumentation: rewrites a valid module so that it counts its instructions and marks the pages that
+//! it writes to.
 //!
-//! Three things are put behind the module's own, so that no index changes: a global, the counter of
-//! instructions left; a second memory with marks for the pages of the first that were written to;
-//! and functions that stand in for bulk operations. Code is copied as it is, with
-//! instructions of ours between its own (`metering` and `page_marks`). The start function is left to the
-//! replica to call.
+//! Instrumentation adds:
+//!
+//! - a global, the instruction counter: the number of instructions left;
+//! - a second memory with page marks: a byte for each page of the first memory, not 0 if the page was
+//!   written to;
+//! - functions that replace the bulk memory operations.
+//!
+//! All of these come after the module's own items, so that no index of the module changes. Code is
+//! copied; `metering` and `page_marks` insert instructions between the original ones. The start section
+//! is removed: the replica calls the start function.
 
 mod counter;
 mod mark_ranges;
@@ -20,70 +26,74 @@ use wasm_encoder::{
 };
 use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody};
 
-/// Names under which an instrumented module exports what the replica has to reach in it. A name
-/// with a colon cannot collide with one a compiler makes, and modules that use these are refused.
+/// The prefix of the names under which an instrumented module exports its internals. A module that
+/// itself exports a name with this prefix is refused.
 pub(crate) const RESERVED_PREFIX: &str = "embedded-replica:";
+/// The heap.
 pub(crate) const EXPORT_MEMORY: &str = "embedded-replica:memory";
+/// The memory with the page marks.
 pub(crate) const EXPORT_PAGE_MARKS: &str = "embedded-replica:page_marks";
+/// The table, for callbacks.
 pub(crate) const EXPORT_TABLE: &str = "embedded-replica:table";
+/// The start function.
 pub(crate) const EXPORT_START: &str = "embedded-replica:start";
 pub(crate) const EXPORT_INSTRUCTION_COUNTER: &str = "embedded-replica:counter";
-/// Followed by the number of the global, counted over the mutable ones.
+/// The prefix for mutable globals. Their number follows, which counts the mutable globals only.
 pub(crate) const EXPORT_GLOBAL: &str = "embedded-replica:global:";
 
-/// What the counter holds once the execution was stopped because nothing was left.
+/// The value of the instruction counter after an execution was stopped at its instruction limit.
 pub(crate) const OUT_OF_INSTRUCTIONS: i64 = i64::MIN;
 
-/// A module in its parts, as far as rewriting it needs to know them.
+/// The parts of a module that instrumentation needs.
 #[derive(Debug, Default)]
 pub(super) struct ModuleParts<'a> {
-    /// The content of each section that is not a custom one, by its number.
+    /// The content of each section, by section id. Custom sections are left out.
     pub sections: [Option<&'a [u8]>; 16],
-    /// The bodies of the functions, in order.
+    /// The bodies of the defined functions, in order.
     pub bodies: Vec<FunctionBody<'a>>,
-    /// Parameters and results of each function type.
+    /// The numbers of parameters and results of each function type.
     pub arities: Vec<(u32, u32)>,
-    /// The type of each function, imported ones first.
+    /// The type of each function, imported functions first.
     pub function_types: Vec<u32>,
-    /// How many of them are imported.
+    /// The number of imported functions.
     pub imported_functions: u32,
-    /// Memories there are: one at most.
+    /// The number of memories: 0 or 1.
     pub memories: u32,
-    /// Whether pointers have 64 bits.
+    /// Whether the memory is a 64-bit memory.
     pub wasm64: bool,
-    /// The largest size the memory may have by its own declaration, in Wasm pages.
+    /// The declared maximum of the memory, in Wasm pages.
     pub memory_pages_max: Option<u64>,
-    /// Tables there are.
+    /// The number of tables.
     pub tables: u32,
-    /// Globals there are.
+    /// The number of globals.
     pub globals: u32,
-    /// Which of them are mutable.
+    /// The indices of the mutable globals.
     pub mutable_globals: Vec<u32>,
-    /// The function the module begins with.
+    /// The index of the start function.
     pub start: Option<u32>,
-    /// Data segments that `memory.init` is used with, in order.
+    /// The data segments that `memory.init` instructions use, in ascending order.
     pub memory_init_segments: Vec<u32>,
 }
 
-/// Indices of what is added.
+/// The indices of the added items.
 struct AddedIndices {
     wasm64: bool,
-    /// The global.
+    /// The instruction counter.
     counter: u32,
-    /// The first of the functions, which come in the order of [`page_marks::functions`]; none, in a
-    /// module without memory.
+    /// The first added function. The order is that of [`page_marks::functions`]. `None` in a module
+    /// without memory.
     functions: Option<u32>,
 }
 
 /// An instrumented module.
 pub(super) struct Instrumented {
-    /// Its bytes.
+    /// The bytes of the instrumented module.
     pub bytes: Vec<u8>,
-    /// Wasm instructions the replica would compile for it, which installing is charged for.
+    /// The number of Wasm instructions that the replica would compile. Installing is charged for them.
     pub compiled_instructions: Instructions,
 }
 
-/// Rewrites a module, which must be valid.
+/// Instruments a module, which must be valid.
 pub(super) fn instrument(parts: &ModuleParts<'_>) -> Result<Instrumented, BinaryReaderError> {
     let added = AddedIndices {
         wasm64: parts.wasm64,
@@ -116,7 +126,7 @@ pub(super) fn instrument(parts: &ModuleParts<'_>) -> Result<Instrumented, Binary
     })
 }
 
-/// Puts the sections together in the order in which they must stand.
+/// Writes the sections in the order that the Wasm format requires.
 fn assemble(
     parts: &ModuleParts<'_>,
     types: &TypeSection,
@@ -150,12 +160,12 @@ fn assemble(
     Ok(module.finish())
 }
 
-/// The memory for the marks, a byte for each page; none for a module without memory.
+/// The memory for the page marks, a byte for each page. A module without memory gets none.
 fn memory(parts: &ModuleParts<'_>) -> MemorySection {
     let mut section = MemorySection::new();
     if parts.memories > 0 {
-        // Every 32-bit address has a mark. With 64 bits only those in the largest memory there can
-        // be have one, and the page behind.
+        // In a 32-bit module, every address has a mark. In a 64-bit module, only the addresses of the
+        // largest possible memory and of one page after it have a mark.
         let bytes = if parts.wasm64 {
             let declared = parts.memory_pages_max.unwrap_or(u64::MAX);
             declared.saturating_mul(WASM_PAGE_BYTES).min(WASM64_MEMORY_MAX) + OS_PAGE_BYTES as u64
@@ -174,7 +184,7 @@ fn memory(parts: &ModuleParts<'_>) -> MemorySection {
     section
 }
 
-/// The exports by which the replica reaches into the module.
+/// The exports through which the replica accesses the internals of the instance.
 fn exports(parts: &ModuleParts<'_>) -> ExportSection {
     let mut section = ExportSection::new();
     section.export(EXPORT_INSTRUCTION_COUNTER, ExportKind::Global, parts.globals);
@@ -194,11 +204,11 @@ fn exports(parts: &ModuleParts<'_>) -> ExportSection {
     section
 }
 
-/// A section's content with the entries of `added` behind its own.
+/// The content of a section: the entries of `own`, followed by the entries of `added`.
 fn joined(own: Option<&[u8]>, added: &impl Encode) -> Result<Vec<u8>, BinaryReaderError> {
     let mut encoded = Vec::new();
     added.encode(&mut encoded);
-    // An encoded section begins with its size in bytes, then comes the number of entries.
+    // An encoded section starts with its size in bytes and the number of entries.
     let mut added = BinaryReader::new(&encoded, 0);
     added.read_var_u32()?;
     let mut own = own.map(|own| BinaryReader::new(own, 0));

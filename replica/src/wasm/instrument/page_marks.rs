@@ -1,9 +1,9 @@
-//! Marking: each instruction that writes to the memory is followed by one that marks the page.
+//! Page marks: after each store, the module marks the written page.
 //!
-//! What a single store writes may reach into the next page, which is not marked: so whoever looks for
-//! changed pages looks at the [`STORE_BYTES_MAX`] first bytes behind a marked one, too. Since marks come
-//! after the writes, an access out of bounds marks nothing. Bulk operations are carried out by
-//! functions of ours, which also take from the counter what the size costs.
+//! A store can cross the end of its page. The next page is not marked then. So a search for dirty pages
+//! must also compare the first [`STORE_BYTES_MAX`] bytes after each marked page. A mark comes after its
+//! store, so a store out of bounds marks nothing. Added functions replace the bulk operations: they
+//! subtract the size from the instruction counter, execute the operation, and mark all written pages.
 
 use super::counter::stop;
 use super::mark_ranges::{MarkedRange, stored};
@@ -12,29 +12,29 @@ use crate::limits::OS_PAGE_BYTES;
 use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
 use wasmparser::{BinaryReader, Operator};
 
-/// Bytes the widest of these instructions writes.
+/// The most bytes that one store instruction writes.
 pub(crate) const STORE_BYTES_MAX: usize = 16;
 
-/// The shift that makes a page's number of an address.
+/// The number of bits to shift an address right to get its page number.
 const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
 
-/// The memory that holds the marks.
+/// The index of the memory with the page marks.
 const MARKS: u32 = 1;
 
-/// Positions in [`functions`].
+/// The positions of the functions in the result of [`functions`].
 const FILL: u32 = 0;
 const COPY: u32 = 1;
 const FIRST_INIT: u32 = 2;
 
-/// A function that stands in for an instruction.
+/// An added function that replaces a bulk operation.
 pub(super) struct Helper {
-    /// The instruction's operands.
+    /// The types of the operands of the operation.
     pub parameters: Vec<ValType>,
     pub code: Function,
 }
 
-/// The functions a module with memory gets: for `memory.fill`, `memory.copy` and for `memory.init`
-/// with each of these segments.
+/// The functions that are added to a module with memory: one for `memory.fill`, one for `memory.copy`,
+/// and one for `memory.init` with each segment of `memory_init_segments`.
 pub(super) fn functions(added: &AddedIndices, memory_init_segments: &[u32]) -> Vec<Helper> {
     let address = address(added);
     let fill = Instruction::MemoryFill(0);
@@ -54,13 +54,14 @@ fn address(added: &AddedIndices) -> ValType {
     if added.wasm64 { ValType::I64 } else { ValType::I32 }
 }
 
-/// Charges for the bytes, carries out the operation and marks the pages, if there are any.
+/// A function that charges one instruction for each byte, executes the operation, and marks the written
+/// pages.
 fn bulk(added: &AddedIndices, parameters: Vec<ValType>, operation: Instruction<'static>) -> Helper {
     use Instruction::*;
     const TO: u32 = 0;
     const SIZE: u32 = 2;
     let size_type = parameters[SIZE as usize];
-    // The counter before, the pages' first and last.
+    // Locals: the counter before the charge, the first and the last written page.
     let [before, first, last] = [3, 4, 5];
     let mut code = Function::new([(1, ValType::I64), (2, ValType::I32)]);
     let size = |code: &mut Function| {
@@ -81,7 +82,7 @@ fn bulk(added: &AddedIndices, parameters: Vec<ValType>, operation: Instruction<'
     code.instruction(&GlobalGet(added.counter)).instruction(&LocalTee(before));
     size(&mut code);
     code.instruction(&I64Sub).instruction(&GlobalSet(added.counter));
-    // Less than nothing is left, or so much less that the number wrapped around.
+    // Stop if the counter is negative, or if the subtraction wrapped around.
     code.instruction(&GlobalGet(added.counter)).instruction(&I64Const(0)).instruction(&I64LtS);
     code.instruction(&GlobalGet(added.counter)).instruction(&LocalGet(before));
     code.instruction(&I64GtS).instruction(&I32Or).instruction(&If(BlockType::Empty));
@@ -111,18 +112,20 @@ fn bulk(added: &AddedIndices, parameters: Vec<ValType>, operation: Instruction<'
     Helper { parameters, code }
 }
 
-/// Rewrites one function's writes, and adds the locals that takes.
+/// Rewrites the stores and bulk operations of one function. Adds the locals that the marks need.
 pub(super) struct MarkWriter<'a> {
     added: &'a AddedIndices,
-    /// How the stores that are still to come are marked.
+    /// The ranges that the remaining stores mark for.
     marks: std::vec::IntoIter<Option<MarkedRange>>,
-    /// The function's own locals as they are encoded, their number of groups apart.
+    /// The number of groups of the original locals.
     groups: u32,
+    /// The encoded groups of the original locals.
     encoded: &'a [u8],
-    /// The index of the next local.
+    /// The index of the next added local.
     next: u32,
+    /// The added local for addresses.
     address: Option<u32>,
-    /// For values, by their type.
+    /// The added locals for values, by type.
     values: Vec<(ValType, u32)>,
 }
 
@@ -153,7 +156,7 @@ impl<'a> MarkWriter<'a> {
         })
     }
 
-    /// The function's locals with ours behind them, encoded.
+    /// The encoded locals: the original ones, followed by the added ones.
     pub fn locals(&self) -> Result<Vec<u8>, BinaryReaderError> {
         let mut ours: Vec<(u32, ValType)> =
             self.values.iter().map(|(of, index)| (*index, *of)).collect();
@@ -169,7 +172,8 @@ impl<'a> MarkWriter<'a> {
         Ok(bytes)
     }
 
-    /// MarkWriter what stands in for an instruction that writes to the memory, or says that it does not.
+    /// Appends the replacement of `operator` to `code`. Returns false if the instruction needs no
+    /// replacement; then nothing is appended.
     pub fn rewrite(
         &mut self,
         operator: &Operator<'_>,
@@ -183,7 +187,7 @@ impl<'a> MarkWriter<'a> {
             Operator::MemoryCopy { .. } => COPY,
             Operator::MemoryInit { data_index, .. } => {
                 let position = parts.memory_init_segments.binary_search(data_index);
-                FIRST_INIT + position.expect("segments were gathered before") as u32
+                FIRST_INIT + position.expect("`ModuleScan` has collected all segments") as u32
             }
             _ => {
                 let Some((of, offset, _)) = stored(operator) else { return false };
@@ -196,7 +200,7 @@ impl<'a> MarkWriter<'a> {
         true
     }
 
-    /// Stores, then marks pages: address and value wait in locals.
+    /// Appends a store and its marks. Locals keep the address and the value for the marks.
     fn store(
         &mut self,
         of: ValType,
@@ -218,7 +222,7 @@ impl<'a> MarkWriter<'a> {
         }
     }
 
-    /// Marks the page at a distance from an address.
+    /// Appends code that marks the page at the address in a local plus `distance`.
     fn mark(&self, address: u32, distance: i64, code: &mut Vec<u8>) {
         use Instruction::*;
         LocalGet(address).encode(code);

@@ -1,4 +1,4 @@
-//! Blocks, traps and marks, summed and listed by hand.
+//! Tests of instrumentation: instruction counts and page marks, compared with values computed by hand.
 
 use super::OUT_OF_INSTRUCTIONS;
 use crate::wasm::harness::{LIMIT, Outcome, compiled, run};
@@ -7,7 +7,8 @@ use wasmtime::Trap;
 mod page_marks;
 mod random;
 
-/// Executes a function with this body in a module with three pages of memory and some more.
+/// Executes a function with this body. The module has a memory of three Wasm pages, two data segments, a
+/// global, and a function to call.
 fn body(address: &str, body: &str) -> Outcome {
     run(&format!(
         r#"(module
@@ -33,8 +34,8 @@ fn traps(trap: Trap, instructions: i64, text: &str) {
 }
 
 #[test]
-fn code_is_counted_block_by_block() {
-    // What comes before a branch, the branch itself, and what comes after it.
+fn each_executed_block_is_charged() {
+    // Each sum: the code before the branch, the branch, the code after it.
     uses(1 + 1 + (1 + 2), "nop (block (br_if 0 (i32.const 1)) nop nop nop)");
     uses(1 + 1 + (1 + 2) + 3, "nop (block (br_if 0 (i32.const 0)) nop nop nop)");
     uses(1 + 2 + 1, "(block (br 0) nop nop) nop");
@@ -44,12 +45,12 @@ fn code_is_counted_block_by_block() {
     uses(1 + (1 + 2) + 1 + 1, "(if (i32.const 0) (then nop nop) (else nop)) nop");
     uses(1 + (1 + 2) + 1, "(if (i32.const 0) (then nop nop)) nop");
     uses(1 + 1 + 1, "nop (return) nop nop");
-    // The end of a block begins one, which a branch can lead to.
+    // A new block begins after `end`, because a branch can target it.
     uses(1 + 1 + 1 + 1, "(block nop) nop (block nop)");
 }
 
 #[test]
-fn loops_are_counted_from_their_start_each_time_around() {
+fn a_loop_is_charged_for_each_iteration() {
     let turns = "(local.set $n (i32.const 5))
       (loop (local.set $n (i32.sub (local.get $n) (i32.const 1))) (br_if 0 (local.get $n)) nop)
       nop";
@@ -58,8 +59,8 @@ fn loops_are_counted_from_their_start_each_time_around() {
 }
 
 #[test]
-fn calls_end_no_block() {
-    // What comes after the call is charged before it, in one sum.
+fn a_call_does_not_end_a_block() {
+    // The code after the call belongs to the same block, so it is charged before the call.
     uses(1 + (5 + 1 + 2) + (1 + 1), "(drop (call $returns)) nop nop");
     traps(
         Trap::UnreachableCodeReached,
@@ -69,7 +70,7 @@ fn calls_end_no_block() {
 }
 
 #[test]
-fn a_trap_in_the_middle_of_a_block_is_charged_the_whole_block() {
+fn a_trap_within_a_block_is_charged_the_whole_block() {
     let division = "(drop (i32.div_u (i32.const 1) (local.get $n))) nop nop nop";
     traps(Trap::IntegerDivisionByZero, 1 + (1 + 1 + 10 + 1) + 3, division);
     let load = "(drop (i32.load (i32.const 0x7fffffff))) nop";
@@ -80,7 +81,7 @@ fn a_trap_in_the_middle_of_a_block_is_charged_the_whole_block() {
 }
 
 #[test]
-fn bulk_operations_are_charged_by_size_before_they_are_carried_out() {
+fn bulk_operations_are_charged_by_size_before_execution() {
     uses(1 + 3 + 100 + 500, "(memory.fill (i32.const 0) (i32.const 1) (i32.const 500))");
     uses(1 + 3 + 100 + 500, "(memory.copy (i32.const 0) (i32.const 9) (i32.const 500))");
     uses(1 + 3 + 100 + 7, "(memory.init 0 (i32.const 0) (i32.const 0) (i32.const 7))");
@@ -91,7 +92,7 @@ fn bulk_operations_are_charged_by_size_before_they_are_carried_out() {
     ] {
         traps(Trap::MemoryOutOfBounds, 1 + 3 + 100 + 5_000 + 1, &format!("{text} nop"));
     }
-    // Sizes have 64 bits in a 64-bit module, except for segments.
+    // In a 64-bit module, sizes have 64 bits, except for `memory.init`.
     for (text, size) in [
         ("(memory.fill (i64.const 0) (i32.const 1) (i64.const 500))", 500),
         ("(memory.copy (i64.const 0) (i64.const 9) (i64.const 500))", 500),
@@ -102,7 +103,7 @@ fn bulk_operations_are_charged_by_size_before_they_are_carried_out() {
 }
 
 #[test]
-fn an_execution_stops_where_a_function_a_loop_or_a_bulk_operation_finds_nothing_left() {
+fn functions_loops_and_bulk_operations_stop_an_execution_without_instructions_left() {
     let endless = [
         "(loop $l (br $l))",
         "(loop $l (drop (call $returns)) (br $l))",
@@ -117,7 +118,7 @@ fn an_execution_stops_where_a_function_a_loop_or_a_bulk_operation_finds_nothing_
             "{text}"
         );
     }
-    // Sizes that would turn the counter around.
+    // Sizes with which the subtraction from the counter would wrap around.
     for size in [i64::MAX, i64::MIN, -1, i64::MIN + LIMIT, i64::MAX - LIMIT] {
         let outcome =
             body("i64", &format!("(memory.fill (i64.const 0) (i32.const 1) (i64.const {size}))"));
@@ -130,8 +131,8 @@ fn an_execution_stops_where_a_function_a_loop_or_a_bulk_operation_finds_nothing_
 }
 
 #[test]
-fn the_counter_may_go_below_zero_where_nobody_looks() {
-    // A block that costs more than there is, in a function that ends before anything looks again.
+fn the_counter_can_end_below_zero() {
+    // A block that costs more than is left, in a function that ends before the next check.
     let count = LIMIT / 100 + 1;
     let text =
         format!("(if (i32.const 1) (then {}))", "(drop (table.size)) ".repeat(count as usize));
@@ -141,22 +142,22 @@ fn the_counter_may_go_below_zero_where_nobody_looks() {
 }
 
 #[test]
-fn a_module_without_memory_or_without_anything_is_counted_too() {
+fn modules_without_memory_and_empty_modules_are_instrumented() {
     assert_eq!(run(r#"(module (func (export "f") nop))"#).instructions(), 2);
     compiled("(module)");
     compiled("(module (memory 0))");
 }
 
 #[test]
-fn what_installing_is_charged_for_is_the_module_as_the_replica_instruments_it() {
+fn compiled_instructions_include_those_that_the_replica_adds() {
     let count = |text: &str| compiled(text).info.compiled_instructions;
-    // Two helpers and three globals.
+    // Two added functions and three added globals.
     let empty = count("(module)");
     assert_eq!(empty, 20 + 46 + 3 * 2);
     assert_eq!(count("(module (global i32 (i32.const 0)))"), empty + 2);
-    // A function: its instructions and `end`, four to take from the counter and six to look at it.
+    // A function: its instructions and `end`, four to subtract from the counter and six to check it.
     assert_eq!(count("(module (func nop nop))"), empty + 3 + 10);
-    // `loop` looks too; what follows its `end` costs nothing.
+    // `loop` also checks the counter. The block after its `end` has no cost.
     assert_eq!(count("(module (func (loop nop)))"), empty + 4 + 20);
     assert_eq!(count("(module (func (block nop) nop))"), empty + 5 + 10 + 4);
     let memory = |text: &str| count(&format!("(module (memory 1) (func {text}))")) - empty - 10;

@@ -1,19 +1,19 @@
-//! The rules for code: how large and how complex a function may be, which instructions it may use.
+//! The rules for code: the size and complexity of a function, and the allowed instructions.
 
 use super::{InvalidModule, invalid};
 use crate::limits::{FUNCTION_COMPLEXITY_MAX, FUNCTION_INSTRUCTIONS_MAX};
 use wasmparser::{FunctionBody, Operator};
 
-/// What is worth knowing of a function's code.
+/// The properties of a function's code that the replica needs.
 #[derive(Debug, Default)]
 pub(super) struct FunctionSummary {
-    /// Data segments it initialises memory with.
+    /// The data segments that `memory.init` instructions use.
     pub memory_init_segments: Vec<u32>,
-    /// Whether it drops segments of data or elements.
+    /// Whether the code drops data or element segments.
     pub drops_segments: bool,
 }
 
-/// Checks the body of a function the module defines, of this number.
+/// Checks the body of a function. `number` counts the functions that the module defines.
 pub(super) fn check_function(
     number: u32,
     body: &FunctionBody<'_>,
@@ -41,19 +41,19 @@ pub(super) fn check_function(
     if sum > FUNCTION_COMPLEXITY_MAX {
         return invalid(format!(
             "function {number} has a complexity of {sum}, more than {FUNCTION_COMPLEXITY_MAX}; \
-             split it up"
+             split the function into smaller ones"
         ));
     }
     if instructions > FUNCTION_INSTRUCTIONS_MAX {
         return invalid(format!(
             "function {number} has {instructions} instructions, more than \
-             {FUNCTION_INSTRUCTIONS_MAX}; split it up"
+             {FUNCTION_INSTRUCTIONS_MAX}; split the function into smaller ones"
         ));
     }
     Ok(summary)
 }
 
-/// The name of an instruction that no module may use: those that change tables.
+/// The name of an instruction that no module may use: the instructions that change tables.
 fn refused(operator: &Operator<'_>) -> Option<&'static str> {
     Some(match operator {
         Operator::TableGrow { .. } => "table.grow",
@@ -65,7 +65,7 @@ fn refused(operator: &Operator<'_>) -> Option<&'static str> {
     })
 }
 
-/// How hard an instruction is to compile (`embedders/src/wasm_utils/validation.rs`,
+/// The complexity of an instruction for the compiler (`embedders/src/wasm_utils/validation.rs`,
 /// `wasm_function_complexity`, in the replica's repository).
 fn complexity(operator: &Operator<'_>) -> u64 {
     macro_rules! table {

@@ -1,4 +1,4 @@
-//! What the replica needs to know of a module.
+//! The properties of a module that the replica needs.
 
 use crate::limits::{EXPORTED_METHOD_NAME_BYTES_MAX, EXPORTED_METHODS_MAX};
 use crate::types::Instructions;
@@ -7,21 +7,21 @@ use crate::wasm::pages::Pages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How a canister method may be called.
+/// The kind of a canister method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MethodKind {
-    /// Changes state.
+    /// An update method: it can change state.
     Update,
-    /// Reads state.
+    /// A query method: its changes of state are dropped.
     Query,
-    /// Reads state and may query other canisters.
+    /// A composite query method: a query method that can query other canisters.
     CompositeQuery,
 }
 
 impl MethodKind {
     pub(super) const ALL: [Self; 3] = [Self::Update, Self::Query, Self::CompositeQuery];
 
-    /// The word for it in export names and messages.
+    /// The name of the kind in export names and in messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Update => "update",
@@ -31,65 +31,71 @@ impl MethodKind {
     }
 }
 
-/// A method a module offers.
+/// A canister method of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Method {
-    /// How it may be called.
+    /// The kind of the method.
     pub kind: MethodKind,
-    /// The name under which the module exports it.
+    /// The name of the exported function, for example `canister_update ping`.
     pub export: Arc<str>,
 }
 
 /// Who may read a metadata section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visibility {
-    /// Anybody.
+    /// Everybody.
     Public,
-    /// Controllers.
+    /// Only the controllers of the canister.
     Private,
 }
 
 /// A custom section `icp:public NAME` or `icp:private NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataSection {
-    /// Who may read it.
+    /// Who may read the section.
     pub visibility: Visibility,
-    /// What it holds.
+    /// The content of the section.
     pub content: Vec<u8>,
 }
 
-/// What the replica needs to know of a module.
+/// The properties of a module that the replica needs.
 #[derive(Clone, Debug, Default)]
 pub struct ModuleInfo {
-    /// Whether pointers have 64 bits.
+    /// Whether the module has a 64-bit memory.
     pub wasm64: bool,
-    /// Names of the functions it imports, all of them from `ic0`.
+    /// The names of the imported functions. All of them are from `ic0`.
     pub imports: BTreeSet<String>,
-    /// Names of the functions it exports.
+    /// The names of the exported functions.
     pub exports: BTreeSet<String>,
-    /// The methods among them.
+    /// The canister methods, by name.
     pub methods: BTreeMap<String, Method>,
-    /// Metadata sections by name.
+    /// The metadata sections, by name.
     pub metadata: BTreeMap<String, MetadataSection>,
-    /// Wasm instructions the replica would compile, its own additions included.
+    /// The number of Wasm instructions that the replica would compile, with those that its
+    /// instrumentation adds.
     pub compiled_instructions: Instructions,
-    /// Mutable globals, which make up the state beside the memory.
+    /// The number of mutable globals. They are state, like the memory.
     pub mutable_globals: u32,
-    /// Whether it drops data or elements, which are there again in the next execution.
+    /// Whether the code drops data or element segments. The next execution has all segments again.
     pub drops_segments: bool,
-    /// What its data segments make of its memory before anything is executed.
+    /// The initial content of the memory, from the active data segments.
     pub image: Pages,
 }
 
 impl ModuleInfo {
-    /// Fails when there are too many methods, or their names are too long, for the mainnet.
+    /// Checks the number and the names of the methods against the limits of the mainnet.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidModule`] if there are more than [`EXPORTED_METHODS_MAX`] methods, or if their names have
+    /// more than [`EXPORTED_METHOD_NAME_BYTES_MAX`] bytes together.
     pub fn check_method_names(&self) -> Result<(), InvalidModule> {
         let methods = &self.methods;
         let name_bytes: usize = methods.keys().map(String::len).sum();
         if methods.len() > EXPORTED_METHODS_MAX || name_bytes > EXPORTED_METHOD_NAME_BYTES_MAX {
             return Err(InvalidModule(format!(
-                "it exports {} methods with {name_bytes} bytes of names; allowed are \
-                 {EXPORTED_METHODS_MAX} and {EXPORTED_METHOD_NAME_BYTES_MAX}",
+                "the module exports {} methods with names of {name_bytes} bytes together; the limits are \
+                 {EXPORTED_METHODS_MAX} methods and {EXPORTED_METHOD_NAME_BYTES_MAX} bytes",
                 methods.len()
             )));
         }

@@ -1,8 +1,10 @@
-//! Reads a canister module, refuses what the network refuses, and prepares it for the engine.
+//! Validates a canister module and instruments it for the engine.
 //!
-//! Rules: `embedders/src/wasm_utils/validation.rs` in the replica's repository and the interface
-//! specification, "Canister module format". `sections` and `code` check them and note what there
-//! is; what the Wasm standard demands is checked by its validator; then the module is instrumented.
+//! `sections` and `code` check the rules of the network and collect the properties of the module. The
+//! validator of `wasmparser` checks the rules of the Wasm standard. Then the module is instrumented.
+//!
+//! Rules of the network: `embedders/src/wasm_utils/validation.rs` in the replica's repository, and the
+//! interface specification, "Canister module format".
 
 mod code;
 mod info;
@@ -16,7 +18,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use wasmparser::{Parser, Validator, WasmFeatures};
 
-/// A module that cannot be installed, and why.
+/// The reason why a module cannot be installed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidModule(pub String);
@@ -31,19 +33,19 @@ impl From<wasmparser::BinaryReaderError> for InvalidModule {
     }
 }
 
-/// The features modules may use (`embedders/src/wasm_utils/validation.rs`,
+/// The Wasm features that modules may use (`embedders/src/wasm_utils/validation.rs`,
 /// `wasmtime_validation_config`, in the replica's repository).
 const FEATURES: WasmFeatures =
     WasmFeatures::WASM2.union(WasmFeatures::TAIL_CALL).union(WasmFeatures::MEMORY64);
 
-/// What gzip data begins with.
+/// The first bytes of gzip data.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// Undoes gzip compression where there is any.
+/// Decompresses gzip data. Returns other bytes unchanged.
 fn decompressed(bytes: &[u8]) -> Result<Cow<'_, [u8]>, InvalidModule> {
     let too_large = || {
         InvalidModule(format!(
-            "the module is larger than {MODULE_BYTES_MAX} bytes; make it smaller"
+            "the module is larger than {MODULE_BYTES_MAX} bytes after decompression; make it smaller"
         ))
     };
     if !bytes.starts_with(GZIP) {
@@ -54,11 +56,12 @@ fn decompressed(bytes: &[u8]) -> Result<Cow<'_, [u8]>, InvalidModule> {
     flate2::read::MultiGzDecoder::new(bytes)
         .take(limit)
         .read_to_end(&mut plain)
-        .map_err(|error| InvalidModule(format!("the gzip data is broken: {error}")))?;
+        .map_err(|error| InvalidModule(format!("the gzip data is damaged: {error}")))?;
     if plain.len() > MODULE_BYTES_MAX { Err(too_large()) } else { Ok(plain.into()) }
 }
 
-/// Bytes of a module once it is decompressed, as it says itself.
+/// The size of the decompressed module, in bytes, as the gzip data states it. At least the size of
+/// `bytes`.
 pub(crate) fn decompressed_bytes_stated(bytes: &[u8]) -> u64 {
     let stated = match bytes.last_chunk::<4>() {
         Some(size) if bytes.starts_with(GZIP) => u32::from_le_bytes(*size).into(),
@@ -67,8 +70,8 @@ pub(crate) fn decompressed_bytes_stated(bytes: &[u8]) -> u64 {
     stated.max(bytes.len() as u64)
 }
 
-/// Checks `bytes` (plain or gzip) and returns the instrumented module, beside what is worth knowing
-/// of it.
+/// Validates and instruments a module. `bytes` is the module, plain or compressed with gzip. Returns the
+/// instrumented module and the properties of the original one.
 pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModule> {
     let bytes = decompressed(bytes)?;
     let mut scan = ModuleScan::default();

@@ -7,7 +7,7 @@ use crate::wasm::instrument::{EXPORT_START, ModuleParts, RESERVED_PREFIX};
 use std::collections::BTreeSet;
 use wasmparser::{DataKind, Encoding, ExternalKind, Operator, Payload};
 
-/// Names the replica uses for what it adds itself
+/// Export names that the replica reserves for its instrumentation
 /// (`embedders/src/wasm_utils/validation.rs`, `RESERVED_SYMBOLS`).
 const RESERVED: [&str; 6] = [
     "canister counter_instructions",
@@ -18,7 +18,7 @@ const RESERVED: [&str; 6] = [
     "stable_memory_bytemap",
 ];
 
-/// Entry points besides methods, without their `canister_`.
+/// Entry points that are not methods, without the prefix `canister_`.
 pub(super) const ENTRY_POINTS: [&str; 7] = [
     "init",
     "inspect_message",
@@ -29,28 +29,29 @@ pub(super) const ENTRY_POINTS: [&str; 7] = [
     "on_low_wasm_memory",
 ];
 
-/// What reading through a module gathers.
+/// Reads the sections of a module in order, checks them, and collects the module's properties.
 #[derive(Default)]
 pub(super) struct ModuleScan<'a> {
     info: ModuleInfo,
     parts: ModuleParts<'a>,
-    /// Whether each function type neither takes nor returns anything.
+    /// For each function type, whether it has neither parameters nor results.
     plain_types: Vec<bool>,
-    /// Names and indices of the exported functions.
+    /// The names and indices of the exported functions.
     exported_functions: Vec<(&'a str, u32)>,
-    /// Data segments that `memory.init` is used with.
+    /// The data segments that `memory.init` instructions use.
     memory_init_segments: BTreeSet<u32>,
-    /// Bytes the memory begins with.
+    /// The initial size of the memory, in bytes.
     memory_bytes: u64,
 }
 
 impl<'a> ModuleScan<'a> {
-    /// Takes in the next part of the module `bytes`.
+    /// Reads the next part of the module `bytes`.
     pub fn payload(&mut self, payload: Payload<'a>, bytes: &'a [u8]) -> Result<(), InvalidModule> {
         if let Some((id, range)) = payload.as_section() {
-            // The code section is announced before it is known to be there.
+            // The parser announces a code section before it has read all of it, so the bytes may be
+            // missing.
             let Some(data) = bytes.get(range) else {
-                return invalid("the bytes are not a Wasm module: the last section is cut off");
+                return invalid("the bytes are not a Wasm module: the last section is incomplete");
             };
             if let Some(section) = self.parts.sections.get_mut(usize::from(id)) {
                 *section = Some(data);
@@ -58,7 +59,7 @@ impl<'a> ModuleScan<'a> {
         }
         match payload {
             Payload::Version { encoding: Encoding::Component, .. } => {
-                invalid("the bytes are a Wasm component; a canister is a plain module")
+                invalid("the bytes are a Wasm component; a canister must be a core Wasm module")
             }
             Payload::ImportSection(section) => self.imports(section),
             Payload::TypeSection(section) => self.types(section),
@@ -87,7 +88,7 @@ impl<'a> ModuleScan<'a> {
         }
     }
 
-    /// What was gathered, once the whole module was taken in.
+    /// Returns the collected properties, after the whole module was read.
     pub fn finish(mut self) -> Result<(ModuleParts<'a>, ModuleInfo), InvalidModule> {
         self.find_methods()?;
         self.parts.memory_init_segments = self.memory_init_segments.into_iter().collect();
@@ -104,12 +105,12 @@ impl<'a> ModuleScan<'a> {
             let import = import?;
             let (module, name) = (import.module, import.name);
             let wasmparser::TypeRef::Func(function_type) = import.ty else {
-                return invalid(format!("'{name}' is imported from '{module}' but is no function"));
+                return invalid(format!("the import '{name}' from '{module}' is not a function"));
             };
             if module != "ic0" {
                 return invalid(format!(
-                    "it imports the function '{name}' from '{module}'; a canister may only import \
-                     from 'ic0' (a crate that expects a browser or WASI was linked in)"
+                    "the module imports the function '{name}' from '{module}', but a canister may only \
+                     import from 'ic0'; a dependency of the canister probably requires a browser or WASI"
                 ));
             }
             self.parts.function_types.push(function_type);
@@ -136,7 +137,9 @@ impl<'a> ModuleScan<'a> {
     ) -> Result<(), InvalidModule> {
         let count = section.count();
         if count > FUNCTIONS_MAX {
-            return invalid(format!("it defines {count} functions, more than {FUNCTIONS_MAX}"));
+            return invalid(format!(
+                "the module defines {count} functions, more than {FUNCTIONS_MAX}"
+            ));
         }
         for function_type in section {
             self.parts.function_types.push(function_type?);
@@ -157,13 +160,16 @@ impl<'a> ModuleScan<'a> {
             let most = if memory.memory64 { WASM64_MEMORY_MAX } else { WASM32_MEMORY_MAX };
             if self.memory_bytes > most {
                 return invalid(format!(
-                    "its memory begins with {} bytes, more than {most}",
+                    "the initial memory has {} bytes, more than {most}",
                     self.memory_bytes
                 ));
             }
         }
         if self.parts.memories > 1 {
-            return invalid(format!("it has {} memories; one is allowed", self.parts.memories));
+            return invalid(format!(
+                "the module has {} memories; at most one is allowed",
+                self.parts.memories
+            ));
         }
         Ok(())
     }
@@ -174,13 +180,15 @@ impl<'a> ModuleScan<'a> {
     ) -> Result<(), InvalidModule> {
         let count = section.count();
         if count > GLOBALS_MAX {
-            return invalid(format!("it defines {count} globals, more than {GLOBALS_MAX}"));
+            return invalid(format!("the module defines {count} globals, more than {GLOBALS_MAX}"));
         }
         self.parts.globals = count;
         for (index, global) in (0..).zip(section) {
             let wasmparser::GlobalType { content_type, mutable, .. } = global?.ty;
             if matches!(content_type, wasmparser::ValType::Ref(_)) {
-                return invalid(format!("global {index} holds a reference; globals hold numbers"));
+                return invalid(format!(
+                    "global {index} holds a reference; only numbers are allowed"
+                ));
             }
             if mutable {
                 self.parts.mutable_globals.push(index);
@@ -204,7 +212,12 @@ impl<'a> ModuleScan<'a> {
                     self.exported_functions.push((export.name, export.index));
                 }
                 ExternalKind::Table | ExternalKind::Memory | ExternalKind::Global => {}
-                _ => return invalid(format!("'{}' is exported but is no function", export.name)),
+                _ => {
+                    return invalid(format!(
+                        "the export '{}' has a kind that is not allowed",
+                        export.name
+                    ));
+                }
             }
         }
         Ok(())
@@ -218,7 +231,7 @@ impl<'a> ModuleScan<'a> {
         Ok(())
     }
 
-    /// Lays the active segments into the image of the memory.
+    /// Writes the active data segments to the initial memory.
     fn data(&mut self, section: wasmparser::DataSectionReader<'_>) -> Result<(), InvalidModule> {
         for (number, segment) in (0u32..).zip(section) {
             let segment = segment?;
@@ -227,13 +240,17 @@ impl<'a> ModuleScan<'a> {
             let start = match (offset.read()?, offset.read()?) {
                 (Operator::I32Const { value }, Operator::End) => u64::from(value as u32),
                 (Operator::I64Const { value }, Operator::End) => value as u64,
-                _ => return invalid(format!("the offset of data segment {number} is no constant")),
+                _ => {
+                    return invalid(format!(
+                        "the offset of data segment {number} is not a constant"
+                    ));
+                }
             };
             let end = start.checked_add(segment.data.len() as u64);
             if end.is_none_or(|end| end > self.memory_bytes) {
                 return invalid(format!(
-                    "data segment {number}, {} bytes from {start} on, does not fit in the memory of \
-                     {} bytes",
+                    "data segment {number}, {} bytes from {start}, does not fit into the initial memory \
+                     of {} bytes",
                     segment.data.len(),
                     self.memory_bytes
                 ));
@@ -261,31 +278,36 @@ impl<'a> ModuleScan<'a> {
         let metadata = &mut self.info.metadata;
         let content = section.data().to_vec();
         if metadata.insert(name.to_owned(), MetadataSection { visibility, content }).is_some() {
-            return invalid(format!("it has two metadata sections named '{name}'"));
+            return invalid(format!("the module has two metadata sections named '{name}'"));
         }
         let bytes: usize =
             metadata.iter().map(|(name, section)| name.len() + section.content.len()).sum();
         if metadata.len() > CUSTOM_SECTIONS_MAX || bytes > CUSTOM_SECTIONS_BYTES_MAX {
             return invalid(format!(
-                "its metadata sections are too many or too large: at most {CUSTOM_SECTIONS_MAX} \
-                 of {CUSTOM_SECTIONS_BYTES_MAX} bytes together, their names included"
+                "the module has too many or too large metadata sections: at most \
+                 {CUSTOM_SECTIONS_MAX} sections with {CUSTOM_SECTIONS_BYTES_MAX} bytes together are \
+                 allowed, names included"
             ));
         }
         Ok(())
     }
 
-    /// Whether a function neither takes nor returns anything, as far as the module is valid.
+    /// Whether a function has neither parameters nor results. True for an unknown function: the
+    /// validator refuses such a module later.
     fn is_plain(&self, function: u32) -> bool {
         let function_type = self.parts.function_types.get(function as usize);
         function_type.is_none_or(|of| self.plain_types.get(*of as usize).is_none_or(|plain| *plain))
     }
 
-    /// Finds the methods among the exports, and refuses what looks like an entry point but is none.
+    /// Finds the methods among the exports. Refuses other exports that begin with `canister_`, except
+    /// known entry points.
     fn find_methods(&mut self) -> Result<(), InvalidModule> {
         for (export, index) in &self.exported_functions {
             let Some(entry) = export.strip_prefix("canister_") else { continue };
             if !self.is_plain(*index) {
-                return invalid(format!("'{export}' must neither take nor return anything"));
+                return invalid(format!(
+                    "the entry point '{export}' must have neither parameters nor results"
+                ));
             }
             let method = MethodKind::ALL.into_iter().find_map(|kind| {
                 let name = entry.strip_prefix(kind.name())?.strip_prefix(' ')?;
@@ -295,10 +317,12 @@ impl<'a> ModuleScan<'a> {
                 if ENTRY_POINTS.contains(&entry) {
                     continue;
                 }
-                return invalid(format!("it exports '{export}', which is no entry point"));
+                return invalid(format!(
+                    "the module exports '{export}', which is not an entry point of a canister"
+                ));
             };
             if self.info.methods.insert(name.to_owned(), method).is_some() {
-                return invalid(format!("it exports the method '{name}' twice"));
+                return invalid(format!("the module exports the method '{name}' twice"));
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What modules are refused, and that the reason names the offender.
+//! Tests which modules are refused, and that the reason names the cause.
 
 mod damaged;
 mod encoding;
@@ -13,7 +13,7 @@ fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("the text is a module")
 }
 
-/// Checks a module as `compile` does, without compiling it.
+/// Validates a module as `compile` does, without compiling it.
 fn check(bytes: &[u8]) -> Result<ModuleInfo, String> {
     let (prepared, info) = prepare(bytes).map_err(|error| error.to_string())?;
     info.check_method_names().map_err(|error| error.to_string())?;
@@ -22,7 +22,7 @@ fn check(bytes: &[u8]) -> Result<ModuleInfo, String> {
     Ok(info)
 }
 
-/// Fails unless the module is refused for a reason that names all of `offenders`.
+/// Asserts that the module is refused with a reason that contains all of `offenders`.
 #[track_caller]
 fn refused(bytes: &[u8], offenders: &[&str]) {
     let reason = check(bytes).expect_err("the module breaks a rule");
@@ -31,7 +31,7 @@ fn refused(bytes: &[u8], offenders: &[&str]) {
     }
 }
 
-/// A module that has some of everything.
+/// A module with all kinds of sections.
 const RICH: &str = r#"(module
   (import "ic0" "msg_reply" (func $reply))
   (import "ic0" "msg_arg_data_copy" (func $copy (param i32 i32 i32)))
@@ -56,7 +56,7 @@ const RICH: &str = r#"(module
   (@custom "name_of_something_else" "ignored"))"#;
 
 #[test]
-fn what_a_module_offers_is_found() {
+fn the_properties_of_a_module_are_collected() {
     let info = check(&wat(RICH)).expect("the module is valid");
     assert!(!info.wasm64);
     assert_eq!(Vec::from_iter(&info.imports), ["msg_arg_data_copy", "msg_reply"]);
@@ -78,7 +78,7 @@ fn what_a_module_offers_is_found() {
 }
 
 #[test]
-fn the_insides_the_replica_needs_are_exported_and_the_start_function_does_not_run_by_itself() {
+fn instrumentation_exports_internals_and_removes_the_start_section() {
     let (prepared, info) = prepare(&wat(RICH)).expect("the module is valid");
     assert!(info.exports.contains(EXPORT_START));
     let mut exports = BTreeSet::new();
@@ -90,7 +90,7 @@ fn the_insides_the_replica_needs_are_exported_and_the_start_function_does_not_ru
                     (export.name.to_owned(), export.index)
                 }));
             }
-            Payload::StartSection { .. } => panic!("the start function is left to the replica"),
+            Payload::StartSection { .. } => panic!("the replica calls the start function"),
             _ => {}
         }
     }
@@ -111,16 +111,16 @@ fn the_insides_the_replica_needs_are_exported_and_the_start_function_does_not_ru
 }
 
 #[test]
-fn a_64_bit_memory_makes_a_64_bit_module() {
+fn a_module_with_a_64_bit_memory_is_a_64_bit_module() {
     assert!(check(&wat("(module (memory i64 1))")).expect("the module is valid").wasm64);
 }
 
 #[test]
-fn imports_are_functions_of_the_system_interface_only() {
+fn only_functions_of_the_system_api_can_be_imported() {
     refused(&wat(r#"(module (import "env" "print" (func)))"#), &["'print'", "'env'", "ic0"]);
-    refused(&wat(r#"(module (import "ic0" "m" (memory 1)))"#), &["'m'", "no function"]);
-    refused(&wat(r#"(module (import "env" "t" (table 1 funcref)))"#), &["'t'", "no function"]);
-    refused(&wat(r#"(module (import "ic0" "g" (global i32)))"#), &["'g'", "no function"]);
+    refused(&wat(r#"(module (import "ic0" "m" (memory 1)))"#), &["'m'", "not a function"]);
+    refused(&wat(r#"(module (import "env" "t" (table 1 funcref)))"#), &["'t'", "not a function"]);
+    refused(&wat(r#"(module (import "ic0" "g" (global i32)))"#), &["'g'", "not a function"]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn instructions_that_change_tables_are_refused_by_name() {
 }
 
 #[test]
-fn exports_that_look_like_entry_points_are_entry_points() {
+fn exports_that_begin_with_canister_must_be_entry_points() {
     for export in ["canister_updates x", "canister_update", "canister_update_x", "canister_start"] {
         refused(&wat(&format!(r#"(module (func (export "{export}")))"#)), &[export]);
     }
@@ -164,18 +164,18 @@ fn exports_that_look_like_entry_points_are_entry_points() {
         let text = format!(r#"(module (func (export "canister_{export}")))"#);
         assert!(check(&wat(&text)).is_ok(), "{export}");
     }
-    // An empty name is a name.
+    // An empty method name is allowed.
     assert!(check(&wat(r#"(module (func (export "canister_query ")))"#)).is_ok());
 }
 
 #[test]
-fn entry_points_neither_take_nor_return_anything() {
+fn entry_points_have_neither_parameters_nor_results() {
     for export in ["canister_init", "canister_update m", "canister_heartbeat"] {
         for of in ["(param i32)", "(result i64) (i64.const 1)"] {
             let text = format!(r#"(module (func (export "{export}") {of}))"#);
-            refused(&wat(&text), &[&format!("'{export}'"), "neither take nor return"]);
+            refused(&wat(&text), &[&format!("'{export}'"), "neither parameters nor results"]);
         }
-        // The type of an imported function counts as much.
+        // The rule also holds for an exported import.
         let text = format!(
             r#"(module (import "ic0" "debug_print" (func $f (param i32 i32)))
               (export "{export}" (func $f)))"#
@@ -195,7 +195,7 @@ fn a_method_has_one_kind() {
 }
 
 #[test]
-fn names_the_replica_uses_itself_are_reserved() {
+fn export_names_of_instrumentation_are_reserved() {
     let text = format!(r#"(module (memory (export "{EXPORT_MEMORY}") 1))"#);
     refused(&wat(&text), &[EXPORT_MEMORY, "reserved"]);
     for name in [
@@ -229,7 +229,7 @@ fn globals_hold_numbers() {
 }
 
 #[test]
-fn data_lies_at_constant_places_within_the_memory() {
+fn data_segments_have_constant_offsets_within_the_memory() {
     let module = |data: &str| wat(&format!("(module (memory 1 2) (func) {data})"));
     assert!(check(&module(r#"(data (i32.const 65532) "abcd")"#)).is_ok());
     refused(
@@ -238,12 +238,12 @@ fn data_lies_at_constant_places_within_the_memory() {
     );
     refused(&module(r#"(data (i32.const -1) "a")"#), &["data segment 0", "4294967295"]);
     let text = r#"(module (global i32 (i32.const 1)) (memory 1) (data (global.get 0) "a"))"#;
-    refused(&wat(text), &["data segment 0", "no constant"]);
+    refused(&wat(text), &["data segment 0", "not a constant"]);
     assert!(check(&wat(r#"(module (memory i64 1) (data (i64.const 9) "a"))"#)).is_ok());
 }
 
 #[test]
-fn later_segments_lie_over_earlier_ones() {
+fn later_data_segments_overwrite_earlier_ones() {
     let text = r#"(module (memory 1)
         (data (i32.const 4090) "0123456789abcdef") (data "passive") (data (i32.const 4095) "XY"))"#;
     let image = check(&wat(text)).expect("the module is valid").image;
@@ -252,14 +252,14 @@ fn later_segments_lie_over_earlier_ones() {
 }
 
 #[test]
-fn a_memory_begins_no_larger_than_it_may_become() {
+fn the_initial_memory_has_a_limit() {
     refused(&wat("(module (memory i64 98305))"), &["6442516480 bytes", "6442450944"]);
     assert!(check(&wat("(module (memory i64 98304))")).is_ok());
     assert!(check(&wat("(module (memory 65536))")).is_ok());
 }
 
 #[test]
-fn a_function_has_a_largest_complexity() {
+fn the_complexity_of_a_function_has_a_limit() {
     // A call counts 50, and `end` 1.
     let calls = |count: usize| wat(&format!("(module (func) (func {}))", "call 0 ".repeat(count)));
     assert!(check(&calls(19_999)).is_ok());
@@ -267,9 +267,9 @@ fn a_function_has_a_largest_complexity() {
 }
 
 #[test]
-fn code_cannot_reach_what_instrumentation_adds() {
+fn code_cannot_access_what_instrumentation_adds() {
     for text in [
-        // The second memory, the counter, and functions that stand in for bulk operations.
+        // The second memory, the instruction counter, and the functions that replace bulk operations.
         "(module (memory 1) (func (drop (i32.load 1 (i32.const 0)))))",
         "(module (func (global.set 0 (i64.const 9))))",
         "(module (memory 1) (func (call 1 (i32.const 0) (i32.const 0) (i32.const 0))))",
@@ -280,7 +280,7 @@ fn code_cannot_reach_what_instrumentation_adds() {
 }
 
 #[test]
-fn metadata_sections_are_public_or_private_once_per_name_few_and_small() {
+fn metadata_sections_have_a_visibility_a_unique_name_and_limits() {
     let module = |sections: &str| wat(&format!("(module {sections})"));
     let numbered = |count: usize| {
         let section = |n| format!(r#"(@custom "icp:public {n}" "x")"#);
@@ -295,7 +295,7 @@ fn metadata_sections_are_public_or_private_once_per_name_few_and_small() {
     refused(&numbered(17), &["16"]);
     let sized =
         |bytes: usize| module(&format!(r#"(@custom "icp:public x" "{}")"#, "x".repeat(bytes)));
-    // The name has a byte, too.
+    // The name counts as well; it has one byte.
     assert!(check(&sized((1 << 20) - 1)).is_ok());
     refused(&sized(1 << 20), &["1048576 bytes"]);
 }

@@ -1,10 +1,10 @@
-//! Which pages are marked, and by how many instructions.
+//! Tests which pages are marked, and how many instructions do that.
 
 use super::body;
 use crate::wasm::harness::run;
 use wasmtime::Trap;
 
-/// The marks that this body leaves, in both pointer widths.
+/// Asserts the marked pages after executing this body, in a 32-bit and in a 64-bit module.
 #[track_caller]
 fn marks(pages: &[usize], text: &str) {
     for address in ["i32", "i64"] {
@@ -16,7 +16,7 @@ fn marks(pages: &[usize], text: &str) {
 }
 
 #[test]
-fn each_store_marks_the_page_it_begins_in() {
+fn each_store_marks_the_page_of_its_first_byte() {
     marks(&[], "(drop (i32.load (ptr.const 0)))");
     for store in "i32.store i64.store f32.store f64.store i32.store8 i32.store16 i64.store8 \
                   i64.store16 i64.store32"
@@ -33,7 +33,7 @@ fn each_store_marks_the_page_it_begins_in() {
         let text = "(v128.const i64x2 1 2)";
         marks(&[1], &format!("({store} offset=4000 {lane} (ptr.const 200) {text})"));
     }
-    // Values of every type wait in locals of their own.
+    // Each type of value has its own added local.
     marks(
         &[0, 1, 2, 3],
         "(i32.store (ptr.const 0) (i32.const 1)) (f64.store (ptr.const 4096) (f64.const 1))
@@ -42,7 +42,7 @@ fn each_store_marks_the_page_it_begins_in() {
     );
 }
 
-/// Instructions by which a body of `stores` stores marks pages: how many there are.
+/// The number of instructions that mark pages in a function with these stores.
 fn marking(address: &str, stores: &str) -> usize {
     let text = stores.replace("ptr", address);
     let module =
@@ -67,7 +67,7 @@ fn marking(address: &str, stores: &str) -> usize {
     count
 }
 
-/// A store at an address in a local and so much further on.
+/// A store at the address in `local` plus `offset`.
 fn at(local: u32, offset: u32) -> String {
     format!("(i32.store8 offset={offset} (local.get {local}) (i32.const 1))")
 }
@@ -77,16 +77,16 @@ fn stores_less_than_a_page_apart_are_marked_together() {
     for address in ["i32", "i64"] {
         let marks = |stores: &[String]| marking(address, &stores.concat());
         assert_eq!(marks(&[at(0, 0)]), 1);
-        // What they write may begin in one page and end in the next.
+        // The written bytes can begin in one page and end in the next.
         assert_eq!(marks(&[at(0, 0), at(0, 4_095)]), 2);
         assert_eq!(marks(&[at(0, 0), at(0, 8), at(0, 4_000), at(0, 16), at(0, 4_095)]), 2);
         assert_eq!(marks(&[at(0, 0), at(0, 4), at(0, 15)]), 1);
         assert_eq!(marks(&[at(0, 0), at(0, 4_096)]), 2);
-        // Two pages away from each other, in any order.
+        // Stores in pages that are two pages apart, in any order.
         assert_eq!(marks(&[at(0, 5_000), at(0, 0), at(0, 4_095), at(0, 9_095)]), 4);
         assert_eq!(marks(&[at(0, 0), at(1, 8)]), 2);
     }
-    // Before an address in a 64-bit memory there may be none.
+    // In a 64-bit module, no store marks for a lower address.
     assert_eq!(marking("i32", &[at(0, 100), at(0, 0)].concat()), 2);
     assert_eq!(marking("i64", &[at(0, 100), at(0, 0)].concat()), 2);
     assert_eq!(marking("i32", &[at(0, 1_000), at(0, 0), at(0, 500)].concat()), 2);
@@ -94,7 +94,7 @@ fn stores_less_than_a_page_apart_are_marked_together() {
 }
 
 #[test]
-fn an_address_is_followed_through_sums_and_locals() {
+fn the_analysis_follows_addresses_through_sums_and_locals() {
     for stores in [
         "(local.set 1 (ptr.add (local.get 0) (ptr.const 4))) A1 A0",
         "(local.set 1 (local.get 0)) A0 (local.set 0 (ptr.const 9)) A1",
@@ -111,7 +111,7 @@ fn an_address_is_followed_through_sums_and_locals() {
 }
 
 #[test]
-fn a_store_that_may_come_without_the_marked_one_or_elsewhere_is_marked_itself() {
+fn a_store_has_its_own_mark_if_no_marked_store_precedes_it_on_every_path() {
     for (count, stores) in [
         (2, "A0 (local.set 0 (ptr.const 9)) A0"),
         (2, "(block (br_if 0 (i32.const 1)) A0) A0"),
@@ -141,18 +141,18 @@ fn marks_for_several_stores_cover_the_pages_of_all() {
         };
         assert_eq!(stores(0).marked, [0]);
         assert_eq!(stores(88).marked, [0]);
-        // One byte lies behind the page's end.
+        // One byte is in the next page.
         assert_eq!(stores(89).marked, [0, 1]);
         assert_eq!(stores(4_095).marked, [0, 1]);
         assert_eq!(stores(4_096).marked, [1]);
-        // The second store does not happen, and its mark lies behind the heap.
+        // The second store traps. Its mark, which the first store sets, is after the end of the heap.
         let outcome = stores(3 * 65_536 - 8);
         assert_eq!((outcome.trap, outcome.marked), (Some(Trap::MemoryOutOfBounds), vec![47]));
     }
 }
 
 #[test]
-fn bulk_operations_mark_every_page_they_write_to() {
+fn bulk_operations_mark_every_written_page() {
     marks(&[1, 2, 3], "(memory.fill (ptr.const 8191) (i32.const 1) (ptr.const 4098))");
     marks(&[1, 2], "(memory.fill (ptr.const 4096) (i32.const 1) (ptr.const 8192))");
     marks(&[4, 5], "(memory.copy (ptr.const 20479) (ptr.const 0) (ptr.const 2))");
@@ -168,7 +168,7 @@ fn bulk_operations_mark_every_page_they_write_to() {
 }
 
 #[test]
-fn what_traps_marks_nothing() {
+fn an_instruction_that_traps_marks_nothing() {
     for text in [
         "(i32.store (ptr.const 196605) (i32.const 1))",
         "(i32.store offset=4294967295 (ptr.const 4294967295) (i32.const 1))",
@@ -187,8 +187,8 @@ fn what_traps_marks_nothing() {
 }
 
 #[test]
-fn marking_leaves_stack_and_locals_alone() {
-    // The value stored is computed by code that stores itself, with operands waiting below.
+fn marking_does_not_change_the_stack_or_the_original_locals() {
+    // The code that computes the stored value contains another store, with operands below on the stack.
     let text = "(local.set $n (i32.const 4096))
       (i32.store (i32.const 0)
         (i32.add (i32.const 1000)

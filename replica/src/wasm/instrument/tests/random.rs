@@ -1,5 +1,5 @@
-//! Random programs, against a naive interpreter that notes every page it writes to, and against the
-//! same program as the engine alone executes it.
+//! Compares instrumented random programs with a simple interpreter, which records every page that it
+//! writes to, and with the same programs without instrumentation.
 
 mod program;
 
@@ -57,7 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// What the engine makes of a module that nobody instrumented.
+/// Executes a module without instrumentation. Returns the trap and the heap.
 fn run_alone(engine: &Engine, text: &str) -> (Option<Trap>, Vec<u8>) {
     let mut store = Store::new(engine, ());
     let module = Module::new(engine, wat::parse_str(text).expect("the text is a module"));
@@ -73,11 +73,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn instrumented_programs_do_the_same_count_exactly_and_mark_what_they_write_to(
+    fn instrumented_programs_have_the_same_effects_exact_counts_and_marks_for_all_writes(
         steps in prop::collection::vec(step(), 1..12),
         beginnings in prop::collection::vec(0u32..HEAP_BYTES as u32, LOCALS as usize),
     ) {
-        // Locals begin somewhere in the heap, each once for all.
+        // Each local starts with an address in the heap.
         let set = |(local, n): (u32, &u32)| Step::Set(local, Number::Constant(*n));
         let steps: Vec<Step> = (0..).zip(&beginnings).map(set).chain(steps).collect();
         let mut text = Text::default();
@@ -105,10 +105,11 @@ proptest! {
         if end.is_none() {
             prop_assert_eq!(outcome.instructions(), expected.instructions);
         } else {
-            // The rest of the block is charged in advance.
+            // The rest of the block was charged in advance.
             prop_assert!(outcome.instructions() >= expected.instructions);
         }
-        // A mark may stand for stores on a way not taken, less than a page from one that was made.
+        // A mark may be for a store on a path that was not executed, less than a page away from a store
+        // that was executed.
         for number in &outcome.marked {
             let near = number.saturating_sub(1)..=number + 1;
             prop_assert!(expected.written.range(near).next().is_some(), "page {} is marked", number);

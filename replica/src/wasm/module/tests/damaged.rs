@@ -10,7 +10,7 @@ enum Damage {
     Set(prop::sample::Index, u8),
     Insert(prop::sample::Index, u8),
     Remove(prop::sample::Index),
-    /// Copies some bytes from one place over others.
+    /// Copies some bytes over others.
     Splice(prop::sample::Index, prop::sample::Index, usize),
     Cut(prop::sample::Index),
 }
@@ -50,7 +50,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_damaged_module_is_checked_without_a_panic(
+    fn validating_a_damaged_module_does_not_panic(
         damages in prop::collection::vec(damage(), 1..8),
         compressed: bool,
     ) {
@@ -61,7 +61,7 @@ proptest! {
         for damage in damages {
             apply(&mut bytes, damage);
         }
-        // Whether it is still a module is up to chance. If it is, the replica can reach into it.
+        // The bytes may still be a valid module. Then the replica must find its exports.
         if let Ok(info) = check(&bytes) {
             let (prepared, _) = prepare(&bytes).expect("it was prepared before");
             let exports = Parser::new(0).parse_all(&prepared).filter_map(|payload| match payload {
@@ -73,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_are_checked_without_a_panic(
+    fn validating_random_bytes_does_not_panic(
         mut bytes in prop::collection::vec(any::<u8>(), 0..200),
         beginning in prop::option::of(prop::bool::ANY),
     ) {

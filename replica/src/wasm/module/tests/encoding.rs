@@ -1,4 +1,4 @@
-//! Modules as bytes: how many there may be, compressed ones, and what is no module at all.
+//! Tests of sizes, compressed modules, and bytes that are not a module.
 
 use super::*;
 use flate2::Compression;
@@ -13,7 +13,7 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("writing to memory")
 }
 
-/// A module with one function of this many `nop`s.
+/// A module with one function of `count` `nop` instructions.
 fn nops(count: usize) -> Vec<u8> {
     let mut module = encoder::Module::new();
     let mut types = encoder::TypeSection::new();
@@ -31,7 +31,7 @@ fn nops(count: usize) -> Vec<u8> {
 }
 
 #[test]
-fn code_and_module_have_a_largest_size() {
+fn code_section_functions_and_module_have_size_limits() {
     refused(&nops(11 << 20), &["the code section", "11534336"]);
     assert!(check(&nops(999_999)).is_ok());
     refused(&nops(1_000_000), &["function 0", "1000001"]);
@@ -40,17 +40,17 @@ fn code_and_module_have_a_largest_size() {
 }
 
 #[test]
-fn a_compressed_module_is_the_module() {
+fn a_compressed_module_has_the_properties_of_the_module() {
     let module = wat(RICH);
     let info = check(&gzip(&module)).expect("the module is valid");
     assert_eq!(info.exports, check(&module).expect("the module is valid").exports);
-    // Gzip allows a file to be made of several.
+    // A gzip file can have several members.
     let (head, tail) = module.split_at(40);
     assert!(check(&[gzip(head), gzip(tail)].concat()).is_ok());
 }
 
 #[test]
-fn broken_compressed_data_says_so() {
+fn damaged_gzip_data_is_refused() {
     let module = gzip(&wat(RICH));
     for end in 2..module.len() {
         refused(&module[..end], &["gzip"]);
@@ -62,7 +62,7 @@ fn broken_compressed_data_says_so() {
 }
 
 #[test]
-fn a_module_cut_off_anywhere_within_a_section_is_refused() {
+fn a_module_with_an_incomplete_section_is_refused() {
     let module = wat(RICH);
     let mut section_ends = BTreeSet::from([8]);
     for payload in Parser::new(0).parse_all(&module) {
@@ -75,11 +75,11 @@ fn a_module_cut_off_anywhere_within_a_section_is_refused() {
 }
 
 #[test]
-fn what_is_no_module_is_refused() {
+fn bytes_that_are_not_a_module_are_refused() {
     for bytes in [&b""[..], b"\0asm", b"(module)", b"#!/bin/sh", &[0x1f, 0x8b]] {
         assert!(check(bytes).is_err(), "{bytes:?}");
     }
-    // A component begins like a module.
+    // A component has the same first bytes as a module.
     refused(&wat("(component)"), &["component"]);
     refused(&wat("(component (core module (memory 1)))"), &["component"]);
 }

@@ -1,26 +1,26 @@
-//! Programs, written down as modules and interpreted naively.
+//! Random programs: their text as Wasm modules, and a simple interpreter.
 
 use crate::limits::OS_PAGE_BYTES;
 use std::collections::BTreeSet;
 use wasmtime::Trap;
 
-/// Few addresses in a large heap, so that hardly a page is marked by accident.
+/// Few addresses in a large heap, so that a page is hardly ever marked by chance.
 pub const LOCALS: u32 = 3;
 pub const HEAP_BYTES: usize = 40 * 65_536;
 
-/// A number that is computed.
+/// An expression with a number as its value.
 #[derive(Clone, Debug)]
 pub enum Number {
     Constant(u32),
     Local(u32),
-    /// A local and a constant, which may be a negative number.
+    /// A local plus a constant. The sum wraps around, so the constant may be a negative number.
     Sum(u32, u32),
     Difference(u32, u32),
     Loaded(Box<Number>),
     Quotient(Box<Number>, Box<Number>),
 }
 
-/// How a number is stored: the instruction and how many bytes it writes.
+/// A store instruction, and the number of bytes that it writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Width(&'static str, usize);
 
@@ -30,29 +30,29 @@ pub const WIDTHS: [Width; 3] =
 #[derive(Clone, Debug)]
 pub enum Step {
     Store(Width, u32, Number, Number),
-    /// A store of 16 bytes that are all the same.
+    /// A store of 16 equal bytes.
     Wide(u32, Number, u8),
     Set(u32, Number),
     Fill(Number, u8, u16),
     Copy(Number, Number, u16),
     Init(Number, u16),
     If(bool, Vec<Step>, Vec<Step>),
-    /// Perhaps left early.
+    /// A block that a branch may leave early.
     Block(Vec<Step>, bool, Vec<Step>),
-    /// Done so many times.
+    /// A loop with this number of iterations.
     Loop(Vec<Step>, u32),
-    /// Calls a function that does it, with locals of its own.
+    /// A call of a function with its own locals.
     Call(Vec<Step>),
     Return,
 }
 
-/// Why an execution ends before its end.
+/// Why an execution ends early.
 pub enum End {
     Returned,
     Trapped(Trap),
 }
 
-/// MarkWriter the program down, and the functions it calls.
+/// Writes a program, and the functions that it calls, as Wasm text.
 #[derive(Default)]
 pub struct Text {
     pub functions: String,
@@ -107,7 +107,7 @@ impl Text {
                 format!("(block {before} (br_if 0 (i32.const {leave})) {after})")
             }
             Step::Loop(steps, times) => {
-                // Each loop counts in a local of its own.
+                // Each loop has its own local for its counter.
                 let local = LOCALS + self.loops;
                 self.loops += 1;
                 format!(
@@ -127,12 +127,12 @@ impl Text {
     }
 }
 
-/// More locals than there can be loops.
+/// More locals than a program can have loops.
 pub fn locals() -> String {
     format!("(local {})", "i32 ".repeat(100))
 }
 
-/// Executes programs one step after the other.
+/// Executes programs step by step.
 pub struct Interpreter {
     pub heap: Vec<u8>,
     pub written: BTreeSet<usize>,
