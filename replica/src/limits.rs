@@ -1,7 +1,9 @@
-//! Every limit of the network, with its unit, meaning and source.
+//! All limits of the network, each with its unit, meaning and source.
 //!
-//! Values are those of an application subnet of the mainnet. Sources name files of the replica's
-//! repository (dfinity/ic, below `rs/`, October 2025 and later) or the interface specification.
+//! The values are those of an application subnet of the mainnet, unless a limit says otherwise. Sources
+//! are files of the replica's repository (dfinity/ic, below `rs/`, October 2025 and later) or sections
+//! of the interface specification. A limit without a source on the network is called "a bound of this
+//! project".
 
 mod agents;
 mod canister;
