@@ -32,11 +32,11 @@ const FLEXIBLE_RESPONSE_NODE_FEE: Cycles = 2_000;
 const DOWNLOADED_BYTE_FEE: Cycles = 50;
 const MILLISECOND_FEE: Cycles = 300;
 const TRANSFORM_INSTRUCTIONS_PER_CYCLE: Cycles = 13;
-const GOSSIP_BYTE_NODE_FEE: Cycles = 50;
+const GOSSIPED_BYTE_NODE_FEE: Cycles = 50;
 
 /// The newer way, for each byte that is agreed on: for each pair of nodes, and for each node.
-const CONSENSUS_BYTE_PAIR_FEE: Cycles = 10;
-const CONSENSUS_BYTE_NODE_FEE: Cycles = 600;
+const AGREED_BYTE_PAIR_FEE: Cycles = 10;
+const AGREED_BYTE_NODE_FEE: Cycles = 600;
 /// Bytes a response counts for beside its own where each is agreed on by itself.
 pub const FLEXIBLE_RESPONSE_BYTES: Cycles = 181;
 
@@ -73,23 +73,23 @@ pub enum OutcallType {
 
 /// Which nodes make an outcall, once that is settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Replication {
+pub enum Makers {
     /// All of them, and they must agree on the response.
-    Full,
+    All,
     /// One.
-    Single,
+    One,
     /// Some, and each response counts.
-    Flexible(ReplicationCounts),
+    Some(ReplicationCounts),
 }
 
-impl Replication {
+impl Makers {
     /// How many nodes they are.
     pub fn count(&self, nodes: u64) -> u64 {
         match self {
-            Self::Full => nodes,
-            Self::Single => 1,
+            Self::All => nodes,
+            Self::One => 1,
             // None at all make nothing, which is refused; but it can be asked what it would cost.
-            Self::Flexible(counts) => u64::from(counts.total_requests.max(1)),
+            Self::Some(counts) => u64::from(counts.total_requests.max(1)),
         }
     }
 }
@@ -125,39 +125,35 @@ impl Prices {
         if self.free {
             return 0;
         }
-        let replication = match &outcall.outcall_type {
-            None | Some(OutcallType::FullyReplicated(_)) => Replication::Full,
-            Some(OutcallType::NonReplicated(_)) => Replication::Single,
+        let makers = match &outcall.outcall_type {
+            None | Some(OutcallType::FullyReplicated(_)) => Makers::All,
+            Some(OutcallType::NonReplicated(_)) => Makers::One,
             Some(OutcallType::Flexible(counts)) => {
-                Replication::Flexible(counts.clone().unwrap_or(self.all_nodes()))
+                Makers::Some(counts.clone().unwrap_or(self.all_nodes()))
             }
         };
-        let node_count = Cycles::from(replication.count(self.nodes));
-        let usage = self.usage(&replication, outcall).saturating_mul(node_count);
-        self.outcall_base(outcall.request_bytes, &replication).saturating_add(usage)
+        let makers_count = Cycles::from(makers.count(self.nodes));
+        let usage = self.usage(&makers, outcall).saturating_mul(makers_count);
+        self.outcall_base(outcall.request_bytes, &makers).saturating_add(usage)
     }
 
     /// What an outcall costs that is charged for what it uses, before it uses anything.
-    pub fn outcall_base(self, request_bytes: u64, replication: &Replication) -> Cycles {
+    pub fn outcall_base(self, request_bytes: u64, makers: &Makers) -> Cycles {
         if self.free {
             return 0;
         }
         let nodes = Cycles::from(self.nodes);
-        let replication_fee = match replication {
-            Replication::Full => REPLICATED_NODE_FEE * nodes + REPLICATED_PAIR_FEE * nodes * nodes,
-            Replication::Single => self.flexible_replication(1),
-            Replication::Flexible(counts) => self.flexible_replication(counts.min_responses.into()),
+        let replication = match makers {
+            Makers::All => REPLICATED_NODE_FEE * nodes + REPLICATED_PAIR_FEE * nodes * nodes,
+            Makers::One => self.flexible(1),
+            Makers::Some(counts) => self.flexible(counts.min_responses.into()),
         };
-        nodes * (BASE_FEE + BASE_BYTE_FEE * Cycles::from(request_bytes) + replication_fee)
+        nodes * (BASE_FEE + BASE_BYTE_FEE * Cycles::from(request_bytes) + replication)
     }
 
     /// The most that each node of such an outcall can be allowed to spend, which is all it could
     /// need.
-    pub fn outcall_allowance_max(
-        self,
-        replication: &Replication,
-        max_response_bytes: Option<u64>,
-    ) -> Cycles {
+    pub fn outcall_allowance_max(self, makers: &Makers, max_response_bytes: Option<u64>) -> Cycles {
         let response_bytes = max_response_bytes.unwrap_or(OUTCALL_RESPONSE_BYTES_MAX);
         let most = Outcall {
             request_bytes: 0,
@@ -167,45 +163,45 @@ impl Prices {
             transform_instructions: QUERY_INSTRUCTIONS_MAX,
             outcall_type: None,
         };
-        self.usage(replication, &most)
+        self.usage(makers, &most)
     }
 
     /// What one node uses, its share of delivering the result included, which costs most if it is a
     /// reject instead of a short response.
-    fn usage(self, replication: &Replication, outcall: &Outcall) -> Cycles {
+    fn usage(self, makers: &Makers, outcall: &Outcall) -> Cycles {
         let bytes = outcall.transformed_response_bytes.max(OUTCALL_REJECT_BYTES_MAX);
-        let gossip = match replication {
-            Replication::Full => 0,
-            Replication::Single | Replication::Flexible(_) => self.gossip(bytes),
+        let gossip = match makers {
+            Makers::All => 0,
+            Makers::One | Makers::Some(_) => self.gossiped(bytes),
         };
         let bytes = Cycles::from(bytes);
         let nodes = Cycles::from(self.nodes);
-        let count = Cycles::from(replication.count(self.nodes));
-        let agreement = match replication {
-            Replication::Single => self.consensus(bytes),
+        let count = Cycles::from(makers.count(self.nodes));
+        let agreement = match makers {
+            Makers::One => self.agreed(bytes),
             // Those who agree pay it all, and they need not be all.
-            Replication::Full => self.consensus(bytes).div_ceil(quorum(self.nodes).into()) * nodes,
-            Replication::Flexible(ReplicationCounts { max_responses: 0, .. }) => 0,
-            Replication::Flexible(counts) => {
+            Makers::All => self.agreed(bytes).div_ceil(quorum(self.nodes).into()) * nodes,
+            Makers::Some(ReplicationCounts { max_responses: 0, .. }) => 0,
+            Makers::Some(counts) => {
                 let extra = counts.total_requests.saturating_sub(counts.min_responses);
-                self.consensus(count.saturating_mul(FLEXIBLE_RESPONSE_BYTES + bytes))
+                self.agreed(count.saturating_mul(FLEXIBLE_RESPONSE_BYTES + bytes))
                     .saturating_add(self.extra_responses(extra.into()))
             }
         };
-        (self.download(outcall.raw_response_bytes)
+        (self.downloaded(outcall.raw_response_bytes)
             + MILLISECOND_FEE * Cycles::from(outcall.http_roundtrip_time_ms)
-            + self.transform(outcall.transform_instructions)
+            + self.transformed(outcall.transform_instructions)
             + gossip)
             .saturating_add(agreement.div_ceil(count))
     }
 
     /// What a node pays for a response of this size.
-    pub fn download(self, bytes: u64) -> Cycles {
+    pub fn downloaded(self, bytes: u64) -> Cycles {
         DOWNLOADED_BYTE_FEE * Cycles::from(bytes)
     }
 
     /// What a node pays for transforming a response.
-    pub fn transform(self, instructions: Instructions) -> Cycles {
+    pub fn transformed(self, instructions: Instructions) -> Cycles {
         Cycles::from(instructions) / TRANSFORM_INSTRUCTIONS_PER_CYCLE
     }
 
@@ -216,25 +212,21 @@ impl Prices {
     }
 
     /// What a node pays for telling the others about a response of its own.
-    pub fn gossip(self, bytes: u64) -> Cycles {
-        GOSSIP_BYTE_NODE_FEE * Cycles::from(bytes) * Cycles::from(self.nodes)
+    pub fn gossiped(self, bytes: u64) -> Cycles {
+        GOSSIPED_BYTE_NODE_FEE * Cycles::from(bytes) * Cycles::from(self.nodes)
     }
 
     /// Agreeing on this many bytes.
-    pub fn consensus(self, bytes: Cycles) -> Cycles {
+    pub fn agreed(self, bytes: Cycles) -> Cycles {
         let nodes = Cycles::from(self.nodes);
-        (nodes * (CONSENSUS_BYTE_PAIR_FEE * nodes + CONSENSUS_BYTE_NODE_FEE)).saturating_mul(bytes)
+        (nodes * (AGREED_BYTE_PAIR_FEE * nodes + AGREED_BYTE_NODE_FEE)).saturating_mul(bytes)
     }
 
     /// Agreeing on responses that each count, of which `least` were needed.
-    pub fn flexible_consensus(
-        self,
-        sizes: impl ExactSizeIterator<Item = u64>,
-        least: u32,
-    ) -> Cycles {
+    pub fn agreed_each(self, sizes: impl ExactSizeIterator<Item = u64>, least: u32) -> Cycles {
         let extra = Cycles::from((sizes.len() as u64).saturating_sub(least.into()));
         let bytes = sizes.map(|size| FLEXIBLE_RESPONSE_BYTES + Cycles::from(size)).sum();
-        self.consensus(bytes) + self.extra_responses(extra)
+        self.agreed(bytes) + self.extra_responses(extra)
     }
 
     /// Delivering more responses than were needed.
@@ -244,7 +236,7 @@ impl Prices {
     }
 
     /// What each node is charged for where `responses` of some nodes are needed.
-    fn flexible_replication(self, responses: Cycles) -> Cycles {
+    fn flexible(self, responses: Cycles) -> Cycles {
         let nodes = Cycles::from(self.nodes);
         FLEXIBLE_NODE_FEE * nodes
             + FLEXIBLE_RESPONSE_NODE_FEE * nodes * responses

@@ -101,14 +101,9 @@ pub const INGRESS_POOL_MESSAGES_MAX: usize = 10_000;
 /// Most bytes of ingress messages that wait for a block (same source, `ingress_pool_max_bytes`).
 pub const INGRESS_POOL_BYTES_MAX: usize = 100_000_000;
 
-/// Longest time, in seconds, from sending an ingress message to its expiry
+/// Seconds after which an ingress message that was not executed fails
 /// (`limits/src/lib.rs`, `MAX_INGRESS_TTL`).
 pub const INGRESS_LIFETIME_SECONDS: u64 = 300;
-
-/// Seconds for which a subnet keeps the response to an ingress message
-/// (`replicated_state/src/metadata_state.rs`, `IngressHistoryState::insert`, which also uses
-/// `MAX_INGRESS_TTL`).
-pub const INGRESS_RESPONSE_RETENTION_SECONDS: u64 = 300;
 
 /// Largest reject message, in bytes (`types/types/src/messages/inter_canister.rs`).
 pub const REJECT_MESSAGE_BYTES_MAX: usize = 8 * KIB as usize;

@@ -27,7 +27,7 @@ impl From<Result<Payload, Failure>> for IngressState {
     }
 }
 
-/// What has become of all messages users sent. An answer is kept for [`INGRESS_RESPONSE_RETENTION_SECONDS`]
+/// What has become of all messages users sent. An answer is kept for [`INGRESS_LIFETIME_SECONDS`]
 /// from when it was given, and for as long as the same message may be sent once more; what is not
 /// answered yet is kept, however long that takes.
 #[derive(Debug, Default)]
@@ -67,7 +67,7 @@ impl IngressHistory {
     pub(super) fn set(&mut self, message: MessageId, state: IngressState, now: Time) {
         let Some(record) = self.records.get_mut(&message) else { return };
         if matches!(state, IngressState::Done(_)) {
-            let end = now.plus_secs(INGRESS_RESPONSE_RETENTION_SECONDS).max(record.expiry);
+            let end = now.plus_secs(INGRESS_LIFETIME_SECONDS).max(record.expiry);
             self.answered.insert((end, message));
         }
         record.state = state;

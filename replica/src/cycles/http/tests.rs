@@ -54,10 +54,10 @@ fn an_outcall_by_some_nodes_pays_for_each_response_it_may_bring() {
 fn responses_that_each_count_are_delivered_at_the_published_fee() {
     // Three of them where one was needed (`fees.rs`, the replica's own example).
     let prices = Prices::new(13, false);
-    let fee = prices.flexible_consensus([10, 20, 30].into_iter(), 1);
+    let fee = prices.agreed_each([10, 20, 30].into_iter(), 1);
     assert_eq!(fee, 9_490 * (3 * 181 + 60) + 2 * 13 * (2_000 * 13 + 100_000));
-    assert_eq!(prices.flexible_consensus([10].into_iter(), 3), 9_490 * 191);
-    assert_eq!(prices.consensus(100), 949_000);
+    assert_eq!(prices.agreed_each([10].into_iter(), 3), 9_490 * 191);
+    assert_eq!(prices.agreed(100), 949_000);
 }
 
 #[test]

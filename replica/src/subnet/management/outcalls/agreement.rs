@@ -5,7 +5,7 @@
 use super::funds::{out_of_cycles, total_spent};
 use super::report::Report;
 use super::{Outcall, Verdict};
-use crate::cycles::http::{Replication, quorum, tolerated_faults};
+use crate::cycles::http::{Makers, quorum, tolerated_faults};
 use crate::error::{Reject, RejectCode};
 use crate::limits::SHA256_BYTES;
 use crate::subnet::Subnet;
@@ -23,14 +23,13 @@ impl Subnet {
         reports: &[Report],
         bytes_left: u64,
     ) -> Option<Verdict> {
-        let node_count = outcall.request.replication.count(self.config.nodes);
-        let threshold =
-            if outcall.request.replication == Replication::Single { 1 } else { quorum(node_count) };
+        let makers = outcall.request.makers.count(self.config.nodes);
+        let threshold = if outcall.request.makers == Makers::One { 1 } else { quorum(makers) };
         let groups = groups(reports);
         let largest = groups.first().map_or(0, Vec::len);
         for group in groups.iter().filter(|group| group.len() as u64 >= threshold) {
             let bytes = group[0].bytes();
-            let spent = total_spent(group.iter().copied()) + self.prices.consensus(bytes.into());
+            let spent = total_spent(group.iter().copied()) + self.prices.agreed(bytes.into());
             if outcall.is_covered(group.len(), spent) {
                 return (bytes <= bytes_left).then(|| Verdict {
                     result: group[0].content.clone(),
@@ -46,15 +45,15 @@ impl Subnet {
             spent: total_spent(reports),
             bytes: (SHA256_BYTES * reports.len()) as u64,
         };
-        if (reports.len() - largest) as u64 > tolerated_faults(node_count) {
+        if (reports.len() - largest) as u64 > tolerated_faults(makers) {
             return Some(settled(Err(disagreement(id, &groups))));
         }
-        let unseen = node_count - reports.len() as u64;
+        let unseen = makers - reports.len() as u64;
         let possible = groups.iter().filter(|group| group.len() as u64 + unseen >= threshold);
         let cheapest =
             possible.map(|group| group[0].bytes()).chain((unseen >= threshold).then_some(0)).min();
-        let needed = self.prices.consensus(cheapest?.into());
-        let unspent = outcall.unspent(node_count, reports).filter(|unspent| *unspent < needed)?;
+        let needed = self.prices.agreed(cheapest?.into());
+        let unspent = outcall.unspent(makers, reports).filter(|unspent| *unspent < needed)?;
         let message = out_of_cycles(reports, unspent, needed);
         Some(settled(Err(Reject { code: RejectCode::CanisterReject, message, error_code: None })))
     }

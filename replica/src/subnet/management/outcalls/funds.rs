@@ -11,9 +11,9 @@ impl Outcall {
     }
 
     /// What all nodes together have left, where that limits what can be delivered.
-    pub(super) fn unspent(&self, node_count: u64, reports: &[Report]) -> Option<Cycles> {
+    pub(super) fn unspent(&self, makers: u64, reports: &[Report]) -> Option<Cycles> {
         let spent = total_spent(reports);
-        Some((self.allowance? * Cycles::from(node_count)).saturating_sub(spent))
+        Some((self.allowance? * Cycles::from(makers)).saturating_sub(spent))
     }
 }
 

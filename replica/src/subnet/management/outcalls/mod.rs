@@ -193,8 +193,8 @@ impl Subnet {
         };
         let together = allowance * verdict.nodes.len() as Cycles;
         self.credit_caller(outcall.caller, together.saturating_sub(verdict.spent));
-        let node_count = outcall.request.replication.count(self.config.nodes) as usize;
-        for node in (0..node_count).filter(|node| !verdict.nodes.contains(node)) {
+        let makers = outcall.request.makers.count(self.config.nodes) as usize;
+        for node in (0..makers).filter(|node| !verdict.nodes.contains(node)) {
             let (cycles, due) = match spent(node) {
                 Some(spent) => (allowance.saturating_sub(spent), self.time),
                 None => (allowance, later),

@@ -7,7 +7,7 @@ use super::request::{check_parts, headers_bytes};
 use super::{NodeResponse, NodeResponses, Outcall, OutcallError};
 use crate::canister::{self, Failure};
 use crate::cycles::Prices;
-use crate::cycles::http::Replication;
+use crate::cycles::http::Makers;
 use crate::error::{Reject, RejectCode};
 use crate::ic00::encode;
 use crate::limits::*;
@@ -70,9 +70,9 @@ fn reject(code: RejectCode, message: impl Into<String>) -> Reject {
 impl Outcall {
     /// How many responses are needed and wanted, if they need not be the same.
     pub(super) fn committee(&self) -> Option<&ReplicationCounts> {
-        match &self.request.replication {
-            Replication::Flexible(counts) => Some(counts),
-            Replication::Full | Replication::Single => None,
+        match &self.request.makers {
+            Makers::Some(counts) => Some(counts),
+            Makers::All | Makers::One => None,
         }
     }
 
@@ -107,15 +107,15 @@ impl Outcall {
 impl Subnet {
     /// What the nodes say that make an outcall.
     pub(super) fn reports(&mut self, outcall: &Outcall, responses: NodeResponses) -> Vec<Report> {
-        let node_count = outcall.request.replication.count(self.config.nodes) as usize;
+        let makers = outcall.request.makers.count(self.config.nodes) as usize;
         match responses {
             NodeResponses::Same(response) => {
                 let report = self.report(outcall, 0, response);
-                (0..node_count).map(|node| Report { node, ..report.clone() }).collect()
+                (0..makers).map(|node| Report { node, ..report.clone() }).collect()
             }
             NodeResponses::Each(responses) | NodeResponses::Committee(responses) => {
                 let mut report = |(node, response)| self.report(outcall, node, response);
-                responses.into_iter().take(node_count).enumerate().map(&mut report).collect()
+                responses.into_iter().take(makers).enumerate().map(&mut report).collect()
             }
         }
     }
@@ -132,8 +132,8 @@ impl Subnet {
             reject
         });
         let mut report = Report { node, content, spent: 0 };
-        if outcall.request.replication != Replication::Full
-            && let Err(reject) = budget.spend(self.prices.gossip(report.bytes()))
+        if outcall.request.makers != Makers::All
+            && let Err(reject) = budget.spend(self.prices.gossiped(report.bytes()))
         {
             report.content = Err(reject);
         }
@@ -149,7 +149,7 @@ impl Subnet {
     ) -> Result<Payload, Reject> {
         let fatal = |text| reject(RejectCode::SysFatal, text);
         let (header_bytes, body_bytes) = (headers_bytes(&reply.headers), reply.body.len());
-        budget.spend(self.prices.download((header_bytes + body_bytes) as u64))?;
+        budget.spend(self.prices.downloaded((header_bytes + body_bytes) as u64))?;
         let request = &outcall.request;
         let limit = request.max_response_bytes.unwrap_or(OUTCALL_RESPONSE_BYTES_MAX) as usize;
         if header_bytes > limit {
@@ -172,7 +172,7 @@ impl Subnet {
         let method = transform.method.clone();
         let (answer, used) =
             canister::transform(canister, method, argument, instructions_max, &round);
-        budget.spend(self.prices.transform(used))?;
+        budget.spend(self.prices.transformed(used))?;
         let transformed = answer.map_err(|failure| match failure {
             Failure::Rejected(rejected) => reject(RejectCode::CanisterReject, rejected.message),
             Failure::Error(error) => Reject { error_code: None, ..Reject::from(error) },

@@ -1,7 +1,7 @@
 //! What canisters ask nodes to request, and what they pay for it.
 
 use super::Outcall;
-use crate::cycles::http::Replication;
+use crate::cycles::http::Makers;
 use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::subnet::Subnet;
@@ -33,7 +33,7 @@ pub struct OutcallRequest {
     /// What the canister makes of responses before nodes compare them.
     pub transform: Option<Transform>,
     /// Which nodes make it.
-    pub replication: Replication,
+    pub makers: Makers,
     /// What it is charged for.
     pub pricing: Pricing,
 }
@@ -73,11 +73,11 @@ impl Subnet {
         pending: &mut PendingCall,
     ) -> Result<Reply, UserError> {
         let arguments: HttpRequestArgs = pending.call.decode()?;
-        let replication = match arguments.is_replicated {
-            Some(false) => Replication::Single,
-            Some(true) | None => Replication::Full,
+        let makers = match arguments.is_replicated {
+            Some(false) => Makers::One,
+            Some(true) | None => Makers::All,
         };
-        if changes_server(arguments.method) && replication != Replication::Single {
+        if changes_server(arguments.method) && makers != Makers::One {
             return Err(refused(
                 "The requested HTTP method is only allowed for non-replicated requests.",
             ));
@@ -89,7 +89,7 @@ impl Subnet {
             body: arguments.body,
             max_response_bytes: arguments.max_response_bytes,
             transform: transform(arguments.transform, pending.call.caller)?,
-            replication,
+            makers,
             pricing: match arguments.pricing_version {
                 Some(PAY_AS_YOU_GO) => Pricing::PayAsYouGo,
                 _ => Pricing::Legacy,
@@ -120,7 +120,7 @@ impl Subnet {
             body: arguments.body,
             max_response_bytes: arguments.max_response_bytes,
             transform: transform(arguments.transform, pending.call.caller)?,
-            replication: Replication::Flexible(counts),
+            makers: Makers::Some(counts),
             pricing: Pricing::PayAsYouGo,
         };
         self.make_outcall(pending, request)
@@ -169,7 +169,7 @@ impl Subnet {
         let response_bytes = request.max_response_bytes.unwrap_or(OUTCALL_RESPONSE_BYTES_MAX);
         let needed = match request.pricing {
             Pricing::Legacy => prices.http_request(request.bytes(), response_bytes),
-            Pricing::PayAsYouGo => prices.outcall_base(request.bytes(), &request.replication),
+            Pricing::PayAsYouGo => prices.outcall_base(request.bytes(), &request.makers),
         };
         let Some(rest) = attached.checked_sub(needed) else {
             return Err(refused(format!(
@@ -180,10 +180,10 @@ impl Subnet {
         if request.pricing == Pricing::Legacy || self.config.free {
             return Ok((needed, None));
         }
-        let node_count = Cycles::from(request.replication.count(self.config.nodes));
-        let most = prices.outcall_allowance_max(&request.replication, request.max_response_bytes);
-        let allowance = (rest / node_count).min(most);
-        Ok((needed + allowance * node_count, Some(allowance)))
+        let makers = Cycles::from(request.makers.count(self.config.nodes));
+        let most = prices.outcall_allowance_max(&request.makers, request.max_response_bytes);
+        let allowance = (rest / makers).min(most);
+        Ok((needed + allowance * makers, Some(allowance)))
     }
 }
 
