@@ -1,8 +1,11 @@
-//! The keys of subnets and of their nodes: what their ids are derived from, what subnets certify with
-//! and nodes answer queries with.
+//! The keys of subnets and of nodes.
 //!
-//! Keys are derived from the seed of a subnet, which depends on nothing but the network's shape. So
-//! keys and ids are the same in every run, and anybody can sign with them: they protect nothing.
+//! The ids of subnets and nodes are derived from their public keys. A subnet signs certificates with its
+//! key, a node signs responses to queries with its key.
+//!
+//! All keys are derived from the seeds of the subnets, and the seeds from the topology of the network. So
+//! keys and ids are the same in every run. Everybody can compute the private keys: signatures protect
+//! nothing.
 
 use crate::types::SubnetId;
 use candid::Principal;
@@ -11,17 +14,18 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-/// What a subnet's key is derived from.
+/// The seed from which the key of a subnet is derived.
 pub type Seed = [u8; 32];
 
-/// What precedes the 96 bytes of a public key in its DER form: the two object identifiers that say
-/// it is one of BLS12-381, in G2 (interface specification, "Certificate delegation").
+/// The bytes before the 96 bytes of a BLS12-381 public key in DER form: they contain two object
+/// identifiers for the signature scheme and for keys in G2 (interface specification, "Certificate
+/// delegation").
 const DER_PREFIX: [u8; 37] = *b"\x30\x81\x82\x30\x1d\
     \x06\x0d\x2b\x06\x01\x04\x01\x82\xdc\x7c\x05\x03\x01\x02\x01\
     \x06\x0c\x2b\x06\x01\x04\x01\x82\xdc\x7c\x05\x03\x02\x01\
     \x03\x61\x00";
 
-/// The length of a public key in its DER form.
+/// The length of a public key in DER form, in bytes.
 pub const PUBLIC_KEY_DER_BYTES: usize = DER_PREFIX.len() + PublicKey::BYTES;
 
 /// The key pair of a subnet.
@@ -38,16 +42,16 @@ pub struct NodeKey {
     private: ic_ed25519::PrivateKey,
     /// The public key in DER form.
     pub public_der: Vec<u8>,
-    /// The id of the node with this key: the principal that authenticates itself with it.
+    /// The id of the node: the self-authenticating principal of the public key.
     pub node_id: Principal,
 }
 
-/// All keys of this process. Deriving one takes half a millisecond, which is as long as making
-/// an instance; and instances have few different ones.
+/// A cache of all keys of this process. Deriving a key takes half a millisecond, as long as creating an
+/// instance. Instances use few different keys.
 static KEYS: LazyLock<Mutex<BTreeMap<Seed, Arc<SubnetKey>>>> = LazyLock::new(Mutex::default);
 
 impl SubnetKey {
-    /// The key of this seed.
+    /// The key that is derived from `seed`.
     pub fn of(seed: Seed) -> Arc<Self> {
         let cached = || KEYS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = cached().get(&seed) {
@@ -66,7 +70,7 @@ impl SubnetKey {
         Self { seed, private, public_der }
     }
 
-    /// The key of the subnet's node of this number.
+    /// The key of the node with this number.
     pub fn node(&self, number: u64) -> NodeKey {
         let seed = [b"node".as_slice(), &self.seed, &number.to_be_bytes()].concat();
         NodeKey::derive(&seed)
@@ -77,7 +81,7 @@ impl SubnetKey {
         &self.public_der
     }
 
-    /// The id of the subnet with this key: the principal that authenticates itself with it.
+    /// The id of the subnet: the self-authenticating principal of the public key.
     pub fn subnet_id(&self) -> SubnetId {
         Principal::self_authenticating(self.public_der)
     }
@@ -102,7 +106,8 @@ impl NodeKey {
     }
 }
 
-/// The first hash of the seed and a counter that is below the order of the curve; every second is.
+/// Hashes the seed with a counter, until the hash is below the order of the curve. About every second
+/// hash is.
 fn private_key(seed: Seed) -> PrivateKey {
     let candidate = |counter: u32| {
         let mut hash = Sha256::new();
@@ -122,7 +127,7 @@ mod tests {
     use sha2::Sha224;
 
     #[test]
-    fn what_a_key_signs_its_public_key_verifies_and_no_other() {
+    fn only_the_public_key_of_the_signing_key_verifies_a_signature() {
         let [key, other] = [1, 2].map(|number| SubnetKey::of([number; 32]));
         let signature = key.sign(b"a message");
         let verifies = |key: &SubnetKey, message: &[u8]| {
@@ -135,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_gives_the_same_key_each_time_it_is_derived() {
+    fn deriving_a_key_from_the_same_seed_gives_the_same_key() {
         let seed = [3; 32];
         assert_eq!(SubnetKey::of(seed).public_key_der(), SubnetKey::derive(seed).public_key_der());
         assert!(Arc::ptr_eq(&SubnetKey::of(seed), &SubnetKey::of(seed)));
     }
 
     #[test]
-    fn a_node_has_its_own_key_which_is_the_same_each_time_and_its_id_is_that_of_the_key() {
+    fn each_node_has_its_own_reproducible_key_and_the_id_of_that_key() {
         let key = SubnetKey::of([5; 32]);
         let [node, again, other] = [0, 0, 1].map(|number| key.node(number));
         assert_eq!(node.public_der, again.public_der);
@@ -155,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_the_hash_of_the_public_key_marked_as_self_authenticating() {
+    fn a_subnet_id_is_the_self_authenticating_principal_of_the_public_key() {
         let key = SubnetKey::of([4; 32]);
         let mut id = Sha224::digest(key.public_key_der()).to_vec();
         id.push(2);

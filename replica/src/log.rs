@@ -1,29 +1,30 @@
-//! What canisters print: for whoever watches, and as records that are kept.
+//! Canister logs, and the debug output of executions.
 //!
-//! Records: `types/types/src/canister_log.rs` and
+//! A canister log keeps the latest records within a capacity in bytes. Sources:
+//! `types/types/src/canister_log.rs` and
 //! `replicated_state/src/canister_state/system_state/log_memory_store` in the replica's repository.
 
 use crate::limits::*;
 use crate::types::Time;
 use std::collections::VecDeque;
 
-/// One line of a canister's log.
+/// One record of a canister log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRecord {
-    /// Its number; numbers go on when records are forgotten.
+    /// The index of the record. Evicting or clearing records does not reset the indices.
     pub idx: u64,
-    /// When it was written.
+    /// The time at which the record was written.
     pub time: Time,
-    /// What was written, by convention UTF-8.
+    /// The content. By convention, this is UTF-8.
     pub content: Vec<u8>,
 }
 
-/// The latest records, within a number of bytes.
+/// A buffer with the latest records, limited in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct LogBuffer {
     records: VecDeque<LogRecord>,
     next_idx: u64,
-    /// What a record counts for beside its content.
+    /// Bytes that each record counts for in addition to its content.
     record_bytes: usize,
     bytes: usize,
     bytes_max: usize,
@@ -34,7 +35,7 @@ impl LogBuffer {
         Self { records: VecDeque::new(), next_idx: 0, record_bytes, bytes: 0, bytes_max }
     }
 
-    /// Adds a record that is not too large, and forgets the oldest ones there is no room for.
+    /// Appends a record and evicts the oldest records that exceed the capacity.
     fn push(&mut self, record: LogRecord) {
         self.next_idx = record.idx + 1;
         self.bytes += self.record_bytes + record.content.len();
@@ -55,7 +56,7 @@ impl LogBuffer {
     }
 }
 
-/// What one execution prints.
+/// The log of one execution: its debug output for display, and its records for the canister log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecutionLog {
     records: LogBuffer,
@@ -64,21 +65,23 @@ pub struct ExecutionLog {
 }
 
 impl Default for ExecutionLog {
-    /// Of an execution that keeps no records.
+    /// A log without capacity for records.
     fn default() -> Self {
         Self::with_capacity(0)
     }
 }
 
 impl ExecutionLog {
-    /// The log of an execution whose canister keeps `bytes_max` of records.
+    /// A log for an execution of a canister whose log has the capacity `bytes_max`, in bytes. The capacity
+    /// is at most [`MESSAGE_LOG_BYTES_MAX`].
     pub fn with_capacity(bytes_max: usize) -> Self {
         let bytes_max = bytes_max.min(MESSAGE_LOG_BYTES_MAX);
         let records = Records::new(MESSAGE_LOG_RECORD_BYTES, bytes_max);
         Self { records, printed: VecDeque::new(), printed_bytes: 0 }
     }
 
-    /// Prints a line, and keeps it.
+    /// Adds a line to the debug output and to the records. The debug output has at most
+    /// [`PRINTED_BYTES_MAX`] bytes of the line, and at most [`MESSAGE_PRINTED_BYTES_MAX`] in total.
     pub fn print(&mut self, now: Time, line: &[u8]) {
         let shown = &line[..line.len().min(PRINTED_BYTES_MAX)];
         let shown = String::from_utf8_lossy(shown).into_owned();
@@ -92,24 +95,24 @@ impl ExecutionLog {
         self.keep(now, line);
     }
 
-    /// Keeps a line, cut to what there is room for at all.
+    /// Adds a line to the records only. A line that exceeds the capacity is truncated.
     pub fn keep(&mut self, now: Time, line: &[u8]) {
         let bytes_max = self.records.bytes_max.saturating_sub(MESSAGE_LOG_RECORD_BYTES);
         let content = line[..line.len().min(bytes_max)].to_vec();
         self.records.push(LogRecord { idx: self.records.next_idx, time: now, content });
     }
 
-    /// The lines that were printed, the oldest first.
+    /// The lines of debug output, oldest first.
     pub fn printed(&self) -> impl Iterator<Item = &str> {
         self.printed.iter().map(String::as_str)
     }
 
-    /// Bytes of records that are kept at most.
+    /// The capacity for records, in bytes.
     pub fn bytes_max(&self) -> usize {
         self.records.bytes_max
     }
 
-    /// Bytes of records for which no other has to be forgotten.
+    /// The free part of the capacity, in bytes: records of this size do not evict others.
     pub fn bytes_free(&self) -> usize {
         self.records.bytes_max.saturating_sub(self.records.bytes)
     }
@@ -120,24 +123,25 @@ impl ExecutionLog {
 pub struct CanisterLog(LogBuffer);
 
 impl CanisterLog {
-    /// A log that keeps `bytes_max`.
+    /// Creates an empty log with a capacity of `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Self {
         Self(Records::new(CANISTER_LOG_RECORD_BYTES, bytes_max))
     }
 
-    /// Keeps `bytes_max` from now on.
+    /// Changes the capacity to `bytes_max` bytes. Evicts the oldest records that exceed it.
     pub fn resize(&mut self, bytes_max: usize) {
         self.0.bytes_max = bytes_max;
         self.0.forget();
     }
 
-    /// Forgets all records, but not how many there were.
+    /// Removes all records. The next record continues the indices.
     pub fn clear(&mut self) {
         self.0.records.clear();
         self.0.bytes = 0;
     }
 
-    /// Adds what an execution left. A log that keeps nothing does not count either.
+    /// Appends the records of an execution. A log without capacity drops them and does not advance the
+    /// index.
     pub fn append(&mut self, log: ExecutionLog) {
         if self.0.bytes_max == 0 {
             return;
@@ -148,12 +152,12 @@ impl CanisterLog {
         }
     }
 
-    /// The records, the oldest first.
+    /// The records, oldest first.
     pub fn records(&self) -> impl DoubleEndedIterator<Item = &LogRecord> {
         self.0.records.iter()
     }
 
-    /// Bytes of records that are kept at most.
+    /// The capacity, in bytes.
     pub fn bytes_max(&self) -> usize {
         self.0.bytes_max
     }
@@ -178,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_numbered_across_executions_and_clearing() {
+    fn indices_continue_across_executions_and_clearing() {
         let mut all = CanisterLog::new(CAPACITY);
         all.append(log(["a", "bb"]));
         all.append(log(["ccc"]));
@@ -189,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn one_execution_keeps_what_fits_with_40_bytes_a_record_and_a_canister_with_20() {
+    fn the_overhead_of_a_record_is_40_bytes_in_an_execution_and_20_in_a_canister_log() {
         let three = log([[0; 1_000]; 4]);
         assert_eq!(three.bytes_free(), CAPACITY - 3 * 1_040);
         let mut all = CanisterLog::new(CAPACITY);
@@ -202,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_larger_than_the_log_is_cut() {
+    fn a_line_larger_than_the_capacity_is_truncated() {
         let mut all = CanisterLog::new(CAPACITY);
         all.append(log([[b'a'; 3 * CAPACITY]]));
         assert_eq!(kept(&all), [(0, CAPACITY - 40)]);
     }
 
     #[test]
-    fn a_smaller_log_forgets_and_one_of_no_bytes_neither_keeps_nor_counts() {
+    fn a_smaller_capacity_evicts_records_and_a_capacity_of_zero_drops_them_without_an_index() {
         let mut all = CanisterLog::new(2 * CAPACITY);
         all.append(log([[0; 1_000]; 3]));
         all.resize(2_100);
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_is_shown_even_where_nothing_is_kept() {
+    fn debug_output_does_not_need_capacity_for_records() {
         let mut log = ExecutionLog::default();
         log.print(Time::GENESIS, "größer".as_bytes());
         log.print(Time::GENESIS, &[0xff; 2 * PRINTED_BYTES_MAX]);
@@ -234,14 +238,14 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_lines_are_shown() {
+    fn debug_output_keeps_the_latest_lines() {
         let mut log = ExecutionLog::default();
         for number in 0..200 {
             log.print(Time::GENESIS, format!("{number:1000}").as_bytes());
         }
         let shown: Vec<&str> = log.printed().map(str::trim).collect();
-        let room = MESSAGE_PRINTED_BYTES_MAX / (1_000 + PRINTED_LINE_BYTES);
-        assert_eq!(shown.len(), room);
-        assert_eq!((shown[0], shown[room - 1]), (&*(200 - room).to_string(), "199"));
+        let count = MESSAGE_PRINTED_BYTES_MAX / (1_000 + PRINTED_LINE_BYTES);
+        assert_eq!(shown.len(), count);
+        assert_eq!((shown[0], shown[count - 1]), (&*(200 - count).to_string(), "199"));
     }
 }

@@ -1,190 +1,193 @@
-//! What becomes of messages and cycles, told to whoever listens.
+//! A trace of events: what happens to messages and to cycles.
 //!
-//! The replica only writes: nothing it does depends on whether somebody listens. Tests read, and
-//! check what must hold of every network without knowing how this one is built.
+//! The replica only records events; its behaviour does not depend on a listener. Tests listen, and check
+//! the rules that hold for every network, without knowledge of the implementation.
 
 use crate::error::{ErrorCode, RejectCode};
 use crate::types::*;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Tells what happens, if somebody listens.
+/// Records events for a listener, if there is one.
 #[derive(Clone, Debug, Default)]
 pub struct Trace(Option<Sender<Event>>);
 
 impl Trace {
-    /// A trace, and what is written to it.
+    /// Creates a trace and the receiver of its events.
     pub fn with_listener() -> (Self, Receiver<Event>) {
         let (sender, receiver) = channel();
         (Self(Some(sender)), receiver)
     }
 
-    /// Tells of an event, which is only made if somebody listens.
+    /// Records an event. `event` is called only if there is a listener.
     pub(crate) fn record(&self, event: impl FnOnce() -> Event) {
         if let Some(listener) = &self.0 {
-            // A listener that has gone away does not matter.
+            // The listener may have dropped its receiver.
             let _ = listener.send(event());
         }
     }
 }
 
-/// Identifies a call between canisters for good: no caller uses a callback twice.
+/// Identifies a call between canisters. The id stays unique, because a caller never uses a callback id
+/// twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId {
-    /// Who called.
+    /// The calling canister.
     pub caller: CanisterId,
-    /// The callback that waits for the response.
+    /// The id of the callback that waits for the response.
     pub callback: CallbackId,
 }
 
-/// What a canister executed.
+/// The kind of message or task that a canister executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// A message from a user.
+    /// An ingress message.
     Ingress(MessageId),
-    /// A call from a canister.
+    /// A request from another canister.
     Request(CallId),
-    /// The response to a call of its own.
+    /// The response to a call of the canister itself.
     Response {
         /// The call.
         call: CallId,
-        /// Nothing for a reply, or the reject code.
+        /// The reject code. `None` for a reply.
         reject: Option<RejectCode>,
-        /// Attached cycles that came back with it.
+        /// Attached cycles that the response refunded.
         refund: Cycles,
-        /// What came back of the cycles withheld for the call.
+        /// The unused part of the cycles that were withheld for the call, which was refunded.
         unspent: Cycles,
     },
-    /// A timer or a heartbeat.
+    /// A global timer, a heartbeat, or the hook `canister_on_low_wasm_memory`.
     Task,
 }
 
-/// What became of a message that did not arrive.
+/// Which message of a call was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drop {
-    /// A request whose caller no longer waits.
+    /// A request after its deadline.
     Request,
-    /// A response whose caller no longer waits.
+    /// A response after its deadline.
     Response,
-    /// A response that arrived after its caller had got another one.
+    /// A response that arrived after another response to the same call.
     Late,
 }
 
-/// Who made a response.
+/// The origin of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Responder {
-    /// The callee, or the replica in its name.
+    /// The callee, or the replica on behalf of the callee.
     Callee,
     /// The replica, because the request could not be delivered.
     Routing,
-    /// The replica, because the deadline passed; the callee may respond all the same.
+    /// The replica, because the deadline expired. The callee may still respond.
     Deadline,
 }
 
-/// What cycles are spent on besides executions and calls.
+/// The reason for a charge that is not for an execution or a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fee {
-    /// Taking in an ingress message.
+    /// The induction of an ingress message.
     Ingress(MessageId),
-    /// Installing code.
+    /// The installation of code.
     Installation,
-    /// What the management canister does beside installing code, by the instructions it takes.
+    /// The instructions of another management call.
     Management,
-    /// Creating a canister. The caller's attached cycles pay.
+    /// The creation of a canister. The attached cycles of the caller pay for it.
     Creation,
     /// Memory and compute allocation.
     Resources,
-    /// What is left to a canister that cannot pay for these.
+    /// The rest of the balance of a canister that cannot pay for memory and compute allocation.
     Uninstall,
-    /// An HTTP outcall. The caller's attached cycles pay; what nodes do not spend is credited later.
+    /// An HTTP outcall. The attached cycles of the caller pay for it. The cycles that the nodes do not
+    /// spend are credited later.
     Outcall,
 }
 
-/// Something that happened to a message or to cycles.
+/// An event that concerns a message or cycles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A subnet began a round. What follows, until the next, happened on it.
+    /// A subnet began a round. All events until the next `Round` happened on this subnet.
     Round {
         /// The subnet.
         subnet: SubnetId,
-        /// The round's time.
+        /// The time of the round.
         time: Time,
     },
-    /// A canister got cycles from nowhere, or as a deposit.
+    /// A canister got cycles that were minted or deposited.
     Credited {
         /// The canister.
         canister: CanisterId,
-        /// How many.
+        /// The number of cycles.
         cycles: Cycles,
     },
     /// A canister paid a fee.
     Charged {
         /// The canister.
         canister: CanisterId,
-        /// What for.
+        /// The reason.
         fee: Fee,
-        /// How many.
+        /// The number of cycles.
         cycles: Cycles,
     },
-    /// A canister executed a message, or refused it. The calls it made come right before this.
+    /// A canister executed a message, or refused to execute it. The `Sent` events of its calls come
+    /// directly before this event.
     Executed {
-        /// The canister; the subnet, for the management canister.
+        /// The canister. For the management canister: the subnet.
         canister: CanisterId,
-        /// What it executed.
+        /// The message or task.
         work: Work,
-        /// The call context on whose behalf; none for what was refused.
+        /// The call context of the execution. `None` if the message was refused.
         call_context_id: Option<CallContextId>,
-        /// How it ended.
+        /// The error, if the execution failed.
         result: Result<(), ErrorCode>,
         /// Instructions used.
         instructions: Instructions,
-        /// What the execution cost. For a response, that was withheld when the call was made.
+        /// The cost of the execution. The cost of a response was withheld when the call was made.
         fee: Cycles,
-        /// Attached cycles it took.
+        /// Attached cycles that the canister accepted.
         accepted: Cycles,
-        /// Cycles it burned.
+        /// Cycles that the canister burned.
         burned: Cycles,
     },
-    /// A canister, in the middle of what takes several rounds, executed a slice of it, not the last.
+    /// A canister executed a slice of an execution that continues in a later round.
     Slice {
         /// The canister.
         canister: CanisterId,
-        /// Which one it was; the first again, if it began anew.
+        /// The number of the slice. It starts again if the execution was aborted.
         number: u64,
-        /// How many there are.
+        /// The number of slices of the execution.
         of: u64,
     },
     /// A canister made a call.
     Sent {
         /// The call.
         call: CallId,
-        /// Who is called.
+        /// The called canister.
         callee: CanisterId,
-        /// The call context on whose behalf.
+        /// The call context that made the call.
         call_context_id: CallContextId,
-        /// Cycles attached.
+        /// Attached cycles.
         cycles: Cycles,
-        /// What was withheld for the call itself.
+        /// Cycles withheld for the call, its response and its callback.
         withheld: Cycles,
-        /// When the caller stops waiting.
+        /// The deadline of the call. `None` for an unbounded-wait call.
         deadline: Option<Time>,
     },
-    /// A request got into its receiver's queue.
+    /// A request was inducted: put into the input queue of its receiver.
     Inducted {
         /// The call.
         call: CallId,
     },
-    /// A response was made.
+    /// A response to a call was created.
     Responded {
         /// The call.
         call: CallId,
-        /// By whom.
+        /// The origin of the response.
         by: Responder,
-        /// Nothing for a reply, or the reject code.
+        /// The reject code. `None` for a reply.
         reject: Option<RejectCode>,
-        /// Attached cycles that go back.
+        /// Attached cycles that the response refunds.
         refund: Cycles,
     },
-    /// A response got into its caller's queue.
+    /// A response was inducted: put into the input queue of the caller.
     Returned {
         /// The call.
         call: CallId,
@@ -193,34 +196,35 @@ pub enum Event {
     Dropped {
         /// The call.
         call: CallId,
-        /// Which message of it.
+        /// The message of the call that was dropped.
         what: Drop,
-        /// Cycles it carried.
+        /// Cycles of the dropped message.
         cycles: Cycles,
-        /// Whether the caller got them back with that. For other messages than late responses, a
-        /// refund follows; those are lost with their caller.
+        /// Whether the caller got the cycles at once. Only the caller of a late response does, if it
+        /// still exists; otherwise these cycles are lost. The cycles of other dropped messages follow in
+        /// a refund.
         credited: bool,
     },
-    /// Cycles of a request or response that was dropped reached the caller, by a message of their
-    /// own.
+    /// A refund message with the cycles of a dropped request or response reached the subnet of the
+    /// caller.
     Refunded {
         /// The caller.
         canister: CanisterId,
-        /// How many.
+        /// The number of cycles.
         cycles: Cycles,
-        /// Whether it is still there; otherwise they are lost.
+        /// Whether the caller still exists. Otherwise the cycles are lost.
         arrived: bool,
     },
-    /// A canister lost its code, and with it its call contexts.
+    /// The code of a canister was uninstalled, and its call contexts were deleted.
     Uninstalled {
         /// The canister.
         canister: CanisterId,
     },
-    /// A canister was deleted, and its cycles with it.
+    /// A canister was deleted, with its cycles.
     Deleted {
         /// The canister.
         canister: CanisterId,
-        /// What it still had.
+        /// The cycles balance of the canister.
         cycles: Cycles,
     },
 }

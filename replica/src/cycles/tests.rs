@@ -1,4 +1,4 @@
-//! Prices: figures everybody quotes, and random ones against arithmetic of its own.
+//! Tests of prices: well-known amounts, and random ones against a second calculation.
 
 use super::*;
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ fn an_open_call_withholds_about_42_billion_cycles() {
 }
 
 #[test]
-fn larger_subnets_cost_in_proportion_and_free_ones_nothing() {
+fn prices_are_proportional_to_the_nodes_and_0_on_free_subnets() {
     assert_eq!(Prices::new(34, false).canister_creation(), 1_307_692_307_692);
     assert_eq!(Prices::new(34, true).canister_creation(), 0);
     assert_eq!(Prices::new(34, true).call(1_000, false).total(), 0);
@@ -21,12 +21,12 @@ fn larger_subnets_cost_in_proportion_and_free_ones_nothing() {
 }
 
 #[test]
-fn a_gib_for_thirty_days_freezes_at_its_idle_burn() {
+fn the_freezing_threshold_of_a_gib_is_its_idle_burn_in_thirty_days() {
     let threshold = APPLICATION.freezing_threshold(GIB, 0, 30 * 24 * 60 * 60);
     assert_eq!(threshold, 127_000 * 30 * 24 * 60 * 60);
 }
 
-/// `fee * nodes / 13`, rounded down, by searching for the quotient's digits instead of dividing.
+/// `fee * nodes / 13`, rounded down. Finds the bits of the quotient by search instead of division.
 fn scaled(fee: u128, nodes: u128) -> u128 {
     let product = fee * nodes;
     let mut quotient = 0u128;
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_costs_anything_on_a_free_subnet(nodes in 1u64..60, amount in 0u64..1 << 40) {
+    fn every_price_is_0_on_a_free_subnet(nodes in 1u64..60, amount in 0u64..1 << 40) {
         let prices = Prices::new(nodes, true);
         let bytes = (amount >> 20) as usize;
         prop_assert_eq!(prices.call(amount, true).total(), 0);
@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_response_does_not_need_never_exceeds_what_was_withheld_for_it(
+    fn the_price_of_a_response_never_exceeds_the_withheld_cycles(
         nodes in 1u64..60,
         bytes in 0usize..=2 << 20,
         instructions in 0u64..=40_000_000_000,
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn memory_is_paid_by_the_gib_and_second(
+    fn the_price_of_memory_is_proportional_to_size_and_time(
         nodes in 1u64..60,
         mib in 0u64..100_000,
         percent in 0u64..=100,
@@ -103,14 +103,14 @@ proptest! {
     ) {
         let prices = Prices::new(nodes, false);
         let n = u128::from(nodes);
-        // A MiB is a 1024th of a GiB.
+        // 1024 MiB are one GiB.
         let memory = u128::from(mib) * 127_000 * u128::from(seconds) / 1_024;
         let compute = u128::from(percent) * 10_000_000 * u128::from(seconds);
         let charge = prices.allocation(mib << 20, percent, seconds);
         prop_assert_eq!(charge, scaled(memory + compute, n));
         let day = prices.idle_burn_per_day(mib << 20, percent);
         prop_assert_eq!(day, prices.allocation(mib << 20, percent, 86_400));
-        // Both are rounded down before they are scaled and after, one of them for every day.
+        // Both are rounded down before and after scaling; the idle burn is rounded for each day.
         let lost = (n / 13 + 2) * u128::from(seconds / 86_400 + 2);
         let threshold = prices.freezing_threshold(mib << 20, percent, seconds);
         prop_assert!(threshold <= charge + n / 13 + 1 && charge <= threshold + lost);
@@ -118,14 +118,14 @@ proptest! {
 }
 
 #[test]
-fn growing_costs_no_reservation_until_much_of_the_subnet_is_used() {
+fn growing_reserves_no_cycles_below_the_subnet_memory_threshold() {
     let threshold = SUBNET_MEMORY_THRESHOLD;
     assert_eq!(APPLICATION.storage_reservation(0, threshold), 0);
     let first = APPLICATION.storage_reservation(threshold, 10 * GIB);
     let second = APPLICATION.storage_reservation(threshold + 10 * GIB, 10 * GIB);
-    // The second ten are dearer: the price grows with what is in use.
+    // The second ten GiB cost more, because the price increases with the memory in use.
     assert!(first > 0 && second > 2 * first, "{first} {second}");
-    // All of it, half of the price of the last byte each.
+    // The whole subnet: on average, a byte costs half the price of the last byte.
     let rest = SUBNET_MEMORY_MAX - threshold;
     let all = APPLICATION.storage_reservation(threshold, rest);
     let last_price = APPLICATION.allocation(rest, 0, STORAGE_RESERVATION_SECONDS_MAX);
