@@ -1,13 +1,13 @@
-# `make` alone prints the targets.
+# `make` without a target prints the list of targets.
 
-# What `make run` passes on to the benchmark, and `make serve` to the network, as in:
+# Arguments of the benchmark (`make run`) and of the network (`make serve`), for example:
 # make run ARGS='--same-subnet --calls 2000'
 ARGS ?=
 
-# What `icp` and `dfx` remember of a network that has ended
+# Files in which `icp` and `dfx` store canister ids of an earlier network. `make serve` deletes them.
 FORGET = --forget .icp/data/mappings/live.ids.json --forget .dfx/local/canister_ids.json
 
-# How many scenarios `make soak` tries
+# Number of random scenarios of `make soak`
 SCENARIOS ?= 100000
 
 .DEFAULT_GOAL := help
@@ -16,10 +16,10 @@ SCENARIOS ?= 100000
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: canisters ## Build all and print the benchmark (ARGS='--help' for its options)
+run: canisters ## Build everything and run the benchmark (ARGS='--help' prints its options)
 	cargo run --locked -- $(ARGS)
 
-serve: ## Run a local network for icp, dfx and agents on 127.0.0.1:4943 (ARGS='--help' for its options)
+serve: ## Run a local network for icp, dfx and agents on 127.0.0.1:4943 (ARGS='--help' prints its options)
 	cargo run --locked --bin embedded-replica -- serve $(FORGET) $(ARGS)
 
 test: canisters ## Check formatting, lints and documentation, and run all tests
@@ -30,12 +30,12 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	cargo test --locked --workspace
 
-soak: canisters ## Check 100,000 random scenarios on the replica (SCENARIOS=... for another number), a job of a million calls, and half a minute of two hundred agents
+soak: canisters ## Run the long tests: 100,000 random scenarios (SCENARIOS=N for another number), a job of a million calls, and two hundred agents for half a minute
 	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --test scenarios random -- --nocapture
 	cargo test --locked --workspace --test pair -- --ignored a_million_calls_finish
 	cargo test --locked --workspace --test agents -- --ignored --nocapture load
 
-bench: canisters ## Run the benchmarks, and the tests that measure
+bench: canisters ## Run the benchmarks, and the tests that measure time and memory
 	cargo bench --locked --workspace --profile dev --bench '*'
 	cargo test --locked --workspace --test server -- --ignored --nocapture
 
@@ -45,5 +45,5 @@ canisters: ## Build the canisters to Wasm and print their sizes
 fmt: ## Format the code
 	cargo fmt --all
 
-clean: ## Remove everything built
+clean: ## Delete all build results
 	cargo clean

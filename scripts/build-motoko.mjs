@@ -1,8 +1,8 @@
 // Compiles Motoko sources: node scripts/build-motoko.mjs VERSION FOLDER SOURCE.mo...
 //
-// Each source becomes FOLDER/<name>.wasm, unless all modules are newer than all sources, which may import each other.
-// The compiler is this version of the npm package `motoko`; it is installed into FOLDER too, the first time. Exits with
-// 69 when it cannot be had, as on a machine without network.
+// Compiles each source to FOLDER/<name>.wasm. If all modules are newer than all sources, it compiles nothing; sources may
+// import each other. The compiler is this VERSION of the npm package `motoko`. The script installs it into FOLDER on
+// first use. Exits with status 69 if the compiler cannot be installed, for example without a network.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
@@ -12,10 +12,10 @@ import { fileURLToPath } from "node:url";
 
 const COMPILER = "motoko";
 
-/** How long the installation may take. */
+/** Time limit of the installation, in milliseconds. */
 const INSTALL_LIMIT_MS = 120_000;
 
-/** "Service unavailable", by the convention of `sysexits.h`. */
+/** The exit status "service unavailable" of `sysexits.h`. */
 const UNAVAILABLE = 69;
 
 const [version, folder, ...sources] = process.argv.slice(2);
@@ -35,7 +35,7 @@ if (sources.some((source) => changed(target(source)) < lastChange)) {
   sources.forEach((source) => compile(compiler, source));
 }
 
-/** The folder of the installed compiler. */
+/** Installs the compiler if necessary. Returns the folder of the installed packages. */
 function install() {
   const modules = resolve(folder, "node_modules");
   const manifest = join(modules, COMPILER, "package.json");
@@ -43,9 +43,9 @@ function install() {
     return modules;
   }
   const options = ["--prefix", folder, "--no-save", "--omit=dev", "--no-audit", "--no-fund"];
-  // Nothing of the packages is run while they are installed.
+  // Do not run scripts of the packages.
   options.push("--ignore-scripts");
-  // Without a network one attempt has to do: the others would only take time.
+  // Without a network, retries would only take time.
   options.push("--prefer-offline", "--fetch-retries=0", "--fetch-timeout=30000");
   const npm = spawnSync("npm", ["install", ...options, `${COMPILER}@${version}`], {
     stdio: ["ignore", "ignore", "pipe"],
@@ -55,7 +55,7 @@ function install() {
   });
   if (npm.status !== 0) {
     const reason = npm.error?.message ?? npm.stderr.split("\n").find((line) => /^npm (error|ERR!)/.test(line));
-    console.error(`npm cannot install ${COMPILER}@${version}: ${reason ?? "it gives no reason"}`);
+    console.error(`npm cannot install ${COMPILER}@${version}: ${reason ?? "npm printed no error"}`);
     process.exit(UNAVAILABLE);
   }
   return modules;
@@ -67,14 +67,14 @@ function load(modules) {
 
 function compile(compiler, source) {
   const { wasm } = attempt(() => compiler.wasm(basename(source), "ic"));
-  // Renamed into place: who sees the module sees all of it.
+  // Rename the complete file, so that nobody reads an incomplete module.
   const partial = `${target(source)}.partial`;
   writeFileSync(partial, wasm);
   renameSync(partial, target(source));
   console.error(`${target(source)}: ${wasm.length} bytes`);
 }
 
-/** What `work` returns. Its error would be shown with a line of the compiler's code, all of which is one line. */
+/** Returns the result of `work`. Prints only the message of an error: all code of the compiler is one long line. */
 function attempt(work) {
   try {
     return work();

@@ -1,7 +1,7 @@
-"""Fetches the source of PocketIC's Python client: python3 scripts/fetch-python-client.py FOLDER
+"""Downloads the source of PocketIC's Python client: python3 scripts/fetch-python-client.py FOLDER
 
-It becomes FOLDER/pocket_ic-VERSION, unless that is there. Exits with 69 when it cannot be had, as on a machine without
-network.
+The source is unpacked to FOLDER/pocket_ic-VERSION, if that folder does not exist. Exits with status 69 if the source
+cannot be downloaded, for example without a network.
 """
 
 import pathlib
@@ -15,10 +15,10 @@ VERSION = "3.1.2"
 SHA256 = "60a9f049b68005fdfb4bd7622e9528522c63faffbb5ce09f0b543f7a9ce71ef3"
 SOURCE = f"pocket_ic-{VERSION}"
 
-# How long the download may take, in seconds.
+# Time limit of the download, in seconds.
 DOWNLOAD_LIMIT = 120
 
-# "Service unavailable", by the convention of `sysexits.h`.
+# The exit status "service unavailable" of `sysexits.h`.
 UNAVAILABLE = 69
 
 
@@ -33,12 +33,12 @@ def main():
         package = download(pathlib.Path(scratch))
         with tarfile.open(package) as archive:
             archive.extractall(scratch)
-        # Moved into place: who sees the source sees all of it.
+        # Rename the complete folder, so that nobody reads an incomplete source.
         (pathlib.Path(scratch) / SOURCE).rename(folder / SOURCE)
 
 
 def download(scratch):
-    """The source package, whose hash pip checks before it does anything with it."""
+    """Downloads the source package and returns its path. pip verifies the hash first."""
     requirements = scratch / "requirements.txt"
     requirements.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet"]
@@ -48,13 +48,13 @@ def download(scratch):
             [*pip, *options, "-r", requirements], capture_output=True, text=True, timeout=DOWNLOAD_LIMIT
         )
     except subprocess.TimeoutExpired:
-        unavailable(f"pip did not end within {DOWNLOAD_LIMIT} s")
+        unavailable(f"pip did not finish within {DOWNLOAD_LIMIT} s")
     if "DO NOT MATCH THE HASHES" in answer.stderr:
         sys.exit(answer.stderr)
     package = scratch / f"{SOURCE}.tar.gz"
     if answer.returncode != 0 or not package.exists():
         lines = [line for line in answer.stderr.splitlines() if line.startswith("ERROR") or "No module" in line]
-        unavailable(lines[0] if lines else "it gives no reason")
+        unavailable(lines[0] if lines else "pip printed no error")
     return package
 
 

@@ -1,4 +1,5 @@
-//! What an inter-canister call costs: against the same Wasm without a replica, and by the thousand.
+//! Time of an inter-canister call: compared with the same Wasm without a replica, and for thousands of
+//! calls.
 //!
 //! `cargo bench --profile dev -p embedded-replica --bench call`
 
@@ -11,15 +12,18 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use fixture::{Modules, Pair, medians, micros, ratio};
 use std::hint::black_box;
 
-/// Sequential calls within one subnet that one round has room for.
+/// Sequential calls within one subnet that fit into one round.
 const CALLS: u64 = 90;
 
-/// Two pairs, since neither alone would be fair: with `ic-cdk` most of the bare time is the
-/// canisters' own code, which every user has; with the minimal pair nearly all is entering Wasm, so
-/// that the ratio shows the replica's part alone.
+/// Compares the replica with wasmtime alone.
 ///
-/// One message from outside that makes [`CALLS`] calls, each of them a request, its execution, the
-/// response and the callback, against the same entry points of the same modules without a replica.
+/// The replica executes one ingress message that makes [`CALLS`] calls. A call is a request, its
+/// execution, the response, and the callback. Wasmtime alone executes the same entry points of the same
+/// modules.
+///
+/// There are two canister pairs, because one alone would mislead. With the pair of `ic-cdk`, which is what
+/// users run, most of the time without a replica is the canisters' own code. With the minimal pair, most of
+/// that time is entering Wasm, so the ratio shows the overhead of the replica.
 fn against_bare_wasmtime(c: &mut Criterion) {
     println!("\none inter-canister call, {CALLS} in a row");
     for modules in [Modules::rust(), Modules::minimal()] {

@@ -1,4 +1,4 @@
-//! What certificates cost, and an update call through agent and server.
+//! Time of certificates, and of an update call through the agent and the server.
 //!
 //! `cargo bench --profile dev -p embedded-replica --bench certify`
 
@@ -16,7 +16,7 @@ use pocket_ic::{PocketIc, PocketIcBuilder};
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Requests whose answers a subnet holds when its state is certified.
+/// Numbers of responses to ingress messages that a subnet keeps when its state is certified.
 const ANSWERS: [usize; 3] = [0, 1_000, 10_000];
 
 fn signature(c: &mut Criterion) {
@@ -24,8 +24,8 @@ fn signature(c: &mut Criterion) {
     c.bench_function("a signature", |b| b.iter(|| key.sign(black_box(&[7; 45]))));
 }
 
-/// A certificate of a new state, and another one of the same state. The new states come from rounds
-/// in which one call is answered, which are not counted.
+/// Measures a certificate of a new state, and a second certificate of the same state. Before each
+/// measurement, a round executes one update call; its time is not measured.
 fn certificates(_: &mut Criterion) {
     println!("\na certificate for the time");
     let nobody = Reader { principal: Principal::anonymous(), targets: None };
@@ -41,7 +41,7 @@ fn certificates(_: &mut Criterion) {
             for times in &mut times {
                 let start = Instant::now();
                 let read = instance.read_state(Scope::Canister(callee), &[], &nobody);
-                black_box(read.expect("everybody may know the time"));
+                black_box(read.expect("everybody may read the time"));
                 times.push(start.elapsed());
             }
         }
@@ -50,15 +50,15 @@ fn certificates(_: &mut Criterion) {
             times[times.len() / 2]
         });
         println!(
-            "  {answers:6} answers kept: {:7.1} us of a new state, {:6.1} us of the same again",
+            "  {answers:6} responses kept: {:7.1} us for a new state, {:6.1} us for the same state again",
             micros(first),
             micros(again)
         );
     }
 }
 
-/// A `ping` by an agent that checks all it is told, by a client that checks nothing, and the
-/// engine's own time for it.
+/// Measures an update call of `ping`: by an agent, which verifies certificates; by the `pocket-ic` client,
+/// which does not; and by the embedded replica in the same process.
 fn ping(_: &mut Criterion) {
     let server = EmbeddedServer::start(ServerConfig::default()).expect("a port is free");
     let pic = PocketIcBuilder::new()
@@ -87,8 +87,8 @@ fn ping(_: &mut Criterion) {
         }
     });
     println!(
-        "\none update call of `ping`\n  through the agent, who signs it and checks the certificate: {:.0} us\n  \
-         through PocketIC's client: {:.0} us\n  the engine alone: {:.1} us\n  RATIO {:.0} and {:.0}",
+        "\none update call of `ping`\n  by the agent, which signs the call and verifies the certificate: {:.0} us\n  \
+         by the pocket-ic client: {:.0} us\n  by the replica in the same process: {:.1} us\n  RATIO {:.0} and {:.0}",
         micros(through_agent),
         micros(through_client),
         micros(engine),

@@ -1,9 +1,10 @@
-//! What it takes to compile a large module for the first time, against what the engine alone takes for
-//! the module as it is, configured as it is here and as it comes: the rest is checking and
-//! instrumenting the module, and compiling what that adds.
+//! Time of compiling a large module for the first time.
 //!
-//! `cargo bench --profile dev -p embedded-replica --bench install`, with `MODULE=FILE` for another
-//! module
+//! The baselines are wasmtime alone, with the configuration of the replica and with its default
+//! configuration, for the module without instrumentation. The difference is the time to validate and
+//! instrument the module, and to compile the added instructions.
+//!
+//! `cargo bench --profile dev -p embedded-replica --bench install`. Set `MODULE=FILE` for another module.
 
 mod fixture;
 
@@ -13,10 +14,10 @@ use std::path::PathBuf;
 use wasmparser::{Parser, Payload};
 use wasmtime::Module;
 
-/// Times each is done.
+/// Number of measurements of each action.
 const TURNS: usize = 7;
 
-/// A module that differs from all others in a number in its data, so that nobody remembers it.
+/// A module with a number in its data. Each number gives a different module, which no cache has.
 struct Numbered {
     bytes: Vec<u8>,
     place: usize,
@@ -56,7 +57,8 @@ fn module() -> (PathBuf, Vec<u8>) {
 }
 
 fn main() {
-    // A process without a place for the engine's cache on disk: it would be filled otherwise.
+    // Start again in a process without a directory for wasmtime's cache on disk. Otherwise the benchmark
+    // would fill that cache.
     const CACHE: &str = "XDG_CACHE_HOME";
     if std::env::var_os(CACHE).is_none_or(|home| home != "/dev/null") {
         let program = std::env::current_exe().expect("this program has a path");
@@ -75,8 +77,8 @@ fn main() {
         _ => drop(Module::from_binary(&default, module.next()).expect("the module is valid")),
     });
     println!(
-        "\ncompiling {} of {size} bytes for the first time\n  {:.0} ms; the engine alone {:.0} ms, \
-         RATIO {:.2}; with its own configuration {:.0} ms, RATIO {:.2}",
+        "\ncompiling {} of {size} bytes for the first time\n  {:.0} ms; wasmtime alone {:.0} ms, \
+         RATIO {:.2}; wasmtime with its default configuration {:.0} ms, RATIO {:.2}",
         path.display(),
         micros(replica) / 1e3,
         micros(alone) / 1e3,

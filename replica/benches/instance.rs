@@ -1,4 +1,5 @@
-//! What an instance costs: to make one and drop it, to keep one, to tick one that has nothing to do.
+//! Cost of instances: the time to create and drop one, the memory of an idle one, and the time of a tick of
+//! an idle one.
 //!
 //! `cargo bench --profile dev -p embedded-replica --bench instance`
 
@@ -8,13 +9,13 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use embedded_replica::instance::{Instance, InstanceConfig};
 use fixture::{Modules, Pair, install, medians, micros, ratio};
 
-/// Idle canisters of one subnet.
+/// Number of idle canisters on one subnet.
 const CANISTERS: u32 = 100;
 
-/// Idle instances whose memory is measured.
+/// Number of idle instances whose memory is measured.
 const INSTANCES: usize = 200;
 
-/// Resident memory of this process, in bytes; known on Linux only.
+/// Resident memory of this process, in bytes. `None` on systems other than Linux.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -22,7 +23,7 @@ fn resident_bytes() -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// Runs before the others, whose garbage would blur it.
+/// Measures memory. Runs before the other benchmarks, because their freed memory would distort the result.
 fn memory(_: &mut Criterion) {
     let modules = Modules::rust();
     drop(Pair::new(&modules, 2));
@@ -35,14 +36,14 @@ fn memory(_: &mut Criterion) {
     let with = now();
     drop(idle);
     let after = now();
-    // What an allocator keeps it uses again; what leaked would add up.
+    // The allocator reuses memory that it keeps. Leaked memory would add up.
     (0..4).for_each(|_| drop(batch()));
     let after_more = now();
     let each = |bytes: u64, count: usize| bytes / count as u64;
     println!(
         "\nmemory of {INSTANCES} idle instances of two subnets with both canisters\n  \
-         {} BYTES PER INSTANCE; {} bytes of that stay resident when all are dropped; \
-         {} bytes per instance are added by {} more, made and dropped",
+         {} BYTES PER INSTANCE; {} bytes of these stay resident after all are dropped; \
+         creating and dropping more instances adds {} bytes for each of {}",
         each(with.saturating_sub(before), INSTANCES),
         each(after.saturating_sub(before), INSTANCES),
         each(after_more.saturating_sub(after), 4 * INSTANCES),
@@ -50,7 +51,7 @@ fn memory(_: &mut Criterion) {
     );
 }
 
-fn making_and_dropping(c: &mut Criterion) {
+fn create_and_drop(c: &mut Criterion) {
     let modules = Modules::rust();
     let instance = || Instance::new(InstanceConfig::with_application_subnets(2));
     let mut idle = Pair::new(&modules, 2);
@@ -60,9 +61,9 @@ fn making_and_dropping(c: &mut Criterion) {
         _ => idle.instance.tick(),
     });
     println!(
-        "\nan instance of two subnets: made, both canisters created, installed from the warm cache \
-         and set up, dropped\n  {:.2} ms, {:.0} TIMES a tick; without canisters {:.1} us; a tick with both \
-         canisters idle {:.1} us",
+        "\nan instance of two subnets: create it, create both canisters, install them from the warm \
+         cache, set them up, drop it\n  {:.2} ms, {:.0} TIMES a tick; without canisters {:.1} us; a tick with \
+         both canisters idle {:.1} us",
         micros(with_canisters) / 1e3,
         ratio(with_canisters, tick),
         micros(empty),
@@ -70,25 +71,25 @@ fn making_and_dropping(c: &mut Criterion) {
     );
     let mut group = c.benchmark_group("instance");
     group.sample_size(30);
-    group.bench_function("make, install both canisters, drop", |b| {
+    group.bench_function("create, install both canisters, drop", |b| {
         b.iter(|| Pair::new(&modules, 2));
     });
-    group.bench_function("make and drop, without canisters", |b| b.iter(instance));
+    group.bench_function("create and drop, without canisters", |b| b.iter(instance));
     group.bench_function("tick two idle subnets", |b| b.iter(|| idle.instance.tick()));
     group.finish();
 }
 
-/// What canisters cost that have nothing to do.
+/// Measures the time of a tick of a subnet with idle canisters.
 fn idle_canisters(c: &mut Criterion) {
     let modules = Modules::rust();
     let mut full = Instance::new(InstanceConfig::with_application_subnets(1))
-        .expect("the configuration makes sense");
+        .expect("the configuration is valid");
     let subnet = full.subnets()[0].place.id;
     for number in 0..CANISTERS {
         install(&mut full, subnet, if number % 2 == 0 { &modules.caller } else { &modules.callee });
     }
     let mut empty = Instance::new(InstanceConfig::with_application_subnets(1))
-        .expect("the configuration makes sense");
+        .expect("the configuration is valid");
     let [tick, without] = medians(1_000, |turn| match turn {
         0 => full.tick(),
         _ => empty.tick(),
@@ -102,5 +103,5 @@ fn idle_canisters(c: &mut Criterion) {
     c.bench_function("tick a hundred idle canisters", |b| b.iter(|| full.tick()));
 }
 
-criterion_group!(benches, memory, making_and_dropping, idle_canisters);
+criterion_group!(benches, memory, create_and_drop, idle_canisters);
 criterion_main!(benches);

@@ -1,5 +1,5 @@
-//! What undoing a message that trapped costs, and what being able to costs the messages that do not
-//! trap: against copying the whole heap before each message and back after a trap.
+//! Time of rolling back a message that trapped, and the overhead for messages that do not trap. The
+//! baseline copies the whole heap before each message, and back after a trap.
 //!
 //! `cargo bench --profile dev -p embedded-replica --bench rollback`
 
@@ -22,7 +22,7 @@ use fixture::{medians, micros, ratio};
 use std::hint::black_box;
 use std::sync::Arc;
 
-/// Touches 16 pages of a heap of which every page was written to, and answers or traps.
+/// A module whose heap pages were all written to. Its methods write to 16 of the pages, then reply or trap.
 fn module(heap_mib: usize) -> Vec<u8> {
     let pages = heap_mib * 16;
     let bytes = heap_mib << 20;
@@ -46,7 +46,7 @@ fn module(heap_mib: usize) -> Vec<u8> {
     wat::parse_str(text).expect("the text is a module")
 }
 
-/// A canister by itself, without a network around it.
+/// A canister without a network.
 struct Subject {
     canister: Canister,
     round: RoundContext,
@@ -79,8 +79,9 @@ impl Subject {
             argument: Vec::new(),
             caller: Principal::anonymous(),
         };
-        let attempt = install(&mut canister, installation, &round).expect("it can begin");
-        attempt.finish(&mut canister, &round).expect("it is installed");
+        let attempt =
+            install(&mut canister, installation, &round).expect("the installation can begin");
+        attempt.finish(&mut canister, &round).expect("the installation succeeds");
         Self { canister, round }
     }
 
@@ -103,14 +104,15 @@ impl Subject {
 }
 
 fn against_full_copies(c: &mut Criterion) {
-    println!("\nundoing a message, against a copy of the whole heap");
+    println!("\nrollback of a message, compared with copies of the whole heap");
     for heap_mib in [1, 16, 64] {
         let mut subject = Subject::new(heap_mib);
         let heap = vec![77u8; heap_mib << 20];
         let mut copy = heap.clone();
         let [kept, trapped, copied] = medians(60, |turn| match turn {
             0 => subject.execute("keep"),
-            // Undoing may be left to the next message, so that one is part of it.
+            // The replica may roll back at the start of the next message, so the next message is measured,
+            // too.
             1 => {
                 subject.execute("trap");
                 subject.execute("keep");
@@ -118,11 +120,13 @@ fn against_full_copies(c: &mut Criterion) {
             _ => copy.copy_from_slice(black_box(&heap)),
         });
         let undone = trapped.saturating_sub(kept);
-        // What not copying saves, a trap may cost.
+        // The number of copies of the heap that take as long as one rollback, beyond the two copies of the
+        // baseline.
         let worth = ratio(undone.saturating_sub(2 * copied), copied);
         println!(
             "  heap of {heap_mib:2} MiB: copy {:7.1} us; message kept {:5.1} us, RATIO {:.3}; \
-             message trapped and undone {:7.1} us, RATIO {:.1}; worth it up to 1 trap in {:.0} messages",
+             message trapped and rolled back {:7.1} us, RATIO {:.1}; faster than copying with at most 1 trap \
+             in {:.0} messages",
             micros(copied),
             micros(kept),
             ratio(kept, kept + copied),
@@ -143,8 +147,8 @@ fn against_full_copies(c: &mut Criterion) {
         group.finish();
     }
     println!(
-        "  RATIO: the replica's time to what the message alone and a copy before it take (and a copy \
-         back, when it traps)"
+        "  RATIO: the time of the replica divided by the time of the baseline: the message, a copy before \
+         it, and, after a trap, a copy back"
     );
 }
 

@@ -76,7 +76,7 @@ impl ExecutionLog {
     /// is at most [`MESSAGE_LOG_BYTES_MAX`].
     pub fn with_capacity(bytes_max: usize) -> Self {
         let bytes_max = bytes_max.min(MESSAGE_LOG_BYTES_MAX);
-        let records = Records::new(MESSAGE_LOG_RECORD_BYTES, bytes_max);
+        let records = LogBuffer::new(MESSAGE_LOG_RECORD_BYTES, bytes_max);
         Self { records, printed: VecDeque::new(), printed_bytes: 0 }
     }
 
@@ -125,7 +125,7 @@ pub struct CanisterLog(LogBuffer);
 impl CanisterLog {
     /// Creates an empty log with a capacity of `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self(Records::new(CANISTER_LOG_RECORD_BYTES, bytes_max))
+        Self(LogBuffer::new(CANISTER_LOG_RECORD_BYTES, bytes_max))
     }
 
     /// Changes the capacity to `bytes_max` bytes. Evicts the oldest records that exceed it.

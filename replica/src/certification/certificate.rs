@@ -1,5 +1,5 @@
-//! Certificates: what is revealed of a state tree, signed by the subnet, whose key the root subnet
-//! has certified.
+//! Certificates: a pruned state tree with the signature of the subnet, and the delegation by which the
+//! root subnet certifies the subnet's key.
 
 use super::encoding::cbor;
 use super::state::{Contents, Hashes, topology};
@@ -14,10 +14,11 @@ use ic_certification::{Certificate, Delegation, Hash, HashTree};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-/// What precedes a state tree's hash in what is signed.
+/// The domain separator before the root hash in the signed bytes (interface specification,
+/// "Certification").
 const STATE_ROOT_DOMAIN: &[u8] = b"\x0Dic-state-root";
 
-/// Which subnets there are, and with which key the others are certified.
+/// The subnets of the network, and the root key that certifies their keys.
 #[derive(Clone, Copy, Debug)]
 pub struct Topology<'a> {
     /// All subnets.
@@ -26,15 +27,15 @@ pub struct Topology<'a> {
     pub root_key: &'a SubnetKey,
 }
 
-/// Makes certificates, and keeps what serves for the next one: state trees and their signatures as
-/// long as there is no new state, delegations for some minutes while the topology stays the same.
+/// Creates certificates. Caches state trees and their signatures until a subnet has a new state, and
+/// delegations for [`DELEGATION_AGE_MAX_NANOS`] while the topology stays the same.
 #[derive(Debug, Default)]
 pub struct Certification {
     states: BTreeMap<SubnetId, State>,
     delegations: BTreeMap<SubnetId, (Time, Arc<Delegation>)>,
 }
 
-/// The latest state of a subnet that was certified.
+/// The latest certified state of a subnet.
 #[derive(Debug)]
 struct State {
     rounds: u64,
@@ -44,11 +45,11 @@ struct State {
     signature: Signature,
 }
 
-/// A signature that is made when it is needed first.
+/// A signature that is computed on first use.
 type Signature = Arc<OnceLock<Vec<u8>>>;
 
 impl State {
-    /// Whether a subnet has this state, and has not had it for so long that it must be certified again.
+    /// Whether this is still the state of the subnet, and not too old to be used again.
     fn is_of(&self, subnet: &Subnet) -> bool {
         let age = subnet.time().nanos_since(self.time);
         self.rounds == subnet.rounds() && age < CERTIFIED_STATE_AGE_MAX_NANOS
@@ -65,7 +66,7 @@ impl State {
     }
 }
 
-/// A certificate that is signed when somebody needs it.
+/// A certificate before its signature is computed.
 struct Unsigned {
     tree: HashTree,
     key: Arc<SubnetKey>,
@@ -74,7 +75,7 @@ struct Unsigned {
 }
 
 impl Unsigned {
-    /// The certificate as agents read it.
+    /// Signs and encodes the certificate.
     fn sign(self) -> Vec<u8> {
         let sign = || sign(&self.key, self.tree.digest());
         let signature = self.signature.get_or_init(sign).clone();
@@ -84,18 +85,18 @@ impl Unsigned {
 }
 
 impl Certification {
-    /// Forgets everything, as has to be when there are other subnets than before, or when what they
-    /// have was changed from outside.
+    /// Clears all caches. Required after a change of the topology, and after a change of a subnet's state
+    /// that is not part of a round.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
 
-    /// A certificate that reveals what is wanted of a subnet's state, and its time.
+    /// Returns an encoded certificate that reveals the wanted parts of a subnet's state and its time.
     pub fn certify(&mut self, subnet: &Subnet, topology: Topology<'_>, wanted: Wanted) -> Vec<u8> {
         self.unsigned(subnet, topology, wanted).sign()
     }
 
-    /// The certificate for what a canister has certified, which is signed once the canister asks.
+    /// Returns the certificate for a canister's certified data. It is signed when the canister reads it.
     pub fn data_certificate(
         &mut self,
         subnet: &Subnet,
@@ -131,7 +132,8 @@ impl Certification {
         Unsigned { tree, key: subnet.config().key.clone(), signature, delegation }
     }
 
-    /// What the root subnet says of another one: its key, and which canisters it hosts.
+    /// The delegation of the root subnet to another subnet: it certifies the key and the canister ranges of
+    /// that subnet. The root subnet itself needs none.
     fn delegation(
         &mut self,
         subnet: SubnetId,
@@ -150,12 +152,13 @@ impl Certification {
     }
 }
 
-/// Signs the hash of a state tree.
+/// Signs the root hash of a state tree.
 fn sign(key: &SubnetKey, root: Hash) -> Vec<u8> {
     key.sign(&[STATE_ROOT_DOMAIN, &root].concat()).into()
 }
 
-/// A delegation, by a certificate of the root subnet with no more in its state than there has to be.
+/// Creates a delegation. Its certificate is for a state tree of the root subnet that has only the parts
+/// that a delegation reveals.
 fn delegation(
     subnet: SubnetId,
     Topology { subnets, root_key }: Topology<'_>,
@@ -176,11 +179,11 @@ fn delegation(
     Delegation { subnet_id: id.to_vec(), certificate: cbor(&certificate) }
 }
 
-/// For trees without stubs.
+/// An [`Expand`] for trees without stubs.
 struct NoStubs;
 
 impl Expand for NoStubs {
     fn expand(&self, _: &[&[u8]]) -> Tree {
-        panic!("all of the tree is there")
+        panic!("the tree has no stubs")
     }
 }

@@ -1,32 +1,32 @@
-//! How values are written in the state tree (interface specification, "The system state tree").
+//! Encoding of values in the state tree (interface specification, "The system state tree").
 
 use candid::Principal;
 use serde::Serialize;
 use serde_bytes::Bytes;
 
-/// What marks bytes as CBOR, which all of it begins with.
+/// The tag that marks bytes as CBOR (RFC 8949, "Self-Described CBOR").
 const SELF_DESCRIBED: [u8; 3] = [0xd9, 0xd9, 0xf7];
 
-/// A value as CBOR that says that it is.
+/// Encodes a value as CBOR, with the self-describing tag.
 pub fn cbor(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = SELF_DESCRIBED.to_vec();
     ciborium::into_writer(value, &mut bytes).expect("a vector takes all that is written to it");
     bytes
 }
 
-/// A number in LEB128.
+/// Encodes a number as unsigned LEB128.
 pub(super) fn leb128(number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     leb128::write::unsigned(&mut bytes, number).expect("a vector takes all that is written to it");
     bytes
 }
 
-/// Principals, as a list of byte strings.
+/// Encodes principals as a CBOR list of byte strings.
 pub(super) fn principals<'a>(principals: impl IntoIterator<Item = &'a Principal>) -> Vec<u8> {
     cbor(&principals.into_iter().map(bytes).collect::<Vec<_>>())
 }
 
-/// Ranges of principals, as a list of pairs of byte strings.
+/// Encodes ranges of principals as a CBOR list of pairs of byte strings.
 pub(super) fn ranges(ranges: &[(Principal, Principal)]) -> Vec<u8> {
     cbor(&ranges.iter().map(|(first, last)| (bytes(first), bytes(last))).collect::<Vec<_>>())
 }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_principals_and_ranges_are_written_as_agents_read_them() {
+    fn numbers_principals_and_ranges_are_encoded_as_the_specification_says() {
         assert_eq!(leb128(0), [0]);
         assert_eq!(leb128(624_485), [0xe5, 0x8e, 0x26]);
         let [one, other] = [[1, 2].as_slice(), &[3]].map(Principal::from_slice);

@@ -1,5 +1,5 @@
-//! What agents can check: the state tree of a subnet, certificates signed with its key, and who may
-//! read what.
+//! Certification: the state tree of a subnet, certificates signed with the key of the subnet, and access
+//! control for `read_state`.
 //!
 //! Rules: the interface specification, "Certification" and "The system state tree".
 

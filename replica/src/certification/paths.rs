@@ -1,4 +1,5 @@
-//! Who may read what of the state tree (interface specification, "Request: Read state").
+//! Access control for `read_state`: who may read which paths of the state tree (interface specification,
+//! "Request: Read state").
 
 use super::tree::{Label, Wanted};
 use crate::limits::{READ_STATE_LABELS_MAX, READ_STATE_PATHS_MAX};
@@ -8,42 +9,49 @@ use crate::wasm::Visibility;
 use candid::Principal;
 use std::collections::BTreeSet;
 
-/// Where in the state tree something is.
+/// A path in the state tree: the labels from the root.
 pub type Path = Vec<Label>;
 
-/// Who reads.
+/// The sender of a `read_state` request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
-    /// Who it is.
+    /// The principal of the sender.
     pub principal: Principal,
-    /// The only canisters he may act for, if not for all.
+    /// The canisters that the delegation of the sender is restricted to. `None` for no restriction.
     pub targets: Option<BTreeSet<CanisterId>>,
 }
 
-/// What a request to read is sent to.
+/// The endpoint that a `read_state` request is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// A canister, whose state can be read, and that of requests to it.
+    /// The endpoint of a canister. It serves the state of the canister and of requests to the canister.
     Canister(CanisterId),
-    /// A subnet, whose metrics can be read, and the state of requests to create canisters there.
+    /// The endpoint of a subnet. It serves the metrics of the subnet and the status of management calls.
     Subnet(SubnetId),
 }
 
-/// Why something cannot be read.
+/// Why a path cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// It makes no sense.
+    /// The request is not valid.
     #[error("{0}")]
     Invalid(String),
-    /// It is for others.
+    /// The sender may not read the path.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// There is no such thing to be read.
+    /// The state tree has no such path, or this endpoint does not serve it.
     #[error("the state has no path '{0}', or it cannot be read here")]
     NotFound(String),
 }
 
-/// What is asked for with some paths, if all of it may be read.
+/// Checks that `reader` may read all `paths` at the endpoint `scope`. Returns the parts of the state tree
+/// to reveal.
+///
+/// # Errors
+///
+/// - [`PathError::Invalid`] if the paths exceed a limit, are malformed, or belong to another canister.
+/// - [`PathError::Forbidden`] if the reader may not read a path.
+/// - [`PathError::NotFound`] if this endpoint does not serve a path.
 pub fn check_paths(
     paths: &[Path],
     reader: &Reader,
@@ -67,9 +75,10 @@ struct Check<'a> {
     reader: &'a Reader,
     scope: Scope,
     subnet: &'a Subnet,
-    /// The request whose status was asked for already; there can be one.
+    /// The request id of an earlier path. One `read_state` request can read the status of one request.
     request: Option<MessageId>,
-    /// The subnet whose ranges were asked for already; there can be one.
+    /// The subnet of an earlier path `canister_ranges`. One `read_state` request can read the canister
+    /// ranges of one subnet.
     ranges: Option<Label>,
 }
 
@@ -108,14 +117,15 @@ impl Check<'_> {
     }
 
     fn metadata(&self, canister: CanisterId, name: &[u8]) -> Result<(), PathError> {
-        let name = str::from_utf8(name)
-            .map_err(|_| PathError::Invalid("a metadata section's name must be UTF-8".into()))?;
+        let name = str::from_utf8(name).map_err(|_| {
+            PathError::Invalid("the name of a metadata section must be UTF-8".into())
+        })?;
         let Some(canister) = self.subnet.canister(canister) else { return Ok(()) };
         let section = canister.module().and_then(|module| module.metadata.get(name));
         let is_private = section.is_some_and(|section| section.visibility == Visibility::Private);
         match canister.settings.controllers.contains(&self.reader.principal) {
             false if is_private => Err(PathError::Forbidden(
-                "this metadata section can only be read by controllers of the canister",
+                "only controllers of the canister can read this metadata section",
             )),
             _ => Ok(()),
         }
@@ -123,7 +133,7 @@ impl Check<'_> {
 
     fn ranges(&mut self, subnet: &[u8]) -> Result<(), PathError> {
         if self.ranges.replace(subnet.to_vec()).is_some_and(|other| other != subnet) {
-            let text = "the canister ranges of one subnet can be read at once";
+            let text = "one read_state request can read the canister ranges of only one subnet";
             return Err(PathError::Invalid(text.into()));
         }
         Ok(())
@@ -134,33 +144,37 @@ impl Check<'_> {
             PathError::Invalid(format!("a request id has 32 bytes, not {}", id.len()))
         })?);
         if self.request.replace(id).is_some_and(|other| other != id) {
-            return Err(PathError::Invalid("the status of one request can be read at once".into()));
+            return Err(PathError::Invalid(
+                "one read_state request can read the status of only one request".into(),
+            ));
         }
         let Some(record) = self.subnet.ingress_record(id) else { return Ok(()) };
         if record.sender != self.reader.principal {
-            return Err(PathError::Forbidden("only who sent a request can read its status"));
+            return Err(PathError::Forbidden("only the sender of a request can read its status"));
         }
         let is_management = record.receiver == Principal::management_canister();
         if matches!(self.scope, Scope::Subnet(_)) && !is_management {
             return Err(PathError::Forbidden(
-                "the request was sent to a canister: read its status there",
+                "the request was sent to a canister: read its status at the endpoint of the canister",
             ));
         }
         match &self.reader.targets {
             Some(targets) if !targets.contains(&record.receiver) => Err(PathError::Forbidden(
-                "the request was sent to a canister the reader's delegation does not cover",
+                "the delegation of the sender does not cover the canister that the request was sent to",
             )),
             _ => Ok(()),
         }
     }
 }
 
-/// Fails unless the canister a path is about is the one that is asked.
-fn check_canister(id: &[u8], asked: CanisterId) -> Result<(), PathError> {
-    if id == asked.as_slice() {
+/// Checks that the canister in a path is the canister of the endpoint.
+fn check_canister(id: &[u8], endpoint: CanisterId) -> Result<(), PathError> {
+    if id == endpoint.as_slice() {
         return Ok(());
     }
-    let text = format!("paths about canisters must be about {asked}, which the request is sent to");
+    let text = format!(
+        "the request is sent to canister {endpoint}, so its paths cannot name another canister"
+    );
     Err(PathError::Invalid(text))
 }
 
@@ -171,5 +185,5 @@ fn not_found(path: &Path) -> PathError {
     PathError::NotFound(text)
 }
 
-/// Bytes of a path that are shown in an error.
+/// Most bytes of a path in an error message.
 const PATH_SHOWN_BYTES: usize = 200;

@@ -1,8 +1,9 @@
 //! The state tree of a subnet.
 //!
-//! A tree is made once for each state. It has the hashes of what is large, not the contents: those
-//! come from the subnet where somebody asks for them. What has not changed goes over from one tree to
-//! the next: hashes of answers and of modules, and of all messages whose ids begin with the same byte.
+//! A tree is built once for each state. For large parts it contains only hashes, as stubs; the subnet
+//! supplies the contents when a certificate has to reveal them. Unchanged hashes are reused for the next
+//! tree: those of responses to ingress messages, those of metadata, and those of all ingress messages
+//! whose ids begin with the same byte.
 
 use super::encoding::{cbor, leb128, principals, ranges};
 use super::tree::{Expand, Label, Node, Tree};
@@ -18,27 +19,27 @@ use ic_certification::Hash;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Ranges of canister ids in one leaf, at most
+/// Most ranges of canister ids in one leaf
 /// (`canonical_state/src/lazy_tree_conversion.rs`, `MAX_RANGES_PER_ROUTING_TABLE_LEAF`).
 const RANGES_PER_LEAF: usize = 5;
 
-/// Hashes that stay the same from one state to the next.
+/// Hashes that are reused from one state to the next.
 #[derive(Debug, Default)]
 pub(super) struct Hashes {
-    /// Of messages, by the first byte of their ids.
+    /// The hashes of ingress messages, by the first byte of the message ids.
     requests: BTreeMap<u8, Requests>,
-    /// Of the metadata of modules, by the modules' own.
+    /// The hashes of the metadata of modules, by the hash of the module.
     metadata: BTreeMap<Hash, Hash>,
-    /// The keys of the subnet's nodes.
+    /// The tree with the keys of the subnet's nodes.
     nodes: Option<Tree>,
 }
 
-/// The part of a state tree that is about some messages.
+/// The part of a state tree with the ingress messages whose ids begin with the same byte.
 #[derive(Debug, Default)]
 struct Requests {
-    /// How often what is known of them had changed.
+    /// The number of changes of these messages when `node` was built.
     changes: u64,
-    /// Of those that are answered.
+    /// The hashes of the messages that have a response. They do not change any more.
     answers: BTreeMap<MessageId, Hash>,
     node: Arc<Node>,
 }
@@ -59,7 +60,8 @@ impl Requests {
     }
 }
 
-/// The part of a state tree that all subnets have in common: which subnets there are.
+/// The part of a state tree that is the same on all subnets: the subnets of the network. `own` adds
+/// branches to the entry of a subnet.
 pub(super) fn topology<'a>(
     subnets: impl Iterator<Item = &'a SubnetInfo> + Clone,
     own: impl Fn(SubnetId) -> Vec<(&'static str, Tree)>,
@@ -80,7 +82,7 @@ pub(super) fn topology<'a>(
     [("canister_ranges", Tree::node(shards)), ("subnet", Tree::node(subnet))]
 }
 
-/// A subnet's type (`canonical_state/src/lazy_tree_conversion.rs`, `subnet_type_as_string`).
+/// The type of a subnet (`canonical_state/src/lazy_tree_conversion.rs`, `subnet_type_as_string`).
 fn subnet_type(kind: SubnetKind) -> &'static str {
     match kind {
         SubnetKind::CloudEngine => "cloud_engine",
@@ -91,7 +93,7 @@ fn subnet_type(kind: SubnetKind) -> &'static str {
 }
 
 impl Hashes {
-    /// The state tree of a subnet of a network.
+    /// Builds the state tree of `subnet`. `subnets` are all subnets of the network.
     pub(super) fn tree(&mut self, subnet: &Subnet, subnets: &[SubnetInfo]) -> Tree {
         let config = subnet.config();
         let nodes = self.nodes.get_or_insert_with(|| nodes(&config.key, config.nodes)).clone();
@@ -143,8 +145,8 @@ impl Hashes {
     }
 }
 
-/// What the stubs of a subnet's tree stand for, as long as it has the state of which the tree was
-/// made.
+/// The contents of the stubs of a subnet's tree. The subnet must still have the state that the tree was
+/// built from.
 pub(super) struct Contents<'a> {
     pub(super) subnet: &'a Subnet,
     pub(super) hashes: &'a Hashes,
@@ -154,7 +156,7 @@ impl Expand for Contents<'_> {
     fn expand(&self, path: &[&[u8]]) -> Tree {
         let canister = |id: &[u8]| {
             let id: CanisterId = Principal::from_slice(id);
-            self.subnet.canister(id).expect("the tree has the canisters there are")
+            self.subnet.canister(id).expect("the canisters in the tree exist")
         };
         match path {
             [b"canister", id] => self.hashes.canister(canister(id)),
@@ -162,9 +164,9 @@ impl Expand for Contents<'_> {
             [b"request_status", id] => {
                 let id = MessageId((*id).try_into().expect("the labels are message ids"));
                 let record = self.subnet.ingress_record(id);
-                request(record.expect("the tree has the messages there are"))
+                request(record.expect("the messages in the tree exist"))
             }
-            _ => panic!("there are no stubs elsewhere"),
+            _ => panic!("no other part of the tree is a stub"),
         }
     }
 }
@@ -187,7 +189,7 @@ fn nodes(key: &SubnetKey, count: u64) -> Tree {
     }))
 }
 
-/// What a user may know of a message.
+/// The entry of an ingress message below `request_status`.
 fn request(record: &IngressRecord) -> Tree {
     match &record.state {
         IngressState::Received => Tree::node([("status", text("received"))]),
@@ -207,7 +209,7 @@ fn request(record: &IngressRecord) -> Tree {
     }
 }
 
-/// A subnet's metrics, with numbers for names (`canonical_state/src/encoding/types.rs`,
+/// The metrics of a subnet as a CBOR map with numbers as keys (`canonical_state/src/encoding/types.rs`,
 /// `SubnetMetrics`).
 fn metrics(subnet: &Subnet) -> Vec<u8> {
     let numbered =

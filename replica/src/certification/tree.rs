@@ -1,7 +1,7 @@
-//! State trees and what is revealed of them.
+//! State trees, and the pruned hash trees that reveal parts of them.
 //!
-//! Labels are sorted, and the branches of a node are forked so that every left side is complete, as
-//! in `canonical_state/src/lib.rs` of the replica's repository.
+//! The labels of a node are sorted. The branches of a node form a binary tree of forks whose left sides
+//! are complete, as in `canonical_state/src/lib.rs` of the replica's repository.
 
 use ic_certification::hash_tree::{fork_hash, labeled_hash, leaf_hash};
 use ic_certification::{Hash, HashTree, empty, fork, labeled, leaf, pruned};
@@ -11,38 +11,39 @@ use std::sync::Arc;
 /// A label on a path.
 pub type Label = Vec<u8>;
 
-/// What a tree has where a path leads.
+/// A state tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tree {
     /// A value.
     Leaf(Vec<u8>),
-    /// Labels, each with a tree.
+    /// Labelled subtrees.
     Node(Node),
-    /// The same in several parts.
+    /// Labelled subtrees, divided into several nodes.
     Blocks(Blocks),
-    /// A part of which only the hash is kept. Whoever looks into it has to make it again.
+    /// A subtree of which only the hash is kept. [`Expand`] builds it again on demand.
     Stub(Hash),
 }
 
-/// Labels in order, each with a tree.
+/// Labelled subtrees, sorted by label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
     branches: Vec<(Label, Tree)>,
-    /// Of the branches.
+    /// The hashes of the branches.
     hashes: Hashes,
 }
 
-/// Nodes that make one together, the labels of each before those of the next. So a change in one
-/// leaves the hashes of the others.
+/// Several nodes that together form one node. All labels of a node are less than those of the next one.
+/// A change in one node does not change the hashes of the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocks {
-    /// They have branches.
+    /// The nodes. None of them is empty.
     nodes: Vec<Arc<Node>>,
-    /// Of the nodes.
+    /// The hashes of the nodes.
     hashes: Hashes,
 }
 
-/// Hashes of the complete blocks of 2⁰, 2¹, 2², … things that are forked.
+/// The hashes in a binary tree of forks: for each power of two, the hashes of all complete blocks of
+/// that many items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Hashes(Vec<Vec<Hash>>);
 
@@ -57,8 +58,8 @@ impl Hashes {
         Self(hashes)
     }
 
-    /// The hash of some of the things, of which there are as many as a complete block has, or which
-    /// are the last ones; of none of them, that of an empty tree.
+    /// The hash of `count` items from `first`. They must be a complete block or the last items. No items
+    /// have the hash of an empty tree.
     fn block(&self, first: usize, count: usize) -> Hash {
         if count == 0 {
             return empty().digest();
@@ -71,35 +72,35 @@ impl Hashes {
     }
 }
 
-/// What is asked for of a tree: below each label, or all of it.
+/// The parts of a tree that are to be revealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// Everything.
+    /// The whole tree.
     All,
-    /// What is below these labels.
+    /// Parts of the subtrees with these labels.
     Below(BTreeMap<Label, Wanted>),
 }
 
-/// Makes the parts of a tree that are stubs.
+/// Supplies the contents of the stubs of a tree.
 pub trait Expand {
-    /// The tree a stub stands for, which a path leads to.
+    /// The tree that the stub at `path` stands for.
     fn expand(&self, path: &[&[u8]]) -> Tree;
 }
 
 impl Tree {
-    /// The tree with these branches, in any order.
+    /// Builds a tree from its branches, which may be in any order.
     pub fn node<L: Into<Label>>(branches: impl IntoIterator<Item = (L, Self)>) -> Self {
         Self::Node(Node::new(branches))
     }
 
-    /// The tree with the branches of several nodes, which are in order.
+    /// Builds a tree from several nodes. The nodes must be sorted by their labels.
     pub fn blocks(nodes: impl IntoIterator<Item = Arc<Node>>) -> Self {
         let nodes: Vec<_> = nodes.into_iter().filter(|node| !node.branches.is_empty()).collect();
         let hashes = Hashes::of(nodes.iter().map(|node| node.digest()).collect());
         Self::Blocks(Blocks { nodes, hashes })
     }
 
-    /// The hash of all of it.
+    /// The root hash of the tree.
     pub fn digest(&self) -> Hash {
         match self {
             Self::Leaf(value) => leaf_hash(value),
@@ -109,8 +110,8 @@ impl Tree {
         }
     }
 
-    /// The tree with what is wanted and no more, but for the labels beside those that are wanted and
-    /// not there: they show that these are not there. Stubs are made whole as far as needed.
+    /// The pruned hash tree that reveals the wanted parts. If a wanted label does not exist, the hash tree
+    /// also has the labels next to it, which prove that it is absent. Expands stubs on demand.
     pub fn reveal(&self, wanted: &Wanted, stubs: &impl Expand) -> HashTree {
         self.reveal_below(wanted, stubs, &mut Vec::new())
     }
@@ -150,11 +151,11 @@ impl Tree {
     }
 }
 
-/// The branches of a node that are not pruned, by their numbers: with what is wanted below them, or
-/// with their label alone.
+/// The branches of a node that are not pruned, by their numbers. The value is the wanted part of the
+/// subtree, or `None` if only the label is shown.
 type Shown<'a> = BTreeMap<usize, Option<&'a Wanted>>;
 
-/// What is shown of nodes that make one together, by their numbers.
+/// The branches that are not pruned, for each of several nodes that form one node.
 fn shown<'a>(nodes: &[&Node], wanted: &'a Wanted) -> BTreeMap<usize, Shown<'a>> {
     let mut shown: BTreeMap<usize, Shown<'a>> = BTreeMap::new();
     let Wanted::Below(labels) = wanted else {
@@ -162,7 +163,7 @@ fn shown<'a>(nodes: &[&Node], wanted: &'a Wanted) -> BTreeMap<usize, Shown<'a>> 
         return nodes.iter().map(all).enumerate().collect();
     };
     for (label, below) in labels {
-        // The node in which the label is, or that of the next label.
+        // The node that has the label or the next greater label.
         let number = nodes.partition_point(|node| node.last_label() < label);
         let place = nodes.get(number).map_or(Err(0), |node| node.find(label));
         match place {
@@ -186,7 +187,7 @@ fn shown<'a>(nodes: &[&Node], wanted: &'a Wanted) -> BTreeMap<usize, Shown<'a>> 
     shown
 }
 
-/// Some of several things that are forked, of which those that are shown are revealed.
+/// The hash tree of `count` items from `first`. Reveals the items in `shown` and prunes the others.
 fn reveal_forked<T>(
     (first, count): (usize, usize),
     hashes: &Hashes,
@@ -207,7 +208,7 @@ fn reveal_forked<T>(
 }
 
 impl Node {
-    /// The node with these branches, in any order.
+    /// Builds a node from its branches, which may be in any order.
     pub fn new<L: Into<Label>>(branches: impl IntoIterator<Item = (L, Tree)>) -> Self {
         let mut branches: Vec<(Label, Tree)> =
             branches.into_iter().map(|(label, tree)| (label.into(), tree)).collect();
@@ -230,7 +231,7 @@ impl Node {
         self.branches.binary_search_by(|(there, _)| there.cmp(label))
     }
 
-    /// The node with what is shown of it, if anything.
+    /// The hash tree of the node with the branches in `shown`. Pruned if `shown` is `None`.
     fn reveal<'a>(
         &'a self,
         shown: Option<&Shown<'a>>,
@@ -255,18 +256,18 @@ impl Node {
     }
 }
 
-/// How many of this many branches, of which there are more than one, are on the left side of a fork.
+/// The number of branches on the left side of a fork with `count` branches, which must be more than one.
 const fn left_side(count: usize) -> usize {
     1 << (count - 1).ilog2()
 }
 
 impl Wanted {
-    /// Nothing.
+    /// Selects nothing.
     pub const fn nothing() -> Self {
         Self::Below(BTreeMap::new())
     }
 
-    /// Wants what is below a path, too.
+    /// Adds the subtree at `path` to the selection.
     pub fn add<L: AsRef<[u8]>>(&mut self, path: impl IntoIterator<Item = L>) {
         let mut place = self;
         for label in path {

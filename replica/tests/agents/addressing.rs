@@ -87,7 +87,7 @@ fn a_creation_sent_to_a_subnet_is_followed_there_by_who_sent_it() {
         assert_eq!(status.status, 200, "{}", status.text());
         assert!(status.body.windows(7).any(|word| word == b"replied"));
         let refused = to_subnet(&network, subnet, "read_state", &other, &read(&other, &[path]));
-        refused.assert_error(403, "only who sent");
+        refused.assert_error(403, "only the sender of a request");
     }
 }
 
@@ -101,7 +101,7 @@ fn what_became_of_a_call_of_a_canister_is_read_at_the_canister() {
     let status = read(&user, &[&[b"request_status", id.as_slice()]]);
     let subnet = network.pic.get_subnet(network.one).unwrap();
     to_subnet(&network, subnet, "read_state", &user, &status)
-        .assert_error(403, "read its status there");
+        .assert_error(403, "read its status at the endpoint of the canister");
     assert_eq!(to_canister(&network, network.one, "read_state", &user, &status).status, 200);
 }
 

@@ -213,7 +213,7 @@ fn only_who_sent_a_request_can_read_what_became_of_it() {
         assert!(status(user).await.unwrap().contains("Replied"));
         for named in [other, anonymous()] {
             let error = format!("{:?}", status(named).await.unwrap_err());
-            assert!(error.contains("only who sent"), "{error}");
+            assert!(error.contains("only the sender of a request"), "{error}");
         }
     });
 }

@@ -1,4 +1,4 @@
-// The caller of the Motoko sample: calls without a time limit, one after the other or all before the first `await`.
+// The caller of the Motoko sample. It makes unbounded-wait calls: one after the other, or all before the first `await`.
 import Prim "mo:⛔";
 
 persistent actor {
@@ -28,7 +28,7 @@ persistent actor {
     let target = configured();
     let answers = Prim.Array_init<?(async ())>(Prim.nat64ToNat(n), null);
     for (i in answers.keys()) {
-      // A call that cannot be sent throws here, a rejected one where it is awaited.
+      // A call that cannot be sent throws here. A rejected call throws where it is awaited.
       try { answers[i] := ?target.ping() } catch _ {};
     };
     var succeeded : Nat64 = 0;

@@ -1,4 +1,4 @@
-// What `parent.mo` makes.
+// The canister that `parent.mo` creates.
 import Prim "mo:⛔";
 
 persistent actor class Child(name : Text) {

@@ -1,4 +1,4 @@
-// Does things by itself: a heartbeat in every round, and timers, once or again and again.
+// Uses a heartbeat, one-time timers, and recurring timers.
 import Prim "mo:⛔";
 
 persistent actor {
@@ -9,7 +9,7 @@ persistent actor {
     Prim.setTimer<system>(seconds * 1_000_000_000, recurring, func() : async () { rings += 1 });
   };
 
-  // A timer that calls another canister and traps when it has the answer.
+  // A timer that calls another canister and traps after the response.
   public func set_trap(seconds : Nat64, other : actor { beats_and_rings : () -> async (Nat, Nat) }) : async Nat {
     Prim.setTimer<system>(
       seconds * 1_000_000_000,

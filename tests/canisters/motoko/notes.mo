@@ -1,10 +1,10 @@
-// Keeps notes over upgrades, and forgets its drafts.
+// Keeps notes across upgrades. Upgrades reset the drafts.
 persistent actor {
   type Note = { title : Text; mark : { #none; #stars : Nat8 } };
   type List = ?(Note, List);
 
   stable var notes : List = null;
-  // Soon more than any number of fixed size can hold.
+  // Grows beyond every number type of fixed size.
   stable var product : Nat = 1;
   stable var upgrades : Nat = 0;
   transient var drafts : Nat = 0;

@@ -1,4 +1,4 @@
-// Creates canisters, gives them cycles, and asks the management canister about them.
+// Creates canisters, deposits cycles, and manages the canisters through the management canister.
 import Prim "mo:⛔";
 import { Child } "child";
 

@@ -1,4 +1,4 @@
-// Calls others of its kind: what fails is caught, cycles go along.
+// Calls other canisters with the same code. It catches errors and attaches cycles.
 import Prim "mo:⛔";
 
 persistent actor {
@@ -28,7 +28,7 @@ persistent actor {
     Prim.cyclesAccept<system>(most);
   };
 
-  // What comes of a call: a greeting, or the kind of the error and its text.
+  // Calls a method of the peer. Returns the greeting, or the kind and the text of the error.
   public func attempt(peer : Peer, method : { #greet; #refuse; #fall; #unknown }) : async Text {
     try {
       switch method {
@@ -49,14 +49,14 @@ persistent actor {
     };
   };
 
-  // How many cycles the peer accepts of those offered, and how many come back.
+  // Offers cycles to the peer. Returns how many the peer accepted, and how many were refunded.
   public func pay(peer : Peer, offered : Nat, most : Nat) : async (Nat, Nat) {
     Prim.cyclesAdd<system>(offered);
     let accepted = await peer.take(most);
     (accepted, Prim.cyclesRefunded());
   };
 
-  // What is done before an answer stays done when what comes after it traps.
+  // A trap after `await` rolls back only the changes after `await`.
   public func trap_after_answer(peer : Peer) : async () {
     steps += 1;
     ignore await peer.greet("you");

@@ -1,10 +1,11 @@
-//! State trees against the specification's example and against lookups by the crate of agents.
+//! Compares state trees with the example of the interface specification, and with lookups of the crate
+//! `ic-certification`, which agents use.
 
 use super::*;
 use ic_certification::LookupResult;
 use proptest::prelude::*;
 
-/// There are no stubs in these trees.
+/// An [`Expand`] for trees without stubs.
 struct NoStubs;
 
 impl Expand for NoStubs {
@@ -25,7 +26,7 @@ fn wanted(paths: &[&[&str]]) -> Wanted {
     wanted
 }
 
-/// The values of the interface specification's example ("Certification", "Example").
+/// The values of the example in the interface specification ("Certification", "Example").
 fn example() -> Tree {
     Tree::node([
         ("a", Tree::node([("x", value("hello")), ("y", value("world"))])),
@@ -35,16 +36,16 @@ fn example() -> Tree {
     ])
 }
 
-/// A hash from its hexadecimal digits.
+/// Parses a hash in hexadecimal.
 fn hash(digits: &str) -> Hash {
     let byte = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).expect("it is hex");
     std::array::from_fn(byte)
 }
 
 #[test]
-fn hashes_are_those_of_the_specifications_example() {
-    // The specification has an empty tree beside `x`, which no tree made here has: so that part is
-    // given by the hash it is pruned to there.
+fn hashes_equal_those_of_the_example_in_the_specification() {
+    // The example has an empty tree next to `x`, which this module never builds. So the test takes the
+    // hash of that part from the pruned tree in the example.
     let x = hash("1b4feff9bef8131788b0c9dc6dbad6e81e524249c879e9f10f71ce3749f5a638");
     let y = labeled_hash(b"y", &value("world").digest());
     let tree = Tree::node([
@@ -62,7 +63,7 @@ fn hashes_are_those_of_the_specifications_example() {
 }
 
 #[test]
-fn only_what_is_wanted_is_revealed() {
+fn only_the_wanted_paths_are_revealed() {
     let tree = example();
     let shown = tree.reveal(&wanted(&[&["a", "y"], &["d"]]), &NoStubs);
     assert_eq!(shown.digest(), tree.digest());
@@ -75,7 +76,7 @@ fn only_what_is_wanted_is_revealed() {
 }
 
 #[test]
-fn what_is_not_there_is_shown_not_to_be_there_without_values() {
+fn an_absent_path_is_proven_absent_without_revealing_values() {
     let tree = example();
     for absent in [&["a", "z"][..], &["A"], &["bb"], &["e"], &["a", "x", "y"], &["c", "x"]] {
         let shown = tree.reveal(&wanted(&[absent]), &NoStubs);
@@ -86,7 +87,7 @@ fn what_is_not_there_is_shown_not_to_be_there_without_values() {
 }
 
 #[test]
-fn all_below_a_path_is_revealed() {
+fn the_whole_subtree_of_a_wanted_path_is_revealed() {
     let tree = example();
     let shown = tree.reveal(&wanted(&[&["a"], &["a", "x"]]), &NoStubs);
     for (path, found) in [(["a", "x"], &b"hello"[..]), (["a", "y"], b"world")] {
@@ -98,7 +99,7 @@ fn all_below_a_path_is_revealed() {
 }
 
 #[test]
-fn a_stub_is_made_whole_where_it_is_looked_into_and_only_there() {
+fn a_stub_is_expanded_only_if_its_contents_are_revealed() {
     struct Whole(std::cell::Cell<u32>);
     impl Expand for Whole {
         fn expand(&self, path: &[&[u8]]) -> Tree {
@@ -119,7 +120,7 @@ fn a_stub_is_made_whole_where_it_is_looked_into_and_only_there() {
 }
 
 #[test]
-fn left_sides_are_complete() {
+fn left_sides_of_forks_are_complete() {
     let branches = |count: u8| Tree::node((0..count).map(|label| ([label], value("x"))));
     let Tree::Node(five) = branches(5) else { panic!("it has branches") };
     let Tree::Node(four) = branches(4) else { panic!("it has branches") };
@@ -128,9 +129,9 @@ fn left_sides_are_complete() {
 }
 
 proptest! {
-    /// Whatever is wanted of whatever tree can be looked up, or is known not to be there.
+    /// In any tree, each wanted label is either found or proven absent.
     #[test]
-    fn what_is_wanted_can_be_looked_up(
+    fn wanted_labels_are_found_or_proven_absent(
         labels in prop::collection::btree_set(0..40u8, 0..30),
         asked in prop::collection::vec(0..40u8, 0..6),
         blocks in 0..12usize,

@@ -1,4 +1,4 @@
-//! An alarm clock, by `ic-cdk-timers`.
+//! An alarm clock: a test canister that uses timers of `ic-cdk-timers`.
 
 #![allow(missing_docs, reason = "the attributes generate functions without")]
 
@@ -12,7 +12,7 @@ use ic_cdk::{init, post_upgrade, query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer, set_timer_interval};
 use serde::Deserialize;
 
-/// The alarm that is there from the beginning, and again after upgrades.
+/// The alarm that the installation sets, and each upgrade again.
 const NOON: (&str, Duration) = ("noon", Duration::from_secs(3_600));
 
 #[derive(Clone, CandidType, Deserialize)]

@@ -1,4 +1,5 @@
-//! A canister that makes others from a blueprint, for its owner.
+//! A test canister that creates, upgrades and deletes other canisters for its owner. The blueprint is their
+//! module.
 
 #![allow(missing_docs, reason = "the attributes generate functions without")]
 

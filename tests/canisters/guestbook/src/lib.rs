@@ -1,4 +1,5 @@
-//! A guest book, by `ic-stable-structures`: a map, a log and a cell, all in one stable memory.
+//! A guest book: a test canister that uses `ic-stable-structures`. A map, a log and a cell share the stable
+//! memory.
 
 #![allow(missing_docs, reason = "the attributes generate functions without")]
 
@@ -55,7 +56,7 @@ fn memory(number: u8) -> Memory {
     MEMORIES.with_borrow(|memories| memories.get(MemoryId::new(number)))
 }
 
-/// An upgrade needs nothing: everything is where it was.
+/// An upgrade needs no hook, because all data is in stable memory.
 #[init]
 fn init(title: String) {
     TITLE.with_borrow_mut(|cell| cell.set(title));
@@ -68,7 +69,7 @@ fn title() -> String {
 
 #[update]
 fn sign(name: String, note: Option<String>) {
-    VISITS.with_borrow(|visits| visits.append(&name)).expect("there is room");
+    VISITS.with_borrow(|visits| visits.append(&name)).expect("stable memory can grow");
     GUESTS.with_borrow_mut(|guests| {
         let known = guests.get(&name);
         let visits = known.as_ref().map_or(0, |guest| guest.visits) + 1;

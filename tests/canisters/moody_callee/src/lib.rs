@@ -1,4 +1,4 @@
-//! A callee that does as it is told, and counts what reaches it.
+//! A test callee with a configurable behaviour. It counts the calls that it receives.
 
 #![allow(missing_docs, reason = "`export_candid` generates a function without")]
 
@@ -9,7 +9,7 @@ use ic_cdk::api::{msg_reject, msg_reply, trap};
 use ic_cdk::call::Call;
 use serde::Deserialize;
 
-/// What happens to a call.
+/// How the callee responds to a call.
 #[derive(CandidType, Clone, Copy, Deserialize)]
 enum Mood {
     Answer,
@@ -30,19 +30,19 @@ fn set_mood(mood: Mood) {
     MOOD.set(mood);
 }
 
-/// Calls that reached it and were not undone.
+/// The number of received calls that were not rolled back.
 #[ic_cdk::query]
 fn calls() -> u64 {
     CALLS.get()
 }
 
-/// What the caller calls.
+/// A method without a result.
 #[ic_cdk::update(manual_reply = true)]
 async fn ping() {
     respond(&[]).await;
 }
 
-/// What a caller that reads the answer calls: an amount.
+/// A method with a result: an amount.
 #[ic_cdk::update(manual_reply = true)]
 async fn get_position(_user: Principal) {
     respond(&candid::encode_one(candid::Nat::from(7_u8)).unwrap_or_default()).await;
@@ -50,7 +50,7 @@ async fn get_position(_user: Principal) {
 
 async fn respond(reply: &[u8]) {
     CALLS.set(CALLS.get() + 1);
-    // Silence lasts until the mood is another: every answer to this question comes rounds later.
+    // While the mood is `Silence`, wait. Each response of `raw_rand` comes some rounds later.
     while matches!(MOOD.get(), Mood::Silence) {
         let _ = Call::bounded_wait(Principal::management_canister(), "raw_rand").await;
     }
@@ -60,9 +60,9 @@ async fn respond(reply: &[u8]) {
         Mood::Trap => trap("in a bad mood"),
         Mood::Reject => msg_reject("not today"),
         Mood::Garbage => msg_reply(b"\xff\xff not Candid"),
-        // As much as a reply may have.
+        // The largest reply.
         Mood::TwoMegabytes => msg_reply(vec![7; 2 * 1024 * 1024]),
-        Mood::Silence => unreachable!("it is over"),
+        Mood::Silence => unreachable!("the loop above ends when the mood is not `Silence`"),
     }
 }
 

@@ -1,5 +1,5 @@
-//! A caller that uses the library as the caller of this workspace does not: it waits for as long as it takes, tries
-//! again, and traps amid calls.
+//! A test caller that uses the library in ways that the caller of this workspace does not: calls without a timeout
+//! (unbounded wait), retries, and a trap while calls are open.
 
 #![allow(missing_docs, reason = "`export_candid` generates a function without")]
 
@@ -16,7 +16,8 @@ fn counts(summary: &Summary) -> (u64, u32, u64) {
     (summary.succeeded, summary.max_in_flight, summary.refused)
 }
 
-/// How many calls succeeded, how many were open at most, and how many sends failed.
+/// Makes `n` calls in a window. Returns the number of successful calls, the most open calls at a time, and the number
+/// of failed sends.
 #[ic_cdk::update]
 async fn windowed_calls(callee: Principal, n: u64) -> (u64, u32, u64) {
     let limits = Canister.limits(&Request::new(callee, "ping").with_wait(Wait::Unbounded));
@@ -24,13 +25,14 @@ async fn windowed_calls(callee: Principal, n: u64) -> (u64, u32, u64) {
     counts(&windowed(&Canister, pings(callee, n), plan.window, Retry::NEVER, |_, _| ()).await)
 }
 
-/// The same all at once.
+/// Makes `n` calls at once. Returns the same numbers as `windowed_calls`.
 #[ic_cdk::update]
 async fn parallel_calls(callee: Principal, n: u64) -> (u64, u32, u64) {
     counts(&parallel(&Canister, pings(callee, n), |_, _| ()).await)
 }
 
-/// Calls each canister often, and each failed call once more; how many calls were made, and for how many instructions.
+/// Calls each canister `each` times and retries each failed call once. Returns the number of calls and the
+/// instructions used.
 #[ic_cdk::update]
 async fn persistent_calls(callees: Vec<Principal>, each: u64) -> (u64, u64) {
     let calls = (0..each).flat_map(|_| &callees);
@@ -40,7 +42,7 @@ async fn persistent_calls(callees: Vec<Principal>, each: u64) -> (u64, u64) {
     (summary.attempted(), call_context_instruction_counter())
 }
 
-/// Calls each canister, and traps with the first answer.
+/// Calls each canister, and traps when the first response arrives.
 #[ic_cdk::update]
 async fn trap_amid_calls(callees: Vec<Principal>) {
     let pings = callees.into_iter().map(|callee| Request::new(callee, "ping"));

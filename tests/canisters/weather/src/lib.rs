@@ -1,4 +1,5 @@
-//! A weather station: it learns from the web, certifies what it says, and knows other stations.
+//! A weather station: a test canister that fetches a report with an HTTP outcall, certifies it, and queries other
+//! stations.
 
 #![allow(missing_docs, reason = "the attributes generate functions without")]
 
@@ -27,7 +28,8 @@ fn init() {
     publish("nothing yet".into());
 }
 
-/// Keeps out what would be refused, before it costs anything. Calls of canisters do not come by here.
+/// Refuses ingress messages that the guard would refuse, before the canister pays for them. Calls from other canisters
+/// are not inspected.
 #[inspect_message]
 fn inspect_message() {
     if msg_method_name() != "set_source" || is_controller(&msg_caller()) {
@@ -63,7 +65,7 @@ async fn refresh() -> Result<String, String> {
     Ok(report)
 }
 
-/// What differs between two answers to the same question must go, or the nodes would not agree.
+/// Removes the parts of a response that can differ between nodes. Otherwise the nodes would not agree.
 #[query]
 fn clean(TransformArgs { response, context }: TransformArgs) -> HttpRequestResult {
     let mut body = response.body.trim_ascii().to_vec();
@@ -83,7 +85,7 @@ fn publish(report: String) {
 
 #[update]
 async fn draw(below: u64) -> u64 {
-    let bytes = raw_rand().await.expect("the network has randomness");
+    let bytes = raw_rand().await.expect("`raw_rand` replies");
     let (number, _) = bytes.split_first_chunk().expect("32 bytes");
     u64::from_le_bytes(*number) % below
 }
