@@ -1,48 +1,46 @@
-//! Limits of PocketIC that the network does not have, and bounds of this server.
+//! What PocketIC has beside the network, and bounds of the server here.
 
 use super::memory::{GIB, MIB};
 
-/// Most subnets that PocketIC assumes for the mainnet. It decides which canister ids belong to the
-/// mainnet (`pocket_ic_server/src/pocket_ic.rs`, `MAXIMUM_NUMBER_OF_SUBNETS_ON_MAINNET`).
+/// Subnets the mainnet is taken to have at most: canister ids beyond theirs are none of the
+/// mainnet's (`pocket_ic_server/src/pocket_ic.rs`, `MAXIMUM_NUMBER_OF_SUBNETS_ON_MAINNET`).
 pub const MAINNET_SUBNETS_MAX: u64 = 1_024;
 
-/// Most rounds that awaiting an ingress message executes (`pocket_ic_server/src/pocket_ic.rs`).
+/// Rounds after which awaiting an ingress message gives up (`pocket_ic_server/src/pocket_ic.rs`).
 pub const AWAIT_INGRESS_ROUNDS_MAX: usize = 100;
 
-/// Nanoseconds by which a round advances the time, if the time was not advanced otherwise
+/// Nanoseconds by which a round moves time on when nobody else did
 /// (`state_machine_tests/src/lib.rs`, `EXECUTE_ROUND_TIME_INCREMENT`).
 pub const ROUND_TIME_INCREMENT_NANOS: u64 = 1;
 
-/// Time between two heartbeats, in nanoseconds, on an instance with auto-progress that has nothing else
-/// to do. A bound of this project: about the block time of the mainnet.
+/// Nanoseconds from one heartbeat to the next on a network that progresses by itself and has
+/// nothing else to do. A number of ours: about as often as the mainnet has blocks.
 pub const HEARTBEAT_INTERVAL_NANOS: u64 = 1_000_000_000;
 
-/// Largest body of an HTTP request, in bytes: the largest ingress message in base64, and the rest of the
-/// request. A bound of this project.
+/// Bytes of a request's body: the largest ingress message in base64, and the rest of the request.
 pub const REQUEST_BODY_BYTES_MAX: usize = 8 * MIB as usize;
 
-/// Largest body of an HTTP request with a query, in bytes: the largest argument of any call
-/// ([`REQUEST_BYTES_MAX`]) in base64, and the rest of the request. A bound of this project.
+/// Bytes of the body of a query: the largest argument that any call has ([`REQUEST_BYTES_MAX`]) in
+/// base64, and the rest of the request. A bound of ours, as the next.
 ///
 /// [`REQUEST_BYTES_MAX`]: super::REQUEST_BYTES_MAX
 pub const QUERY_BODY_BYTES_MAX: usize = 16 * MIB as usize;
 
-/// Largest body of an HTTP request that mocks the result of an outcall, in bytes: the largest response
-/// ([`OUTCALL_RESPONSE_BYTES_MAX`]) in base64 with headers, for each of the forty nodes of the largest
-/// subnet. A bound of this project.
+/// Bytes of a body that says what nodes got from an outcall: from each of the forty nodes of the
+/// largest subnet the largest response ([`OUTCALL_RESPONSE_BYTES_MAX`]) in base64, with headers.
 ///
 /// [`OUTCALL_RESPONSE_BYTES_MAX`]: super::OUTCALL_RESPONSE_BYTES_MAX
 pub const OUTCALL_BODY_BYTES_MAX: usize = 40 * 3 * MIB as usize;
 
-/// Largest blob, and largest sum of all blobs in the store, in bytes. A bound of this project that
-/// protects the memory of the machine.
+/// Bytes of a blob that is uploaded or read as a whole, and of all blobs that are kept at a time. A
+/// bound of ours, so that nobody uses up the machine's memory by accident.
 pub const BLOB_BYTES_MAX: usize = GIB as usize;
 
-/// Most subnets that an instance can be created with. A bound of this project that protects the memory
-/// of the machine; the mainnet has a few dozen subnets.
+/// Subnets that an instance may be made with. A bound of ours, for the same reason; the mainnet has a
+/// few dozen.
 pub const INSTANCE_SUBNETS_MAX: usize = 256;
 
-/// Largest part of a snapshot, in bytes, that one call transfers to or from a directory
+/// Bytes of a snapshot that one call carries on its way to or from a directory
 /// (`pocket_ic_server/src/pocket_ic.rs`, `MAX_CHUNK_SIZE`).
 pub const SNAPSHOT_FILE_CHUNK_BYTES: usize = 2_000_000;
 
