@@ -102,3 +102,8 @@ pub use retry::Retry;
 pub use strategies::{parallel, sequential};
 pub use transport::{Transport, call};
 pub use window::{fan_out, windowed};
+
+/// Compiles the code in the documents.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct Documents;

@@ -57,3 +57,9 @@ pub mod topology;
 pub mod trace;
 pub mod types;
 pub mod wasm;
+
+/// Compiles the code in the documents.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/replica.md")]
+#[doc = include_str!("../../TROUBLESHOOTING.md")]
+struct Documents;

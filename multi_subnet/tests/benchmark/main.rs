@@ -2,6 +2,7 @@
 
 mod binary;
 mod command_line;
+mod documents;
 mod end_to_end;
 mod fake_server;
 mod foreign_pairs;

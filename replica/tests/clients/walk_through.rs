@@ -1,28 +1,17 @@
-//! What README tells people to type, command by command.
+//! What the documents tell people to type in a terminal, command by command.
 
 use crate::project::{Project, workspace};
 use std::process::Command;
 use std::time::Duration;
+use test_support::documents::{blocks, command_and_comment, inline_commands};
 
-/// What stands in README before commands that are run here.
-const MARK: &str = "<!-- walk-through -->";
-
-/// The commands after each mark: an indented block.
-fn walk_throughs() -> Vec<Vec<String>> {
-    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
-    let block = |text: &str| {
-        let lines = text.lines().skip_while(|line| line.is_empty());
-        lines.map_while(|line| Some(line.strip_prefix("    ")?.to_owned())).collect()
-    };
-    readme.split(MARK).skip(1).map(block).collect()
-}
-
-/// A command, and what it is said to print.
-fn parts(line: &str) -> (&str, Option<&str>) {
-    match line.split_once("  # ").or_else(|| line.split_once(" # ")) {
-        Some((command, expected)) => (command.trim(), Some(expected.trim())),
-        None => (line.trim(), None),
-    }
+/// The commands of the walk-through of this name.
+fn commands(name: &str) -> Vec<String> {
+    let marker = format!("walk-through {name}");
+    let mut found = blocks().into_iter().filter(|block| block.marked("run") == Some(&marker));
+    let block = found.next().unwrap_or_else(|| panic!("the documents have no {marker}"));
+    assert!(found.next().is_none(), "the documents have one {marker}");
+    block.lines
 }
 
 /// The arguments with which `make` starts the replica.
@@ -40,7 +29,7 @@ fn arguments_by_make(command: &str) -> Vec<String> {
 fn walk_through(project: &mut Project, lines: &[String]) -> Vec<Duration> {
     let mut timed = Vec::new();
     for line in lines {
-        let (command, expected) = parts(line);
+        let (command, expected) = command_and_comment(line);
         if command.starts_with("make serve") {
             let arguments = arguments_by_make(command);
             project.serve(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -62,31 +51,69 @@ fn walk_through(project: &mut Project, lines: &[String]) -> Vec<Duration> {
     timed
 }
 
-/// Runs the walk-through of this number.
-fn run(number: usize) -> Vec<Duration> {
-    let all = walk_throughs();
-    assert_eq!(all.len(), 3, "README has one walk-through for each test here");
-    assert!(all[number].len() > 4, "{:?}", all[number]);
+/// Runs the walk-through of this name, and returns how long those commands took that are timed.
+fn run(name: &str) -> Vec<Duration> {
+    let commands = commands(name);
+    assert!(commands.len() > 4, "{commands:?}");
     match Project::new() {
-        Some(mut project) => walk_through(&mut project, &all[number]),
+        Some(mut project) => walk_through(&mut project, &commands),
         None => Vec::new(),
     }
 }
 
 #[test]
-fn the_pair_is_deployed_and_called_as_readme_says() {
-    run(0);
+fn the_pair_is_deployed_and_called_as_documented() {
+    run("icp");
 }
 
 #[test]
-fn sequential_calls_to_another_subnet_take_far_longer_than_parallel_ones_as_readme_says() {
-    if let [sequential, parallel] = run(1)[..] {
+fn sequential_calls_to_another_subnet_take_far_longer_than_parallel_ones_as_documented() {
+    if let [sequential, parallel] = run("latency")[..] {
         assert!(sequential > Duration::from_secs(10), "{sequential:?}");
         assert!(sequential > 2 * parallel, "{sequential:?}, {parallel:?}");
     }
 }
 
 #[test]
-fn the_tools_own_network_runs_on_the_replica_as_readme_says() {
-    run(2);
+fn the_tools_own_network_runs_on_the_replica_as_documented() {
+    run("launcher");
+}
+
+#[test]
+fn a_portfolio_and_a_job_are_asked_for_as_documented() {
+    run("portfolio");
+}
+
+/// The words of a command before its options and its arguments.
+fn subcommand(command: &str) -> String {
+    let is_word =
+        |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
+    let is_name = |word: &&str| *word == "caller" || *word == "callee";
+    let words = command
+        .split(' ')
+        .take_while(|word| is_word(word) && !is_name(word) && !word.starts_with('-'));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn commands_within_sentences_are_known_to_their_programs() {
+    let programs = inline_commands("embedded-replica");
+    for (place, command) in &programs {
+        let options = command.split(' ').filter(|word| word.starts_with("--"));
+        let serve = if command.contains(" serve") { &["serve", "--help"][..] } else { &["--help"] };
+        let help = Command::new(crate::BINARY).args(serve).output().unwrap();
+        let help = String::from_utf8(help.stdout).unwrap();
+        for option in options {
+            assert!(help.contains(option), "{place}: {option} is not in the help of {command}");
+        }
+    }
+    assert!(!programs.is_empty());
+    let Some(project) = Project::new() else { return };
+    for (place, command) in inline_commands("icp") {
+        let subcommand = subcommand(&command);
+        let help = project.ok(&format!("{subcommand} --help"));
+        for option in command.split(' ').filter(|word| word.starts_with("--")) {
+            assert!(help.contains(option), "{place}: {option} is not in the help of {subcommand}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What the tests of this workspace share.
 //!
 //! - [`servers`]: the servers on which a test runs, and the networks it creates there;
+//! - [`documents`]: the commands and outputs in README and `docs`;
 //! - [`users`]: the users that the tests act for;
 //! - [`encoding`]: Candid of one value;
 //! - [`scripted`]: a canister that runs scripts, and a network with two of these canisters;
@@ -14,6 +15,7 @@
 
 pub mod canisters;
 mod counter;
+pub mod documents;
 pub mod encoding;
 pub mod http;
 pub mod packages;
