@@ -19,7 +19,7 @@ fn workspace() -> &'static Path {
 }
 
 /// A folder in which the commands of the documents find what they name: `cargo`, which runs the built program, two
-/// modules, and a PocketIC server.
+/// modules, a PocketIC server, and an old one.
 struct Folder {
     folder: TempDir,
     server: EmbeddedServer,
@@ -32,9 +32,13 @@ impl Folder {
         fs::copy(modules.caller, folder.path().join("my_caller.wasm")).expect("a module");
         fs::copy(modules.callee, folder.path().join("my_callee.wasm")).expect("a module");
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-        for program in ["cargo", "pocket-ic"] {
-            let fixture = fixtures.join(format!("documented-{program}"));
-            fs::copy(fixture, folder.path().join(program)).expect("a program");
+        for (program, fixture) in [
+            ("cargo", "documented-cargo"),
+            ("pocket-ic", "documented-pocket-ic"),
+            ("old", "old-pocket-ic"),
+        ] {
+            let to = folder.path().join(program);
+            fs::copy(fixtures.join(fixture), to).expect("a program");
         }
         let server = EmbeddedServer::start(ServerConfig::default()).expect("a free port");
         Self { folder, server }
