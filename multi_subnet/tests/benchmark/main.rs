@@ -2,6 +2,7 @@
 
 mod binary;
 mod command_line;
+mod document_blocks;
 mod documents;
 mod end_to_end;
 mod fake_server;
