@@ -55,7 +55,7 @@ struct Subject {
 impl Subject {
     fn new(heap_mib: usize) -> Self {
         let round = RoundContext {
-            subnet: Principal::anonymous(),
+            subnet: Principal::anonymous().into(),
             root_key: SubnetKey::of([0; 32]),
             routes: Arc::default(),
             prices: Prices::new(13, true),

@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_canister_sees_the_code_in_front_and_a_user_does_not() {
-        let error = Trap::Called("no".into()).into_user_error(CanisterId::management_canister());
+        let error = Trap::Called("no".into()).into_user_error(CanisterId::MANAGEMENT);
         assert!(error.description.starts_with("Error from Canister aaaaa-aa: "));
         assert!(error.description.contains("called `ic0.trap` with message: 'no'.\n"));
         let reject = Reject::from(error);

@@ -112,10 +112,17 @@ impl Rules {
     /// Whom a call with this argument is about.
     pub fn subject(&self, argument: &[u8]) -> Result<Subject, UserError> {
         Ok(match self.about {
-            About::Canister => Subject::Canister(decode::<CanisterIdRecord>(argument)?.canister_id),
-            About::TargetCanister => Subject::Canister(decode::<Target>(argument)?.target_canister),
-            About::NewCanister => Subject::NewCanister(decode::<Specified>(argument)?.specified_id),
-            About::Subnet => Subject::Subnet(decode::<SubnetIdRecord>(argument)?.subnet_id),
+            About::Canister => {
+                Subject::Canister(decode::<CanisterIdRecord>(argument)?.canister_id.into())
+            }
+            About::TargetCanister => {
+                Subject::Canister(decode::<Target>(argument)?.target_canister.into())
+            }
+            About::NewCanister => {
+                let specified = decode::<Specified>(argument)?.specified_id;
+                Subject::NewCanister(specified.map(CanisterId::from))
+            }
+            About::Subnet => Subject::Subnet(decode::<SubnetIdRecord>(argument)?.subnet_id.into()),
             About::Key | About::Nothing => Subject::Nothing,
         })
     }

@@ -83,7 +83,7 @@ impl SubnetKey {
 
     /// The id of the subnet: the self-authenticating principal of the public key.
     pub fn subnet_id(&self) -> SubnetId {
-        Principal::self_authenticating(self.public_der)
+        Principal::self_authenticating(self.public_der).into()
     }
 
     /// Signs a message.

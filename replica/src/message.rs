@@ -3,7 +3,7 @@
 use crate::error::Reject;
 use crate::limits::{INGRESS_ENVELOPE_BYTES, REFUND_BYTES, RESPONSE_RESERVATION_BYTES};
 use crate::trace::{CallId, Event, Responder};
-use crate::types::{CallbackId, CanisterId, Cycles, MessageId, Payload, Time};
+use crate::types::{CallbackId, Callee, CanisterId, Cycles, MessageId, Payload, Time};
 use candid::Principal;
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use std::sync::Arc;
 pub struct Request {
     /// Who calls.
     pub sender: CanisterId,
-    /// Who is called; the management canister's or a subnet's principal for a management call.
-    pub receiver: CanisterId,
+    /// Who is called.
+    pub receiver: Callee,
     /// The method.
     pub method: String,
     /// Its argument.
@@ -69,7 +69,7 @@ pub struct Response {
     /// Who made the call, and gets this.
     pub originator: CanisterId,
     /// Who was called.
-    pub respondent: CanisterId,
+    pub respondent: Callee,
     /// The originator's callback.
     pub callback: CallbackId,
     /// Attached cycles that were not accepted.
@@ -128,17 +128,17 @@ impl Message {
     }
 
     /// The canister it goes to.
-    pub fn receiver(&self) -> CanisterId {
+    pub fn receiver(&self) -> Callee {
         match self {
             Self::Request(request) => request.receiver,
-            Self::Response(response) => response.originator,
+            Self::Response(response) => response.originator.into(),
         }
     }
 
     /// The canister it comes from.
-    pub fn sender(&self) -> CanisterId {
+    pub fn sender(&self) -> Callee {
         match self {
-            Self::Request(request) => request.sender,
+            Self::Request(request) => request.sender.into(),
             Self::Response(response) => response.respondent,
         }
     }

@@ -237,7 +237,7 @@ pub fn canister_id(number: u64) -> CanisterId {
     let mut bytes = [0; 10];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     bytes[8..].copy_from_slice(&[1, 1]);
-    Principal::from_slice(&bytes)
+    CanisterId::new(Principal::from_slice(&bytes))
 }
 
 /// The canister of the mainnet that turns ICP into cycles, which it makes out of nothing

@@ -131,7 +131,7 @@ pub enum Event {
     /// directly before this event.
     Executed {
         /// The canister. For the management canister: the subnet.
-        canister: CanisterId,
+        canister: Callee,
         /// The message or task.
         work: Work,
         /// The call context of the execution. `None` if the message was refused.
@@ -161,7 +161,7 @@ pub enum Event {
         /// The call.
         call: CallId,
         /// The called canister.
-        callee: CanisterId,
+        callee: Callee,
         /// The call context that made the call.
         call_context_id: CallContextId,
         /// Attached cycles.

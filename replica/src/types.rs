@@ -1,13 +1,10 @@
 //! The words every layer shares: identifiers, cycles, instructions and time.
 
-use candid::Principal;
 use std::fmt;
 
-/// A canister's principal.
-pub type CanisterId = Principal;
+mod ids;
 
-/// A subnet's principal.
-pub type SubnetId = Principal;
+pub use ids::{Callee, CanisterId, SubnetId};
 
 /// An amount of cycles.
 pub type Cycles = u128;

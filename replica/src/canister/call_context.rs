@@ -8,7 +8,7 @@ use crate::error::{ErrorCode, Reject, Trap, UserError};
 use crate::message::{CallerInfo, Response};
 use crate::system_api::{Closure, OutgoingCall};
 use crate::types::{
-    CallContextId, CallbackId, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
+    CallContextId, CallbackId, Callee, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
 };
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ pub enum Origin {
         /// The caller.
         sender: CanisterId,
         /// The callee as the caller named it.
-        receiver: CanisterId,
+        receiver: Callee,
         /// The caller's callback.
         callback: CallbackId,
         /// When the caller stops waiting.
@@ -45,7 +45,8 @@ impl Origin {
     /// The principal that called.
     pub fn caller(&self) -> Principal {
         match self {
-            Self::Ingress { sender, .. } | Self::Canister { sender, .. } => *sender,
+            Self::Ingress { sender, .. } => *sender,
+            Self::Canister { sender, .. } => sender.principal(),
             Self::Task => Principal::management_canister(),
         }
     }
@@ -90,7 +91,7 @@ pub struct Callback {
     /// On whose behalf.
     pub context: CallContextId,
     /// Who was called.
-    pub callee: CanisterId,
+    pub callee: Callee,
     /// Runs on a reply.
     pub on_reply: Closure,
     /// Runs on a reject.

@@ -105,7 +105,7 @@ fn callable(canister: &Canister, method: &str) -> Result<(EntryPoint, Entry), Us
 /// Answers a call that is not executed, with all its cycles; the canister has paid `fee` for it.
 fn refuse(canister: &mut Canister, call: NewCall, error: UserError, fee: Cycles) -> Execution {
     canister.trace.record(|| Event::Executed {
-        canister: canister.id,
+        canister: canister.id.into(),
         work: Work::from(&call.origin),
         call_context_id: None,
         result: Err(error.code),

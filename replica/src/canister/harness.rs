@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// A round of a 13-node subnet on which nothing else happens.
 pub(crate) fn round() -> RoundContext {
     RoundContext {
-        subnet: Principal::self_authenticating([7]),
+        subnet: Principal::self_authenticating([7]).into(),
         root_key: SubnetKey::of([7; 32]),
         routes: Arc::default(),
         prices: Prices::new(13, false),

@@ -10,19 +10,19 @@ mod pair;
 
 use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Ingress, Message, Request, Response};
-use crate::types::{CanisterId, Time};
+use crate::types::{Callee, Time};
 use pair::{Pair, Queued};
 use std::collections::{BTreeMap, VecDeque};
 
 /// All queues of a canister.
 #[derive(Debug, Default)]
 pub struct Queues {
-    /// By peer; idle ones are forgotten once a round.
-    pairs: BTreeMap<CanisterId, Pair>,
+    /// By peer, a canister or whom else it called. Idle ones are forgotten once a round.
+    pairs: BTreeMap<Callee, Pair>,
     ingress: VecDeque<Ingress>,
     /// Senders with something in their input queue, by where they are.
-    local: VecDeque<CanisterId>,
-    remote: VecDeque<CanisterId>,
+    local: VecDeque<Callee>,
+    remote: VecDeque<Callee>,
     next: Source,
     /// Unbounded-wait calls of which a response is still to pass through here.
     guaranteed_calls: usize,
@@ -69,12 +69,12 @@ pub struct TimedOut {
 
 impl Queues {
     /// Requests that can be made to `peer` now.
-    pub fn free_slots(&self, peer: CanisterId) -> usize {
-        self.pairs.get(&peer).map_or(QUEUE_CAPACITY, Pair::free_slots)
+    pub fn free_slots(&self, peer: impl Into<Callee>) -> usize {
+        self.pairs.get(&peer.into()).map_or(QUEUE_CAPACITY, Pair::free_slots)
     }
 
     /// The same for every peer that has not all slots free.
-    pub fn slots(&self) -> BTreeMap<CanisterId, usize> {
+    pub fn slots(&self) -> BTreeMap<Callee, usize> {
         let slots = self.pairs.iter().map(|(peer, pair)| (*peer, pair.free_slots()));
         slots.filter(|(_, free)| *free < QUEUE_CAPACITY).collect()
     }
@@ -124,20 +124,20 @@ impl Queues {
 
     /// Puts the answer to a request that came in before in line to be sent.
     pub fn push_output_response(&mut self, response: Response) {
-        let pair = self.pairs.entry(response.originator).or_default();
+        let pair = self.pairs.entry(response.originator.into()).or_default();
         let expiry = response.deadline;
         pair.output.push_back(Queued { message: Message::Response(response), expiry });
     }
 
     /// Takes in a request. The caller has checked that there is room for it.
     pub fn push_input_request(&mut self, request: Request, local: bool) {
-        let pair = self.pairs.entry(request.sender).or_default();
+        let pair = self.pairs.entry(request.sender.into()).or_default();
         assert!(pair.has_room_for_request(), "induction checks the slots");
         pair.input_requests += 1;
         pair.output_responses += 1;
         self.guaranteed_calls += usize::from(request.deadline.is_none());
         self.excess_bytes += request.excess_bytes();
-        self.push_input(request.sender, Message::Request(request), local);
+        self.push_input(request.sender.into(), Message::Request(request), local);
     }
 
     /// Takes in the response for which a slot was reserved when the request was made.
@@ -162,7 +162,7 @@ impl Queues {
         expired
     }
 
-    fn push_input(&mut self, sender: CanisterId, message: Message, local: bool) {
+    fn push_input(&mut self, sender: Callee, message: Message, local: bool) {
         let pair = self.pairs.entry(sender).or_default();
         if pair.input.is_empty() {
             let schedule = if local { &mut self.local } else { &mut self.remote };
@@ -211,19 +211,19 @@ impl Queues {
     }
 
     /// Peers with something to be sent to them, in order.
-    pub fn output_peers(&self) -> Vec<CanisterId> {
+    pub fn output_peers(&self) -> Vec<Callee> {
         let waiting = self.pairs.iter().filter(|(_, pair)| !pair.output.is_empty());
         waiting.map(|(peer, _)| *peer).collect()
     }
 
     /// The next message to `peer`, left in place.
-    pub fn peek_output(&self, peer: CanisterId) -> Option<&Message> {
-        self.pairs.get(&peer)?.output.front().map(|queued| &queued.message)
+    pub fn peek_output(&self, peer: impl Into<Callee>) -> Option<&Message> {
+        self.pairs.get(&peer.into())?.output.front().map(|queued| &queued.message)
     }
 
     /// Takes the next message to `peer` out, to send it.
-    pub fn pop_output(&mut self, peer: CanisterId) -> Option<Message> {
-        let pair = self.pairs.get_mut(&peer)?;
+    pub fn pop_output(&mut self, peer: impl Into<Callee>) -> Option<Message> {
+        let pair = self.pairs.get_mut(&peer.into())?;
         let message = pair.output.pop_front()?.message;
         match &message {
             Message::Request(request) => {
@@ -239,8 +239,8 @@ impl Queues {
     }
 
     /// Whether there are slots for a request from `peer` and for its response.
-    pub fn has_room_for_request(&self, peer: CanisterId) -> bool {
-        self.pairs.get(&peer).is_none_or(Pair::has_room_for_request)
+    pub fn has_room_for_request(&self, peer: impl Into<Callee>) -> bool {
+        self.pairs.get(&peer.into()).is_none_or(Pair::has_room_for_request)
     }
 
     /// Removes what has passed its deadline at `now`, a time in whole seconds, and what is idle.

@@ -35,7 +35,7 @@ impl SnapshotId {
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (number, canister) = bytes.split_at_checked(Self::NUMBER_BYTES)?;
         let number = u64::from_be_bytes(number.try_into().ok()?);
-        Some(Self { canister: Principal::try_from_slice(canister).ok()?, number })
+        Some(Self { canister: Principal::try_from_slice(canister).ok()?.into(), number })
     }
 }
 

@@ -272,7 +272,7 @@ impl From<&Effects> for Taken {
 pub(super) fn conclude(canister: &mut Canister, executed: Executed) -> Execution {
     let Executed { work, context, outcome, instructions, fee, taken } = executed;
     canister.trace.record(|| Event::Executed {
-        canister: canister.id,
+        canister: canister.id.into(),
         work,
         call_context_id: Some(context),
         result: match &outcome {

@@ -1,5 +1,6 @@
 //! Encoding of values in the state tree (interface specification, "The system state tree").
 
+use crate::types::CanisterId;
 use candid::Principal;
 use serde::Serialize;
 use serde_bytes::Bytes;
@@ -26,9 +27,14 @@ pub(super) fn principals<'a>(principals: impl IntoIterator<Item = &'a Principal>
     cbor(&principals.into_iter().map(bytes).collect::<Vec<_>>())
 }
 
-/// Encodes ranges of principals as a CBOR list of pairs of byte strings.
-pub(super) fn ranges(ranges: &[(Principal, Principal)]) -> Vec<u8> {
-    cbor(&ranges.iter().map(|(first, last)| (bytes(first), bytes(last))).collect::<Vec<_>>())
+/// Encodes ranges of canister ids as a CBOR list of pairs of byte strings.
+pub(super) fn ranges(ranges: &[(CanisterId, CanisterId)]) -> Vec<u8> {
+    cbor(
+        &ranges
+            .iter()
+            .map(|(first, last)| (bytes(first.as_ref()), bytes(last.as_ref())))
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn bytes(principal: &Principal) -> &Bytes {
@@ -47,6 +53,6 @@ mod tests {
         let list = [0xd9, 0xd9, 0xf7, 0x82, 0x42, 1, 2, 0x41, 3];
         assert_eq!(principals([&one, &other]), list);
         let pairs = [0xd9, 0xd9, 0xf7, 0x81, 0x82, 0x42, 1, 2, 0x41, 3];
-        assert_eq!(ranges(&[(one, other)]), pairs);
+        assert_eq!(ranges(&[(one.into(), other.into())]), pairs);
     }
 }

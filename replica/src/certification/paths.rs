@@ -152,7 +152,7 @@ impl Check<'_> {
         if record.sender != self.reader.principal {
             return Err(PathError::Forbidden("only the sender of a request can read its status"));
         }
-        let is_management = record.receiver == Principal::management_canister();
+        let is_management = record.receiver.is_management();
         if matches!(self.scope, Scope::Subnet(_)) && !is_management {
             return Err(PathError::Forbidden(
                 "the request was sent to a canister: read its status at the endpoint of the canister",

@@ -155,7 +155,7 @@ pub(super) struct Contents<'a> {
 impl Expand for Contents<'_> {
     fn expand(&self, path: &[&[u8]]) -> Tree {
         let canister = |id: &[u8]| {
-            let id: CanisterId = Principal::from_slice(id);
+            let id = CanisterId::from(Principal::from_slice(id));
             self.subnet.canister(id).expect("the canisters in the tree exist")
         };
         match path {

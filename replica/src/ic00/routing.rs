@@ -4,13 +4,13 @@ use super::{About, Rules, Subject, decode};
 use crate::error::{ErrorCode, Reject, RejectCode, UserError};
 use crate::message::Request;
 use crate::topology::RoutingTable;
-use crate::types::SubnetId;
-use candid::{CandidType, Principal};
+use crate::types::{Callee, SubnetId};
+use candid::CandidType;
 use serde::Deserialize;
 
-/// Whether calls to this principal are calls of the management canister, by any of its names.
-pub fn is_ic00(receiver: Principal, routes: &RoutingTable) -> bool {
-    receiver == Principal::management_canister() || routes.has_subnet(receiver)
+/// Whether calls to this receiver are calls of the management canister: by its own id or a subnet's.
+pub fn is_ic00(receiver: Callee, routes: &RoutingTable) -> bool {
+    receiver.is_management() || routes.has_subnet(receiver.as_subnet())
 }
 
 /// Fails when a call of a canister, which has `version`, makes no sense or goes nowhere. It is
@@ -38,10 +38,10 @@ pub fn destination(
     routes: &RoutingTable,
 ) -> Result<SubnetId, String> {
     let rules = Rules::named(&request.method).map_err(|error| error.to_string())?;
-    if request.receiver != Principal::management_canister() {
+    if !request.receiver.is_management() {
         // Only the network nervous system may say itself which subnet it means.
         return match routes.is_on_nns(request.sender) {
-            true => Ok(request.receiver),
+            true => Ok(request.receiver.as_subnet()),
             false => Err(format!("AlreadyResolved({})", request.receiver)),
         };
     }

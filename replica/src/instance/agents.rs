@@ -60,7 +60,7 @@ impl Instance {
         sent_to: CanisterId,
         call: &CanisterCall,
     ) -> Result<EffectivePrincipal, InstanceError> {
-        let is_management = call.canister == CanisterId::management_canister();
+        let is_management = call.canister.is_management();
         let about = match is_management {
             true => effective_canister(&call.method, &call.argument),
             false => Some(call.canister),
@@ -88,7 +88,7 @@ impl Instance {
             RequestKind::Call => ("calls that create canisters", is_creation(&call.method)),
             RequestKind::Query => ("queries of 'list_canisters'", call.method == "list_canisters"),
         };
-        if call.canister != CanisterId::management_canister() || !is_taken {
+        if !call.canister.is_management() || !is_taken {
             return Err(InstanceError::NotForSubnets(taken));
         }
         self.subnet_info(sent_to).map(|info| EffectivePrincipal::Subnet(info.place.id))

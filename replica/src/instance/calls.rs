@@ -79,7 +79,7 @@ impl Instance {
             Err(error) => return Ok(Err(error)),
         };
         let is_for_standins = self.is_for_standins(&call);
-        let is_management = call.canister == CanisterId::management_canister();
+        let is_management = call.canister.is_management();
         let ingress = Ingress {
             id,
             sender: call.sender,
@@ -172,7 +172,7 @@ impl Instance {
         };
         let data_certificate = self.data_certificate(call.canister);
         let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
-        Ok(match call.canister == CanisterId::management_canister() {
+        Ok(match call.canister.is_management() {
             true => {
                 let result = subnet.query_management(call.sender, &call.method, call.argument);
                 result.map_err(Failure::Error)
@@ -193,7 +193,7 @@ impl Instance {
         let of_canister = |canister: CanisterId| {
             self.network.subnet_of(canister).ok_or(InstanceError::NoSubnetHosts(canister))
         };
-        if call.canister != CanisterId::management_canister() {
+        if !call.canister.is_management() {
             return of_canister(call.canister).map(Ok);
         }
         let named = effective_canister(&call.method, &call.argument);
@@ -202,9 +202,7 @@ impl Instance {
                 Some(_) => Ok(subnet),
                 None => Err(InstanceError::NoSuchSubnet(subnet)),
             },
-            (EffectivePrincipal::Canister(canister), _)
-                if canister != CanisterId::management_canister() =>
-            {
+            (EffectivePrincipal::Canister(canister), _) if !canister.is_management() => {
                 of_canister(canister)
             }
             (_, Some(canister)) => of_canister(canister),
@@ -222,8 +220,7 @@ impl Instance {
 
 /// Whether a call is a user's who creates a canister.
 fn is_provisional_creation(call: &CanisterCall) -> bool {
-    call.canister == CanisterId::management_canister()
-        && call.method == "provisional_create_canister_with_cycles"
+    call.canister.is_management() && call.method == "provisional_create_canister_with_cycles"
 }
 
 /// An id for the n-th message of an instance.

@@ -8,15 +8,13 @@ use crate::standins::{StandinCall, Standins, Surroundings};
 use crate::subnet::Subnet;
 use crate::topology::SubnetKind;
 use crate::types::*;
-use candid::Principal;
 
 impl Instance {
     /// Whether a stand-in answers a call.
     pub(super) fn is_for_standins(&self, call: &CanisterCall) -> bool {
         let is_creation = || match call.effective {
             EffectivePrincipal::Canister(effective) => {
-                call.canister == Principal::management_canister()
-                    && Standins::serve_creation(effective, &call.method)
+                call.canister.is_management() && Standins::serve_creation(effective, &call.method)
             }
             EffectivePrincipal::None | EffectivePrincipal::Subnet(_) => false,
         };

@@ -128,7 +128,7 @@ mod tests {
     fn message(bytes: usize) -> StreamMessage {
         StreamMessage::Message(Message::Request(Request {
             sender: canister_id(0),
-            receiver: canister_id(1),
+            receiver: canister_id(1).into(),
             method: String::new(),
             argument: vec![0; bytes],
             cycles: 0,

@@ -45,8 +45,8 @@ fn an_id_belongs_to_the_subnet_whose_range_holds_it_or_to_none() {
     }
     assert_eq!(network.subnet_of(canister_id(0)), None);
     assert_eq!(network.subnet_of(canister_id(u64::MAX)), None);
-    assert_eq!(network.subnet_of(CanisterId::management_canister()), None);
-    assert_eq!(network.subnet_of(CanisterId::anonymous()), None);
+    assert_eq!(network.subnet_of(CanisterId::MANAGEMENT), None);
+    assert_eq!(network.subnet_of(candid::Principal::anonymous().into()), None);
 }
 
 #[test]

@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A principal's bytes.
-pub(super) fn principal(bytes: &[u8]) -> Result<Principal, ApiError> {
-    Principal::try_from_slice(bytes).map_err(|error| {
+pub(super) fn principal<T: From<Principal>>(bytes: &[u8]) -> Result<T, ApiError> {
+    Principal::try_from_slice(bytes).map(T::from).map_err(|error| {
         ApiError::bad_request(format!("these {} bytes are no principal: {error}", bytes.len()))
     })
 }
@@ -166,8 +166,8 @@ fn subnet(kind: SubnetKind, spec: &SubnetSpec) -> Result<SubnetRequest, String> 
 pub(super) fn topology(instance: &Instance) -> Topology {
     let subnets = instance.subnets().iter();
     Topology {
-        subnet_configs: subnets.map(|info| (info.place.id, subnet_config(info))).collect(),
-        default_effective_canister_id: instance.default_effective_canister().into(),
+        subnet_configs: subnets.map(|info| (info.place.id.into(), subnet_config(info))).collect(),
+        default_effective_canister_id: instance.default_effective_canister().principal().into(),
     }
 }
 
@@ -204,8 +204,8 @@ fn subnet_config(info: &SubnetInfo) -> rest::SubnetConfig {
             .canister_ranges
             .iter()
             .map(|(start, end)| rest::CanisterIdRange {
-                start: (*start).into(),
-                end: (*end).into(),
+                start: start.principal().into(),
+                end: end.principal().into(),
             })
             .collect(),
     }

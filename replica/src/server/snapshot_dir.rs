@@ -72,7 +72,7 @@ impl SnapshotDir<'_> {
         let metadata: ReadCanisterSnapshotMetadataResult =
             serde_json::from_slice(&text).map_err(|error| self.failed(METADATA, error))?;
         let arguments = UploadCanisterSnapshotMetadataArgs {
-            canister_id: self.canister,
+            canister_id: self.canister.into(),
             replace_snapshot,
             wasm_module_size: metadata.wasm_module_size,
             globals: metadata.globals.into_iter().flatten().collect(),
@@ -140,14 +140,14 @@ impl SnapshotDir<'_> {
         &mut self,
         snapshot: &SnapshotId,
     ) -> Result<ReadCanisterSnapshotMetadataResult, ApiError> {
-        let (canister_id, snapshot_id) = (self.canister, snapshot.clone());
+        let (canister_id, snapshot_id) = (self.canister.principal(), snapshot.clone());
         let arguments = ReadCanisterSnapshotMetadataArgs { canister_id, snapshot_id };
         let (metadata,) = self.call("read_canister_snapshot_metadata", arguments)?;
         Ok(metadata)
     }
 
     fn data(&mut self, snapshot: &SnapshotId, kind: SnapshotDataKind) -> Result<Vec<u8>, ApiError> {
-        let (canister_id, snapshot_id) = (self.canister, snapshot.clone());
+        let (canister_id, snapshot_id) = (self.canister.principal(), snapshot.clone());
         let arguments = ReadCanisterSnapshotDataArgs { canister_id, snapshot_id, kind };
         let (result,): (ReadCanisterSnapshotDataResult,) =
             self.call("read_canister_snapshot_data", arguments)?;
@@ -160,7 +160,7 @@ impl SnapshotDir<'_> {
         kind: SnapshotDataOffset,
         chunk: Vec<u8>,
     ) -> Result<(), ApiError> {
-        let (canister_id, snapshot_id) = (self.canister, snapshot.clone());
+        let (canister_id, snapshot_id) = (self.canister.principal(), snapshot.clone());
         let arguments = UploadCanisterSnapshotDataArgs { canister_id, snapshot_id, kind, chunk };
         self.call("upload_canister_snapshot_data", arguments)
     }
@@ -174,7 +174,7 @@ impl SnapshotDir<'_> {
         let reply = self.instance.update(CanisterCall {
             sender: self.sender,
             caller_info: None,
-            canister: Principal::management_canister(),
+            canister: CanisterId::MANAGEMENT,
             effective: EffectivePrincipal::Canister(self.canister),
             method: method.to_owned(),
             argument: encode_one(argument).expect("arguments are Candid"),

@@ -36,7 +36,7 @@ impl Surroundings<'_> {
             Some(SubnetSelection::Filter { subnet_type: Some(name) }) => {
                 return Err(format!("this development network has no subnets of type '{name}'"));
             }
-            Some(SubnetSelection::Subnet { subnet }) => subnet,
+            Some(SubnetSelection::Subnet { subnet }) => subnet.into(),
         };
         let subnet = self
             .network

@@ -97,6 +97,7 @@ impl From<Refusal> for CreateCanisterError {
             Refusal::TooOld => Self::TooOld,
             Refusal::CreatedInFuture { ledger_time } => Self::CreatedInFuture { ledger_time },
             Refusal::Duplicate(Done { block, canister: canister_id }) => {
+                let canister_id = canister_id.map(Principal::from);
                 Self::Duplicate { duplicate_of: block.into(), canister_id }
             }
         }
@@ -202,7 +203,7 @@ impl CyclesLedger {
         let from = Account::new(sender, args.from_subaccount);
         accounts.check_new(transaction, surroundings.network.time())?;
         accounts.check_funds(&from, args.amount)?;
-        surroundings.deposit(args.to, args.amount).ok_or_else(|| {
+        surroundings.deposit(args.to.into(), args.amount).ok_or_else(|| {
             WithdrawError::FailedToWithdraw {
                 fee_block: None,
                 rejection_code: RejectionCode::DestinationInvalid,
@@ -234,6 +235,6 @@ impl CyclesLedger {
             })?;
         accounts.take(from, args.amount);
         let block_id = accounts.note(transaction, Some(canister_id)).into();
-        Ok(CreateCanisterSuccess { block_id, canister_id })
+        Ok(CreateCanisterSuccess { block_id, canister_id: canister_id.into() })
     }
 }

@@ -25,8 +25,8 @@ pub(super) fn of_registry(
 ) -> Option<Result<Payload, UserError>> {
     let answer = |args: GetSubnetForCanisterArgs| -> Result<SubnetForCanister, String> {
         let canister = args.principal.ok_or("the field `principal` names no canister")?;
-        match surroundings.network.subnet_of(canister) {
-            Some(subnet) => Ok(SubnetForCanister { subnet_id: Some(subnet) }),
+        match surroundings.network.subnet_of(canister.into()) {
+            Some(subnet) => Ok(SubnetForCanister { subnet_id: Some(subnet.into()) }),
             None => Err(format!("canister {canister} is on no subnet")),
         }
     };
@@ -38,5 +38,6 @@ pub(super) fn of_minting(
     method: &str,
     surroundings: &Surroundings,
 ) -> Option<Result<Payload, UserError>> {
-    (method == "get_default_subnets").then(|| Ok(encode((surroundings.default_subnets,))))
+    let subnets = surroundings.default_subnets.iter().map(|subnet| subnet.principal());
+    (method == "get_default_subnets").then(|| Ok(encode((subnets.collect::<Vec<_>>(),))))
 }

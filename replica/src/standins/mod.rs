@@ -126,12 +126,14 @@ impl Standins {
         surroundings: &mut Surroundings,
     ) -> (Result<Payload, UserError>, Cycles) {
         let Request { sender, receiver, method, argument, cycles, .. } = call;
-        if *receiver == cycles_ledger() && method == "deposit" {
+        let receiver = receiver.as_canister();
+        if receiver == cycles_ledger() && method == "deposit" {
             let done = self.cycles.deposit(argument, *cycles);
             let refund = if done.is_ok() { 0 } else { *cycles };
             return (done, refund);
         }
-        (self.carry_out(*sender, *receiver, method, argument, surroundings), *cycles)
+        let sender = sender.principal();
+        (self.carry_out(sender, receiver, method, argument, surroundings), *cycles)
     }
 
     fn carry_out(
@@ -143,7 +145,7 @@ impl Standins {
         surroundings: &mut Surroundings,
     ) -> Result<Payload, UserError> {
         let done = match receiver {
-            id if id == Principal::management_canister() => {
+            id if id.is_management() => {
                 return surroundings.provisional_create(sender, argument);
             }
             id if id == cycles_ledger() => {

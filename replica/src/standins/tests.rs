@@ -102,7 +102,7 @@ fn create(
 }
 
 fn on(subnet: SubnetId) -> Option<CreationArgs> {
-    let subnet_selection = Some(SubnetSelection::Subnet { subnet });
+    let subnet_selection = Some(SubnetSelection::Subnet { subnet: subnet.into() });
     Some(CreationArgs { settings: None, subnet_selection })
 }
 
@@ -119,7 +119,7 @@ fn they_have_the_ids_of_the_originals_and_are_there_only_if_asked_for() {
         "rkp4c-7iaaa-aaaaa-aaaca-cai",
         "um5iw-rqaaa-aaaaq-qaaba-cai",
     ];
-    assert_eq!(ids.map(|id| id.to_text()), texts);
+    assert_eq!(ids.map(|id| id.to_string()), texts);
     for id in ids {
         let query = call(user(1), id, "icrc1_fee", &());
         let answer = network(false).query(query).expect("it is answered");
@@ -156,7 +156,7 @@ fn subnets_for_canisters_and_the_subnet_of_each_can_be_looked_up() {
         ask(&mut instance, registry(), "get_subnet_for_canister", &args)
     };
     let found = subnet_of(made.canister_id).expect("it is found");
-    assert_eq!(found.subnet_id, Some(application[1]));
+    assert_eq!(found.subnet_id, Some(application[1].into()));
     assert!(subnet_of(user(9)).is_err());
 }
 

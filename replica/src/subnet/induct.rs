@@ -80,7 +80,9 @@ impl Subnet {
             Message::Request(request) if ic00::is_ic00(request.receiver, &self.routes) => {
                 self.induct_management_request(request);
             }
-            Message::Request(request) if self.answered_for.contains(&request.receiver) => {
+            Message::Request(request)
+                if self.answered_for.contains(&request.receiver.as_canister()) =>
+            {
                 self.trace.record(|| Event::Inducted { call: request.call() });
                 self.calls_answered_for.push(request);
             }
@@ -103,10 +105,9 @@ impl Subnet {
     /// Whether the receiver can take the request.
     pub(super) fn check_induction(&self, request: &Request) -> Result<(), Reject> {
         let routing = |error: UserError| Reject::routing(error.code, error.description);
-        let receiver = self
-            .canisters
-            .get(&request.receiver)
-            .ok_or_else(|| routing(UserError::canister_not_found(request.receiver)))?;
+        let id = request.receiver.as_canister();
+        let receiver =
+            self.canisters.get(&id).ok_or_else(|| routing(UserError::canister_not_found(id)))?;
         receiver.check_running().map_err(routing)?;
         if request.deadline.is_none()
             && self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES > GUARANTEED_MESSAGE_MEMORY_MAX
@@ -115,15 +116,15 @@ impl Subnet {
             return Err(Reject::routing(ErrorCode::CanisterOutOfMemory, text));
         }
         let minimum = receiver.settings.minimum_incoming_canister_call_cycles;
-        if request.cycles < minimum && request.sender != request.receiver {
+        if request.cycles < minimum && request.sender != id {
             let text = format!(
-                "Canister {} takes calls with at least {minimum} cycles attached, not {}",
-                request.receiver, request.cycles
+                "Canister {id} takes calls with at least {minimum} cycles attached, not {}",
+                request.cycles
             );
             return Err(Reject::routing(ErrorCode::InsufficientCyclesInCall, text));
         }
         if !receiver.queues.has_room_for_request(request.sender) {
-            let text = format!("Canister {} input queue is full", request.receiver);
+            let text = format!("Canister {id} input queue is full");
             return Err(Reject::routing(ErrorCode::CanisterQueueFull, text));
         }
         Ok(())
@@ -133,7 +134,8 @@ impl Subnet {
     pub(super) fn push_request(&mut self, request: Request) {
         self.trace.record(|| Event::Inducted { call: request.call() });
         let local = self.canisters.contains_key(&request.sender);
-        let receiver = self.canisters.get_mut(&request.receiver).expect("induction was checked");
+        let receiver = self.canisters.get_mut(&request.receiver.as_canister());
+        let receiver = receiver.expect("induction was checked");
         receiver.queues.push_input_request(request, local);
     }
 
@@ -159,7 +161,7 @@ impl Subnet {
 
     /// Puts a response that is awaited into its queue.
     fn push_response(&mut self, response: Response, by_subnet: bool) {
-        let local = by_subnet || self.canisters.contains_key(&response.respondent);
+        let local = by_subnet || self.canisters.contains_key(&response.respondent.as_canister());
         let Some(canister) = self.canisters.get_mut(&response.originator) else { return };
         self.trace.record(|| Event::Returned { call: response.call() });
         canister.queues.push_input_response(response, local);

@@ -94,7 +94,7 @@ impl Subnet {
     }
 
     fn check_ingress(&mut self, ingress: &Ingress) -> Result<(), UserError> {
-        if ingress.receiver == Principal::management_canister() {
+        if ingress.receiver.is_management() {
             return self.check_management_ingress(ingress);
         }
         let round = self.round_context();
@@ -167,7 +167,7 @@ impl Subnet {
         if ingress.expiry < self.time {
             return Err(timed_out());
         }
-        if ingress.receiver == Principal::management_canister() {
+        if ingress.receiver.is_management() {
             return self.induct_management_ingress(ingress);
         }
         self.existing(ingress.receiver)?.check_running()?;

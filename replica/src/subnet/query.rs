@@ -56,13 +56,13 @@ impl Evaluation<'_> {
                 _ => match query.next_call() {
                     Some(call) => {
                         let asked = Query {
-                            caller: canister,
+                            caller: canister.into(),
                             caller_info: None,
                             method: call.method.clone(),
                             argument: call.argument.clone(),
                             data_certificate: None,
                         };
-                        let callee = call.callee;
+                        let callee = call.callee.as_canister();
                         self.stack.push(Waiting { canister, query, call: Some(call) });
                         let answer = self.begin(callee, asked);
                         self.budget -= QUERY_CALL_OVERHEAD_INSTRUCTIONS;

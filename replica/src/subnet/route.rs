@@ -6,13 +6,13 @@ use crate::limits::REQUEST_BYTES_MAX_REMOTE;
 use crate::message::{Message, Request, Response, StreamMessage};
 use crate::subnet::{Router, Subnet};
 use crate::trace::{Drop, Event, Responder};
-use crate::types::{CanisterId, SubnetId};
+use crate::types::{Callee, CanisterId, SubnetId};
 use std::collections::VecDeque;
 
 /// Queues that take turns: a canister's, by receiver, or the subnet's own one.
 enum Sender {
     Subnet,
-    Canister(CanisterId, VecDeque<CanisterId>),
+    Canister(CanisterId, VecDeque<Callee>),
 }
 
 /// Rejects of requests that cannot be routed at all, in the order in which they come back.
@@ -67,7 +67,7 @@ impl Subnet {
     fn route_one(
         &mut self,
         sender: CanisterId,
-        peers: &mut VecDeque<CanisterId>,
+        peers: &mut VecDeque<Callee>,
         router: &mut impl Router,
         rejects: &mut Rejects,
     ) -> bool {
@@ -130,7 +130,7 @@ impl Subnet {
         if ic00::is_ic00(request.receiver, &self.routes) {
             ic00::destination(request, self.config.id, &self.routes).ok()
         } else {
-            self.routes.subnet_of(request.receiver)
+            self.routes.subnet_of(request.receiver.as_canister())
         }
     }
 

@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::subnet::Subnet;
 use crate::subnet::ingress::IngressState;
 use crate::subnet::schedule::State;
-use crate::types::CanisterId;
+use crate::types::{Callee, CanisterId};
 use std::collections::BTreeMap;
 
 /// An amount of execution: what is left of a budget, or what was spent of it.
@@ -250,7 +250,7 @@ impl Subnet {
     fn deliver_within_subnet(&mut self) {
         for sender in self.senders() {
             let mut peers = self.canisters[&sender].queues.output_peers();
-            peers.sort_by_key(|peer| *peer != sender);
+            peers.sort_by_key(|peer| *peer != Callee::from(sender));
             for peer in peers {
                 while self.deliver_one(sender, peer) {}
             }
@@ -258,11 +258,11 @@ impl Subnet {
     }
 
     /// Delivers the next message of a queue, if its receiver is here and can take it.
-    fn deliver_one(&mut self, sender: CanisterId, peer: CanisterId) -> bool {
+    fn deliver_one(&mut self, sender: CanisterId, peer: Callee) -> bool {
         let Some(message) = self.canisters[&sender].queues.peek_output(peer) else { return false };
         let deliverable = match message {
             Message::Request(request) => self.check_induction(request).is_ok(),
-            Message::Response(_) => self.canisters.contains_key(&peer),
+            Message::Response(_) => self.canisters.contains_key(&peer.as_canister()),
         };
         if !deliverable {
             return false;

@@ -6,7 +6,7 @@ use super::host::{OutgoingCall, PreparedCall};
 use super::{Closure, Pointer, SystemResult, contract, enter, read};
 use crate::limits::*;
 use crate::system_api::Host;
-use crate::types::{CanisterId, Cycles, cycles_from_halves};
+use crate::types::{Callee, Cycles, cycles_from_halves};
 use candid::Principal;
 use wasmtime::{Caller, Linker};
 
@@ -112,7 +112,7 @@ fn call_new<P: Pointer>(
     let callee = Principal::try_from_slice(&callee)
         .map_err(|error| contract(format!("the callee is not a principal: {error}")))?;
     c.data_mut().call = Some(PreparedCall {
-        callee,
+        callee: callee.into(),
         method,
         argument: Vec::new(),
         cycles: 0,
@@ -191,10 +191,10 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
 /// execution. A call to the subnet id is a call to the management canister. Both ids share their
 /// slots; the id with fewer free slots counts (`sandbox_safe_system_state.rs`, available request
 /// slots).
-fn free_slots(host: &Host, callee: CanisterId) -> (CanisterId, usize) {
+fn free_slots(host: &Host, callee: Callee) -> (Callee, usize) {
     let free = |peer| host.input.slots.get(&peer).copied().unwrap_or(QUEUE_CAPACITY);
-    let management = CanisterId::management_canister();
-    let subnet = host.input.environment.subnet;
+    let management = Callee::MANAGEMENT;
+    let subnet = Callee::from(host.input.environment.subnet);
     if callee == management || callee == subnet {
         (management, free(management).min(free(subnet)))
     } else {

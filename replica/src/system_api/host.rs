@@ -6,7 +6,7 @@ use crate::keys::SubnetKey;
 use crate::log::ExecutionLog;
 use crate::message::CallerInfo;
 use crate::system_api::functions::EntryPoint;
-use crate::types::{CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
+use crate::types::{Callee, CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
 use crate::wasm::{OUT_OF_INSTRUCTIONS, StableMemory};
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,7 +117,7 @@ pub struct ExecutionInput {
     pub reserved: Cycles,
     /// Free request slots to each canister that has a queue with this one. To all other canisters,
     /// every slot is free.
-    pub slots: BTreeMap<CanisterId, usize>,
+    pub slots: BTreeMap<Callee, usize>,
     /// Callbacks that the canister may still open.
     pub callbacks: usize,
     /// Bytes that guaranteed-response calls of the canister may still reserve.
@@ -149,8 +149,8 @@ pub struct Closure {
 /// A call that `call_perform` accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingCall {
-    /// The called canister.
-    pub callee: Principal,
+    /// Who is called.
+    pub callee: Callee,
     /// The name of the method.
     pub method: String,
     /// The argument of the method.
@@ -203,7 +203,7 @@ pub struct Effects {
 /// A call under construction: between `call_new` and `call_perform`.
 #[derive(Clone, Debug)]
 pub(super) struct PreparedCall {
-    pub callee: Principal,
+    pub callee: Callee,
     pub method: String,
     pub argument: Payload,
     pub cycles: Cycles,
@@ -220,7 +220,7 @@ pub struct Host {
     pub(super) reply: Payload,
     pub(super) call: Option<PreparedCall>,
     pub(super) balance: Cycles,
-    pub(super) slots_taken: BTreeMap<CanisterId, usize>,
+    pub(super) slots_taken: BTreeMap<Callee, usize>,
     pub(super) memory_reserved: u64,
     /// Bytes by which heap and stable memory have grown in this execution.
     pub(super) grown: u64,

@@ -4,7 +4,7 @@ use super::*;
 fn the_first_application_canister_has_pocket_ics_id() {
     let places = places(&[SubnetKind::Application, SubnetKind::Application]);
     let first = nth_canister(&places[0].canister_ranges, 0).expect("there are ids");
-    assert_eq!(first.to_text(), "lxzze-o7777-77777-aaaaa-cai");
+    assert_eq!(first.to_string(), "lxzze-o7777-77777-aaaaa-cai");
     assert!(places[1].canister_ranges[0].1 < places[0].canister_ranges[0].0);
 }
 

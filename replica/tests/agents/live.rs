@@ -13,7 +13,7 @@ fn creation(config: LiveConfig) -> Duration {
     run(async {
         let agent = agent(&network, ed25519(1)).await;
         let started = Instant::now();
-        create(&agent, network.default_effective_canister()).await;
+        create(&agent, network.default_effective_canister().principal()).await;
         started.elapsed()
     })
 }

@@ -30,7 +30,7 @@ impl Run {
                     kinds.extend(anew.then(|| "begun anew".into()));
                 }
                 Event::Executed { canister, work, result, .. }
-                    if slices.remove(canister).is_some() =>
+                    if slices.remove(&canister.as_canister()).is_some() =>
                 {
                     let is_callback = matches!(work, Work::Response { .. });
                     let what = if is_callback { "callback" } else { "call" };

@@ -7,7 +7,7 @@ use embedded_replica::canister::{Failure, Status};
 use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig};
 use embedded_replica::topology::canister_id;
 use embedded_replica::trace::{Event, Work};
-use embedded_replica::types::{Cycles, MessageId, NextWork};
+use embedded_replica::types::{CanisterId, Cycles, MessageId, NextWork};
 use ic_management_canister_types::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
@@ -105,15 +105,15 @@ fn begin(scenario: &Scenario) -> (Instance, Ids) {
         let record: CanisterIdRecord = candid::decode_one(&reply).expect("it is Candid");
         let id = record.canister_id;
         // Installing costs more than some have.
-        instance.add_cycles(id, INSTALLATION_CYCLES).expect("it is there");
+        instance.add_cycles(id.into(), INSTALLATION_CYCLES).expect("it is there");
         let beginning = encode::beginning(0, true);
         let install = installation(id, CanisterInstallMode::Install, beginning);
         instance.update(install).expect("it is answered").expect("the code is installed");
         ids.push(id);
     }
     let first = places[0].canister_ranges[0].0;
-    let missing = after(first, 1_000);
-    (instance, Ids { canisters: ids, missing, nowhere: canister_id(u64::MAX) })
+    let missing = after(first.principal(), 1_000);
+    (instance, Ids { canisters: ids, missing, nowhere: canister_id(u64::MAX).principal() })
 }
 
 /// What installing needs beforehand, nearly all of which comes back.
@@ -123,7 +123,7 @@ const INSTALLATION_CYCLES: Cycles = 300_100_000_000;
 fn after(id: Principal, places: u64) -> Principal {
     let bytes: [u8; 8] =
         id.as_slice()[..8].try_into().expect("ids of canisters begin with a number");
-    canister_id(u64::from_be_bytes(bytes) + places)
+    canister_id(u64::from_be_bytes(bytes) + places).principal()
 }
 
 fn management(
@@ -134,7 +134,7 @@ fn management(
     CanisterCall {
         sender: Principal::anonymous(),
         caller_info: None,
-        canister: Principal::management_canister(),
+        canister: CanisterId::MANAGEMENT,
         effective,
         method: method.into(),
         argument: encode_one(arguments).expect("it is Candid"),
@@ -149,7 +149,7 @@ fn installation(id: Principal, mode: CanisterInstallMode, arg: Vec<u8>) -> Canis
         arg,
         sender_canister_version: None,
     };
-    management("install_code", &arguments, EffectivePrincipal::Canister(id))
+    management("install_code", &arguments, EffectivePrincipal::Canister(id.into()))
 }
 
 struct Runner {
@@ -164,8 +164,11 @@ struct Runner {
 impl Runner {
     fn new(mut instance: Instance, ids: Ids) -> Self {
         let events = instance.listen();
-        let balances =
-            ids.canisters.iter().map(|id| instance.cycles(*id).expect("it is there")).collect();
+        let balances = ids
+            .canisters
+            .iter()
+            .map(|id| instance.cycles((*id).into()).expect("it is there"))
+            .collect();
         let network = instance.network();
         let begin = (
             instance.time().as_nanos(),
@@ -207,7 +210,7 @@ impl Runner {
             Action::Call { canister, method, body } => CanisterCall {
                 sender: Principal::anonymous(),
                 caller_info: None,
-                canister: self.run.ids.canisters[*canister],
+                canister: self.run.ids.canisters[*canister].into(),
                 effective: EffectivePrincipal::None,
                 method: method.name().into(),
                 argument: encode::body(body, &self.run.ids),
@@ -221,7 +224,7 @@ impl Runner {
         let id = self.run.ids.canisters[canister];
         let simple = |method| {
             let arguments = CanisterIdRecord { canister_id: id };
-            management(method, &arguments, EffectivePrincipal::Canister(id))
+            management(method, &arguments, EffectivePrincipal::Canister(id.into()))
         };
         let mode = match what {
             Manage::Stop => return simple("stop_canister"),
@@ -289,7 +292,7 @@ impl Runner {
         let call = CanisterCall {
             sender: Principal::anonymous(),
             caller_info: None,
-            canister,
+            canister: canister.into(),
             effective: EffectivePrincipal::None,
             method: "ask".into(),
             argument: encode::memory(),
@@ -300,10 +303,11 @@ impl Runner {
 }
 
 fn state(instance: &Instance, id: Principal) -> Option<State> {
-    let canister = instance.canister(id)?;
+    let canister = instance.canister(id.into())?;
+    let slots = canister.queues.slots().into_iter();
     Some(State {
         balance: canister.balance,
-        free_slots: canister.queues.slots(),
+        free_slots: slots.map(|(callee, free)| (callee.principal(), free)).collect(),
         is_idle: canister.queues.is_idle(),
         is_stopping: matches!(canister.status, Status::Stopping(_)),
         has_open_contexts: !canister.contexts.is_empty(),

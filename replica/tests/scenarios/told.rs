@@ -12,7 +12,8 @@ const RESPONSE_BYTES_MAX: Cycles = 2 << 20;
 const BYTE_FEE: Cycles = 1_000;
 
 impl Run {
-    fn index(&self, id: Principal) -> Option<usize> {
+    fn index(&self, id: impl Into<Principal>) -> Option<usize> {
+        let id = id.into();
         self.ids.canisters.iter().position(|canister| *canister == id)
     }
 
@@ -77,7 +78,7 @@ impl Run {
                 match event {
                     Event::Sent { callee, cycles, deadline, .. } => {
                         let deadline = deadline.map(|time| time.as_nanos() / NANOS_PER_SECOND);
-                        calls.push((*callee, *cycles, deadline));
+                        calls.push((callee.principal(), *cycles, deadline));
                     }
                     Event::Executed { canister, work, result, accepted, .. } => {
                         let Some(index) = self.index(*canister) else { continue };

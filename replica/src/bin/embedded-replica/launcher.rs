@@ -139,7 +139,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         "v": STATUS_VERSION,
         "gateway_port": network.port(),
         "root_key": network.root_key_hex(),
-        "default_effective_canister_id": network.default_effective_canister().to_text(),
+        "default_effective_canister_id": network.default_effective_canister().to_string(),
     });
     write_status(&arguments.status_dir, &format!("{status}\n")).map_err(|error| {
         format!("cannot write into {}: {error}", arguments.status_dir.display())

@@ -18,7 +18,7 @@ fn origin() -> Origin {
 fn outgoing(deadline: Option<u64>) -> OutgoingCall {
     let closure = Closure { function: 0, env: 0 };
     OutgoingCall {
-        callee: canister_id(1),
+        callee: canister_id(1).into(),
         method: "m".into(),
         argument: vec![],
         cycles: 0,
@@ -107,7 +107,7 @@ fn nothing_with_nothing_open_is_answered_with_no_reply_and_all_cycles() {
 fn a_canister_gets_no_response_without_an_error_code() {
     let caller = Origin::Canister {
         sender: canister_id(1),
-        receiver: own(),
+        receiver: own().into(),
         callback: CallbackId(0),
         deadline: None,
     };

@@ -19,7 +19,7 @@ fn is_local(peer: u64) -> bool {
 fn request(from: u64, to: u64, call: u64, deadline: Option<Time>) -> Request {
     Request {
         sender: canister_id(from),
-        receiver: canister_id(to),
+        receiver: canister_id(to).into(),
         method: "m".into(),
         argument: vec![],
         cycles: call.into(),

@@ -179,7 +179,7 @@ fn the_same_calls_give_the_same_certificates() {
         let creation = CanisterCall {
             sender: Principal::anonymous(),
             caller_info: None,
-            canister: CanisterId::management_canister(),
+            canister: CanisterId::MANAGEMENT,
             effective: EffectivePrincipal::Subnet(other),
             method: "provisional_create_canister_with_cycles".into(),
             argument: crate::ic00::encode((
@@ -189,7 +189,7 @@ fn the_same_calls_give_the_same_certificates() {
         let answered = instance.update(creation).expect("it makes sense");
         let id: ic_management_canister_types::CanisterIdRecord =
             candid::decode_one(&answered.expect("it is made")).expect("it is an id");
-        let canister = id.canister_id;
+        let canister = CanisterId::from(id.canister_id);
         let path: &[&[u8]] = &[b"canister", canister.as_slice(), b"controllers"];
         read(&mut instance, Scope::Canister(canister), &[path]).expect("it can be read")
     };
@@ -207,7 +207,7 @@ fn no_more_messages_are_let_in_than_nodes_would_keep_until_a_block_makes_room() 
         let call = CanisterCall {
             sender: Principal::anonymous(),
             caller_info: None,
-            canister: Principal::management_canister(),
+            canister: CanisterId::MANAGEMENT,
             effective: EffectivePrincipal::None,
             method: "provisional_create_canister_with_cycles".to_owned(),
             argument: b"DIDL\x01\x6c\0\x01\0".to_vec(),

@@ -115,7 +115,7 @@ impl Chain<'_> {
 /// Those of some canisters that a delegation covers, too.
 fn narrowed(before: Targets, delegation: &Delegation) -> Targets {
     let Some(covered) = &delegation.targets else { return before };
-    let covered: BTreeSet<CanisterId> = covered.iter().copied().collect();
+    let covered: BTreeSet<CanisterId> = covered.iter().copied().map(CanisterId::from).collect();
     Some(match before {
         None => covered,
         Some(before) => before.intersection(&covered).copied().collect(),

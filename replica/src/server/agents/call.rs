@@ -27,7 +27,7 @@ pub(super) async fn submit(
     WholeBody(body): WholeBody,
 ) -> AgentResult<Response> {
     let deadline = Instant::now() + CALL_PATIENCE;
-    Ok(match let_in(&slot, Scope::Canister(id), body, deadline).await? {
+    Ok(match let_in(&slot, Scope::Canister(id.into()), body, deadline).await? {
         Ok(_) => StatusCode::ACCEPTED.into_response(),
         Err(error) => rejected(error),
     })
@@ -39,7 +39,7 @@ pub(super) async fn call(
     Addressed(id): Addressed,
     WholeBody(body): WholeBody,
 ) -> AgentResult<Response> {
-    submit_and_wait(&slot, Scope::Canister(id), body, CALL_PATIENCE).await
+    submit_and_wait(&slot, Scope::Canister(id.into()), body, CALL_PATIENCE).await
 }
 
 /// The same for a call that is sent to a subnet.
@@ -48,7 +48,7 @@ pub(super) async fn call_subnet(
     Addressed(id): Addressed,
     WholeBody(body): WholeBody,
 ) -> AgentResult<Response> {
-    submit_and_wait(&slot, Scope::Subnet(id), body, CALL_PATIENCE).await
+    submit_and_wait(&slot, Scope::Subnet(id.into()), body, CALL_PATIENCE).await
 }
 
 /// Submits a call and waits for its answer, both together for no longer than `patience`.

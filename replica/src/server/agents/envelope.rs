@@ -7,7 +7,7 @@ use crate::instance::{CanisterCall, EffectivePrincipal, Instance, RequestKind};
 use crate::keys::SubnetKey;
 use crate::limits::{INGRESS_EXPIRY_DRIFT_NANOS, INGRESS_LIFETIME_SECONDS, NONCE_BYTES_MAX};
 use crate::server::instances::Slot;
-use crate::types::{MessageId, Time};
+use crate::types::{CanisterId, MessageId, Time};
 use candid::Principal;
 use ic_certification::Label;
 use ic_transport_types::{Envelope, EnvelopeContent, RequestId, SignedDelegation, to_request_id};
@@ -199,7 +199,7 @@ pub(super) fn canister_call(
     let (canister, method, argument) = match (kind, &request.content) {
         (RequestKind::Call, EnvelopeContent::Call { canister_id, method_name, arg, .. })
         | (RequestKind::Query, EnvelopeContent::Query { canister_id, method_name, arg, .. }) => {
-            (*canister_id, method_name.clone(), arg.clone())
+            (CanisterId::from(*canister_id), method_name.clone(), arg.clone())
         }
         _ => return Err(AgentError::bad_request("this route does not take requests of that type")),
     };

@@ -14,7 +14,7 @@ pub(super) async fn query(
     Addressed(id): Addressed,
     WholeBody(body): WholeBody,
 ) -> AgentResult<Cbor<QueryResponse>> {
-    ask(&slot, Scope::Canister(id), &body).await
+    ask(&slot, Scope::Canister(id.into()), &body).await
 }
 
 /// A query that is sent to a subnet.
@@ -23,7 +23,7 @@ pub(super) async fn query_subnet(
     Addressed(id): Addressed,
     WholeBody(body): WholeBody,
 ) -> AgentResult<Cbor<QueryResponse>> {
-    ask(&slot, Scope::Subnet(id), &body).await
+    ask(&slot, Scope::Subnet(id.into()), &body).await
 }
 
 async fn ask(slot: &Slot, sent_to: Scope, body: &[u8]) -> AgentResult<Cbor<QueryResponse>> {

@@ -15,7 +15,7 @@ pub(super) async fn canister(
     Addressed(id): Addressed,
     WholeBody(body): WholeBody,
 ) -> AgentResult<Cbor<ReadStateResponse>> {
-    read(&slot, Scope::Canister(id), &body).await
+    read(&slot, Scope::Canister(id.into()), &body).await
 }
 
 pub(super) async fn subnet(
@@ -23,7 +23,7 @@ pub(super) async fn subnet(
     Addressed(id): Addressed,
     WholeBody(body): WholeBody,
 ) -> AgentResult<Cbor<ReadStateResponse>> {
-    read(&slot, Scope::Subnet(id), &body).await
+    read(&slot, Scope::Subnet(id.into()), &body).await
 }
 
 async fn read(slot: &Slot, scope: Scope, body: &[u8]) -> AgentResult<Cbor<ReadStateResponse>> {

@@ -33,7 +33,7 @@ pub(super) async fn get_subnet(
 ) -> ApiResult<Option<RawSubnetId>> {
     let canister = principal(&raw.canister_id)?;
     let subnet = instances.with(id, |instance| instance.subnet_with(canister)).await?;
-    Ok(Answer(subnet.map(RawSubnetId::from)))
+    Ok(Answer(subnet.map(|subnet| subnet.principal().into())))
 }
 
 pub(super) async fn get_controllers(

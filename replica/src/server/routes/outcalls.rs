@@ -56,7 +56,7 @@ pub(super) async fn answer_flexible(
 
 fn request(subnet: SubnetId, request_id: u64, outcall: &OutcallRequest) -> RawCanisterHttpRequest {
     RawCanisterHttpRequest {
-        subnet_id: subnet.into(),
+        subnet_id: subnet.principal().into(),
         request_id,
         http_method: match outcall.method {
             HttpMethod::GET => CanisterHttpMethod::GET,

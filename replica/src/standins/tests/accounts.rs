@@ -80,7 +80,7 @@ fn what_is_withdrawn_goes_to_a_canister_that_is_there() {
         refused,
         WithdrawError::FailedToWithdraw { rejection_code: RejectionCode::DestinationInvalid, .. }
     ));
-    let got = instance.cycles(made.canister_id).expect("it is there");
+    let got = instance.cycles(made.canister_id.into()).expect("it is there");
     assert_eq!(got, TRILLION - CREATION_FEE + 5);
     assert_eq!(before - cycles_of(&mut instance, user(1)), 5 + STANDIN_CYCLES_FEE);
 }
@@ -164,7 +164,7 @@ fn what_a_canister_deposits_is_in_the_account_and_what_fails_gives_its_cycles_ba
     let mut call = |method: &str, cycles| {
         let request = Request {
             sender: canister_id(99),
-            receiver: cycles_ledger(),
+            receiver: cycles_ledger().into(),
             callback: CallbackId(0),
             method: method.into(),
             argument: ic00::encode((DepositArgs { to: account(user(1)) },)),

@@ -9,7 +9,7 @@ fn a_canister_is_made_on_the_chosen_subnet_for_its_caller_who_pays() {
     for (choice, expected) in [(None, first), (on(second), second), (on(first), first)] {
         let before = cycles_of(&mut instance, user(1));
         let made = create(&mut instance, &creation(2 * TRILLION, choice)).expect("it is made");
-        let canister = made.canister_id;
+        let canister = CanisterId::from(made.canister_id);
         assert_eq!(instance.subnet_with(canister), Some(expected));
         assert_eq!(instance.controllers(canister), Ok(vec![user(1)]));
         assert_eq!(instance.cycles(canister), Ok(2 * TRILLION - CREATION_FEE));
@@ -19,7 +19,7 @@ fn a_canister_is_made_on_the_chosen_subnet_for_its_caller_who_pays() {
     let settings = CanisterSettings { controllers: Some(vec![user(3)]), ..Default::default() };
     let args = CreationArgs { settings: Some(settings), subnet_selection: None };
     let made = create(&mut instance, &creation(TRILLION, Some(args))).expect("it is made");
-    assert_eq!(instance.controllers(made.canister_id), Ok(vec![user(3)]));
+    assert_eq!(instance.controllers(made.canister_id.into()), Ok(vec![user(3)]));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn canisters_are_made_on_a_subnet_that_was_asked_for_whatever_its_kind() {
         let subnets: Vec<Principal> = ask(&mut instance, minting, "get_default_subnets", &());
         assert_eq!(subnets, [asked_for], "{kind}");
         let made = create(&mut instance, &creation(10 * TRILLION, None)).expect("it is made");
-        assert_eq!(instance.subnet_with(made.canister_id), Some(asked_for), "{kind}");
+        assert_eq!(instance.subnet_with(made.canister_id.into()), Some(asked_for), "{kind}");
     }
 }
 
@@ -45,10 +45,10 @@ fn a_network_with_stand_ins_gets_no_subnets_for_ids_that_none_hosts() {
         ..Default::default()
     };
     let method = "provisional_create_canister_with_cycles";
-    let mut creation = call(user(1), CanisterId::management_canister(), method, &args);
-    creation.effective = EffectivePrincipal::Canister(bitcoin);
+    let mut creation = call(user(1), CanisterId::MANAGEMENT, method, &args);
+    creation.effective = EffectivePrincipal::Canister(bitcoin.into());
     let subnets = instance.subnets().len();
-    assert_eq!(instance.submit(creation), Err(InstanceError::SubnetsFixed(bitcoin)));
+    assert_eq!(instance.submit(creation), Err(InstanceError::SubnetsFixed(bitcoin.into())));
     assert_eq!(instance.subnets().len(), subnets);
 }
 
@@ -60,7 +60,7 @@ fn a_canister_that_cannot_be_made_costs_nothing_and_is_an_error_that_says_why() 
         Some(CreationArgs { settings: None, subnet_selection: Some(filter) })
     };
     let cases = [
-        (creation(TRILLION, on(user(9))), user(9).to_text()),
+        (creation(TRILLION, on(user(9).into())), user(9).to_text()),
         (creation(TRILLION, typed("moon")), "moon".into()),
         (creation(CREATION_FEE - 1, None), CREATION_FEE.to_string()),
     ];
@@ -92,7 +92,7 @@ fn a_creation_that_comes_twice_makes_one_canister_and_names_it() {
 fn a_canister_asked_for_at_the_registrys_id_is_made_on_the_first_application_subnet() {
     let mut instance = network(true);
     let args = ProvisionalCreateCanisterWithCyclesArgs::default();
-    let mut provisional = call(user(1), Principal::management_canister(), METHOD, &args);
+    let mut provisional = call(user(1), CanisterId::MANAGEMENT, METHOD, &args);
     provisional.effective = EffectivePrincipal::Canister(registry());
     let message = instance.submit(provisional).expect("it makes sense").expect("it is let in");
     assert_eq!(instance.next_work(), NextWork::Now);
@@ -101,6 +101,7 @@ fn a_canister_asked_for_at_the_registrys_id_is_made_on_the_first_application_sub
     let answer = instance.ingress_status(message, Some(user(1))).expect("it is known");
     let reply = answer.expect("it is answered").expect("it is made");
     let CanisterIdRecord { canister_id } = decode_one(&reply).expect("it names the canister");
+    let canister_id = CanisterId::from(canister_id);
     assert_eq!(instance.subnet_with(canister_id), Some(application_subnets(&instance)[0]));
     assert_eq!(instance.controllers(canister_id), Ok(vec![user(1)]));
     assert_eq!(instance.cycles(canister_id), Ok(PROVISIONAL_CYCLES_DEFAULT));

@@ -15,7 +15,7 @@ impl Subnet {
         let UploadChunkArgs { canister_id, chunk } = call.decode()?;
         let room = self.room();
         let instructions = self.config.baseline(UPLOAD_CHUNK_INSTRUCTIONS);
-        let canister = self.addressed(call, canister_id)?;
+        let canister = self.addressed(call, canister_id.into())?;
         // It is paid for before anybody looks whether the chunk is there already.
         let cost = room.prices.instructions(instructions, false);
         canister.check_can_pay(cost, room.prices).map_err(|error| {
@@ -36,13 +36,13 @@ impl Subnet {
 
     pub(super) fn clear_chunk_store(&mut self, call: &Call) -> Result<(), UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        self.addressed(call, canister_id)?.chunks = Default::default();
+        self.addressed(call, canister_id.into())?.chunks = Default::default();
         Ok(())
     }
 
     pub(super) fn stored_chunks(&mut self, call: &Call) -> Result<Payload, UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        let hashes = self.addressed(call, canister_id)?.chunks.hashes();
+        let hashes = self.addressed(call, canister_id.into())?.chunks.hashes();
         let hashes: Vec<_> = hashes.map(|hash| ChunkHash { hash: hash.to_vec() }).collect();
         Ok(encode((hashes,)))
     }

@@ -12,7 +12,7 @@ use crate::ic00::{Permitted, empty_reply};
 use crate::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX, SHA256_BYTES};
 use crate::subnet::Subnet;
 use crate::types::{CanisterId, Instructions, Payload};
-use candid::CandidType;
+use candid::{CandidType, Principal};
 use ic_management_canister_types::{
     CanisterInstallMode, ChangeDetails, ChunkHash, CodeDeploymentMode, CodeDeploymentRecord,
     InstallChunkedCodeArgs, UninstallCodeArgs,
@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 #[derive(CandidType, Deserialize)]
 struct InstallCodeArgs {
     mode: CanisterInstallMode,
-    canister_id: CanisterId,
+    canister_id: Principal,
     #[serde(with = "serde_bytes")]
     wasm_module: Vec<u8>,
     #[serde(with = "serde_bytes")]
@@ -49,9 +49,9 @@ impl Subnet {
     pub(super) fn install_code(&mut self, pending: &PendingCall) -> Result<Reply, UserError> {
         let call = &pending.call;
         let arguments: InstallCodeArgs = call.decode()?;
-        self.addressed(call, arguments.canister_id)?;
+        self.addressed(call, arguments.canister_id.into())?;
         let upload = Upload {
-            canister: arguments.canister_id,
+            canister: arguments.canister_id.into(),
             mode: arguments.mode,
             module: Ok(arguments.wasm_module),
             assembly: 0,
@@ -75,8 +75,9 @@ impl Subnet {
             arg,
             sender_canister_version,
         } = call.decode()?;
-        self.addressed(call, target_canister)?;
-        let id = store_canister.unwrap_or(target_canister);
+        let target = CanisterId::from(target_canister);
+        self.addressed(call, target)?;
+        let id = store_canister.map_or(target, CanisterId::from);
         let store = self.canisters.get(&id).ok_or_else(|| {
             UserError::new(
                 ErrorCode::CanisterNotFound,
@@ -91,7 +92,7 @@ impl Subnet {
         check_hashes(&chunk_hashes_list, &wasm_module_hash)?;
         let module = assemble(&store.chunks, &chunk_hashes_list, &wasm_module_hash);
         let upload = Upload {
-            canister: target_canister,
+            canister: target,
             mode,
             module,
             // As if every chunk were as large as the largest.
@@ -157,7 +158,7 @@ impl Subnet {
     pub(super) fn uninstall_code(&mut self, call: &Call) -> Result<(), UserError> {
         let UninstallCodeArgs { canister_id, sender_canister_version } = call.decode()?;
         let now = self.time;
-        let canister = self.addressed(call, canister_id)?;
+        let canister = self.addressed(call, canister_id.into())?;
         let answers = canister::uninstall(canister);
         canister.check_low_wasm_memory();
         call.record(canister, now, sender_canister_version, ChangeDetails::CodeUninstall);

@@ -37,9 +37,9 @@ impl Subnet {
             canister.consumption.pay(Fee::Creation, fee);
         }
         pending.cycles = 0;
-        let canister = pending.call.caller;
+        let canister = pending.call.caller.into();
         self.trace.record(|| Event::Charged { canister, fee: Fee::Creation, cycles: fee });
-        Ok(encode((CanisterIdRecord { canister_id: id },)))
+        Ok(encode((CanisterIdRecord { canister_id: id.into() },)))
     }
 
     pub(super) fn provisional_create(&mut self, call: &Call) -> Result<Payload, UserError> {
@@ -54,9 +54,9 @@ impl Subnet {
             sender_canister_version,
             ..
         } = arguments;
-        let canister_id =
-            self.add_canister(call, settings, sender_canister_version, specified_id, cycles)?;
-        Ok(encode((CanisterIdRecord { canister_id },)))
+        let specified = specified_id.map(CanisterId::from);
+        let id = self.add_canister(call, settings, sender_canister_version, specified, cycles)?;
+        Ok(encode((CanisterIdRecord { canister_id: id.into() },)))
     }
 
     /// Makes a canister for a user as the cycles minting canister has it made: with the user as
@@ -72,14 +72,14 @@ impl Subnet {
         let arguments =
             CreateCanisterArgs { settings: Some(settings), sender_canister_version: None };
         let call = Call {
-            caller: cycles_minting_canister(),
+            caller: cycles_minting_canister().into(),
             by_canister: true,
             rules: Rules::named("create_canister")?,
             argument: encode((arguments,)),
         };
         let reply =
             self.create_canister(&mut PendingCall { call, origin: Origin::Task, cycles })?;
-        Ok(decode::<CanisterIdRecord>(&reply)?.canister_id)
+        Ok(decode::<CanisterIdRecord>(&reply)?.canister_id.into())
     }
 
     /// Makes a canister with cycles from nowhere for a user, wherever the user's call was sent.
@@ -168,13 +168,13 @@ impl Subnet {
 
     pub(super) fn provisional_top_up(&mut self, call: &Call) -> Result<(), UserError> {
         let ProvisionalTopUpCanisterArgs { canister_id, amount } = call.decode()?;
-        self.addressed(call, canister_id)?.deposit(cycles(amount)?);
+        self.addressed(call, canister_id.into())?.deposit(cycles(amount)?);
         Ok(())
     }
 
     pub(super) fn deposit_cycles(&mut self, pending: &mut PendingCall) -> Result<(), UserError> {
         let CanisterIdRecord { canister_id } = pending.call.decode()?;
-        self.addressed(&pending.call, canister_id)?.deposit(pending.cycles);
+        self.addressed(&pending.call, canister_id.into())?.deposit(pending.cycles);
         pending.cycles = 0;
         Ok(())
     }

@@ -39,7 +39,7 @@ impl Conclusion {
     /// Tells what became of the call, and returns the answer, if there is one now.
     pub(super) fn tell(self, result: Result<Reply, UserError>, trace: &Trace) -> Option<Answer> {
         trace.record(|| Event::Executed {
-            canister: self.subnet,
+            canister: self.subnet.into(),
             work: Work::from(&self.origin),
             call_context_id: None,
             result: result.as_ref().map(|_| ()).map_err(|error| error.code),

@@ -8,13 +8,13 @@ use crate::ic00::empty_reply;
 use crate::limits::STOP_TIMEOUT_SECONDS;
 use crate::subnet::Subnet;
 use crate::trace::Event;
-use crate::types::Time;
+use crate::types::{CanisterId, Time};
 use ic_management_canister_types::CanisterIdRecord;
 
 impl Subnet {
     pub(super) fn start_canister(&mut self, call: &Call) -> Result<(), UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        let canister = self.addressed(call, canister_id)?;
+        let canister = self.addressed(call, canister_id.into())?;
         let status = std::mem::replace(&mut canister.status, Status::Running);
         canister.version += 1;
         if let Status::Stopping(requests) = status {
@@ -35,7 +35,7 @@ impl Subnet {
         let PendingCall { call, origin, cycles } = pending;
         let CanisterIdRecord { canister_id } = call.decode()?;
         let expiry = self.time.plus_secs(STOP_TIMEOUT_SECONDS);
-        let canister = self.addressed(call, canister_id)?;
+        let canister = self.addressed(call, canister_id.into())?;
         let request = StopRequest { origin: origin.clone(), cycles: *cycles, expiry };
         canister.version += 1;
         match &mut canister.status {
@@ -47,7 +47,8 @@ impl Subnet {
     }
 
     pub(super) fn delete_canister(&mut self, call: &Call) -> Result<(), UserError> {
-        let CanisterIdRecord { canister_id: id } = call.decode()?;
+        let CanisterIdRecord { canister_id } = call.decode()?;
+        let id = CanisterId::from(canister_id);
         if call.caller == id {
             return Err(UserError::new(
                 ErrorCode::CanisterInvalidController,

@@ -23,7 +23,7 @@ impl Subnet {
         let UpdateSettingsArgs { canister_id, settings: changes, sender_canister_version } =
             call.decode()?;
         let (room, compute_taken, now) = (self.room(), self.compute_taken(), self.time);
-        let canister = self.addressed(call, canister_id)?;
+        let canister = self.addressed(call, canister_id.into())?;
         let changes_controllers = changes.controllers.is_some();
         let after = changed(&canister.settings, changes)?;
         let reservation = room.check_settings(&Demand::of(canister, &after, compute_taken))?;
@@ -43,7 +43,7 @@ impl Subnet {
         {
             // A canister that cannot pay now does not.
             let bytes = call.rules.name.len() + call.argument.len();
-            let _ = self.charge_ingress(canister_id, *message, bytes);
+            let _ = self.charge_ingress(canister_id.into(), *message, bytes);
         }
         Ok(())
     }

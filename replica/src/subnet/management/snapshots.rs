@@ -6,7 +6,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
 use crate::limits::{SNAPSHOT_INSTRUCTIONS, SNAPSHOTS_MAX};
 use crate::subnet::Subnet;
-use crate::types::{Instructions, Payload};
+use crate::types::{CanisterId, Instructions, Payload};
 use ic_management_canister_types::{
     CanisterIdRecord, ChangeDetails, DeleteCanisterSnapshotArgs, LoadCanisterSnapshotArgs,
     LoadSnapshotRecord, SnapshotSource, TakeCanisterSnapshotArgs,
@@ -17,7 +17,7 @@ impl Subnet {
         let arguments: TakeCanisterSnapshotArgs = call.decode()?;
         let (room, now) = (self.room(), self.time);
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
-        let canister = self.addressed(call, arguments.canister_id)?;
+        let canister = self.addressed(call, arguments.canister_id.into())?;
         let replaced = to_be_replaced(canister, arguments.replace_snapshot.as_deref())?;
         canister.debits.check_writing(canister.id)?;
         let snapshot = Snapshot::of(canister, now).ok_or_else(|| {
@@ -53,7 +53,7 @@ impl Subnet {
     /// Loads a snapshot of this or of another canister of the subnet. The caller controls both.
     pub(super) fn load_snapshot(&mut self, call: &Call) -> Result<(), UserError> {
         let arguments: LoadCanisterSnapshotArgs = call.decode()?;
-        let target = arguments.canister_id;
+        let target = CanisterId::from(arguments.canister_id);
         self.addressed(call, target)?.debits.check_writing(target)?;
         let id = parse(&arguments.snapshot_id)?;
         let missing = || not_found(id, target);
@@ -91,7 +91,7 @@ impl Subnet {
         canister.debits.add_written(snapshot.heap_delta_bytes());
         canister.check_low_wasm_memory();
         let record = LoadSnapshotRecord {
-            from_canister_id: (id.canister != target).then_some(id.canister),
+            from_canister_id: (id.canister != target).then_some(id.canister.into()),
             snapshot_id: id.to_bytes(),
             canister_version: snapshot.version,
             taken_at_timestamp: snapshot.taken_at.as_nanos(),
@@ -105,9 +105,9 @@ impl Subnet {
 
     pub(super) fn list_snapshots(&mut self, call: &Call) -> Result<Payload, UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        let canister = self.addressed(call, canister_id)?;
+        let canister = self.addressed(call, canister_id.into())?;
         let snapshots = canister.snapshots.iter().map(|(number, snapshot)| {
-            described(SnapshotId { canister: canister_id, number }, snapshot)
+            described(SnapshotId { canister: canister_id.into(), number }, snapshot)
         });
         Ok(encode((snapshots.collect::<Vec<_>>(),)))
     }
@@ -115,7 +115,7 @@ impl Subnet {
     pub(super) fn delete_snapshot(&mut self, call: &Call) -> Result<(), UserError> {
         let DeleteCanisterSnapshotArgs { canister_id, snapshot_id } = call.decode()?;
         let room = self.room();
-        let canister = self.addressed(call, canister_id)?;
+        let canister = self.addressed(call, canister_id.into())?;
         let (number, snapshot) = of(canister, &snapshot_id)?;
         let before = canister.memory_usage().total();
         let after = before - snapshot.bytes();
@@ -135,7 +135,7 @@ fn parse(id: &[u8]) -> Result<SnapshotId, UserError> {
     })
 }
 
-fn not_found(id: SnapshotId, canister: candid::Principal) -> UserError {
+fn not_found(id: SnapshotId, canister: CanisterId) -> UserError {
     UserError::new(
         ErrorCode::CanisterSnapshotNotFound,
         format!("Could not find the snapshot ID {id} for canister {canister}."),

@@ -13,14 +13,14 @@ impl Subnet {
     pub(super) fn canister_status(&mut self, call: &Call) -> Result<Payload, UserError> {
         let prices = self.prices;
         let CanisterIdRecord { canister_id } = call.decode()?;
-        Ok(encode((status(self.addressed(call, canister_id)?, prices),)))
+        Ok(encode((status(self.addressed(call, canister_id.into())?, prices),)))
     }
 }
 
 impl Subnet {
     pub(super) fn canister_metrics(&mut self, call: &Call) -> Result<Payload, UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        let cycles_consumed = self.addressed(call, canister_id)?.consumption.into();
+        let cycles_consumed = self.addressed(call, canister_id.into())?.consumption.into();
         Ok(encode((CanisterMetricsResult { cycles_consumed },)))
     }
 }

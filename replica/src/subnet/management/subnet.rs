@@ -7,6 +7,7 @@ use crate::limits::{LIST_INSTRUCTIONS, LIST_INSTRUCTIONS_PER_CANISTER};
 use crate::subnet::{Metrics, Subnet};
 use crate::topology::canister_number;
 use crate::types::{CanisterId, Instructions, Payload, SubnetId, Time};
+use candid::Principal;
 use ic_management_canister_types::*;
 
 /// There is no registry, and so only one version of it.
@@ -15,14 +16,14 @@ const REGISTRY_VERSION: u64 = 1;
 impl Subnet {
     pub(super) fn node_metrics_history(&self, call: &Call) -> Result<Payload, UserError> {
         let NodeMetricsHistoryArgs { subnet_id, start_at_timestamp_nanos } = call.decode()?;
-        self.check_is_own(subnet_id)?;
+        self.check_is_own(subnet_id.into())?;
         let start = Time::from_nanos(start_at_timestamp_nanos);
         Ok(encode((self.blockmakers.history(start, &self.config.key),)))
     }
 
     pub(super) fn subnet_info(&self, call: &Call) -> Result<Payload, UserError> {
         let SubnetInfoArgs { subnet_id } = call.decode()?;
-        self.check_is_own(subnet_id)?;
+        self.check_is_own(subnet_id.into())?;
         let replica_version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(encode((SubnetInfoResult { replica_version, registry_version: REGISTRY_VERSION },)))
     }
@@ -30,7 +31,7 @@ impl Subnet {
     /// What the subnet counts of itself. But for the height, that is as of the round before.
     pub(super) fn subnet_metrics(&self, call: &Call) -> Result<Payload, UserError> {
         let SubnetMetricsArgs { subnet_id } = call.decode()?;
-        self.check_is_own(subnet_id)?;
+        self.check_is_own(subnet_id.into())?;
         let Metrics { canisters, state_bytes, consumed, transactions, instructions } =
             self.metrics();
         Ok(encode((SubnetMetricsResult {
@@ -73,14 +74,14 @@ impl Subnet {
 fn ranges(ids: impl Iterator<Item = CanisterId>) -> Vec<CanisterIdRange> {
     let mut ranges: Vec<CanisterIdRange> = Vec::new();
     for id in ids {
-        let follows = |end| canister_number(end)?.checked_add(1);
+        let follows = |end: Principal| canister_number(end.into())?.checked_add(1);
         match ranges.last_mut() {
             Some(last)
                 if follows(last.end).is_some_and(|next| canister_number(id) == Some(next)) =>
             {
-                last.end = id;
+                last.end = id.into();
             }
-            _ => ranges.push(CanisterIdRange { start: id, end: id }),
+            _ => ranges.push(CanisterIdRange { start: id.into(), end: id.into() }),
         }
     }
     ranges

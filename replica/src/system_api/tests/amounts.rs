@@ -69,7 +69,7 @@ fn amounts(reply: &[u8]) -> Vec<Cycles> {
 fn called(canister: &mut Canister, method: &str, argument: Payload, cycles: Cycles) -> Execution {
     let request = Request {
         sender: canister_id(1),
-        receiver: canister.id,
+        receiver: canister.id.into(),
         method: method.into(),
         argument,
         cycles,

@@ -110,7 +110,7 @@ fn is_controller_compares_whole_principals() {
         (i32.store8 (ptr.const 0) (call $is_controller (ptr.const 8) (call $size)))
         (call $append (ptr.const 0) (ptr.const 1)) (call $reply)))"#;
     in_both_widths(text, |canister| {
-        let (own, long) = (canister.id, Principal::self_authenticating([1]));
+        let (own, long) = (canister.id.principal(), Principal::self_authenticating([1]));
         canister.settings.controllers = [own, long].into();
         canister.settings_changed();
         let longest = [long.as_slice(), &[0]].concat();

@@ -106,11 +106,11 @@ impl Ledger {
             }
             Event::Executed { canister, work, call_context_id, fee, accepted, burned, .. } => {
                 match work {
-                    Work::Response { .. } => self.take_back(*canister, *work),
+                    Work::Response { .. } => self.take_back(canister.principal(), *work),
                     _ => self.spend(*canister, amount(*fee)),
                 }
                 self.spend(*canister, amount(*burned));
-                self.accept(*canister, *work, *call_context_id, amount(*accepted));
+                self.accept(canister.principal(), *work, *call_context_id, amount(*accepted));
             }
             Event::Responded { call, by, refund, .. } => {
                 let expected = match by {
@@ -199,11 +199,11 @@ impl Ledger {
         self.calls.entry(call).or_default()
     }
 
-    fn balance(&mut self, canister: Principal) -> &mut Amount {
-        self.balances.entry(canister).or_default()
+    fn balance(&mut self, canister: impl Into<Principal>) -> &mut Amount {
+        self.balances.entry(canister.into()).or_default()
     }
 
-    fn spend(&mut self, canister: Principal, cycles: Amount) {
+    fn spend(&mut self, canister: impl Into<Principal>, cycles: Amount) {
         // The management canister has no balance, and spends nothing.
         if cycles > 0 {
             *self.balance(canister) -= cycles;

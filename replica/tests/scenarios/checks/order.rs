@@ -15,7 +15,7 @@ pub fn check(run: &Run) -> Vec<String> {
     for event in run.ticks.iter().flat_map(|tick| &tick.events) {
         let call = match event {
             Event::Sent { call, callee, .. } => {
-                callees.insert(*call, *callee);
+                callees.insert(*call, callee.principal());
                 *call
             }
             Event::Inducted { call }
@@ -30,7 +30,7 @@ pub fn check(run: &Run) -> Vec<String> {
         let Some(callee) = callees.get(&call).filter(|id| run.ids.canisters.contains(id)) else {
             continue;
         };
-        let pair = (call.caller, *callee);
+        let pair = (call.caller.principal(), *callee);
         let passed = match event {
             Event::Sent { .. } => pass(None, &mut sent, pair, call),
             Event::Inducted { .. } => pass(Some(&mut sent), &mut inducted, pair, call),

@@ -18,12 +18,13 @@ fn open_calls(run: &Run, mut each: impl FnMut(usize, &Tick, &Open)) {
         for event in &tick.events {
             match event {
                 Event::Sent { call, callee, .. } => {
-                    callees.insert(*call, *callee);
-                    *open.entry((call.caller, *callee)).or_default() += 1;
+                    callees.insert(*call, callee.principal());
+                    *open.entry((call.caller.principal(), callee.principal())).or_default() += 1;
                 }
                 Event::Executed { work: Work::Response { call, .. }, .. } => {
-                    let callee = callees.get(call).copied().unwrap_or(call.caller);
-                    let count = open.entry((call.caller, callee)).or_default();
+                    let caller = call.caller.principal();
+                    let callee = callees.get(call).copied().unwrap_or(caller);
+                    let count = open.entry((caller, callee)).or_default();
                     *count = count.saturating_sub(1);
                 }
                 _ => {}

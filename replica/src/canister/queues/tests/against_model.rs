@@ -178,7 +178,7 @@ impl Both {
     fn compare(&self) -> Result<(), TestCaseError> {
         let (queues, model) = (&self.queues, &self.model);
         for peer in 0..PEERS {
-            let id = canister_id(peer);
+            let id = Callee::from(canister_id(peer));
             prop_assert_eq!(queues.free_slots(id), model.free_slots(peer));
             let listed = queues.slots().get(&id).copied();
             prop_assert_eq!(listed.unwrap_or(500), model.free_slots(peer));

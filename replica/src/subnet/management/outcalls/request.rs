@@ -88,7 +88,7 @@ impl Subnet {
             headers: arguments.headers,
             body: arguments.body,
             max_response_bytes: arguments.max_response_bytes,
-            transform: transform(arguments.transform, pending.call.caller)?,
+            transform: transform(arguments.transform, pending.call.caller.into())?,
             makers,
             pricing: match arguments.pricing_version {
                 Some(PAY_AS_YOU_GO) => Pricing::PayAsYouGo,
@@ -119,7 +119,7 @@ impl Subnet {
             headers: arguments.headers,
             body: arguments.body,
             max_response_bytes: arguments.max_response_bytes,
-            transform: transform(arguments.transform, pending.call.caller)?,
+            transform: transform(arguments.transform, pending.call.caller.into())?,
             makers: Makers::Some(counts),
             pricing: Pricing::PayAsYouGo,
         };
@@ -140,7 +140,7 @@ impl Subnet {
         }
         let (price, allowance) = self.charge_for(pending, &request)?;
         pending.cycles -= price;
-        let caller: CanisterId = pending.call.caller;
+        let caller = CanisterId::from(pending.call.caller);
         self.trace.record(|| Event::Charged { canister: caller, fee: Fee::Outcall, cycles: price });
         if let Some(canister) = self.canisters.get_mut(&caller) {
             canister.consumption.pay(Fee::Outcall, price);
