@@ -1,76 +1,76 @@
-//! How things fail: traps of a canister, and rejects as users and other canisters see them.
+//! Failures: traps of canisters, and rejects as users and other canisters see them.
 //!
-//! Three kinds of failure are kept apart. Input from outside that makes no sense is an error of the
-//! function that takes it. What the Internet Computer defines as a reject is data: a
-//! [`UserError`] or a [`Reject`]. A broken invariant of the replica panics.
+//! The replica distinguishes three kinds of failure. Invalid input is an error of the function that
+//! takes the input. A reject, which the Internet Computer defines, is data: a [`UserError`] or a
+//! [`Reject`]. A broken invariant of the replica is a panic.
 
 use crate::limits::REJECT_MESSAGE_BYTES_MAX;
 use crate::types::{CanisterId, Cycles};
 use std::fmt;
 
-/// The codes of errors and rejects, as the newest client knows them.
+/// Error codes and reject codes, as in the newest PocketIC client.
 pub use pocket_ic::{ErrorCode, RejectCode};
 
-/// A reject as a canister sees it: a code and a text.
+/// A reject as a canister sees it: a code and a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
     /// The class of the failure.
     pub code: RejectCode,
     /// What happened.
     pub message: String,
-    /// The finer code that only an ingress sender gets to see, where there is one.
+    /// The error code, if there is one. Only the sender of an ingress message sees it.
     pub error_code: Option<ErrorCode>,
 }
 
 impl Reject {
-    /// A reject made by message routing, whose text carries no error code.
-    pub fn routing(error_code: ErrorCode, message: impl Into<String>) -> Self {
+    /// A reject with this error code, which determines its reject code. The message does not begin with the
+    /// error code, unlike the message of a reject that is made from a [`UserError`].
+    pub fn from_code(error_code: ErrorCode, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { code: reject_code(error_code), message, error_code: Some(error_code) }
     }
 
-    /// A canister's own `msg_reject`, its text verbatim.
+    /// A reject that a canister made with `msg_reject`, with its message verbatim.
     pub fn by_canister(message: String) -> Self {
         let error_code = Some(ErrorCode::CanisterRejectedMessage);
         Self { code: RejectCode::CanisterReject, message, error_code }
     }
 
-    /// As it goes to a canister. Users get the whole text.
+    /// The reject as another canister gets it: with a message of at most [`REJECT_MESSAGE_BYTES_MAX`]
+    /// bytes. Users get the whole message.
     pub fn shortened(self) -> Self {
         Self { message: shortened(self.message, REJECT_MESSAGE_BYTES_MAX), ..self }
     }
 }
 
 impl From<UserError> for Reject {
-    /// As another canister gets it: with the error code in front of the text.
+    /// The reject as another canister gets it: its message begins with the error code.
     fn from(error: UserError) -> Self {
-        Self::routing(error.code, error.to_string())
+        Self::from_code(error.code, error.to_string())
     }
 }
 
-/// A failure with the code and the text an ingress sender gets.
+/// A failure as the sender of an ingress message sees it: an error code and a description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserError {
-    /// The code, whose first digit is the reject code.
+    /// The error code. Its first digit is the reject code.
     pub code: ErrorCode,
-    /// The text, without the code.
+    /// What happened, without the code.
     pub description: String,
 }
 
 impl UserError {
-    /// An error of this code and text.
+    /// An error with this code and description.
     pub fn new(code: ErrorCode, description: impl Into<String>) -> Self {
         Self { code, description: description.into() }
     }
 
-    /// The error for a canister that is not there.
+    /// The error for a canister that does not exist.
     pub fn canister_not_found(canister: CanisterId) -> Self {
         Self::new(ErrorCode::CanisterNotFound, format!("Canister {canister} not found"))
     }
-}
 
-impl UserError {
-    /// The code as users see it: `IC0503`.
+    /// The code as users see it, such as `IC0503`.
     pub fn code_text(&self) -> String {
         format!("IC{:04}", self.code as i32)
     }
@@ -82,14 +82,15 @@ impl fmt::Display for UserError {
     }
 }
 
-/// The reject code of an error code is its first digit.
+/// The reject code of an error code: its first digit.
 pub(crate) fn reject_code(code: ErrorCode) -> RejectCode {
     RejectCode::try_from(code as u64 / 100)
         .expect("the first digit of an error code is a reject code")
 }
 
-/// Leaves out so much of a text that `bytes_max` remain: its beginning and, a third as long, its end
-/// (`types/types/src/messages/inter_canister.rs`, `RejectContext`).
+/// Shortens a text to `bytes_max` bytes by cutting out its middle. Three quarters of the result are the
+/// beginning of the text, the rest is its end (`types/types/src/messages/inter_canister.rs`,
+/// `RejectContext`).
 fn shortened(mut text: String, bytes_max: usize) -> String {
     const GAP: &str = "...";
     if text.len() > bytes_max {
@@ -101,67 +102,68 @@ fn shortened(mut text: String, bytes_max: usize) -> String {
     text
 }
 
-/// Why the execution of a message did not end well. All it did is undone.
+/// Why the execution of a message failed. Everything that the execution did is rolled back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Trap {
     /// The canister called `ic0.trap`.
     #[error("Canister called `ic0.trap` with message: '{0}'")]
     Called(String),
-    /// Wasm trapped: unreachable code, an access out of bounds, a division by zero, …
+    /// The Wasm code trapped: unreachable code, an access out of bounds, a division by zero, …
     #[error("Canister trapped: {0}")]
     Wasm(&'static str),
-    /// The canister broke a rule of the system interface.
+    /// The canister broke a rule of the system API.
     #[error("Canister violated contract: {0}")]
     Contract(String),
-    /// The message needed more instructions than a message may.
+    /// The message needed more instructions than one message may use.
     #[error("Canister exceeded the limit of {limit} instructions for single message execution")]
     InstructionLimit {
-        /// The limit it ran into.
+        /// The limit in instructions.
         limit: u64,
     },
-    /// Accessing more stable memory than one message may.
+    /// The message accessed more stable memory than one message may access.
     #[error(
         "Canister exceeded the limit of {limit} bytes of stable memory accessed in one message"
     )]
     StableMemoryAccess {
-        /// The limit it ran into.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// Growing the heap past `wasm_memory_limit`.
+    /// The heap would have grown past the setting `wasm_memory_limit`.
     #[error(
         "Canister exceeded its current Wasm memory limit of {limit} bytes: it asked for {bytes} bytes"
     )]
     WasmMemoryLimit {
-        /// What the heap would have had.
+        /// The size that the heap would have had, in bytes.
         bytes: u64,
-        /// What it may have.
+        /// The largest size allowed, in bytes.
         limit: u64,
     },
-    /// Growing a memory until the canister would be frozen, or not have the cycles to be set aside.
+    /// A memory would have grown so much that the canister would be frozen, or could not reserve the
+    /// cycles for it.
     #[error(
         "Canister cannot grow memory by {bytes} bytes due to insufficient cycles. At least {missing} \
          additional cycles are required"
     )]
     MemoryGrow {
-        /// By how much memory would have grown.
+        /// By how many bytes the memory would have grown.
         bytes: u64,
-        /// Cycles that it lacks.
+        /// The cycles that the canister lacks.
         missing: Cycles,
     },
-    /// Growing a memory beyond what cycles may be set aside for.
+    /// A memory would have grown so much that the setting `reserved_cycles_limit` would be exceeded.
     #[error(
         "Canister cannot grow memory by {bytes} bytes due to its reserved cycles limit. The current \
          limit ({limit}) would be exceeded by {excess}"
     )]
     ReservedCyclesLimit {
-        /// By how much memory would have grown.
+        /// By how many bytes the memory would have grown.
         bytes: u64,
-        /// The limit.
+        /// The limit in cycles.
         limit: Cycles,
-        /// By how much it would have been exceeded.
+        /// By how many cycles the limit would have been exceeded.
         excess: Cycles,
     },
-    /// There is no such method.
+    /// The canister has no such method.
     #[error("Canister has no {kind} method '{method}'")]
     MethodNotFound {
         /// `update`, `query` or `composite_query`.
@@ -169,36 +171,36 @@ pub enum Trap {
         /// The name that was called.
         method: String,
     },
-    /// There is no function at a callback's place.
+    /// The canister's table has no function at the index of a callback.
     #[error("Canister has no function {0} in its table")]
     FunctionNotFound(u64),
-    /// There is no code to execute.
+    /// The canister has no code.
     #[error("Attempted to execute a message, but the canister contains no Wasm module")]
     NoWasmModule,
-    /// The cycles do not reach.
+    /// The canister has too few cycles.
     #[error("Canister is out of cycles: {0}")]
     OutOfCycles(String),
-    /// The method ended without an answer and with no call open.
+    /// The method ended without a reply or reject, and no call is open.
     #[error("Canister did not reply to the call")]
     DidNotReply,
     /// The module cannot be installed.
     #[error("Canister's Wasm module is not valid: {0}")]
     InvalidModule(String),
-    /// A callback failed, and its cleanup too.
+    /// A callback failed, and then its cleanup callback failed, too.
     #[error("{callback}\n\ncall_on_cleanup also failed:\n\n{cleanup}")]
     Cleanup {
-        /// What the callback failed with.
+        /// Why the callback failed.
         callback: Box<Trap>,
-        /// What the cleanup failed with.
+        /// Why the cleanup callback failed.
         cleanup: Box<Trap>,
     },
-    /// The engine itself failed.
+    /// The Wasm engine itself failed.
     #[error("The Wasm engine failed: {0}")]
     Engine(String),
 }
 
 impl Trap {
-    /// The code a user sees.
+    /// The error code that a user sees.
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Called(_) => ErrorCode::CanisterCalledTrap,
@@ -220,7 +222,7 @@ impl Trap {
         }
     }
 
-    /// What the canister's log says of it; nothing, for failures that are not the code's own doing.
+    /// The line that the canister's log gets. Only traps of the canister's own code are logged.
     pub fn log_line(&self) -> Option<String> {
         match self {
             Self::Called(text) if text.is_empty() => Some("[TRAP]: (no message)".into()),
@@ -230,14 +232,14 @@ impl Trap {
         }
     }
 
-    /// What a developer can do about it; nothing for failures that name their remedy themselves.
+    /// What a developer can do about the failure, unless the error text says so already.
     fn suggestion(&self) -> Option<&'static str> {
         Some(match self {
             Self::Called(_) | Self::Wasm(_) => {
-                "The canister's code decides this: look at the condition it names, or catch it there."
+                "The canister's own code trapped: check the condition that the message names."
             }
             Self::Contract(_) | Self::FunctionNotFound(_) => {
-                "The canister or its development kit uses the system interface wrongly."
+                "The canister or its development kit uses the system API wrongly."
             }
             Self::InstructionLimit { .. } | Self::StableMemoryAccess { .. } => {
                 "Do less in one message, for example by splitting the work over several calls."
@@ -259,7 +261,7 @@ impl Trap {
         })
     }
 
-    /// The error as users see it.
+    /// The error as users see it: with the canister's id and what can be done about it.
     pub fn into_user_error(self, canister: CanisterId) -> UserError {
         let end = match self.suggestion() {
             Some(suggestion) => format!(".\n{suggestion}"),

@@ -6,7 +6,6 @@
 mod agents;
 mod calls;
 mod error;
-mod makers;
 mod outcalls;
 mod standins;
 
@@ -16,6 +15,7 @@ use crate::keys::SubnetKey;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::network::{Network, NetworkProfile};
 use crate::standins::Standins;
+pub use crate::subnet::BlockMakers;
 use crate::subnet::{RelaxedLimits, Subnet, SubnetConfig};
 pub use crate::topology::SubnetInfo;
 use crate::topology::{
@@ -28,7 +28,6 @@ pub use agents::{NodeAnswer, RequestKind};
 pub use calls::{CanisterCall, EffectivePrincipal};
 use candid::Principal;
 pub use error::InstanceError;
-pub use makers::Making;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -111,7 +110,7 @@ impl Instance {
         let standins = config.standins.then(Standins::default);
         for canister in standins.iter().flat_map(|_| Standins::ids()) {
             let host = network.subnet_of(canister).and_then(|id| network.subnet_mut(id));
-            host.into_iter().for_each(|host| host.answer_for([canister]));
+            host.into_iter().for_each(|host| host.intercept([canister]));
         }
         Ok(Self {
             network,
@@ -235,6 +234,18 @@ impl Instance {
     pub fn tick(&mut self) {
         self.answer_for_standins();
         self.network.tick();
+    }
+
+    /// Executes one round on every subnet, with blocks made by these nodes. If anything is wrong, no
+    /// round is executed.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::BlockMakers`], which says what to change.
+    pub fn tick_with(&mut self, makers: &[BlockMakers]) -> Result<(), InstanceError> {
+        self.network.choose_block_makers(makers)?;
+        self.tick();
+        Ok(())
     }
 
     /// A canister, to be looked at.

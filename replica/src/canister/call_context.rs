@@ -340,7 +340,7 @@ impl CallContexts {
 fn no_answer(origin: &Origin, canister: CanisterId) -> Failure {
     match origin {
         Origin::Canister { .. } => {
-            Failure::Rejected(Reject::routing(ErrorCode::CanisterDidNotReply, "No response"))
+            Failure::Rejected(Reject::from_code(ErrorCode::CanisterDidNotReply, "No response"))
         }
         Origin::Ingress { .. } | Origin::Task => {
             Failure::Error(Trap::DidNotReply.into_user_error(canister))

@@ -71,25 +71,25 @@ pub enum OutcallType {
     Flexible(Option<ReplicationCounts>),
 }
 
-/// Which nodes make an outcall, once that is settled.
+/// Which nodes make an outcall.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Makers {
-    /// All of them, and they must agree on the response.
-    All,
-    /// One.
-    One,
-    /// Some, and each response counts.
-    Some(ReplicationCounts),
+pub enum Replication {
+    /// All nodes of the subnet, which must agree on one response.
+    FullyReplicated,
+    /// One node.
+    NonReplicated,
+    /// Some nodes, each of whose responses counts.
+    Flexible(ReplicationCounts),
 }
 
-impl Makers {
-    /// How many nodes they are.
-    pub fn count(&self, nodes: u64) -> u64 {
+impl Replication {
+    /// How many of the subnet's `nodes` make the outcall.
+    pub fn node_count(&self, nodes: u64) -> u64 {
         match self {
-            Self::All => nodes,
-            Self::One => 1,
-            // None at all make nothing, which is refused; but it can be asked what it would cost.
-            Self::Some(counts) => u64::from(counts.total_requests.max(1)),
+            Self::FullyReplicated => nodes,
+            Self::NonReplicated => 1,
+            // Zero nodes are refused when the outcall is made, but its price can be asked for.
+            Self::Flexible(counts) => u64::from(counts.total_requests.max(1)),
         }
     }
 }
@@ -125,35 +125,41 @@ impl Prices {
         if self.free {
             return 0;
         }
-        let makers = match &outcall.outcall_type {
-            None | Some(OutcallType::FullyReplicated(_)) => Makers::All,
-            Some(OutcallType::NonReplicated(_)) => Makers::One,
+        let replication = match &outcall.outcall_type {
+            None | Some(OutcallType::FullyReplicated(_)) => Replication::FullyReplicated,
+            Some(OutcallType::NonReplicated(_)) => Replication::NonReplicated,
             Some(OutcallType::Flexible(counts)) => {
-                Makers::Some(counts.clone().unwrap_or(self.all_nodes()))
+                Replication::Flexible(counts.clone().unwrap_or(self.all_nodes()))
             }
         };
-        let makers_count = Cycles::from(makers.count(self.nodes));
-        let usage = self.usage(&makers, outcall).saturating_mul(makers_count);
-        self.outcall_base(outcall.request_bytes, &makers).saturating_add(usage)
+        let node_count = Cycles::from(replication.node_count(self.nodes));
+        let usage = self.usage(&replication, outcall).saturating_mul(node_count);
+        self.outcall_base(outcall.request_bytes, &replication).saturating_add(usage)
     }
 
     /// What an outcall costs that is charged for what it uses, before it uses anything.
-    pub fn outcall_base(self, request_bytes: u64, makers: &Makers) -> Cycles {
+    pub fn outcall_base(self, request_bytes: u64, replication: &Replication) -> Cycles {
         if self.free {
             return 0;
         }
         let nodes = Cycles::from(self.nodes);
-        let replication = match makers {
-            Makers::All => REPLICATED_NODE_FEE * nodes + REPLICATED_PAIR_FEE * nodes * nodes,
-            Makers::One => self.flexible(1),
-            Makers::Some(counts) => self.flexible(counts.min_responses.into()),
+        let replication_fee = match replication {
+            Replication::FullyReplicated => {
+                REPLICATED_NODE_FEE * nodes + REPLICATED_PAIR_FEE * nodes * nodes
+            }
+            Replication::NonReplicated => self.flexible(1),
+            Replication::Flexible(counts) => self.flexible(counts.min_responses.into()),
         };
-        nodes * (BASE_FEE + BASE_BYTE_FEE * Cycles::from(request_bytes) + replication)
+        nodes * (BASE_FEE + BASE_BYTE_FEE * Cycles::from(request_bytes) + replication_fee)
     }
 
     /// The most that each node of such an outcall can be allowed to spend, which is all it could
     /// need.
-    pub fn outcall_allowance_max(self, makers: &Makers, max_response_bytes: Option<u64>) -> Cycles {
+    pub fn outcall_allowance_max(
+        self,
+        replication: &Replication,
+        max_response_bytes: Option<u64>,
+    ) -> Cycles {
         let response_bytes = max_response_bytes.unwrap_or(OUTCALL_RESPONSE_BYTES_MAX);
         let most = Outcall {
             request_bytes: 0,
@@ -163,26 +169,28 @@ impl Prices {
             transform_instructions: QUERY_INSTRUCTIONS_MAX,
             outcall_type: None,
         };
-        self.usage(makers, &most)
+        self.usage(replication, &most)
     }
 
     /// What one node uses, its share of delivering the result included, which costs most if it is a
     /// reject instead of a short response.
-    fn usage(self, makers: &Makers, outcall: &Outcall) -> Cycles {
+    fn usage(self, replication: &Replication, outcall: &Outcall) -> Cycles {
         let bytes = outcall.transformed_response_bytes.max(OUTCALL_REJECT_BYTES_MAX);
-        let gossip = match makers {
-            Makers::All => 0,
-            Makers::One | Makers::Some(_) => self.gossiped(bytes),
+        let gossip = match replication {
+            Replication::FullyReplicated => 0,
+            Replication::NonReplicated | Replication::Flexible(_) => self.gossiped(bytes),
         };
         let bytes = Cycles::from(bytes);
         let nodes = Cycles::from(self.nodes);
-        let count = Cycles::from(makers.count(self.nodes));
-        let agreement = match makers {
-            Makers::One => self.agreed(bytes),
+        let count = Cycles::from(replication.node_count(self.nodes));
+        let agreement = match replication {
+            Replication::NonReplicated => self.agreed(bytes),
             // Those who agree pay it all, and they need not be all.
-            Makers::All => self.agreed(bytes).div_ceil(quorum(self.nodes).into()) * nodes,
-            Makers::Some(ReplicationCounts { max_responses: 0, .. }) => 0,
-            Makers::Some(counts) => {
+            Replication::FullyReplicated => {
+                self.agreed(bytes).div_ceil(quorum(self.nodes).into()) * nodes
+            }
+            Replication::Flexible(ReplicationCounts { max_responses: 0, .. }) => 0,
+            Replication::Flexible(counts) => {
                 let extra = counts.total_requests.saturating_sub(counts.min_responses);
                 self.agreed(count.saturating_mul(FLEXIBLE_RESPONSE_BYTES + bytes))
                     .saturating_add(self.extra_responses(extra.into()))

@@ -69,7 +69,7 @@ pub(super) const METHODS: &[Rules] = &[
     about(Canister, CanisterMetadata, "canister_metadata"),
     about(Canister, FetchCanisterLogs, "fetch_canister_logs")
         .only(LogViewers)
-        .charged()
+        .not_from_free_subnets()
         .query()
         .heavy(),
     about(Subnet, NodeMetricsHistory, "node_metrics_history"),
@@ -203,7 +203,7 @@ impl Rules {
         Self { by_query: true, ..self }
     }
 
-    const fn charged(self) -> Self {
+    const fn not_from_free_subnets(self) -> Self {
         Self { from_free_subnets: false, ..self }
     }
 

@@ -27,7 +27,7 @@ pub fn check_call(
     }
     destination(request, own, routes).map(drop).map_err(|why| {
         let text = format!("Unable to route management canister request {}: {why}", request.method);
-        Reject::routing(ErrorCode::CanisterNotFound, text)
+        Reject::from_code(ErrorCode::CanisterNotFound, text)
     })
 }
 

@@ -2,10 +2,9 @@
 
 use crate::certification::PathError;
 use crate::limits::{AWAIT_INGRESS_ROUNDS_MAX, BLOB_BYTES_MAX, INGRESS_BYTES_MAX};
-use crate::subnet::OutcallError;
+use crate::subnet::{BlockMakerError, OutcallError};
 use crate::topology::SubnetKind;
 use crate::types::{CanisterId, SubnetId, Time};
-use candid::Principal;
 
 /// A use of an instance that makes no sense, and what to do instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,17 +81,9 @@ pub enum InstanceError {
     /// An id no subnet has.
     #[error("there is no subnet {0}")]
     NoSuchSubnet(SubnetId),
-    /// A node to make a block, or to fail to, that the subnet does not have.
-    #[error("subnet {subnet} has no node {node}: `node_metrics_history` tells who made its blocks")]
-    NoSuchNode {
-        /// The subnet.
-        subnet: SubnetId,
-        /// The node.
-        node: Principal,
-    },
-    /// A node that both makes a block and fails to.
-    #[error("node {0} cannot both make a block and fail to: name it once")]
-    NodeTwice(Principal),
+    /// Block makers that the network does not have.
+    #[error(transparent)]
+    BlockMakers(#[from] BlockMakerError),
     /// A subnet of a kind that cannot be deleted.
     #[error(
         "a subnet of kind {0:?} cannot be deleted: only application, cloud engine, system and \

@@ -36,14 +36,14 @@ impl Instance {
             }
         }
         for host in self.subnets.iter().map(|info| info.place.id) {
-            let calls = self.network.subnet_mut(host).map(Subnet::take_calls_answered_for);
+            let calls = self.network.subnet_mut(host).map(Subnet::take_intercepted_requests);
             for call in calls.into_iter().flatten() {
                 let network = &mut self.network;
                 let mut surroundings = Surroundings { network, default_subnets: &default_subnets };
                 let (result, refund) = standins.respond(&call, &mut surroundings);
                 let response = call.answered(result.map_err(Reject::from), refund);
                 if let Some(host) = self.network.subnet_mut(host) {
-                    host.respond_for(response);
+                    host.respond_to_intercepted(response);
                 }
             }
         }

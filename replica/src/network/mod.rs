@@ -5,7 +5,7 @@ mod stream;
 
 use crate::limits::{SYSTEM_SUBNET_MESSAGES_MAX, XNET_BYTES_PER_BLOCK_MAX};
 use crate::message::{Response, StreamMessage};
-use crate::subnet::{Incoming, Router, Subnet};
+use crate::subnet::{BlockMakerError, BlockMakers, Incoming, Router, Subnet};
 use crate::topology::RoutingTable;
 use crate::trace::Trace;
 use crate::types::{CanisterId, NextWork, SubnetId, Time};
@@ -149,6 +149,24 @@ impl Network {
     pub fn advance(&mut self, nanos: u64) {
         self.time = self.time.plus_nanos(nanos).minus_nanos(self.profile.round_length_nanos());
         self.tick();
+    }
+
+    /// Chooses who makes the next block on some subnets. If anything is wrong, nothing is chosen.
+    ///
+    /// # Errors
+    ///
+    /// See [`BlockMakerError`].
+    pub fn choose_block_makers(&mut self, makers: &[BlockMakers]) -> Result<(), BlockMakerError> {
+        let mut chosen = Vec::new();
+        for of_subnet in makers {
+            let id = of_subnet.subnet;
+            let subnet = self.subnets.get(&id).ok_or(BlockMakerError::NoSuchSubnet(id))?;
+            chosen.push((id, subnet.next_block(of_subnet)?));
+        }
+        for (id, next) in chosen {
+            self.subnets.get_mut(&id).expect("it was just found").choose_block_makers(next);
+        }
+        Ok(())
     }
 
     /// Executes one round on every subnet, one after the other, and moves time on.

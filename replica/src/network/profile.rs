@@ -1,44 +1,43 @@
-//! When things arrive: how long a round lasts and how many of them a message travels.
+//! Network profiles: how long a round lasts, and how many rounds a message travels.
 
 use crate::limits::ROUND_TIME_INCREMENT_NANOS;
 use crate::types::Time;
 
-/// How rounds relate to time, and hops between subnets to rounds. A profile changes when a message
-/// arrives, never what it does.
+/// The timing of a network. The profile determines when a message arrives, never what the message does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkProfile {
-    /// Its name.
+    /// The profile's name.
     pub name: &'static str,
-    /// How long a round lasts, in milliseconds. With 0, as in PocketIC, a round takes no time but
-    /// the nanosecond that keeps times apart.
+    /// The length of a round in milliseconds. With 0, as in PocketIC, time advances by one nanosecond per
+    /// round, so that no two rounds have the same time.
     pub round_length_ms: u64,
-    /// Rounds from sending a message to another subnet until it executes there. With 0, as in
-    /// PocketIC, it executes in the same tick if the other subnet's turn is still to come, and in
-    /// the next one otherwise: a round trip takes exactly one tick more.
+    /// The number of rounds from sending a message to another subnet until it executes there. With 0, as
+    /// in PocketIC, the message executes in the same tick if the other subnet's turn comes later in the
+    /// tick, and in the next tick otherwise. A round trip then takes exactly one more tick.
     pub rounds_per_hop: u64,
 }
 
 impl NetworkProfile {
-    /// PocketIC's order of ticks, without any latency.
+    /// PocketIC's timing, without any latency.
     pub const POCKET_IC: Self = Self { name: "pocket-ic", round_length_ms: 0, rounds_per_hop: 0 };
 
-    /// The mainnet's latency: blocks every half second (measured block times of 0.48 s) and two
-    /// consensus rounds from one subnet to another, which makes two seconds for a round trip
-    /// (1.8 s measured in 2024, "about 2 s" in the official samples of 2026).
+    /// The mainnet's timing: a block every half second (measured: 0.48 s) and two rounds from one subnet
+    /// to another. A round trip takes two seconds (1.8 s measured in 2024, "about 2 s" in the official
+    /// samples of 2026).
     pub const MAINNET: Self = Self { name: "mainnet", round_length_ms: 500, rounds_per_hop: 2 };
 
-    /// A profile of one's own.
+    /// A custom profile.
     pub const fn custom(round_length_ms: u64, rounds_per_hop: u64) -> Self {
         Self { name: "custom", round_length_ms, rounds_per_hop }
     }
 
-    /// Nanoseconds by which a round moves the time on, whoever else does.
+    /// The length of a round in nanoseconds.
     pub const fn round_length_nanos(self) -> u64 {
         self.round_length_ms * 1_000_000
     }
 
-    /// The time of a round, given the network's time and the time of the round before: later than
-    /// that in any case.
+    /// The time of the next round, given the network's time and the time of the previous round. It is
+    /// always later than the previous round.
     pub(crate) fn round_time(self, now: Time, last_round: Time) -> Time {
         match self.round_length_nanos() {
             0 if now > last_round => now,
@@ -61,8 +60,6 @@ impl std::str::FromStr for NetworkProfile {
         [Self::POCKET_IC, Self::MAINNET]
             .into_iter()
             .find(|profile| profile.name == name)
-            .ok_or_else(|| {
-                format!("'{name}' is no network profile; there are pocket-ic and mainnet")
-            })
+            .ok_or_else(|| format!("'{name}' is not a network profile: use pocket-ic or mainnet"))
     }
 }

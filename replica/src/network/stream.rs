@@ -1,30 +1,32 @@
-//! The stream from one subnet to another.
+//! Streams: the messages from one subnet to another.
 //!
-//! Rules: `messaging/src/routing/stream_builder.rs` and `stream_handler.rs` in the replica's
-//! repository. A message stays in the stream, and counts for its limits, until the other subnet's
-//! own stream has brought the signal that it was taken in.
+//! A message stays in its stream, and counts toward the stream's limits, until the reverse stream has
+//! brought the signal that the other subnet took the message in.
+//!
+//! Rules: `messaging/src/routing/stream_builder.rs` and `stream_handler.rs` in the replica's repository.
 
 use crate::limits::*;
 use crate::message::{Response, StreamMessage};
 use std::collections::VecDeque;
 
-/// What one subnet has for another: messages in the order they were sent, and what became of those
-/// that came from there.
+/// The stream from one subnet to another: messages in the order they were sent, and signals for the
+/// messages of the reverse stream.
 #[derive(Debug, Default)]
 pub struct Stream {
-    /// Messages not yet taken, with the round from which on they can be seen.
+    /// Messages that were not taken yet, each with the round from which on it is visible.
     messages: VecDeque<(u64, StreamMessage)>,
-    /// The messages that were taken and are not signalled yet.
+    /// The sizes of messages that were taken and not signalled yet.
     taken: VecDeque<Size>,
-    /// All of these.
+    /// The size in bytes of all messages, taken or not.
     bytes: usize,
+    /// The number of refunds among all messages, taken or not.
     refunds: usize,
-    /// For each message from the other subnet the reject it got, if it did, and the round from which
-    /// on that can be seen.
+    /// One signal for each message of the reverse stream: the reject, if the message was rejected. Each
+    /// comes with the round from which on it is visible.
     signals: VecDeque<(u64, Option<Response>)>,
 }
 
-/// What is left of a message that was taken.
+/// What a message counts for the limits of its stream.
 #[derive(Clone, Copy, Debug)]
 struct Size {
     bytes: usize,
@@ -43,40 +45,43 @@ impl Stream {
         self.held() < STREAM_MESSAGES_MAX && self.bytes < STREAM_BYTES_TARGET
     }
 
-    /// Whether it takes another message that is no refund; to a system subnet, it takes fewer.
+    /// Whether the stream takes another request or response. Streams to system subnets take fewer.
     pub fn has_room_for_message(&self, to_system_subnet: bool) -> bool {
         let is_throttled =
             to_system_subnet && self.held() - self.refunds >= 2 * SYSTEM_SUBNET_MESSAGES_MAX;
         self.has_room() && !is_throttled
     }
 
-    /// Messages in it, taken or not, until they are signalled.
+    /// The number of messages that are not signalled yet, taken or not.
     pub fn held(&self) -> usize {
         self.messages.len() + self.taken.len()
     }
 
-    /// Whether something is on its way in it.
+    /// Whether any message or signal is on its way.
     pub fn is_moving(&self) -> bool {
         !(self.messages.is_empty() && self.signals.is_empty())
     }
 
-    /// Whether it takes another refund.
+    /// Whether the stream takes another refund.
     pub fn has_room_for_refund(&self) -> bool {
         self.has_room() && self.refunds < STREAM_REFUNDS_MAX
     }
 
-    /// Puts a message in, to be seen from a certain round on. The caller has checked that there is
-    /// room.
+    /// Appends a message that is visible from a certain round on.
+    ///
+    /// # Panics
+    ///
+    /// If the stream is full: the caller checks that first.
     pub fn push(&mut self, message: StreamMessage, visible_from_round: u64) {
-        assert!(self.has_room(), "routing checks the room");
+        assert!(self.has_room(), "routing checks that the stream is not full");
         let size = Size::from(&message);
         self.bytes += size.bytes;
         self.refunds += usize::from(size.is_refund);
         self.messages.push_back((visible_from_round, message));
     }
 
-    /// Takes out what can be seen in `round`, at most `count` messages and at most `bytes_left`, which
-    /// it reduces.
+    /// Takes the messages that are visible in `round`: at most `count` messages with at most
+    /// `bytes_left` bytes, from which their size is subtracted.
     pub fn take_visible(
         &mut self,
         round: u64,
@@ -96,18 +101,18 @@ impl Stream {
         taken
     }
 
-    /// Notes what became of the next message from the other subnet.
+    /// Appends the signal for the next message of the reverse stream: its reject, if it was rejected.
     pub fn push_signal(&mut self, reject: Option<Response>, visible_from_round: u64) {
         self.signals.push_back((visible_from_round, reject));
     }
 
-    /// Takes the signals that can be seen in `round`.
+    /// Takes the signals that are visible in `round`.
     pub fn take_signals(&mut self, round: u64) -> Vec<Option<Response>> {
         let visible = self.signals.partition_point(|(from, _)| *from <= round);
         self.signals.drain(..visible).map(|(_, reject)| reject).collect()
     }
 
-    /// Forgets the oldest messages, so many of which are signalled.
+    /// Discards the oldest `signalled` messages, whose signals have arrived.
     pub fn discard(&mut self, signalled: usize) {
         for size in self.taken.drain(..signalled) {
             self.bytes -= size.bytes;
@@ -166,12 +171,12 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_taken_than_fits() {
+    fn no_more_messages_are_taken_than_fit() {
         let mut stream = Stream::default();
         for bytes in [3, 3, 1] {
             stream.push(message(bytes), 0);
         }
-        assert_eq!(take(&mut stream, 0, 5), 1, "nothing overtakes");
+        assert_eq!(take(&mut stream, 0, 5), 1, "no message overtakes another");
         assert_eq!(take(&mut stream, 0, 5), 2);
     }
 
@@ -195,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_a_stream_may_be_refunds() {
+    fn at_most_half_of_a_stream_is_refunds() {
         let mut stream = Stream::default();
         for _ in 0..STREAM_REFUNDS_MAX {
             assert!(stream.has_room_for_refund());

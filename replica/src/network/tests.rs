@@ -1,4 +1,4 @@
-//! Rounds, time and the way between subnets.
+//! Rounds, time and routing between subnets.
 
 use super::*;
 use crate::limits::QUEUE_CAPACITY;
@@ -36,7 +36,7 @@ fn subnets_take_turns_in_the_order_of_their_ids() {
 }
 
 #[test]
-fn an_id_belongs_to_the_subnet_whose_range_holds_it_or_to_none() {
+fn an_id_belongs_to_the_subnet_whose_range_contains_it_or_to_none() {
     let network = network(NetworkProfile::POCKET_IC, 3);
     for subnet in network.subnets() {
         let (first, last) = subnet.config().canister_ranges[0];
@@ -50,7 +50,7 @@ fn an_id_belongs_to_the_subnet_whose_range_holds_it_or_to_none() {
 }
 
 #[test]
-fn a_round_of_pocket_ic_takes_a_nanosecond_unless_somebody_moved_the_time() {
+fn a_round_of_pocket_ic_takes_a_nanosecond_unless_the_time_was_set() {
     let mut network = network(NetworkProfile::POCKET_IC, 2);
     network.tick();
     network.tick();
@@ -72,7 +72,7 @@ fn a_round_of_the_mainnet_takes_half_a_second() {
 }
 
 #[test]
-fn profiles_are_known_by_name() {
+fn profiles_are_parsed_by_name() {
     for profile in [NetworkProfile::POCKET_IC, NetworkProfile::MAINNET] {
         assert_eq!(profile.name.parse(), Ok(profile));
     }
@@ -84,13 +84,13 @@ fn profiles_are_known_by_name() {
 
 #[test]
 fn a_stream_takes_a_full_queue_of_small_messages() {
-    // Calls between one pair of canisters never wait for room in a stream.
+    // Calls between one pair of canisters never wait because a stream is full.
     const { assert!(QUEUE_CAPACITY < crate::limits::STREAM_MESSAGES_MAX) };
 }
 
 proptest! {
     #[test]
-    fn a_round_is_later_than_the_one_before_whatever_the_clock_says(
+    fn a_round_is_later_than_the_previous_one_whatever_the_network_time_is(
         now in 0..u64::MAX / 2,
         last in 0..u64::MAX / 2,
         length in 0..100_000u64,
@@ -103,7 +103,7 @@ proptest! {
     }
 }
 
-/// Milliseconds since the beginning, of the network and as queries see them.
+/// The network's time and the time that queries see, in milliseconds since genesis.
 fn times(network: &Network) -> (u64, u64) {
     let millis = |time: Time| time.nanos_since(Time::GENESIS) / 1_000_000;
     let subnet = network.subnets().next().expect("there is one");
@@ -111,18 +111,18 @@ fn times(network: &Network) -> (u64, u64) {
 }
 
 #[test]
-fn time_that_passes_without_rounds_is_seen_by_queries_a_round_later() {
+fn queries_see_time_that_passes_without_rounds_one_round_length_later() {
     let mut network = network(NetworkProfile::POCKET_IC, 2);
     network.pass(5_000_000_000);
     assert_eq!((times(&network), network.rounds()), ((5_000, 5_000), 0));
     let mut network = self::network(NetworkProfile::MAINNET, 2);
     network.pass(5_000_000_000);
     assert_eq!((times(&network), network.rounds()), ((5_000, 4_500), 0));
-    // A round that ends now is of now, however often the time was looked at meanwhile.
+    // A round that ends now has the current time, however often the time was read before.
     network.pass(300_000_000);
     network.advance(200_000_000);
     assert_eq!((times(&network), network.rounds()), ((5_500, 5_500), 1));
-    // And queries see no time before it.
+    // Queries never see a time before the latest round.
     network.pass(100_000_000);
     assert_eq!(times(&network), (5_600, 5_500));
     network.advance(400_000_000);
@@ -130,7 +130,7 @@ fn time_that_passes_without_rounds_is_seen_by_queries_a_round_later() {
 }
 
 #[test]
-fn a_network_without_canisters_has_nothing_to_do_ever() {
+fn a_network_without_canisters_never_has_anything_to_do() {
     let network = network(NetworkProfile::MAINNET, 3);
     assert_eq!(network.next_work(), NextWork::Never);
 }

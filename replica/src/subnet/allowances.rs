@@ -1,6 +1,6 @@
-//! What a subnet lets executions use, which depends on its kind.
+//! Limits of execution that depend on the kind of the subnet.
 //!
-//! Rules: `config/src/subnet_config.rs` in the replica's repository; for benchmarking
+//! Rules: `config/src/subnet_config.rs` in the replica's repository; for benchmarking subnets
 //! `pocket_ic_server/src/pocket_ic.rs`.
 
 use crate::canister::RoundContext;
@@ -9,56 +9,57 @@ use crate::subnet::{Subnet, SubnetConfig};
 use crate::system_api::MemoryShare;
 use crate::types::Instructions;
 
-/// Limits of the mainnet that a network goes without.
+/// Limits of the mainnet that a network can lift.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelaxedLimits {
-    /// How much installing code in a canister may execute in the long run, and how much the canister
-    /// may write.
+    /// Lifts the rate limits: on instructions of installations and on heap delta, per canister.
     pub execution_rates: bool,
-    /// How many methods a module may export, and how long their names may be.
+    /// Lifts the limits on the number and the length of exported method names.
     pub method_names: bool,
 }
 
 impl SubnetConfig {
-    /// A limit that is different on system subnets.
+    /// Chooses a limit: system subnets have another one.
     fn limit<T>(&self, application: T, on_system: T) -> T {
         if self.system { on_system } else { application }
     }
 
-    /// A limit that is lifted on subnets for benchmarking.
+    /// The limit, which is lifted on benchmarking subnets.
     fn lifted(&self, limit: Instructions) -> Instructions {
         if self.benchmarking { BENCHMARKING_INSTRUCTIONS_MAX } else { limit }
     }
 
-    /// Instructions with which a round starts.
+    /// The instructions that a round may use: at least one more message starts while any are left.
     pub(super) fn round_budget(&self) -> i64 {
-        // Where a slice is as long as a round's maximum, there is no more than the one left.
+        // On a benchmarking subnet a slice is as long as the round's maximum, so a budget of one is
+        // left for starting it.
         if self.benchmarking { 1 } else { ROUND_BUDGET }
     }
 
-    /// Instructions with which the management calls of a round start.
+    /// The instructions that the management calls of a round may use.
     pub(super) fn management_budget(&self) -> i64 {
         let round = self.limit(ROUND_INSTRUCTIONS_MAX, SYSTEM_ROUND_INSTRUCTIONS_MAX);
         (self.lifted(round) / MANAGEMENT_BUDGET_FRACTION) as i64
     }
 
-    /// Bytes of pages that may be written to before a round ends.
-    pub(super) fn written_bytes_max(&self) -> i64 {
-        self.limit(ROUND_HEAP_DELTA_BYTES_MAX, SYSTEM_ROUND_HEAP_DELTA_BYTES_MAX)
+    /// The heap delta that a round may produce, in bytes.
+    pub(super) fn heap_delta_bytes_max(&self) -> i64 {
+        self.limit(ROUND_WRITTEN_BYTES_MAX, SYSTEM_ROUND_WRITTEN_BYTES_MAX)
     }
 
-    /// Whether a canister waits after it had much installed or wrote much.
+    /// Whether canisters are rate limited after installing or writing much.
     pub(super) fn limits_rates(&self) -> bool {
         !self.system && !self.relaxed.execution_rates
     }
 
-    /// What a management call counts for, however little it does. On system subnets that is nothing.
+    /// The fixed instructions that a management call counts as. They are zero on system subnets.
     pub(super) fn baseline(&self, instructions: Instructions) -> Instructions {
         self.limit(instructions, 0)
     }
 }
 
 impl Subnet {
+    /// What executions need to know of the current round.
     pub(super) fn round_context(&self) -> RoundContext {
         let config = &self.config;
         RoundContext {

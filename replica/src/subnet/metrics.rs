@@ -1,54 +1,54 @@
-//! What a subnet counts of itself.
+//! Metrics of a subnet.
 //!
-//! Rules: `SubnetMetrics` in the replica's repository, and how `SubnetMetricsResult` is documented
-//! in the crate of the management canister's types.
+//! Rules: `SubnetMetrics` in the replica's repository, and the documentation of `SubnetMetricsResult` in
+//! the crate `ic-management-canister-types`.
 
 use crate::canister::Canister;
 use crate::limits::STATE_BYTES_UPDATE_ROUNDS;
 use crate::types::{Cycles, Instructions};
 
-/// What a subnet tells of itself, as of the end of its latest round.
+/// The metrics of a subnet, as of the end of its latest round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// Its canisters.
+    /// The number of canisters.
     pub canisters: u64,
-    /// Bytes of their state, which are counted in every tenth round only.
+    /// The size of their state in bytes. It is updated in every tenth round only.
     pub state_bytes: u64,
-    /// Cycles that canisters consumed, also those that are gone.
+    /// Cycles that all canisters consumed, including deleted ones.
     pub consumed: Cycles,
-    /// Messages, tasks and management calls that were executed.
+    /// Executed messages, tasks and management calls.
     pub transactions: u64,
-    /// Instructions that rounds were charged.
+    /// Instructions that the rounds executed, with the overheads.
     pub instructions: Instructions,
 }
 
-/// Counts for the metrics.
+/// Counts what the metrics report.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    told: Metrics,
+    reported: Metrics,
     transactions: u64,
     instructions: Instructions,
     consumed_by_deleted: Cycles,
 }
 
 impl Meter {
-    /// Counts something that was executed to its end.
+    /// Counts one message, task or management call that was executed to its end.
     pub(super) fn count_transaction(&mut self) {
         self.transactions += 1;
     }
 
-    /// Counts instructions, those that only stand for other work, too.
+    /// Counts instructions, including overheads.
     pub(super) fn count_instructions(&mut self, instructions: i64) {
         self.instructions += instructions.unsigned_abs();
     }
 
-    /// Counts what a canister consumed that is being deleted: what it has left goes with it.
+    /// Counts the cycles that a canister consumed which is being deleted. Its balance is consumed, too.
     pub(super) fn count_deleted(&mut self, canister: &Canister) {
         let consumed = canister.consumption.total().saturating_add(canister.balance);
         self.consumed_by_deleted = self.consumed_by_deleted.saturating_add(consumed);
     }
 
-    /// Ends a round, of which there were so many.
+    /// Updates the metrics at the end of the round with number `rounds`.
     pub(super) fn end_round<'a>(
         &mut self,
         rounds: u64,
@@ -58,11 +58,11 @@ impl Meter {
             .clone()
             .map(|canister| canister.consumption.total())
             .fold(self.consumed_by_deleted, Cycles::saturating_add);
-        self.told = Metrics {
+        self.reported = Metrics {
             canisters: canisters.clone().count() as u64,
             state_bytes: match rounds % STATE_BYTES_UPDATE_ROUNDS {
                 0 => canisters.map(|canister| canister.memory_usage().total()).sum(),
-                _ => self.told.state_bytes,
+                _ => self.reported.state_bytes,
             },
             consumed,
             transactions: self.transactions,
@@ -72,6 +72,6 @@ impl Meter {
 
     /// The metrics.
     pub(super) fn metrics(&self) -> Metrics {
-        self.told
+        self.reported
     }
 }

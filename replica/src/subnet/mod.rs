@@ -5,7 +5,8 @@
 //! `management`.
 
 mod allowances;
-mod blockmakers;
+mod block_makers;
+mod delivery;
 mod induct;
 mod ingress;
 mod management;
@@ -32,8 +33,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use allowances::RelaxedLimits;
-use blockmakers::BlockMakers;
-pub use blockmakers::{BlockMaker, UnknownNode};
+use block_makers::BlockMakerMetrics;
+pub use block_makers::{BlockMakerError, BlockMakers};
 use ingress::IngressHistory;
 pub use ingress::{IngressState, Record as IngressRecord};
 use management::{Asker, Outcalls, PendingCall};
@@ -127,9 +128,9 @@ pub struct Subnet {
     /// Responses made by the subnet itself, on their way out.
     responses: VecDeque<Response>,
     /// Canisters that are answered for from outside, and what they were called with.
-    answered_for: BTreeSet<CanisterId>,
-    calls_answered_for: Vec<Request>,
-    blockmakers: BlockMakers,
+    intercepted: BTreeSet<CanisterId>,
+    intercepted_requests: Vec<Request>,
+    block_makers: BlockMakerMetrics,
     meter: Meter,
     trace: Trace,
 }
@@ -157,9 +158,9 @@ impl Subnet {
             schedule: Schedule::default(),
             refunds: RefundPool::default(),
             responses: VecDeque::new(),
-            answered_for: BTreeSet::new(),
-            calls_answered_for: Vec::new(),
-            blockmakers: BlockMakers::default(),
+            intercepted: BTreeSet::new(),
+            intercepted_requests: Vec::new(),
+            block_makers: BlockMakerMetrics::default(),
             meter: Meter::default(),
             trace: Trace::default(),
         }
@@ -199,18 +200,18 @@ impl Subnet {
     }
 
     /// Has canisters' calls to these canisters, which are not here, kept for somebody to answer.
-    pub fn answer_for(&mut self, canisters: impl IntoIterator<Item = CanisterId>) {
-        self.answered_for.extend(canisters);
+    pub fn intercept(&mut self, canisters: impl IntoIterator<Item = CanisterId>) {
+        self.intercepted.extend(canisters);
     }
 
     /// Takes the calls that were kept.
-    pub fn take_calls_answered_for(&mut self) -> Vec<Request> {
-        std::mem::take(&mut self.calls_answered_for)
+    pub fn take_intercepted_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.intercepted_requests)
     }
 
     /// Sends the response to such a call.
-    pub fn respond_for(&mut self, response: Response) {
-        self.trace.record(|| response.made(Responder::Callee));
+    pub fn respond_to_intercepted(&mut self, response: Response) {
+        self.trace.tell(|| response.made(Responder::Callee));
         self.responses.push_back(response);
     }
 
@@ -248,8 +249,8 @@ impl Subnet {
         self.round_time = time;
         self.rounds += 1;
         self.routes = router.routes().clone();
-        self.trace.record(|| Event::Round { subnet: self.config.id, time });
-        self.blockmakers.note_round(time);
+        self.trace.tell(|| Event::Round { subnet: self.config.id, time });
+        self.block_makers.record_round(time);
         self.time_out();
         self.induct_streams(incoming, router);
         self.induct_ingress();

@@ -6,9 +6,9 @@ use crate::subnet::Subnet;
 use crate::types::{NextWork, Time};
 
 impl Subnet {
-    /// When a round has something to do on this subnet. Until then a round would change nothing but
-    /// the time and what the subnet counts of itself; heartbeats, which every round has, count as due once in
-    /// [`HEARTBEAT_INTERVAL_NANOS`].
+    /// When a round next has something to do on this subnet. Until then a round would only change the
+    /// time and the metrics. Heartbeats run in every round, but count as due once in
+    /// [`HEARTBEAT_INTERVAL_NANOS`] only.
     pub fn next_work(&self) -> NextWork {
         if self.has_messages() {
             return NextWork::Now;
@@ -20,7 +20,7 @@ impl Subnet {
         next.unwrap_or(NextWork::Never).min(self.next_outcall())
     }
 
-    /// Whether the next round has messages to take in, to execute or to send.
+    /// Whether messages wait for the next round: to be taken in, executed or sent.
     fn has_messages(&self) -> bool {
         let waits = |canister: &Canister| {
             canister.queues.has_input() || canister.queues.has_output() || canister.is_paused()
@@ -31,18 +31,18 @@ impl Subnet {
             && self.loopback.is_empty()
             && self.refunds.is_empty()
             && self.responses.is_empty()
-            && self.calls_answered_for.is_empty())
+            && self.intercepted_requests.is_empty())
             || self.canisters.values().any(waits)
     }
 }
 
-/// When a canister without messages has something to do.
+/// When a canister without messages next has something to do.
 fn next_of(canister: &Canister, heartbeat: Time, round: &RoundContext) -> NextWork {
-    // It is forgiven by rounds, not by time.
+    // A rate-limited canister gets credits in each round, however little time passes.
     if canister.debits.any() {
         return NextWork::Now;
     }
-    // Deadlines are whole seconds, and pass when the next one begins.
+    // A deadline is a whole second, and has passed when the next second begins.
     let deadline = canister.contexts.next_deadline().map(|deadline| deadline.plus_secs(1));
     let stop = match &canister.status {
         Status::Stopping(requests) => requests.iter().map(|request| request.expiry).min(),

@@ -47,7 +47,7 @@ impl Subnet {
             }
         }
         for reject in rejects.unroutable.into_iter().chain(rejects.oversized) {
-            self.induct_response(reject, false);
+            self.deliver_response(reject, false);
         }
     }
 
@@ -138,7 +138,7 @@ impl Subnet {
     fn refusal(&self, request: &Request, destination: Option<SubnetId>) -> Option<Reject> {
         let Some(destination) = destination else {
             let text = format!("No route to canister {}", request.receiver);
-            return Some(Reject::routing(ErrorCode::CanisterNotFound, text));
+            return Some(Reject::from_code(ErrorCode::CanisterNotFound, text));
         };
         let bytes = request.payload_bytes();
         (destination != self.config.id && bytes > REQUEST_BYTES_MAX_REMOTE).then(|| {
@@ -147,7 +147,7 @@ impl Subnet {
                  that may go to another subnet",
                 request.receiver
             );
-            Reject::routing(ErrorCode::CanisterContractViolation, text)
+            Reject::from_code(ErrorCode::CanisterContractViolation, text)
         })
     }
 }

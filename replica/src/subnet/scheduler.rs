@@ -1,43 +1,43 @@
-//! The middle of a round: canisters execute while the round's budget lasts.
+//! The scheduler: executes canisters in the middle of a round, until the round's budget is spent.
 //!
-//! Rules: `execution_environment/src/scheduler.rs` in the replica's repository. In each iteration
-//! every canister executes all it has; then messages within the subnet are delivered, and the next
-//! iteration begins. Nothing limits the number of messages but the budget of instructions, and that
-//! of pages to write to. A message that takes more than a slice of instructions goes on in the rounds
-//! that follow, a slice in each.
+//! A round has iterations. In each iteration every canister executes all its messages; then messages
+//! within the subnet are delivered, and the next iteration begins. The number of messages is limited by
+//! two budgets only: instructions and heap delta. A message that needs more instructions than a slice is
+//! paused and continues in the following rounds, one slice in each (DTS).
+//!
+//! Rules: `execution_environment/src/scheduler.rs` in the replica's repository.
 
 use crate::canister::{
     Canister, Execution, LowWasmMemoryHook, Room, RoundContext, Task, execute_next, execute_task,
     resume,
 };
 use crate::limits::*;
-use crate::message::Message;
 use crate::subnet::Subnet;
 use crate::subnet::ingress::IngressState;
-use crate::subnet::schedule::State;
-use crate::types::{Callee, CanisterId};
+use crate::subnet::schedule::SchedulingState;
+use crate::types::CanisterId;
 use std::collections::BTreeMap;
 
-/// An amount of execution: what is left of a budget, or what was spent of it.
+/// A budget of execution, or the part of a budget that was spent.
 #[derive(Clone, Copy, Debug, Default)]
-struct Amount {
+struct Budget {
     /// Instructions, with the overheads.
     instructions: i64,
-    /// Bytes of pages written to.
+    /// Heap delta: bytes of the pages that were written to.
     heap_delta_bytes: i64,
 }
 
-impl Amount {
+impl Budget {
     /// Whether nothing is left.
     const fn is_spent(self) -> bool {
         self.instructions <= 0 || self.heap_delta_bytes <= 0
     }
 }
 
-/// What is to run by itself in this round, by canister.
+/// The timers and heartbeats that are due in this round, by canister.
 type Tasks = BTreeMap<CanisterId, Vec<Task>>;
 
-/// Takes the canister's next task.
+/// Takes a canister's next task.
 fn next_task(tasks: &mut Tasks, canister: CanisterId) -> Option<Task> {
     let due = tasks.get_mut(&canister)?;
     let task = due.pop();
@@ -47,50 +47,50 @@ fn next_task(tasks: &mut Tasks, canister: CanisterId) -> Option<Task> {
     task
 }
 
-/// What decides where a canister is executed.
-fn schedule_state(canister: &Canister, tasks: &Tasks) -> State {
+/// A canister's state as the schedule needs it.
+fn schedule_state(canister: &Canister, tasks: &Tasks) -> SchedulingState {
     let is_active = canister.message_since().is_some()
         || canister.queues.has_input()
         || tasks.contains_key(&canister.id)
         || canister.low_wasm_memory_hook == LowWasmMemoryHook::Ready;
-    State {
+    SchedulingState {
         is_active: is_active && !canister.is_installing(),
-        has_to_rest: canister.debits.has_to_rest(),
+        is_rate_limited: canister.debits.has_to_rest(),
         compute_allocation: canister.settings.compute_allocation,
-        long_since: canister.message_since(),
+        paused_since: canister.message_since(),
     }
 }
 
-/// Executes what is next: the rest of a long message, a task, or a message.
+/// Executes the next slice of a paused execution, the next task, or the next message.
 fn execute_one(
     canister: &mut Canister,
     tasks: &mut Tasks,
-    context: &RoundContext,
+    round: &RoundContext,
 ) -> Option<Execution> {
     if canister.is_paused() {
-        return Some(resume(canister, context));
+        return Some(resume(canister, round));
     }
-    let task = match canister.is_low_wasm_memory_hook_due(context) {
+    let task = match canister.is_low_wasm_memory_hook_due(round) {
         true => Some(Task::LowWasmMemory),
         false => next_task(tasks, canister.id),
     };
     match task {
-        Some(task) => Some(execute_task(canister, task, context)),
-        None => execute_next(canister, context),
+        Some(task) => Some(execute_task(canister, task, round)),
+        None => execute_next(canister, round),
     }
 }
 
 impl Subnet {
-    /// The budget of a round. In each iteration, a thread has all of the bytes, and what is left of
-    /// the instructions.
-    fn round_budget(&self) -> Amount {
-        Amount {
+    /// The budget of a round. In each iteration, every thread has the whole heap delta budget, and what
+    /// is left of the instructions.
+    fn round_budget(&self) -> Budget {
+        Budget {
             instructions: self.config.round_budget(),
-            heap_delta_bytes: self.config.written_bytes_max(),
+            heap_delta_bytes: self.config.heap_delta_bytes_max(),
         }
     }
 
-    /// Runs iterations until there is nothing to do or the budget is spent.
+    /// Executes iterations until nothing is left to execute or the budget is spent.
     pub(super) fn execute_canisters(&mut self) {
         let mut left = self.round_budget();
         self.management_budget = self.config.management_budget();
@@ -104,7 +104,7 @@ impl Subnet {
                 .map(|canister| (canister.id, schedule_state(canister, &nothing))),
         );
         self.execute_management_calls();
-        // Only now: what has just been installed may have a timer or heartbeat in this round.
+        // After the management calls: a canister installed just now may have a timer or heartbeat.
         let mut tasks = self.due_tasks();
         let mut room = None;
         loop {
@@ -128,104 +128,103 @@ impl Subnet {
             }
         }
         self.meter.count_instructions(self.config.management_budget() - self.management_budget);
-        self.abort_long_messages();
+        self.abort_excess_paused_executions();
         let (canisters, tasks) = (&self.canisters, Tasks::default());
         self.schedule.finish_round(|id| Some(schedule_state(canisters.get(&id)?, &tasks)));
     }
 
-    /// Has messages begin anew, if more are paused than can be.
-    fn abort_long_messages(&mut self) {
+    /// Aborts paused messages, so that they begin again, if more messages are paused than are allowed.
+    fn abort_excess_paused_executions(&mut self) {
         let held = self.canisters.values().filter(|canister| canister.holds_progress());
         let paused = held.filter_map(|canister| Some((canister.id, canister.message_since()?)));
-        for id in self.schedule.too_many(paused.collect()) {
+        for id in self.schedule.exceeding_paused_limit(paused.collect()) {
             if let Some(canister) = self.canisters.get_mut(&id) {
                 canister.abort();
             }
         }
     }
 
-    /// Heartbeats and timers of this round, by canister.
+    /// The heartbeats and timers that are due in this round.
     fn due_tasks(&mut self) -> Tasks {
         let canisters = self.canisters.values_mut();
         let due = canisters.map(|canister| (canister.id, canister.due_tasks(self.time)));
         due.filter(|(_, due)| !due.is_empty()).collect()
     }
 
-    /// Lets every canister execute what it has. The canisters are spread over threads as on the
-    /// network; the round is charged for the instructions of the busiest one, and for what all of them
-    /// wrote. `room` is what there is of the subnet's memory, once anybody wanted to know.
+    /// Lets every canister execute its tasks and messages. The canisters are distributed over threads as
+    /// on the mainnet. The iteration counts as the instructions of the busiest thread, and as the heap
+    /// delta of all threads. `room` caches the subnet's free memory.
     fn execute_iteration(
         &mut self,
         instructions: i64,
         tasks: &mut Tasks,
         room: &mut Option<Room>,
-    ) -> Amount {
+    ) -> Budget {
         let states =
             self.canisters.values().map(|canister| (canister.id, schedule_state(canister, tasks)));
         let threads = self.schedule.threads(states);
         if threads.iter().all(Vec::is_empty) {
-            return Amount::default();
+            return Budget::default();
         }
         let room = room.get_or_insert_with(|| self.room());
         let share = room.share();
-        let mut context = self.round_context();
-        let guaranteed_per_thread = context.guaranteed_memory / SCHEDULER_THREADS as u64;
-        let budget = Amount { instructions, ..self.round_budget() };
-        let mut spent = Amount::default();
+        let mut round = self.round_context();
+        let guaranteed_per_thread = round.guaranteed_memory / SCHEDULER_THREADS as u64;
+        let budget = Budget { instructions, ..self.round_budget() };
+        let mut spent = Budget::default();
         for canisters in &threads {
             let mut left = budget;
             let mut memory_left = guaranteed_per_thread;
-            context.subnet_memory = share;
+            round.subnet_memory = share;
             for id in canisters {
                 if left.is_spent() {
                     break;
                 }
-                context.guaranteed_memory = memory_left;
-                self.execute_canister(*id, &mut left, tasks, &mut context);
-                memory_left = context.guaranteed_memory;
+                round.guaranteed_memory = memory_left;
+                self.execute_canister(*id, &mut left, tasks, &mut round);
+                memory_left = round.guaranteed_memory;
             }
             let instructions = budget.instructions - left.instructions;
             self.meter.count_instructions(instructions);
             spent.instructions = spent.instructions.max(instructions);
             spent.heap_delta_bytes += budget.heap_delta_bytes - left.heap_delta_bytes;
-            room.memory_taken += context.subnet_memory.taken - share.taken;
+            room.memory_taken += round.subnet_memory.taken - share.taken;
         }
         spent
     }
 
-    /// Executes one canister's tasks and messages while anything is left of the budget.
+    /// Executes one canister's tasks and messages until the budget is spent.
     fn execute_canister(
         &mut self,
         id: CanisterId,
-        left: &mut Amount,
+        left: &mut Budget,
         tasks: &mut Tasks,
-        context: &mut RoundContext,
+        round: &mut RoundContext,
     ) {
         let mut instructions = 0;
         while !left.is_spent() {
             let Some(canister) = self.canisters.get_mut(&id) else { break };
             let before = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
             let continues = canister.is_paused();
-            let Some(execution) = execute_one(canister, tasks, context) else { break };
+            let Some(execution) = execute_one(canister, tasks, round) else { break };
             let after = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
-            context.guaranteed_memory =
-                context.guaranteed_memory.saturating_add(before.0).saturating_sub(after.0);
-            context.subnet_callbacks =
-                (context.subnet_callbacks + after.1).saturating_sub(before.1);
-            context.subnet_memory.take(execution.memory_taken);
+            round.guaranteed_memory =
+                round.guaranteed_memory.saturating_add(before.0).saturating_sub(after.0);
+            round.subnet_callbacks = (round.subnet_callbacks + after.1).saturating_sub(before.1);
+            round.subnet_memory.take(execution.memory_taken);
             left.instructions -= execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
-            left.heap_delta_bytes -= execution.heap_delta_bytes as i64;
-            canister.debits.add_written(execution.heap_delta_bytes);
+            left.heap_delta_bytes -= execution.written_bytes as i64;
+            canister.debits.add_written(execution.written_bytes);
             let is_paused = canister.is_paused();
             if !is_paused {
                 instructions += execution.instructions;
                 self.meter.count_transaction();
             }
             if continues || is_paused || !canister.queues.has_input() {
-                self.schedule.note_fully_executed(id);
+                self.schedule.record_full_execution(id);
             }
-            self.note(execution);
-            // After a long message it is the turn of others.
+            self.record_execution(execution);
+            // A canister that ended a paused message executes nothing else in this iteration.
             if continues && !is_paused {
                 break;
             }
@@ -235,44 +234,13 @@ impl Subnet {
         }
     }
 
-    /// Writes down what an execution means for users.
-    pub(super) fn note(&mut self, execution: Execution) {
+    /// Updates the status of ingress messages after an execution.
+    pub(super) fn record_execution(&mut self, execution: Execution) {
         if let Some(message) = execution.processing {
             self.history.set(message, IngressState::Processing, self.time);
         }
         if let Some(answer) = execution.answer {
             self.answer(answer);
         }
-    }
-
-    /// Delivers messages between the subnet's own canisters, each canister's to itself first. What
-    /// cannot be delivered stays where it is and leaves by the loopback stream.
-    fn deliver_within_subnet(&mut self) {
-        for sender in self.senders() {
-            let mut peers = self.canisters[&sender].queues.output_peers();
-            peers.sort_by_key(|peer| *peer != Callee::from(sender));
-            for peer in peers {
-                while self.deliver_one(sender, peer) {}
-            }
-        }
-    }
-
-    /// Delivers the next message of a queue, if its receiver is here and can take it.
-    fn deliver_one(&mut self, sender: CanisterId, peer: Callee) -> bool {
-        let Some(message) = self.canisters[&sender].queues.peek_output(peer) else { return false };
-        let deliverable = match message {
-            Message::Request(request) => self.check_induction(request).is_ok(),
-            Message::Response(_) => self.canisters.contains_key(&peer.as_canister()),
-        };
-        if !deliverable {
-            return false;
-        }
-        let queues = &mut self.canisters.get_mut(&sender).expect("it is here").queues;
-        match queues.pop_output(peer) {
-            Some(Message::Request(request)) => self.push_request(request),
-            Some(Message::Response(response)) => self.induct_response(response, false),
-            None => {}
-        }
-        true
     }
 }

@@ -154,7 +154,7 @@ fn responded(method: &str) -> Canister {
     let Some(crate::message::Message::Request(request)) = canister.queues.pop_output(peer) else {
         panic!("there is a request");
     };
-    let reject = Reject::routing(ErrorCode::CanisterNotFound, "nobody");
+    let reject = Reject::from_code(ErrorCode::CanisterNotFound, "nobody");
     assert_eq!(reject.code, RejectCode::DestinationInvalid);
     canister.queues.push_input_response(request.answered(Err(reject), 1_000), false);
     canister

@@ -75,7 +75,7 @@ impl Pair {
                 Message::Request(request) => {
                     self.output_requests -= 1;
                     excess_bytes += request.excess_bytes();
-                    let reject = Reject::routing(
+                    let reject = Reject::from_code(
                         ErrorCode::CanisterQueueFull,
                         "Request timed out: it could not be sent before its deadline",
                     );

@@ -1,7 +1,7 @@
 //! HTTP outcalls: which ones wait, and what nodes got.
 
 use super::{Id, Shared};
-use crate::cycles::http::Makers;
+use crate::cycles::http::Replication;
 use crate::error::{Reject, RejectCode};
 use crate::server::api::{Answer, ApiError, ApiResult, Body};
 use crate::server::convert::principal;
@@ -77,10 +77,10 @@ fn request(subnet: SubnetId, request_id: u64, outcall: &OutcallRequest) -> RawCa
             .collect(),
         body: outcall.body.clone().unwrap_or_default(),
         max_response_bytes: outcall.max_response_bytes,
-        replication: match &outcall.makers {
-            Makers::All => CanisterHttpReplication::FullyReplicated,
-            Makers::One => CanisterHttpReplication::NonReplicated,
-            Makers::Some(counts) => CanisterHttpReplication::Flexible {
+        replication: match &outcall.replication {
+            Replication::FullyReplicated => CanisterHttpReplication::FullyReplicated,
+            Replication::NonReplicated => CanisterHttpReplication::NonReplicated,
+            Replication::Flexible(counts) => CanisterHttpReplication::Flexible {
                 total_requests: counts.total_requests,
                 min_responses: counts.min_responses,
                 max_responses: counts.max_responses,

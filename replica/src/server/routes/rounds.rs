@@ -1,7 +1,7 @@
 //! Time, rounds, and rounds that happen by themselves.
 
 use super::{Id, Shared};
-use crate::instance::Making;
+use crate::instance::BlockMakers;
 use crate::server::api::{Answer, ApiResult, Body};
 use crate::server::convert::principal;
 use crate::types::Time;
@@ -44,7 +44,7 @@ pub(super) async fn tick(
     for raw in config.blockmakers.unwrap_or_default() {
         let failed = raw.failed_blockmakers.iter().map(node).collect::<Result<Vec<_>, _>>()?;
         let subnet = principal(&raw.subnet.subnet_id)?;
-        makers.push(Making { subnet, maker: node(&raw.blockmaker)?, failed });
+        makers.push(BlockMakers { subnet, maker: node(&raw.blockmaker)?, failed });
     }
     instances.execute(id, move |instance| instance.tick_with(&makers)).await??;
     Ok(Answer(()))

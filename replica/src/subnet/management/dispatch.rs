@@ -71,7 +71,7 @@ impl Subnet {
             self.meter.count_transaction();
         }
         self.spend(execution.instructions);
-        self.note(execution);
+        self.record_execution(execution);
     }
 
     /// Executes the management calls that wait. Once the round's budget for them is spent, heavy ones

@@ -18,7 +18,7 @@ impl Subnet {
         let NodeMetricsHistoryArgs { subnet_id, start_at_timestamp_nanos } = call.decode()?;
         self.check_is_own(subnet_id.into())?;
         let start = Time::from_nanos(start_at_timestamp_nanos);
-        Ok(encode((self.blockmakers.history(start, &self.config.key),)))
+        Ok(encode((self.block_makers.history(start, &self.config.key),)))
     }
 
     pub(super) fn subnet_info(&self, call: &Call) -> Result<Payload, UserError> {

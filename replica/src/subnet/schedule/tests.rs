@@ -1,15 +1,15 @@
-//! Priorities over many rounds, and threads of their own for long messages.
+//! Priorities over many rounds, and the threads reserved for paused messages.
 
 use super::*;
 use crate::topology::canister_id;
 
-/// Of a canister that has something to execute.
-fn state(compute_allocation: u64, long_since: Option<Time>) -> State {
-    State { is_active: true, has_to_rest: false, compute_allocation, long_since }
+/// The state of a canister that has something to execute.
+fn state(compute_allocation: u64, paused_since: Option<Time>) -> SchedulingState {
+    SchedulingState { is_active: true, is_rate_limited: false, compute_allocation, paused_since }
 }
 
-/// How often each of so many canisters comes first, all of them being active all the time, with
-/// these compute allocations.
+/// How often each canister is first on a thread, if all of them are always active and have these compute
+/// allocations.
 fn firsts(allocations: &[u64], rounds: usize) -> Vec<usize> {
     let ids: Vec<CanisterId> = (0..allocations.len() as u64).map(canister_id).collect();
     let number = |id| ids.iter().position(|known| *known == id).expect("it is known");
@@ -41,16 +41,16 @@ fn a_compute_allocation_is_a_share_of_a_core() {
 }
 
 #[test]
-fn who_has_to_rest_is_on_no_thread_and_pays_as_if_it_had_executed() {
+fn a_rate_limited_canister_is_on_no_thread_and_pays_as_if_it_had_executed() {
     let ids: Vec<CanisterId> = (0..6).map(canister_id).collect();
-    let resting = |id| State { has_to_rest: id == ids[0], ..state(0, None) };
-    let idle = State { is_active: false, ..resting(ids[0]) };
-    let paused = State { long_since: Some(Time::default()), ..resting(ids[0]) };
-    for resting_state in [resting(ids[0]), idle, paused] {
+    let limited = |id| SchedulingState { is_rate_limited: id == ids[0], ..state(0, None) };
+    let idle = SchedulingState { is_active: false, ..limited(ids[0]) };
+    let paused = SchedulingState { paused_since: Some(Time::default()), ..limited(ids[0]) };
+    for limited_state in [limited(ids[0]), idle, paused] {
         let mut schedule = Schedule::default();
         let states = || {
             let others = ids[1..].iter().map(|id| (*id, state(0, None)));
-            others.chain([(ids[0], resting_state)])
+            others.chain([(ids[0], limited_state)])
         };
         schedule.begin_round(states());
         let threads = schedule.threads(states());
@@ -64,7 +64,7 @@ fn who_has_to_rest_is_on_no_thread_and_pays_as_if_it_had_executed() {
 }
 
 #[test]
-fn a_canister_that_rests_is_forgotten_once_it_has_made_up_for_what_it_executed() {
+fn an_idle_canister_is_forgotten_once_its_priority_is_back_to_zero() {
     let ids: Vec<CanisterId> = (0..6).map(canister_id).collect();
     let mut schedule = Schedule::default();
     for _ in 0..3 {
@@ -73,7 +73,7 @@ fn a_canister_that_rests_is_forgotten_once_it_has_made_up_for_what_it_executed()
     }
     let mut rounds = 0;
     while !schedule.priorities.is_empty() {
-        schedule.finish_round(|_| Some(State { is_active: false, ..state(0, None) }));
+        schedule.finish_round(|_| Some(SchedulingState { is_active: false, ..state(0, None) }));
         rounds += 1;
         assert!(rounds < 20, "{schedule:?}");
     }
@@ -83,11 +83,11 @@ fn a_canister_that_rests_is_forgotten_once_it_has_made_up_for_what_it_executed()
     assert!(schedule.priorities.is_empty(), "of canisters that are gone nothing is kept");
 }
 
-/// Threads of a round of so many canisters, the first ones of which are in the middle of a message.
-fn threads(schedule: &mut Schedule, all: u64, long: u64) -> [Vec<u64>; SCHEDULER_THREADS] {
+/// The threads of a round with `all` canisters, of which the first `paused` have a paused message.
+fn threads(schedule: &mut Schedule, all: u64, paused: u64) -> [Vec<u64>; SCHEDULER_THREADS] {
     let states = (0..all).map(|number| {
-        let long_since = (number < long).then_some(Time::GENESIS);
-        (canister_id(number), state(0, long_since))
+        let paused_since = (number < paused).then_some(Time::GENESIS);
+        (canister_id(number), state(0, paused_since))
     });
     schedule.begin_round(states.clone());
     let number = |id| (0..all).find(|number| canister_id(*number) == id).expect("it is known");
@@ -95,9 +95,9 @@ fn threads(schedule: &mut Schedule, all: u64, long: u64) -> [Vec<u64>; SCHEDULER
 }
 
 #[test]
-fn long_messages_have_as_many_threads_to_themselves_as_they_may_compute() {
-    // Of 300 percent 4 in 12 may have 100, and 4 in 9 more than that.
-    let threads_of = |all, long| threads(&mut Schedule::default(), all, long);
+fn paused_messages_get_threads_of_their_own_in_proportion_to_their_compute() {
+    // Of 300 percent, 4 of 12 canisters are due 100 percent; 4 of 9 are due more than that.
+    let threads_of = |all, paused| threads(&mut Schedule::default(), all, paused);
     assert_eq!(threads_of(12, 4), [vec![0, 1, 2, 3], vec![4, 7, 10], vec![5, 8, 11], vec![6, 9]]);
     assert_eq!(threads_of(9, 4), [vec![0, 2], vec![1, 3], vec![4, 6, 8], vec![5, 7]]);
     assert_eq!(threads_of(5, 5), [vec![0, 4], vec![1], vec![2], vec![3]]);
@@ -105,7 +105,7 @@ fn long_messages_have_as_many_threads_to_themselves_as_they_may_compute() {
 }
 
 #[test]
-fn a_canister_that_has_ended_a_long_message_begins_nothing_in_this_round() {
+fn a_canister_that_has_ended_a_paused_message_begins_no_other_in_this_round() {
     let mut schedule = Schedule::default();
     threads(&mut schedule, 3, 1);
     let ended = (0..3).map(|number| (canister_id(number), state(0, None)));
@@ -113,53 +113,53 @@ fn a_canister_that_has_ended_a_long_message_begins_nothing_in_this_round() {
     assert_eq!(threads, [canister_id(1), canister_id(2)]);
 }
 
-/// Has all of these execute slices for some rounds.
+/// Executes a slice of each of these canisters in each of some rounds.
 fn execute_slices(schedule: &mut Schedule, canisters: std::ops::Range<u64>, rounds: usize) {
     for _ in 0..rounds {
         let states = canisters.clone().map(|id| (canister_id(id), state(0, Some(Time::GENESIS))));
         schedule.begin_round(states.clone());
         for id in schedule.threads(states).concat() {
-            schedule.note_fully_executed(id);
+            schedule.record_full_execution(id);
         }
         schedule.finish_round(|_| Some(state(0, Some(Time::GENESIS))));
     }
 }
 
 #[test]
-fn the_more_of_a_long_message_has_executed_the_sooner_it_goes_on_and_the_rest_begins_anew() {
+fn the_paused_messages_that_executed_most_go_on_first_and_those_beyond_the_limit_are_aborted() {
     let mut schedule = Schedule::default();
     execute_slices(&mut schedule, 0..6, 1);
     execute_slices(&mut schedule, 4..6, 2);
     execute_slices(&mut schedule, 5..6, 1);
     let paused = (0..6).map(|number| (canister_id(number), Time::GENESIS));
-    assert_eq!(schedule.too_many(paused.clone().collect()).len(), 2);
+    assert_eq!(schedule.exceeding_paused_limit(paused.clone().collect()).len(), 2);
     let mut ordered = Vec::from_iter(paused);
-    schedule.order_long(&mut ordered);
+    schedule.order_paused(&mut ordered);
     assert_eq!(ordered[..2], [5, 4].map(|number| (canister_id(number), Time::GENESIS)));
 
     let later = Time::from_nanos(Time::GENESIS.as_nanos() + 1);
     let same = [(canister_id(20), later), (canister_id(21), Time::GENESIS)];
     let mut ordered = same.to_vec();
-    schedule.order_long(&mut ordered);
-    assert_eq!(ordered, [same[1], same[0]], "otherwise who began first comes first");
+    schedule.order_paused(&mut ordered);
+    assert_eq!(ordered, [same[1], same[0]], "otherwise the one that began first comes first");
 }
 
 #[test]
-fn a_long_message_is_paid_for_when_it_begins_and_when_it_ends() {
+fn a_paused_message_is_paid_for_when_it_begins_and_when_it_ends() {
     let mut schedule = Schedule::default();
     let ids = [0, 1].map(canister_id);
-    let round = |schedule: &mut Schedule, was_long: bool, is_long: bool| {
-        let with = |long: bool| {
-            move |id| state(0, (long && id == canister_id(0)).then_some(Time::GENESIS))
+    let round = |schedule: &mut Schedule, was_paused: bool, is_paused: bool| {
+        let with = |paused: bool| {
+            move |id| state(0, (paused && id == canister_id(0)).then_some(Time::GENESIS))
         };
-        let before = ids.map(|id| (id, with(was_long)(id)));
+        let before = ids.map(|id| (id, with(was_paused)(id)));
         schedule.begin_round(before.into_iter());
         let _ = schedule.threads(before.into_iter().take(1));
-        schedule.note_fully_executed(ids[0]);
-        schedule.finish_round(|id| Some(with(is_long)(id)));
+        schedule.record_full_execution(ids[0]);
+        schedule.finish_round(|id| Some(with(is_paused)(id)));
         schedule.priorities[&ids[0]]
     };
-    // What one pays is shared by both.
+    // What one canister pays is distributed over both.
     schedule.priorities.insert(ids[1], 0);
     let half = FULL_EXECUTION / 2;
     assert_eq!(round(&mut schedule, false, true), -half, "the first of three rounds");

@@ -1,11 +1,11 @@
-//! What becomes of a flexible outcall, of whose responses each counts.
+//! Results of flexible outcalls, where each response counts.
 //!
 //! Rules: `find_flexible_result` and `select_flexible_responses` in
 //! `https_outcalls/consensus/src/payload_builder/utils.rs` in the replica's repository.
 
 use super::funds::{out_of_cycles, total_spent};
-use super::report::Report;
-use super::{Outcall, Verdict};
+use super::report::OutcallReport;
+use super::{Outcall, OutcallResult};
 use crate::cycles::Prices;
 use crate::cycles::http::FLEXIBLE_RESPONSE_BYTES;
 use crate::ic00::encode;
@@ -15,67 +15,72 @@ use crate::subnet::Subnet;
 use crate::types::{Cycles, Payload};
 use ic_management_canister_types::*;
 
-/// Reports that are delivered, and those that only help to pay.
+/// A selection of reports.
 struct Selection<'a> {
-    delivered: &'a [&'a Report],
-    helping: Vec<&'a Report>,
+    /// The reports that are delivered.
+    delivered: &'a [&'a OutcallReport],
+    /// Further reports, whose nodes only help to pay.
+    helping: Vec<&'a OutcallReport>,
     spent: Cycles,
 }
 
-/// What a flexible outcall is about to come to.
+/// The nodes that make a flexible outcall, with all they have reported so far.
 struct Committee<'a> {
     key: &'a SubnetKey,
     outcall: &'a Outcall,
     counts: &'a ReplicationCounts,
     prices: Prices,
     bytes_left: u64,
-    reports: &'a [Report],
-    /// Those who spent least first.
-    all: Vec<&'a Report>,
-    /// Responses and rejects, the shortest first.
-    replies: Vec<&'a Report>,
-    rejects: Vec<&'a Report>,
+    reports: &'a [OutcallReport],
+    /// All reports. Nodes that spent least come first.
+    all: Vec<&'a OutcallReport>,
+    /// The reports with a response, the shortest first.
+    replies: Vec<&'a OutcallReport>,
+    /// The reports with a reject, the shortest first.
+    rejects: Vec<&'a OutcallReport>,
 }
 
 impl Subnet {
-    pub(super) fn flexible_verdict(
+    /// The result of a flexible outcall with these reports, in a block with `bytes_left` bytes. There is
+    /// none as long as further reports may change it, or if it does not fit into the block.
+    pub(super) fn flexible_result(
         &self,
         outcall: &Outcall,
         counts: &ReplicationCounts,
-        reports: &[Report],
+        reports: &[OutcallReport],
         bytes_left: u64,
-    ) -> Option<Verdict> {
-        let mut all: Vec<&Report> = reports.iter().collect();
+    ) -> Option<OutcallResult> {
+        let mut all: Vec<&OutcallReport> = reports.iter().collect();
         all.sort_by_key(|report| (report.bytes(), report.spent, report.node));
         let (replies, rejects) = all.iter().partition(|report| report.content.is_ok());
         all.sort_by_key(|report| (report.spent, report.node));
         let (key, prices) = (&self.config.key, self.prices);
         Committee { key, outcall, counts, prices, bytes_left, reports, all, replies, rejects }
-            .verdict()
+            .result()
     }
 }
 
 impl<'a> Committee<'a> {
-    fn verdict(&self) -> Option<Verdict> {
+    fn result(&self) -> Option<OutcallResult> {
         self.enough().or_else(|| self.too_few()).or_else(|| self.failure())
     }
 
-    /// Responses, if there are enough that can be delivered.
-    fn enough(&self) -> Option<Verdict> {
+    /// The responses, if enough of them can be delivered.
+    fn enough(&self) -> Option<OutcallResult> {
         let (least, most) = (self.counts.min_responses, self.counts.max_responses);
         let selection = self.select(&self.replies, least as usize, most as usize)?;
-        Some(selection.verdict(succeeded(selection.delivered)?))
+        Some(selection.into_result(succeeded(selection.delivered)?))
     }
 
-    /// Rejects, if there are so many that there will never be enough responses.
-    fn too_few(&self) -> Option<Verdict> {
+    /// The rejects, if there are so many that enough responses can no longer come.
+    fn too_few(&self) -> Option<OutcallResult> {
         let needed = (self.counts.total_requests - self.counts.min_responses) as usize + 1;
         let selection = self.select(&self.rejects, needed, self.rejects.len())?;
         let details = selection.delivered.iter().map(|report| {
             let reject = report.content.as_ref().expect_err("these are rejects");
             self.detail(report, format!("{:?}", reject.code), reject.message.clone())
         });
-        Some(selection.verdict(failed(FlexibleHttpRequestErr {
+        Some(selection.into_result(failed(FlexibleHttpRequestErr {
             global_error: Some(FlexibleHttpGlobalError::TooManyRejects(candid::Reserved)),
             node_details: details.collect(),
             message: format!(
@@ -85,9 +90,10 @@ impl<'a> Committee<'a> {
         })))
     }
 
-    /// Why nothing will ever be delivered, if that is so.
-    fn failure(&self) -> Option<Verdict> {
-        let (error, message, told): (_, _, fn(&Report) -> String) =
+    /// The failure of an outcall that can never deliver anything: its responses are too large, or its
+    /// nodes are out of cycles.
+    fn failure(&self) -> Option<OutcallResult> {
+        let (error, message, told): (_, _, fn(&OutcallReport) -> String) =
             if let Some(message) = self.too_large() {
                 let error = FlexibleHttpGlobalError::ResponsesTooLarge(candid::Reserved);
                 (error, message, |report| format!("{} bytes", report.bytes()))
@@ -107,10 +113,15 @@ impl<'a> Committee<'a> {
         });
         let spent = total_spent(self.reports);
         let selection = Selection { delivered: &[], helping: self.all.clone(), spent };
-        Some(selection.verdict(result))
+        Some(selection.into_result(result))
     }
 
-    fn detail(&self, report: &Report, code: String, message: String) -> FlexibleHttpNodeDetail {
+    fn detail(
+        &self,
+        report: &OutcallReport,
+        code: String,
+        message: String,
+    ) -> FlexibleHttpNodeDetail {
         FlexibleHttpNodeDetail {
             node_id: self.key.node(report.node as u64).node_id,
             report: HttpRequestResourceReport::default(),
@@ -118,11 +129,11 @@ impl<'a> Committee<'a> {
         }
     }
 
-    /// As many of the shortest as fit into the block and are paid for, perhaps with the help of
-    /// others: at most `most`, and no fewer than `least`.
+    /// Selects the shortest candidates: as many as fit into the block and are paid for, at most `most`
+    /// and at least `least` of them.
     fn select(
         &'a self,
-        candidates: &'a [&'a Report],
+        candidates: &'a [&'a OutcallReport],
         least: usize,
         most: usize,
     ) -> Option<Selection<'a>> {
@@ -132,8 +143,9 @@ impl<'a> Committee<'a> {
         })
     }
 
-    /// These reports, with the fewest others that it takes to pay for delivering them.
-    fn funded(&'a self, delivered: &'a [&'a Report]) -> Option<Selection<'a>> {
+    /// A selection that delivers these reports, with the fewest further nodes that are needed to pay
+    /// for it.
+    fn funded(&'a self, delivered: &'a [&'a OutcallReport]) -> Option<Selection<'a>> {
         let sizes = delivered.iter().map(|report| report.bytes());
         let mut spent = total_spent(delivered.iter().copied())
             + self.prices.agreed_each(sizes, self.counts.min_responses);
@@ -150,13 +162,13 @@ impl<'a> Committee<'a> {
         Some(Selection { delivered, helping, spent })
     }
 
-    /// How many of the committee have not reported.
+    /// The number of nodes that have not reported yet.
     fn unseen(&self) -> usize {
         self.counts.total_requests as usize - self.all.len()
     }
 
-    /// Why the responses do not fit into any block, if they do not: those who have not reported may
-    /// still have short ones.
+    /// The message that the responses fit into no block, if that is so. Nodes that have not reported yet
+    /// may still have short responses.
     fn too_large(&self) -> Option<String> {
         let unseen = self.unseen();
         let least = self.counts.min_responses as usize;
@@ -178,7 +190,7 @@ impl<'a> Committee<'a> {
         ))
     }
 
-    /// Why no result can ever be paid for, if that is so.
+    /// The message that the nodes can pay for no result, if that is so.
     fn out_of_cycles(&self) -> Option<String> {
         let least = self.counts.min_responses as usize;
         let rejects = self.counts.total_requests as usize - least + 1;
@@ -190,9 +202,9 @@ impl<'a> Committee<'a> {
         (unspent < cheapest).then(|| out_of_cycles(self.reports, unspent, cheapest))
     }
 
-    /// The least it can cost to deliver so many reports of this kind, if that can still be: who has
-    /// not reported may have nothing to say.
-    fn cheapest(&self, seen: &[&Report], needed: usize) -> Option<Cycles> {
+    /// The lowest possible cost of delivering `needed` reports of this kind, if so many can still come.
+    /// The reports of nodes that have not reported yet may be empty.
+    fn cheapest(&self, seen: &[&OutcallReport], needed: usize) -> Option<Cycles> {
         let known = seen.get(..needed.saturating_sub(self.unseen()))?;
         let empty = needed - known.len();
         let sizes: Vec<u64> = known
@@ -205,27 +217,27 @@ impl<'a> Committee<'a> {
 }
 
 impl Selection<'_> {
-    /// What delivering it takes of a block.
+    /// The bytes of a block that the selection takes.
     fn bytes(&self) -> u64 {
         let delivered: u64 = self.delivered.iter().map(|report| delivered_bytes(report)).sum();
         delivered + self.helping.len() as u64 * FLEXIBLE_RESPONSE_BYTES as u64
     }
 
-    fn verdict(&self, result: Payload) -> Verdict {
+    fn into_result(&self, result: Payload) -> OutcallResult {
         let nodes = self.delivered.iter().chain(&self.helping).map(|report| report.node);
         let bytes = self.bytes();
-        Verdict { result: Ok(result), nodes: nodes.collect(), spent: self.spent, bytes }
+        OutcallResult { result: Ok(result), nodes: nodes.collect(), spent: self.spent, bytes }
     }
 }
 
-/// What delivering a report takes of a block.
-fn delivered_bytes(report: &Report) -> u64 {
+/// The bytes of a block that a delivered report takes.
+fn delivered_bytes(report: &OutcallReport) -> u64 {
     report.bytes() + FLEXIBLE_RESPONSE_BYTES as u64
 }
 
-/// The result of an outcall that brought these responses; none, if the canister made something else
-/// of one, so that nothing will ever come of it.
-fn succeeded(reports: &[&Report]) -> Option<Payload> {
+/// The result of an outcall with these responses. None, if the canister's transform query returned
+/// something that is not an HTTP response: such an outcall times out.
+fn succeeded(reports: &[&OutcallReport]) -> Option<Payload> {
     let responses = reports.iter().map(|report| {
         let response = report.content.as_ref().ok()?;
         crate::ic00::decode::<HttpRequestResult>(response).ok()
@@ -234,7 +246,7 @@ fn succeeded(reports: &[&Report]) -> Option<Payload> {
     Some(encode((FlexibleHttpRequestResult::Ok(responses),)))
 }
 
-/// The result of an outcall that took too long.
+/// The result of an outcall that timed out.
 pub(super) fn timed_out() -> Payload {
     failed(FlexibleHttpRequestErr {
         global_error: Some(FlexibleHttpGlobalError::Timeout(candid::Reserved)),
@@ -243,7 +255,7 @@ pub(super) fn timed_out() -> Payload {
     })
 }
 
-/// The result of an outcall that brought too little.
+/// The result of an outcall that failed.
 fn failed(error: FlexibleHttpRequestErr) -> Payload {
     encode((FlexibleHttpRequestResult::Err(error),))
 }

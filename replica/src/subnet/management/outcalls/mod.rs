@@ -1,8 +1,9 @@
-//! HTTP outcalls: requests that nodes make for canisters, and what becomes of them.
+//! HTTP outcalls: HTTP requests that the nodes of a subnet make for a canister.
 //!
-//! No node makes any request here. Whoever drives the network sees which requests wait and says what
-//! the nodes got; from then on everything happens as on the network: each node has the response
-//! transformed and spends cycles, then they agree, in a block, on what the canister gets.
+//! The replica makes no HTTP requests. The client of the instance lists the pending outcalls and provides
+//! the responses that the nodes got. The rest happens as on the mainnet: each node has its response
+//! transformed by the canister and spends cycles; then the nodes agree on a result, which the canister
+//! gets in a block.
 //!
 //! Rules: interface specification, `http_request` and `flexible_http_request`;
 //! `https_outcalls/{client,consensus,pricing}` in the replica's repository.
@@ -19,91 +20,92 @@ use crate::limits::*;
 use crate::subnet::Subnet;
 use crate::types::{CanisterId, Cycles, NANOS_PER_SECOND, NextWork, Payload, Time};
 use ic_management_canister_types::HttpRequestResult;
-use report::Report;
+use report::OutcallReport;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use request::{OutcallRequest, Pricing, Transform};
 
-/// What one node got.
+/// What one node got from the HTTP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeResponse {
     /// The server's response.
     Reply(HttpRequestResult),
-    /// None, and why.
+    /// No response, and the reason.
     Reject(Reject),
 }
 
-/// What the nodes got that made an outcall.
+/// What the nodes of an outcall got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeResponses {
-    /// Every node the same.
+    /// All nodes got the same.
     Same(NodeResponse),
-    /// Each node of the subnet its own. Where only one makes the outcall, it is the first.
+    /// One response for each node of the subnet. The first one counts if only one node makes the
+    /// outcall.
     Each(Vec<NodeResponse>),
-    /// Some of the nodes that make a flexible outcall; the others are never heard of.
+    /// The responses of some nodes of a flexible outcall. The other nodes never report.
     Committee(Vec<NodeResponse>),
 }
 
-/// Responses that no nodes could have got, and what to do instead.
+/// Why responses to an outcall are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutcallError {
-    /// An outcall that does not wait for responses.
+    /// No outcall with this number waits for responses.
     #[error("there is no HTTP outcall {0} that waits for responses: list those that do")]
     NoSuchOutcall(u64),
-    /// Neither one response for all nodes nor one for each.
+    /// The number of responses is neither one nor the number of nodes.
     #[error("there are {given} responses of {nodes} nodes: give one for all, or one for each")]
     WrongNumber {
-        /// How many there are.
+        /// The number of responses.
         given: usize,
-        /// How many nodes there are.
+        /// The number of nodes.
         nodes: u64,
     },
-    /// More responses than nodes that make the outcall.
+    /// There are more responses than nodes that make the outcall.
     #[error("there are {given} responses, but only {most} nodes make the outcall")]
     TooMany {
-        /// How many there are.
+        /// The number of responses.
         given: usize,
-        /// How many nodes make the outcall.
+        /// The number of nodes that make the outcall.
         most: u64,
     },
-    /// An outcall on which all nodes must agree.
-    #[error("the outcall is not flexible: say what every node got")]
+    /// The responses of some nodes were given for an outcall that is not flexible.
+    #[error("the outcall is not flexible: give one response for each node, or one for all")]
     NotFlexible,
-    /// A reject that is longer than nodes make them.
+    /// The message of a reject is longer than nodes make them.
     #[error(
         "a node's reject has at most {OUTCALL_REJECT_MESSAGE_BYTES_MAX} bytes of text, not {0}"
     )]
     RejectTooLong(usize),
 }
 
-/// An outcall under way.
+/// An outcall that has no result yet.
 #[derive(Debug)]
 struct Outcall {
     request: OutcallRequest,
     caller: CanisterId,
     origin: Origin,
-    /// Attached cycles that nobody needs.
+    /// Attached cycles beyond the price.
     refund: Cycles,
     since: Time,
-    /// What each node may spend; nothing is said where the outcall is paid for already.
+    /// The cycles that each node may spend. None, if the outcall was paid for in advance.
     allowance: Option<Cycles>,
-    /// What the nodes make of their responses, once there are any.
-    reports: Option<Vec<Report>>,
+    /// The reports of the nodes, once the client has provided their responses.
+    reports: Option<Vec<OutcallReport>>,
 }
 
-/// What the nodes agree on.
+/// The result of an outcall that the nodes agree on.
 #[derive(Debug)]
-struct Verdict {
+struct OutcallResult {
     result: Result<Payload, Reject>,
-    /// The nodes whose part is settled with it.
+    /// The nodes that contributed to the result.
     nodes: BTreeSet<usize>,
-    /// What they spent, and what delivering it costs.
+    /// The cycles that these nodes spent, with the cost of delivering the result.
     spent: Cycles,
-    /// What it takes of a block.
+    /// The bytes of a block that the result takes.
     bytes: u64,
 }
 
-/// Cycles that nodes were allowed to spend and did not.
+/// Cycles that a node was allowed to spend and did not spend. They are due to the caller.
 #[derive(Debug)]
 struct Unspent {
     canister: CanisterId,
@@ -120,14 +122,18 @@ pub(in crate::subnet) struct Outcalls {
 }
 
 impl Subnet {
-    /// The outcalls nobody has said anything about, by their numbers.
+    /// The outcalls that wait for responses, with their numbers.
     pub fn outcalls(&self) -> impl Iterator<Item = (u64, &OutcallRequest)> {
         let open = self.outcalls.open.iter();
         open.filter(|(_, outcall)| outcall.reports.is_none())
             .map(|(id, outcall)| (*id, &outcall.request))
     }
 
-    /// Says what the nodes got that make an outcall. They agree in the next round.
+    /// Provides what the nodes of an outcall got. The nodes agree on a result in the next round.
+    ///
+    /// # Errors
+    ///
+    /// See [`OutcallError`]. The outcall then still waits for responses.
     pub fn answer_outcall(
         &mut self,
         id: u64,
@@ -137,14 +143,15 @@ impl Subnet {
         let outcall = self.outcalls.open.get(&id).filter(|_| waits);
         let outcall = outcall.ok_or(OutcallError::NoSuchOutcall(id))?;
         outcall.check(&responses, self.config.nodes)?;
-        // Transforming a response needs the canisters.
+        // Transforming a response borrows the whole subnet.
         let mut outcall = self.outcalls.open.remove(&id).expect("it is there");
         outcall.reports = Some(self.reports(&outcall, responses));
         self.outcalls.open.insert(id, outcall);
         Ok(())
     }
 
-    /// Puts into a block what the nodes agree on, and pays back what they did not spend.
+    /// Delivers the results that the nodes agree on, as many as fit into a block, and pays back the
+    /// cycles that nodes did not spend.
     pub(in crate::subnet) fn deliver_outcalls(&mut self) {
         self.pay_back();
         let (mut bytes, mut results) = (0, 0);
@@ -154,47 +161,47 @@ impl Subnet {
                 break;
             }
             let left = OUTCALL_BYTES_PER_BLOCK_MAX.saturating_sub(bytes);
-            let Some(verdict) = self.verdict(id, left) else { continue };
-            bytes += verdict.bytes;
+            let Some(result) = self.outcall_result(id, left) else { continue };
+            bytes += result.bytes;
             results += 1;
             let outcall = self.outcalls.open.remove(&id).expect("it is open");
-            self.settle(&outcall, &verdict);
-            let result = verdict.result.map_err(Failure::Rejected);
+            self.settle(&outcall, &result);
+            let result = result.result.map_err(Failure::Rejected);
             self.answer(Answer { origin: outcall.origin, result, refund: outcall.refund });
         }
     }
 
-    /// What becomes of an outcall in a block with so many bytes left; nothing yet, as long as the
-    /// nodes can still come to a result.
-    fn verdict(&self, id: u64, bytes_left: u64) -> Option<Verdict> {
+    /// The result of an outcall, in a block with `bytes_left` bytes. There is none as long as the nodes
+    /// can still agree.
+    fn outcall_result(&self, id: u64, bytes_left: u64) -> Option<OutcallResult> {
         let outcall = &self.outcalls.open[&id];
         if self.time.nanos_since(outcall.since) > OUTCALL_TIMEOUT_SECONDS * NANOS_PER_SECOND {
             let result = match outcall.committee() {
                 Some(_) => Ok(committee::timed_out()),
                 None => agreement::timed_out(),
             };
-            return Some(Verdict { result, nodes: [].into(), spent: 0, bytes: 0 });
+            return Some(OutcallResult { result, nodes: [].into(), spent: 0, bytes: 0 });
         }
         let reports = outcall.reports.as_ref().filter(|reports| !reports.is_empty())?;
         match outcall.committee() {
-            Some(counts) => self.flexible_verdict(outcall, counts, reports, bytes_left),
-            None => self.common_verdict(id, outcall, reports, bytes_left),
+            Some(counts) => self.flexible_result(outcall, counts, reports, bytes_left),
+            None => self.replicated_result(id, outcall, reports, bytes_left),
         }
     }
 
-    /// Notes what is to be paid back: by those who took part now, by those who reported besides in
-    /// the next round, and by the others once nothing can be expected of them any more.
-    fn settle(&mut self, outcall: &Outcall, verdict: &Verdict) {
+    /// Pays back unspent cycles: those of the nodes that contributed to the result now, those of other
+    /// nodes that reported in the next round, and those of nodes that never reported after a timeout.
+    fn settle(&mut self, outcall: &Outcall, result: &OutcallResult) {
         let Some(allowance) = outcall.allowance else { return };
         let later = self.time.plus_secs(OUTCALL_TIMEOUT_SECONDS);
         let spent = |node| {
             let mut reports = outcall.reports.iter().flatten();
             reports.find(|report| report.node == node).map(|report| report.spent)
         };
-        let together = allowance * verdict.nodes.len() as Cycles;
-        self.credit_caller(outcall.caller, together.saturating_sub(verdict.spent));
-        let makers = outcall.request.makers.count(self.config.nodes) as usize;
-        for node in (0..makers).filter(|node| !verdict.nodes.contains(node)) {
+        let together = allowance * result.nodes.len() as Cycles;
+        self.credit_caller(outcall.caller, together.saturating_sub(result.spent));
+        let node_count = outcall.request.replication.node_count(self.config.nodes) as usize;
+        for node in (0..node_count).filter(|node| !result.nodes.contains(node)) {
             let (cycles, due) = match spent(node) {
                 Some(spent) => (allowance.saturating_sub(spent), self.time),
                 None => (allowance, later),
@@ -203,10 +210,10 @@ impl Subnet {
         }
     }
 
-    /// When something becomes of an outcall next.
+    /// When an outcall next gets a result, times out, or has cycles paid back.
     pub(in crate::subnet) fn next_outcall(&self) -> NextWork {
         let open = self.outcalls.open.iter().map(|(id, outcall)| {
-            match self.verdict(*id, OUTCALL_BYTES_PER_BLOCK_MAX) {
+            match self.outcall_result(*id, OUTCALL_BYTES_PER_BLOCK_MAX) {
                 Some(_) => NextWork::Now,
                 None => {
                     NextWork::At(outcall.since.plus_secs(OUTCALL_TIMEOUT_SECONDS).plus_nanos(1))

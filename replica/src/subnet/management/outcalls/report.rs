@@ -1,4 +1,4 @@
-//! What a node makes of a response: it checks it, has the canister transform it, and spends cycles.
+//! Reports of nodes: each node checks its response, has the canister transform it, and spends cycles.
 //!
 //! Rules: `https_outcalls/client/src/client.rs` and `https_outcalls/pricing/src/payg.rs` in the
 //! replica's repository.
@@ -7,7 +7,7 @@ use super::request::{check_parts, headers_bytes};
 use super::{NodeResponse, NodeResponses, Outcall, OutcallError};
 use crate::canister::{self, Failure};
 use crate::cycles::Prices;
-use crate::cycles::http::Makers;
+use crate::cycles::http::Replication;
 use crate::error::{Reject, RejectCode};
 use crate::ic00::encode;
 use crate::limits::*;
@@ -15,31 +15,31 @@ use crate::subnet::Subnet;
 use crate::types::{Cycles, Payload};
 use ic_management_canister_types::{HttpRequestResult, ReplicationCounts, TransformArgs};
 
-/// What one node says it got, and what that took.
+/// What one node reports to the other nodes.
 #[derive(Clone, Debug)]
-pub(super) struct Report {
-    /// Which of the nodes that make the outcall.
+pub(super) struct OutcallReport {
+    /// The index of the node.
     pub node: usize,
-    /// The response, transformed and encoded, or why there is none.
+    /// The transformed and encoded response, or the reason why there is none.
     pub content: Result<Payload, Reject>,
-    /// What the node spent of its allowance.
+    /// The cycles that the node spent of its allowance.
     pub spent: Cycles,
 }
 
-impl Report {
-    /// Bytes it takes to tell.
+impl OutcallReport {
+    /// The size of the report's content in bytes.
     pub fn bytes(&self) -> u64 {
         match &self.content {
             Ok(response) => response.len() as u64,
-            // One of them is the code.
+            // One byte is the reject code.
             Err(reject) => reject.message.len() as u64 + 1,
         }
     }
 }
 
-/// What a node may spend.
+/// The cycles that one node may spend.
 struct Budget {
-    /// No limit, where the outcall is paid for already.
+    /// No limit, if the outcall was paid for in advance.
     allowance: Option<Cycles>,
     spent: Cycles,
     prices: Prices,
@@ -68,15 +68,15 @@ fn reject(code: RejectCode, message: impl Into<String>) -> Reject {
 }
 
 impl Outcall {
-    /// How many responses are needed and wanted, if they need not be the same.
+    /// The numbers of nodes and responses of a flexible outcall.
     pub(super) fn committee(&self) -> Option<&ReplicationCounts> {
-        match &self.request.makers {
-            Makers::Some(counts) => Some(counts),
-            Makers::All | Makers::One => None,
+        match &self.request.replication {
+            Replication::Flexible(counts) => Some(counts),
+            Replication::FullyReplicated | Replication::NonReplicated => None,
         }
     }
 
-    /// Fails when no nodes could have got these responses.
+    /// Whether the outcall's nodes, of a subnet of `nodes` nodes, could have got these responses.
     pub(super) fn check(&self, responses: &NodeResponses, nodes: u64) -> Result<(), OutcallError> {
         let all = match responses {
             NodeResponses::Same(response) => std::slice::from_ref(response),
@@ -105,22 +105,26 @@ impl Outcall {
 }
 
 impl Subnet {
-    /// What the nodes say that make an outcall.
-    pub(super) fn reports(&mut self, outcall: &Outcall, responses: NodeResponses) -> Vec<Report> {
-        let makers = outcall.request.makers.count(self.config.nodes) as usize;
+    /// The reports of the nodes that got these responses.
+    pub(super) fn reports(
+        &mut self,
+        outcall: &Outcall,
+        responses: NodeResponses,
+    ) -> Vec<OutcallReport> {
+        let nodes = outcall.request.replication.node_count(self.config.nodes) as usize;
         match responses {
             NodeResponses::Same(response) => {
                 let report = self.report(outcall, 0, response);
-                (0..makers).map(|node| Report { node, ..report.clone() }).collect()
+                (0..nodes).map(|node| OutcallReport { node, ..report.clone() }).collect()
             }
             NodeResponses::Each(responses) | NodeResponses::Committee(responses) => {
                 let mut report = |(node, response)| self.report(outcall, node, response);
-                responses.into_iter().take(makers).enumerate().map(&mut report).collect()
+                responses.into_iter().take(nodes).enumerate().map(&mut report).collect()
             }
         }
     }
 
-    fn report(&mut self, outcall: &Outcall, node: usize, response: NodeResponse) -> Report {
+    fn report(&mut self, outcall: &Outcall, node: usize, response: NodeResponse) -> OutcallReport {
         let mut budget = Budget { allowance: outcall.allowance, spent: 0, prices: self.prices };
         let content = match response {
             NodeResponse::Reply(reply) => self.processed(outcall, reply, &mut budget),
@@ -131,16 +135,16 @@ impl Subnet {
             reject.message.truncate(end);
             reject
         });
-        let mut report = Report { node, content, spent: 0 };
-        if outcall.request.makers != Makers::All
+        let mut report = OutcallReport { node, content, spent: 0 };
+        if outcall.request.replication != Replication::FullyReplicated
             && let Err(reject) = budget.spend(self.prices.gossiped(report.bytes()))
         {
             report.content = Err(reject);
         }
-        Report { spent: budget.spent, ..report }
+        OutcallReport { spent: budget.spent, ..report }
     }
 
-    /// A response as the canister is to get it.
+    /// Checks a response and has the canister transform it.
     fn processed(
         &mut self,
         outcall: &Outcall,

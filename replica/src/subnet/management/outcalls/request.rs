@@ -1,7 +1,7 @@
-//! What canisters ask nodes to request, and what they pay for it.
+//! The HTTP requests of canisters, and what canisters pay for them.
 
 use super::Outcall;
-use crate::cycles::http::Makers;
+use crate::cycles::http::Replication;
 use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::subnet::Subnet;
@@ -14,50 +14,50 @@ use ic_management_canister_types::{
     TransformContext,
 };
 
-/// The number of the newer way of pricing (interface specification, `http_request`).
+/// The version number of pay-as-you-go pricing (interface specification, `http_request`).
 const PAY_AS_YOU_GO: u32 = 2;
 
-/// A request that nodes are to make.
+/// An HTTP request that nodes are to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutcallRequest {
-    /// Where to.
+    /// The URL.
     pub url: String,
-    /// The method.
+    /// The HTTP method.
     pub method: HttpMethod,
     /// The headers.
     pub headers: Vec<HttpHeader>,
     /// The body, if there is one.
     pub body: Option<Vec<u8>>,
-    /// Bytes the response may have, if the canister said so.
+    /// The maximum size of the response in bytes, if the canister set one.
     pub max_response_bytes: Option<u64>,
-    /// What the canister makes of responses before nodes compare them.
+    /// How the canister transforms responses before nodes compare them.
     pub transform: Option<Transform>,
-    /// Which nodes make it.
-    pub makers: Makers,
-    /// What it is charged for.
+    /// Which nodes make the request.
+    pub replication: Replication,
+    /// How the request is paid for.
     pub pricing: Pricing,
 }
 
 /// How a canister transforms responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transform {
-    /// Its query that does it.
+    /// The query method that transforms them.
     pub method: String,
-    /// What the query gets beside the response.
+    /// Data that the query gets in addition to the response.
     pub context: Vec<u8>,
 }
 
-/// What an outcall is charged for.
+/// How an outcall is paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pricing {
-    /// The largest response there could be.
+    /// In advance, for the largest response that is possible.
     Legacy,
-    /// What it uses.
+    /// For what the outcall uses.
     PayAsYouGo,
 }
 
 impl OutcallRequest {
-    /// Bytes of what can be of any length.
+    /// The size in bytes of all parts of variable length.
     fn bytes(&self) -> u64 {
         let transform = self.transform.iter();
         let transform = transform.map(|transform| transform.method.len() + transform.context.len());
@@ -73,11 +73,11 @@ impl Subnet {
         pending: &mut PendingCall,
     ) -> Result<Reply, UserError> {
         let arguments: HttpRequestArgs = pending.call.decode()?;
-        let makers = match arguments.is_replicated {
-            Some(false) => Makers::One,
-            Some(true) | None => Makers::All,
+        let replication = match arguments.is_replicated {
+            Some(false) => Replication::NonReplicated,
+            Some(true) | None => Replication::FullyReplicated,
         };
-        if changes_server(arguments.method) && makers != Makers::One {
+        if changes_server(arguments.method) && replication != Replication::NonReplicated {
             return Err(refused(
                 "The requested HTTP method is only allowed for non-replicated requests.",
             ));
@@ -89,7 +89,7 @@ impl Subnet {
             body: arguments.body,
             max_response_bytes: arguments.max_response_bytes,
             transform: transform(arguments.transform, pending.call.caller.into())?,
-            makers,
+            replication,
             pricing: match arguments.pricing_version {
                 Some(PAY_AS_YOU_GO) => Pricing::PayAsYouGo,
                 _ => Pricing::Legacy,
@@ -120,13 +120,13 @@ impl Subnet {
             body: arguments.body,
             max_response_bytes: arguments.max_response_bytes,
             transform: transform(arguments.transform, pending.call.caller.into())?,
-            makers: Makers::Some(counts),
+            replication: Replication::Flexible(counts),
             pricing: Pricing::PayAsYouGo,
         };
         self.make_outcall(pending, request)
     }
 
-    /// Begins an outcall that makes sense and is paid for.
+    /// Checks an outcall, charges for it and starts it.
     fn make_outcall(
         &mut self,
         pending: &mut PendingCall,
@@ -159,7 +159,7 @@ impl Subnet {
         Ok(Reply::Later)
     }
 
-    /// What of the attached cycles is taken, and what of that each node may spend.
+    /// The price, which is taken from the attached cycles, and the part of it that each node may spend.
     fn charge_for(
         &self,
         pending: &PendingCall,
@@ -169,7 +169,7 @@ impl Subnet {
         let response_bytes = request.max_response_bytes.unwrap_or(OUTCALL_RESPONSE_BYTES_MAX);
         let needed = match request.pricing {
             Pricing::Legacy => prices.http_request(request.bytes(), response_bytes),
-            Pricing::PayAsYouGo => prices.outcall_base(request.bytes(), &request.makers),
+            Pricing::PayAsYouGo => prices.outcall_base(request.bytes(), &request.replication),
         };
         let Some(rest) = attached.checked_sub(needed) else {
             return Err(refused(format!(
@@ -180,10 +180,10 @@ impl Subnet {
         if request.pricing == Pricing::Legacy || self.config.free {
             return Ok((needed, None));
         }
-        let makers = Cycles::from(request.makers.count(self.config.nodes));
-        let most = prices.outcall_allowance_max(&request.makers, request.max_response_bytes);
-        let allowance = (rest / makers).min(most);
-        Ok((needed + allowance * makers, Some(allowance)))
+        let nodes = Cycles::from(request.replication.node_count(self.config.nodes));
+        let most = prices.outcall_allowance_max(&request.replication, request.max_response_bytes);
+        let allowance = (rest / nodes).min(most);
+        Ok((needed + allowance * nodes, Some(allowance)))
     }
 }
 
@@ -191,12 +191,12 @@ fn refused(text: impl Into<String>) -> UserError {
     UserError::new(ErrorCode::CanisterRejectedMessage, text)
 }
 
-/// Whether a request of this method may not be made more than once.
+/// Whether a request with this method must not be made more than once.
 fn changes_server(method: HttpMethod) -> bool {
     matches!(method, HttpMethod::PUT | HttpMethod::DELETE | HttpMethod::PATCH)
 }
 
-/// The caller's own query that transforms responses.
+/// The query that transforms responses. It must be one of the caller.
 fn transform(
     transform: Option<TransformContext>,
     caller: CanisterId,
@@ -244,7 +244,7 @@ fn check(request: &OutcallRequest) -> Result<(), UserError> {
     }
 }
 
-/// Fails when a request or a response has too much of something.
+/// Whether the headers and the body of a request or response are within their limits.
 pub(super) fn check_parts(headers: &[HttpHeader], body_bytes: usize) -> Result<(), String> {
     let longest = |part: fn(&HttpHeader) -> &str| {
         headers.iter().map(|header| part(header).len()).max().unwrap_or(0)
@@ -279,7 +279,7 @@ pub(super) fn check_parts(headers: &[HttpHeader], body_bytes: usize) -> Result<(
     }
 }
 
-/// Bytes of the names and values of headers.
+/// The size in bytes of the names and values of headers.
 pub(super) fn headers_bytes(headers: &[HttpHeader]) -> usize {
     headers.iter().map(|header| header.name.len() + header.value.len()).sum()
 }

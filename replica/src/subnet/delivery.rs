@@ -1,0 +1,117 @@
+//! Delivery: puts messages into the input queues of the subnet's own canisters.
+//!
+//! Every message between canisters arrives through this module: by a stream at the beginning of a
+//! round (`induct`), or directly from a canister of the same subnet in the middle of a round. The same
+//! rules apply to both.
+//!
+//! Rules: `messaging/src/routing/stream_handler.rs` and `induct_messages_on_same_subnet` in
+//! `execution_environment/src/scheduler.rs`, in the replica's repository.
+
+use crate::error::{ErrorCode, Reject, UserError};
+use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
+use crate::message::{Message, Request, Response};
+use crate::subnet::Subnet;
+use crate::trace::{Drop, Event};
+use crate::types::{Callee, CanisterId};
+
+impl Subnet {
+    /// Delivers messages from the output queues of canisters to canisters of the same subnet. For each
+    /// sender, messages to itself come first. A message that cannot be delivered stays in its output
+    /// queue, and leaves by the loopback stream at the end of the round.
+    pub(super) fn deliver_within_subnet(&mut self) {
+        for sender in self.senders() {
+            let mut receivers = self.canisters[&sender].queues.output_peers();
+            receivers.sort_by_key(|receiver| *receiver != Callee::from(sender));
+            for receiver in receivers {
+                while let Some(message) = self.pop_deliverable(sender, receiver) {
+                    self.deliver(message, false);
+                }
+            }
+        }
+    }
+
+    /// Takes the next message out of an output queue, if it can be delivered.
+    fn pop_deliverable(&mut self, sender: CanisterId, receiver: Callee) -> Option<Message> {
+        let next = self.canisters[&sender].queues.peek_output(receiver)?;
+        self.check_delivery(next).ok()?;
+        self.canisters.get_mut(&sender)?.queues.pop_output(receiver)
+    }
+
+    /// Whether a canister of this subnet can take the message now.
+    ///
+    /// # Errors
+    ///
+    /// The reject that the sender of a request gets for it. A response whose receiver is gone fails
+    /// with a reject, too, but nobody gets that one: [`deliver`](Self::deliver) drops the response.
+    pub(super) fn check_delivery(&self, message: &Message) -> Result<(), Reject> {
+        let refused = |error: UserError| Reject::from_code(error.code, error.description);
+        let id = message.receiver().as_canister();
+        let receiver = self.existing(id).map_err(refused)?;
+        let Message::Request(request) = message else { return Ok(()) };
+        receiver.check_running().map_err(refused)?;
+        if request.deadline.is_none()
+            && self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES > GUARANTEED_MESSAGE_MEMORY_MAX
+        {
+            let text = "Cannot induct the request: the subnet is out of memory for messages";
+            return Err(Reject::from_code(ErrorCode::CanisterOutOfMemory, text));
+        }
+        let minimum = receiver.settings.minimum_incoming_canister_call_cycles;
+        if request.cycles < minimum && request.sender != id {
+            let text = format!(
+                "Canister {id} takes calls with at least {minimum} cycles attached, not {}",
+                request.cycles
+            );
+            return Err(Reject::from_code(ErrorCode::InsufficientCyclesInCall, text));
+        }
+        if !receiver.queues.has_room_for_request(request.sender.into()) {
+            let text = format!("Canister {id} input queue is full");
+            return Err(Reject::from_code(ErrorCode::CanisterQueueFull, text));
+        }
+        Ok(())
+    }
+
+    /// Puts a message into the input queue of its receiver. A request must have passed
+    /// [`check_delivery`](Self::check_delivery). `by_subnet` tells that the subnet itself made the
+    /// message, so that it counts as local.
+    pub(super) fn deliver(&mut self, message: Message, by_subnet: bool) {
+        match message {
+            Message::Request(request) => self.deliver_request(request),
+            Message::Response(response) => self.deliver_response(response, by_subnet),
+        }
+    }
+
+    fn deliver_request(&mut self, request: Request) {
+        self.trace.tell(|| Event::Inducted { call: request.call() });
+        let local = self.canisters.contains_key(&request.sender);
+        let receiver = self.canisters.get_mut(&request.receiver.as_canister());
+        receiver.expect("delivery was checked").queues.push_input_request(request, local);
+    }
+
+    /// Delivers a response. If its caller no longer waits, the response is dropped and its caller gets
+    /// the refund; if the caller is gone, the refund is lost.
+    pub(super) fn deliver_response(&mut self, response: Response, by_subnet: bool) {
+        let call = response.call();
+        let late = |credited| {
+            let cycles = response.refund;
+            Event::Dropped { call, what: Drop::Late, cycles, credited }
+        };
+        let Some(canister) = self.canisters.get_mut(&response.originator) else {
+            return self.trace.tell(|| late(false));
+        };
+        if canister.contexts.awaits(response.callback) {
+            canister.contexts.settle(response.callback, response.deadline);
+            self.push_response(response, by_subnet);
+        } else {
+            canister.credit(response.refund);
+            self.trace.tell(|| late(true));
+        }
+    }
+
+    /// Puts a response into the input queue of its caller, whose callback is settled already.
+    pub(super) fn push_response(&mut self, response: Response, by_subnet: bool) {
+        let local = by_subnet || self.canisters.contains_key(&response.respondent.as_canister());
+        let Some(canister) = self.canisters.get_mut(&response.originator) else { return };
+        self.trace.tell(|| Event::Returned { call: response.call() });
+        canister.queues.push_input_response(response, local);
+    }
+}
