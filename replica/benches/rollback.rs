@@ -91,7 +91,7 @@ impl Subject {
             sender: Principal::anonymous(),
             caller_info: None,
             receiver: self.canister.id,
-            effective_canister: None,
+            management: None,
             method: method.to_owned(),
             argument: Vec::new(),
             expiry: Time::GENESIS,

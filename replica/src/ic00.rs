@@ -1,5 +1,5 @@
-//! The management canister as the network knows it: which methods there are, whom a call is about,
-//! and who may call. What the methods do is the subnet's matter.
+//! The interface of the management canister (`ic00`): its methods, which subnet a call goes to, and who
+//! may call. What the methods do is in [`subnet`](crate::subnet).
 //!
 //! Rules: interface specification, "The IC management canister"; `ic00_permissions.rs`,
 //! `execution/common.rs` (`validate_sender`) and `system_api/routing.rs` in the replica's repository.
@@ -14,55 +14,53 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 mod methods;
-mod routing;
 
 pub use methods::Method;
-pub use routing::{check_call, destination, is_ic00};
 
-/// What applies to calls of one method.
-#[derive(Clone, Copy, Debug)]
+/// The rules for calls of one method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// The method.
     pub method: Method,
-    /// Its name.
+    /// The method's name.
     pub name: &'static str,
-    /// What its argument names.
+    /// What the argument identifies.
     pub about: About,
-    /// Who may call it about a canister.
+    /// Who may call the method about a canister.
     pub permitted: Permitted,
-    /// Whether users may call it, rather than canisters only.
+    /// Whether users may call the method.
     pub by_users: bool,
-    /// Whether the subnet's admins may, although other users may not.
+    /// Whether the subnet's admins may call the method, although other users may not.
     pub by_admins: bool,
-    /// Whether it is a query, too.
+    /// Whether the method can be called as a query, too.
     pub by_query: bool,
-    /// Whether canisters of other subnets may call it.
+    /// Whether canisters of other subnets may call the method.
     pub from_other_subnets: bool,
-    /// Whether canisters on subnets with the free cost schedule may call it.
+    /// Whether canisters on subnets with the free cost schedule may call the method.
     pub from_free_subnets: bool,
-    /// Whether it waits for the next round once the round's budget for management calls is spent.
+    /// Whether a call waits for the next round once the round's budget for management calls is spent.
     pub is_heavy: bool,
-    /// Whether it waits even while the canister is to begin a long message anew, when other calls
-    /// do not.
-    pub needs_rest: bool,
-    /// Whether the argument can say which version the calling canister has.
-    pub names_version: bool,
+    /// Whether a call waits while the canister has an aborted execution, which is to begin again. While
+    /// the canister has an execution that ran some slices, all calls wait.
+    pub waits_for_aborted: bool,
+    /// Whether the argument can contain the canister version of the caller.
+    pub has_sender_version: bool,
 }
 
-/// What an argument names, and so which subnet the call goes to.
+/// What the argument of a call identifies. It determines the subnet that the call goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     /// An existing canister, in the field `canister_id`.
     Canister,
     /// An existing canister, in the field `target_canister`.
     TargetCanister,
-    /// A canister to be made, perhaps in the field `specified_id`.
+    /// A canister to be created. The field `specified_id` may contain its id.
     NewCanister,
     /// A subnet, in the field `subnet_id`.
     Subnet,
-    /// A threshold key, of which there are none.
+    /// A threshold key. The network has none.
     Key,
-    /// Nothing: the caller's own subnet carries it out.
+    /// Nothing: the caller's own subnet executes the call.
     Nothing,
 }
 
@@ -71,35 +69,39 @@ pub enum About {
 pub enum Permitted {
     /// Anybody.
     Anybody,
-    /// Its controllers.
+    /// The canister's controllers.
     Controllers,
-    /// Its controllers and the subnet's admins.
+    /// The canister's controllers and the subnet's admins.
     ControllersAndAdmins,
-    /// Its controllers and the canister itself.
+    /// The canister's controllers and the canister itself.
     ControllersAndItself,
-    /// Whom the setting `status_visibility` names, the canister itself, and the subnet's admins.
+    /// The principals of the setting `status_visibility`, the canister itself, and the subnet's admins.
     StatusViewers,
-    /// Whom the setting `snapshot_visibility` names.
+    /// The principals of the setting `snapshot_visibility`.
     SnapshotViewers,
-    /// Whom the setting `log_visibility` names.
+    /// The principals of the setting `log_visibility`.
     LogViewers,
 }
 
-/// Whom a call is about.
+/// The canister or subnet that a call is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// This canister.
+    /// An existing canister.
     Canister(CanisterId),
-    /// A canister to be made, perhaps with this id.
+    /// A canister to be created, with its id if the call specifies one.
     NewCanister(Option<CanisterId>),
-    /// This subnet.
+    /// A subnet.
     Subnet(SubnetId),
-    /// Nobody.
+    /// None.
     Nothing,
 }
 
 impl Rules {
-    /// The rules of the method of this name.
+    /// The rules of the method with this name.
+    ///
+    /// # Errors
+    ///
+    /// `CanisterMethodNotFound`, if the management canister has no such method.
     pub fn named(name: &str) -> Result<&'static Self, UserError> {
         methods::METHODS.iter().find(|rules| rules.name == name).ok_or_else(|| {
             UserError::new(
@@ -109,7 +111,11 @@ impl Rules {
         })
     }
 
-    /// Whom a call with this argument is about.
+    /// The canister or subnet that a call with this argument is about.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidManagementPayload`, if the argument cannot be decoded.
     pub fn subject(&self, argument: &[u8]) -> Result<Subject, UserError> {
         Ok(match self.about {
             About::Canister => {
@@ -127,21 +133,69 @@ impl Rules {
         })
     }
 
-    /// Fails when the argument says that the calling canister has another version than it has.
+    /// Checks the canister version of the caller, if the argument contains one.
+    ///
+    /// # Errors
+    ///
+    /// `CanisterContractViolation`, if the version is not `version`; `InvalidManagementPayload`, if the
+    /// argument cannot be decoded.
     pub fn check_sender_version(&self, argument: &[u8], version: u64) -> Result<(), UserError> {
-        if !self.names_version {
+        if !self.has_sender_version {
             return Ok(());
         }
         match decode::<SenderVersion>(argument)?.sender_canister_version {
-            Some(named) if named != version => Err(UserError::new(
+            Some(claimed) if claimed != version => Err(UserError::new(
                 ErrorCode::CanisterContractViolation,
                 format!(
-                    "The call says that its sender canister version is {named}, which does not match \
-                     the actual sender canister version {version}"
+                    "The sender canister version {claimed} in the argument does not match the actual \
+                     sender canister version {version}"
                 ),
             )),
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+/// A call of the management canister: its method is looked up and its subject is decoded, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManagementCall {
+    /// The rules of the method.
+    pub rules: &'static Rules,
+    /// What the call is about, or the error that its argument cannot be decoded.
+    pub subject: Result<Subject, UserError>,
+}
+
+impl ManagementCall {
+    /// Resolves a call of the method `name`.
+    ///
+    /// # Errors
+    ///
+    /// `CanisterMethodNotFound`, if the management canister has no such method.
+    pub fn resolve(name: &str, argument: &[u8]) -> Result<Self, UserError> {
+        let rules = Rules::named(name)?;
+        Ok(Self { rules, subject: rules.subject(argument) })
+    }
+
+    /// The existing canister that the call is about.
+    pub fn canister(&self) -> Option<CanisterId> {
+        match self.subject {
+            Ok(Subject::Canister(canister)) => Some(canister),
+            Ok(Subject::NewCanister(_) | Subject::Subnet(_) | Subject::Nothing) | Err(_) => None,
+        }
+    }
+
+    /// The canister that determines the subnet of the call: an existing canister, or the specified id of
+    /// a canister to be created.
+    pub fn effective_canister(&self) -> Option<CanisterId> {
+        match self.subject {
+            Ok(Subject::NewCanister(specified)) => specified,
+            _ => self.canister(),
+        }
+    }
+
+    /// Whether the call creates a canister.
+    pub fn creates_canister(&self) -> bool {
+        self.rules.about == About::NewCanister
     }
 }
 
@@ -165,31 +219,21 @@ struct SenderVersion {
     sender_canister_version: Option<u64>,
 }
 
-/// Whether a call of this method makes a canister, so that none can be named by its argument.
-pub fn is_creation(method: &str) -> bool {
-    Rules::named(method).is_ok_and(|rules| rules.about == About::NewCanister)
-}
-
-/// The canister a call is about: an existing one, or the id of one to be made.
-pub fn effective_canister(method: &str, argument: &[u8]) -> Option<CanisterId> {
-    match Rules::named(method).ok()?.subject(argument).ok()? {
-        Subject::Canister(canister) => Some(canister),
-        Subject::NewCanister(specified) => specified,
-        Subject::Subnet(_) | Subject::Nothing => None,
-    }
-}
-
 /// The reply of a method that returns nothing.
 pub fn empty_reply() -> Payload {
     encode(())
 }
 
-/// Values as a reply.
+/// Encodes values as a Candid reply.
 pub fn encode(values: impl ArgumentEncoder) -> Payload {
     candid::encode_args(values).expect("the management canister's types are valid Candid")
 }
 
-/// Fails unless the argument is that of a method that takes none.
+/// Checks the argument of a method that takes no argument.
+///
+/// # Errors
+///
+/// `InvalidManagementPayload`, if the argument cannot be decoded as an empty argument list.
 pub fn check_no_argument(argument: &[u8]) -> Result<(), UserError> {
     candid::decode_args::<()>(argument).map_err(undecodable)
 }
@@ -198,9 +242,13 @@ fn undecodable(error: candid::Error) -> UserError {
     UserError::new(ErrorCode::InvalidManagementPayload, format!("Error decoding candid: {error}"))
 }
 
-/// An argument's value. Fields that the type does not have are passed over.
+/// Decodes a Candid argument. Fields that the type does not have are ignored.
+///
+/// # Errors
+///
+/// `InvalidManagementPayload`, if the argument cannot be decoded.
 pub fn decode<T: CandidType + DeserializeOwned>(argument: &[u8]) -> Result<T, UserError> {
-    // Candid can say in a few bytes that a value is endless; real arguments need far less than this.
+    // A few bytes of Candid can describe a huge value. Real arguments need far less than these quotas.
     let mut config = DecoderConfig::new();
     config.set_decoding_quota(MANAGEMENT_DECODING_QUOTA);
     config.set_skipping_quota(MANAGEMENT_SKIPPING_QUOTA);

@@ -5,6 +5,7 @@
 
 mod agents;
 mod calls;
+mod destination;
 mod error;
 mod outcalls;
 mod standins;
@@ -24,9 +25,10 @@ use crate::topology::{
 use crate::trace::{Event, Trace};
 use crate::types::*;
 use crate::wasm::StableMemory;
-pub use agents::{NodeAnswer, RequestKind};
-pub use calls::{CanisterCall, EffectivePrincipal};
+pub use agents::NodeAnswer;
+pub use calls::CanisterCall;
 use candid::Principal;
+pub use destination::{EffectivePrincipal, RequestKind};
 pub use error::InstanceError;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;

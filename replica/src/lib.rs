@@ -49,6 +49,7 @@ pub mod limits;
 pub mod log;
 pub mod message;
 pub mod network;
+pub mod routing;
 pub mod server;
 pub mod standins;
 pub mod subnet;

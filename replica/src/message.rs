@@ -1,6 +1,7 @@
-//! The messages that travel: requests and responses between canisters, and ingress from users.
+//! Messages: requests and responses between canisters, refunds, and ingress messages from users.
 
 use crate::error::Reject;
+use crate::ic00::ManagementCall;
 use crate::limits::{INGRESS_ENVELOPE_BYTES, REFUND_BYTES, RESPONSE_RESERVATION_BYTES};
 use crate::trace::{CallId, Event, Responder};
 use crate::types::{CallbackId, Callee, CanisterId, Cycles, MessageId, Payload, Time};
@@ -16,28 +17,28 @@ pub struct Request {
     pub receiver: Callee,
     /// The method.
     pub method: String,
-    /// Its argument.
+    /// The argument.
     pub argument: Payload,
-    /// Cycles attached.
+    /// The attached cycles.
     pub cycles: Cycles,
     /// The sender's callback for the response.
     pub callback: CallbackId,
-    /// When the sender stops waiting; never, for an unbounded-wait call.
+    /// When the sender stops waiting. None, for an unbounded-wait call.
     pub deadline: Option<Time>,
 }
 
 impl Request {
-    /// The call it makes.
+    /// The call that this request makes.
     pub fn call(&self) -> CallId {
         CallId { caller: self.sender, callback: self.callback }
     }
 
-    /// Bytes that count for limits and fees.
+    /// The size in bytes, as it counts for limits and fees.
     pub fn payload_bytes(&self) -> usize {
         self.method.len() + self.argument.len()
     }
 
-    /// Bytes it takes beyond those that are reserved for its response, if they are.
+    /// The bytes that an unbounded-wait request takes beyond the memory reserved for its response.
     pub fn excess_bytes(&self) -> u64 {
         match self.deadline {
             None => (self.payload_bytes() as u64).saturating_sub(RESPONSE_RESERVATION_BYTES),
@@ -45,13 +46,13 @@ impl Request {
         }
     }
 
-    /// The response that turns this request down and returns its cycles.
+    /// The response that rejects this request and returns all its cycles.
     pub fn rejected(&self, reject: Reject) -> Response {
-        self.answered(Err(reject), self.cycles)
+        self.response(Err(reject), self.cycles)
     }
 
-    /// The response to this request with `refund` of its cycles returned.
-    pub fn answered(&self, result: Result<Payload, Reject>, refund: Cycles) -> Response {
+    /// The response to this request that returns `refund` of its cycles.
+    pub fn response(&self, result: Result<Payload, Reject>, refund: Cycles) -> Response {
         Response {
             originator: self.sender,
             respondent: self.receiver,
@@ -63,36 +64,36 @@ impl Request {
     }
 }
 
-/// The one response every request gets.
+/// The response to a request. Every request gets exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// Who made the call, and gets this.
+    /// Who made the call, and gets this response.
     pub originator: CanisterId,
     /// Who was called.
     pub respondent: Callee,
     /// The originator's callback.
     pub callback: CallbackId,
-    /// Attached cycles that were not accepted.
+    /// The attached cycles that were not accepted.
     pub refund: Cycles,
-    /// As in the request.
+    /// The deadline of the request.
     pub deadline: Option<Time>,
     /// A reply or a reject.
     pub result: Result<Payload, Reject>,
 }
 
 impl Response {
-    /// The call it answers.
+    /// The call that this is the response to.
     pub fn call(&self) -> CallId {
         CallId { caller: self.originator, callback: self.callback }
     }
 
-    /// What is told of it when it is made.
+    /// The trace event for making this response.
     pub(crate) fn made(&self, by: Responder) -> Event {
         let reject = self.result.as_ref().err().map(|reject| reject.code);
         Event::Responded { call: self.call(), by, reject, refund: self.refund }
     }
 
-    /// Bytes that count for limits and fees.
+    /// The size in bytes, as it counts for limits and fees.
     pub fn payload_bytes(&self) -> usize {
         match &self.result {
             Ok(reply) => reply.len(),
@@ -101,17 +102,17 @@ impl Response {
     }
 }
 
-/// Anything that travels between canisters.
+/// A message between canisters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A call.
     Request(Request),
-    /// Its answer.
+    /// The response to a call.
     Response(Response),
 }
 
 impl Message {
-    /// The call it belongs to.
+    /// The call that the message belongs to.
     pub fn call(&self) -> CallId {
         match self {
             Self::Request(request) => request.call(),
@@ -119,7 +120,7 @@ impl Message {
         }
     }
 
-    /// Cycles it carries.
+    /// The cycles that the message carries.
     pub fn cycles(&self) -> Cycles {
         match self {
             Self::Request(request) => request.cycles,
@@ -127,7 +128,7 @@ impl Message {
         }
     }
 
-    /// The canister it goes to.
+    /// Who gets the message.
     pub fn receiver(&self) -> Callee {
         match self {
             Self::Request(request) => request.receiver,
@@ -135,7 +136,7 @@ impl Message {
         }
     }
 
-    /// The canister it comes from.
+    /// Who sent the message.
     pub fn sender(&self) -> Callee {
         match self {
             Self::Request(request) => request.sender.into(),
@@ -143,7 +144,7 @@ impl Message {
         }
     }
 
-    /// Bytes that count for limits and fees.
+    /// The size in bytes, as it counts for limits and fees.
     pub fn payload_bytes(&self) -> usize {
         match self {
             Self::Request(request) => request.payload_bytes(),
@@ -151,7 +152,7 @@ impl Message {
         }
     }
 
-    /// When the caller stops waiting; never, for an unbounded-wait call.
+    /// When the caller stops waiting. None, for an unbounded-wait call.
     pub fn deadline(&self) -> Option<Time> {
         match self {
             Self::Request(request) => request.deadline,
@@ -160,26 +161,26 @@ impl Message {
     }
 }
 
-/// Cycles that a dropped message carried, on their way back to its caller.
+/// The cycles of a dropped message, on their way back to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refund {
-    /// Who gets them.
+    /// Who gets the cycles.
     pub recipient: CanisterId,
-    /// How many.
+    /// The amount.
     pub cycles: Cycles,
 }
 
-/// Anything that travels in streams.
+/// A message in a stream between subnets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamMessage {
-    /// Between canisters.
+    /// A message between canisters.
     Message(Message),
-    /// To a canister, without an answer or a place in a queue.
+    /// A refund to a canister. It takes no place in a queue and gets no response.
     Refund(Refund),
 }
 
 impl StreamMessage {
-    /// Bytes that count for limits.
+    /// The size in bytes, as it counts for the limits of streams.
     pub fn payload_bytes(&self) -> usize {
         match self {
             Self::Message(message) => message.payload_bytes(),
@@ -188,38 +189,48 @@ impl StreamMessage {
     }
 }
 
-/// What a canister that vouches for a user says of them. It travels with the user's calls.
+/// Information about a user, signed by a canister. It travels with the user's calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallerInfo {
-    /// What it says.
+    /// The information.
     pub data: Vec<u8>,
-    /// The canister.
+    /// The canister that signed it.
     pub signer: CanisterId,
 }
 
-/// A call from outside.
+/// An ingress message: a call from a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ingress {
-    /// What its sender asks for its status by.
+    /// The id by which the sender asks for the status of the message.
     pub id: MessageId,
     /// Who calls.
     pub sender: Principal,
-    /// What comes along about them.
+    /// Information about the sender, if any was sent along.
     pub caller_info: Option<Arc<CallerInfo>>,
     /// Who is called.
     pub receiver: CanisterId,
-    /// For a management call: the canister it is about, where there is one.
-    pub effective_canister: Option<CanisterId>,
+    /// The resolved call, if the management canister is called.
+    pub management: Option<ManagementCall>,
     /// The method.
     pub method: String,
-    /// Its argument.
+    /// The argument.
     pub argument: Payload,
-    /// When it is dropped if nobody executed it.
+    /// When the message is dropped if it was not executed before.
     pub expiry: Time,
 }
 
 impl Ingress {
-    /// Bytes of the signed envelope in which an agent would have sent it: what taking it in costs.
+    /// The canister that the message is for: the one that is called or, for a management call, the
+    /// existing canister that the call is about.
+    pub fn effective_canister(&self) -> Option<CanisterId> {
+        match &self.management {
+            Some(call) => call.canister(),
+            None => Some(self.receiver),
+        }
+    }
+
+    /// The size in bytes of the signed envelope in which an agent sends such a message. It determines the
+    /// price of taking the message in.
     pub fn envelope_bytes(&self) -> usize {
         INGRESS_ENVELOPE_BYTES
             + self.method.len()

@@ -1,4 +1,4 @@
-//! Which subnets there are, what distinguishes their kinds, and which canister ids they host.
+//! The topology: kinds of subnets, their properties, and the canister ids they host.
 
 use crate::keys::{Seed, SubnetKey};
 use crate::limits::MAINNET_SUBNETS_MAX;
@@ -22,9 +22,9 @@ pub enum SubnetKind {
     Fiduciary,
     /// Internet Identity.
     InternetIdentity,
-    /// The network's own governance.
+    /// The network nervous system (NNS), which governs the network.
     NetworkNervousSystem,
-    /// Governance of applications.
+    /// Service nervous systems (SNS), which govern applications.
     ServiceNervousSystem,
     /// A system subnet.
     System,
@@ -34,7 +34,7 @@ pub enum SubnetKind {
     VerifiedApplication,
 }
 
-/// The kinds by the names that command line tools give them.
+/// The name of each kind, as command line tools use it.
 const KINDS: [(&str, SubnetKind); 10] = [
     ("application", SubnetKind::Application),
     ("bitcoin", SubnetKind::Bitcoin),
@@ -62,13 +62,13 @@ impl std::str::FromStr for SubnetKind {
         let kind = KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
         kind.ok_or_else(|| {
             let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-            format!("'{name}' is no kind of subnet; there are {}", names.join(", "))
+            format!("'{name}' is not a kind of subnet: use one of {}", names.join(", "))
         })
     }
 }
 
 impl SubnetKind {
-    /// Nodes of such a subnet, which decide its prices
+    /// The number of nodes of such a subnet. Prices depend on it
     /// (`pocket_ic_server/src/pocket_ic.rs` in the replica's repository).
     pub const fn nodes(self) -> u64 {
         match self {
@@ -78,7 +78,7 @@ impl SubnetKind {
         }
     }
 
-    /// Whether it is of the type "system", where canisters pay nothing and may do more
+    /// Whether such a subnet is of the type "system". Canisters there pay nothing and have higher limits
     /// (`pocket_ic_server/src/pocket_ic.rs`, `conv_type`).
     pub const fn is_system(self) -> bool {
         matches!(
@@ -87,13 +87,13 @@ impl SubnetKind {
         )
     }
 
-    /// Whether such a subnet can have admins, if it charges nothing
+    /// Whether such a subnet can have admins. It also must have the free cost schedule
     /// (`replicated_state/src/metadata_state.rs`, `can_have_subnet_admins`).
     pub const fn can_have_admins(self) -> bool {
         matches!(self, Self::Application | Self::CloudEngine)
     }
 
-    /// Whether a network has one such subnet at most.
+    /// Whether a network has at most one subnet of this kind.
     pub const fn is_named(self) -> bool {
         !matches!(
             self,
@@ -101,7 +101,7 @@ impl SubnetKind {
         )
     }
 
-    /// The kind of the mainnet's subnet that hosts the canister with this number.
+    /// The kind of the mainnet subnet that hosts the canister with this number.
     fn hosting_on_mainnet(number: u64) -> Self {
         let named = [
             Self::NetworkNervousSystem,
@@ -114,8 +114,8 @@ impl SubnetKind {
         named.into_iter().find(hosts).unwrap_or(Self::Application)
     }
 
-    /// The ids the mainnet's subnet of this kind hosts; none for kinds without a place of their own
-    /// (public registry of the mainnet).
+    /// The numbers of the canisters that the mainnet's subnet of this kind hosts (public registry of the
+    /// mainnet). Empty for kinds that have no fixed canister ranges on the mainnet.
     const fn mainnet_ranges(self) -> &'static [RangeInclusive<u64>] {
         match self {
             Self::NetworkNervousSystem => &[0..=6, 8..=0xF_FFFF],
@@ -128,19 +128,19 @@ impl SubnetKind {
     }
 }
 
-/// Canister ids one subnet gets where the mainnet has no place for it.
+/// The number of canister ids in one range.
 const CANISTERS_PER_SUBNET: u64 = 1 << 20;
 
-/// A subnet to be made.
+/// A subnet to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubnetRequest {
-    /// Its kind.
+    /// The kind.
     pub kind: SubnetKind,
-    /// Whether it charges nothing.
+    /// Whether the subnet has the free cost schedule: it charges nothing.
     pub free: bool,
-    /// Whether instruction limits are lifted.
+    /// Whether instruction limits are lifted, for benchmarks.
     pub benchmarking: bool,
-    /// Who may manage all canisters on it, where anybody is named.
+    /// The principals that may manage all canisters on the subnet, if any were given.
     pub admins: Option<BTreeSet<Principal>>,
 }
 
@@ -150,30 +150,30 @@ impl SubnetRequest {
         Self { kind, free: false, benchmarking: false, admins: None }
     }
 
-    /// Its admins, where it can have some: nobody, if none are named.
+    /// The subnet's admins. None, if the subnet cannot have admins; empty, if none were given.
     pub fn subnet_admins(&self) -> Option<BTreeSet<Principal>> {
         (self.free && self.kind.can_have_admins()).then(|| self.admins.clone().unwrap_or_default())
     }
 }
 
-/// A subnet as the topology shows it.
+/// A subnet of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubnetInfo {
-    /// What was asked for.
+    /// How the subnet was requested.
     pub request: SubnetRequest,
-    /// Where it is.
+    /// Its id, key and canister ranges.
     pub place: Place,
 }
 
-/// A subnet's place in the network.
+/// The id, key and canister ranges of a subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its id.
+    /// The subnet's id, which is derived from its key.
     pub id: SubnetId,
-    /// What its key is derived from, and from that its id.
+    /// The seed that the subnet's key is derived from.
     pub seed: Seed,
-    /// The first and last id of each range of canisters it hosts. Those it makes without being told
-    /// their ids are in the last.
+    /// The first and last id of each range of canisters that the subnet hosts. New canisters get ids of
+    /// the last range, unless their creation specifies an id.
     pub canister_ranges: Vec<(CanisterId, CanisterId)>,
 }
 
@@ -187,22 +187,22 @@ impl Place {
         Self { id: SubnetKey::of(seed).subnet_id(), seed, canister_ranges }
     }
 
-    /// Its key.
+    /// The subnet's key.
     pub fn key(&self) -> Arc<SubnetKey> {
         SubnetKey::of(self.seed)
     }
 }
 
-/// Places for subnets of these kinds, in the same order. Each has a range of its own for new
-/// canisters, counted down from the highest ids but one, after those it has on the mainnet; as
-/// PocketIC does it (`pocket_ic_server/src/pocket_ic.rs`, `get_range_config`).
+/// Places for subnets of these kinds, in the same order. A place has the ranges of the mainnet's subnet of
+/// this kind, if there is one, and then one range for new canisters. Ranges for new canisters are counted
+/// down from the second-highest range, as in PocketIC (`pocket_ic_server/src/pocket_ic.rs`,
+/// `get_range_config`).
 pub fn places(kinds: &[SubnetKind]) -> Vec<Place> {
     (0..).zip(kinds).map(|(number, kind)| place(kind.mainnet_ranges(), number)).collect()
 }
 
-/// The subnet that hosts a canister on the mainnet, where it is to be the one after `made` others:
-/// its kind and its place. None for ids the mainnet has not
-/// (`pocket_ic_server/src/pocket_ic.rs`, `route`).
+/// The kind and the place of the mainnet subnet that hosts a canister, to be created after `made` other
+/// subnets. None for ids that the mainnet does not have (`pocket_ic_server/src/pocket_ic.rs`, `route`).
 pub fn mainnet_subnet(canister: CanisterId, made: u64) -> Option<(SubnetKind, Place)> {
     let number = canister_number(canister)?;
     let block = number / CANISTERS_PER_SUBNET;
@@ -211,7 +211,8 @@ pub fn mainnet_subnet(canister: CanisterId, made: u64) -> Option<(SubnetKind, Pl
         .then(|| (SubnetKind::hosting_on_mainnet(number), place(&[ids], made)))
 }
 
-/// The place of the subnet made after `made` others, with these ids beside those of its own.
+/// The place of a subnet created after `made` others: with the ranges `mainnet`, and a range for new
+/// canisters.
 fn place(mainnet: &[RangeInclusive<u64>], made: u64) -> Place {
     let own = block_of_ids(u64::MAX / CANISTERS_PER_SUBNET - 1 - made);
     let ranges = mainnet.iter().chain([&own]);
@@ -219,20 +220,21 @@ fn place(mainnet: &[RangeInclusive<u64>], made: u64) -> Place {
     Place::new(ids.collect())
 }
 
-/// The n-th block of as many canister ids as one subnet gets.
+/// The canister numbers of the n-th range.
 fn block_of_ids(n: u64) -> RangeInclusive<u64> {
     let first = n * CANISTERS_PER_SUBNET;
     first..=first + (CANISTERS_PER_SUBNET - 1)
 }
 
-/// The key all others are certified with: that of the subnet made first, which is the NNS subnet
-/// where there is one.
+/// The root key, which certifies all other keys: the key of the NNS subnet, or else of the first subnet.
+/// None, if there are no subnets.
 pub fn root_key(places: &[Place], kinds: &[SubnetKind]) -> Option<Arc<SubnetKey>> {
     let nns = kinds.iter().position(|kind| *kind == SubnetKind::NetworkNervousSystem);
     places.get(nns.unwrap_or(0)).map(Place::key)
 }
 
-/// The canister id with this number: big-endian, then two bytes that mark it as a canister's.
+/// The canister id with this number: the number in 8 bytes, big-endian, then two bytes that mark canister
+/// ids.
 pub fn canister_id(number: u64) -> CanisterId {
     let mut bytes = [0; 10];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
@@ -240,66 +242,65 @@ pub fn canister_id(number: u64) -> CanisterId {
     CanisterId::new(Principal::from_slice(&bytes))
 }
 
-/// The canister of the mainnet that turns ICP into cycles, which it makes out of nothing
-/// (`nns/constants/src/lib.rs`, `CYCLES_MINTING_CANISTER_INDEX_IN_NNS_SUBNET`).
+/// The cycles minting canister, which converts ICP to cycles (`nns/constants/src/lib.rs`,
+/// `CYCLES_MINTING_CANISTER_INDEX_IN_NNS_SUBNET`).
 pub fn cycles_minting_canister() -> CanisterId {
     canister_id(4)
 }
 
-/// The number of a canister id, for ids of that form.
+/// The number of a canister id. None, if the id does not have the form of [`canister_id`].
 pub(crate) fn canister_number(id: CanisterId) -> Option<u64> {
     let (number, mark) = id.as_slice().split_first_chunk::<8>()?;
     (mark == [1, 1]).then(|| u64::from_be_bytes(*number))
 }
 
-/// Of a subnet's ranges the one from which it gives ids by itself.
+/// The range of a subnet from which new canisters get their ids.
 pub(crate) fn own_range(ranges: &[(CanisterId, CanisterId)]) -> Option<(CanisterId, CanisterId)> {
     ranges.last().copied()
 }
 
-/// The n-th of the ids a subnet with these ranges gives to new canisters, counted from 0.
+/// The n-th id, counted from 0, that a subnet with these ranges gives to new canisters.
 pub fn nth_canister(ranges: &[(CanisterId, CanisterId)], n: u64) -> Option<CanisterId> {
     let (first, last) = own_range(ranges)?;
     let id = canister_id(canister_number(first)?.checked_add(n)?);
     (id <= last).then_some(id)
 }
 
-/// Which subnet hosts which canister ids.
+/// The routing table: which subnet hosts which canister ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoutingTable {
-    /// First and last id of each range and the subnet that hosts it, in order.
+    /// The first and last id of each range and the subnet that hosts it, in order.
     ranges: Vec<(CanisterId, CanisterId, SubnetId)>,
     /// Subnets with the free cost schedule.
     free: BTreeSet<SubnetId>,
 }
 
 impl RoutingTable {
-    /// Puts ranges in, in any order.
+    /// Adds ranges, in any order.
     pub fn add(&mut self, ranges: impl IntoIterator<Item = (CanisterId, CanisterId, SubnetId)>) {
         self.ranges.extend(ranges);
         self.ranges.sort();
     }
 
-    /// Notes that a subnet has the free cost schedule.
+    /// Marks a subnet as having the free cost schedule.
     pub fn set_free(&mut self, id: SubnetId) {
         self.free.insert(id);
     }
 
-    /// Takes a subnet out.
+    /// Removes a subnet.
     pub fn remove_subnet(&mut self, id: SubnetId) {
         self.ranges.retain(|(_, _, subnet)| *subnet != id);
         self.free.remove(&id);
     }
 
-    /// The subnet whose ranges hold a canister id, whether or not there is such a canister.
+    /// The subnet whose ranges contain a canister id, whether or not the canister exists.
     pub fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
         let after = self.ranges.partition_point(|(first, _, _)| *first <= canister);
         let (_, last, subnet) = self.ranges.get(after.checked_sub(1)?)?;
         (canister <= *last).then_some(*subnet)
     }
 
-    /// Whether a canister is on the subnet of the network nervous system, which hosts the first
-    /// canister there is.
+    /// Whether a canister is on the NNS subnet, which is the subnet that hosts canister number 0.
     pub fn is_on_nns(&self, canister: CanisterId) -> bool {
         let subnet = self.subnet_of(canister);
         subnet.is_some() && subnet == self.subnet_of(canister_id(0))
@@ -310,7 +311,7 @@ impl RoutingTable {
         self.subnet_of(canister).is_some_and(|subnet| self.free.contains(&subnet))
     }
 
-    /// Whether there is a subnet of this id.
+    /// Whether a subnet has this id.
     pub fn has_subnet(&self, id: SubnetId) -> bool {
         self.ranges.iter().any(|(_, _, subnet)| *subnet == id)
     }

@@ -86,7 +86,7 @@ pub(crate) fn ingress(canister: &Canister, method: &str, argument: &[u8]) -> Ing
         sender: Principal::anonymous(),
         caller_info: None,
         receiver: canister.id,
-        effective_canister: None,
+        management: None,
         method: method.to_owned(),
         argument: argument.to_vec(),
         expiry: Time::GENESIS,
@@ -105,7 +105,7 @@ pub(crate) fn respond(canister: &mut Canister, result: Result<Payload, Reject>) 
     let Some(Message::Request(request)) = canister.queues.pop_output(peer) else {
         panic!("there is a request");
     };
-    canister.queues.push_input_response(request.answered(result, request.cycles), false);
+    canister.queues.push_input_response(request.response(result, request.cycles), false);
     execute_next(canister, &round()).expect("there is a response")
 }
 

@@ -6,11 +6,11 @@ use crate::canister::sandbox::{self, Entry, Held};
 use crate::canister::state::{Canister, Status};
 use crate::cycles::Prices;
 use crate::error::{ErrorCode, Trap, UserError};
-use crate::ic00;
 use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::Request;
-use crate::system_api::{Effects, EntryPoint, ExecutionInput, MemoryShare, OutgoingCall};
+use crate::routing;
+use crate::system_api::{Context, Effects, ExecutionInput, MemoryShare, OutgoingCall};
 use crate::topology::RoutingTable;
 use crate::trace::{CallId, Event, Responder, Work};
 use crate::types::*;
@@ -222,14 +222,9 @@ fn send_call(
         callback,
         deadline: call.deadline,
     };
-    let refusal = if ic00::is_ic00(request.receiver, &round.routes) {
-        ic00::check_call(&request, canister.version, round.subnet, &round.routes).err()
-    } else {
-        None
-    };
-    match refusal {
-        None => canister.queues.push_output_request(request, round.time),
-        Some(reject) => {
+    match routing::check_request(&request, canister.version, round.subnet, &round.routes) {
+        Ok(()) => canister.queues.push_output_request(request, round.time),
+        Err(reject) => {
             canister.contexts.settle(callback, request.deadline);
             canister.queues.push_rejected_request(request.rejected(reject));
         }

@@ -1,4 +1,4 @@
-//! The list of all methods, with their rules.
+//! All methods of the management canister, with their rules.
 
 use super::{About, Permitted, Rules};
 use About::*;
@@ -56,9 +56,10 @@ pub enum Method {
     VetkdPublicKey,
 }
 
-/// All of them.
+/// The rules of all methods.
 pub(super) const METHODS: &[Rules] = &[
-    // Users cannot attach cycles, and nobody would pay for these. Where there are admins, all is free.
+    // Users cannot attach cycles, so they cannot pay for these methods. On subnets with admins, which
+    // charge nothing, the admins may call some of them.
     about(NewCanister, CreateCanister, "create_canister").with_version().own_subnet().admins(),
     about(Nothing, ListCanisters, "list_canisters").own_subnet().query().heavy(),
     about(Canister, DepositCycles, "deposit_cycles"),
@@ -75,75 +76,84 @@ pub(super) const METHODS: &[Rules] = &[
     about(Subnet, NodeMetricsHistory, "node_metrics_history"),
     about(Subnet, SubnetInfo, "subnet_info"),
     about(Subnet, SubnetMetrics, "subnet_metrics"),
-    // Only where cycles are made out of nothing.
+    // Methods that create cycles. The mainnet does not have them.
     about(NewCanister, ProvisionalCreateCanister, "provisional_create_canister_with_cycles")
         .with_version()
         .users(),
     about(Canister, ProvisionalTopUp, "provisional_top_up_canister").users(),
-    // What controllers do.
+    // Methods for controllers.
     about(Canister, InstallCode, "install_code")
         .with_version()
         .only(Controllers)
         .users()
         .heavy()
-        .at_rest(),
+        .waits_for_aborted(),
     about(TargetCanister, InstallChunkedCode, "install_chunked_code")
         .with_version()
         .only(Controllers)
         .users()
         .heavy()
-        .at_rest(),
+        .waits_for_aborted(),
     about(Canister, UploadChunk, "upload_chunk")
         .only(ControllersAndItself)
         .users()
         .heavy()
-        .at_rest(),
+        .waits_for_aborted(),
     about(Canister, ClearChunkStore, "clear_chunk_store")
         .only(ControllersAndItself)
         .users()
-        .at_rest(),
+        .waits_for_aborted(),
     about(Canister, StoredChunks, "stored_chunks").only(ControllersAndItself).users(),
     about(Canister, UninstallCode, "uninstall_code")
         .with_version()
         .only(ControllersAndAdmins)
         .users()
-        .at_rest(),
+        .waits_for_aborted(),
     about(Canister, UpdateSettings, "update_settings")
         .with_version()
         .only(Controllers)
         .users()
         .heavy(),
-    about(Canister, StartCanister, "start_canister").only(ControllersAndAdmins).users().at_rest(),
-    about(Canister, StopCanister, "stop_canister").only(ControllersAndAdmins).users().at_rest(),
-    about(Canister, DeleteCanister, "delete_canister").only(ControllersAndAdmins).users().at_rest(),
+    about(Canister, StartCanister, "start_canister")
+        .only(ControllersAndAdmins)
+        .users()
+        .waits_for_aborted(),
+    about(Canister, StopCanister, "stop_canister")
+        .only(ControllersAndAdmins)
+        .users()
+        .waits_for_aborted(),
+    about(Canister, DeleteCanister, "delete_canister")
+        .only(ControllersAndAdmins)
+        .users()
+        .waits_for_aborted(),
     about(Canister, TakeCanisterSnapshot, "take_canister_snapshot")
         .with_version()
         .only(Controllers)
         .users()
         .heavy()
-        .at_rest(),
+        .waits_for_aborted(),
     about(Canister, LoadCanisterSnapshot, "load_canister_snapshot")
         .with_version()
         .only(Controllers)
         .users()
         .heavy()
-        .at_rest(),
+        .waits_for_aborted(),
     about(Canister, DeleteCanisterSnapshot, "delete_canister_snapshot")
         .only(Controllers)
         .users()
-        .at_rest(),
+        .waits_for_aborted(),
     about(Canister, UploadCanisterSnapshotMetadata, "upload_canister_snapshot_metadata")
         .only(Controllers)
         .users()
         .heavy()
-        .at_rest(),
+        .waits_for_aborted(),
     about(Canister, UploadCanisterSnapshotData, "upload_canister_snapshot_data")
         .only(Controllers)
         .users()
         .heavy()
-        .at_rest(),
+        .waits_for_aborted(),
     about(Canister, CanisterMetrics, "canister_metrics").only(ControllersAndAdmins).users().query(),
-    // What others may, too, if the settings say so.
+    // Methods that the settings can open to others.
     about(Canister, CanisterStatus, "canister_status").only(StatusViewers).users().query(),
     about(Canister, ListCanisterSnapshots, "list_canister_snapshots").only(SnapshotViewers).users(),
     about(Canister, ReadCanisterSnapshotMetadata, "read_canister_snapshot_metadata")
@@ -154,7 +164,7 @@ pub(super) const METHODS: &[Rules] = &[
         .only(SnapshotViewers)
         .users()
         .heavy(),
-    // Without a threshold key and without the bitcoin canisters these are refused.
+    // Methods that are always refused: there are no threshold keys and no bitcoin canisters.
     about(Key, EcdsaPublicKey, "ecdsa_public_key"),
     about(Key, SignWithEcdsa, "sign_with_ecdsa"),
     about(Key, SchnorrPublicKey, "schnorr_public_key"),
@@ -168,7 +178,7 @@ pub(super) const METHODS: &[Rules] = &[
     about(Nothing, BitcoinSendTransaction, "bitcoin_send_transaction"),
 ];
 
-/// A method that any canister may call.
+/// The rules of a method that any canister may call.
 const fn about(about: About, method: Method, name: &'static str) -> Rules {
     Rules {
         method,
@@ -181,8 +191,8 @@ const fn about(about: About, method: Method, name: &'static str) -> Rules {
         from_other_subnets: true,
         from_free_subnets: true,
         is_heavy: false,
-        needs_rest: false,
-        names_version: false,
+        waits_for_aborted: false,
+        has_sender_version: false,
     }
 }
 
@@ -215,11 +225,11 @@ impl Rules {
         Self { is_heavy: true, ..self }
     }
 
-    const fn at_rest(self) -> Self {
-        Self { needs_rest: true, ..self }
+    const fn waits_for_aborted(self) -> Self {
+        Self { waits_for_aborted: true, ..self }
     }
 
     const fn with_version(self) -> Self {
-        Self { names_version: true, ..self }
+        Self { has_sender_version: true, ..self }
     }
 }

@@ -3,8 +3,7 @@
 use crate::canister::Failure;
 use crate::certification::{Path, Reader, Scope, Topology, Wanted, check_paths};
 use crate::error::UserError;
-use crate::ic00::{effective_canister, is_creation};
-use crate::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceError};
+use crate::instance::{CanisterCall, Instance, InstanceError, RequestKind};
 use crate::keys::{NodeKey, SubnetKey};
 use crate::limits::INGRESS_POOL_MESSAGES_MAX;
 use crate::standins::Standins;
@@ -12,15 +11,6 @@ use crate::subnet::{IngressState, Subnet};
 use crate::system_api::DataCertificate;
 use crate::types::*;
 use std::sync::Arc;
-
-/// What a request asks of a canister.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestKind {
-    /// To execute a method for good.
-    Call,
-    /// What a method answers.
-    Query,
-}
 
 /// An answer to a query, and what a node needs to sign it.
 #[derive(Debug)]
@@ -39,81 +29,35 @@ impl Instance {
         &self.root_key
     }
 
-    /// Where a request goes that an agent sends to a canister or a subnet; fails when it is about
-    /// another one (interface specification, "Effective canister id" and "Effective subnet id").
-    pub fn effective_principal(
-        &self,
-        sent_to: Scope,
-        kind: RequestKind,
-        call: &CanisterCall,
-    ) -> Result<EffectivePrincipal, InstanceError> {
-        match sent_to {
-            Scope::Canister(canister) => self.effective_of_canister(canister, call),
-            Scope::Subnet(subnet) => self.effective_of_subnet(subnet, kind, call),
-        }
-    }
-
-    /// A call that makes a canister may be sent to any. If no subnet hosts that one, the root subnet
-    /// makes it, whose certificates are good for all canisters.
-    fn effective_of_canister(
-        &self,
-        sent_to: CanisterId,
-        call: &CanisterCall,
-    ) -> Result<EffectivePrincipal, InstanceError> {
-        let is_management = call.canister.is_management();
-        let about = match is_management {
-            true => effective_canister(&call.method, &call.argument),
-            false => Some(call.canister),
-        };
-        if is_management && is_creation(&call.method) {
-            let is_hosted = self.network.subnet_of(sent_to).is_some();
-            return Ok(match is_hosted || about == Some(sent_to) {
-                true => EffectivePrincipal::Canister(sent_to),
-                false => EffectivePrincipal::Subnet(self.root_subnet()?),
-            });
-        }
-        match about {
-            Some(about) if about != sent_to => Err(InstanceError::SentElsewhere { sent_to, about }),
-            _ => Ok(EffectivePrincipal::Canister(sent_to)),
-        }
-    }
-
-    fn effective_of_subnet(
-        &self,
-        sent_to: SubnetId,
-        kind: RequestKind,
-        call: &CanisterCall,
-    ) -> Result<EffectivePrincipal, InstanceError> {
-        let (taken, is_taken) = match kind {
-            RequestKind::Call => ("calls that create canisters", is_creation(&call.method)),
-            RequestKind::Query => ("queries of 'list_canisters'", call.method == "list_canisters"),
-        };
-        if !call.canister.is_management() || !is_taken {
-            return Err(InstanceError::NotForSubnets(taken));
-        }
-        self.subnet_info(sent_to).map(|info| EffectivePrincipal::Subnet(info.place.id))
-    }
-
-    /// Submits a call under the id it was signed with. It is executed once, however often it is
-    /// submitted.
+    /// Submits a call that an agent signed and sent to a canister or subnet. A call is executed once,
+    /// however often it is submitted. The inner error is the network's own.
+    ///
+    /// # Errors
+    ///
+    /// If the call must be sent elsewhere, or if too many messages wait for a block.
     pub fn submit_signed(
         &mut self,
         id: MessageId,
         expiry: Time,
+        sent_to: Scope,
         call: CanisterCall,
     ) -> Result<Result<(), UserError>, InstanceError> {
+        let resolved = self.resolve_sent(sent_to, RequestKind::Call, &call)?;
         if self.knows(id) {
             return Ok(Ok(()));
         }
-        self.check_room(&call)?;
-        self.submit_as(id, expiry, call)
+        let destination = match self.find_or_add_subnet(&call, resolved)? {
+            Ok(destination) => destination,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.check_pool(destination.subnet)?;
+        self.submit_to(destination, id, expiry, call)
     }
 
-    /// Fails when as many messages wait as nodes would let wait.
-    fn check_room(&self, call: &CanisterCall) -> Result<(), InstanceError> {
+    /// Fails when as many messages wait as the nodes of a subnet would accept.
+    fn check_pool(&self, subnet: SubnetId) -> Result<(), InstanceError> {
         let waiting = self.standins.as_ref().map_or(0, Standins::waiting);
-        let subnet = self.route(call).ok().and_then(Result::ok);
-        let subnet = subnet.and_then(|subnet| self.network.subnet(subnet));
+        let subnet = self.network.subnet(subnet);
         match subnet.is_none_or(Subnet::has_room_for_ingress) {
             true if waiting < INGRESS_POOL_MESSAGES_MAX => Ok(()),
             _ => Err(InstanceError::PoolFull),
@@ -151,13 +95,25 @@ impl Instance {
         self.certify(id, wanted)
     }
 
-    /// Answers a query, for a node to sign.
-    pub fn query_node(&mut self, call: CanisterCall) -> Result<NodeAnswer, InstanceError> {
-        let id = match self.route(&call)? {
-            Ok(id) => id,
-            Err(_) => self.root_subnet()?,
+    /// Answers a query that an agent sent to a canister or subnet, for a node to sign.
+    ///
+    /// # Errors
+    ///
+    /// If the query must be sent elsewhere.
+    pub fn query_node(
+        &mut self,
+        sent_to: Scope,
+        call: CanisterCall,
+    ) -> Result<NodeAnswer, InstanceError> {
+        let resolved = self.resolve_sent(sent_to, RequestKind::Query, &call)?;
+        let (id, result) = match self.find_subnet(&call, resolved)? {
+            Ok(destination) => {
+                let id = destination.subnet;
+                let by_standin = self.query_standin(&call);
+                (id, by_standin.unwrap_or_else(|| self.query_at(destination, call)))
+            }
+            Err(error) => (self.root_subnet()?, Err(Failure::Error(error))),
         };
-        let result = self.query(call)?;
         let subnet = self.network.subnet(id).ok_or(InstanceError::NoSuchSubnet(id))?;
         Ok(NodeAnswer { result, time: subnet.time(), node: subnet.config().key.node(0) })
     }
@@ -180,7 +136,7 @@ impl Instance {
     }
 
     /// The subnet with the root key, as long as it is there.
-    fn root_subnet(&self) -> Result<SubnetId, InstanceError> {
+    pub(super) fn root_subnet(&self) -> Result<SubnetId, InstanceError> {
         let root = self.root_key.subnet_id();
         self.subnet_info(root).map(|info| info.place.id)
     }

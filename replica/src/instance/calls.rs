@@ -1,9 +1,9 @@
 //! Calls from outside: where they go, and what comes of them.
 
 use crate::canister::{Failure, Query};
-use crate::error::{ErrorCode, UserError};
-use crate::ic00::{effective_canister, is_creation};
-use crate::instance::{Instance, InstanceError};
+use crate::error::UserError;
+use crate::instance::destination::{Destination, Resolved};
+use crate::instance::{EffectivePrincipal, Instance, InstanceError};
 use crate::limits::*;
 use crate::message::{CallerInfo, Ingress};
 use crate::subnet::{IngressState, Subnet};
@@ -11,17 +11,6 @@ use crate::types::*;
 use candid::Principal;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-
-/// Where a call is sent, for calls that do not say it themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EffectivePrincipal {
-    /// Nowhere in particular.
-    None,
-    /// To a subnet.
-    Subnet(SubnetId),
-    /// To the subnet of a canister.
-    Canister(CanisterId),
-}
 
 /// A call from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,48 +42,55 @@ impl Instance {
         self.messages += 1;
         let id = message_id(self.messages, &call);
         let expiry = self.network.time().plus_secs(INGRESS_LIFETIME_SECONDS);
-        Ok(self.submit_as(id, expiry, call)?.map(|()| id))
+        Ok(match self.find_or_add_subnet(&call, Resolved::new(&call))? {
+            Ok(destination) => self.submit_to(destination, id, expiry, call)?.map(|()| id),
+            Err(error) => Err(error),
+        })
     }
 
-    /// Submits an ingress message that has an id and an expiry.
-    pub(super) fn submit_as(
+    /// Finds the subnet that a resolved call goes to, and adds it for a canister to be created with the
+    /// id of a mainnet canister that no subnet hosts.
+    pub(super) fn find_or_add_subnet(
         &mut self,
-        id: MessageId,
-        expiry: Time,
-        call: CanisterCall,
-    ) -> Result<Result<(), UserError>, InstanceError> {
-        let route = match self.route(&call) {
-            Err(InstanceError::NoSubnetHosts(canister)) if is_provisional_creation(&call) => {
-                // On a live network, which has stand-ins, anybody could go on and on.
+        call: &CanisterCall,
+        resolved: Resolved,
+    ) -> Result<Result<Destination, UserError>, InstanceError> {
+        match self.find_subnet(call, resolved.clone()) {
+            Err(InstanceError::NoSubnetHosts(canister)) if is_provisional_creation(call) => {
+                // On a live network, which has stand-ins, users could add subnets without end.
                 if self.standins.is_some() {
                     return Err(InstanceError::SubnetsFixed(canister));
                 }
                 self.add_subnet_hosting(canister)?;
-                self.route(&call)?
+                self.find_subnet(call, resolved)
             }
-            route => route?,
+            found => found,
+        }
+    }
+
+    /// Submits an ingress message that has an id and an expiry. The inner error is the network's own.
+    pub(super) fn submit_to(
+        &mut self,
+        destination: Destination,
+        id: MessageId,
+        expiry: Time,
+        call: CanisterCall,
+    ) -> Result<Result<(), UserError>, InstanceError> {
+        let is_for_standins = self.is_for_standins(&call, &destination);
+        let Destination { subnet, management, .. } = destination;
+        let (management, unknown) = match management.transpose() {
+            Ok(management) => (management, None),
+            Err(error) => (None, Some(error)),
         };
-        let subnet = match route {
-            Ok(subnet) => subnet,
-            Err(error) => return Ok(Err(error)),
-        };
-        let is_for_standins = self.is_for_standins(&call);
-        let is_management = call.canister.is_management();
-        let ingress = Ingress {
-            id,
-            sender: call.sender,
-            caller_info: call.caller_info,
-            receiver: call.canister,
-            effective_canister: (is_management && !is_creation(&call.method))
-                .then(|| effective_canister(&call.method, &call.argument))
-                .flatten(),
-            method: call.method,
-            argument: call.argument,
-            expiry,
-        };
+        let CanisterCall { sender, caller_info, canister: receiver, method, argument, .. } = call;
+        let ingress =
+            Ingress { id, sender, caller_info, receiver, management, method, argument, expiry };
         let bytes = ingress.envelope_bytes();
         if bytes > INGRESS_BYTES_MAX {
             return Err(InstanceError::IngressTooLarge(bytes));
+        }
+        if let Some(error) = unknown {
+            return Ok(Err(error));
         }
         if is_for_standins {
             self.submit_to_standins(subnet, ingress);
@@ -166,55 +162,30 @@ impl Instance {
         if let Some(answer) = self.query_standin(&call) {
             return Ok(answer);
         }
-        let subnet = match self.route(&call)? {
-            Ok(subnet) => subnet,
-            Err(error) => return Ok(Err(Failure::Error(error))),
-        };
-        let data_certificate = self.data_certificate(call.canister);
-        let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
-        Ok(match call.canister.is_management() {
-            true => {
-                let result = subnet.query_management(call.sender, &call.method, call.argument);
-                result.map_err(Failure::Error)
-            }
-            false => {
-                let CanisterCall { sender: caller, caller_info, method, argument, .. } = call;
-                let query = Query { caller, caller_info, method, argument, data_certificate };
-                subnet.query(call.canister, query)
-            }
-        })
+        match self.resolve(&call)? {
+            Ok(destination) => Ok(self.query_at(destination, call)),
+            Err(error) => Ok(Err(Failure::Error(error))),
+        }
     }
 
-    /// The subnet a call goes to; the inner error is the network's own.
-    pub(super) fn route(
-        &self,
-        call: &CanisterCall,
-    ) -> Result<Result<SubnetId, UserError>, InstanceError> {
-        let of_canister = |canister: CanisterId| {
-            self.network.subnet_of(canister).ok_or(InstanceError::NoSubnetHosts(canister))
-        };
-        if !call.canister.is_management() {
-            return of_canister(call.canister).map(Ok);
-        }
-        let named = effective_canister(&call.method, &call.argument);
-        match (call.effective, named) {
-            (EffectivePrincipal::Subnet(subnet), _) => match self.network.subnet(subnet) {
-                Some(_) => Ok(subnet),
-                None => Err(InstanceError::NoSuchSubnet(subnet)),
-            },
-            (EffectivePrincipal::Canister(canister), _) if !canister.is_management() => {
-                of_canister(canister)
-            }
-            (_, Some(canister)) => of_canister(canister),
-            (_, None) if is_creation(&call.method) => of_canister(self.default_canister),
-            (_, None) => {
-                return Ok(Err(UserError::new(
-                    ErrorCode::InvalidManagementPayload,
-                    format!("The argument of '{}' names no canister", call.method),
-                )));
+    /// Answers a query whose destination is known, unless a stand-in answers it.
+    pub(super) fn query_at(
+        &mut self,
+        destination: Destination,
+        call: CanisterCall,
+    ) -> Result<Payload, Failure> {
+        let data_certificate = self.data_certificate(call.canister);
+        let subnet = self.network.subnet_mut(destination.subnet).expect("routes lead to subnets");
+        let CanisterCall { sender: caller, caller_info, canister, method, argument, .. } = call;
+        match destination.management {
+            Some(management) => subnet
+                .query_management(caller, &method, management.ok(), argument)
+                .map_err(Failure::Error),
+            None => {
+                let query = Query { caller, caller_info, method, argument, data_certificate };
+                subnet.query(canister, query)
             }
         }
-        .map(Ok)
     }
 }
 

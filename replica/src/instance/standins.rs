@@ -2,6 +2,7 @@
 
 use crate::canister::Failure;
 use crate::error::Reject;
+use crate::instance::destination::Destination;
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
 use crate::message::Ingress;
 use crate::standins::{StandinCall, Standins, Surroundings};
@@ -11,8 +12,8 @@ use crate::types::*;
 
 impl Instance {
     /// Whether a stand-in answers a call.
-    pub(super) fn is_for_standins(&self, call: &CanisterCall) -> bool {
-        let is_creation = || match call.effective {
+    pub(super) fn is_for_standins(&self, call: &CanisterCall, destination: &Destination) -> bool {
+        let is_creation = || match destination.effective {
             EffectivePrincipal::Canister(effective) => {
                 call.canister.is_management() && Standins::serve_creation(effective, &call.method)
             }
@@ -32,7 +33,7 @@ impl Instance {
             let mut surroundings = Surroundings { network, default_subnets: &default_subnets };
             let result = standins.update(&ingress, &mut surroundings).map_err(Failure::Error);
             if let Some(host) = self.network.subnet_mut(host) {
-                host.answer_ingress(&ingress, result, now);
+                host.record_ingress_result(&ingress, result, now);
             }
         }
         for host in self.subnets.iter().map(|info| info.place.id) {
@@ -41,7 +42,7 @@ impl Instance {
                 let network = &mut self.network;
                 let mut surroundings = Surroundings { network, default_subnets: &default_subnets };
                 let (result, refund) = standins.respond(&call, &mut surroundings);
-                let response = call.answered(result.map_err(Reject::from), refund);
+                let response = call.response(result.map_err(Reject::from), refund);
                 if let Some(host) = self.network.subnet_mut(host) {
                     host.respond_to_intercepted(response);
                 }

@@ -1,4 +1,4 @@
-//! All subnets, the streams between them, and time.
+//! The network: all subnets, the streams between them, and the time.
 
 mod profile;
 mod stream;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 pub use stream::Stream;
 
-/// The network: subnets in the order of their ids, which is the order in which they take turns.
+/// The network. In each tick its subnets execute one round each, in the order of their ids.
 #[derive(Debug)]
 pub struct Network {
     profile: NetworkProfile,
@@ -29,7 +29,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network of these subnets, whose time is `now`.
+    /// A network of these subnets at the time `now`.
     pub fn new(profile: NetworkProfile, subnets: Vec<Subnet>, now: Time) -> Self {
         let mut routes = RoutingTable::default();
         for subnet in &subnets {
@@ -47,12 +47,12 @@ impl Network {
         }
     }
 
-    /// The time every subnet's next round begins at, at the earliest.
+    /// The network's time: the earliest time of the next round.
     pub fn time(&self) -> Time {
         self.time
     }
 
-    /// Has everything told that happens from now on.
+    /// Records all events from now on in this trace.
     pub fn set_trace(&mut self, trace: &Trace) {
         self.trace = trace.clone();
         for subnet in self.subnets.values_mut() {
@@ -65,7 +65,8 @@ impl Network {
         self.time = time;
     }
 
-    /// Sets the time as if a round without messages had happened then.
+    /// Sets the time, also for queries and certificates, as if a round without messages had been executed
+    /// at that time.
     pub fn set_certified_time(&mut self, time: Time) {
         self.time = time;
         self.round_time = time;
@@ -74,8 +75,8 @@ impl Network {
         }
     }
 
-    /// Lets this many nanoseconds pass without a round. What is certified and queried is then as
-    /// late as after a round without messages, one of which would have ended by now.
+    /// Lets this many nanoseconds pass without a round. Queries and certificates then have the time of the
+    /// round without messages that would have ended by now.
     pub fn pass(&mut self, nanos: u64) {
         self.time = self.time.plus_nanos(nanos);
         let certified = self.time.minus_nanos(self.profile.round_length_nanos());
@@ -87,7 +88,7 @@ impl Network {
         }
     }
 
-    /// When a round has something to do. Until then, rounds would change nothing but the time.
+    /// When a round next has something to do. Until then, rounds would only change the time.
     pub fn next_work(&self) -> NextWork {
         if self.streams.values().any(Stream::is_moving) {
             return NextWork::Now;
@@ -95,57 +96,57 @@ impl Network {
         self.subnets.values().map(Subnet::next_work).min().unwrap_or(NextWork::Never)
     }
 
-    /// How rounds relate to time.
+    /// The timing of the network.
     pub fn profile(&self) -> NetworkProfile {
         self.profile
     }
 
-    /// The time of the latest round, which time cannot go behind.
+    /// The time of the latest round. Time cannot go back before it.
     pub fn round_time(&self) -> Time {
         self.round_time
     }
 
-    /// Rounds executed.
+    /// The number of executed rounds.
     pub fn rounds(&self) -> u64 {
         self.rounds
     }
 
-    /// All subnets, in order.
+    /// All subnets, in the order of their ids.
     pub fn subnets(&self) -> impl Iterator<Item = &Subnet> {
         self.subnets.values()
     }
 
-    /// One subnet.
+    /// The subnet with this id.
     pub fn subnet_mut(&mut self, id: SubnetId) -> Option<&mut Subnet> {
         self.subnets.get_mut(&id)
     }
 
-    /// One subnet.
+    /// The subnet with this id.
     pub fn subnet(&self, id: SubnetId) -> Option<&Subnet> {
         self.subnets.get(&id)
     }
 
-    /// The subnet whose ranges hold a canister id, whether or not there is such a canister.
+    /// The subnet whose ranges contain a canister id, whether or not the canister exists.
     pub fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
         self.routes.subnet_of(canister)
     }
 
-    /// Puts a subnet in. Others know of it from their next round on.
+    /// Adds a subnet. Other subnets can send to it from their next round on.
     pub fn add_subnet(&mut self, mut subnet: Subnet) {
         subnet.set_trace(&self.trace);
         add_routes(Arc::make_mut(&mut self.routes), &subnet);
         self.subnets.insert(subnet.config().id, subnet);
     }
 
-    /// Takes a subnet away with all that is on its way to it and from it. Requests to its canisters
-    /// are rejected from now on; those it has taken already are never answered.
+    /// Removes a subnet, with all messages on their way to it and from it. Requests to its canisters are
+    /// rejected from now on. Requests that it took in before never get a response.
     pub fn remove_subnet(&mut self, id: SubnetId) {
         self.subnets.remove(&id);
         self.streams.retain(|(from, to), _| *from != id && *to != id);
         Arc::make_mut(&mut self.routes).remove_subnet(id);
     }
 
-    /// Lets this many nanoseconds pass, of which a round takes the last part.
+    /// Lets this many nanoseconds pass and executes a round, which ends at the end of that time.
     pub fn advance(&mut self, nanos: u64) {
         self.time = self.time.plus_nanos(nanos).minus_nanos(self.profile.round_length_nanos());
         self.tick();
@@ -169,10 +170,10 @@ impl Network {
         Ok(())
     }
 
-    /// Executes one round on every subnet, one after the other, and moves time on.
+    /// Executes one round on every subnet, one after the other, and advances the time.
     ///
-    /// What an earlier subnet sends in this round, a later one can get in the same round, when the
-    /// profile has no delay: that is how PocketIC ticks.
+    /// If the profile has no delay, messages that a subnet sends in this tick arrive in the same tick at
+    /// subnets whose turn comes later, as in PocketIC.
     pub fn tick(&mut self) {
         self.rounds += 1;
         self.time = self.profile.round_time(self.time, self.round_time);
@@ -195,26 +196,27 @@ impl Network {
     }
 }
 
-/// Makes a subnet known to others.
+/// Adds a subnet to the routing table.
 fn add_routes(routes: &mut RoutingTable, subnet: &Subnet) {
     routes.add(subnet.routing_entries());
-    // System subnets have the normal schedule, though they charge nothing.
+    // System subnets have the normal cost schedule, although they charge nothing.
     let config = subnet.config();
     if config.free && !config.system {
         routes.set_free(config.id);
     }
 }
 
-/// What a subnet is to others.
+/// A subnet, as far as other subnets need to know it.
 #[derive(Clone, Copy)]
 struct Peer {
     id: SubnetId,
-    /// Whether streams to it are throttled.
+    /// Whether it is a system subnet. Streams to system subnets are throttled.
     system: bool,
 }
 
-/// Takes what other subnets have for one: their signals, by which its own streams become shorter,
-/// and as many messages as fit into a block. Which subnet comes first changes from round to round.
+/// Takes the signals and messages of other subnets for the subnet `to`. Signals discard messages of its
+/// own streams. Messages are taken as far as they fit into a block. The order of source subnets rotates
+/// from round to round.
 fn take_incoming(
     streams: &mut BTreeMap<(SubnetId, SubnetId), Stream>,
     subnets: &[Peer],
@@ -245,7 +247,7 @@ fn take_incoming(
     incoming
 }
 
-/// The streams that leave one subnet.
+/// The outgoing streams of one subnet.
 struct Outgoing<'a> {
     from: SubnetId,
     visible_from_round: u64,

@@ -1,13 +1,13 @@
 //! The beginning of a round: expired messages are removed, and messages from streams are taken in.
 
 use crate::error::{ErrorCode, Reject};
-use crate::ic00;
 use crate::message::{Message, Response, StreamMessage};
+use crate::routing::is_ic00;
 use crate::subnet::{Incoming, Router, Subnet};
 use crate::trace::{Drop, Event, Responder};
 
 impl Subnet {
-    /// Removes expired messages from all queues and rejects calls whose deadline has passed.
+    /// Removes expired messages from all queues, and rejects the calls whose deadline has passed.
     pub(super) fn time_out(&mut self) {
         let now = self.time.floor_to_seconds();
         let mut rejects = Vec::new();
@@ -78,10 +78,12 @@ impl Subnet {
             }
         };
         match (self.check_delivery(&message), message) {
-            (_, Message::Request(request)) if ic00::is_ic00(request.receiver, &self.routes) => {
+            (_, Message::Request(request)) if is_ic00(request.receiver, &self.routes) => {
                 self.induct_management_request(request);
             }
-            (_, Message::Request(request)) if self.intercepted.contains(&request.receiver.as_canister()) => {
+            (_, Message::Request(request))
+                if self.intercepted.contains(&request.receiver.as_canister()) =>
+            {
                 self.trace.tell(|| Event::Inducted { call: request.call() });
                 self.intercepted_requests.push(request);
             }
@@ -91,7 +93,7 @@ impl Subnet {
                 return Some(response);
             }
             (_, message) => {
-                let by_subnet = loopback && ic00::is_ic00(message.sender(), &self.routes);
+                let by_subnet = loopback && is_ic00(message.sender(), &self.routes);
                 self.deliver(message, by_subnet);
             }
         }

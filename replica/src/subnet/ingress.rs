@@ -1,4 +1,4 @@
-//! Messages from users: whether they are let in, and what has become of them.
+//! Ingress messages: whether they are accepted, and their status.
 
 use crate::canister::{Failure, inspect};
 use crate::error::{ErrorCode, UserError};
@@ -10,14 +10,14 @@ use crate::types::{CanisterId, MessageId, Payload, Time};
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What has become of a user's message.
+/// The state of an ingress message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IngressState {
-    /// It is in a block.
+    /// The message is in a block.
     Received,
-    /// It was executed and waits for calls it made.
+    /// The message was executed and waits for the calls it made.
     Processing,
-    /// It was answered.
+    /// The message has a result.
     Done(Result<Payload, Failure>),
 }
 
@@ -27,35 +27,36 @@ impl From<Result<Payload, Failure>> for IngressState {
     }
 }
 
-/// What has become of all messages users sent. An answer is kept for [`INGRESS_LIFETIME_SECONDS`]
-/// from when it was given, and for as long as the same message may be sent once more; what is not
-/// answered yet is kept, however long that takes.
+/// The history of ingress messages.
+///
+/// A result is kept for [`INGRESS_LIFETIME_SECONDS`], and until the message expires, so that the same
+/// message is not executed twice. A message without a result is kept until it has one.
 #[derive(Debug, Default)]
 pub(super) struct IngressHistory {
-    records: BTreeMap<MessageId, Record>,
-    /// The answered messages, by the time they are forgotten.
-    answered: BTreeSet<(Time, MessageId)>,
-    /// How many changes there were of messages whose ids begin with a byte.
+    records: BTreeMap<MessageId, IngressRecord>,
+    /// The messages with a result, by the time at which they are forgotten.
+    done: BTreeSet<(Time, MessageId)>,
+    /// For each first byte of message ids, the number of changes of those messages' records.
     changes: BTreeMap<u8, u64>,
 }
 
-/// What is known of a user's message.
+/// The record of an ingress message.
 #[derive(Debug)]
-pub struct Record {
+pub struct IngressRecord {
     /// Who sent it.
     pub sender: Principal,
     /// Who is called.
     pub receiver: CanisterId,
-    /// What has become of it.
+    /// The state of the message.
     pub state: IngressState,
-    /// Until when it may come again, and has to be known.
+    /// Until when the same message may be submitted again.
     expiry: Time,
 }
 
 impl IngressHistory {
     fn receive(&mut self, ingress: &Ingress) {
         let Ingress { sender, receiver, expiry, .. } = *ingress;
-        let record = Record { sender, receiver, state: IngressState::Received, expiry };
+        let record = IngressRecord { sender, receiver, state: IngressState::Received, expiry };
         self.records.insert(ingress.id, record);
         self.note_change(ingress.id);
     }
@@ -68,17 +69,17 @@ impl IngressHistory {
         let Some(record) = self.records.get_mut(&message) else { return };
         if matches!(state, IngressState::Done(_)) {
             let end = now.plus_secs(INGRESS_LIFETIME_SECONDS).max(record.expiry);
-            self.answered.insert((end, message));
+            self.done.insert((end, message));
         }
         record.state = state;
         self.note_change(message);
     }
 
     pub(super) fn forget_expired(&mut self, now: Time) {
-        while let Some((end, message)) = self.answered.first().copied()
+        while let Some((end, message)) = self.done.first().copied()
             && end < now
         {
-            self.answered.remove(&(end, message));
+            self.done.remove(&(end, message));
             self.records.remove(&message);
             self.note_change(message);
         }
@@ -86,7 +87,13 @@ impl IngressHistory {
 }
 
 impl Subnet {
-    /// Lets a message into the pool, from which the next round takes it; or says why not.
+    /// Accepts a message into the ingress pool. The next round takes it from there.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the message is not accepted: its canister does not exist, is not running, has no
+    /// code, cannot pay, or refuses the message in `canister_inspect_message`; or the caller may not call
+    /// the management canister's method.
     pub fn submit(&mut self, ingress: Ingress) -> Result<(), UserError> {
         self.check_ingress(&ingress)?;
         self.ingress_pool.push(ingress);
@@ -94,8 +101,8 @@ impl Subnet {
     }
 
     fn check_ingress(&mut self, ingress: &Ingress) -> Result<(), UserError> {
-        if ingress.receiver.is_management() {
-            return self.check_management_ingress(ingress);
+        if let Some(call) = &ingress.management {
+            return self.check_management_ingress(ingress, call);
         }
         let round = self.round_context();
         let canister = self
@@ -111,26 +118,26 @@ impl Subnet {
         inspect(canister, ingress, &round)
     }
 
-    /// What is known of a message.
-    pub fn ingress_record(&self, message: MessageId) -> Option<&Record> {
+    /// The record of a message.
+    pub fn ingress_record(&self, message: MessageId) -> Option<&IngressRecord> {
         self.history.records.get(&message)
     }
 
-    /// The messages of which something is known and whose ids begin with this byte, in order.
-    pub fn ingress_records(&self, byte: u8) -> impl Iterator<Item = (MessageId, &Record)> {
+    /// The records of all messages whose ids begin with this byte, in the order of their ids.
+    pub fn ingress_records(&self, byte: u8) -> impl Iterator<Item = (MessageId, &IngressRecord)> {
         let [mut first, mut last] = [[0; 32], [u8::MAX; 32]];
         (first[0], last[0]) = (byte, byte);
         let records = self.history.records.range(MessageId(first)..=MessageId(last));
         records.map(|(message, record)| (*message, record))
     }
 
-    /// With which bytes the ids of messages begin, and how often what is known of those has changed.
+    /// For each first byte of message ids, how often the records of those messages have changed.
     pub fn ingress_changes(&self) -> impl Iterator<Item = (u8, u64)> {
         self.history.changes.iter().map(|(byte, changes)| (*byte, *changes))
     }
 
-    /// Writes down the answer, given at `now`, to a message that was not for one of its canisters.
-    pub fn answer_ingress(
+    /// Records the result, at the time `now`, of a message that was executed outside of the subnet.
+    pub fn record_ingress_result(
         &mut self,
         ingress: &Ingress,
         result: Result<Payload, Failure>,
@@ -140,17 +147,17 @@ impl Subnet {
         self.history.set(ingress.id, IngressState::Done(result), now);
     }
 
-    /// Whether a message waits for the next round.
+    /// Whether a message waits in the ingress pool.
     pub fn has_pooled(&self, message: MessageId) -> bool {
         self.ingress_pool.contains(message)
     }
 
-    /// Whether there is room for messages of users. PocketIC's clients need none.
+    /// Whether the ingress pool is not full. Messages of PocketIC clients are accepted in any case.
     pub fn has_room_for_ingress(&self) -> bool {
         self.ingress_pool.has_room()
     }
 
-    /// Takes the pool's messages in, as many as fit into a block.
+    /// Takes in messages from the ingress pool, as many as fit into a block.
     pub(super) fn induct_ingress(&mut self) {
         for ingress in self.ingress_pool.take_block() {
             self.history.receive(&ingress);
@@ -162,13 +169,13 @@ impl Subnet {
         }
     }
 
-    /// Charges for a message and puts it in its canister's queue.
-    fn induct_one(&mut self, ingress: Ingress) -> Result<(), UserError> {
+    /// Charges for a message and puts it into its canister's queue.
+    fn induct_one(&mut self, mut ingress: Ingress) -> Result<(), UserError> {
         if ingress.expiry < self.time {
             return Err(timed_out());
         }
-        if ingress.receiver.is_management() {
-            return self.induct_management_ingress(ingress);
+        if let Some(call) = ingress.management.take() {
+            return self.induct_management_ingress(ingress, call);
         }
         self.existing(ingress.receiver)?.check_running()?;
         self.charge_ingress(ingress.receiver, ingress.id, ingress.envelope_bytes())?;
@@ -178,7 +185,7 @@ impl Subnet {
         Ok(())
     }
 
-    /// Fails the messages that waited in their canisters' queues for too long.
+    /// Removes expired messages from the queues of canisters. Their result is an error.
     pub(super) fn purge_expired_ingress(&mut self) {
         for canister in self.canisters.values_mut() {
             for ingress in canister.queues.purge_ingress(self.time) {
@@ -188,7 +195,11 @@ impl Subnet {
         }
     }
 
-    /// Has a canister pay for taking in a message of this size.
+    /// Charges a canister for taking in a message of this size.
+    ///
+    /// # Errors
+    ///
+    /// If the canister does not exist or has too few cycles.
     pub(super) fn charge_ingress(
         &mut self,
         payer: CanisterId,

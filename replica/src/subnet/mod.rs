@@ -1,8 +1,8 @@
-//! One subnet: its canisters, and the round in which they execute.
+//! One subnet: its canisters, and the rounds in which they execute.
 //!
-//! A round's steps are one file each: messages come in (`induct`), canisters execute
-//! (`scheduler`), messages go out (`route`). Calls of the management canister are carried out by
-//! `management`.
+//! Each step of a round is one file: messages are taken in (`induct`), canisters execute (`scheduler`),
+//! messages leave (`route`). `delivery` puts messages into input queues. `management` executes the calls
+//! of the management canister.
 
 mod allowances;
 mod block_makers;
@@ -36,62 +36,63 @@ pub use allowances::RelaxedLimits;
 use block_makers::BlockMakerMetrics;
 pub use block_makers::{BlockMakerError, BlockMakers};
 use ingress::IngressHistory;
-pub use ingress::{IngressState, Record as IngressRecord};
-use management::{Asker, Outcalls, PendingCall};
+pub use ingress::{IngressRecord, IngressState};
 pub use management::{
     NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform,
 };
+use management::{Outcalls, PendingCall, RandomRequest};
 use metrics::Meter;
 pub use metrics::Metrics;
 use pool::IngressPool;
 use refunds::RefundPool;
 use schedule::Schedule;
 
-/// What distinguishes one subnet from another.
+/// The configuration of a subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubnetConfig {
-    /// Its id.
+    /// The subnet's id.
     pub id: SubnetId,
-    /// Its key.
+    /// The subnet's key.
     pub key: Arc<SubnetKey>,
-    /// Its number of nodes, which decides prices.
+    /// The number of nodes. Prices depend on it.
     pub nodes: u64,
-    /// Whether it charges nothing.
+    /// Whether the subnet charges nothing.
     pub free: bool,
-    /// Whether it is a system subnet, with limits of its own.
+    /// Whether it is a system subnet, which has higher limits.
     pub system: bool,
-    /// Whether instruction limits are lifted.
+    /// Whether instruction limits are lifted, for benchmarks.
     pub benchmarking: bool,
-    /// Who may manage all its canisters, if it is a subnet that can have such.
+    /// The principals that may manage all canisters. None, if the subnet cannot have admins.
     pub admins: Option<BTreeSet<Principal>>,
-    /// Which limits do not apply.
+    /// The limits that do not apply.
     pub relaxed: RelaxedLimits,
-    /// The first and the last id of each range of canisters it hosts.
+    /// The first and the last id of each range of canisters that the subnet hosts.
     pub canister_ranges: Vec<(CanisterId, CanisterId)>,
     /// The network's root key.
     pub root_key: Arc<SubnetKey>,
 }
 
-/// Where messages that leave a subnet go.
+/// The outgoing streams of a subnet.
 pub trait Router {
-    /// Which subnet hosts which canisters.
+    /// The routing table: which subnet hosts which canisters.
     fn routes(&self) -> &Arc<RoutingTable>;
-    /// Whether the stream to another subnet takes another message.
+    /// Whether the stream to another subnet takes another request or response.
     fn has_room(&self, to: SubnetId) -> bool;
-    /// Whether it takes another refund.
+    /// Whether the stream to another subnet takes another refund.
     fn has_room_for_refund(&self, to: SubnetId) -> bool;
-    /// Puts a message into the stream to another subnet, which has room.
+    /// Puts a message into the stream to another subnet. The caller has checked that it is not full.
     fn send(&mut self, to: SubnetId, message: StreamMessage);
-    /// Tells another subnet what became of its next message: taken in, or rejected with a response.
+    /// Sends the signal for the next message of another subnet: taken in, or rejected with a response.
     fn signal(&mut self, to: SubnetId, reject: Option<Response>);
 }
 
-/// What comes to a subnet from others in one round.
+/// What a subnet gets from other subnets in one round.
 #[derive(Debug, Default)]
 pub struct Incoming {
-    /// Rejects of requests it had sent.
+    /// The rejects of requests that this subnet sent.
     pub rejects: Vec<Response>,
-    /// Messages by source, in the order of subnets and as they were sent.
+    /// The messages of each other subnet, in the order of subnet ids. The messages of a subnet are in the
+    /// order in which they were sent.
     pub slices: Vec<(SubnetId, Vec<StreamMessage>)>,
 }
 
@@ -100,10 +101,10 @@ pub struct Incoming {
 pub struct Subnet {
     config: SubnetConfig,
     prices: Prices,
-    /// As of the latest round.
+    /// The routing table as of the latest round.
     routes: Arc<RoutingTable>,
     canisters: BTreeMap<CanisterId, Canister>,
-    /// Number of the next canister within the ranges.
+    /// The number of the next canister within the range for new canisters.
     next_canister: u64,
     time: Time,
     /// The time of the latest round.
@@ -112,23 +113,24 @@ pub struct Subnet {
     ingress_pool: IngressPool,
     history: IngressHistory,
     management_calls: VecDeque<PendingCall>,
-    /// Who waits for random bytes.
-    randomness_asked: Vec<Asker>,
-    /// HTTP outcalls under way.
+    /// Calls of `raw_rand` that wait for the next round.
+    random_requests: Vec<RandomRequest>,
+    /// HTTP outcalls that have no result yet.
     outcalls: Outcalls,
-    /// Instructions management calls may still use in this round.
+    /// The instructions that management calls may still use in this round.
     management_budget: i64,
-    /// Hashes of the modules it has compiled.
+    /// The hashes of all modules that the subnet has compiled.
     compiled: BTreeSet<[u8; 32]>,
-    /// Messages to the subnet's own canisters that could not be delivered within their round.
+    /// The loopback stream: messages to canisters of this subnet that were not delivered directly.
     loopback: VecDeque<StreamMessage>,
     schedule: Schedule,
-    /// Cycles of dropped messages, on their way out.
+    /// The cycles of dropped messages, which leave at the end of the round.
     refunds: RefundPool,
-    /// Responses made by the subnet itself, on their way out.
+    /// Responses of the management canister, which leave at the end of the round.
     responses: VecDeque<Response>,
-    /// Canisters that are answered for from outside, and what they were called with.
+    /// Canisters that do not exist here, and whose calls are executed outside of the subnet.
     intercepted: BTreeSet<CanisterId>,
+    /// The calls to these canisters that wait to be taken.
     intercepted_requests: Vec<Request>,
     block_makers: BlockMakerMetrics,
     meter: Meter,
@@ -150,7 +152,7 @@ impl Subnet {
             ingress_pool: IngressPool::default(),
             history: IngressHistory::default(),
             management_calls: VecDeque::new(),
-            randomness_asked: Vec::new(),
+            random_requests: Vec::new(),
             outcalls: Outcalls::default(),
             management_budget: 0,
             compiled: BTreeSet::new(),
@@ -166,7 +168,7 @@ impl Subnet {
         }
     }
 
-    /// Its ranges of canister ids, as routing tables have them.
+    /// The subnet's canister ranges, as routing table entries: first id, last id, subnet.
     pub fn routing_entries(
         &self,
     ) -> impl Iterator<Item = (CanisterId, CanisterId, SubnetId)> + use<'_> {
@@ -174,48 +176,49 @@ impl Subnet {
         canister_ranges.iter().map(|(first, last)| (*first, *last, *id))
     }
 
-    /// What it was made as.
+    /// The subnet's configuration.
     pub fn config(&self) -> &SubnetConfig {
         &self.config
     }
 
-    /// Its prices.
+    /// The subnet's prices.
     pub fn prices(&self) -> Prices {
         self.prices
     }
 
-    /// A canister it hosts.
+    /// A canister of this subnet.
     pub fn canister(&self, id: CanisterId) -> Option<&Canister> {
         self.canisters.get(&id)
     }
 
-    /// A canister it hosts, to be changed from outside the rules of the network.
+    /// A canister of this subnet, to be changed without a message.
     pub fn canister_mut(&mut self, id: CanisterId) -> Option<&mut Canister> {
         self.canisters.get_mut(&id)
     }
 
-    /// All canisters it hosts, in order.
+    /// All canisters of this subnet, in the order of their ids.
     pub fn canisters(&self) -> impl Iterator<Item = &Canister> + Clone {
         self.canisters.values()
     }
 
-    /// Has canisters' calls to these canisters, which are not here, kept for somebody to answer.
+    /// Intercepts calls to these canisters, which do not exist here: the calls are kept until
+    /// [`take_intercepted_requests`](Self::take_intercepted_requests) takes them.
     pub fn intercept(&mut self, canisters: impl IntoIterator<Item = CanisterId>) {
         self.intercepted.extend(canisters);
     }
 
-    /// Takes the calls that were kept.
+    /// Takes the intercepted calls.
     pub fn take_intercepted_requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.intercepted_requests)
     }
 
-    /// Sends the response to such a call.
+    /// Sends the response to an intercepted call.
     pub fn respond_to_intercepted(&mut self, response: Response) {
         self.trace.tell(|| response.made(Responder::Callee));
         self.responses.push_back(response);
     }
 
-    /// Has everything told that happens from now on.
+    /// Records all events from now on in this trace.
     pub fn set_trace(&mut self, trace: &Trace) {
         self.trace = trace.clone();
         for canister in self.canisters.values_mut() {
@@ -223,27 +226,27 @@ impl Subnet {
         }
     }
 
-    /// The time of its latest round, which is what queries see.
+    /// The time that queries see: the time of the latest round, unless it was set.
     pub fn time(&self) -> Time {
         self.time
     }
 
-    /// Rounds it has executed.
+    /// The number of executed rounds.
     pub fn rounds(&self) -> u64 {
         self.rounds
     }
 
-    /// What it tells of itself.
+    /// The subnet's metrics, as of the end of the latest round.
     pub fn metrics(&self) -> Metrics {
         self.meter.metrics()
     }
 
-    /// Sets the time queries see until the next round.
+    /// Sets the time that queries see until the next round.
     pub fn set_time(&mut self, time: Time) {
         self.time = time;
     }
 
-    /// Executes one round at `time`, with what came from other subnets.
+    /// Executes one round at `time`, with the messages of other subnets.
     pub fn execute_round(&mut self, time: Time, incoming: Incoming, router: &mut impl Router) {
         self.time = time;
         self.round_time = time;
@@ -260,7 +263,7 @@ impl Subnet {
         self.route(router);
     }
 
-    /// The canister of this id, which must be there.
+    /// The canister with this id, or an error if it does not exist.
     fn existing(&self, id: CanisterId) -> Result<&Canister, UserError> {
         self.canisters.get(&id).ok_or_else(|| UserError::canister_not_found(id))
     }
@@ -269,13 +272,13 @@ impl Subnet {
         self.config.canister_ranges.iter().any(|(first, last)| (*first..=*last).contains(&canister))
     }
 
-    /// What there is of the subnet's memory.
+    /// The subnet's memory and how much of it is taken.
     fn room(&self) -> Room {
         let memory_taken = self.canisters.values().map(Canister::allocated_bytes).sum();
         Room { memory_taken, prices: self.prices }
     }
 
-    /// Percent of compute allocation that all canisters have taken.
+    /// The compute allocation of all canisters together, in percent.
     fn compute_taken(&self) -> u64 {
         self.canisters.values().map(|canister| canister.settings.compute_allocation).sum()
     }
@@ -288,8 +291,8 @@ impl Subnet {
         self.canisters.values().map(|canister| canister.queues.guaranteed_bytes()).sum()
     }
 
-    /// Delivers an answer the subnet itself gives, to a management call or for a canister that is
-    /// gone.
+    /// Sends a response that the subnet itself makes: to a management call, or for a canister whose code
+    /// is gone.
     fn answer(&mut self, answer: Answer) {
         if let Origin::Ingress { message, .. } = answer.origin {
             self.history.set(message, answer.result.into(), self.time);
@@ -299,14 +302,14 @@ impl Subnet {
         }
     }
 
-    /// The canisters with something in their output queues, in order.
+    /// The canisters with messages in their output queues, in the order of their ids.
     fn senders(&self) -> Vec<CanisterId> {
         let waiting = self.canisters.values().filter(|canister| canister.queues.has_output());
         waiting.map(|canister| canister.id).collect()
     }
 
-    /// The end of execution: canisters that have nothing left to do stop, memory is paid for, old
-    /// ingress statuses are forgotten.
+    /// Ends the execution of a round: grants credits to rate-limited canisters, stops canisters without
+    /// open call contexts, charges for memory and compute, and forgets old ingress records.
     fn finish_execution(&mut self) {
         let now = self.time;
         let mut answers = Vec::new();
@@ -323,11 +326,11 @@ impl Subnet {
     }
 }
 
-/// Charges for memory and compute allocation, every ten seconds of the network's time. A canister
-/// that cannot pay loses nearly all it has.
+/// Charges for memory and compute allocation, every [`ALLOCATION_CHARGE_INTERVAL_SECONDS`] of the
+/// network's time. A canister that cannot pay is uninstalled. Returns the rejects for its callers.
 fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> Vec<Answer> {
     let seconds = now.nanos_since(canister.charged_until) / NANOS_PER_SECOND;
-    // What it is in the middle of goes on with the balance it began with.
+    // A paused execution continues with the balance that it began with.
     if seconds < ALLOCATION_CHARGE_INTERVAL_SECONDS || canister.is_paused() {
         return Vec::new();
     }
@@ -338,7 +341,7 @@ fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> V
     if canister.balance.saturating_add(canister.reserved) < charge {
         return crate::canister::run_out(canister);
     }
-    // What was set aside for it goes first.
+    // Reserved cycles are used first.
     let set_aside = charge.min(canister.reserved);
     canister.reserved -= set_aside;
     canister.pay(Fee::Resources, charge - set_aside);

@@ -27,7 +27,7 @@ impl Subnet {
         };
         !(self.ingress_pool.is_empty()
             && self.management_calls.is_empty()
-            && self.randomness_asked.is_empty()
+            && self.random_requests.is_empty()
             && self.loopback.is_empty()
             && self.refunds.is_empty()
             && self.responses.is_empty()

@@ -1,11 +1,11 @@
-//! The messages of users that wait for a block.
+//! The ingress pool: ingress messages that wait for a block.
 
 use crate::limits::*;
 use crate::message::Ingress;
 use crate::types::{CanisterId, MessageId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Messages in the order in which they came, each once.
+/// Ingress messages in the order of their arrival.
 #[derive(Debug, Default)]
 pub(super) struct IngressPool {
     messages: VecDeque<Ingress>,
@@ -22,7 +22,7 @@ impl IngressPool {
         self.ids.contains(&message)
     }
 
-    /// Whether nodes would take in more.
+    /// Whether the nodes of a mainnet subnet would accept another message.
     pub fn has_room(&self) -> bool {
         self.messages.len() < INGRESS_POOL_MESSAGES_MAX && self.bytes < INGRESS_POOL_BYTES_MAX
     }
@@ -33,8 +33,9 @@ impl IngressPool {
         self.messages.push_back(ingress);
     }
 
-    /// Takes the messages for one block out. Canisters take turns; of each the messages come in the
-    /// order they arrived (`ingress_manager/src/ingress_selector.rs` in the replica's repository).
+    /// Takes the messages for one block. If not all messages fit, canisters take turns, and the messages of
+    /// each canister are taken in the order of their arrival (`ingress_manager/src/ingress_selector.rs` in
+    /// the replica's repository).
     pub fn take_block(&mut self) -> Vec<Ingress> {
         let messages = std::mem::take(self);
         if messages.messages.len() <= INGRESS_PER_BLOCK_MAX
@@ -42,10 +43,10 @@ impl IngressPool {
         {
             return messages.messages.into();
         }
-        // By canister, with the number of each message's arrival.
+        // The messages by canister, each with its place in the order of arrival.
         let mut queues: BTreeMap<CanisterId, VecDeque<(usize, Ingress)>> = BTreeMap::new();
         for (arrival, ingress) in messages.messages.into_iter().enumerate() {
-            let canister = ingress.effective_canister.unwrap_or(ingress.receiver);
+            let canister = ingress.effective_canister().unwrap_or(ingress.receiver);
             queues.entry(canister).or_default().push_back((arrival, ingress));
         }
         let block = selected(&mut queues);
@@ -56,14 +57,14 @@ impl IngressPool {
     }
 }
 
-/// As many messages as fit into a block, one of each canister in turn.
+/// Selects as many messages as fit into a block, one of each canister in turn.
 fn selected(queues: &mut BTreeMap<CanisterId, VecDeque<(usize, Ingress)>>) -> Vec<Ingress> {
     let mut turns: VecDeque<CanisterId> = queues.keys().copied().collect();
     let mut block = Vec::new();
     let mut bytes_left = INGRESS_BYTES_PER_BLOCK_MAX;
     while let Some(canister) = turns.pop_front().filter(|_| block.len() < INGRESS_PER_BLOCK_MAX) {
         let Some(queue) = queues.get_mut(&canister) else { continue };
-        // A canister whose next message does not fit waits for the next block.
+        // If the next message of a canister does not fit, the canister waits for the next block.
         let fits = |(_, ingress): &mut (_, Ingress)| ingress.envelope_bytes() <= bytes_left;
         let Some((_, ingress)) = queue.pop_front_if(fits) else { continue };
         bytes_left -= ingress.envelope_bytes();
@@ -80,7 +81,7 @@ mod tests {
     use crate::types::Time;
     use candid::Principal;
 
-    /// A message with an id of its own, which begins with this byte.
+    /// A message with a unique id, which begins with this byte.
     fn ingress(receiver: u64, byte: u8, number: usize, argument: usize) -> Ingress {
         let mut id = [byte; 32];
         id[24..].copy_from_slice(&number.to_be_bytes());
@@ -89,7 +90,7 @@ mod tests {
             sender: Principal::anonymous(),
             caller_info: None,
             receiver: canister_id(receiver),
-            effective_canister: None,
+            management: None,
             method: String::new(),
             argument: vec![0; argument],
             expiry: Time::GENESIS,
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_has_a_thousand_messages_of_all_canisters_and_the_rest_keeps_its_order() {
+    fn a_block_has_a_thousand_messages_of_all_canisters_and_the_others_keep_their_order() {
         let few = [(2, 1), (2, 2), (3, 3)].map(|(receiver, byte)| ingress(receiver, byte, 0, 0));
         let many = (0..INGRESS_PER_BLOCK_MAX).map(|number| ingress(1, 0, number, 0));
         let mut pool = pool(many.chain(few));
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_messages_and_so_many_bytes() {
+    fn the_pool_is_limited_by_messages_and_by_bytes() {
         let mut small = pool((1..INGRESS_POOL_MESSAGES_MAX).map(|number| ingress(1, 0, number, 0)));
         assert!(small.has_room());
         small.push(ingress(1, 1, 0, 0));

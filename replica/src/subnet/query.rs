@@ -1,5 +1,7 @@
-//! Queries from outside, and the calls that composite ones make: to canisters of the same subnet,
-//! one after the other, each with all the calls it makes itself.
+//! Queries from users, and the calls that composite queries make to canisters of the same subnet.
+//!
+//! Calls are evaluated depth first: a call is evaluated with all calls that it makes itself, before the
+//! next call of its caller.
 //!
 //! Rules: `execution_environment/src/query_handler/query_call_graph.rs` in the replica's repository.
 
@@ -12,25 +14,30 @@ use crate::subnet::Subnet;
 use crate::system_api::OutgoingCall;
 use crate::types::{CanisterId, Instructions, Payload};
 
-/// A composite query that waits, and the call whose answer it waits for.
+/// A composite query that waits for the response to a call.
 struct Waiting {
     canister: CanisterId,
     query: Box<OpenQuery>,
+    /// The call that is being evaluated; none, before the query's first call.
     call: Option<OutgoingCall>,
 }
 
-/// What one query from outside has come to.
+/// The evaluation of one query from a user.
 struct Evaluation<'a> {
     subnet: &'a mut Subnet,
     round: RoundContext,
-    /// Instructions all of it may still use; it may have used more already.
+    /// Instructions that the whole evaluation may still use. Negative, if it used more than allowed.
     budget: i64,
-    /// Those who wait, each for the next.
+    /// The waiting queries. Each waits for the next one.
     stack: Vec<Waiting>,
 }
 
 impl Subnet {
-    /// Answers a query from outside.
+    /// Evaluates a query from a user.
+    ///
+    /// # Errors
+    ///
+    /// The reject of the canister, or the error of the network.
     pub fn query(&mut self, canister: CanisterId, query: Query) -> Result<Payload, Failure> {
         let round = self.round_context();
         let budget = match self.config.benchmarking {
@@ -45,17 +52,17 @@ impl Subnet {
 
 impl Evaluation<'_> {
     fn evaluate(mut self, canister: CanisterId, query: Query) -> Result<Payload, Failure> {
-        let mut answer = self.begin(canister, query);
+        let mut result = self.begin(canister, query);
         while let Some(Waiting { canister, mut query, call }) = self.stack.pop() {
             self.check_limits()?;
-            answer = match (answer, call) {
-                (Some(answer), Some(call)) => {
-                    self.resume(canister, query, &call, answer.map_err(Reject::from))
+            result = match (result, call) {
+                (Some(result), Some(call)) => {
+                    self.resume(canister, query, &call, result.map_err(Reject::from))
                 }
-                // Nobody waits for an answer yet.
+                // The query has not made its next call yet.
                 _ => match query.next_call() {
                     Some(call) => {
-                        let asked = Query {
+                        let nested = Query {
                             caller: canister.into(),
                             caller_info: None,
                             method: call.method.clone(),
@@ -64,18 +71,18 @@ impl Evaluation<'_> {
                         };
                         let callee = call.callee.as_canister();
                         self.stack.push(Waiting { canister, query, call: Some(call) });
-                        let answer = self.begin(callee, asked);
+                        let result = self.begin(callee, nested);
                         self.budget -= QUERY_CALL_OVERHEAD_INSTRUCTIONS;
-                        answer
+                        result
                     }
                     None => Some(Err(no_answer(canister))),
                 },
             };
         }
-        answer.expect("who does not wait has an answer")
+        result.expect("a query that does not wait has a result")
     }
 
-    /// Begins a query; there is no answer yet, if it has to wait for others.
+    /// Begins a query. There is no result yet, if the query waits for calls.
     fn begin(&mut self, canister: CanisterId, query: Query) -> Option<Result<Payload, Failure>> {
         let instructions_max = self.instructions_max();
         match self.subnet.canisters.get_mut(&canister) {
@@ -83,7 +90,7 @@ impl Evaluation<'_> {
                 callee.query_stats.calls += 1;
                 callee.query_stats.request_bytes += query.argument.len() as u128;
                 let begun = begin_query(callee, query, instructions_max, &self.round);
-                self.note(canister, begun)
+                self.record(canister, begun)
             }
             None => Some(Err(Failure::Error(UserError::canister_not_found(canister)))),
         }
@@ -94,15 +101,16 @@ impl Evaluation<'_> {
         canister: CanisterId,
         query: Box<OpenQuery>,
         call: &OutgoingCall,
-        answer: Result<Payload, Reject>,
+        response: Result<Payload, Reject>,
     ) -> Option<Result<Payload, Failure>> {
         let instructions_max = self.instructions_max();
         let caller = self.subnet.canisters.get_mut(&canister).expect("it was begun there");
-        let resumed = resume_query(caller, query, call, answer, instructions_max, &self.round);
-        self.note(canister, resumed)
+        let resumed = resume_query(caller, query, call, response, instructions_max, &self.round);
+        self.record(canister, resumed)
     }
 
-    fn note(
+    /// Records how a query went on: its instructions and its statistics.
+    fn record(
         &mut self,
         canister: CanisterId,
         (progress, used): (Progress, Instructions),
@@ -116,7 +124,7 @@ impl Evaluation<'_> {
             }
         }
         match progress {
-            Progress::Answered(answer) => Some(answer),
+            Progress::Answered(result) => Some(result),
             Progress::Waiting(query) => {
                 self.stack.push(Waiting { canister, query, call: None });
                 None
@@ -124,13 +132,16 @@ impl Evaluation<'_> {
         }
     }
 
-    /// Instructions the next execution may use.
+    /// The instructions that the next execution may use.
     fn instructions_max(&self) -> Instructions {
         self.round.query_instructions_max.min(self.budget.max(0) as Instructions)
     }
 
-    /// Fails when those who wait, besides the one it is the turn of, are too many or have used too
-    /// much. Then nobody is told but the user.
+    /// Checks the limits on the depth of calls and on instructions, which apply to the whole evaluation.
+    ///
+    /// # Errors
+    ///
+    /// The error that the user gets. The waiting queries are dropped.
     fn check_limits(&self) -> Result<(), Failure> {
         let (code, what) = if self.stack.len() >= QUERY_CALL_DEPTH_MAX {
             (ErrorCode::QueryCallGraphTooDeep, "maximum call depth")

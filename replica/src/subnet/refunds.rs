@@ -1,4 +1,4 @@
-//! Refunds: cycles of dropped messages on their way back, in messages of their own.
+//! Refunds: the cycles of dropped messages, which go back to their callers in messages of their own.
 //!
 //! Rules: `replicated_state/src/canister_state/queues/refunds.rs` and `stream_builder.rs`,
 //! `route_refunds`, in the replica's repository.
@@ -10,7 +10,7 @@ use crate::types::{CanisterId, Cycles};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Refunds that have not left the subnet yet, one for each canister.
+/// The refunds that have not left the subnet yet, one per canister.
 #[derive(Debug, Default)]
 pub(super) struct RefundPool(BTreeMap<CanisterId, Cycles>);
 
@@ -25,7 +25,7 @@ impl RefundPool {
         self.0.is_empty()
     }
 
-    /// Takes all of them, the largest first.
+    /// Takes all refunds, the largest first.
     fn take(&mut self) -> Vec<Refund> {
         let refund = |(recipient, cycles)| Refund { recipient, cycles };
         let mut refunds: Vec<Refund> =
@@ -36,7 +36,7 @@ impl RefundPool {
 }
 
 impl Subnet {
-    /// Moves refunds into streams, where they go before other messages. What does not fit stays.
+    /// Moves refunds into streams, before other messages. Refunds that do not fit stay in the pool.
     pub(super) fn route_refunds(&mut self, router: &mut impl Router) {
         for refund in self.refunds.take() {
             match self.routes.subnet_of(refund.recipient) {
@@ -47,19 +47,19 @@ impl Subnet {
                     router.send(subnet, StreamMessage::Refund(refund));
                 }
                 Some(_) => self.refunds.add(refund.recipient, refund.cycles),
-                None => self.tell_refunded(refund, false),
+                None => self.record_refund(refund, false),
             }
         }
     }
 
-    /// Gives a canister back what it is due. If it is gone, so are the cycles.
+    /// Credits a refund to its canister. If the canister is deleted, the cycles are lost.
     pub(super) fn induct_refund(&mut self, refund: Refund) {
         let recipient = self.canisters.get_mut(&refund.recipient);
         let arrived = recipient.map(|canister| canister.credit(refund.cycles)).is_some();
-        self.tell_refunded(refund, arrived);
+        self.record_refund(refund, arrived);
     }
 
-    fn tell_refunded(&self, refund: Refund, arrived: bool) {
+    fn record_refund(&self, refund: Refund, arrived: bool) {
         let Refund { recipient, cycles } = refund;
         self.trace.record(|| Event::Refunded { canister: recipient, cycles, arrived });
     }

@@ -1,21 +1,23 @@
-//! The end of a round: what canisters sent goes into streams.
+//! The end of a round: messages go from output queues into streams.
 
 use crate::error::{ErrorCode, Reject};
-use crate::ic00;
 use crate::limits::REQUEST_BYTES_MAX_REMOTE;
 use crate::message::{Message, Request, Response, StreamMessage};
+use crate::routing;
 use crate::subnet::{Router, Subnet};
 use crate::trace::{Drop, Event, Responder};
 use crate::types::{Callee, CanisterId, SubnetId};
 use std::collections::VecDeque;
 
-/// Queues that take turns: a canister's, by receiver, or the subnet's own one.
+/// A sender of messages. Senders take turns.
 enum Sender {
+    /// The subnet itself, with its responses.
     Subnet,
+    /// A canister, with the receivers of its output queues.
     Canister(CanisterId, VecDeque<Callee>),
 }
 
-/// Rejects of requests that cannot be routed at all, in the order in which they come back.
+/// Rejects of requests that cannot be routed. Rejects of unroutable requests are delivered first.
 #[derive(Default)]
 struct Rejects {
     unroutable: Vec<Response>,
@@ -23,9 +25,9 @@ struct Rejects {
 }
 
 impl Subnet {
-    /// Moves everything from output queues into streams: the loopback stream for the subnet's own
-    /// canisters, other streams for others. Senders take turns, and the queues of each, one message
-    /// at a time, the subnet first. What does not fit stays.
+    /// Moves messages from output queues into streams: into the loopback stream if the receiver is on
+    /// this subnet, into the stream to its subnet otherwise. Senders take turns, the subnet first; the
+    /// output queues of each sender take turns; each turn is one message. Messages that do not fit stay.
     pub(super) fn route(&mut self, router: &mut impl Router) {
         self.route_refunds(router);
         let canisters = self
@@ -51,7 +53,7 @@ impl Subnet {
         }
     }
 
-    /// Routes the next response that the subnet itself made, if there is one that can go.
+    /// Routes the next response that the subnet itself made. Returns whether one was routed.
     fn route_response(&mut self, router: &mut impl Router) -> bool {
         let Some(response) = self.responses.pop_front() else { return false };
         let destination = self.routes.subnet_of(response.originator);
@@ -63,7 +65,7 @@ impl Subnet {
         true
     }
 
-    /// Routes the next message of the queue whose turn it is, if there is one that can go.
+    /// Routes the next message of a canister's output queues. Returns whether one was routed.
     fn route_one(
         &mut self,
         sender: CanisterId,
@@ -75,12 +77,12 @@ impl Subnet {
             let Some(message) = self.canisters[&sender].queues.peek_output(peer) else { continue };
             let (destination, refusal) = match message {
                 Message::Request(request) => {
-                    let destination = self.destination(request);
+                    let destination = routing::destination(request, self.config.id, &self.routes);
                     (destination, self.refusal(request, destination))
                 }
                 Message::Response(response) => (self.routes.subnet_of(response.originator), None),
             };
-            // A queue that has to wait takes no turn any more.
+            // The stream is full: this queue takes no more turns in this round.
             if refusal.is_none() && !self.has_room(router, destination) {
                 continue;
             }
@@ -103,7 +105,7 @@ impl Subnet {
         false
     }
 
-    /// Whether a message can leave for `destination` now.
+    /// Whether the stream to `destination` takes another message.
     fn has_room(&self, router: &impl Router, destination: Option<SubnetId>) -> bool {
         destination.is_none_or(|subnet| subnet == self.config.id || router.has_room(subnet))
     }
@@ -115,8 +117,8 @@ impl Subnet {
                 self.loopback.push_back(StreamMessage::Message(message));
             }
             Some(subnet) => router.send(subnet, StreamMessage::Message(message)),
-            // A response to a canister that no subnet hosts has nowhere to go.
-            None => self.trace.record(|| Event::Dropped {
+            // A response to a canister that no subnet hosts is dropped.
+            None => self.trace.tell(|| Event::Dropped {
                 call: message.call(),
                 what: Drop::Response,
                 cycles: message.cycles(),
@@ -125,16 +127,7 @@ impl Subnet {
         }
     }
 
-    /// The subnet a request goes to.
-    fn destination(&self, request: &Request) -> Option<SubnetId> {
-        if ic00::is_ic00(request.receiver, &self.routes) {
-            ic00::destination(request, self.config.id, &self.routes).ok()
-        } else {
-            self.routes.subnet_of(request.receiver.as_canister())
-        }
-    }
-
-    /// Why a request cannot be routed at all.
+    /// The reject of a request that cannot be routed.
     fn refusal(&self, request: &Request, destination: Option<SubnetId>) -> Option<Reject> {
         let Some(destination) = destination else {
             let text = format!("No route to canister {}", request.receiver);

@@ -175,7 +175,7 @@ fn as_a_launcher_it_refuses_what_it_has_not_and_names_it() {
         ("--bitcoind-addr=127.0.0.1:18444", "bitcoin"),
         ("--dogecoind-addr=127.0.0.1:18444", "dogecoin"),
         ("--subnet=bitcoin", "no bitcoin subnet"),
-        ("--subnet=moon", "'moon' is no kind"),
+        ("--subnet=moon", "'moon' is not a kind"),
     ] {
         let message = refused(&[option]);
         assert!(message.contains(name), "{message}");

@@ -156,7 +156,7 @@ fn responded(method: &str) -> Canister {
     };
     let reject = Reject::from_code(ErrorCode::CanisterNotFound, "nobody");
     assert_eq!(reject.code, RejectCode::DestinationInvalid);
-    canister.queues.push_input_response(request.answered(Err(reject), 1_000), false);
+    canister.queues.push_input_response(request.response(Err(reject), 1_000), false);
     canister
 }
 

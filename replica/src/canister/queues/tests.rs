@@ -29,7 +29,7 @@ fn request(from: u64, to: u64, call: u64, deadline: Option<Time>) -> Request {
 }
 
 fn answer(request: &Request) -> Response {
-    request.answered(Ok(vec![]), request.cycles)
+    request.response(Ok(vec![]), request.cycles)
 }
 
 fn seconds(seconds: u64) -> Time {
@@ -42,7 +42,7 @@ fn ingress(number: u8) -> Ingress {
         sender: Principal::anonymous(),
         caller_info: None,
         receiver: canister_id(OWN),
-        effective_canister: None,
+        management: None,
         method: "m".into(),
         argument: vec![],
         expiry: seconds(0),

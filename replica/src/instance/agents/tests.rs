@@ -1,7 +1,7 @@
 //! Certificates of an instance: what they hold, and when they are made anew.
 
 use super::*;
-use crate::instance::InstanceConfig;
+use crate::instance::{EffectivePrincipal, InstanceConfig};
 use crate::limits::{CERTIFIED_STATE_AGE_MAX_NANOS, DELEGATION_AGE_MAX_NANOS};
 use candid::Principal;
 use ic_canister_sig_creation::extract_raw_root_pk_from_der;
@@ -212,7 +212,8 @@ fn no_more_messages_are_let_in_than_nodes_would_keep_until_a_block_makes_room() 
             method: "provisional_create_canister_with_cycles".to_owned(),
             argument: b"DIDL\x01\x6c\0\x01\0".to_vec(),
         };
-        instance.submit_signed(id, Time::GENESIS.plus_secs(60), call)
+        let sent_to = Scope::Canister(instance.default_effective_canister());
+        instance.submit_signed(id, Time::GENESIS.plus_secs(60), sent_to, call)
     };
     for number in 0..INGRESS_POOL_MESSAGES_MAX {
         assert_eq!(submit(&mut instance, number), Ok(Ok(())));

@@ -99,9 +99,9 @@ async fn let_in(
         let request = Request::receive(slot, &body).await?;
         drop(body);
         let submit = |instance: &mut Instance| {
-            let call = canister_call(instance, &request, RequestKind::Call, sent_to)?;
+            let call = canister_call(&request, RequestKind::Call)?;
             let id = request.message_id();
-            Ok(instance.submit_signed(id, request.expiry, call)?.map(|()| id))
+            Ok(instance.submit_signed(id, request.expiry, sent_to, call)?.map(|()| id))
         };
         slot.execute(submit).await?
     };

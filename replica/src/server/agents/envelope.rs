@@ -2,8 +2,8 @@
 
 use super::answer::{AgentError, AgentResult};
 use super::authentication::check_sender;
-use crate::certification::{Reader, Scope};
-use crate::instance::{CanisterCall, EffectivePrincipal, Instance, RequestKind};
+use crate::certification::Reader;
+use crate::instance::{CanisterCall, EffectivePrincipal, RequestKind};
 use crate::keys::SubnetKey;
 use crate::limits::{INGRESS_EXPIRY_DRIFT_NANOS, INGRESS_LIFETIME_SECONDS, NONCE_BYTES_MAX};
 use crate::server::instances::Slot;
@@ -188,14 +188,9 @@ fn check_expiry(now: Time, expiry: Time) -> AgentResult<()> {
     )))
 }
 
-/// A call or a query as the instance takes it. Fails when it is the other of the two, when the sender
-/// may not act for the canister, and when it is sent elsewhere.
-pub(super) fn canister_call(
-    instance: &Instance,
-    request: &Request,
-    kind: RequestKind,
-    sent_to: Scope,
-) -> AgentResult<CanisterCall> {
+/// A call or a query as the instance takes it. Fails if the request is of another kind, or if the sender
+/// may not act for the canister.
+pub(super) fn canister_call(request: &Request, kind: RequestKind) -> AgentResult<CanisterCall> {
     let (canister, method, argument) = match (kind, &request.content) {
         (RequestKind::Call, EnvelopeContent::Call { canister_id, method_name, arg, .. })
         | (RequestKind::Query, EnvelopeContent::Query { canister_id, method_name, arg, .. }) => {
@@ -208,7 +203,5 @@ pub(super) fn canister_call(
         return Err(AgentError::forbidden(text));
     }
     let (sender, effective) = (request.sender.principal, EffectivePrincipal::None);
-    let call = CanisterCall { sender, caller_info: None, canister, effective, method, argument };
-    let effective = instance.effective_principal(sent_to, kind, &call)?;
-    Ok(CanisterCall { effective, ..call })
+    Ok(CanisterCall { sender, caller_info: None, canister, effective, method, argument })
 }

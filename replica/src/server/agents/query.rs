@@ -29,8 +29,8 @@ pub(super) async fn query_subnet(
 async fn ask(slot: &Slot, sent_to: Scope, body: &[u8]) -> AgentResult<Cbor<QueryResponse>> {
     let request = Request::receive(slot, body).await?;
     let ask = |instance: &mut Instance| {
-        let call = canister_call(instance, &request, RequestKind::Query, sent_to)?;
-        Ok(Cbor(signed(instance.query_node(call)?, request.id)))
+        let call = canister_call(&request, RequestKind::Query)?;
+        Ok(Cbor(signed(instance.query_node(sent_to, call)?, request.id)))
     };
     slot.execute(ask).await?
 }

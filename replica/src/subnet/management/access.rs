@@ -1,4 +1,4 @@
-//! Who may do what with a canister or a subnet.
+//! Access control: who may manage a canister or a subnet.
 //!
 //! Rules: `execution/common.rs`, `validate_sender` and `validate_subnet_admin`, in the replica's
 //! repository.
@@ -10,15 +10,15 @@ use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
 use std::collections::BTreeSet;
 
-/// The admins of a subnet, if it can have some.
+/// The admins of a subnet. None, if the subnet cannot have admins.
 pub(super) type Admins = Option<BTreeSet<Principal>>;
 
 fn is_admin(admins: &Admins, caller: Principal) -> bool {
     admins.as_ref().is_some_and(|admins| admins.contains(&caller))
 }
 
-/// Fails unless the caller is one of the subnet's admins; as `without` says, where there cannot be
-/// any.
+/// Checks that the caller is an admin of the subnet. `without` makes the error for subnets that cannot
+/// have admins.
 pub(super) fn check_admin(
     admins: &Admins,
     caller: Principal,
@@ -37,7 +37,7 @@ pub(super) fn check_admin(
     }
 }
 
-/// Fails unless the caller is one of those who are permitted.
+/// Checks that the caller may call a method about a canister.
 pub(super) fn check(
     canister: &Canister,
     admins: &Admins,

@@ -1,4 +1,4 @@
-//! Management calls about chunks of modules.
+//! Management calls about the chunk store.
 
 use super::Call;
 use crate::canister::Canister;
@@ -16,7 +16,7 @@ impl Subnet {
         let room = self.room();
         let instructions = self.config.baseline(UPLOAD_CHUNK_INSTRUCTIONS);
         let canister = self.addressed(call, canister_id.into())?;
-        // It is paid for before anybody looks whether the chunk is there already.
+        // The call is charged for even if the chunk is stored already.
         let cost = room.prices.instructions(instructions, false);
         canister.check_can_pay(cost, room.prices).map_err(|error| {
             chunk_store_error(format!("Error charging for 'upload_chunk': {}", error.description))
@@ -48,14 +48,13 @@ impl Subnet {
     }
 }
 
-/// Fails while a canister takes neither chunks nor data of snapshots, because so much was written
-/// there: with the error of chunks.
+/// Checks that a canister is not heap delta rate limited. The error is one of the chunk store.
 pub(super) fn check_writing_chunks(canister: &Canister) -> Result<(), UserError> {
     let refused = canister.debits.check_writing(canister.id);
     refused.map_err(|error| chunk_store_error(error.description))
 }
 
-/// The error of whatever is wrong with chunks.
+/// An error of the chunk store.
 pub(super) fn chunk_store_error(message: impl std::fmt::Display) -> UserError {
     let text = format!("Error from Wasm chunk store: {message}.");
     UserError::new(ErrorCode::CanisterContractViolation, text)

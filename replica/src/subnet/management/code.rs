@@ -1,7 +1,7 @@
-//! Management calls that put code into a canister and take it out.
+//! Management calls that install and uninstall code.
 
 use super::chunks::chunk_store_error;
-use super::dispatch::{Conclusion, Reply};
+use super::dispatch::{Completion, Conclusion};
 use super::info::record_change;
 use super::{Call, PendingCall, access};
 use crate::canister::{
@@ -20,8 +20,8 @@ use ic_management_canister_types::{
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// The argument of `install_code`. The crate of the management canister's types has the module read
-/// byte by byte, which takes longer than all else with a module that was compiled before.
+/// The argument of `install_code`. The type of the same name in `ic-management-canister-types` decodes the
+/// module byte by byte, which takes most of the time of installing a module that was compiled before.
 #[derive(CandidType, Deserialize)]
 struct InstallCodeArgs {
     mode: CanisterInstallMode,
@@ -33,20 +33,20 @@ struct InstallCodeArgs {
     sender_canister_version: Option<u64>,
 }
 
-/// A module that is to be installed.
+/// A module to be installed.
 struct Upload {
     canister: CanisterId,
     mode: CanisterInstallMode,
-    /// Or what went wrong with putting it together.
+    /// The module, or why it could not be assembled from chunks.
     module: Result<Vec<u8>, UserError>,
-    /// Instructions that putting it together took.
+    /// The instructions that assembling the module from chunks counts as.
     assembly: Instructions,
     argument: Payload,
     sender_version: Option<u64>,
 }
 
 impl Subnet {
-    pub(super) fn install_code(&mut self, pending: &PendingCall) -> Result<Reply, UserError> {
+    pub(super) fn install_code(&mut self, pending: &PendingCall) -> Result<Completion, UserError> {
         let call = &pending.call;
         let arguments: InstallCodeArgs = call.decode()?;
         self.addressed(call, arguments.canister_id.into())?;
@@ -64,7 +64,7 @@ impl Subnet {
     pub(super) fn install_chunked_code(
         &mut self,
         pending: &PendingCall,
-    ) -> Result<Reply, UserError> {
+    ) -> Result<Completion, UserError> {
         let call = &pending.call;
         let InstallChunkedCodeArgs {
             mode,
@@ -95,7 +95,7 @@ impl Subnet {
             canister: target,
             mode,
             module,
-            // As if every chunk were as large as the largest.
+            // Every chunk counts as one of the maximum size.
             assembly: (chunk_hashes_list.len() * CHUNK_BYTES_MAX) as Instructions,
             argument: arg,
             sender_version: sender_canister_version,
@@ -103,8 +103,8 @@ impl Subnet {
         self.install(pending, upload)
     }
 
-    /// Installs a module into a canister that the caller controls.
-    fn install(&mut self, pending: &PendingCall, upload: Upload) -> Result<Reply, UserError> {
+    /// Installs a module into a canister. The caller is a controller of the canister.
+    fn install(&mut self, pending: &PendingCall, upload: Upload) -> Result<Completion, UserError> {
         let (id, call) = (upload.canister, &pending.call);
         let round = RoundContext { subnet_memory: self.room().share(), ..self.round_context() };
         let source = Source::new(id, upload.module, upload.assembly, &round);
@@ -129,7 +129,7 @@ impl Subnet {
             attempt.finish(canister, round)?;
             canister.check_low_wasm_memory();
             record_change(canister, now, origin, change);
-            Ok(Reply::Now(empty_reply()))
+            Ok(Completion::Reply(empty_reply()))
         };
         let result = match slices.count {
             1 => finish(canister, &round),
@@ -137,11 +137,11 @@ impl Subnet {
                 let conclusion = Conclusion::new(round.subnet, pending, pending.cycles);
                 let finish = move |canister: &mut Canister, round: &RoundContext, _| {
                     let result = finish(canister, round);
-                    let answer = conclusion.tell(result, &canister.trace);
+                    let answer = conclusion.finish(result, &canister.trace);
                     Execution { answer, ..Execution::default() }
                 };
                 canister::pause(canister, Long::Installation, slices, &round, Box::new(finish));
-                Ok(Reply::Paused)
+                Ok(Completion::Paused)
             }
         };
         self.spend(slices.instructions_after(0));
@@ -169,7 +169,7 @@ impl Subnet {
     }
 }
 
-/// Whether the hashes can be those of a module and of chunks that make it.
+/// Checks the length of the module's hash and the number of chunks.
 fn check_hashes(chunks: &[ChunkHash], module: &[u8]) -> Result<(), UserError> {
     if module.len() != SHA256_BYTES {
         return Err(UserError::new(
@@ -186,7 +186,7 @@ fn check_hashes(chunks: &[ChunkHash], module: &[u8]) -> Result<(), UserError> {
     Ok(())
 }
 
-/// The module that the chunks of these hashes make, which must have the hash given for it.
+/// Assembles a module from the chunks with these hashes. The module must have the hash `module_hash`.
 fn assemble(
     store: &ChunkStore,
     hashes: &[ChunkHash],

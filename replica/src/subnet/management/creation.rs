@@ -1,10 +1,10 @@
-//! Management calls that make canisters and give them cycles.
+//! Management calls that create canisters and give them cycles.
 
 use super::info::variables_hash;
 use super::{Call, PendingCall, settings};
 use crate::canister::{Canister, Debits, Demand, Origin, Settings};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::{Rules, decode, encode};
+use crate::ic00::{ManagementCall, decode, encode};
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
 use crate::subnet::Subnet;
 use crate::topology::{cycles_minting_canister, nth_canister, own_range};
@@ -59,8 +59,12 @@ impl Subnet {
         Ok(encode((CanisterIdRecord { canister_id: id.into() },)))
     }
 
-    /// Makes a canister for a user as the cycles minting canister has it made: with the user as
-    /// controller, unless the settings name others, and with these cycles less the fee.
+    /// Creates a canister for a user, as the cycles minting canister does. The user controls the canister,
+    /// unless the settings have other controllers. The canister gets `cycles` minus the creation fee.
+    ///
+    /// # Errors
+    ///
+    /// If the settings are invalid, the cycles do not cover the fee, or the subnet has no capacity.
     pub fn create_canister_for(
         &mut self,
         user: Principal,
@@ -71,28 +75,31 @@ impl Subnet {
         settings.controllers.get_or_insert_with(|| vec![user]);
         let arguments =
             CreateCanisterArgs { settings: Some(settings), sender_canister_version: None };
-        let call = Call {
-            caller: cycles_minting_canister().into(),
-            by_canister: true,
-            rules: Rules::named("create_canister")?,
-            argument: encode((arguments,)),
-        };
+        let argument = encode((arguments,));
+        let method = ManagementCall::resolve("create_canister", &argument)?;
+        let caller = cycles_minting_canister().into();
+        let call = Call { caller, by_canister: true, method, argument };
         let reply =
             self.create_canister(&mut PendingCall { call, origin: Origin::Task, cycles })?;
         Ok(decode::<CanisterIdRecord>(&reply)?.canister_id.into())
     }
 
-    /// Makes a canister with cycles from nowhere for a user, wherever the user's call was sent.
+    /// Creates a canister with new cycles for a user. The argument and the reply are those of
+    /// `provisional_create_canister_with_cycles`.
+    ///
+    /// # Errors
+    ///
+    /// As for that method.
     pub fn provisional_create_for(
         &mut self,
         user: Principal,
         argument: Payload,
     ) -> Result<Payload, UserError> {
-        let rules = Rules::named("provisional_create_canister_with_cycles")?;
-        self.provisional_create(&Call { caller: user, by_canister: false, rules, argument })
+        let method = ManagementCall::resolve("provisional_create_canister_with_cycles", &argument)?;
+        self.provisional_create(&Call { caller: user, by_canister: false, method, argument })
     }
 
-    /// Makes a canister.
+    /// Creates a canister with a balance, and an id if one is specified.
     fn add_canister(
         &mut self,
         call: &Call,
@@ -126,7 +133,7 @@ impl Subnet {
         Ok(id)
     }
 
-    /// Fails unless a canister can be made with this id (`canister_manager.rs`,
+    /// Checks that a canister can be created with this id (`canister_manager.rs`,
     /// `validate_specified_id`).
     fn check_specified(&self, id: CanisterId) -> Result<CanisterId, UserError> {
         let own = own_range(&self.config.canister_ranges);
@@ -134,8 +141,8 @@ impl Subnet {
             return Err(UserError::new(
                 ErrorCode::InvalidManagementPayload,
                 format!(
-                    "The `specified_id` {id} is one of those that the subnet gives to canisters by \
-                     itself. Specify the id of a canister on the mainnet, or none."
+                    "The `specified_id` {id} is in the range from which the subnet assigns ids. \
+                     Specify the id of a mainnet canister, or no id."
                 ),
             ));
         }
@@ -154,7 +161,7 @@ impl Subnet {
         Ok(id)
     }
 
-    /// The next of the ids that the subnet gives by itself.
+    /// The next id of the range for new canisters.
     fn next_canister_id(&mut self) -> Result<CanisterId, UserError> {
         let next = nth_canister(&self.config.canister_ranges, self.next_canister);
         self.next_canister += 1;
@@ -182,6 +189,9 @@ impl Subnet {
 
 fn cycles(amount: candid::Nat) -> Result<Cycles, UserError> {
     Cycles::try_from(amount.0).map_err(|_| {
-        UserError::new(ErrorCode::InvalidManagementPayload, "An amount of cycles is below 2^128")
+        UserError::new(
+            ErrorCode::InvalidManagementPayload,
+            "An amount of cycles must be less than 2^128",
+        )
     })
 }

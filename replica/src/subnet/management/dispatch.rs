@@ -1,22 +1,22 @@
-//! Carries management calls and queries out, method by method.
+//! Executes management calls and queries, method by method.
 
 use super::{Call, PendingCall};
 use crate::canister::{self, Answer, Canister, Failure, Origin, RoundContext};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::{Method, Rules, Subject, empty_reply};
-use crate::limits::CACHED_COMPILATION_SPEEDUP;
+use crate::ic00::{ManagementCall, Method, empty_reply};
+use crate::limits::COMPILED_BEFORE_SPEEDUP;
 use crate::subnet::{IngressState, Subnet};
 use crate::trace::{Event, Trace, Work};
 use crate::types::{Cycles, Instructions, Payload, SubnetId};
 use candid::Principal;
 
-/// What a method comes to.
-pub(super) enum Reply {
-    /// It is answered now.
-    Now(Payload),
-    /// It is answered later by somebody else.
-    Later,
-    /// It goes on in the next round.
+/// How far a management call that did not fail has come.
+pub(super) enum Completion {
+    /// The call is done, with this reply.
+    Reply(Payload),
+    /// The call is executed; its response is made later.
+    Deferred,
+    /// The execution is paused and continues in the next round.
     Paused,
 }
 
@@ -37,8 +37,12 @@ impl Conclusion {
     }
 
     /// Tells what became of the call, and returns the answer, if there is one now.
-    pub(super) fn tell(self, result: Result<Reply, UserError>, trace: &Trace) -> Option<Answer> {
-        trace.record(|| Event::Executed {
+    pub(super) fn finish(
+        self,
+        result: Result<Completion, UserError>,
+        trace: &Trace,
+    ) -> Option<Answer> {
+        trace.tell(|| Event::Executed {
             canister: self.subnet.into(),
             work: Work::from(&self.origin),
             call_context_id: None,
@@ -49,8 +53,8 @@ impl Conclusion {
             burned: 0,
         });
         let result = match result {
-            Ok(Reply::Now(reply)) => Ok(reply),
-            Ok(Reply::Later | Reply::Paused) => return None,
+            Ok(Completion::Reply(reply)) => Ok(reply),
+            Ok(Completion::Deferred | Completion::Paused) => return None,
             Err(error) => Err(Failure::Error(error)),
         };
         Some(Answer { origin: self.origin, result, refund: self.cycles })
@@ -58,7 +62,7 @@ impl Conclusion {
 }
 
 impl Subnet {
-    /// Goes on with an installation of the rounds before.
+    /// Continues an installation that was paused in an earlier round.
     pub(in crate::subnet) fn continue_installation(&mut self) {
         let room = self.room();
         let round = RoundContext { subnet_memory: room.share(), ..self.round_context() };
@@ -74,8 +78,9 @@ impl Subnet {
         self.record_execution(execution);
     }
 
-    /// Executes the management calls that wait. Once the round's budget for them is spent, heavy ones
-    /// go on waiting, and of the others there is one in each iteration. Says whether there was any.
+    /// Executes the waiting management calls. Once the round's budget for management calls is spent, heavy
+    /// calls wait for the next round, and one other call is executed in each iteration. Returns whether
+    /// any call was executed.
     pub(in crate::subnet) fn execute_management_calls(&mut self) -> bool {
         let mut any = false;
         while let Some(mut pending) = self.next_management_call() {
@@ -83,14 +88,14 @@ impl Subnet {
             let attached = pending.cycles;
             let result = self.execute_management_call(&mut pending);
             match (&result, &pending.origin) {
-                (Ok(Reply::Paused), Origin::Ingress { message, .. }) => {
+                (Ok(Completion::Paused), Origin::Ingress { message, .. }) => {
                     self.history.set(*message, IngressState::Processing, self.time);
                 }
-                (Ok(Reply::Paused), _) => {}
+                (Ok(Completion::Paused), _) => {}
                 _ => {
                     self.meter.count_transaction();
                     let conclusion = Conclusion::new(self.config.id, &pending, attached);
-                    if let Some(answer) = conclusion.tell(result, &self.trace) {
+                    if let Some(answer) = conclusion.finish(result, &self.trace) {
                         self.answer(answer);
                     }
                 }
@@ -106,75 +111,82 @@ impl Subnet {
         let has_budget = self.management_budget > 0;
         let anybody_paused = self.canisters.values().any(Canister::is_paused);
         let next = |pending: &PendingCall| {
-            (has_budget || !pending.call.rules.is_heavy)
+            (has_budget || !pending.call.rules().is_heavy)
                 && !(anybody_paused && self.has_to_wait(&pending.call))
         };
         self.management_calls.remove(self.management_calls.iter().position(next)?)
     }
 
-    /// Whether a call is about a canister that has executed a part of something, or changes one that
-    /// is to begin that anew, or installs code while other code is being installed (`scheduler.rs`,
-    /// `can_execute_subnet_msg`; `ic00_permissions.rs`, `can_be_executed`).
+    /// Whether a call must wait for a paused execution: of the canister that the call is about, or of an
+    /// installation if the call installs code. While an execution is aborted, to begin again, only some
+    /// methods wait (`scheduler.rs`, `can_execute_subnet_msg`; `ic00_permissions.rs`, `can_be_executed`).
     fn has_to_wait(&self, call: &Call) -> bool {
-        let Ok(Subject::Canister(id)) = call.rules.subject(&call.argument) else { return false };
+        let Some(id) = call.method.canister() else { return false };
         let Some(canister) = self.canisters.get(&id) else { return false };
         let installs =
-            matches!(call.rules.method, Method::InstallCode | Method::InstallChunkedCode);
+            matches!(call.rules().method, Method::InstallCode | Method::InstallChunkedCode);
         canister.holds_progress()
-            || call.rules.needs_rest && canister.is_paused()
+            || call.rules().waits_for_aborted && canister.is_paused()
             || installs && self.canisters.values().any(Canister::is_installing)
     }
 
-    /// Takes instructions from the round's budget for management calls.
+    /// Subtracts instructions from the round's budget for management calls.
     pub(super) fn spend(&mut self, instructions: Instructions) {
         self.management_budget = self.management_budget.saturating_sub_unsigned(instructions);
     }
 
-    /// The same for compiling a module, which is cheaper another time.
+    /// Subtracts the instructions for compiling a module. A module that was compiled before costs less.
     pub(super) fn spend_on_compiling(&mut self, hash: [u8; 32], cost: Instructions) {
         let is_new = self.compiled.insert(hash);
         self.spend(if is_new { cost } else { cost / CACHED_COMPILATION_SPEEDUP });
     }
 
-    fn execute_management_call(&mut self, pending: &mut PendingCall) -> Result<Reply, UserError> {
-        let done = |()| Reply::Now(empty_reply());
+    fn execute_management_call(
+        &mut self,
+        pending: &mut PendingCall,
+    ) -> Result<Completion, UserError> {
+        let done = |()| Completion::Reply(empty_reply());
         let call = &pending.call;
-        match call.rules.method {
-            Method::CreateCanister => self.create_canister(pending).map(Reply::Now),
-            Method::ProvisionalCreateCanister => self.provisional_create(call).map(Reply::Now),
+        match call.rules().method {
+            Method::CreateCanister => self.create_canister(pending).map(Completion::Reply),
+            Method::ProvisionalCreateCanister => {
+                self.provisional_create(call).map(Completion::Reply)
+            }
             Method::ProvisionalTopUp => self.provisional_top_up(call).map(done),
             Method::DepositCycles => self.deposit_cycles(pending).map(done),
             Method::InstallCode => self.install_code(pending),
             Method::InstallChunkedCode => self.install_chunked_code(pending),
-            Method::UploadChunk => self.upload_chunk(call).map(Reply::Now),
+            Method::UploadChunk => self.upload_chunk(call).map(Completion::Reply),
             Method::ClearChunkStore => self.clear_chunk_store(call).map(done),
-            Method::StoredChunks => self.stored_chunks(call).map(Reply::Now),
+            Method::StoredChunks => self.stored_chunks(call).map(Completion::Reply),
             Method::UninstallCode => self.uninstall_code(call).map(done),
             Method::UpdateSettings => self.update_settings(pending).map(done),
-            Method::CanisterInfo => self.canister_info(call).map(Reply::Now),
-            Method::CanisterMetadata => self.canister_metadata(call).map(Reply::Now),
-            Method::CanisterMetrics => self.canister_metrics(call).map(Reply::Now),
-            Method::CanisterStatus => self.canister_status(call).map(Reply::Now),
-            Method::FetchCanisterLogs => self.fetch_canister_logs(call).map(Reply::Now),
+            Method::CanisterInfo => self.canister_info(call).map(Completion::Reply),
+            Method::CanisterMetadata => self.canister_metadata(call).map(Completion::Reply),
+            Method::CanisterMetrics => self.canister_metrics(call).map(Completion::Reply),
+            Method::CanisterStatus => self.canister_status(call).map(Completion::Reply),
+            Method::FetchCanisterLogs => self.fetch_canister_logs(call).map(Completion::Reply),
             Method::StartCanister => self.start_canister(call).map(done),
             Method::StopCanister => self.stop_canister(pending),
             Method::DeleteCanister => self.delete_canister(call).map(done),
-            Method::TakeCanisterSnapshot => self.take_snapshot(call).map(Reply::Now),
+            Method::TakeCanisterSnapshot => self.take_snapshot(call).map(Completion::Reply),
             Method::LoadCanisterSnapshot => self.load_snapshot(call).map(done),
-            Method::ListCanisterSnapshots => self.list_snapshots(call).map(Reply::Now),
+            Method::ListCanisterSnapshots => self.list_snapshots(call).map(Completion::Reply),
             Method::DeleteCanisterSnapshot => self.delete_snapshot(call).map(done),
-            Method::ReadCanisterSnapshotMetadata => self.read_metadata(call).map(Reply::Now),
-            Method::ReadCanisterSnapshotData => self.read_data(call).map(Reply::Now),
-            Method::UploadCanisterSnapshotMetadata => self.upload_metadata(call).map(Reply::Now),
+            Method::ReadCanisterSnapshotMetadata => self.read_metadata(call).map(Completion::Reply),
+            Method::ReadCanisterSnapshotData => self.read_data(call).map(Completion::Reply),
+            Method::UploadCanisterSnapshotMetadata => {
+                self.upload_metadata(call).map(Completion::Reply)
+            }
             Method::UploadCanisterSnapshotData => self.upload_data(call).map(done),
             Method::HttpRequest => self.http_request(pending),
             Method::FlexibleHttpRequest => self.flexible_http_request(pending),
-            Method::ListCanisters => self.list_canisters(call).map(Reply::Now),
-            Method::NodeMetricsHistory => self.node_metrics_history(call).map(Reply::Now),
-            Method::SubnetInfo => self.subnet_info(call).map(Reply::Now),
-            Method::SubnetMetrics => self.subnet_metrics(call).map(Reply::Now),
+            Method::ListCanisters => self.list_canisters(call).map(Completion::Reply),
+            Method::NodeMetricsHistory => self.node_metrics_history(call).map(Completion::Reply),
+            Method::SubnetInfo => self.subnet_info(call).map(Completion::Reply),
+            Method::SubnetMetrics => self.subnet_metrics(call).map(Completion::Reply),
             Method::RawRand => self.ask_for_randomness(pending),
-            // Nobody gets here: where there is no key, calls that need one go nowhere.
+            // Unreachable by canisters: calls that need a threshold key are not routed to any subnet.
             Method::EcdsaPublicKey
             | Method::SignWithEcdsa
             | Method::SchnorrPublicKey
@@ -182,7 +194,7 @@ impl Subnet {
             | Method::VetkdPublicKey
             | Method::VetkdDeriveKey => Err(UserError::new(
                 ErrorCode::InvalidManagementPayload,
-                format!("{}: there is no threshold key on this subnet", call.rules.name),
+                format!("{}: there is no threshold key on this subnet", call.rules().name),
             )),
             Method::BitcoinGetBalance
             | Method::BitcoinGetBlockHeaders
@@ -195,11 +207,16 @@ impl Subnet {
         }
     }
 
-    /// Answers a query of the management canister from outside.
+    /// Answers a query of the management canister from a user. `call` is the resolved query.
+    ///
+    /// # Errors
+    ///
+    /// `CanisterMethodNotFound`, if the method is not a query; otherwise the error of the method.
     pub fn query_management(
         &mut self,
         sender: Principal,
         method: &str,
+        call: Option<ManagementCall>,
         argument: Payload,
     ) -> Result<Payload, UserError> {
         let missing = || {
@@ -208,9 +225,9 @@ impl Subnet {
                 format!("Query method {method} not found."),
             )
         };
-        let rules = Rules::named(method).ok().filter(|rules| rules.by_query).ok_or_else(missing)?;
-        let call = Call { caller: sender, by_canister: false, rules, argument };
-        match rules.method {
+        let method = call.filter(|call| call.rules.by_query).ok_or_else(missing)?;
+        let call = Call { caller: sender, by_canister: false, method, argument };
+        match call.rules().method {
             Method::CanisterInfo => self.canister_info(&call),
             Method::CanisterMetrics => self.canister_metrics(&call),
             Method::CanisterStatus => self.canister_status(&call),

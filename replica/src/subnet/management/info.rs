@@ -1,4 +1,4 @@
-//! Management calls that anybody may ask about a canister: its history and its metadata.
+//! Management calls that anybody may make about a canister: its history and its metadata.
 
 use super::Call;
 use crate::canister::Canister;
@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 impl Call {
-    /// Who makes a change with this call, which may say what version the caller has.
+    /// The origin of a change that this call makes. `canister_version` is that of the caller, if the
+    /// argument contains it.
     pub(super) fn change_origin(&self, canister_version: Option<u64>) -> ChangeOrigin {
         if self.by_canister {
             let canister_id = self.caller;
@@ -22,7 +23,7 @@ impl Call {
         }
     }
 
-    /// Notes what this call has just changed of a canister.
+    /// Records a change that this call has made in the canister's history.
     pub(super) fn record(
         &self,
         canister: &mut Canister,
@@ -34,7 +35,7 @@ impl Call {
     }
 }
 
-/// Notes what has just been changed of a canister.
+/// Records a change in a canister's history.
 pub(super) fn record_change(
     canister: &mut Canister,
     now: Time,
@@ -83,8 +84,8 @@ impl Subnet {
     }
 }
 
-/// The hash of environment variables: of all names and values, in the order of their hashes
-/// (interface specification, "Hash of map").
+/// The hash of environment variables: the hash of the sorted hashes of all names and values (interface
+/// specification, "Hash of map").
 pub(super) fn variables_hash(variables: &BTreeMap<String, String>) -> Vec<u8> {
     let pair = |(name, value)| [Sha256::digest(name), Sha256::digest(value)].concat();
     let mut pairs: Vec<Vec<u8>> = variables.iter().map(pair).collect();

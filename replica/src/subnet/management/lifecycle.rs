@@ -1,6 +1,6 @@
 //! Management calls that start, stop and delete a canister.
 
-use super::dispatch::Reply;
+use super::dispatch::Completion;
 use super::{Call, PendingCall};
 use crate::canister::{Answer, Canister, Failure, Status, StopRequest};
 use crate::error::{ErrorCode, UserError};
@@ -30,8 +30,9 @@ impl Subnet {
         Ok(())
     }
 
-    /// Asks a canister to stop. Who asked is answered once it has, at the end of a round.
-    pub(super) fn stop_canister(&mut self, pending: &PendingCall) -> Result<Reply, UserError> {
+    /// Starts to stop a canister. The caller gets a response at the end of the round in which the
+    /// canister has stopped.
+    pub(super) fn stop_canister(&mut self, pending: &PendingCall) -> Result<Completion, UserError> {
         let PendingCall { call, origin, cycles } = pending;
         let CanisterIdRecord { canister_id } = call.decode()?;
         let expiry = self.time.plus_secs(STOP_TIMEOUT_SECONDS);
@@ -39,11 +40,11 @@ impl Subnet {
         let request = StopRequest { origin: origin.clone(), cycles: *cycles, expiry };
         canister.version += 1;
         match &mut canister.status {
-            Status::Stopped => return Ok(Reply::Now(empty_reply())),
+            Status::Stopped => return Ok(Completion::Reply(empty_reply())),
             Status::Stopping(requests) => requests.push(request),
             Status::Running => canister.status = Status::Stopping(vec![request]),
         }
-        Ok(Reply::Later)
+        Ok(Completion::Deferred)
     }
 
     pub(super) fn delete_canister(&mut self, call: &Call) -> Result<(), UserError> {
@@ -80,8 +81,8 @@ impl Subnet {
     }
 }
 
-/// Stops a canister that was stopping and has no call context left; gives up on stop requests that
-/// have waited too long.
+/// Stops a stopping canister that has no open call contexts. Otherwise, rejects the stop requests that
+/// have waited too long. Returns the responses to stop requests.
 pub(in crate::subnet) fn finish_stopping(canister: &mut Canister, now: Time) -> Vec<Answer> {
     let Status::Stopping(requests) = &mut canister.status else { return Vec::new() };
     let answer = |request: StopRequest, result| Answer {

@@ -1,4 +1,4 @@
-//! Reading a canister's log.
+//! The management call that reads a canister's log.
 //!
 //! Rules: interface specification, `fetch_canister_logs`; `canister_logs.rs` in the replica's
 //! repository.
@@ -34,11 +34,11 @@ impl Subnet {
     }
 }
 
-/// The records asked for, as many as fit into an answer: the latest ones, or with a filter the
-/// earliest.
-fn selected<'a>(log: &'a CanisterLog, filter: Option<&CanisterLogFilter>) -> Vec<&'a LogRecord> {
-    let mut left = FETCH_LOGS_RESPONSE_BYTES_MAX;
-    let mut fits = |record: &&LogRecord| {
+/// The selected records, as many as fit into a response: without a filter the latest records, with a
+/// filter the earliest.
+fn selected<'a>(log: &'a CanisterLog, filter: Option<&CanisterLogFilter>) -> Vec<&'a Record> {
+    let mut left = LOGS_ANSWER_BYTES_MAX;
+    let mut fits = |record: &&Record| {
         let rest = left.checked_sub(CANISTER_LOG_RECORD_BYTES + record.content.len());
         left = rest.unwrap_or(0);
         rest.is_some()
@@ -63,7 +63,7 @@ mod tests {
     use crate::log::ExecutionLog;
     use crate::types::Time;
 
-    /// A log of four lines, of which three fit into an answer.
+    /// A log of four records, of which three fit into a response.
     fn log() -> CanisterLog {
         let line = vec![b'x'; FETCH_LOGS_RESPONSE_BYTES_MAX / 4];
         let mut all = CanisterLog::new(CANISTER_LOG_BYTES_MAX + FETCH_LOGS_RESPONSE_BYTES_MAX);
@@ -80,13 +80,13 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_the_oldest_or_with_a_filter_the_newest() {
+    fn the_oldest_records_are_left_out_or_with_a_filter_the_newest() {
         assert_eq!(numbers(None), [1, 2, 3]);
         assert_eq!(numbers(Some(CanisterLogFilter::ByIdx { start: 0, end: 9 })), [0, 1, 2]);
     }
 
     #[test]
-    fn a_range_has_its_start_but_not_its_end() {
+    fn a_range_includes_its_start_and_excludes_its_end() {
         assert_eq!(numbers(Some(CanisterLogFilter::ByIdx { start: 1, end: 3 })), [1, 2]);
         assert_eq!(numbers(Some(CanisterLogFilter::ByIdx { start: 3, end: 1 })), [0; 0]);
         let start = Time::GENESIS.plus_secs(1).as_nanos();

@@ -1,7 +1,8 @@
-//! The management canister: takes calls in, carries them out, one file for each subject.
+//! The management canister: takes in calls and executes them, with one file for each subject.
 //!
-//! Which methods there are and who may call them stands in [`crate::ic00`]. Behaviour:
-//! `execution_environment.rs` and `canister_manager.rs` in the replica's repository.
+//! [`crate::ic00`] lists the methods and who may call them.
+//!
+//! Rules: `execution_environment.rs` and `canister_manager.rs` in the replica's repository.
 
 mod access;
 mod chunks;
@@ -21,7 +22,7 @@ mod subnet;
 
 use crate::canister::{Answer, Canister, Failure, Origin};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::{self, Rules};
+use crate::ic00::{self, ManagementCall, Rules, Subject};
 use crate::message::{Ingress, Request};
 use crate::subnet::Subnet;
 use crate::trace::Event;
@@ -32,44 +33,52 @@ use serde::de::DeserializeOwned;
 pub(super) use lifecycle::finish_stopping;
 pub(super) use outcalls::Outcalls;
 pub use outcalls::{NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform};
-pub(super) use randomness::Asker;
+pub(super) use randomness::RandomRequest;
 
-/// A call of the management canister, or a query.
+/// A call or query of the management canister.
 #[derive(Debug)]
 struct Call {
     caller: Principal,
     by_canister: bool,
-    rules: &'static Rules,
+    method: ManagementCall,
     argument: Payload,
 }
 
-/// A call, waiting to be executed and answered.
+/// A call that waits to be executed.
 #[derive(Debug)]
 pub(super) struct PendingCall {
     call: Call,
     origin: Origin,
-    /// Cycles attached. What is left of them goes back with the answer.
+    /// The attached cycles. Those that the call does not take go back with the response.
     cycles: Cycles,
 }
 
 impl PendingCall {
-    fn new(rules: &'static Rules, argument: Payload, origin: Origin, cycles: Cycles) -> Self {
+    fn new(method: ManagementCall, argument: Payload, origin: Origin, cycles: Cycles) -> Self {
         let by_canister = matches!(origin, Origin::Canister { .. });
-        let call = Call { caller: origin.caller(), by_canister, rules, argument };
+        let call = Call { caller: origin.caller(), by_canister, method, argument };
         Self { call, origin, cycles }
     }
 }
 
 impl Call {
+    fn rules(&self) -> &'static Rules {
+        self.method.rules
+    }
+
     fn decode<T: CandidType + DeserializeOwned>(&self) -> Result<T, UserError> {
         ic00::decode(&self.argument)
     }
 }
 
 impl Subnet {
-    /// Whether a management call is let in from outside.
-    pub(super) fn check_management_ingress(&self, ingress: &Ingress) -> Result<(), UserError> {
-        let rules = Rules::named(&ingress.method)?;
+    /// Whether a management call of a user is accepted.
+    pub(super) fn check_management_ingress(
+        &self,
+        ingress: &Ingress,
+        call: &ManagementCall,
+    ) -> Result<(), UserError> {
+        let rules = call.rules;
         let by_canisters_only = || {
             UserError::new(
                 ErrorCode::CanisterRejectedMessage,
@@ -85,64 +94,65 @@ impl Subnet {
         } else if !rules.by_users {
             return Err(by_canisters_only());
         }
-        if let Some(payer) = self.payer(ingress)? {
+        if let Some(payer) = self.payer(ingress, call)? {
             payer.check_can_pay(self.prices.ingress(ingress.envelope_bytes()), self.prices)?;
         }
-        match rules.subject(&ingress.argument)? {
-            ic00::Subject::Canister(id) => {
+        match call.subject.clone()? {
+            Subject::Canister(id) => {
                 access::check(self.existing(id)?, admins, rules.permitted, ingress.sender)
             }
-            _ => Ok(()),
+            Subject::NewCanister(_) | Subject::Subnet(_) | Subject::Nothing => Ok(()),
         }
     }
 
-    /// Takes in a management call from a user, for which the canister it is about pays.
-    pub(super) fn induct_management_ingress(&mut self, ingress: Ingress) -> Result<(), UserError> {
-        let rules = Rules::named(&ingress.method)?;
-        if let Some(payer) = self.payer(&ingress)?.map(|canister| canister.id) {
+    /// Takes in a management call of a user. The canister that the call is about pays for it.
+    pub(super) fn induct_management_ingress(
+        &mut self,
+        ingress: Ingress,
+        call: ManagementCall,
+    ) -> Result<(), UserError> {
+        if let Some(payer) = self.payer(&ingress, &call)?.map(|canister| canister.id) {
             self.charge_ingress(payer, ingress.id, ingress.envelope_bytes())?;
         }
         let origin = Origin::Ingress { message: ingress.id, sender: ingress.sender, info: None };
-        self.management_calls.push_back(PendingCall::new(rules, ingress.argument, origin, 0));
+        self.management_calls.push_back(PendingCall::new(call, ingress.argument, origin, 0));
         Ok(())
     }
 
-    /// The canister that pays for taking in a management call from a user, if one does. Small calls
-    /// of `update_settings` are paid for afterwards, so that a canister frozen by its settings can
-    /// be freed (`cycles_account_manager.rs`, `ingress_induction_cost`).
-    fn payer(&self, ingress: &Ingress) -> Result<Option<&Canister>, UserError> {
-        if settings::is_paid_afterwards(&ingress.method, &ingress.argument) {
+    /// The canister that pays for taking in a management call of a user, if there is one. Small calls of
+    /// `update_settings` are paid for after their execution, so that a canister frozen by its settings
+    /// can be unfrozen (`cycles_account_manager.rs`, `ingress_induction_cost`).
+    fn payer(
+        &self,
+        ingress: &Ingress,
+        call: &ManagementCall,
+    ) -> Result<Option<&Canister>, UserError> {
+        if settings::is_paid_afterwards(call.rules.method, &ingress.argument) {
             return Ok(None);
         }
-        ingress.effective_canister.map(|id| self.existing(id)).transpose()
+        call.canister().map(|id| self.existing(id)).transpose()
     }
 
-    /// Takes in a management call from a canister.
+    /// Takes in a management call of a canister.
     pub(super) fn induct_management_request(&mut self, request: Request) {
-        self.trace.record(|| Event::Inducted { call: request.call() });
-        let origin = Origin::Canister {
-            sender: request.sender,
-            receiver: request.receiver,
-            callback: request.callback,
-            deadline: request.deadline,
-        };
-        match self.admitted(&request) {
-            Ok(rules) => self.management_calls.push_back(PendingCall::new(
-                rules,
-                request.argument,
-                origin,
-                request.cycles,
-            )),
+        self.trace.tell(|| Event::Inducted { call: request.call() });
+        match self.resolve_request(&request) {
+            Ok(call) => {
+                let origin = origin(&request);
+                let pending = PendingCall::new(call, request.argument, origin, request.cycles);
+                self.management_calls.push_back(pending);
+            }
             Err(error) => {
                 let result = Err(Failure::Error(error));
-                self.answer(Answer { origin, result, refund: request.cycles });
+                self.answer(Answer { origin: origin(&request), result, refund: request.cycles });
             }
         }
     }
 
-    /// The rules of the method that a canister calls, if it may from where it is.
-    fn admitted(&self, request: &Request) -> Result<&'static Rules, UserError> {
-        let rules = Rules::named(&request.method)?;
+    /// Resolves a management call of a canister, if the canister may make it from its subnet.
+    fn resolve_request(&self, request: &Request) -> Result<ManagementCall, UserError> {
+        let call = ManagementCall::resolve(&request.method, &request.argument)?;
+        let rules = call.rules;
         if !rules.from_free_subnets && self.routes.is_on_free(request.sender) {
             return Err(UserError::new(
                 ErrorCode::CanisterContractViolation,
@@ -156,7 +166,7 @@ impl Subnet {
             || self.hosts(request.sender)
             || self.routes.is_on_nns(request.sender)
         {
-            return Ok(rules);
+            return Ok(call);
         }
         Err(UserError::new(
             ErrorCode::CanisterContractViolation,
@@ -168,11 +178,20 @@ impl Subnet {
         ))
     }
 
-    /// The canister of this id, if the caller may call the method about it.
+    /// The canister with this id, if it exists and the caller may call the method about it.
     fn addressed(&mut self, call: &Call, id: CanisterId) -> Result<&mut Canister, UserError> {
         let canister =
             self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
-        access::check(canister, &self.config.admins, call.rules.permitted, call.caller)?;
+        access::check(canister, &self.config.admins, call.rules().permitted, call.caller)?;
         Ok(canister)
+    }
+}
+
+fn origin(request: &Request) -> Origin {
+    Origin::Canister {
+        sender: request.sender,
+        receiver: request.receiver,
+        callback: request.callback,
+        deadline: request.deadline,
     }
 }

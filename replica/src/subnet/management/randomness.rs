@@ -1,10 +1,10 @@
-//! `raw_rand`: bytes nobody knew when they were asked for, but the same in every run.
+//! `raw_rand`: random bytes. They depend on the subnet and the round, so they are the same in every run.
 //!
 //! Rules: interface specification, `raw_rand`; `scheduler.rs`, `execute_round`, in the replica's
-//! repository: a request is answered at the beginning of the next round.
+//! repository: the response is made at the beginning of the next round.
 
 use super::PendingCall;
-use super::dispatch::Reply;
+use super::dispatch::Completion;
 use crate::canister::{Answer, Origin};
 use crate::error::UserError;
 use crate::ic00::{check_no_argument, encode};
@@ -12,31 +12,34 @@ use crate::subnet::Subnet;
 use crate::types::Cycles;
 use sha2::{Digest, Sha256};
 
-/// Somebody who waits for random bytes.
+/// A call of `raw_rand` that waits for the next round.
 #[derive(Debug)]
-pub(in crate::subnet) struct Asker {
+pub(in crate::subnet) struct RandomRequest {
     origin: Origin,
     cycles: Cycles,
 }
 
 impl Subnet {
-    pub(super) fn ask_for_randomness(&mut self, pending: &PendingCall) -> Result<Reply, UserError> {
+    pub(super) fn ask_for_randomness(
+        &mut self,
+        pending: &PendingCall,
+    ) -> Result<Completion, UserError> {
         check_no_argument(&pending.call.argument)?;
         let origin = pending.origin.clone();
-        self.randomness_asked.push(Asker { origin, cycles: pending.cycles });
-        Ok(Reply::Later)
+        self.random_requests.push(RandomRequest { origin, cycles: pending.cycles });
+        Ok(Completion::Deferred)
     }
 
-    /// Answers the requests of the round before.
+    /// Responds to the calls of the previous round.
     pub(in crate::subnet) fn answer_randomness(&mut self) {
-        let waiting = std::mem::take(&mut self.randomness_asked);
-        for (number, Asker { origin, cycles }) in waiting.into_iter().enumerate() {
+        let waiting = std::mem::take(&mut self.random_requests);
+        for (number, RandomRequest { origin, cycles }) in waiting.into_iter().enumerate() {
             let bytes = self.random_bytes(number as u64);
             self.answer(Answer { origin, result: Ok(encode((bytes.as_slice(),))), refund: cycles });
         }
     }
 
-    /// Bytes of this round, by number.
+    /// The random bytes of this round with this number.
     fn random_bytes(&self, number: u64) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(b"embedded-replica raw_rand");

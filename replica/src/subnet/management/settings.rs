@@ -1,11 +1,12 @@
-//! Canister settings: what may be set, and what a status says of them.
+//! Canister settings: changing them, and reporting them in a status.
 //!
-//! Ranges and errors: `canister_settings.rs` and `canister_manager.rs`,
-//! `validate_canister_settings`, in the replica's repository.
+//! Ranges and errors: `canister_settings.rs` and `canister_manager.rs`, `validate_canister_settings`, in
+//! the replica's repository.
 
 use super::PendingCall;
 use crate::canister::{Demand, Origin, Settings};
 use crate::error::{ErrorCode, UserError};
+use crate::ic00::Method;
 use crate::limits::*;
 use crate::subnet::Subnet;
 use crate::types::Cycles;
@@ -39,22 +40,22 @@ impl Subnet {
         }
         canister.check_low_wasm_memory();
         if let Origin::Ingress { message, .. } = origin
-            && is_paid_afterwards(call.rules.name, &call.argument)
+            && is_paid_afterwards(call.rules().method, &call.argument)
         {
-            // A canister that cannot pay now does not.
-            let bytes = call.rules.name.len() + call.argument.len();
+            // A canister that cannot pay now does not pay.
+            let bytes = call.rules().name.len() + call.argument.len();
             let _ = self.charge_ingress(canister_id.into(), *message, bytes);
         }
         Ok(())
     }
 }
 
-/// Whether a user's call is paid for only after it was executed, by what the settings are then.
-pub(super) fn is_paid_afterwards(method: &str, argument: &[u8]) -> bool {
-    method == "update_settings" && argument.len() <= INGRESS_PAID_AFTERWARDS_BYTES_MAX
+/// Whether a user's call is paid for after its execution, under the new settings.
+pub(super) fn is_paid_afterwards(method: Method, argument: &[u8]) -> bool {
+    method == Method::UpdateSettings && argument.len() <= INGRESS_PAID_AFTERWARDS_BYTES_MAX
 }
 
-/// `settings` with what `changes` says instead, or why that cannot be.
+/// The settings with changes applied, or an error if a change is invalid.
 pub(super) fn changed(
     settings: &Settings,
     changes: CanisterSettings,
@@ -66,7 +67,7 @@ pub(super) fn changed(
     }
     let u64_max = Cycles::from(u64::MAX);
     let number = |field: &mut u64, value, name, max| {
-        // What is not above the largest 64-bit number is one.
+        // `max` is at most `u64::MAX`, so the value fits.
         set(value, name, max).map(|value| *field = value.map_or(*field, |value| value as u64))
     };
     number(
@@ -138,7 +139,7 @@ pub(super) fn changed(
     Ok(settings)
 }
 
-/// A number that is to be set, if there is one and it is not above `max`.
+/// The value of a numeric setting that is to be changed. It must not be above `max`.
 fn set(value: Option<Nat>, name: &str, max: Cycles) -> Result<Option<Cycles>, UserError> {
     let Some(Nat(value)) = value else { return Ok(None) };
     match Cycles::try_from(&value) {
@@ -161,7 +162,7 @@ fn check_log_limit(bytes: u64) -> Result<(), UserError> {
     ))
 }
 
-/// What is too long a list cannot be decoded in the replica.
+/// Checks the length of a list. The replica cannot decode a list that is too long.
 fn check_count(name: &str, count: usize, max: usize) -> Result<(), UserError> {
     if count <= max {
         return Ok(());
@@ -199,7 +200,7 @@ fn environment_variables(
     Ok(map)
 }
 
-/// Settings as a status reports them.
+/// The settings as a canister status reports them.
 pub(super) fn definite(settings: &Settings) -> DefiniteCanisterSettings {
     let variables = settings.environment_variables.clone().into_iter();
     DefiniteCanisterSettings {

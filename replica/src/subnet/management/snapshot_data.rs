@@ -1,4 +1,4 @@
-//! Management calls that read what is in a snapshot, and those that make one from outside.
+//! Management calls that read the data of a snapshot, and that upload a snapshot.
 
 use super::Call;
 use super::chunks::{check_writing_chunks, chunk_store_error};
@@ -121,7 +121,7 @@ fn snapshot_mut(canister: &mut Canister, number: u64) -> &mut Snapshot {
     canister.snapshots.get_mut(number).expect("it was found before")
 }
 
-/// Has a canister pay for what is done with one of its snapshots.
+/// Charges a canister for instructions spent on one of its snapshots.
 fn charge(
     canister: &mut Canister,
     instructions: Instructions,
@@ -146,7 +146,7 @@ fn invalid_slice(offset: u64, size: u64) -> UserError {
     )
 }
 
-/// The part of a snapshot that is asked for.
+/// A part of the data of a snapshot.
 fn slice(snapshot: &Snapshot, kind: SnapshotDataKind) -> Result<Vec<u8>, UserError> {
     let (found, offset, size) = match kind {
         SnapshotDataKind::WasmChunk { hash } => {
@@ -168,7 +168,7 @@ fn slice(snapshot: &Snapshot, kind: SnapshotDataKind) -> Result<Vec<u8>, UserErr
     found.ok_or_else(|| invalid_slice(offset, size))
 }
 
-/// Puts bytes into the module or a memory of a snapshot.
+/// Writes bytes into the module or a memory of a snapshot.
 fn write(
     snapshot: &mut Snapshot,
     kind: &SnapshotDataOffset,
@@ -187,7 +187,7 @@ fn write(
     written.ok_or_else(|| invalid_slice(offset, bytes.len() as u64))
 }
 
-/// Fails when no canister could have been what the metadata says.
+/// Checks that a canister can have a snapshot with this metadata.
 fn check_metadata(
     canister: &Canister,
     metadata: &UploadCanisterSnapshotMetadataArgs,
@@ -217,7 +217,7 @@ fn invalid_metadata(reason: &str) -> UserError {
     )
 }
 
-/// A snapshot of which only the metadata is known.
+/// A snapshot with this metadata, whose module and memories are filled with zeros.
 fn blank(
     canister: &Canister,
     metadata: UploadCanisterSnapshotMetadataArgs,
@@ -242,7 +242,7 @@ fn blank(
     })
 }
 
-/// A global as callers see it; references are none that they could see.
+/// A global as callers see it. None for references, which callers cannot see.
 fn to_global(value: &Val) -> Option<SnapshotMetadataGlobal> {
     Some(match value {
         Val::I32(value) => SnapshotMetadataGlobal::I32(*value),

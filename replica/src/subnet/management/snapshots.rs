@@ -50,7 +50,8 @@ impl Subnet {
         Ok(encode((snapshot,)))
     }
 
-    /// Loads a snapshot of this or of another canister of the subnet. The caller controls both.
+    /// Loads a snapshot of the same canister or of another canister of the subnet. The caller must control
+    /// both canisters.
     pub(super) fn load_snapshot(&mut self, call: &Call) -> Result<(), UserError> {
         let arguments: LoadCanisterSnapshotArgs = call.decode()?;
         let target = CanisterId::from(arguments.canister_id);
@@ -71,7 +72,7 @@ impl Subnet {
         }
         let source = Source::new(target, Ok(&snapshot.module), 0, &self.round_context());
         let code = source.code?;
-        // It shares all pages, and what it is a copy of may belong to the canister it changes.
+        // Cloned because the snapshot may belong to the canister that is changed. The pages are shared.
         let snapshot = snapshot.clone();
         let (room, now) = (self.room(), self.time);
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
@@ -125,7 +126,7 @@ impl Subnet {
     }
 }
 
-/// What an id names.
+/// Parses the id of a snapshot.
 fn parse(id: &[u8]) -> Result<SnapshotId, UserError> {
     SnapshotId::parse(id).ok_or_else(|| {
         UserError::new(
@@ -142,7 +143,7 @@ fn not_found(id: SnapshotId, canister: CanisterId) -> UserError {
     )
 }
 
-/// The snapshot of this id, which must be one of the canister's, and its number.
+/// The number and the snapshot with this id, which must belong to the canister.
 pub(super) fn of<'a>(canister: &'a Canister, id: &[u8]) -> Result<(u64, &'a Snapshot), UserError> {
     let id = parse(id)?;
     if id.canister != canister.id {
@@ -155,7 +156,8 @@ pub(super) fn of<'a>(canister: &'a Canister, id: &[u8]) -> Result<(u64, &'a Snap
     Ok((id.number, snapshot.ok_or_else(|| not_found(id, canister.id))?))
 }
 
-/// The number of the snapshot that a new one replaces; without one, there must be room for another.
+/// The number of the snapshot that a new snapshot replaces. If none is replaced, checks that the canister
+/// can have another snapshot.
 pub(super) fn to_be_replaced(
     canister: &Canister,
     id: Option<&[u8]>,
@@ -175,12 +177,12 @@ pub(super) fn to_be_replaced(
     ))
 }
 
-/// Bytes a snapshot counts for, if there is one.
+/// The size in bytes of the snapshot with this number, or 0 without a number.
 pub(super) fn bytes(canister: &Canister, number: Option<u64>) -> u64 {
     number.and_then(|number| canister.snapshots.get(number)).map_or(0, Snapshot::bytes)
 }
 
-/// Adds a snapshot in place of another, and describes it.
+/// Adds a snapshot, in place of the one with the number `replaced`, and returns its description.
 pub(super) fn add(
     canister: &mut Canister,
     snapshot: Snapshot,
@@ -203,7 +205,7 @@ fn described(id: SnapshotId, snapshot: &Snapshot) -> ic_management_canister_type
     }
 }
 
-/// How a snapshot came about.
+/// Where a snapshot comes from.
 pub(super) fn source_of(snapshot: &Snapshot) -> SnapshotSource {
     let nothing = candid::Reserved;
     match snapshot.uploaded {
@@ -212,7 +214,7 @@ pub(super) fn source_of(snapshot: &Snapshot) -> SnapshotSource {
     }
 }
 
-/// Fails when what was uploaded is not what the canister could have been.
+/// Checks that an uploaded snapshot is consistent with its code and with the canister.
 fn check_uploaded(canister: &Canister, snapshot: &Snapshot, code: &Code) -> Result<(), UserError> {
     if !snapshot.uploaded {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What the management canister says of a canister.
+//! Management calls that report the status and the metrics of a canister.
 
 use super::{Call, settings};
 use crate::canister::{Canister, Status};
@@ -15,9 +15,7 @@ impl Subnet {
         let CanisterIdRecord { canister_id } = call.decode()?;
         Ok(encode((status(self.addressed(call, canister_id.into())?, prices),)))
     }
-}
 
-impl Subnet {
     pub(super) fn canister_metrics(&mut self, call: &Call) -> Result<Payload, UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
         let cycles_consumed = self.addressed(call, canister_id.into())?.consumption.into();
@@ -25,7 +23,7 @@ impl Subnet {
     }
 }
 
-/// What `canister_status` says.
+/// The result of `canister_status`.
 fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
     let memory = canister.memory_usage();
     let compute = canister.settings.compute_allocation;

@@ -1,4 +1,4 @@
-//! What the management canister says of the subnet itself.
+//! Management calls that report about the subnet itself.
 
 use super::{Call, access};
 use crate::error::{ErrorCode, UserError};
@@ -10,7 +10,7 @@ use crate::types::{CanisterId, Instructions, Payload, SubnetId, Time};
 use candid::Principal;
 use ic_management_canister_types::*;
 
-/// There is no registry, and so only one version of it.
+/// The network has no registry, so its version never changes.
 const REGISTRY_VERSION: u64 = 1;
 
 impl Subnet {
@@ -28,7 +28,7 @@ impl Subnet {
         Ok(encode((SubnetInfoResult { replica_version, registry_version: REGISTRY_VERSION },)))
     }
 
-    /// What the subnet counts of itself. But for the height, that is as of the round before.
+    /// The metrics of the subnet as of the previous round, and the current block height.
     pub(super) fn subnet_metrics(&self, call: &Call) -> Result<Payload, UserError> {
         let SubnetMetricsArgs { subnet_id } = call.decode()?;
         self.check_is_own(subnet_id.into())?;
@@ -44,7 +44,7 @@ impl Subnet {
         },)))
     }
 
-    /// The ids of the canisters there are, for the subnet's admins.
+    /// The ids of all canisters, for the subnet's admins.
     pub(super) fn list_canisters(&mut self, call: &Call) -> Result<Payload, UserError> {
         check_no_argument(&call.argument)?;
         access::check_admin(&self.config.admins, call.caller, || {
@@ -65,12 +65,12 @@ impl Subnet {
         }
         Err(UserError::new(
             ErrorCode::CanisterRejectedMessage,
-            format!("Subnet {named} is not the one that was asked, which is {}.", self.config.id),
+            format!("The call about subnet {named} was sent to subnet {}.", self.config.id),
         ))
     }
 }
 
-/// Ids in order as ranges, those with neighbouring numbers together.
+/// Sorted ids as ranges of consecutive ids.
 fn ranges(ids: impl Iterator<Item = CanisterId>) -> Vec<CanisterIdRange> {
     let mut ranges: Vec<CanisterIdRange> = Vec::new();
     for id in ids {

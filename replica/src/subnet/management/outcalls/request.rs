@@ -6,7 +6,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::subnet::Subnet;
 use crate::subnet::management::PendingCall;
-use crate::subnet::management::dispatch::Reply;
+use crate::subnet::management::dispatch::Completion;
 use crate::trace::{Event, Fee};
 use crate::types::{CanisterId, Cycles};
 use ic_management_canister_types::{
@@ -71,7 +71,7 @@ impl Subnet {
     pub(in crate::subnet::management) fn http_request(
         &mut self,
         pending: &mut PendingCall,
-    ) -> Result<Reply, UserError> {
+    ) -> Result<Completion, UserError> {
         let arguments: HttpRequestArgs = pending.call.decode()?;
         let replication = match arguments.is_replicated {
             Some(false) => Replication::NonReplicated,
@@ -101,7 +101,7 @@ impl Subnet {
     pub(in crate::subnet::management) fn flexible_http_request(
         &mut self,
         pending: &mut PendingCall,
-    ) -> Result<Reply, UserError> {
+    ) -> Result<Completion, UserError> {
         let arguments: FlexibleHttpRequestArgs = pending.call.decode()?;
         let counts = arguments.replication.unwrap_or(self.prices.all_nodes());
         check_counts(&counts, self.config.nodes)?;
@@ -131,7 +131,7 @@ impl Subnet {
         &mut self,
         pending: &mut PendingCall,
         request: OutcallRequest,
-    ) -> Result<Reply, UserError> {
+    ) -> Result<Completion, UserError> {
         check(&request)?;
         if self.outcalls.open.len() >= OUTCALLS_MAX {
             return Err(refused(format!(
@@ -156,7 +156,7 @@ impl Subnet {
         };
         self.outcalls.open.insert(self.outcalls.next, outcall);
         self.outcalls.next += 1;
-        Ok(Reply::Later)
+        Ok(Completion::Deferred)
     }
 
     /// The price, which is taken from the attached cycles, and the part of it that each node may spend.
@@ -174,7 +174,7 @@ impl Subnet {
         let Some(rest) = attached.checked_sub(needed) else {
             return Err(refused(format!(
                 "{} request sent with {attached} cycles, but {needed} cycles are required.",
-                pending.call.rules.name
+                pending.call.rules().name
             )));
         };
         if request.pricing == Pricing::Legacy || self.config.free {

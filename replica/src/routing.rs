@@ -1,7 +1,9 @@
-//! Where a canister's call of the management canister goes, or why it goes nowhere.
+//! Routing: which subnet a request of a canister goes to.
+//!
+//! Rules: `system_api/src/routing.rs` in the replica's repository.
 
-use super::{About, Rules, Subject, decode};
 use crate::error::{ErrorCode, Reject, RejectCode, UserError};
+use crate::ic00::{About, Rules, Subject, decode};
 use crate::message::Request;
 use crate::topology::RoutingTable;
 use crate::types::{Callee, SubnetId};
@@ -13,33 +15,50 @@ pub fn is_ic00(receiver: Callee, routes: &RoutingTable) -> bool {
     receiver.is_management() || routes.has_subnet(receiver.as_subnet())
 }
 
-/// Fails when a call of a canister, which has `version`, makes no sense or goes nowhere. It is
-/// rejected as soon as it is made.
-pub fn check_call(
+/// Checks a request when a canister makes it. The canister has the canister version `version` and is on
+/// the subnet `own`. Only management calls can fail.
+///
+/// # Errors
+///
+/// The reject that the caller gets at once: for an unknown method, for a wrong sender canister version,
+/// and for a call that no subnet executes.
+pub fn check_request(
     request: &Request,
     version: u64,
     own: SubnetId,
     routes: &RoutingTable,
 ) -> Result<(), Reject> {
+    if !is_ic00(request.receiver, routes) {
+        return Ok(());
+    }
     let check = |rules: &Rules| rules.check_sender_version(&request.argument, version);
     if let Err(error) = Rules::named(&request.method).and_then(check) {
         return Err(Reject { code: RejectCode::CanisterError, ..Reject::from(error) });
     }
-    destination(request, own, routes).map(drop).map_err(|why| {
+    management_destination(request, own, routes).map(drop).map_err(|why| {
         let text = format!("Unable to route management canister request {}: {why}", request.method);
         Reject::from_code(ErrorCode::CanisterNotFound, text)
     })
 }
 
-/// The subnet that carries out a call of a canister on the subnet `own`; or why there is none.
-pub fn destination(
+/// The subnet that a request of a canister on the subnet `own` goes to. None, if there is no such subnet.
+pub fn destination(request: &Request, own: SubnetId, routes: &RoutingTable) -> Option<SubnetId> {
+    if is_ic00(request.receiver, routes) {
+        management_destination(request, own, routes).ok()
+    } else {
+        routes.subnet_of(request.receiver.as_canister())
+    }
+}
+
+/// The subnet that executes a management call, or the reason why no subnet does.
+fn management_destination(
     request: &Request,
     own: SubnetId,
     routes: &RoutingTable,
 ) -> Result<SubnetId, String> {
     let rules = Rules::named(&request.method).map_err(|error| error.to_string())?;
     if !request.receiver.is_management() {
-        // Only the network nervous system may say itself which subnet it means.
+        // Only canisters of the NNS subnet may address a subnet directly.
         return match routes.is_on_nns(request.sender) {
             true => Ok(request.receiver.as_subnet()),
             false => Err(format!("AlreadyResolved({})", request.receiver)),
@@ -59,7 +78,7 @@ pub fn destination(
     }
 }
 
-/// What a call says that needs a threshold key.
+/// The reason why a call fails that needs a threshold key.
 fn no_such_key(argument: &[u8]) -> String {
     #[derive(CandidType, Deserialize)]
     struct Keyed {

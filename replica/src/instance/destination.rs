@@ -1,0 +1,169 @@
+//! Destinations: the subnet that a call from outside goes to. Each call is resolved once.
+
+use crate::certification::Scope;
+use crate::error::{ErrorCode, UserError};
+use crate::ic00::ManagementCall;
+use crate::instance::{CanisterCall, Instance, InstanceError};
+use crate::types::{CanisterId, SubnetId};
+
+/// Where a client sends a call, if the call itself does not determine it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EffectivePrincipal {
+    /// To no particular subnet.
+    None,
+    /// To a subnet.
+    Subnet(SubnetId),
+    /// To the subnet of a canister.
+    Canister(CanisterId),
+}
+
+/// The kind of an agent's request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// An update call.
+    Call,
+    /// A query.
+    Query,
+}
+
+/// Where a call goes.
+#[derive(Clone, Debug)]
+pub(super) struct Destination {
+    /// The subnet that executes the call.
+    pub subnet: SubnetId,
+    /// Where the call was sent.
+    pub effective: EffectivePrincipal,
+    /// The resolved call, if the management canister is called. An error says that it has no such
+    /// method.
+    pub management: Option<Result<ManagementCall, UserError>>,
+}
+
+/// A call whose method is resolved. Its subnet is still to be found.
+#[derive(Clone, Debug)]
+pub(super) struct Resolved {
+    effective: EffectivePrincipal,
+    management: Option<Result<ManagementCall, UserError>>,
+}
+
+impl Resolved {
+    pub fn new(call: &CanisterCall) -> Self {
+        let is_management = call.canister.is_management();
+        Self {
+            effective: call.effective,
+            management: is_management
+                .then(|| ManagementCall::resolve(&call.method, &call.argument)),
+        }
+    }
+
+    fn known_management(&self) -> Option<&ManagementCall> {
+        self.management.as_ref()?.as_ref().ok()
+    }
+
+    fn creates_canister(&self) -> bool {
+        self.known_management().is_some_and(ManagementCall::creates_canister)
+    }
+}
+
+impl Instance {
+    /// Resolves a call that says itself where it is sent. The inner error is the network's own.
+    pub(super) fn resolve(
+        &self,
+        call: &CanisterCall,
+    ) -> Result<Result<Destination, UserError>, InstanceError> {
+        self.find_subnet(call, Resolved::new(call))
+    }
+
+    /// Resolves a call that an agent sent to a canister or a subnet (interface specification, "Effective
+    /// canister id" and "Effective subnet id"). The result still lacks the subnet.
+    ///
+    /// # Errors
+    ///
+    /// If the call must be sent to another canister or subnet.
+    pub(super) fn resolve_sent(
+        &self,
+        sent_to: Scope,
+        kind: RequestKind,
+        call: &CanisterCall,
+    ) -> Result<Resolved, InstanceError> {
+        let resolved = Resolved::new(call);
+        let effective = match sent_to {
+            Scope::Canister(canister) => self.effective_of_canister(canister, call, &resolved)?,
+            Scope::Subnet(subnet) => self.effective_of_subnet(subnet, kind, call, &resolved)?,
+        };
+        Ok(Resolved { effective, ..resolved })
+    }
+
+    /// A call that creates a canister may be sent to any canister id. If no subnet hosts that id, the root
+    /// subnet creates the canister: its certificates are valid for all canisters.
+    fn effective_of_canister(
+        &self,
+        sent_to: CanisterId,
+        call: &CanisterCall,
+        resolved: &Resolved,
+    ) -> Result<EffectivePrincipal, InstanceError> {
+        let about = match &resolved.management {
+            Some(_) => resolved.known_management().and_then(ManagementCall::effective_canister),
+            None => Some(call.canister),
+        };
+        if resolved.creates_canister() {
+            let is_hosted = self.network.subnet_of(sent_to).is_some();
+            return Ok(match is_hosted || about == Some(sent_to) {
+                true => EffectivePrincipal::Canister(sent_to),
+                false => EffectivePrincipal::Subnet(self.root_subnet()?),
+            });
+        }
+        match about {
+            Some(about) if about != sent_to => Err(InstanceError::SentElsewhere { sent_to, about }),
+            _ => Ok(EffectivePrincipal::Canister(sent_to)),
+        }
+    }
+
+    fn effective_of_subnet(
+        &self,
+        sent_to: SubnetId,
+        kind: RequestKind,
+        call: &CanisterCall,
+        resolved: &Resolved,
+    ) -> Result<EffectivePrincipal, InstanceError> {
+        let (taken, is_taken) = match kind {
+            RequestKind::Call => ("calls that create canisters", resolved.creates_canister()),
+            RequestKind::Query => ("queries of 'list_canisters'", call.method == "list_canisters"),
+        };
+        if !call.canister.is_management() || !is_taken {
+            return Err(InstanceError::NotForSubnets(taken));
+        }
+        self.subnet_info(sent_to).map(|info| EffectivePrincipal::Subnet(info.place.id))
+    }
+
+    /// Finds the subnet that a resolved call goes to. The inner error is the network's own.
+    pub(super) fn find_subnet(
+        &self,
+        call: &CanisterCall,
+        resolved: Resolved,
+    ) -> Result<Result<Destination, UserError>, InstanceError> {
+        let of_canister = |canister: CanisterId| {
+            self.network.subnet_of(canister).ok_or(InstanceError::NoSubnetHosts(canister))
+        };
+        let named = resolved.known_management().and_then(ManagementCall::effective_canister);
+        let subnet = match (resolved.effective, named) {
+            _ if resolved.management.is_none() => of_canister(call.canister),
+            (EffectivePrincipal::Subnet(subnet), _) => match self.network.subnet(subnet) {
+                Some(_) => Ok(subnet),
+                None => Err(InstanceError::NoSuchSubnet(subnet)),
+            },
+            (EffectivePrincipal::Canister(canister), _) if !canister.is_management() => {
+                of_canister(canister)
+            }
+            (_, Some(canister)) => of_canister(canister),
+            (_, None) if resolved.creates_canister() => of_canister(self.default_canister),
+            (_, None) => {
+                return Ok(Err(UserError::new(
+                    ErrorCode::InvalidManagementPayload,
+                    format!("The argument of '{}' names no canister", call.method),
+                )));
+            }
+        }?;
+        let Resolved { effective, management } = resolved;
+        Ok(Ok(Destination { subnet, effective, management }))
+    }
+}
