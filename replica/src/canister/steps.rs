@@ -10,7 +10,7 @@ use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::Request;
 use crate::routing;
-use crate::system_api::{Context, Effects, ExecutionInput, MemoryShare, OutgoingCall};
+use crate::system_api::{Effects, EntryPoint, ExecutionInput, MemoryShare, OutgoingCall};
 use crate::topology::RoutingTable;
 use crate::trace::{CallId, Event, Responder, Work};
 use crate::types::*;

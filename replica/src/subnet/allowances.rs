@@ -44,7 +44,7 @@ impl SubnetConfig {
 
     /// The heap delta that a round may produce, in bytes.
     pub(super) fn heap_delta_bytes_max(&self) -> i64 {
-        self.limit(ROUND_WRITTEN_BYTES_MAX, SYSTEM_ROUND_WRITTEN_BYTES_MAX)
+        self.limit(ROUND_HEAP_DELTA_BYTES_MAX, SYSTEM_ROUND_HEAP_DELTA_BYTES_MAX)
     }
 
     /// Whether canisters are rate limited after installing or writing much.

@@ -63,7 +63,7 @@ impl Subnet {
             );
             return Err(Reject::from_code(ErrorCode::InsufficientCyclesInCall, text));
         }
-        if !receiver.queues.has_room_for_request(request.sender.into()) {
+        if !receiver.queues.has_room_for_request(request.sender) {
             let text = format!("Canister {id} input queue is full");
             return Err(Reject::from_code(ErrorCode::CanisterQueueFull, text));
         }
@@ -81,7 +81,7 @@ impl Subnet {
     }
 
     fn deliver_request(&mut self, request: Request) {
-        self.trace.tell(|| Event::Inducted { call: request.call() });
+        self.trace.record(|| Event::Inducted { call: request.call() });
         let local = self.canisters.contains_key(&request.sender);
         let receiver = self.canisters.get_mut(&request.receiver.as_canister());
         receiver.expect("delivery was checked").queues.push_input_request(request, local);
@@ -96,14 +96,14 @@ impl Subnet {
             Event::Dropped { call, what: Drop::Late, cycles, credited }
         };
         let Some(canister) = self.canisters.get_mut(&response.originator) else {
-            return self.trace.tell(|| late(false));
+            return self.trace.record(|| late(false));
         };
         if canister.contexts.awaits(response.callback) {
             canister.contexts.settle(response.callback, response.deadline);
             self.push_response(response, by_subnet);
         } else {
             canister.credit(response.refund);
-            self.trace.tell(|| late(true));
+            self.trace.record(|| late(true));
         }
     }
 
@@ -111,7 +111,7 @@ impl Subnet {
     pub(super) fn push_response(&mut self, response: Response, by_subnet: bool) {
         let local = by_subnet || self.canisters.contains_key(&response.respondent.as_canister());
         let Some(canister) = self.canisters.get_mut(&response.originator) else { return };
-        self.trace.tell(|| Event::Returned { call: response.call() });
+        self.trace.record(|| Event::Returned { call: response.call() });
         canister.queues.push_input_response(response, local);
     }
 }

@@ -84,12 +84,12 @@ impl Subnet {
             (_, Message::Request(request))
                 if self.intercepted.contains(&request.receiver.as_canister()) =>
             {
-                self.trace.tell(|| Event::Inducted { call: request.call() });
+                self.trace.record(|| Event::Inducted { call: request.call() });
                 self.intercepted_requests.push(request);
             }
             (Err(reject), Message::Request(request)) => {
                 let response = request.rejected(reject);
-                self.trace.tell(|| response.made(Responder::Routing));
+                self.trace.record(|| response.made(Responder::Routing));
                 return Some(response);
             }
             (_, message) => {

@@ -214,7 +214,7 @@ impl Subnet {
 
     /// Sends the response to an intercepted call.
     pub fn respond_to_intercepted(&mut self, response: Response) {
-        self.trace.tell(|| response.made(Responder::Callee));
+        self.trace.record(|| response.made(Responder::Callee));
         self.responses.push_back(response);
     }
 
@@ -252,7 +252,7 @@ impl Subnet {
         self.round_time = time;
         self.rounds += 1;
         self.routes = router.routes().clone();
-        self.trace.tell(|| Event::Round { subnet: self.config.id, time });
+        self.trace.record(|| Event::Round { subnet: self.config.id, time });
         self.block_makers.record_round(time);
         self.time_out();
         self.induct_streams(incoming, router);

@@ -118,7 +118,7 @@ impl Subnet {
             }
             Some(subnet) => router.send(subnet, StreamMessage::Message(message)),
             // A response to a canister that no subnet hosts is dropped.
-            None => self.trace.tell(|| Event::Dropped {
+            None => self.trace.record(|| Event::Dropped {
                 call: message.call(),
                 what: Drop::Response,
                 cycles: message.cycles(),

@@ -72,7 +72,8 @@ impl Schedule {
             }
         }
         let paused = self.paused.len() as u64;
-        let share = SUBNET_COMPUTE.saturating_sub(taken) * PERCENT as u64 * paused / all.max(1);
+        let share = SUBNET_COMPUTE_CAPACITY_PERCENT.saturating_sub(taken) * PERCENT as u64 * paused
+            / all.max(1);
         let compute = taken_by_paused * PERCENT as u64 + share;
         let threads = match paused == all {
             true => SCHEDULER_THREADS,

@@ -213,8 +213,8 @@ impl Subnet {
             round.subnet_callbacks = (round.subnet_callbacks + after.1).saturating_sub(before.1);
             round.subnet_memory.take(execution.memory_taken);
             left.instructions -= execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
-            left.heap_delta_bytes -= execution.written_bytes as i64;
-            canister.debits.add_written(execution.written_bytes);
+            left.heap_delta_bytes -= execution.heap_delta_bytes as i64;
+            canister.debits.add_written(execution.heap_delta_bytes);
             let is_paused = canister.is_paused();
             if !is_paused {
                 instructions += execution.instructions;

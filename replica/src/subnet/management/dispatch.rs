@@ -4,7 +4,7 @@ use super::{Call, PendingCall};
 use crate::canister::{self, Answer, Canister, Failure, Origin, RoundContext};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{ManagementCall, Method, empty_reply};
-use crate::limits::COMPILED_BEFORE_SPEEDUP;
+use crate::limits::CACHED_COMPILATION_SPEEDUP;
 use crate::subnet::{IngressState, Subnet};
 use crate::trace::{Event, Trace, Work};
 use crate::types::{Cycles, Instructions, Payload, SubnetId};
@@ -42,7 +42,7 @@ impl Conclusion {
         result: Result<Completion, UserError>,
         trace: &Trace,
     ) -> Option<Answer> {
-        trace.tell(|| Event::Executed {
+        trace.record(|| Event::Executed {
             canister: self.subnet.into(),
             work: Work::from(&self.origin),
             call_context_id: None,

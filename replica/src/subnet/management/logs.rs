@@ -36,9 +36,9 @@ impl Subnet {
 
 /// The selected records, as many as fit into a response: without a filter the latest records, with a
 /// filter the earliest.
-fn selected<'a>(log: &'a CanisterLog, filter: Option<&CanisterLogFilter>) -> Vec<&'a Record> {
-    let mut left = LOGS_ANSWER_BYTES_MAX;
-    let mut fits = |record: &&Record| {
+fn selected<'a>(log: &'a CanisterLog, filter: Option<&CanisterLogFilter>) -> Vec<&'a LogRecord> {
+    let mut left = FETCH_LOGS_RESPONSE_BYTES_MAX;
+    let mut fits = |record: &&LogRecord| {
         let rest = left.checked_sub(CANISTER_LOG_RECORD_BYTES + record.content.len());
         left = rest.unwrap_or(0);
         rest.is_some()

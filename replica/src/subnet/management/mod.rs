@@ -135,7 +135,7 @@ impl Subnet {
 
     /// Takes in a management call of a canister.
     pub(super) fn induct_management_request(&mut self, request: Request) {
-        self.trace.tell(|| Event::Inducted { call: request.call() });
+        self.trace.record(|| Event::Inducted { call: request.call() });
         match self.resolve_request(&request) {
             Ok(call) => {
                 let origin = origin(&request);
