@@ -1,4 +1,4 @@
-//! Settings: each value has a range, and what is not mentioned stays.
+//! Settings: each value has a range, and settings that are not mentioned stay as they are.
 
 use super::*;
 
