@@ -15,7 +15,7 @@ fn deployed() -> Option<Project> {
 const ONE_CALL: &str = "icp canister call -e live caller parallel_calls '(1 : nat64)'";
 
 #[test]
-fn what_is_deployed_again_keeps_its_state() {
+fn canisters_keep_their_state_when_they_are_deployed_again() {
     let Some(project) = deployed() else { return };
     // A canister that is not there: neither the one that the tool tells the caller, nor any.
     project.ok("icp canister call -e live caller setup_callee '(principal \"lxzze-o7777-77777-aaaaa-cai\")'");
@@ -93,7 +93,7 @@ fn a_network_that_the_tool_starts_gives_each_identity_what_the_tool_seeds() {
 }
 
 #[test]
-fn what_the_tool_remembers_of_an_earlier_network_is_forgotten_only_when_told_to() {
+fn the_tools_memory_of_an_earlier_network_is_removed_only_with_forget() {
     let Some(mut project) = deployed() else { return };
     project.serve(&[]);
     let stale = project.fails(ONE_CALL);
@@ -129,5 +129,6 @@ fn the_javascript_agent_calls_the_pair_that_the_tool_has_deployed() {
     agent.run(ClientScript {
         name: "pair.mjs",
         arguments: &[&agent.folder(), project.url().as_ref(), caller.as_ref(), callee.as_ref()],
+        passed: 4,
     });
 }

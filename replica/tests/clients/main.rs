@@ -32,7 +32,8 @@ fn here() -> PathBuf {
 fn the_python_client_runs_its_ordinary_flow() {
     let Some(client) = Client::python(PYTHON_CLIENT) else { return };
     let interface = test_support::counter_interface();
-    client.run(ClientScript { name: "client.py", arguments: &[&client.wasm(), &interface] });
+    let arguments: &[&Path] = &[&client.wasm(), &interface];
+    client.run(ClientScript { name: "client.py", arguments, passed: 6 });
 }
 
 #[test]
@@ -48,6 +49,7 @@ fn the_python_clients_own_tests_pass() {
     client.run(ClientScript {
         name: "own_tests.py",
         arguments: &files.each_ref().map(PathBuf::as_path),
+        passed: 22,
     });
 }
 
@@ -55,7 +57,7 @@ fn the_python_clients_own_tests_pass() {
 fn the_javascript_client_runs_its_ordinary_flow() {
     let Some(client) = Client::javascript("@dfinity/pic@0.23.0") else { return };
     let arguments: &[&Path] = &[&client.folder(), &client.wasm()];
-    client.run(ClientScript { name: "client.mjs", arguments });
+    client.run(ClientScript { name: "client.mjs", arguments, passed: 8 });
 }
 
 /// The JavaScript agent.
@@ -67,5 +69,5 @@ fn the_javascript_agent_is_told_what_it_can_check_and_believes_nothing_else() {
     let (_pic, url, counters) = rust::live_counters();
     let [one, other] = counters.map(|canister| canister.to_text());
     let arguments: &[&Path] = &[&client.folder(), url.as_ref(), one.as_ref(), other.as_ref()];
-    client.run(ClientScript { name: "agent.mjs", arguments });
+    client.run(ClientScript { name: "agent.mjs", arguments, passed: 29 });
 }

@@ -1,4 +1,7 @@
-"""Runs tests of the client's authors: own_tests.py FILE..."""
+"""Runs tests of the client's authors: own_tests.py FILE...
+
+The last line that it prints is the number of tests that passed.
+"""
 
 import importlib.util
 import sys
@@ -29,6 +32,7 @@ def main():
         assert tests, f"no tests in {file}"
         chosen.addTests(test for test in tests if test._testMethodName not in ABSENT)
     result = unittest.TextTestRunner().run(chosen)
+    print(f"passed: {result.testsRun - len(result.skipped)}")
     sys.exit(not result.wasSuccessful())
 
 

@@ -1,4 +1,4 @@
-//! Clients in other languages: installed below the target folder, and run from there.
+//! Clients in other languages. They are installed below the target folder and run from there.
 
 use crate::{BINARY, here};
 use std::fs::{self, File};
@@ -20,6 +20,8 @@ pub struct ClientScript<'a> {
     /// The script, in the folder of these tests.
     pub name: &'a str,
     pub arguments: &'a [&'a Path],
+    /// The number of checks that pass. The script prints the number, so that a script that checks nothing fails.
+    pub passed: usize,
 }
 
 impl Client {
@@ -32,7 +34,7 @@ impl Client {
         Self::installed(package, client, |client| {
             run(Command::new("python3").args(["-m", "venv"]).arg(&client.folder))?;
             let pip = ["-m", "pip", "install", "--quiet", "--retries=0", "--no-cache-dir", package];
-            run(Command::new(&client.interpreter).args(pip))
+            run(Command::new(&client.interpreter).args(pip)).map(drop)
         })
     }
 
@@ -50,7 +52,7 @@ impl Client {
         Self::installed(package, client, |client| {
             client.install_from_npm(package)?;
             // It needs libraries of the system's.
-            run(Command::new(&client.interpreter).arg("--version"))
+            run(Command::new(&client.interpreter).arg("--version")).map(drop)
         })
     }
 
@@ -63,6 +65,7 @@ impl Client {
             .args(["--no-audit", "--no-fund", "--omit=dev", package])
             .env("npm_config_cache", cache)
             .current_dir(&self.folder))
+        .map(drop)
     }
 
     /// A client in a folder of its own, installed unless that was done before. Where it cannot be,
@@ -106,11 +109,11 @@ impl Client {
         self.folder.join("counter.wasm")
     }
 
-    /// Runs a script to its end, which must be a good one.
+    /// Runs a script to its end. The script must succeed and print that its checks passed.
     pub fn run(&self, script: ClientScript) {
         let temporary = self.folder.join("tmp");
         fs::create_dir_all(&temporary).unwrap();
-        let result = run(Command::new(&self.interpreter)
+        let printed = run(Command::new(&self.interpreter)
             .arg(here().join(script.name))
             .args(script.arguments)
             .current_dir(&temporary)
@@ -119,12 +122,22 @@ impl Client {
             .env("POCKET_IC_MUTE_SERVER", "1")
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("TMPDIR", &temporary));
-        result.unwrap_or_else(|error| panic!("{}: {error}", script.name));
+        let printed = printed.unwrap_or_else(|error| panic!("{}: {error}", script.name));
+        let expected = format!("passed: {}", script.passed);
+        assert!(
+            printed.lines().any(|line| line == expected),
+            "{} does not print `{expected}`:\n{printed}",
+            script.name
+        );
     }
 }
 
-/// Runs a command; returns what it printed, if it fails.
-fn run(command: &mut Command) -> Result<(), String> {
+/// Runs a command, and returns what it prints.
+///
+/// # Errors
+///
+/// Where the command cannot be started, fails, or does not end: with what it prints until then.
+fn run(command: &mut Command) -> Result<String, String> {
     let output = tempfile::tempfile().map_err(|error| error.to_string())?;
     let errors = output.try_clone().map_err(|error| error.to_string())?;
     let printed = output.try_clone().map_err(|error| error.to_string())?;
@@ -132,7 +145,7 @@ fn run(command: &mut Command) -> Result<(), String> {
     let mut child =
         child.map_err(|error| format!("{}: {error}", command.get_program().display()))?;
     match wait(&mut child) {
-        Some(true) => Ok(()),
+        Some(true) => Ok(text(printed)),
         Some(false) => Err(text(printed)),
         None => Err(format!("it does not end; so far it printed:\n{}", text(printed))),
     }

@@ -158,11 +158,11 @@ impl Network {
             .spawn()
             .unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
-        let mut lines = output.lines().map(|line| line.expect("it prints text"));
+        let mut lines = output.lines().map(|line| line.expect("the output is text"));
         let url = lines.find_map(|line| Some(line.strip_prefix("URL")?.trim().to_owned()));
         // It has printed all it ever does once it has printed this.
         assert!(lines.any(|line| line.contains("parallel_calls")));
-        let url = url.expect("it says where it is").trim_end_matches('/').to_owned();
+        let url = url.expect("the network prints its URL").trim_end_matches('/').to_owned();
         Self { process, url }
     }
 }
