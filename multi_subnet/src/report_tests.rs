@@ -1,4 +1,4 @@
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::*;
 
@@ -48,17 +48,10 @@ fn told_report() -> Report {
     report
 }
 
-/// Compares with a committed file; `BLESS=1` accepts what is there now.
+/// Compares with a committed file in `tests/golden`.
 fn assert_golden(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
-        fs::write(&path, actual).expect("the golden file can be written");
-    }
-    let expected = fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
-    assert_eq!(
-        actual, expected,
-        "{name} has changed: if that is meant, run the test once with BLESS=1"
-    );
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    test_support::assert_golden(&folder.join(name), actual);
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn an_upgrade_forgets_all_timers_but_those_it_sets() {
         alarms.wait(3_601);
         assert_eq!(rings_of(alarms, "noon"), 1);
         assert!(rings_of(alarms, "bus") > 0);
-        alarms.upgrade("()").expect("it can be upgraded");
+        alarms.upgrade("()").expect("the upgrade succeeds");
         alarms.wait(3_601);
         assert_eq!(["noon", "bus"].map(|alarm| rings_of(alarms, alarm)), [1, 0]);
     });
@@ -124,9 +124,9 @@ fn timers_wait_while_their_canister_is_stopped() {
         let pic = server.instance(1);
         let alarms = program.install(&pic, "()");
         alarms.call("once", r#"("tea", 10, variant { ring })"#);
-        pic.stop_canister(alarms.id, Some(controller())).expect("its controller may");
+        pic.stop_canister(alarms.id, Some(controller())).expect("a controller may do that");
         alarms.wait(20);
-        pic.start_canister(alarms.id, Some(controller())).expect("its controller may");
+        pic.start_canister(alarms.id, Some(controller())).expect("a controller may do that");
         pic.tick();
         assert_eq!(rings_of(alarms, "tea"), 1);
     });

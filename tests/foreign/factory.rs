@@ -13,7 +13,7 @@ const CYCLES: u128 = 2_000_000_000_000;
 /// A factory whose products are guest books.
 fn install<'a>(program: &'a Program, pic: &'a PocketIc) -> Canister<'a> {
     let factory = program.install(pic, "()");
-    let module = fs::read(rust_canister("guestbook")).expect("it was built");
+    let module = fs::read(rust_canister("guestbook")).expect("the canister was built");
     factory.call("set_blueprint", &format!("({})", blob(&module)));
     factory
 }

@@ -26,7 +26,7 @@ fn what_is_in_stable_structures_is_there_after_upgrades() {
             assert_eq!(book.ask("visit", "(3)"), "(null)");
             assert_eq!(["guests", "visits"].map(|method| count(book, method)), [1, 3]);
             assert_eq!(book.ask("title", "()"), r#"("Wedding")"#);
-            book.upgrade(r#"("no title")"#).expect("it can be upgraded");
+            book.upgrade(r#"("no title")"#).expect("the upgrade succeeds");
         }
     });
 }
@@ -44,7 +44,7 @@ fn stable_structures_grow_over_thousands_of_entries_and_are_searched() {
         let pages = count(book, "stable_pages");
         assert!(pages > before, "{before} -> {pages}");
 
-        book.upgrade(r#"("no title")"#).expect("it can be upgraded");
+        book.upgrade(r#"("no title")"#).expect("the upgrade succeeds");
         assert_eq!(count(book, "stable_pages"), pages);
         assert_eq!(["guests", "visits"].map(|method| count(book, method)), [1_000, 2_000]);
         let found = book.ask("guests_from", r#"("guest 998", 3)"#);
@@ -76,7 +76,7 @@ fn a_reinstalled_canister_begins_with_an_empty_stable_memory() {
         let pic = server.instance(1);
         let book = program.install(&pic, r#"("First")"#);
         book.call("sign", r#"("Ada", null)"#);
-        book.reinstall(r#"("Second")"#).expect("it can be reinstalled");
+        book.reinstall(r#"("Second")"#).expect("the reinstallation succeeds");
         assert_eq!(book.ask("title", "()"), r#"("Second")"#);
         assert_eq!(["guests", "visits"].map(|method| count(book, method)), [0, 0]);
     });

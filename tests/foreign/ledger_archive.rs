@@ -28,7 +28,7 @@ fn cycles_option(cycles: u128) -> String {
 /// The program of an archive, which is inside the ledger's module: an interface without a module.
 fn archive_program() -> Program {
     let interface = interface().expect("the ledger was fetched");
-    let (types, _) = interface.split_once("service :").expect("it has a service");
+    let (types, _) = interface.split_once("service :").expect("the interface has a service");
     let methods = "service : {
         get_transactions : QueryArchiveFn;
         get_blocks : QueryBlockArchiveFn;
@@ -128,7 +128,8 @@ fn a_ledger_pays_for_its_archive_and_leaves_it_to_its_controller() {
         let left = pic.cycle_balance(archive);
         assert!((endowment - little..endowment).contains(&left), "{left}");
 
-        let status = pic.canister_status(archive, Some(controller())).expect("it has a controller");
+        let status =
+            pic.canister_status(archive, Some(controller())).expect("the archive has a controller");
         assert_eq!(status.settings.controllers, [controller()]);
         let refusal = pic.canister_status(archive, Some(ledger.id)).expect_err("no controller");
         assert_eq!(refusal.error_code, ErrorCode::CanisterStatusAccessDenied);
@@ -196,13 +197,13 @@ fn an_upgraded_ledger_keeps_balances_blocks_and_archives() {
         transfer_often(&ledger, 12);
         let before = (balance(&ledger, alice()), balance(&ledger, bob()), whole_log(&ledger));
 
-        ledger.upgrade("(variant { Upgrade })").expect("it can be upgraded");
+        ledger.upgrade("(variant { Upgrade })").expect("the upgrade succeeds");
         let after = (balance(&ledger, alice()), balance(&ledger, bob()), whole_log(&ledger));
         assert_eq!(after, before);
         assert_eq!(ledger.ask("icrc1_name", "()"), r#"("Testing")"#);
 
         let change = r#"(variant { Upgrade = opt record { token_name = opt "Tested" } })"#;
-        ledger.upgrade(change).expect("it can be upgraded");
+        ledger.upgrade(change).expect("the upgrade succeeds");
         assert_eq!(ledger.ask("icrc1_name", "()"), r#"("Tested")"#);
         transfer_often(&ledger, 10);
         let log = [before.2, (1..=10).collect()].concat();

@@ -63,11 +63,14 @@ fn motoko_catches_what_its_callee_comes_to() {
 fn motoko_catches_that_there_is_no_callee() {
     peers(|one, other| {
         let argument = format!("({}, variant {{ greet }})", service(other));
-        other.pic.uninstall_canister(other.id, Some(controller())).expect("its controller may");
+        other
+            .pic
+            .uninstall_canister(other.id, Some(controller()))
+            .expect("a controller may do that");
         let empty = one.call("attempt", &argument);
         assert!(empty.starts_with("(\"error: IC0537: "), "{empty}");
-        other.pic.stop_canister(other.id, Some(controller())).expect("its controller may");
-        other.pic.delete_canister(other.id, Some(controller())).expect("its controller may");
+        other.pic.stop_canister(other.id, Some(controller())).expect("a controller may do that");
+        other.pic.delete_canister(other.id, Some(controller())).expect("a controller may do that");
         let nobody = one.call("attempt", &argument);
         assert!(nobody.starts_with("(\"no destination: "), "{nobody}");
     });

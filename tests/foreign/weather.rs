@@ -94,10 +94,13 @@ fn controllers_read_what_a_canister_printed() {
         let station = program.install(&pic, "()");
         station.call("set_source", r#"("a")"#);
         station.call("set_source", r#"("b")"#);
-        let logs = pic.fetch_canister_logs(station.id, controller()).expect("it may read");
+        let logs = pic
+            .fetch_canister_logs(station.id, controller())
+            .expect("a controller may read the logs");
         let lines: Vec<_> = logs.iter().map(|log| String::from_utf8_lossy(&log.content)).collect();
         assert_eq!(lines, ["the source is a", "the source is b"]);
-        assert!(pic.fetch_canister_logs(station.id, stranger()).is_err());
+        let refused = pic.fetch_canister_logs(station.id, stranger()).expect_err("a stranger asks");
+        assert_eq!(refused.error_code, ErrorCode::CanisterRejectedMessage);
     });
 }
 

@@ -1,4 +1,4 @@
-//! Who may use the caller.
+//! The users who may call the methods of the caller.
 
 use candid::{Principal, encode_args, encode_one};
 use test_support::on_every_server;
@@ -9,14 +9,18 @@ use crate::pair::{Pair, controller, nothing, stranger};
 
 /// Every update method of the caller, with an argument it understands.
 fn updates(pair: &Pair) -> Vec<(&'static str, Vec<u8>)> {
-    let number = || encode_one(1_u64).expect("it encodes");
+    let number = || encode_one(1_u64).expect("the value has a Candid type");
     vec![
-        ("setup_callee", encode_one(pair.callee).expect("it encodes")),
+        ("setup_callee", encode_one(pair.callee).expect("the value has a Candid type")),
         ("sequential_calls", number()),
         ("parallel_calls", number()),
         ("windowed_calls", number()),
-        ("run", encode_args((Way::Parallel, 1_u64)).expect("it encodes")),
-        ("start_job", encode_one(JobSpec { calls: 1, ..JobSpec::default() }).expect("it encodes")),
+        ("run", encode_args((Way::Parallel, 1_u64)).expect("the value has a Candid type")),
+        (
+            "start_job",
+            encode_one(JobSpec { calls: 1, ..JobSpec::default() })
+                .expect("the value has a Candid type"),
+        ),
         ("cancel_job", number()),
         ("get_portfolio", nothing()),
         ("fan_out", nothing()),
@@ -40,7 +44,7 @@ fn strangers_are_refused_before_it_costs_anything() {
                 pair.caller,
                 sender,
                 "job_status",
-                encode_one(0_u64).expect("it encodes"),
+                encode_one(0_u64).expect("the value has a Candid type"),
             );
             let refusal = status.expect_err("it is no controller");
             assert!(refusal.reject_message.contains("only a controller"), "{refusal:?}");
@@ -57,7 +61,7 @@ fn other_canisters_are_refused_for_the_price_of_a_message_and_no_call_is_made() 
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let forwarder = Forwarder::install(&pair.pic, 1);
-        let status = ("job_status", encode_one(0_u64).expect("it encodes"));
+        let status = ("job_status", encode_one(0_u64).expect("the value has a Candid type"));
         let large = ("fan_out", vec![0; 1_000_000]);
         for (method, argument) in updates(&pair).into_iter().chain([status, large]) {
             let before = pair.cycles();
@@ -74,7 +78,7 @@ fn other_canisters_are_refused_for_the_price_of_a_message_and_no_call_is_made() 
 }
 
 #[test]
-fn the_list_of_methods_is_complete() {
+fn these_tests_cover_every_method_of_the_interface() {
     let interface = include_str!("../../caller/caller.did");
     let service = interface.split("service : {").nth(1).expect("it has one");
     let methods = service.lines().filter(|line| line.contains(" : (")).count();
@@ -82,7 +86,7 @@ fn the_list_of_methods_is_complete() {
         let pair = Pair::install(server, 1);
         // And one query.
         assert_eq!(updates(&pair).len() + 1, methods);
-        let argument = encode_one(0_u64).expect("it encodes");
+        let argument = encode_one(0_u64).expect("the value has a Candid type");
         let status = pair.pic.query_call(pair.caller, controller(), "job_status", argument);
         assert!(status.is_ok(), "{status:?}");
     });
@@ -93,7 +97,9 @@ fn messages_that_cannot_be_decoded_are_refused() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         for (method, _) in updates(&pair) {
-            for argument in [vec![], vec![1, 2, 3], encode_one("text").expect("it encodes")] {
+            for argument in
+                [vec![], vec![1, 2, 3], encode_one("text").expect("the value has a Candid type")]
+            {
                 let refusal = pair
                     .pic
                     .update_call(pair.caller, controller(), method, argument)

@@ -55,7 +55,7 @@ impl Callee {
     }
 
     fn number(&self, asking: Asking, method: &str, arguments: impl ArgumentEncoder) -> Nat {
-        let reply = self.ask(asking, method, encode(arguments)).expect("it answers");
+        let reply = self.ask(asking, method, encode(arguments)).expect("the canister replies");
         decode_one(&reply).expect("the reply is one nat")
     }
 
@@ -85,7 +85,7 @@ fn account(user: Principal, holdings: [u128; 3]) -> UserAccount {
 }
 
 fn encode(arguments: impl ArgumentEncoder) -> Vec<u8> {
-    encode_args(arguments).expect("it encodes")
+    encode_args(arguments).expect("the value has a Candid type")
 }
 
 fn user(number: u8) -> Principal {

@@ -1,4 +1,4 @@
-//! The pair as an agent meets it, which signs what it sends and checks certificates and signatures of what it gets.
+//! The pair, called by an agent that signs its requests and checks certificates and signatures.
 
 use candid::{Decode, Encode, Principal};
 use ic_agent::identity::BasicIdentity;
@@ -26,7 +26,8 @@ async fn setup(agent: &Agent, pair: &Pair) -> Result<Vec<u8>, AgentError> {
 async fn calls(agent: &Agent, caller: Principal, method: &str, calls: u64) -> u64 {
     let argument = Encode!(&calls).expect("it is a number");
     let call = agent.update(&caller, method).with_arg(argument);
-    Decode!(&call.await.expect("the caller answers"), u64).expect("it answers a number")
+    Decode!(&call.await.expect("the caller answers"), u64)
+        .expect("the canister replies with a number")
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! How the caller learns whom to call: told by a controller, or else from its environment.
+//! How the caller learns its callee: from a controller, or else from its environment.
 
 use candid::Principal;
 use test_support::on_every_server;
@@ -33,7 +33,7 @@ fn a_stranger_may_not_name_the_callee() {
 }
 
 #[test]
-fn a_callee_that_cannot_be_one_is_refused_with_the_reason() {
+fn a_principal_that_cannot_be_a_callee_is_refused_with_the_reason() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         for (id, reason) in impossible_callees(&pair) {

@@ -1,4 +1,4 @@
-//! What calls cost, and what they only withhold.
+//! The cycles that calls cost, and the cycles that they withhold.
 
 use test_support::{Server, on_every_server};
 

@@ -1,4 +1,4 @@
-//! Calls that fail: they are counted, and the caller works on.
+//! Failing calls: the caller counts them and keeps working.
 
 use candid::Principal;
 use test_support::on_every_server;
@@ -68,7 +68,7 @@ fn calls_to_a_deleted_canister_fail() {
 }
 
 #[test]
-fn calls_to_who_is_no_canister_fail() {
+fn calls_to_a_principal_of_a_user_fail() {
     assert_calls_fail_to(|_| controller());
 }
 
@@ -84,7 +84,8 @@ fn calls_fail_in_part_when_the_callee_stops_amid_them() {
         for _ in 0..50 {
             pair.pic.tick();
         }
-        let succeeded = pair.answer(&message).expect("it is answered").expect("not with a reject");
+        let succeeded =
+            pair.answer(&message).expect("the canister replies").expect("not with a reject");
         assert!((4..50).contains(&succeeded), "{succeeded}");
     });
 }

@@ -1,4 +1,4 @@
-//! How many calls succeed, in how many rounds.
+//! The successes and the rounds of many calls.
 
 use test_support::on_every_server;
 
@@ -11,7 +11,7 @@ use crate::pair::{
 const CALLS_MAX: u64 = 100_000;
 
 #[test]
-fn no_calls_are_no_successes() {
+fn zero_calls_have_zero_successes() {
     on_every_server(|server| {
         for subnets in [1, 2] {
             let pair = Pair::ready(server, subnets);

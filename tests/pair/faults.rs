@@ -1,4 +1,4 @@
-//! A callee that misbehaves: what it does is counted as what it is, and is over when it is over.
+//! A callee with faults: the caller counts each failure by its reason, and recovers when the callee does.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Pair {
 }
 
 #[test]
-fn what_the_callee_does_is_counted_as_what_it_is() {
+fn failures_of_the_callee_are_counted_by_reason() {
     on_every_server(|server| {
         for subnets in [1, 2] {
             let pair = Pair::ready_for_faults(server, subnets);
@@ -64,7 +64,7 @@ fn what_the_callee_does_is_counted_as_what_it_is() {
 }
 
 #[test]
-fn a_callee_that_cannot_be_called_is_counted_as_what_it_is() {
+fn calls_to_a_callee_that_cannot_be_called_are_counted_by_reason() {
     on_every_server(|server| {
         let pair = Pair::ready_for_faults(server, 2);
         let stopped = pair.another_canister();
@@ -88,7 +88,7 @@ fn a_callee_that_cannot_be_called_is_counted_as_what_it_is() {
 }
 
 #[test]
-fn a_silent_callee_is_given_up_after_five_minutes() {
+fn a_callee_without_responses_is_given_up_after_five_minutes() {
     on_every_server(|server| {
         for subnets in [1, 2] {
             let pair = Pair::ready_for_faults(server, subnets);

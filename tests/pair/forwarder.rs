@@ -1,4 +1,4 @@
-//! A canister that calls what it is told to, and answers with what comes back.
+//! A canister that makes the call in its argument and passes the response on.
 
 use candid::Principal;
 use pocket_ic::{PocketIc, RejectResponse};
@@ -12,7 +12,8 @@ pub struct Forwarder(Principal);
 impl Forwarder {
     pub fn install(pic: &PocketIc, subnet: usize) -> Self {
         let id = create(pic, subnet);
-        let module = wat::parse_str(include_str!("forwarder.wat")).expect("it is WAT");
+        let module =
+            wat::parse_str(include_str!("forwarder.wat")).expect("the file is WebAssembly text");
         pic.install_canister(id, module, nothing(), Some(controller()));
         Self(id)
     }

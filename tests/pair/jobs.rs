@@ -27,12 +27,12 @@ impl Pair {
     }
 
     pub fn job(&self, id: u64) -> JobStatus {
-        let argument = encode_one(id).expect("it encodes");
+        let argument = encode_one(id).expect("the value has a Candid type");
         let reply = self
             .pic
             .query_call(self.caller, controller(), "job_status", argument)
             .expect("a controller may ask");
-        let status: Option<JobStatus> = decode_one(&reply).expect("it is a status");
+        let status: Option<JobStatus> = decode_one(&reply).expect("the reply is a status");
         status.expect("the job is known")
     }
 
@@ -116,7 +116,7 @@ fn a_job_goes_on_after_a_stop_and_no_call_is_lost() {
 }
 
 #[test]
-fn an_upgrade_amid_open_calls_is_refused_and_nothing_is_lost() {
+fn an_upgrade_while_calls_are_open_is_refused_and_nothing_is_lost() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let id = pair.start_job(JobSpec { window: Some(300), ..calls(1_000) });
@@ -129,7 +129,7 @@ fn an_upgrade_amid_open_calls_is_refused_and_nothing_is_lost() {
 
 /// The same program as the caller in another module: by another profile of the compiler.
 fn another_caller_module() -> Vec<u8> {
-    let module = fs::read(rust_canister("caller")).expect("it was built");
+    let module = fs::read(rust_canister("caller")).expect("the canister was built");
     assert_ne!(module, caller_module());
     module
 }
@@ -216,7 +216,8 @@ fn a_cancelled_job_makes_no_further_calls() {
         assert!(job.succeeded > 0 && job.succeeded < 1_000, "{}", job.succeeded);
         for id in [id, 99] {
             let cancelled: Result<(), String> = pair.ask("cancel_job", id);
-            assert!(cancelled.is_err());
+            let refusal = cancelled.expect_err("the job is finished, or there is no such job");
+            assert!(refusal.contains(&format!("job {id}")), "{refusal}");
         }
     });
 }
@@ -238,7 +239,7 @@ fn a_job_may_have_as_many_calls_as_can_be_written() {
 }
 
 #[test]
-fn a_callee_that_fails_is_tried_again_as_often_as_was_said() {
+fn a_failing_callee_is_called_again_as_often_as_requested() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops");
@@ -299,7 +300,7 @@ fn sixteen_unfinished_jobs_are_the_most() {
             pair.caller,
             controller(),
             "job_status",
-            encode_one(ids[0]).expect("it encodes"),
+            encode_one(ids[0]).expect("the value has a Candid type"),
         );
         let forgotten: Option<JobStatus> = decode_one(&reply.expect("answered")).expect("decodes");
         assert!(forgotten.is_none());

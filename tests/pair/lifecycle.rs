@@ -1,4 +1,4 @@
-//! Stopping and upgrading the caller, idle and amid calls.
+//! Stopping and upgrading the caller, with and without open calls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,7 +45,7 @@ fn the_caller_can_be_stopped_upgraded_and_started() {
 }
 
 #[test]
-fn a_caller_that_is_stopped_amid_calls_takes_their_answers_first() {
+fn a_caller_that_is_stopped_while_calls_are_open_takes_their_responses_first() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let messages = [(Parallel, 90), (Sequential, 9)]
@@ -61,7 +61,7 @@ fn a_caller_that_is_stopped_amid_calls_takes_their_answers_first() {
 }
 
 #[test]
-fn of_windowed_calls_a_stop_ends_none_that_was_sent_and_sends_no_more() {
+fn a_stop_during_windowed_calls_ends_no_open_call_and_sends_no_more() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         pair.moody_callee();
@@ -83,7 +83,7 @@ fn of_windowed_calls_a_stop_ends_none_that_was_sent_and_sends_no_more() {
 }
 
 #[test]
-fn an_upgrade_amid_windowed_calls_is_refused_and_they_all_succeed() {
+fn an_upgrade_during_windowed_calls_is_refused_and_all_calls_succeed() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let message = pair.submit_run(Way::Windowed(Some(300)), 3_000);
@@ -93,7 +93,7 @@ fn an_upgrade_amid_windowed_calls_is_refused_and_they_all_succeed() {
         assert!(pair.report_of(&message).is_none(), "calls are still open");
         let (reply, _) = pair.wait_for(&message);
         assert!(reply.is_ok());
-        let report = pair.report_of(&message).expect("it is answered");
+        let report = pair.report_of(&message).expect("the canister replies");
         assert_eq!((report.succeeded, report.failures()), (3_000, BTreeMap::new()));
         assert_eq!(pair.successes(Parallel, 500), 500);
     });

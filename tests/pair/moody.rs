@@ -1,4 +1,4 @@
-//! A callee that does as it is told.
+//! A callee that behaves as a test says.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ pub enum Mood {
 impl Pair {
     /// Installs a callee that does as it is told in the callee's place.
     pub fn moody_callee(&self) {
-        let module = fs::read(rust_canister("moody_callee")).expect("it was built");
+        let module = fs::read(rust_canister("moody_callee")).expect("the canister was built");
         self.pic
             .reinstall_canister(self.callee, module, nothing(), Some(controller()))
             .expect("the controller may do that");
@@ -32,12 +32,12 @@ impl Pair {
     pub fn set_mood(&self, mood: Mood) {
         self.pic
             .update_call(self.callee, controller(), "set_mood", encode(mood))
-            .expect("it takes orders");
+            .expect("the callee accepts the mood");
     }
 
     /// How many calls have reached it.
     pub fn calls_that_arrived(&self) -> u64 {
         let reply = self.pic.query_call(self.callee, controller(), "calls", nothing());
-        decode(&reply.expect("it counts"))
+        decode(&reply.expect("the callee counts its calls"))
     }
 }

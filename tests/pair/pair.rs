@@ -1,4 +1,4 @@
-//! Caller and callee, installed, and what can be asked of them.
+//! The installed pair of caller and callee, and calls to both.
 
 use std::fs;
 use std::sync::LazyLock;
@@ -31,12 +31,12 @@ static MODULES: LazyLock<ModulePaths> =
 
 /// The caller's module.
 pub fn caller_module() -> Vec<u8> {
-    fs::read(&MODULES.caller).expect("it was built")
+    fs::read(&MODULES.caller).expect("the canister was built")
 }
 
 /// The callee's module.
 pub fn callee_module() -> Vec<u8> {
-    fs::read(&MODULES.callee).expect("it was built")
+    fs::read(&MODULES.callee).expect("the canister was built")
 }
 
 /// The ways to make many calls.
@@ -130,7 +130,7 @@ impl Pair {
             .pic
             .canister_status(self.caller, Some(controller()))
             .expect("the controller may ask");
-        let number = |number: Nat| u128::try_from(number.0).expect("it fits");
+        let number = |number: Nat| u128::try_from(number.0).expect("the number fits");
         let frozen = number(status.cycles) - cycles;
         let seconds = frozen * 86_400 / number(status.idle_cycles_burned_per_day);
         let settings =
@@ -174,7 +174,7 @@ impl Pair {
         argument: impl CandidType,
     ) -> T {
         let reply = self.pic.update_call(self.caller, controller(), method, encode(argument));
-        decode(&reply.expect("it is answered"))
+        decode(&reply.expect("the canister replies"))
     }
 
     /// Lets time pass, and rounds after it.

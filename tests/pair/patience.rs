@@ -1,4 +1,4 @@
-//! Calls that wait as long as it takes, beside the caller's, which wait for five minutes at most.
+//! Calls with unbounded waits. The caller's own calls have bounded waits of five minutes.
 
 use std::fs;
 use std::time::Duration;
@@ -31,26 +31,32 @@ impl Pair {
 
     fn patient_caller_with_cycles(&self, cycles: u128) -> Principal {
         let id = create_with_cycles(&self.pic, self.pic.topology().get_app_subnets()[0], cycles);
-        self.install_code(id, fs::read(rust_canister("patient_caller")).expect("it was built"));
+        self.install_code(
+            id,
+            fs::read(rust_canister("patient_caller")).expect("the canister was built"),
+        );
         id
     }
 
     /// Lets it ping the callee.
     fn submit_patient(&self, patient: Principal, method: &str, n: u64) -> RawMessageId {
-        let argument = encode_args((self.callee, n)).expect("it encodes");
-        self.pic.submit_call(patient, controller(), method, argument).expect("it takes messages")
+        let argument = encode_args((self.callee, n)).expect("the value has a Candid type");
+        self.pic
+            .submit_call(patient, controller(), method, argument)
+            .expect("the canister accepts messages")
     }
 
     /// How many of its calls succeed, how many are open at most, and how many sends fail.
     fn patient_calls(&self, patient: Principal, method: &str, n: u64) -> (u64, u32, u64) {
         let (answer, _) = self.wait_for(&self.submit_patient(patient, method, n));
-        candid::decode_args(&answer.expect("it counts failures")).expect("three numbers")
+        candid::decode_args(&answer.expect("the caller counts failures and does not reject"))
+            .expect("three numbers")
     }
 
     /// Upgrades it, some rounds after its code was installed: the network limits the rate of that.
     fn upgrade_patient(&self, patient: Principal) -> Result<(), RejectResponse> {
         self.wait(Duration::ZERO, 5);
-        let module = fs::read(rust_canister("patient_caller")).expect("it was built");
+        let module = fs::read(rust_canister("patient_caller")).expect("the canister was built");
         self.pic.upgrade_canister(patient, module, nothing(), Some(controller()))
     }
 
@@ -97,7 +103,7 @@ fn windowed_calls_that_wait_as_long_as_it_takes_all_succeed() {
 }
 
 #[test]
-fn a_silent_callee_keeps_only_those_from_stopping_who_wait_as_long_as_it_takes() {
+fn a_callee_without_responses_keeps_only_callers_with_unbounded_waits_from_stopping() {
     on_every_server(|server| {
         for subnets in [1, 2] {
             let pair = Pair::ready(server, subnets);
@@ -131,7 +137,7 @@ fn a_silent_callee_keeps_only_those_from_stopping_who_wait_as_long_as_it_takes()
 }
 
 #[test]
-fn after_a_trap_amid_calls_only_a_stop_makes_sure_that_their_answers_find_no_other_program() {
+fn after_a_trap_with_open_calls_only_a_stop_keeps_their_responses_from_a_new_program() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let patient = pair.patient_caller();
@@ -144,7 +150,7 @@ fn after_a_trap_amid_calls_only_a_stop_makes_sure_that_their_answers_find_no_oth
         let argument = encode(vec![pair.callee, near]);
         pair.pic
             .submit_call(patient, controller(), "trap_amid_calls", argument)
-            .expect("it takes messages");
+            .expect("the canister accepts messages");
         pair.wait(Duration::ZERO, 5);
         let refusal = pair.upgrade_patient(patient).expect_err("a call is open");
         assert!(refusal.reject_message.contains("stop this canister"), "{refusal:?}");
@@ -159,21 +165,21 @@ fn after_a_trap_amid_calls_only_a_stop_makes_sure_that_their_answers_find_no_oth
 }
 
 #[test]
-fn a_call_that_is_tried_again_costs_as_much_among_many_callees_as_among_few() {
+fn a_retry_costs_the_same_among_many_callees_as_among_few() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 1);
         let patient = pair.patient_caller();
         // Without code they fail every call.
         let callees: Vec<Principal> = (0..200).map(|_| pair.another_canister()).collect();
         let per_call = |callees: &[Principal], each: u64| {
-            let argument = encode_args((callees, each)).expect("it encodes");
+            let argument = encode_args((callees, each)).expect("the value has a Candid type");
             let message = pair
                 .pic
                 .submit_call(patient, controller(), "persistent_calls", argument)
-                .expect("it takes messages");
+                .expect("the canister accepts messages");
             let (answer, _) = pair.wait_for(&message);
             let (calls, instructions): (u64, u64) =
-                candid::decode_args(&answer.expect("it is answered")).expect("two numbers");
+                candid::decode_args(&answer.expect("the canister replies")).expect("two numbers");
             assert_eq!(calls, callees.len() as u64 * each);
             instructions / calls
         };

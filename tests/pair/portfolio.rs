@@ -51,7 +51,7 @@ impl Pair {
         };
         self.pic
             .update_call(callee, controller(), "set_account", encode(account))
-            .expect("its controller may do that");
+            .expect("a controller may do that");
     }
 
     fn submit_portfolio(&self, request: PortfolioRequest) -> RawMessageId {
@@ -159,7 +159,7 @@ fn a_real_ledger_is_a_token() {
 }
 
 #[test]
-fn it_takes_as_long_as_the_slowest_answer() {
+fn a_portfolio_takes_as_long_as_its_slowest_response() {
     on_every_server(|server| {
         let Scene { pair, request } = Scene::new(server, 2);
         let (_, rounds) = pair.portfolio(request);

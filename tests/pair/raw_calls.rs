@@ -1,4 +1,4 @@
-//! Any calls, as bytes: what became of each, in their order.
+//! Raw calls with any argument, and their outcomes in the order of the calls.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn class(outcome: &RawOutcome) -> (&str, &str) {
 
 impl Pair {
     pub fn fan_out(&self, requests: &[RawRequest]) -> Vec<RawOutcome> {
-        decode(&self.try_fan_out(requests).expect("it is answered"))
+        decode(&self.try_fan_out(requests).expect("the canister replies"))
     }
 
     fn try_fan_out(&self, requests: &[RawRequest]) -> Result<Vec<u8>, RejectResponse> {
@@ -45,7 +45,8 @@ impl Pair {
     /// A canister that replies with what it is sent.
     fn echo(&self, subnet: usize) -> Principal {
         let id = create(&self.pic, subnet);
-        let module = wat::parse_str(include_str!("echo.wat")).expect("it is WAT");
+        let module =
+            wat::parse_str(include_str!("echo.wat")).expect("the file is WebAssembly text");
         self.install_code(id, module);
         id
     }
@@ -82,7 +83,7 @@ fn more_calls_than_slots_are_all_done() {
 }
 
 #[test]
-fn no_calls_have_no_outcomes() {
+fn zero_raw_calls_have_zero_outcomes() {
     on_every_server(|server| assert_eq!(Pair::ready(server, 1).fan_out(&[]), []));
 }
 
@@ -140,8 +141,8 @@ fn a_call_without_an_answer_is_unknown_after_five_minutes_and_those_around_it_ar
             .expect("the caller takes messages");
         pair.wait(Duration::ZERO, 3);
         pair.wait(PING_WAIT + MARGIN, 3);
-        let answer = pair.pic.ingress_status(message).expect("it is over");
-        let outcomes: Vec<RawOutcome> = decode(&answer.expect("it is answered"));
+        let answer = pair.pic.ingress_status(message).expect("there is a response");
+        let outcomes: Vec<RawOutcome> = decode(&answer.expect("the canister replies"));
         let classes: Vec<_> = outcomes.iter().map(class).collect();
         assert_eq!(classes, [("done", ""), ("unknown", "deadline"), ("done", "")]);
         pair.mend();

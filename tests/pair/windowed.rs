@@ -1,4 +1,4 @@
-//! As many calls at a time as there is room for: all of them succeed.
+//! Windowed calls: a limited number of calls is open at a time, so that all succeed.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ impl Pair {
 
     /// Asks for `n` calls; the next round is when they are made.
     pub fn submit_run(&self, way: Way, n: u64) -> RawMessageId {
-        let argument = encode_args((way, n)).expect("it encodes");
+        let argument = encode_args((way, n)).expect("the value has a Candid type");
         self.pic
             .submit_call(self.caller, controller(), "run", argument)
             .expect("the caller takes messages")
@@ -66,8 +66,7 @@ fn across_subnets_a_window_takes_a_round_trip() {
         for (n, window) in [(1, 1), (10, 10), (100, 7), (500, 100), (2_000, 300)] {
             let (report, rounds) = pair.report(Way::Windowed(Some(window)), n);
             assert_eq!((report.succeeded, report.max_in_flight), (n, window.min(n as u32)));
-            let expected = 1 + n.div_ceil(u64::from(window));
-            assert!(rounds.abs_diff(expected) <= 1, "{n} by {window}: {rounds} of {expected}");
+            assert_eq!(rounds, 1 + n.div_ceil(u64::from(window)), "{n} calls, {window} at a time");
         }
     });
 }
@@ -154,7 +153,7 @@ fn two_windows_at_once_share_the_slots_and_both_finish() {
         for (n, message) in [900, 700].into_iter().zip(&messages) {
             let (answer, _) = pair.wait_for(message);
             assert!(answer.is_ok(), "{answer:?}");
-            let report = pair.report_of(message).expect("it is answered");
+            let report = pair.report_of(message).expect("the canister replies");
             assert_eq!((report.succeeded, report.failures()), (n, BTreeMap::new()));
         }
         assert_eq!(pair.successes(Parallel, 500), 500, "all slots are free");

@@ -1,4 +1,4 @@
-//! What the README says that messages to the caller cost at most.
+//! The highest costs of messages to the caller, as documented.
 
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ fn a_callee_that_answers_two_mebibytes_costs_two_billion_cycles_a_call() {
 }
 
 #[test]
-fn a_callee_without_room_for_calls_has_windowed_ones_tried_five_times() {
+fn windowed_calls_to_a_callee_with_full_queues_are_tried_five_times() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         pair.moody_callee();

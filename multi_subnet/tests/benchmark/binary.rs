@@ -40,7 +40,7 @@ impl Run {
     /// The object that `--json` printed.
     pub fn json(&self) -> Value {
         assert_eq!(self.code, 0, "{}", self.stderr);
-        serde_json::from_str(&self.stdout).expect("one JSON object and nothing else")
+        serde_json::from_str(&self.stdout).expect("the output is one JSON object and nothing else")
     }
 
     /// The message of a run that failed with this code and printed no result.

@@ -1,4 +1,4 @@
-//! The figures of this project, on the embedded replica and, where `POCKET_IC_BIN` names one, on a real server.
+//! The results that this project documents, on the embedded replica and, where `POCKET_IC_BIN` names one, on a PocketIC server.
 
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
@@ -73,7 +73,7 @@ fn across_subnets_2000_sequential_calls_succeed_and_500_parallel_ones() {
 }
 
 #[test]
-fn with_two_trillion_cycles_only_some_parallel_calls_can_be_paid_for() {
+fn two_trillion_cycles_pay_for_only_some_of_ninety_parallel_calls() {
     for server in servers() {
         let [sequential, parallel, windowed] =
             measure(&server, &["--caller-cycles", "2000000000000"]);
@@ -87,7 +87,7 @@ fn with_two_trillion_cycles_only_some_parallel_calls_can_be_paid_for() {
 #[test]
 fn the_caller_of_this_workspace_says_itself_that_its_numbers_are_nat64() {
     let paths = workspace_modules().expect("the canisters can be built");
-    let caller = fs::read(paths.caller).expect("it was built");
+    let caller = fs::read(paths.caller).expect("the canister was built");
     assert_eq!(number_type(&caller), Some(NumberType::Nat64));
 }
 
@@ -110,7 +110,7 @@ fn the_same_run_costs_the_same_cycles_every_time() {
 }
 
 #[test]
-fn a_number_of_calls_above_the_callers_maximum_is_its_reject() {
+fn the_caller_rejects_a_number_of_calls_above_its_maximum() {
     for server in servers() {
         let failed = run(&["--server", &server, "--calls", "18446744073709551615"]);
         let message = failed.error(1);

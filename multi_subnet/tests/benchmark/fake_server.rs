@@ -1,6 +1,5 @@
-//! A server that speaks as much of PocketIC's protocol as one run needs, and behaves as a test tells it.
-//!
-//! It is for what no proper server does, and for callers of another make; it executes nothing.
+//! A fake PocketIC server. It speaks as much of the protocol as one run of the benchmark needs, behaves as a test says, and
+//! executes no canisters. Tests use it for faults that a real server does not have, and for callers with another interface.
 
 use std::{
     collections::BTreeMap,
@@ -79,7 +78,7 @@ impl FakeServer {
     pub fn start(behaviour: Behaviour) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket can do that");
-        let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
+        let url = format!("http://{}/", listener.local_addr().expect("the socket is bound"));
         let server = Self { behaviour: Arc::new(behaviour), seen: Arc::default(), url };
         let routes = server.routes();
         thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The benchmark as its user meets it: the real binary, its exit code, what it prints where.
+//! The benchmark as a user runs it: the real binary, its exit codes, and what it prints to which stream.
 
 mod binary;
 mod command_line;

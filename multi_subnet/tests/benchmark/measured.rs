@@ -1,4 +1,4 @@
-//! Runs of the benchmark's binary, as the figures they printed.
+//! Runs the benchmark's binary and reads the results that it prints.
 
 use serde_json::Value;
 use test_support::pocket_ic_binary;

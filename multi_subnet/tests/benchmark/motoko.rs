@@ -1,5 +1,5 @@
-//! The Motoko sample, from both lines of compilers. Calls wait without bound, and every `await` and `async` block is a
-//! call of the canister to itself.
+//! The Motoko sample, compiled for 32 and for 64 bits. Its calls have unbounded waits, and every `await` and `async` block
+//! is a call of the canister to itself.
 
 use std::fs;
 
@@ -28,7 +28,7 @@ fn motoko_modules_have_memory_and_table_of_their_compilers_width() {
     for compiler in MotokoCompiler::ALL {
         let wide = compiler == MotokoCompiler::Current;
         for path in motoko_pairs(compiler).flat_map(|pair| [pair.caller, pair.callee]) {
-            let module = fs::read(path).expect("it was compiled");
+            let module = fs::read(path).expect("the module was compiled");
             let (mut memories, mut tables) = (Vec::new(), Vec::new());
             for payload in Parser::new(0).parse_all(&module) {
                 match payload.expect("the module is valid") {
@@ -48,7 +48,7 @@ fn motoko_modules_have_memory_and_table_of_their_compilers_width() {
 fn motoko_callers_say_themselves_which_numbers_they_take() {
     for compiler in MotokoCompiler::ALL {
         for (pair, numbers) in motoko_pairs(compiler).zip(NumberType::ALL) {
-            let module = fs::read(pair.caller).expect("it was compiled");
+            let module = fs::read(pair.caller).expect("the module was compiled");
             assert_eq!(number_type(&module), Some(numbers));
         }
     }

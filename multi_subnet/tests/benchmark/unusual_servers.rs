@@ -1,4 +1,4 @@
-//! Callers of another make, and servers that misbehave.
+//! Callers with another interface, and servers with faults.
 
 use std::fs;
 
@@ -32,9 +32,10 @@ fn each_strategy_is_measured_and_the_instance_deleted() {
     assert_eq!(report["profile"], "pocket-ic");
     assert_eq!(report["same_subnet"], false);
     assert_eq!(report["calls"], 5);
-    let names = ["sequential", "parallel"];
-    for (strategy, name) in report["strategies"].as_array().expect("a list").iter().zip(names) {
-        assert_eq!(strategy["name"], name);
+    let strategies = report["strategies"].as_array().expect("the report has a list of strategies");
+    let names: Vec<_> = strategies.iter().map(|strategy| &strategy["name"]).collect();
+    assert_eq!(names, ["sequential", "parallel"]);
+    for strategy in strategies {
         assert_eq!(strategy["attempted"], 5);
         assert_eq!(strategy["succeeded"], 4);
         assert_eq!(strategy["failed"], 1);
@@ -128,7 +129,7 @@ fn a_server_that_is_not_there_is_an_error_with_code_1() {
     // Bound, so that nobody else takes the port, but not listening.
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-    let url = format!("http://{}", socket.local_addr().expect("it is bound"));
+    let url = format!("http://{}", socket.local_addr().expect("the socket is bound"));
     let failed = run_with_empty_modules(&["--server", &url], &[]);
     let message = failed.error(1);
     assert!(message.contains(&url) && message.contains("--server embedded"), "{message}");

@@ -1,4 +1,4 @@
-//! Requests say in their addresses whom they are about, and go nowhere else.
+//! The address of a request has to name the canister or subnet that the request is about.
 
 use crate::identities::{Named, ed25519};
 use crate::network::CounterNetwork;

@@ -1,4 +1,4 @@
-//! Nobody acts as somebody else, and nothing happens twice.
+//! No user can act as another user, and no request is executed twice.
 
 use crate::identities::{Named, anonymous, ed25519, prime256v1, secp256k1};
 use crate::network::{CounterNetwork, number, run};
@@ -195,7 +195,7 @@ fn a_request_sent_again_gets_the_same_answer_and_is_executed_once() {
 }
 
 #[test]
-fn only_who_sent_a_request_can_read_what_became_of_it() {
+fn only_the_sender_of_a_request_can_read_its_status() {
     let network = CounterNetwork::live();
     let [user, other] = [1, 2].map(ed25519);
     let content = call(user.identity.sender().unwrap(), network.one, soon(60));

@@ -1,4 +1,4 @@
-//! Requests that make no sense get an error that says so, and the network goes on.
+//! An invalid request gets an error with the reason, and the network keeps working.
 
 use crate::identities::ed25519;
 use crate::network::CounterNetwork;
@@ -28,7 +28,7 @@ fn read_state(paths: Vec<Vec<ic_certification::Label>>) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_no_envelope_is_400_and_says_so() {
+fn a_body_that_is_not_an_envelope_gets_status_400_with_a_message() {
     let network = CounterNetwork::live();
     let good = unsigned(call(Principal::anonymous(), network.one, soon(60)));
     let trailing = [good.as_slice(), &[0]].concat();
@@ -62,7 +62,7 @@ fn requests_of_another_type_than_the_route_takes_are_400() {
 }
 
 #[test]
-fn a_request_of_more_than_two_mebibytes_is_413() {
+fn a_request_above_two_mebibytes_gets_status_413() {
     let network = CounterNetwork::live();
     let envelope = |bytes| {
         let mut content = call(Principal::anonymous(), network.one, soon(60));
@@ -96,7 +96,7 @@ fn a_canister_that_no_subnet_hosts_or_that_is_not_meant_is_an_error() {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_that_says_why() {
+fn an_unreadable_state_path_is_an_error_with_the_reason() {
     let network = CounterNetwork::live();
     let one = network.one.as_slice();
     let request = [7; 32];

@@ -1,4 +1,4 @@
-//! Calls, queries and reads by the agent in Rust, which checks certificates and signatures.
+//! Calls, queries and reads of the Rust agent, which checks certificates and signatures.
 
 use crate::network::{CounterNetwork, number, run};
 use crate::{identities, raw};

@@ -1,4 +1,4 @@
-//! What is certified, and that nothing else passes for it.
+//! What the network certifies, and that agents accept nothing else.
 
 use crate::calls::update;
 use crate::identities::{anonymous, ed25519};

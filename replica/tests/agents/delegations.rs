@@ -1,4 +1,4 @@
-//! Whom a user lets act for him, and for what.
+//! Delegations: which keys may sign for a user, and for which requests.
 
 use crate::calls::{query, update};
 use crate::identities::delegated;

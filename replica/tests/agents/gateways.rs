@@ -1,4 +1,4 @@
-//! Gateways: the interface at the root of a port of its own.
+//! HTTP gateways: the interface for agents at the root of a port of its own.
 
 use crate::calls::{query, update};
 use crate::identities::anonymous;

@@ -1,4 +1,4 @@
-//! Users: one for each way to sign.
+//! Identities: one user for each kind of signature.
 
 use ic_agent::Identity;
 use ic_agent::identity::{

@@ -1,4 +1,4 @@
-//! How long rounds of a live network take.
+//! The length of the rounds of a live network.
 
 use crate::dfx::{agent, create};
 use crate::identities::ed25519;

@@ -1,4 +1,4 @@
-//! Many agents at once, among them some who only make trouble.
+//! Many agents at once, some of which send invalid requests only.
 
 use crate::calls::{query, update};
 use crate::identities::ed25519;

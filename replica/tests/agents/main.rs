@@ -1,4 +1,4 @@
-//! The HTTP interface for agents, asked by the agents that are published.
+//! The HTTP interface for agents, used by the published agents.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A network that progresses by itself, its canisters, and agents that talk to it.
+//! A network with two counters, and agents that talk to it.
 
 use crate::identities::Named;
 use candid::Principal;

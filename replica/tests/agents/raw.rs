@@ -1,4 +1,4 @@
-//! Requests as no agent would send them.
+//! Requests that no agent would send.
 
 use crate::network::CounterNetwork;
 use candid::Principal;

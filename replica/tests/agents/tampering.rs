@@ -1,4 +1,4 @@
-//! Somebody between an agent and the network who flips bits.
+//! A proxy between an agent and the network that flips bits.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

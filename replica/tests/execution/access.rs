@@ -70,7 +70,7 @@ fn decode_version(reply: &[u8]) -> u64 {
 }
 
 #[test]
-fn users_cannot_call_what_nobody_would_pay_for_nor_what_there_is_not() {
+fn users_cannot_make_unpaid_calls_or_call_unknown_methods() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let error = |method| {

@@ -1,4 +1,4 @@
-//! When a call is answered, and with what.
+//! When a call context gets a response, and which one.
 
 use crate::ic00::submit_management;
 use crate::patterns::{open_gate, pong, wait_for};
@@ -161,7 +161,7 @@ fn no_cycles_are_available_after_the_answer() {
 }
 
 #[test]
-fn contexts_of_one_canister_do_not_mix() {
+fn call_contexts_of_one_canister_are_independent() {
     on_every_server(|server| {
         let network = server.two_subnets();
         let messages: Vec<_> = ["one", "two", "three"]
@@ -202,7 +202,11 @@ fn the_version_counts_executions_that_succeed() {
     on_every_server(|server| {
         let network = server.two_subnets();
         let version = || {
-            number(&network.ask(network.a, script().version().reply_number()).expect("it replies"))
+            number(
+                &network
+                    .ask(network.a, script().version().reply_number())
+                    .expect("the canister replies"),
+            )
         };
         let before = version();
         network.run(network.a, script().reply("")).unwrap();

@@ -1,4 +1,4 @@
-//! What somebody attests of a user who calls, and who is told.
+//! The information about a caller that an identity provider attests, and which code sees it.
 
 use candid::Principal;
 use pocket_ic::ErrorCode;
@@ -40,7 +40,7 @@ fn query_with_info(network: &ScriptedNetwork, method: &str, script: Script) -> C
 }
 
 #[test]
-fn an_update_and_a_query_are_told_and_whoever_comes_without_has_nothing_told() {
+fn updates_and_queries_see_the_information_about_the_caller_if_there_is_any() {
     on_every_server(|server| {
         let network = server.one_subnet();
         assert_eq!(run_with_info(&network, tell()), told());
@@ -52,7 +52,7 @@ fn an_update_and_a_query_are_told_and_whoever_comes_without_has_nothing_told() {
 }
 
 #[test]
-fn a_query_method_called_as_an_update_is_told() {
+fn a_query_method_called_as_an_update_sees_the_information_about_the_caller() {
     on_every_server(|server| {
         let ScriptedNetwork { pic, a, .. } = server.one_subnet();
         let argument = tell().bytes();
@@ -91,7 +91,7 @@ fn callbacks_of_a_composite_query_are_told_and_callees_are_not() {
 }
 
 #[test]
-fn a_cleanup_is_told() {
+fn cleanup_code_sees_the_information_about_the_caller() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let failing = call(network.b)
@@ -104,7 +104,7 @@ fn a_cleanup_is_told() {
 }
 
 #[test]
-fn inspection_is_told_before_a_message_is_let_in() {
+fn inspect_message_sees_the_information_about_the_caller() {
     on_every_server(|server: Server| {
         let network = server.one_subnet();
         let inspect = script().caller_info_size().when(script().accept_ingress());

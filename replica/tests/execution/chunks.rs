@@ -142,7 +142,7 @@ fn uploading_costs_two_hundred_million_instructions_whether_the_chunk_is_new_or_
 }
 
 #[test]
-fn what_is_no_module_of_stored_chunks_is_not_installed() {
+fn stored_chunks_that_are_not_a_module_are_not_installed() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let module = canister();

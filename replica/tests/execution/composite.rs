@@ -1,4 +1,4 @@
-//! Queries that call queries.
+//! Composite queries: queries that call queries.
 
 use candid::Principal;
 use pocket_ic::{CanisterSettings, ErrorCode};

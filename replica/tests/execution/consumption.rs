@@ -1,4 +1,4 @@
-//! What is told of what a canister spent its cycles on.
+//! What the network reports about the purposes for which a canister spent its cycles.
 
 use crate::ic00::{about, ask, decode, management, query, somebody};
 use crate::patterns::pong;
@@ -42,7 +42,7 @@ fn total(consumed: CyclesConsumed) -> Nat {
 }
 
 #[test]
-fn what_a_canister_spent_is_told_by_what_it_was_for_to_the_last_cycle() {
+fn the_consumption_of_a_canister_is_reported_by_purpose_to_the_last_cycle() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let installed = consumed(&network, network.a);
@@ -101,7 +101,7 @@ fn a_canister_spent_the_fee_for_its_creation() {
 }
 
 #[test]
-fn only_controllers_are_told() {
+fn only_controllers_read_the_canister_history() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let reject = ask(&network.pic, somebody(), network.a, "canister_metrics", about(network.a))

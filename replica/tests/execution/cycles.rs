@@ -1,4 +1,4 @@
-//! Where cycles go: what a call withholds, what comes back, what is charged.
+//! The cycles of a call: what the network withholds, what it charges, and what comes back.
 
 use candid::{Nat, Principal};
 use test_support::script::{call, number, numbers, script};
@@ -45,7 +45,7 @@ fn an_open_call_withholds_42_102_412_000_cycles_and_1000_for_each_byte() {
 }
 
 #[test]
-fn a_call_is_made_exactly_if_its_cycles_fit_into_the_liquid_balance() {
+fn a_call_is_made_if_and_only_if_its_cycles_fit_into_the_liquid_balance() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let cost = CALL_WITHHELD + CALL_BYTE * EMPTY_CALL_BYTES;
@@ -289,7 +289,7 @@ fn measured(callee: Principal) -> Vec<u8> {
 }
 
 #[test]
-fn what_a_call_costs_is_the_sum_of_its_parts() {
+fn the_cost_of_a_call_is_the_sum_of_its_parts() {
     on_every_server(|server| {
         let network = server.two_subnets();
         let [a, b] = [network.a, network.b];

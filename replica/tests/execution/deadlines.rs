@@ -1,4 +1,4 @@
-//! Calls that wait no longer than they said.
+//! Calls with bounded waits.
 
 use crate::patterns::{open_gate, pong, wait_for};
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn callbacks_see_the_deadline_of_the_call_they_answer_and_not_of_the_one_they_ma
 }
 
 #[test]
-fn a_callee_that_never_answers_is_6_once_the_deadline_has_passed() {
+fn a_call_without_a_response_gets_reject_code_6_after_its_deadline() {
     on_every_server(|server| {
         let network = server.two_subnets();
         let message = network.submit(network.a, waiting(&network, 10));
@@ -199,7 +199,7 @@ fn a_request_that_expires_before_it_is_executed_is_dropped() {
 }
 
 #[test]
-fn a_request_that_cannot_be_sent_for_300_seconds_is_2() {
+fn a_request_that_cannot_be_sent_for_300_seconds_gets_reject_code_2() {
     on_every_server(|server| {
         let network = server.two_subnets();
         // Six requests of almost 2 MiB fill the stream; the rest wait in the output queue.
@@ -226,7 +226,7 @@ fn a_request_that_cannot_be_sent_for_300_seconds_is_2() {
 }
 
 #[test]
-fn what_a_dropped_response_carried_comes_back_in_a_refund_of_its_own() {
+fn the_cycles_of_a_dropped_response_come_back_in_a_refund_message() {
     on_every_server(|server| {
         // Twelve replies, of which eight fill the stream; the others expire in their queue.
         let spent = |cycles: u64| {

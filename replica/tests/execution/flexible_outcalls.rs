@@ -1,4 +1,4 @@
-//! HTTP outcalls of whose responses each counts.
+//! Flexible HTTPS outcalls: the canister gets the responses of single nodes.
 
 use crate::ic00::{decode, management, reject};
 use crate::outcalls::*;
@@ -122,7 +122,7 @@ fn too_many_rejects_are_an_error_that_names_the_nodes() {
 }
 
 #[test]
-fn too_few_responses_are_waited_for_in_vain() {
+fn an_outcall_with_too_few_responses_times_out() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let (message, request) = begin(&network, flexible(Some(counts(3, 4, 4))));
@@ -139,7 +139,7 @@ fn too_few_responses_are_waited_for_in_vain() {
 }
 
 #[test]
-fn who_wants_no_response_is_answered_once_any_node_has_one_or_none() {
+fn an_outcall_that_needs_no_response_ends_at_the_first_result_of_a_node() {
     on_every_server(|server| {
         let network = server.one_subnet();
         for response in [reply(b"a"), no_reply("none")] {
@@ -164,7 +164,7 @@ fn responses_that_do_not_fit_into_a_block_together_are_an_error() {
 }
 
 #[test]
-fn nodes_that_have_too_little_left_for_a_result_are_an_error() {
+fn an_outcall_whose_nodes_cannot_pay_for_a_result_is_an_error() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let base = 13 * (1_000_000 + 50 * 19 + 90_000 * 13 + (2_000 * 13 + 100_000) * 4);
@@ -198,7 +198,7 @@ fn a_node_that_says_nothing_gives_its_cycles_back_a_minute_later() {
 }
 
 #[test]
-fn what_every_node_got_can_be_said_of_a_flexible_outcall_too() {
+fn a_flexible_outcall_takes_one_mock_response_for_all_nodes() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let (message, request) = begin(&network, flexible(Some(counts(1, 2, 2))));

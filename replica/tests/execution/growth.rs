@@ -1,4 +1,4 @@
-//! What growing memory asks of a canister.
+//! The cycles that a canister needs to grow its memory.
 
 use crate::ic00::set;
 use crate::patterns::pong;
@@ -76,7 +76,7 @@ fn callbacks_and_queries_grow_memory_whatever_the_balance() {
 }
 
 #[test]
-fn code_that_holds_too_much_is_not_installed() {
+fn an_upgrade_whose_memory_is_unaffordable_is_undone() {
     on_every_server(|server| {
         let network = network(server);
         network.run(network.a, script().put(9, 5).reply("")).unwrap();

@@ -1,4 +1,4 @@
-//! What the management canister says of what was done to a canister.
+//! The history of a canister's changes, as the management canister reports it.
 
 use crate::ic00::{about, ask, decode, management, query, set, somebody};
 use candid::Principal;
@@ -124,7 +124,7 @@ fn a_change_by_a_canister_names_it_and_the_version_it_says_it_has() {
 }
 
 #[test]
-fn twenty_changes_are_kept_and_as_many_told_as_are_asked_for() {
+fn the_history_keeps_twenty_changes_and_returns_as_many_as_requested() {
     on_every_server(|server| {
         let network = server.one_subnet();
         for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! What canisters run without being called by a canister: queries, inspection, timers, heartbeats.
+//! Code that runs without a call of another canister: queries, `inspect_message`, timers, heartbeats.
 
 use crate::installation::{fill, memories};
 use candid::Principal;

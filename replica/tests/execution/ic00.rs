@@ -74,7 +74,9 @@ pub fn management(method: &str, argument: impl CandidType) -> Call {
 
 /// What a canister gets that calls: reject code and message.
 pub fn reject(network: &ScriptedNetwork, one: Call) -> (u64, String) {
-    rejected(&network.run(network.a, script().call(one)).expect("it replies with the reject"))
+    rejected(
+        &network.run(network.a, script().call(one)).expect("the canister replies with the reject"),
+    )
 }
 
 /// Changes settings as the anonymous controller.

@@ -1,4 +1,4 @@
-//! Limits of the mainnet that a network can go without.
+//! Limits of the mainnet that a network can switch off.
 
 use pocket_ic::common::rest::{IcpConfig, IcpConfigFlag};
 use pocket_ic::{ErrorCode, PocketIc};

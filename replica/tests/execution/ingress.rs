@@ -1,4 +1,4 @@
-//! Messages from users: which a block takes, and how long they may wait.
+//! Ingress messages: which of them a block takes, and how long they can wait.
 
 use pocket_ic::ErrorCode;
 use std::time::Duration;
@@ -11,7 +11,7 @@ fn toil() -> Script {
 }
 
 #[test]
-fn a_message_that_waits_for_five_minutes_in_its_canisters_queue_fails() {
+fn a_message_that_waits_five_minutes_in_the_queue_of_its_canister_fails() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let messages: Vec<_> = (0..6).map(|_| network.submit(network.a, toil())).collect();

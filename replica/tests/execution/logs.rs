@@ -1,4 +1,4 @@
-//! Logs, as the management canister shows them.
+//! Canister logs, as the management canister returns them.
 
 use crate::ic00::{about, ask, decode, management, query, reject, set, somebody};
 use candid::Principal;

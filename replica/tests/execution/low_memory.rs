@@ -1,4 +1,4 @@
-//! What happens when the heap has little room left.
+//! The hook for low Wasm memory.
 
 use candid::Principal;
 use pocket_ic::{CanisterSettings, ErrorCode, PocketIc};
@@ -93,7 +93,7 @@ fn exactly_as_much_room_as_the_threshold_is_enough() {
 }
 
 #[test]
-fn a_setting_alone_makes_the_hook_run_and_room_lets_it_run_again() {
+fn the_low_memory_hook_runs_each_time_a_setting_crosses_the_threshold() {
     on_every_server(|server| {
         let subject = Subject::new(server);
         let set = |threshold| {

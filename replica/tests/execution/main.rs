@@ -1,12 +1,11 @@
-//! The embedded replica from outside: everything here goes through the `pocket-ic` crate as it is
-//! published, and so can be asked of a PocketIC server as well. When `POCKET_IC_BIN` names one,
-//! each test runs on both.
+//! The embedded replica from outside. All tests use the published `pocket-ic` crate, so that they can run on a PocketIC
+//! server too: where `POCKET_IC_BIN` names one, each test runs on both.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod access;
 mod admins;
-mod blockmakers;
+mod block_makers;
 mod call_contexts;
 mod caller_info;
 mod chunks;
@@ -25,7 +24,6 @@ mod ingress;
 mod installation;
 mod lifecycle;
 mod logs;
-mod long;
 mod low_memory;
 mod management;
 mod metadata;
@@ -34,6 +32,7 @@ mod outcall_prices;
 mod outcall_requests;
 mod outcalls;
 mod patterns;
+mod paused_executions;
 mod payloads;
 mod persistence;
 mod profiles;

@@ -71,7 +71,7 @@ fn a_canister_manages_what_it_controls_and_nothing_else() {
 }
 
 #[test]
-fn a_call_that_makes_no_sense_is_rejected_with_its_cycles_in_the_round_it_is_made_in() {
+fn an_invalid_call_is_rejected_in_its_own_round_and_its_cycles_come_back() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let undecodable = |method: &str| {
@@ -104,7 +104,7 @@ fn a_call_that_makes_no_sense_is_rejected_with_its_cycles_in_the_round_it_is_mad
 }
 
 #[test]
-fn a_call_that_is_carried_out_takes_two_more_rounds_on_the_own_subnet() {
+fn an_executed_management_call_on_the_own_subnet_takes_two_more_rounds() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let one = management("canister_status", about(network.a)).on_reply(script().reply(""));

@@ -1,4 +1,4 @@
-//! Metadata of modules, as canisters may read it.
+//! The metadata of modules, and which canisters may read it.
 
 use crate::ic00::{ask, decode, management};
 use candid::Principal;
@@ -61,7 +61,7 @@ fn a_canister_without_code_has_no_metadata() {
 }
 
 #[test]
-fn users_read_metadata_elsewhere() {
+fn users_cannot_read_metadata_by_a_management_call() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let arguments = CanisterMetadataArgs { canister_id: network.b, name: "x".into() };

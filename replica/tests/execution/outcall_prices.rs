@@ -1,4 +1,4 @@
-//! What outcalls cost that are charged for what they use.
+//! The cycles of HTTPS outcalls that pay for what they use.
 
 use crate::outcalls::*;
 use ic_management_canister_types::*;
@@ -36,7 +36,7 @@ fn cost(
 }
 
 #[test]
-fn the_pricing_is_told() {
+fn the_pricing_version_of_an_outcall_is_reported() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let (_, request) = begin(&network, outcall(used(get())));
@@ -104,7 +104,7 @@ fn transforming_costs_a_cycle_for_thirteen_instructions() {
 }
 
 #[test]
-fn a_node_that_cannot_pay_for_its_response_has_none() {
+fn a_node_that_cannot_pay_for_its_response_sends_no_response() {
     on_every_server(|server| {
         let network = server.one_subnet();
         // Every node may spend 49,999 cycles, and a thousand bytes cost 50,000.
@@ -126,7 +126,7 @@ fn a_node_that_cannot_pay_for_its_response_has_none() {
 }
 
 #[test]
-fn a_response_that_cannot_be_delivered_for_what_the_nodes_have_left_is_none() {
+fn a_response_that_costs_more_than_the_nodes_have_left_is_not_delivered() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let bytes = 100_000;
@@ -141,7 +141,7 @@ fn a_response_that_cannot_be_delivered_for_what_the_nodes_have_left_is_none() {
 }
 
 #[test]
-fn what_is_not_spent_comes_back() {
+fn the_unspent_cycles_of_an_outcall_come_back() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let before = network.pic.cycle_balance(network.a);

@@ -1,4 +1,4 @@
-//! Which HTTP outcalls are refused before any node makes them.
+//! HTTPS outcalls that are refused before any node sends a request.
 
 use crate::outcalls::{ENOUGH, body, get, outcall, reply, result};
 use candid::{Encode, Principal};

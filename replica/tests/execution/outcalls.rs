@@ -1,10 +1,9 @@
-//! HTTP outcalls on whose response nodes agree.
+//! HTTPS outcalls whose response the nodes agree on.
 
 use crate::ic00::{decode, management, reject};
 use candid::Encode;
 use ic_management_canister_types::*;
 use pocket_ic::common::rest::*;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use test_support::script::{Call, canister_with, number, rejected, script};
 use test_support::scripted::install_module;
@@ -158,7 +157,7 @@ fn an_outcall_of_one_node_brings_what_that_node_got() {
 }
 
 #[test]
-fn what_no_node_gets_the_canister_does_not_get_either() {
+fn an_outcall_that_fails_on_all_nodes_is_rejected_with_their_reason() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let answer = result(&network, outcall(get()), no_reply("Connection refused"));
@@ -248,7 +247,7 @@ fn the_canister_transforms_responses_before_they_are_compared() {
 }
 
 #[test]
-fn a_response_that_is_longer_than_was_asked_for_is_none() {
+fn a_response_longer_than_the_requested_maximum_is_not_delivered() {
     // The mocked nodes of a PocketIC server do not look at what they download.
     let network = Server::Embedded.one_subnet();
     let arguments = HttpRequestArgs { max_response_bytes: Some(10), ..get() };
@@ -291,15 +290,13 @@ fn responses_that_no_nodes_could_have_got_are_refused_and_the_outcall_goes_on_wa
         let (message, request) = begin(&network, outcall(get()));
         let invalid_code = CanisterHttpReject { reject_code: 0, message: "none".into() };
         let unknown = CanisterHttpRequest { request_id: request.request_id + 1, ..request.clone() };
-        for (request, responses) in [
-            (&request, vec![reply(b"a"); 2]),
-            (&request, vec![no_reply(&"x".repeat(1_025))]),
-            (&request, vec![CanisterHttpResponse::CanisterHttpReject(invalid_code)]),
-            (&unknown, vec![reply(b"a")]),
+        for (request, responses, words) in [
+            (&request, vec![reply(b"a"); 2], "13 nodes"),
+            (&request, vec![no_reply(&"x".repeat(1_025))], "1025"),
+            (&request, vec![CanisterHttpResponse::CanisterHttpReject(invalid_code)], "reject code"),
+            (&unknown, vec![reply(b"a")], &format!("outcall {}", unknown.request_id)),
         ] {
-            // The client panics at every error.
-            let refused = AssertUnwindSafe(|| respond(&network, request, responses));
-            assert!(catch_unwind(refused).is_err());
+            server.assert_refuses(words, || respond(&network, request, responses));
             assert_eq!(network.pic.get_canister_http().len(), 1);
         }
         let flexible = MockFlexibleCanisterHttpResponse {
@@ -307,12 +304,13 @@ fn responses_that_no_nodes_could_have_got_are_refused_and_the_outcall_goes_on_wa
             request_id: request.request_id,
             responses: vec![reply(b"a")],
         };
-        let refused =
-            AssertUnwindSafe(|| network.pic.mock_flexible_canister_http_response(flexible));
-        assert!(catch_unwind(refused).is_err());
+        server.assert_refuses("flexible", || {
+            network.pic.mock_flexible_canister_http_response(flexible)
+        });
         respond(&network, &request, vec![reply(b"a")]);
         assert_eq!(body(&network.pic.await_call(message)), b"a");
-        let again = AssertUnwindSafe(|| respond(&network, &request, vec![reply(b"a")]));
-        assert!(catch_unwind(again).is_err());
+        server.assert_refuses(&format!("outcall {}", request.request_id), || {
+            respond(&network, &request, vec![reply(b"a")])
+        });
     });
 }

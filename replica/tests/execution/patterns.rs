@@ -1,4 +1,4 @@
-//! Scripts for what several tests need.
+//! Scripts that several tests use.
 
 use candid::Principal;
 use test_support::script::{Call, Script, call, numbers, script};

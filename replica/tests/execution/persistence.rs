@@ -105,7 +105,7 @@ fn data_of_the_new_module_does_not_overwrite_a_heap_that_is_kept() {
 }
 
 #[test]
-fn a_heap_that_is_kept_goes_on_as_any_other() {
+fn a_kept_heap_can_be_used_like_any_other_heap() {
     on_every_server(|server| {
         let network = server.one_subnet();
         fill(&network);

@@ -1,4 +1,4 @@
-//! Network profiles, which only the embedded server has: when things arrive, and nothing else.
+//! Network profiles, which only the embedded server has. A profile changes when messages arrive, and nothing else.
 
 use crate::patterns::{parallel_calls, pong, sequential_calls};
 use embedded_replica::network::NetworkProfile;
@@ -21,7 +21,7 @@ fn rounds(network: &ScriptedNetwork, caller: candid::Principal, script: Script) 
     let before = now();
     let message = network.submit(caller, script);
     let (ticks, answer) = network.ticks(&message);
-    answer.expect("it replies");
+    answer.expect("the canister replies");
     (ticks, (now() - before) / 1_000_000)
 }
 

@@ -1,4 +1,4 @@
-//! Instances that progress by themselves, and time that is set from outside.
+//! Instances that progress by themselves, and time that a test sets.
 
 use candid::Principal;
 use pocket_ic::Time;

@@ -1,4 +1,4 @@
-//! What the status of a canister tells of its queries.
+//! The query statistics in the status of a canister.
 
 use test_support::on_every_server;
 use test_support::script::script;

@@ -1,4 +1,4 @@
-//! How many calls can be open, and when room for more comes free.
+//! The number of open calls, and when a queue slot is free again.
 
 use crate::ic00::{decode, submit_management};
 use crate::patterns::{open_gate, parallel_calls, parallel_report, pong, wait_for};
@@ -16,7 +16,7 @@ const NOT_PERFORMED: u64 = 2;
 
 fn report(network: &ScriptedNetwork, caller: Principal, one: Call, count: u64) -> [u64; 3] {
     let message = network.submit(caller, parallel_calls(one, count));
-    parallel_report(&network.ticks(&message).1.expect("it replies"))
+    parallel_report(&network.ticks(&message).1.expect("the canister replies"))
 }
 
 /// A call that stays open until the gate opens, and its caller's answer to nobody.

@@ -1,4 +1,4 @@
-//! `raw_rand`.
+//! Random bytes: `raw_rand`.
 
 use crate::ic00::{ask, decode, reject};
 use candid::{Encode, Principal};

@@ -1,4 +1,4 @@
-//! How failures look to canisters and to users.
+//! Failures as canisters and users see them.
 
 use crate::ic00::submit_management;
 use crate::patterns::{open_gate, pong, wait_for};
@@ -34,11 +34,11 @@ fn assert_failure(server: Server, script: Script, seen: &Seen) {
 /// What the first canister gets for a call.
 fn reject_of(network: &ScriptedNetwork, one: Call) -> (u64, String) {
     let message = network.submit(network.a, script().call(one));
-    rejected(&network.ticks(&message).1.expect("it replies with the reject"))
+    rejected(&network.ticks(&message).1.expect("the canister replies with the reject"))
 }
 
 #[test]
-fn an_explicit_trap_is_5_503_and_quotes_its_text() {
+fn an_explicit_trap_has_code_5_and_error_503_and_quotes_its_text() {
     on_every_server(|server| {
         let seen = Seen {
             by_canister: (5, "IC0503: "),
@@ -50,7 +50,7 @@ fn an_explicit_trap_is_5_503_and_quotes_its_text() {
 }
 
 #[test]
-fn a_wasm_trap_is_5_502_and_names_its_kind() {
+fn a_wasm_trap_gets_reject_code_5_and_error_502_and_names_its_kind() {
     on_every_server(|server| {
         for (trap, part) in [
             (script().unreachable(), "unreachable"),
@@ -76,7 +76,7 @@ fn the_stack_is_whole_again_after_an_overflow() {
 }
 
 #[test]
-fn no_reply_is_5_without_a_code_to_canisters_and_506_to_users() {
+fn a_call_without_a_reply_gets_reject_code_5_and_users_get_error_506() {
     on_every_server(|server| {
         let network = server.one_subnet();
         for method in ["run", "ask"] {
@@ -91,7 +91,7 @@ fn no_reply_is_5_without_a_code_to_canisters_and_506_to_users() {
 }
 
 #[test]
-fn too_many_instructions_are_5_522() {
+fn too_many_instructions_get_reject_code_5_and_error_522() {
     on_every_server(|server| {
         let network = server.one_subnet();
         // Each turn moves 10 MB at 50 instructions a byte: 40 billion are reached in 80 turns.
@@ -121,7 +121,7 @@ fn a_callback_that_runs_out_of_instructions_leaves_some_for_cleanup() {
 }
 
 #[test]
-fn a_rule_of_the_system_interface_that_is_broken_is_5_504() {
+fn a_violation_of_the_system_interface_gets_reject_code_5_and_error_504() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let one = || pong(network.b);
@@ -164,7 +164,7 @@ fn a_query_may_not_call_accept_cycles_or_set_timers() {
 }
 
 #[test]
-fn an_explicit_reject_is_4_406_and_its_text_is_verbatim() {
+fn an_explicit_reject_has_code_4_and_error_406_and_its_own_text() {
     on_every_server(|server| {
         for network in [server.one_subnet(), server.two_subnets()] {
             let text = "IC0503: not an error code, only text – ü";
@@ -179,7 +179,7 @@ fn an_explicit_reject_is_4_406_and_its_text_is_verbatim() {
 }
 
 #[test]
-fn a_method_that_does_not_exist_is_5_536() {
+fn a_call_of_a_method_that_does_not_exist_gets_reject_code_5_and_error_536() {
     on_every_server(|server| {
         for network in [server.one_subnet(), server.two_subnets()] {
             let (code, text) = reject_of(&network, call(network.b).method("nowhere"));
@@ -222,7 +222,7 @@ fn a_query_method_can_be_called_as_an_update_and_changes_nothing() {
 }
 
 #[test]
-fn a_canister_without_code_is_5_537() {
+fn a_call_to_a_canister_without_code_gets_reject_code_5_and_error_537() {
     on_every_server(|server| {
         for network in [server.one_subnet(), server.two_subnets()] {
             let subnet = network.pic.get_subnet(network.b).unwrap();
@@ -237,7 +237,7 @@ fn a_canister_without_code_is_5_537() {
 }
 
 #[test]
-fn a_canister_that_does_not_exist_is_3() {
+fn a_call_to_a_canister_that_does_not_exist_gets_reject_code_3() {
     on_every_server(|server| {
         for network in [server.one_subnet(), server.two_subnets()] {
             let subnet = network.pic.get_subnet(network.b).unwrap();
@@ -255,7 +255,7 @@ fn a_canister_that_does_not_exist_is_3() {
 }
 
 #[test]
-fn a_principal_that_no_subnet_hosts_is_3() {
+fn a_call_to_a_principal_that_no_subnet_hosts_gets_reject_code_3() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let (code, text) = reject_of(&network, call(network.b).callee(&[9; 29]));
@@ -278,7 +278,7 @@ fn a_call_that_cannot_be_delivered_is_rejected_in_the_next_tick() {
 }
 
 #[test]
-fn a_stopped_canister_is_5_508() {
+fn a_call_to_a_stopped_canister_gets_reject_code_5_and_error_508() {
     on_every_server(|server| {
         for network in [server.one_subnet(), server.two_subnets()] {
             network.pic.stop_canister(network.b, None).unwrap();
@@ -292,7 +292,7 @@ fn a_stopped_canister_is_5_508() {
 }
 
 #[test]
-fn a_stopping_canister_is_5_509_and_still_gets_responses() {
+fn a_stopping_canister_rejects_calls_with_code_5_and_error_509_but_gets_responses() {
     on_every_server(|server| {
         let network = server.two_subnets();
         let held = network.submit(network.b, wait_for(network.a, script().reply("held")));
@@ -312,7 +312,7 @@ fn a_stopping_canister_is_5_509_and_still_gets_responses() {
 }
 
 #[test]
-fn a_callee_out_of_cycles_is_2_207() {
+fn a_callee_without_cycles_rejects_with_code_2_and_error_207() {
     on_every_server(|server| {
         for network in [server.one_subnet(), server.two_subnets()] {
             network.run(network.b, script().liquid().burn_acc().reply("")).unwrap();

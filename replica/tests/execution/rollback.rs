@@ -1,4 +1,4 @@
-//! What a trap undoes and what it leaves.
+//! What a trap undoes, and what stays.
 
 use crate::patterns::pong;
 use pocket_ic::ErrorCode;
@@ -200,7 +200,7 @@ fn cleanup_can_read_the_reject_code() {
 }
 
 #[test]
-fn a_cleanup_that_traps_is_undone_and_both_errors_are_told() {
+fn a_trap_in_cleanup_undoes_the_cleanup_and_the_reject_names_both_errors() {
     on_every_server(|server| {
         let network = server.two_subnets();
         let before = begun(&network);

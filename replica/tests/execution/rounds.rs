@@ -1,13 +1,12 @@
-//! When things happen: ticks, the order within them, time.
+//! The order and the time of events: ticks, the order within a tick, the time that canisters see.
 
 use crate::patterns::{parallel_calls, parallel_report, pong, sequential_calls};
 use candid::{Encode, Principal};
 use ic_management_canister_types::CanisterIdRecord;
 use pocket_ic::{IngressStatusResult, Time};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use test_support::script::{Script, call, number, script};
-use test_support::{ScriptedNetwork, on_every_server};
+use test_support::{ScriptedNetwork, on_every_server, panic_message};
 
 /// Nanoseconds since the epoch at which networks begin: 2021-05-06 19:17:10 UTC.
 const GENESIS: u64 = 1_620_328_630_000_000_000;
@@ -15,7 +14,7 @@ const GENESIS: u64 = 1_620_328_630_000_000_000;
 fn ticks_of(network: &ScriptedNetwork, canister: Principal, script: Script) -> (usize, Vec<u8>) {
     let message = network.submit(canister, script);
     let (ticks, answer) = network.ticks(&message);
-    (ticks, answer.expect("it replies"))
+    (ticks, answer.expect("the canister replies"))
 }
 
 #[test]
@@ -153,10 +152,8 @@ fn awaiting_gives_up_after_100_ticks_and_the_message_goes_on() {
         assert_eq!(number(&network.pic.await_call(message).unwrap()), 98);
         let message = network.submit(network.a, sequential_calls(network.b, 99));
         let awaited = message.clone();
-        let failure =
-            catch_unwind(AssertUnwindSafe(|| network.pic.await_call(awaited))).unwrap_err();
-        let text = failure.downcast_ref::<String>().expect("it panics with a message");
-        assert!(text.contains("100 rounds"), "{text}");
+        let failure = panic_message(|| network.pic.await_call(awaited));
+        assert!(failure.contains("100 rounds"), "{failure}");
         let (_, answer) = network.ticks(&message);
         assert_eq!(number(&answer.unwrap()), 99);
     });
@@ -206,8 +203,7 @@ fn time_cannot_be_set_back() {
         let now = network.pic.get_time();
         let earlier = now + Duration::ZERO;
         network.pic.advance_time(Duration::from_secs(1));
-        let failure = catch_unwind(AssertUnwindSafe(|| network.pic.set_time(earlier)));
-        assert!(failure.is_err());
+        server.assert_refuses("time cannot go back", || network.pic.set_time(earlier));
         assert_eq!(network.pic.get_time(), now + Duration::from_secs(1));
     });
 }

@@ -1,4 +1,4 @@
-//! Who comes first when a round has not enough for all.
+//! The order of the canisters where a round cannot execute all messages.
 
 use candid::Principal;
 use pocket_ic::common::rest::RawMessageId;

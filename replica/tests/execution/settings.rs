@@ -1,4 +1,4 @@
-//! What settings ask of a canister, of its subnet and of those who call it.
+//! The settings of a canister, and their effects.
 
 use crate::ic00::{about, ask, decode, set};
 use crate::patterns::pong;
@@ -89,7 +89,7 @@ fn compute_can_be_allocated_only_once() {
 }
 
 #[test]
-fn what_is_allocated_must_be_there_and_be_affordable() {
+fn an_allocation_must_be_available_and_affordable() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let memory =

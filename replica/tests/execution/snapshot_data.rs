@@ -1,4 +1,4 @@
-//! What is in a snapshot, read and written from outside.
+//! The data of a snapshot, as clients read and write it.
 
 use crate::ic00::{ask, decode};
 use candid::{CandidType, Principal};
@@ -240,7 +240,7 @@ fn what_lies_outside_a_snapshot_is_neither_read_nor_written() {
 }
 
 #[test]
-fn what_was_taken_of_a_canister_is_not_changed() {
+fn a_snapshot_taken_from_a_canister_cannot_be_changed() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let id = take(&network, network.b);
@@ -297,7 +297,7 @@ fn an_upload_that_does_not_fit_together_is_not_loaded() {
 }
 
 #[test]
-fn what_is_not_uploaded_of_timer_and_hook_stays_as_it_is() {
+fn an_upload_without_timer_and_hook_leaves_them_unchanged() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let id = uploaded(&network, |metadata| {

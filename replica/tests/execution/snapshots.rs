@@ -188,7 +188,7 @@ fn taking_and_loading_cost_two_billion_instructions_and_one_for_each_byte() {
 }
 
 #[test]
-fn what_cannot_be_paid_for_is_not_taken() {
+fn a_snapshot_whose_memory_is_unaffordable_is_not_taken() {
     on_every_server(|server| {
         let network = server.one_subnet();
         fill(&network);
@@ -269,7 +269,7 @@ fn ids_that_name_no_snapshot_of_the_canister_are_refused() {
 }
 
 #[test]
-fn who_controls_two_canisters_can_load_the_snapshot_of_one_onto_the_other() {
+fn a_controller_of_two_canisters_can_load_the_snapshot_of_one_into_the_other() {
     // A PocketIC server may ask to wait until the snapshot has been written to its disk.
     let network = Server::Embedded.one_subnet();
     fill(&network);

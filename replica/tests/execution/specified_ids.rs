@@ -1,13 +1,13 @@
-//! Canisters that are created with ids of somebody's choice.
+//! Canisters that are created with a given id.
 
 use crate::ic00::{decode, management, somebody};
-use crate::subnets::{OPENCHAT, install_on, refusal};
+use crate::subnets::{OPENCHAT, install_on};
 use candid::{Encode, Principal};
 use ic_management_canister_types::{CanisterIdRecord, ProvisionalCreateCanisterWithCyclesArgs};
 use pocket_ic::common::rest::{RawEffectivePrincipal, SubnetKind};
 use pocket_ic::{ErrorCode, PocketIc};
-use test_support::on_every_server;
 use test_support::script::{call, canister, script};
+use test_support::{on_every_server, panic_message};
 
 /// Another canister of the same subnet of the mainnet.
 const OPENCHAT_USER_INDEX: &str = "4bkt6-4aaaa-aaaaf-aaaiq-cai";
@@ -104,7 +104,7 @@ fn no_canister_can_be_created_with_an_id_that_needs_a_subnet_nobody_asked_for() 
         // 2^20 ids for each of 1,024 subnets: the first beyond them, and none at all.
         let beyond = Principal::from_slice(&[0, 0, 0, 0, 0x40, 0, 0, 0, 1, 1]);
         for id in [id(LEDGER), beyond, Principal::from_slice(&[1, 2, 3])] {
-            refusal(|| pic.create_canister_with_id(None, None, id));
+            panic_message(|| pic.create_canister_with_id(None, None, id));
         }
         assert_eq!(pic.topology().subnet_configs.len(), 1);
     });
@@ -137,7 +137,8 @@ fn an_id_that_a_subnet_gives_by_itself_cannot_be_chosen() {
         for id in [network.a, next] {
             let refused = create_on(&network.pic, own, id);
             assert_eq!(refused, Err(ErrorCode::InvalidManagementPayload));
-            assert!(network.pic.create_canister_with_id(None, None, id).is_err());
+            let refused = network.pic.create_canister_with_id(None, None, id).unwrap_err();
+            assert!(refused.contains("InvalidManagementPayload"), "{refused}");
         }
         // That the id was asked for does not matter to the canister that gets it.
         assert_eq!(network.pic.create_canister_on_subnet(None, None, own), next);

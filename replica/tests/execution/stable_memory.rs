@@ -1,4 +1,4 @@
-//! Stable memory: how much of it may be accessed, and how it is read and set from outside.
+//! Stable memory: how much of it a message may access, and how clients read and set it.
 
 use candid::Principal;
 use flate2::{Compression, write::GzEncoder};
@@ -24,7 +24,7 @@ fn seen(network: &ScriptedNetwork, offset: u64) -> Vec<u64> {
 }
 
 #[test]
-fn it_is_what_it_was_set_to_for_its_canister_and_for_others() {
+fn stable_memory_that_a_test_sets_is_seen_by_the_canister_and_by_clients() {
     on_every_server(|server| {
         let network = server.one_subnet();
         assert!(network.pic.get_stable_memory(network.a).is_empty());
@@ -46,7 +46,7 @@ fn it_is_what_it_was_set_to_for_its_canister_and_for_others() {
 }
 
 #[test]
-fn it_replaces_what_was_there_and_leaves_the_heap_alone() {
+fn setting_stable_memory_replaces_it_and_leaves_the_heap_alone() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let fill = script().put(3, 11).stable_grow(5).set(7).store_stable(16);
@@ -56,7 +56,8 @@ fn it_replaces_what_was_there_and_leaves_the_heap_alone() {
         assert_eq!(network.cell(network.a, 3), 11);
         // It is the canister's own from then on, and kept like it.
         let write = script().set(9).store_stable(32).put(3, 12);
-        assert!(network.run(network.a, write.clone().trap("undone")).is_err());
+        let trapped = network.run(network.a, write.clone().trap("undone")).unwrap_err();
+        assert_eq!(trapped.error_code, ErrorCode::CanisterCalledTrap);
         assert_eq!(seen(&network, 32), [0, 1]);
         network.run(network.a, write.reply("")).unwrap();
         network.pic.upgrade_canister(network.a, canister(), vec![], None).unwrap();
@@ -66,14 +67,14 @@ fn it_replaces_what_was_there_and_leaves_the_heap_alone() {
 }
 
 #[test]
-fn a_canister_without_code_has_none() {
+fn a_canister_without_code_has_no_stable_memory() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let empty = network.pic.create_canister();
         let set = || network.pic.set_stable_memory(empty, vec![1], BlobCompression::NoCompression);
         let get = || drop(network.pic.get_stable_memory(empty));
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(set)).is_err());
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(get)).is_err());
+        server.assert_refuses(&empty.to_text(), set);
+        server.assert_refuses(&empty.to_text(), get);
     });
 }
 

@@ -1,4 +1,4 @@
-//! Streams between subnets: what fits into them, and what arrives first.
+//! Streams between subnets: what fits into a stream, and the order of arrival.
 
 use candid::Principal;
 use pocket_ic::PocketIc;

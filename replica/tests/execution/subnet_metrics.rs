@@ -1,4 +1,4 @@
-//! What a subnet counts of itself, told to canisters by `subnet_metrics` and to users in its state.
+//! The metrics of a subnet. Canisters read them with `subnet_metrics`, users in the state.
 
 use crate::ic00::{ask, decode, management, somebody};
 use candid::Principal;
@@ -64,7 +64,7 @@ fn a_subnet_counts_what_its_canisters_execute_and_spend() {
 }
 
 #[test]
-fn what_a_deleted_canister_had_left_counts_as_consumed() {
+fn the_remaining_cycles_of_a_deleted_canister_count_as_consumed() {
     on_every_server(|server| {
         let network = server.two_subnets();
         let subnet = network.pic.get_subnet(network.b).unwrap();

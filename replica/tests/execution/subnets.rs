@@ -1,4 +1,4 @@
-//! Kinds of subnets: where canisters go, what they pay.
+//! The kinds of subnets: which canisters they host, and what they charge.
 
 use crate::cycles::{
     CALL_BASE, CALL_BYTE, EMPTY_CALL_BYTES, EXECUTION_PREPAID, RESPONSE_TRANSMISSION,
@@ -6,18 +6,11 @@ use crate::cycles::{
 use candid::Principal;
 use pocket_ic::common::rest::{CanisterIdRange, SubnetKind};
 use pocket_ic::{ErrorCode, PocketIc};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use test_support::on_every_server;
 use test_support::script::{Script, call, canister, numbers, rejected, script};
+use test_support::{on_every_server, panic_message};
 
 /// A canister of an application subnet of the mainnet.
 pub const OPENCHAT: &str = "6hsbt-vqaaa-aaaaf-aaafq-cai";
-
-/// What the client says that gives up on a request, because the server refused it.
-pub fn refusal<T>(request: impl FnOnce() -> T) -> String {
-    let Err(panic) = catch_unwind(AssertUnwindSafe(request)) else { panic!("it was taken") };
-    panic.downcast_ref::<String>().expect("it says why").clone()
-}
 
 /// A canister on a certain subnet.
 pub fn install_on(pic: &PocketIc, subnet: Principal) -> Principal {
@@ -105,7 +98,7 @@ fn canisters_of_a_deleted_subnet_are_gone_and_calls_to_them_are_rejected() {
         assert!(!network.pic.canister_exists(network.b));
         let reply = network.run(network.a, script().call(call(network.b))).unwrap();
         assert_eq!(rejected(&reply).0, 3, "the destination is invalid");
-        let refusal = refusal(|| network.run(network.b, script().reply("")));
+        let refusal = panic_message(|| network.run(network.b, script().reply("")));
         assert!(refusal.contains("does not belong to any subnet"), "{refusal}");
         assert_eq!(network.run(network.a, script().reply("still here")).unwrap(), b"still here");
     });
@@ -118,8 +111,8 @@ fn calls_to_a_canister_that_no_subnet_hosts_are_refused_by_the_server() {
         // The second one is on the mainnet, but not here.
         for nobody in [Principal::anonymous(), Principal::from_text(OPENCHAT).unwrap()] {
             for refusal in [
-                refusal(|| network.run(nobody, script().reply(""))),
-                refusal(|| network.ask(nobody, script().reply(""))),
+                panic_message(|| network.run(nobody, script().reply(""))),
+                panic_message(|| network.ask(nobody, script().reply(""))),
             ] {
                 assert!(refusal.contains("does not belong to any subnet"), "{refusal}");
             }
@@ -132,7 +125,7 @@ fn a_subnet_with_a_place_on_the_mainnet_cannot_be_deleted() {
     on_every_server(|server| {
         let pic = server.network().with_nns_subnet().with_application_subnet().build();
         let nns = pic.topology().get_nns().unwrap();
-        refusal(|| pic.delete_subnet(nns));
+        panic_message(|| pic.delete_subnet(nns));
         assert_eq!(pic.topology().get_nns(), Some(nns));
     });
 }

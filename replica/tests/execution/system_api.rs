@@ -1,4 +1,4 @@
-//! What canisters learn from the system.
+//! What canisters read with the system API.
 
 use candid::Principal;
 use test_support::on_every_server;

@@ -1,4 +1,4 @@
-//! What is different on system subnets.
+//! The differences between system subnets and others.
 
 use crate::ic00::submit;
 use crate::subnets::{install_on, run};

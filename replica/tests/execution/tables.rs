@@ -1,4 +1,4 @@
-//! The table of functions: what callbacks and indirect calls find there, and what does not fit.
+//! The table of functions: callbacks, indirect calls, and the limits of the table.
 
 use candid::Principal;
 use pocket_ic::ErrorCode;

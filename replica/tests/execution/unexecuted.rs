@@ -1,4 +1,4 @@
-//! What it costs when there is nothing to execute.
+//! The fees of messages for which there is no code to execute.
 
 use crate::cycles::{CALL_BYTE, EXECUTION_BASE, EXECUTION_PREPAID, RESPONSE_TRANSMISSION};
 use crate::ic00::submit_management;
@@ -15,7 +15,7 @@ fn call_in_vain(network: &ScriptedNetwork, callee: Principal, method: &str) {
 }
 
 #[test]
-fn a_call_for_which_there_is_nothing_to_execute_costs_the_fee_of_an_execution() {
+fn a_call_without_code_to_execute_still_costs_the_execution_fee() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let fee = u128::from(EXECUTION_BASE);
@@ -28,7 +28,7 @@ fn a_call_for_which_there_is_nothing_to_execute_costs_the_fee_of_an_execution() 
 }
 
 #[test]
-fn whether_an_execution_can_be_paid_for_is_asked_before_whether_there_is_anything_to_execute() {
+fn the_check_for_cycles_comes_before_the_check_for_code() {
     on_every_server(|server| {
         let network = server.one_subnet();
         // What is left is what was prepaid for this message, less what it uses.

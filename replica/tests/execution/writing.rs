@@ -1,4 +1,4 @@
-//! How much canisters may write.
+//! How much memory canisters may write (the heap delta).
 
 use crate::ic00::{about, ask, decode, submit};
 use candid::Principal;
@@ -62,7 +62,7 @@ fn ticks(network: &ScriptedNetwork, messages: &[RawMessageId]) -> Vec<usize> {
 }
 
 #[test]
-fn a_canister_that_wrote_much_executes_nothing_until_it_has_been_forgiven() {
+fn a_canister_that_wrote_much_executes_nothing_until_it_has_credit_again() {
     on_every_server(|server| {
         // After the first round 85 MiB are left, after the second one 10.
         for (builder, expected) in

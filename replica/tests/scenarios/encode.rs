@@ -1,4 +1,4 @@
-//! Bodies as scripts that the canister of the tests runs.
+//! Turns the bodies of a scenario into scripts for the scripted canister.
 
 use crate::scenario::{Argument, Body, Call, Step, Target};
 use candid::{Encode, Principal};
@@ -168,5 +168,5 @@ fn prepared(call: &Call, ids: &Ids) -> script::Call {
 }
 
 fn deposit(canister: Principal) -> Vec<u8> {
-    Encode!(&CanisterIdRecord { canister_id: canister }).expect("it is Candid")
+    Encode!(&CanisterIdRecord { canister_id: canister }).expect("the text is Candid")
 }

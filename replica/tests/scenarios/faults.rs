@@ -1,5 +1,4 @@
-//! That the checkers notice what they are there for: each is shown what was seen of a network with a
-//! fault put in.
+//! Tests of the checks: each check has to find a fault that is put into the record of a network.
 
 use crate::checks::check;
 use crate::run::{Run, State, run};
@@ -124,37 +123,37 @@ const EXECUTED: fn(&Event) -> bool =
     |event| matches!(event, Event::Executed { work: Work::Request(_), .. });
 
 #[test]
-fn a_response_that_is_never_made_is_noticed() {
+fn the_checks_find_a_response_that_is_never_made() {
     assert!(objectors(|run| remove(run, RESPONDED)).contains(&"responses"));
 }
 
 #[test]
-fn a_response_that_is_lost_is_noticed() {
+fn the_checks_find_a_response_that_is_lost() {
     assert!(objectors(|run| remove(run, RETURNED)).contains(&"responses"));
     let lost = objectors(|run| remove(run, CALLBACK));
     assert_eq!(lost, ["responses", "slots", "cycles", "call contexts"]);
 }
 
 #[test]
-fn a_response_that_comes_twice_is_noticed() {
+fn the_checks_find_a_response_that_comes_twice() {
     assert!(objectors(|run| duplicate(run, RESPONDED)).contains(&"responses"));
     assert!(objectors(|run| duplicate(run, CALLBACK)).contains(&"responses"));
 }
 
 #[test]
-fn a_request_that_is_executed_twice_is_noticed() {
+fn the_checks_find_a_request_that_is_executed_twice() {
     assert!(objectors(|run| duplicate(run, EXECUTED)).contains(&"order"));
 }
 
 #[test]
-fn messages_that_change_places_are_noticed() {
+fn the_checks_find_messages_in_the_wrong_order() {
     for events in [INDUCTED, EXECUTED, RETURNED, CALLBACK] {
         assert!(objectors(|run| swap(run, events)).contains(&"order"));
     }
 }
 
 #[test]
-fn a_slot_that_is_not_given_back_is_noticed() {
+fn the_checks_find_a_queue_slot_that_is_not_given_back() {
     let leak = |run: &mut Run| {
         let callee = run.ids.canisters[1];
         last_state(run, 0).free_slots.insert(callee, 499);
@@ -163,7 +162,7 @@ fn a_slot_that_is_not_given_back_is_noticed() {
 }
 
 #[test]
-fn a_slot_too_many_is_noticed() {
+fn the_checks_find_one_queue_slot_too_many() {
     let surplus = |run: &mut Run| {
         let (caller, callee) = (run.ids.canisters[0], run.ids.canisters[1]);
         let open = run.ticks[0].states.get_mut(&caller).expect("it is there");
@@ -173,13 +172,13 @@ fn a_slot_too_many_is_noticed() {
 }
 
 #[test]
-fn one_cycle_more_or_less_is_noticed() {
+fn the_checks_find_one_cycle_too_many_or_too_few() {
     assert_eq!(objectors(|run| last_state(run, 0).balance += 1), ["cycles"]);
     assert_eq!(objectors(|run| last_state(run, 1).balance -= 1), ["cycles"]);
 }
 
 #[test]
-fn cycles_that_are_both_accepted_and_returned_are_noticed() {
+fn the_checks_find_cycles_that_are_both_accepted_and_returned() {
     let return_all = |run: &mut Run| {
         change(run, |event| {
             if let Event::Responded { by: Responder::Callee, refund, .. } = event {
@@ -199,7 +198,7 @@ fn cycles_that_are_both_accepted_and_returned_are_noticed() {
 }
 
 #[test]
-fn a_call_context_that_stays_open_is_noticed() {
+fn the_checks_find_a_call_context_that_stays_open() {
     let open = |run: &mut Run| last_state(run, 1).has_open_contexts = true;
     assert_eq!(objectors(open), ["call contexts"]);
     let callback = |run: &mut Run| last_state(run, 0).open_callbacks += 1;
@@ -207,20 +206,20 @@ fn a_call_context_that_stays_open_is_noticed() {
 }
 
 #[test]
-fn a_canister_that_gets_stuck_is_noticed() {
+fn the_checks_find_a_canister_that_does_not_come_to_rest() {
     assert_eq!(objectors(|run| last_state(run, 0).is_idle = false), ["rest"]);
     assert_eq!(objectors(|run| last_state(run, 0).is_stopping = true), ["rest"]);
     assert_eq!(objectors(|run| run.rested = false), ["rest"]);
 }
 
 #[test]
-fn a_slice_too_many_or_too_few_is_noticed() {
+fn the_checks_find_one_slice_too_many_or_too_few() {
     assert_eq!(objectors_to(seen_slowly(), |run| duplicate(run, SLICE)), ["slices"]);
     assert_eq!(objectors_to(seen_slowly(), |run| remove(run, SLICE)), ["slices"]);
 }
 
 #[test]
-fn another_message_in_the_middle_of_a_long_one_is_noticed() {
+fn the_checks_find_a_message_that_executes_in_the_middle_of_a_paused_one() {
     let intrude = |run: &mut Run| {
         let id = run.ids.canisters[0];
         let is_its =
@@ -234,7 +233,7 @@ fn another_message_in_the_middle_of_a_long_one_is_noticed() {
 }
 
 #[test]
-fn a_long_message_that_shows_before_its_end_is_noticed() {
+fn the_checks_find_a_paused_message_whose_changes_show_before_its_end() {
     let show = |run: &mut Run| {
         let (tick, _) = places(run, SLICE)[1];
         let memory = state(run, tick, 0).memory.as_mut().expect("it can be asked");
@@ -244,7 +243,7 @@ fn a_long_message_that_shows_before_its_end_is_noticed() {
 }
 
 #[test]
-fn what_was_prepaid_for_a_long_message_and_returns_too_early_is_noticed() {
+fn the_checks_find_a_prepayment_of_a_paused_message_that_returns_too_early() {
     let give_back = |run: &mut Run| {
         let (tick, _) = places(run, SLICE)[0];
         state(run, tick, 0).balance += 40_005_000_000;
@@ -253,7 +252,7 @@ fn what_was_prepaid_for_a_long_message_and_returns_too_early_is_noticed() {
 }
 
 #[test]
-fn a_slot_that_a_long_callback_keeps_is_noticed() {
+fn the_checks_find_a_queue_slot_that_a_paused_callback_keeps() {
     let keep = |run: &mut Run| {
         let callee = run.ids.canisters[1];
         let (tick, _) = places(run, SLICE)[2];
@@ -263,12 +262,12 @@ fn a_slot_that_a_long_callback_keeps_is_noticed() {
 }
 
 #[test]
-fn a_long_message_that_never_ends_is_noticed() {
+fn the_checks_find_a_paused_message_that_never_ends() {
     assert_eq!(objectors(|run| last_state(run, 0).is_paused = true), ["slices", "rest"]);
 }
 
 #[test]
-fn something_that_happens_though_nothing_was_due_is_noticed() {
+fn the_checks_find_a_wrong_report_of_whether_work_is_due() {
     assert_eq!(objectors(|run| run.ticks[0].due = false), ["rest"]);
     assert_eq!(objectors(|run| run.says_it_rests = false), ["rest"]);
 }

@@ -1,4 +1,4 @@
-//! What kinds of things happened in a scenario, so that it is known what scenarios reach.
+//! The kinds of outcomes of a scenario, to see which outcomes the scenarios reach.
 
 use crate::run::Run;
 use embedded_replica::trace::{Event, Work};

@@ -62,7 +62,7 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn random_scenarios_go_as_a_naive_model_predicts_and_no_checker_objects() {
+fn random_scenarios_end_as_a_simple_model_predicts_and_pass_all_checks() {
     if let Some(seed) = variable("SCENARIO_SEED") {
         soak::soak(seed..seed + 1);
         return;

@@ -6,8 +6,8 @@
 mod arrival;
 mod departure;
 mod execution;
-mod long;
 mod management;
+mod paused;
 mod round;
 mod turns;
 
@@ -18,7 +18,7 @@ use candid::Principal;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use long::{Begun, Paused};
+use paused::{Begun, Paused};
 use turns::Turns;
 
 const SECOND: u64 = 1_000_000_000;

@@ -1,4 +1,4 @@
-//! Compares what the model predicts with what was seen.
+//! Compares the predictions of the model with the record.
 
 use crate::model::Model;
 use crate::run::{Run, State};

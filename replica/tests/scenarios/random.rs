@@ -1,4 +1,4 @@
-//! Numbers that a seed decides, the same in every version of everything.
+//! Random numbers from a seed, the same in every version of every crate.
 
 /// Sebastiano Vigna's SplitMix64.
 pub struct Random(u64);

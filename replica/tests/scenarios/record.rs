@@ -1,4 +1,4 @@
-//! What was seen of a scenario, in words that the model and the replica share.
+//! The record of a scenario, in terms that the model and the replica share.
 
 use candid::Principal;
 use std::collections::{BTreeMap, VecDeque};

@@ -1,4 +1,4 @@
-//! A scenario on the replica, and everything that could be seen of it.
+//! Runs a scenario on the replica and records everything that can be seen.
 
 use crate::encode::{self, Ids};
 use crate::scenario::{Action, Manage, Scenario};
@@ -101,14 +101,14 @@ fn begin(scenario: &Scenario) -> (Instance, Ids) {
         let method = "provisional_create_canister_with_cycles";
         let effective = EffectivePrincipal::Subnet(places[home.subnet].id);
         let reply = instance.update(management(method, &arguments, effective));
-        let reply = reply.expect("it is answered").expect("the canister is created");
-        let record: CanisterIdRecord = candid::decode_one(&reply).expect("it is Candid");
+        let reply = reply.expect("the canister replies").expect("the canister is created");
+        let record: CanisterIdRecord = candid::decode_one(&reply).expect("the text is Candid");
         let id = record.canister_id;
         // Installing costs more than some have.
         instance.add_cycles(id.into(), INSTALLATION_CYCLES).expect("it is there");
         let beginning = encode::beginning(0, true);
         let install = installation(id, CanisterInstallMode::Install, beginning);
-        instance.update(install).expect("it is answered").expect("the code is installed");
+        instance.update(install).expect("the canister replies").expect("the code is installed");
         ids.push(id);
     }
     let first = places[0].canister_ranges[0].0;
@@ -137,7 +137,7 @@ fn management(
         canister: CanisterId::MANAGEMENT,
         effective,
         method: method.into(),
-        argument: encode_one(arguments).expect("it is Candid"),
+        argument: encode_one(arguments).expect("the text is Candid"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can happen in a scenario.
+//! Scenarios: what can happen on a network.
 
 mod making;
 

@@ -1,4 +1,4 @@
-//! Many scenarios: all processors work on them, and one that goes wrong is made smaller and told.
+//! Runs many scenarios on all processors. A scenario that fails is made smaller and printed.
 
 use crate::scenario::{Scenario, scenario};
 use crate::{checks, predict, run};

@@ -1,4 +1,4 @@
-//! Input that makes no sense gets an error that says so; the server and its instances go on.
+//! Invalid input gets an error with the reason, and the server and its instances keep working.
 
 use crate::http::{get, instance, post, request, request_with};
 use pocket_ic::common::rest::RawCanisterId;
@@ -19,7 +19,7 @@ const BLOCK_MAKERS: &str = r#"{"blockmakers":[{"subnet":{"subnet_id":"BA=="},
 const NO_BLOB: &str = r#"{"canister_id":"BA==","blob_id":"AAAA"}"#;
 
 #[test]
-fn an_unknown_route_is_404_with_a_message_that_names_it() {
+fn an_unknown_route_gets_status_404_with_a_message_that_names_the_route() {
     let server = embedded_server();
     for path in ["/", "/instances/0/api/v2/no", "/read_graph/a/b", "/no/such"] {
         let answer = get(server.port(), path);
@@ -29,7 +29,7 @@ fn an_unknown_route_is_404_with_a_message_that_names_it() {
 }
 
 #[test]
-fn a_wrong_http_method_is_405_with_a_message() {
+fn a_wrong_http_method_gets_status_405_with_a_message() {
     let server = embedded_server();
     let answer = get(server.port(), "/instances/0/update/tick");
     assert_eq!(answer.status, 405);
@@ -37,7 +37,7 @@ fn a_wrong_http_method_is_405_with_a_message() {
 }
 
 #[test]
-fn a_blob_that_does_not_unpack_is_400_with_a_message() {
+fn a_blob_that_does_not_unpack_gets_status_400_with_a_message() {
     let server = embedded_server();
     for (encoding, fragment) in [("gzip", "gzip"), ("br", "no other")] {
         let head = format!("content-encoding: {encoding}\r\n");
@@ -48,7 +48,7 @@ fn a_blob_that_does_not_unpack_is_400_with_a_message() {
 }
 
 #[test]
-fn starting_progress_twice_is_400_with_a_message() {
+fn starting_auto_progress_twice_gets_status_400_with_a_message() {
     let server = embedded_server();
     let id = instance(server.port());
     let path = format!("/instances/{id}/auto_progress");
@@ -60,7 +60,7 @@ fn starting_progress_twice_is_400_with_a_message() {
 }
 
 #[test]
-fn an_instance_that_was_never_made_or_is_deleted_is_404() {
+fn an_instance_that_does_not_exist_or_was_deleted_gets_status_404() {
     let server = embedded_server();
     let port = server.port();
     let id = instance(port);
@@ -114,7 +114,7 @@ fn broken_json_and_base64_and_principals_are_400_with_a_message() {
 }
 
 #[test]
-fn a_number_that_is_none_is_400_with_a_message() {
+fn text_where_a_number_belongs_gets_status_400_with_a_message() {
     let server = embedded_server();
     let answer = get(server.port(), "/instances/first/read/get_time");
     assert_eq!(answer.status, 400);
@@ -198,7 +198,7 @@ fn management_calls_with_a_broken_argument_are_rejects() {
 }
 
 #[test]
-fn a_body_beyond_the_limit_is_413_with_a_message() {
+fn a_body_above_the_limit_gets_status_413_with_a_message() {
     let server = embedded_server();
     let id = instance(server.port());
     let path = format!("/instances/{id}/update/submit_ingress_message");
@@ -221,7 +221,7 @@ fn an_ingress_message_beyond_two_mib_is_refused() {
 }
 
 #[test]
-fn what_an_instance_cannot_be_is_an_error_that_names_it() {
+fn an_unsupported_instance_setting_is_an_error_that_names_the_setting() {
     let server = embedded_server();
     let application = r#"{"state_config":"New","instruction_config":"Production"}"#;
     let set = |application: &str| {
@@ -282,7 +282,7 @@ fn a_log_level_by_any_of_its_names_is_taken() {
 }
 
 #[test]
-fn what_a_gateway_cannot_be_is_an_error_that_names_it() {
+fn an_unsupported_gateway_setting_is_an_error_that_names_the_setting() {
     let server = embedded_server();
     let id = instance(server.port());
     let to_instance = format!(r#""forward_to":{{"PocketIcInstance":{id}}}"#);

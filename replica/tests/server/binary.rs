@@ -76,14 +76,14 @@ impl Drop for ServerProcess {
 }
 
 #[test]
-fn its_version_line_is_the_one_clients_check() {
+fn the_version_line_is_the_one_that_clients_check() {
     let output = run(&["--version"]);
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "pocket-ic-server 16.1.0\n");
 }
 
 #[test]
-fn its_help_says_what_it_really_is() {
+fn the_help_says_that_the_server_is_not_pocketic_and_names_every_option() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
     assert!(help.contains("not DFINITY's PocketIC server"), "{help}");
     for option in [
@@ -117,7 +117,7 @@ fn wrong_arguments_are_refused_with_exit_code_2() {
 }
 
 #[test]
-fn the_client_starts_it_and_drives_it() {
+fn the_client_starts_the_server_and_uses_it() {
     let pic = PocketIcBuilder::new()
         .with_server_binary(BINARY.into())
         .with_application_subnet()
@@ -129,7 +129,7 @@ fn the_client_starts_it_and_drives_it() {
 }
 
 #[test]
-fn it_logs_what_it_is_told() {
+fn the_server_logs_at_the_level_on_its_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
     let logged = |levels: &[&str]| {
@@ -146,7 +146,7 @@ fn it_logs_what_it_is_told() {
 // Elsewhere the loopback interface has one address.
 #[cfg(target_os = "linux")]
 #[test]
-fn it_listens_where_it_is_told() {
+fn the_server_listens_at_the_address_on_its_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--ip-addr", "127.0.0.2"];
     let server = ServerProcess::start(&folder.path().join("port"), &arguments);
@@ -156,7 +156,7 @@ fn it_listens_where_it_is_told() {
 }
 
 #[test]
-fn it_is_called_by_the_names_it_is_told() {
+fn the_server_is_reached_by_the_domains_on_its_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--domain", "one.test", "--domain", "other.test"];
     let server = ServerProcess::start(&folder.path().join("port"), &arguments);
@@ -181,7 +181,7 @@ fn a_second_server_with_the_same_port_file_leaves_the_first_alone() {
 
 #[cfg(unix)]
 #[test]
-fn asked_to_end_by_a_signal_it_removes_its_port_file() {
+fn the_server_removes_its_port_file_when_a_signal_ends_it() {
     let folder = tempfile::tempdir().unwrap();
     for signal in ["-TERM", "-INT"] {
         let port_file = folder.path().join(signal);
@@ -195,7 +195,7 @@ fn asked_to_end_by_a_signal_it_removes_its_port_file() {
 
 #[cfg(unix)]
 #[test]
-fn asked_to_end_while_an_instance_executes_it_removes_its_port_file_before_it_closes_the_port() {
+fn the_server_removes_its_port_file_before_it_closes_the_port_while_an_instance_executes() {
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
     let mut server = ServerProcess::start(&port_file, &[]);
@@ -220,7 +220,7 @@ fn asked_to_end_while_an_instance_executes_it_removes_its_port_file_before_it_cl
 }
 
 #[test]
-fn it_ends_by_itself_when_nobody_uses_it() {
+fn the_server_ends_by_itself_when_nobody_uses_it() {
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
     let mut server = ServerProcess::start(&port_file, &["--ttl", "2"]);
@@ -235,7 +235,7 @@ fn it_ends_by_itself_when_nobody_uses_it() {
 }
 
 #[test]
-fn it_ends_at_its_hard_limit_even_while_it_is_used() {
+fn the_server_ends_at_its_hard_time_limit_even_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = ServerProcess::start(&folder.path().join("port"), &["--hard-ttl", "1"]);
     let port = server.port();

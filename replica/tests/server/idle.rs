@@ -1,4 +1,4 @@
-//! What a network at rest costs.
+//! The processor time that an idle network takes.
 
 use crate::binary::ServerProcess;
 use crate::http::get;

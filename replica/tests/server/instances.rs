@@ -1,9 +1,10 @@
-//! Instances beside each other: independent, repeatable, gone when they are deleted.
+//! Instances are independent of each other, repeatable, and gone when they are deleted.
 
 use candid::Principal;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use pocket_ic::{PocketIc, PocketIcBuilder};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use test_support::servers::embedded_server;
 
@@ -87,7 +88,7 @@ fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
 }
 
 #[test]
-fn a_balance_at_its_largest_takes_refunds_without_harm() {
+fn a_refund_to_the_largest_possible_balance_does_no_harm() {
     let server = embedded_server();
     let pic = network(&server);
     let canister = install(&pic);
@@ -140,11 +141,12 @@ fn a_server_that_is_dropped_lets_go_of_its_port() {
 fn a_port_that_is_taken_is_an_error() {
     let server = embedded_server();
     let config = ServerConfig { port: server.port(), ..ServerConfig::default() };
-    assert!(EmbeddedServer::start(config).is_err());
+    let Err(error) = EmbeddedServer::start(config) else { panic!("two servers have one port") };
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
 }
 
 #[test]
-fn it_listens_on_the_loopback_interface_only() {
+fn the_server_listens_on_the_loopback_interface_only() {
     let server = embedded_server();
     // All of 127.0.0.0/8 leads to this machine; a server on every interface would answer here.
     let elsewhere = (Ipv4Addr::new(127, 0, 0, 2), server.port());

@@ -1,4 +1,4 @@
-//! The program as a live network: started by hand, and as `icp network start` launches it.
+//! The program as a live network: started by a user, and started by `icp network start`.
 
 use crate::binary::{BINARY, run};
 use crate::http::request;
@@ -80,7 +80,7 @@ fn committed_root_key() -> String {
 }
 
 #[test]
-fn it_says_where_it_is_and_has_the_root_key_of_the_committed_configuration() {
+fn a_live_network_prints_its_address_and_has_the_committed_root_key() {
     for subnets in [&[][..], &["--subnet", "system", "--subnet", "fiduciary"]] {
         let mut network = Network::start(&[&["serve", "--port", "0"], subnets].concat());
         let description = network.description();
@@ -97,7 +97,7 @@ fn it_says_where_it_is_and_has_the_root_key_of_the_committed_configuration() {
 }
 
 #[test]
-fn its_help_says_that_ledgers_are_stand_ins_and_keys_are_known_to_everybody() {
+fn the_help_of_serve_says_that_ledgers_are_fake_and_keys_are_public() {
     let help = String::from_utf8(run(&["serve", "--help"]).stdout).unwrap();
     for text in ["stand-ins", "known to everybody", "--subnet", "--port", "--profile"] {
         assert!(help.contains(text), "{text} is missing in {help}");
@@ -106,7 +106,7 @@ fn its_help_says_that_ledgers_are_stand_ins_and_keys_are_known_to_everybody() {
 
 #[cfg(unix)]
 #[test]
-fn it_ends_well_when_it_is_asked_to() {
+fn a_live_network_ends_without_an_error_on_a_signal() {
     for signal in ["-INT", "-TERM"] {
         let mut network = Network::start(&["serve", "--port", "0"]);
         let port = port(value(&network.description(), "URL"));
@@ -137,7 +137,7 @@ fn launch<'a>(status: &'a str, state: &'a str) -> Vec<&'a str> {
 
 #[cfg(unix)]
 #[test]
-fn as_a_launcher_it_writes_its_status_once_it_listens_and_ends_on_an_interrupt() {
+fn the_launcher_writes_its_status_once_it_listens_and_ends_on_an_interrupt() {
     let folder = tempfile::tempdir().unwrap();
     let [status, state] = ["status", "state"].map(|name| folder.path().join(name));
     let [status_text, state_text] = [&status, &state].map(|path| path.to_str().unwrap());
@@ -165,7 +165,7 @@ fn as_a_launcher_it_writes_its_status_once_it_listens_and_ends_on_an_interrupt()
 }
 
 #[test]
-fn as_a_launcher_it_refuses_what_it_has_not_and_names_it() {
+fn the_launcher_refuses_a_feature_that_the_replica_lacks_and_names_the_feature() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
     let refused = |more: &[&str]| error(&run(&[&launch(folder, folder)[..], more].concat()));

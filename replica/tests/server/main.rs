@@ -1,4 +1,4 @@
-//! The server around the replica: what only it does, and what bad input from outside gets.
+//! The server around the replica: what PocketIC does not have, and invalid input.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

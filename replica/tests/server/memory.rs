@@ -1,4 +1,4 @@
-//! What a server's memory comes to when instances come and go.
+//! The memory of a server whose instances are created and deleted.
 
 use crate::binary::ServerProcess;
 use candid::Principal;

@@ -1,4 +1,4 @@
-//! What pages in a browser can do here: what agents can, and no more.
+//! Pages in a browser may send the requests of agents, and no others.
 
 use crate::http::{instance, post};
 use embedded_replica::server::{EmbeddedServer, LiveConfig, LiveNetwork, ServerConfig};

@@ -55,12 +55,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_had_is_left_out_unless_packages_are_required() {
+    fn a_package_that_cannot_be_fetched_is_skipped_unless_packages_are_required() {
         let made =
             |required| made_if_required(required, "The moon", Err::<(), _>("too far".into()));
         assert_eq!(made(false), None);
         let failure = std::panic::catch_unwind(|| made(true)).expect_err("it is a failure");
-        let text = failure.downcast_ref::<String>().expect("it says why");
+        let text = failure.downcast_ref::<String>().expect("the panic has a message");
         assert!(text.contains("The moon") && text.contains("too far"), "{text}");
         assert_eq!(made_if_required(true, "The sun", Ok(1)), Some(1));
     }

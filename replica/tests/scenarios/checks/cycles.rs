@@ -1,5 +1,5 @@
-//! Cycles neither appear nor vanish: each canister's balance is what it got less what it gave, and
-//! what is attached to a call is accepted, comes back, or is told to be lost.
+//! Check: cycles neither appear nor vanish. The balance of each canister is what it received less what it spent, and the
+//! cycles of a call are accepted, returned, or reported as lost.
 
 use crate::run::{Run, Tick};
 use candid::Principal;

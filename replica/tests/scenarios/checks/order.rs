@@ -1,4 +1,4 @@
-//! What one canister sends to another arrives in the order in which it was sent.
+//! Check: messages from one canister to another arrive in the order in which they were sent.
 
 use crate::run::Run;
 use candid::Principal;

@@ -1,4 +1,4 @@
-//! Every call gets exactly one response.
+//! Check: every call gets exactly one response.
 
 use crate::run::Run;
 use embedded_replica::trace::{CallId, Drop, Event, Responder, Work};

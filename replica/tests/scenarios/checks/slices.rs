@@ -1,5 +1,5 @@
-//! What takes several rounds is executed slice by slice, one in a round; until the last one nothing
-//! of it shows, and its canister does nothing else.
+//! Check: a paused execution continues slice by slice, one slice in a round. Until the last slice no change is visible, and
+//! the canister executes nothing else.
 
 use crate::run::{Run, State, Tick};
 use candid::Principal;

@@ -1,4 +1,4 @@
-//! Slots are taken by open calls and by nothing else, and so are callbacks.
+//! Check: open calls, and nothing else, take queue slots and callbacks.
 
 use crate::run::{Run, State, Tick};
 use candid::Principal;

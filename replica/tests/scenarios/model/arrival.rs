@@ -1,4 +1,4 @@
-//! The beginning of a round: what is too late goes, and messages come in.
+//! The beginning of a round in the model: expired messages are dropped, and new messages come in.
 
 use super::round::Input;
 use super::*;

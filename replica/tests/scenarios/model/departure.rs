@@ -1,4 +1,4 @@
-//! The end of a round: messages go out, canisters stop, resources are paid for.
+//! The end of a round in the model: messages leave, canisters stop, and canisters pay for their resources.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What canisters do when they execute.
+//! Executions in the model.
 
 use super::round::Input;
 use super::*;

@@ -1,4 +1,4 @@
-//! The management canister, and what answering and forgetting a call context means.
+//! The management canister in the model, and how a call context gets its response and ends.
 
 use super::*;
 

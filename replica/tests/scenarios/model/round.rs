@@ -1,4 +1,4 @@
-//! Canisters execute what they have while the round's budget lasts, on four threads.
+//! A round in the model: canisters execute messages on four threads while the round has instructions left.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! Whose turn it is. Who had one pays with priority, which all share; who waits gets ahead. Who is in
-//! the middle of something long has threads beside those of the others.
+//! The order of the canisters in the model. A canister that executes pays with priority, which all canisters share; a
+//! canister that waits gains priority. Canisters with a paused execution have threads of their own.
 
 use super::*;
 use std::cmp::Reverse;

@@ -1,4 +1,4 @@
-//! What a seed makes of all that can happen.
+//! Makes a scenario from a seed.
 
 use super::*;
 use crate::random::Random;

@@ -26,8 +26,9 @@ pub struct Program {
 impl Program {
     /// One of the packages in `tests/canisters`.
     pub fn rust(package: &str) -> Self {
-        let module = fs::read(rust_canister(package)).expect("it was built");
-        let interface = fs::read_to_string(rust_interface(package)).expect("it is committed");
+        let module = fs::read(rust_canister(package)).expect("the canister was built");
+        let interface =
+            fs::read_to_string(rust_interface(package)).expect("the interface is committed");
         Self::with_interface(module, &interface)
     }
 
@@ -134,12 +135,14 @@ impl Canister<'_> {
     /// Sends an update call of its controller, without a round.
     pub fn submit(&self, method: &str, argument: &str) -> RawMessageId {
         let argument = self.program.encode(argument, &self.program.method(method).args);
-        self.pic.submit_call(self.id, controller(), method, argument).expect("it is let in")
+        self.pic
+            .submit_call(self.id, controller(), method, argument)
+            .expect("the network accepts the message")
     }
 
     /// The reply to it, after as many rounds as it needs.
     pub fn reply(&self, method: &str, message: RawMessageId) -> String {
-        let reply = self.pic.await_call(message).expect("it replies");
+        let reply = self.pic.await_call(message).expect("the canister replies");
         self.program.decode(&reply, &self.program.method(method).rets)
     }
 

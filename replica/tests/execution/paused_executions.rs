@@ -1,4 +1,5 @@
-//! Messages and installations with more instructions than a round has for one execution: two billion.
+//! Messages and installations with more instructions than one round executes of them: two billion. They are paused at the
+//! end of a round (deterministic time slicing, DTS).
 
 use crate::ic00::{submit, submit_management};
 use candid::Principal;
@@ -157,7 +158,7 @@ fn a_canister_is_managed_once_its_long_message_is_over() {
 }
 
 #[test]
-fn even_what_changes_nothing_waits_until_a_long_message_is_over() {
+fn even_read_only_management_calls_wait_for_a_paused_message() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let long = network.submit(network.a, long_work());
@@ -240,7 +241,7 @@ fn an_upgrade_can_take_several_rounds_in_which_the_code_before_answers() {
             assert_eq!((network.response(&upgrade), name()), (None, "old".to_owned()));
         }
         network.pic.tick();
-        assert!(network.response(&upgrade).expect("it is over").is_ok());
+        assert!(network.response(&upgrade).expect("there is a response").is_ok());
         assert_eq!(name(), "new");
     });
 }

@@ -1,4 +1,4 @@
-//! Who makes blocks, and what is told of it and of the subnet.
+//! Which nodes make blocks, and what canisters learn about block makers and their subnet.
 
 use crate::ic00::{decode, management};
 use candid::Principal;
@@ -6,7 +6,6 @@ use ic_management_canister_types::{
     NodeMetricsHistoryArgs, NodeMetricsHistoryRecord, SubnetInfoArgs, SubnetInfoResult,
 };
 use pocket_ic::{SubnetBlockmakers, TickConfigs};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use test_support::script::script;
 use test_support::{ScriptedNetwork, on_every_server};
@@ -40,7 +39,7 @@ fn blocks_of_past_days_are_told_by_node() {
         assert_eq!(history(&network, 0), [], "there is only today");
         network.pic.advance_time(DAY);
         network.pic.tick();
-        let [first] = history(&network, 0).try_into().expect("one day is over");
+        let [first] = history(&network, 0).try_into().expect("one day has passed");
         let maker = &first.node_metrics[0];
         assert!(maker.num_blocks_proposed_total > 0);
 
@@ -63,7 +62,7 @@ fn a_node_that_the_subnet_does_not_have_makes_no_block() {
         let network = server.one_subnet();
         let stranger = Principal::self_authenticating([9; 32]);
         let tick = || network.pic.tick_with_configs(made_by(&network, stranger));
-        assert!(catch_unwind(AssertUnwindSafe(tick)).is_err());
+        server.assert_refuses(&stranger.to_text(), tick);
     });
 }
 
@@ -73,7 +72,7 @@ fn when_one_of_several_block_makers_is_wrong_none_is_chosen() {
         let network = server.one_subnet();
         network.pic.advance_time(DAY);
         network.pic.tick();
-        let [first] = history(&network, 0).try_into().expect("one day is over");
+        let [first] = history(&network, 0).try_into().expect("one day has passed");
         let default = first.node_metrics[0].node_id;
         let stranger = Principal::self_authenticating([9; 32]);
         let [right, wrong] = [default, stranger].map(|blockmaker| SubnetBlockmakers {
@@ -84,7 +83,7 @@ fn when_one_of_several_block_makers_is_wrong_none_is_chosen() {
         let before = network.pic.get_time();
         let both = TickConfigs { blockmakers: Some(vec![right, wrong]) };
         let tick = || network.pic.tick_with_configs(both.clone());
-        assert!(catch_unwind(AssertUnwindSafe(tick)).is_err());
+        server.assert_refuses(&stranger.to_text(), tick);
         assert_eq!(network.pic.get_time(), before, "no round has happened");
     });
 }
