@@ -1,4 +1,4 @@
-//! What the user asked for: the command line and the environment variables that go with it.
+//! The command line, and the environment variable that belongs to it.
 
 use std::{ffi::OsString, fmt, path::PathBuf, str::FromStr};
 
@@ -8,36 +8,37 @@ use url::Url;
 
 use crate::error::Error;
 
-/// The environment variable that names a PocketIC server binary; the `pocket-ic` crate reads it too.
+/// The environment variable with the path of a PocketIC server binary. The `pocket-ic` crate reads it, too.
 pub const SERVER_BINARY_VARIABLE: &str = "POCKET_IC_BIN";
 
 const LONG_ABOUT: &str = "\
-Times sequential against parallel inter-canister calls.
+Compares sequential and parallel inter-canister calls.
 
-A caller canister calls `ping` of a callee canister N times: first one call after the other, then all at once. By \
-default the two live on different subnets, where every call has to cross the network and back, so that waiting for \
-each answer adds up. On one subnet calls are answered within the round, and it makes little difference.";
+A caller canister calls the method `ping` of a callee canister N times: first one call after the other, then all at \
+once. By default caller and callee are on different subnets, so every call takes a round trip between subnets. \
+Sequential calls take one round trip after another; parallel calls take one round trip together. On one subnet a call \
+gets its response in the same round, so the difference is small.";
 
 const AFTER_HELP: &str = "\
-What the figures mean:
-  rounds      how many rounds every subnet executed until the caller answered; exact, the same on every machine
-  model time  those rounds on the mainnet: 0.5 s per round, 2 rounds per hop to another subnet
-  host time   what this machine needed; says little about a network
-  cycles      what the caller paid
+What the columns mean:
+  rounds      rounds that each subnet executed until the caller replied; the same number on every machine
+  model time  the time that these rounds take on the mainnet: 0.5 s per round, 2 rounds per hop to another subnet
+  host time   the time that this machine took; it says little about a real network
+  cycles      cycles that the caller paid
 
 Examples:
   cargo run                                      90 calls across two subnets
-  cargo run -- --same-subnet --calls 2000        all sequential calls succeed, only 500 parallel ones:
-                                                 no more may be open between two canisters
-  cargo run -- --caller-cycles 2_000_000_000_000 each open call withholds cycles; 2 T carry 46 of them
-  cargo run -- --profile mainnet --json          run the mainnet's latencies instead of deriving them
-  cargo run -- --server ./pocket-ic              ask a real PocketIC server
+  cargo run -- --same-subnet --calls 2000        2,000 sequential calls succeed, but only 500 parallel calls:
+                                                 at most 500 calls may be open from one canister to another
+  cargo run -- --caller-cycles 2_000_000_000_000 an open call reserves cycles; 2 T cycles are enough for 46 calls
+  cargo run -- --profile mainnet --json          execute the mainnet's latencies instead of computing them
+  cargo run -- --server ./pocket-ic              use a PocketIC server
 
 Environment:
-  CALLER_WASM, CALLEE_WASM  Wasm modules to run instead of the canisters of this workspace
-  POCKET_IC_BIN             path of a PocketIC server binary, used when --server is not given
+  CALLER_WASM, CALLEE_WASM  paths of Wasm modules to use instead of the canisters of this workspace
+  POCKET_IC_BIN             path of a PocketIC server binary to use if --server is not given
 
-Exit codes: 0 measured, 1 the run failed, 2 wrong arguments or environment.";
+Exit codes: 0 success, 1 the run failed, 2 wrong arguments or environment variables.";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -45,15 +46,15 @@ Exit codes: 0 measured, 1 the run failed, 2 wrong arguments or environment.";
     name = "multi_subnet",
     bin_name = "multi_subnet",
     version,
-    about = "Times sequential against parallel inter-canister calls",
+    about = "Compares sequential and parallel inter-canister calls",
     long_about = LONG_ABOUT,
-    after_help = "`--help` explains the figures and shows examples.",
+    after_help = "`--help` explains the output and shows examples.",
     after_long_help = AFTER_HELP
 )]
 pub struct Cli {
-    /// How many calls each strategy makes
+    /// Number of calls that each strategy makes
     ///
-    /// The caller of this workspace takes up to 100,000.
+    /// The caller of this workspace accepts up to 100,000.
     #[arg(long, value_name = "N", default_value = "90", value_parser = whole_number::<u64>)]
     #[arg(allow_negative_numbers = true)]
     pub calls: u64,
@@ -62,20 +63,21 @@ pub struct Cli {
     #[arg(long)]
     pub same_subnet: bool,
 
-    /// Cycles the caller starts with
+    /// Cycles that the caller starts with
     #[arg(long, value_name = "N", default_value = "100_000_000_000_000", value_parser = whole_number::<u128>)]
     #[arg(allow_negative_numbers = true)]
     pub caller_cycles: u128,
 
-    /// When a message reaches another subnet
+    /// How long a message to another subnet takes
     #[arg(long, value_enum, default_value_t = Profile::PocketIc)]
     pub profile: Profile,
 
-    /// Who executes the canisters: `embedded`, `pocket-ic`, a path or a URL
+    /// The server that executes the canisters: `embedded`, `pocket-ic`, a path or a URL
     ///
-    /// embedded: the replica inside this program, the default.
-    /// pocket-ic: the PocketIC server that the `pocket-ic` crate finds, or downloads.
-    /// A path: that PocketIC server binary. A URL: the PocketIC server running there.
+    /// embedded: the replica inside this program (the default).
+    /// pocket-ic: the PocketIC server that the `pocket-ic` crate finds or downloads.
+    /// A path: this PocketIC server binary.
+    /// A URL: the PocketIC server that runs there.
     #[arg(long, value_name = "SERVER", verbatim_doc_comment)]
     pub server: Option<ServerChoice>,
 
@@ -84,17 +86,17 @@ pub struct Cli {
     pub json: bool,
 }
 
-/// Which network the rounds imitate.
+/// The network whose latency the rounds have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// PocketIC's order: a call to another subnet and its answer take one extra round
+    /// No latency, as in PocketIC: a call to another subnet and its response take one more round
     PocketIc,
     /// The mainnet's latency: two rounds per hop, half a second each (embedded server only)
     Mainnet,
 }
 
 impl Profile {
-    /// The profile as the embedded replica knows it.
+    /// The embedded replica's profile of this name.
     pub fn network(self) -> NetworkProfile {
         match self {
             Self::PocketIc => NetworkProfile::POCKET_IC,
@@ -102,7 +104,7 @@ impl Profile {
         }
     }
 
-    /// Its name on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::PocketIc => "pocket-ic",
@@ -111,16 +113,16 @@ impl Profile {
     }
 }
 
-/// Who executes the canisters.
+/// The server that executes the canisters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerChoice {
     /// The replica inside this program.
     Embedded,
-    /// The PocketIC server the `pocket-ic` crate finds or downloads.
+    /// The PocketIC server that the `pocket-ic` crate finds or downloads.
     PocketIc,
     /// This PocketIC server binary.
     Binary(PathBuf),
-    /// The PocketIC server that runs here.
+    /// The PocketIC server that runs at this URL.
     Url(Url),
 }
 
@@ -152,23 +154,28 @@ impl fmt::Display for ServerChoice {
     }
 }
 
-/// What to measure, with every default filled in.
+/// What to measure: the command line with all defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How many calls each strategy makes.
+    /// Number of calls that each strategy makes.
     pub calls: u64,
-    /// Whether caller and callee share a subnet.
+    /// Whether caller and callee are on one subnet.
     pub same_subnet: bool,
-    /// Cycles the caller starts with.
+    /// Cycles that the caller starts with.
     pub caller_cycles: u128,
-    /// When a message reaches another subnet.
+    /// How long a message to another subnet takes.
     pub profile: Profile,
-    /// Who executes the canisters.
+    /// The server that executes the canisters.
     pub server: ServerChoice,
 }
 
 impl Settings {
-    /// Fills in what the command line left open and refuses what cannot be done.
+    /// Fills in the defaults, one of them from an environment variable that `env` reads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ProfileNeedsEmbedded`] if the profile is not `pocket-ic` and the server is not the embedded
+    /// one.
     pub fn resolve(cli: &Cli, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let server = cli
             .server
@@ -192,31 +199,31 @@ impl Settings {
     }
 }
 
-/// Whether this is a host and a port rather than a path.
+/// Whether the text is a host and a port rather than a path.
 fn is_address(text: &str) -> bool {
     text.split_once(':').is_some_and(|(host, port)| {
         !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok()
     })
 }
 
-/// Parses a number as Candid prints it: digits, with underscores wherever they help.
+/// Parses a number in Candid's notation: digits, with underscores anywhere between them.
 fn whole_number<T: FromStr>(text: &str) -> Result<T, String> {
     let digits = text.replace('_', "");
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("give a whole number of 0 or more, such as 90 or 2_000".into());
+        return Err("give a whole number, 0 or greater, such as 90 or 2_000".into());
     }
     digits.parse().map_err(|_| "this number is too large".into())
 }
 
 fn server_url(text: &str) -> Result<Url, String> {
-    let mut url = Url::parse(text).map_err(|error| format!("not a URL: {error}"))?;
+    let mut url = Url::parse(text).map_err(|error| format!("this is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!(
-            "a server's URL starts with http:// or https://, not {}://",
+            "the URL of a server starts with http:// or https://, not {}://",
             url.scheme()
         ));
     }
-    // Relative paths are joined to it; without the slash they would replace its last part.
+    // The client joins relative paths to this URL. Without the slash, they would replace its last segment.
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());
         url.set_path(&path);

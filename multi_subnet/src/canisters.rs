@@ -1,4 +1,4 @@
-//! The Wasm modules to install: named by the user, or built from this workspace.
+//! The Wasm modules of caller and callee: from files that the user names, or built from this workspace.
 
 use std::{
     env,
@@ -12,12 +12,12 @@ use std::{
 
 use crate::error::Error;
 
-/// Names the caller's module.
+/// The environment variable with the path of the caller's module.
 pub const CALLER_VARIABLE: &str = "CALLER_WASM";
-/// Names the callee's module.
+/// The environment variable with the path of the callee's module.
 pub const CALLEE_VARIABLE: &str = "CALLEE_WASM";
 
-/// What the canisters are built from, relative to the workspace.
+/// The files and folders that the canisters are built from, relative to the workspace.
 const SOURCES: [&str; 8] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -30,11 +30,11 @@ const SOURCES: [&str; 8] = [
 ];
 const BUILD_SCRIPT: &str = "scripts/build-canisters";
 
-/// How Wasm begins, plain and compressed; a canister may be installed as either.
+/// The first bytes of a Wasm module, and of a module that is compressed with gzip. Both can be installed.
 const WASM_MAGIC: &[u8] = b"\0asm";
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
-/// The two modules, read.
+/// The modules of caller and callee, as bytes.
 #[derive(Clone, Debug)]
 pub struct Modules {
     /// The module that makes the calls.
@@ -43,7 +43,7 @@ pub struct Modules {
     pub callee: Vec<u8>,
 }
 
-/// Where the canisters of this workspace are once they are built.
+/// The paths of the built canisters of this workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModulePaths {
     /// The module that makes the calls.
@@ -53,8 +53,13 @@ pub struct ModulePaths {
 }
 
 impl Modules {
-    /// Reads the modules that `CALLER_WASM` and `CALLEE_WASM` name; for what they leave open, builds the
-    /// canisters of this workspace if need be.
+    /// Reads the modules that `CALLER_WASM` and `CALLEE_WASM` name. If a variable is not set, uses the module of
+    /// this workspace, see [`workspace_modules`].
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::ModuleFromEnvironment`] if a variable names a file that is not a Wasm module.
+    /// - The errors of [`workspace_modules`].
     pub fn load(env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
         let named = |variable| {
             env(variable)
@@ -80,15 +85,22 @@ fn read_named(variable: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
         |reason: String| Error::ModuleFromEnvironment { variable, path: path.into(), reason };
     let module = fs::read(path).map_err(|error| refuse(error.to_string()))?;
     if !module.starts_with(WASM_MAGIC) && !module.starts_with(GZIP_MAGIC) {
-        return Err(refuse("it is neither Wasm nor compressed Wasm".into()));
+        return Err(refuse("it is neither a Wasm module nor one compressed with gzip".into()));
     }
     Ok(module)
 }
 
-/// The canisters of this workspace, built with `scripts/build-canisters` when a module is missing or older
-/// than its sources. What the build prints goes to standard error.
+/// The canisters of this workspace. Builds them with `scripts/build-canisters` first if a module is missing or
+/// older than its sources. The output of the build goes to standard error.
 ///
-/// Any number of threads and processes may ask at once: one builds, the others wait for it.
+/// Any number of threads and processes may call this function at the same time: one of them builds, and the
+/// others wait.
+///
+/// # Errors
+///
+/// - [`Error::NoBuildScript`] if the sources are not where this program was built.
+/// - [`Error::CanisterBuild`] if the build fails.
+/// - [`Error::File`] if a file cannot be read or written.
 pub fn workspace_modules() -> Result<ModulePaths, Error> {
     let root = workspace_root();
     let target = target_dir(&root, env::var_os("CARGO_TARGET_DIR"));
@@ -100,7 +112,7 @@ pub fn workspace_modules() -> Result<ModulePaths, Error> {
     fs::create_dir_all(&release).map_err(Error::file("create", &release))?;
     let lock_path = release.join(".canisters-lock");
     let lock = File::create(&lock_path).map_err(Error::file("create", &lock_path))?;
-    // Held until the end of this function; the operating system lets go of it should we crash.
+    // Held until the end of this function. If the process crashes, the operating system releases the lock.
     lock.lock().map_err(Error::file("lock", &lock_path))?;
 
     let sources = SOURCES.map(|source| root.join(source));
@@ -110,14 +122,14 @@ pub fn workspace_modules() -> Result<ModulePaths, Error> {
     Ok(paths)
 }
 
-/// The checkout this program was compiled in.
+/// The root of the checkout in which this program was compiled.
 fn workspace_root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).into()
 }
 
 fn target_dir(root: &Path, variable: Option<OsString>) -> PathBuf {
-    // A relative path is cargo's to resolve, from wherever it was started: most likely the root.
+    // Cargo resolves a relative path from its working directory, which is most likely the root.
     root.join(variable.filter(|dir| !dir.is_empty()).unwrap_or_else(|| "target".into()))
 }
 
@@ -126,7 +138,7 @@ fn build(root: &Path, target: &Path, stamp: &Path) -> Result<(), Error> {
     if !script.is_file() {
         return Err(Error::NoBuildScript(script));
     }
-    // Taken before the build: what is edited during it must count as newer.
+    // The time before the build: a source that is edited during the build must count as newer.
     let started = SystemTime::now();
     let status = Command::new(&script)
         .current_dir(root)
@@ -143,10 +155,10 @@ fn build(root: &Path, target: &Path, stamp: &Path) -> Result<(), Error> {
         .map_err(Error::file("write", stamp))
 }
 
-/// Whether a module is missing or some source is newer than the last build.
+/// Whether a module is missing, or a source is newer than the last build.
 ///
-/// The stamp is there because cargo leaves a module untouched when a changed source does not concern it:
-/// without it such a module would stay older than its sources for ever.
+/// The time of the last build is that of the stamp file. The modules' own times are not enough: cargo does not
+/// write a module again if a changed source does not affect it, so the module would stay older than its sources.
 fn is_stale(modules: [&Path; 2], stamp: &Path, sources: &[PathBuf]) -> Result<bool, Error> {
     let mut built = SystemTime::now();
     for module in modules {
@@ -164,16 +176,17 @@ fn is_stale(modules: [&Path; 2], stamp: &Path, sources: &[PathBuf]) -> Result<bo
     Ok(false)
 }
 
-/// When the file was changed last; `None` if there is none.
+/// When the file was last changed; `None` if it does not exist.
 fn modified(path: &Path) -> Result<Option<SystemTime>, Error> {
     match fs::metadata(path).and_then(|metadata| metadata.modified()) {
         Ok(time) => Ok(Some(time)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file("look at", path)(error)),
+        Err(error) => Err(Error::file("read", path)(error)),
     }
 }
 
-/// When the file, or any in the folder, was changed last. The folder itself counts, so that a removal shows.
+/// When the file, or any file in the folder, was last changed. The folder's own time counts, too, because it
+/// changes when a file is deleted.
 fn newest(path: &Path) -> Result<Option<SystemTime>, Error> {
     let mut newest_change = modified(path)?;
     if path.is_dir() {

@@ -1,39 +1,41 @@
-//! The `pocket-ic` crate reports trouble by panicking; here a panic of its becomes an ordinary error.
+//! The client, which is the `pocket-ic` crate: it panics where an operation fails. Functions here turn such a
+//! panic into an error.
 
 use std::{
     any::Any,
-    future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook},
+    future::Future,
+    panic::{AssertUnwindSafe, PanicHookInfo, set_hook, take_hook},
     path::Path,
-    pin::pin,
-    task::Poll,
     time::Duration,
 };
 
+use futures::FutureExt;
+
 use crate::error::Error;
 
-/// How long one request may take. The crate has a limit of its own, which counts only between requests.
-pub const REQUEST_LIMIT: Duration = Duration::from_secs(300);
+/// How long one request may take. The client has a limit of its own, too, but checks it only between
+/// requests.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Awaits one call of the client; `action` says in the error what was tried, as in "creating the caller".
+/// Awaits one operation of the client. `action` names the operation in errors, such as "creating the
+/// caller".
+///
+/// # Errors
+///
+/// - [`Error::Client`] if the client panics.
+/// - [`Error::NoAnswer`] if the server does not respond within [`REQUEST_TIMEOUT`].
 pub async fn ask<T>(action: &str, call: impl Future<Output = T>) -> Result<T, Error> {
-    let mut call = pin!(call);
-    // Sound to go on after a panic: the client is not used again, but for deleting its instance.
-    let caught =
-        poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        });
-    match tokio::time::timeout(REQUEST_LIMIT, caught).await {
+    // Unwind safe: after a panic the client is used only to delete its instance.
+    let call = AssertUnwindSafe(call).catch_unwind();
+    match tokio::time::timeout(REQUEST_TIMEOUT, call).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(panic)) => Err(gave_up(action, panic.as_ref())),
-        Err(_) => Err(Error::NoAnswer { action: action.into(), limit: REQUEST_LIMIT }),
+        Ok(Err(panic)) => Err(client_error(action, panic.as_ref())),
+        Err(_) => Err(Error::NoAnswer { action: action.into(), limit: REQUEST_TIMEOUT }),
     }
 }
 
 /// The error for a panic of the client.
-pub(crate) fn gave_up(action: &str, panic: &(dyn Any + Send)) -> Error {
+pub(crate) fn client_error(action: &str, panic: &(dyn Any + Send)) -> Error {
     let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -42,7 +44,8 @@ pub(crate) fn gave_up(action: &str, panic: &(dyn Any + Send)) -> Error {
     Error::Client { action: action.into(), reason: reject_message(without_unwrap(message)) }
 }
 
-/// The message inside a reject that the crate printed as the structure it is; any other text as it stands.
+/// Extracts the message from a reject that the client printed in Rust's debug format. Returns any other text
+/// unchanged.
 fn reject_message(text: &str) -> String {
     let message = text
         .strip_prefix("RejectResponse {")
@@ -54,7 +57,7 @@ fn reject_message(text: &str) -> String {
     }
 }
 
-/// Cuts what `Result::unwrap` puts before the error it was called on.
+/// Removes the words that `Result::unwrap` puts before the error.
 fn without_unwrap(message: &str) -> &str {
     match message.split_once("` on an `Err` value: ") {
         Some((before, error)) if before.starts_with("called `Result::") => error,
@@ -62,7 +65,8 @@ fn without_unwrap(message: &str) -> &str {
     }
 }
 
-/// Stops panics of the client from being printed, as [`ask`] reports them. All others are printed as ever.
+/// Stops panics of the client from being printed, as [`ask`] returns them as errors. Other panics are still
+/// printed.
 pub fn silence_client_panics() {
     let default = take_hook();
     set_hook(Box::new(move |info| {
@@ -76,7 +80,8 @@ fn is_client_panic(info: &PanicHookInfo<'_>) -> bool {
     info.location().is_some_and(|location| is_client_source(location.file()))
 }
 
-/// Whether a source file belongs to the crate: in cargo's registry its folder also carries the version.
+/// Whether a source file belongs to the `pocket-ic` crate. In cargo's registry, the name of the crate's
+/// folder ends with its version.
 fn is_client_source(file: &str) -> bool {
     Path::new(file).components().any(|part| {
         let part = part.as_os_str().to_string_lossy();
@@ -100,7 +105,7 @@ mod tests {
         assert_eq!(reject_message("connection refused"), "connection refused");
     }
 
-    /// As the client does with what it did not expect.
+    /// Panics as the client does when an operation fails.
     #[expect(clippy::unwrap_used)]
     fn insist(answer: Result<(), (u16, &str)>) {
         answer.unwrap();
@@ -124,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_unwrap_adds_is_cut() {
+    fn the_words_of_unwrap_are_removed() {
         assert_eq!(
             without_unwrap("called `Result::unwrap()` on an `Err` value: (400, \"no\")"),
             "(400, \"no\")"

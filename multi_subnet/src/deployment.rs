@@ -1,4 +1,4 @@
-//! An instance with caller and callee installed and introduced to each other.
+//! An instance with caller and callee: creating and installing the canisters, and setting the caller's callee.
 
 use candid::{Encode, Principal};
 use pocket_ic::{
@@ -16,21 +16,29 @@ use crate::{
     },
 };
 
-/// Who sends the messages: the controller of canisters that were created without naming one.
+/// The sender of all messages. PocketIC makes it the controller of canisters that are created without a
+/// sender.
 pub const SENDER: Principal = Principal::anonymous();
 
-/// A caller that is ready to call.
+/// An installed caller that has a callee.
 pub struct Deployment<'a> {
-    /// The instance it lives on.
+    /// The instance that the caller is on.
     pub instance: &'a PocketIc,
-    /// The caller.
+    /// The caller's canister id.
     pub caller: Principal,
-    /// How it is to be asked.
+    /// The caller's interface.
     pub interface: CallerInterface,
 }
 
 impl<'a> Deployment<'a> {
-    /// Creates and installs both canisters and tells the caller who its callee is.
+    /// Creates and installs both canisters, and sets the caller's callee.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::MissingSubnets`] if the instance has too few subnets.
+    /// - [`Error::Client`] if a canister cannot be created or installed.
+    /// - [`Error::Rejected`] if the caller rejects the callee.
+    /// - [`Error::NoAnswer`] if the server does not respond in time.
     pub async fn new(
         instance: &'a PocketIc,
         settings: &Settings,
@@ -42,22 +50,26 @@ impl<'a> Deployment<'a> {
         let callee = create(instance, "the callee", callee_subnet, None).await?;
         install(instance, "the caller", caller, &modules.caller).await?;
         install(instance, "the callee", callee, &modules.callee).await?;
-        introduce(instance, caller, callee).await?;
+        set_callee(instance, caller, callee).await?;
         let numbers = match interface::number_type(&modules.caller) {
             Some(numbers) => numbers,
-            None => find_out_numbers(instance, caller).await?,
+            None => find_number_type(instance, caller).await?,
         };
-        let reports = interface::reports(&modules.caller);
-        Ok(Self { instance, caller, interface: CallerInterface { numbers, reports } })
+        let has_run = interface::has_run(&modules.caller);
+        Ok(Self { instance, caller, interface: CallerInterface { numbers, has_run } })
     }
 
-    /// The caller's balance.
+    /// The caller's balance of cycles.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the client panics, or if the server does not respond in time.
     pub async fn cycles(&self) -> Result<u128, Error> {
         ask("reading the caller's cycles", self.instance.cycle_balance(self.caller)).await
     }
 }
 
-/// How many application subnets the benchmark needs.
+/// The number of application subnets that the benchmark needs.
 pub fn needed_subnets(same_subnet: bool) -> usize {
     if same_subnet { 1 } else { 2 }
 }
@@ -99,15 +111,15 @@ async fn install(
     ask(&format!("installing {name}"), installed).await.map_err(|error| with_hint(error, module))
 }
 
-/// Adds what to do about the two reasons that do not say it themselves.
+/// Adds advice to the two frequent errors whose messages have none.
 fn with_hint(error: Error, module: &[u8]) -> Error {
     let Error::Client { action, reason } = error else { return error };
     let hint = if reason.contains("out of cycles") {
-        "installing sets aside 300 B cycles: with --caller-cycles, give the caller 1_000_000_000_000 or more".into()
+        "an installation reserves 300 B cycles: give the caller at least --caller-cycles 1_000_000_000_000".into()
     } else if reason.contains("clear_chunk_store") {
         format!(
-            "the module has {} bytes, and more than 2,000,000 need a chunked installation, which this server does \
-             not have: compress it (gzip) or strip it",
+            "the module has {} bytes; a module of more than 2,000,000 bytes needs a chunked installation, which \
+             this server does not support: compress the module with gzip, or strip it",
             module.len()
         )
     } else {
@@ -121,13 +133,18 @@ fn empty_argument() -> Vec<u8> {
     b"DIDL\0\0".to_vec()
 }
 
-/// Names the callee by the method for it, or by the environment variable when the caller has no such method.
-async fn introduce(instance: &PocketIc, caller: Principal, callee: Principal) -> Result<(), Error> {
-    const ACTION: &str = "naming the callee to the caller";
+/// Sets the caller's callee: with the method [`SETUP_CALLEE`], or with the environment variable
+/// [`CALLEE_VARIABLE`] if the caller does not have this method.
+async fn set_callee(
+    instance: &PocketIc,
+    caller: Principal,
+    callee: Principal,
+) -> Result<(), Error> {
+    const ACTION: &str = "setting the caller's callee";
     let argument = Encode!(&callee)
         .map_err(|error| Error::Client { action: ACTION.into(), reason: error.to_string() })?;
-    let answer = ask(ACTION, instance.update_call(caller, SENDER, SETUP_CALLEE, argument)).await?;
-    let reject = match answer {
+    let result = ask(ACTION, instance.update_call(caller, SENDER, SETUP_CALLEE, argument)).await?;
+    let reject = match result {
         Ok(_) => return Ok(()),
         Err(reject) if reject.error_code == ErrorCode::CanisterMethodNotFound => reject,
         Err(reject) => {
@@ -139,15 +156,16 @@ async fn introduce(instance: &PocketIc, caller: Principal, callee: Principal) ->
         CanisterSettings { environment_variables: Some(vec![variable]), ..Default::default() };
     ask(ACTION, instance.update_canister_settings(caller, None, settings))
         .await?
-        // The method was the first choice, so its reject tells more than this one.
+        // The reject of the method is more useful to the user than the error of this second attempt.
         .map_err(|_| Error::Rejected { method: SETUP_CALLEE, reject })
 }
 
-/// Asks for no calls at all with either type: a caller rejects the argument that it cannot decode.
+/// Finds the caller's number type: requests 0 calls with each type, as a caller rejects an argument that it
+/// cannot decode.
 ///
-/// If it rejects both it does not like the 0; then the reject of the measured call is the one to show.
-async fn find_out_numbers(instance: &PocketIc, caller: Principal) -> Result<NumberType, Error> {
-    const ACTION: &str = "finding out the caller's number type";
+/// A caller that rejects both types may reject the number 0. The measured call then shows the actual reject.
+async fn find_number_type(instance: &PocketIc, caller: Principal) -> Result<NumberType, Error> {
+    const ACTION: &str = "finding the caller's number type";
     for numbers in NumberType::ALL {
         let argument = numbers
             .encode(0)

@@ -1,46 +1,46 @@
-//! Everything that can end the benchmark early, in the words the user reads.
+//! The errors that end the benchmark, with their messages for the user.
 
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
 use pocket_ic::RejectResponse;
 use thiserror::Error as ThisError;
 
-/// Why there is no result. Each message says what to do, where that is known.
+/// Why there is no result. A message says what to do, where that is known.
 #[derive(Debug, ThisError)]
 pub enum Error {
-    /// A profile that the chosen server cannot follow.
+    /// The chosen server does not have the chosen profile.
     #[error(
         "the profile `mainnet` is a feature of `--server embedded`, but the server is `{server}`: \
          add `--server embedded`, or leave `--profile` out"
     )]
     ProfileNeedsEmbedded {
-        /// The server that was asked for.
+        /// The chosen server.
         server: String,
     },
 
-    /// A server whose rounds are not those of the profile.
+    /// The server has another profile than `pocket-ic`.
     #[error(
-        "the rounds of {server} take time of their own: start it without a profile; `--profile mainnet` works \
-         with the server that this program starts itself"
+        "the rounds of {server} take time of their own: start that server without a profile. For \
+         `--profile mainnet`, use `--server embedded`"
     )]
     OtherProfile {
-        /// The server that was asked for.
+        /// The chosen server.
         server: String,
     },
 
     /// The server binary cannot be used.
     #[error(
-        "cannot use `{}` as PocketIC server: {reason}. `--server` and POCKET_IC_BIN take the path of a PocketIC \
-         server binary; write a URL with `http://`; `--server embedded` needs neither", path.display()
+        "cannot use `{}` as PocketIC server: {reason}. `--server` and POCKET_IC_BIN accept the path of a PocketIC \
+         server binary, and `--server` a URL that starts with `http://`; `--server embedded` needs neither", path.display()
     )]
     ServerBinary {
-        /// The path as it was given.
+        /// The path of the binary.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why it cannot be used.
         reason: String,
     },
 
-    /// `CALLER_WASM` or `CALLEE_WASM` names something that cannot be used.
+    /// `CALLER_WASM` or `CALLEE_WASM` names a file that cannot be used.
     #[error(
         "{variable} names `{}`, which cannot be used: {reason}. Name a Wasm module, or unset {variable} \
          to use the canister of this workspace", path.display()
@@ -48,39 +48,39 @@ pub enum Error {
     ModuleFromEnvironment {
         /// The environment variable.
         variable: &'static str,
-        /// What it names.
+        /// The path in that variable.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why it cannot be used.
         reason: String,
     },
 
-    /// The sources of the canisters are not where this program was built.
+    /// The sources of the canisters are no longer where this program was built.
     #[error(
-        "cannot find `{}` to build the canisters with: run from a checkout of the project, or name both modules \
-         with CALLER_WASM and CALLEE_WASM", .0.display()
+        "cannot build the canisters, because `{}` does not exist: run from a checkout of the project, or name \
+         both modules with CALLER_WASM and CALLEE_WASM", .0.display()
     )]
     NoBuildScript(PathBuf),
 
-    /// The build script ran and failed.
+    /// The build script failed.
     #[error("building the canisters failed ({0}): its output above says why")]
     CanisterBuild(ExitStatus),
 
     /// A file of the workspace cannot be read or written.
     #[error("cannot {action} `{}`: {source}", path.display())]
     File {
-        /// What was tried, as a verb.
+        /// What was tried, as a verb such as `read`.
         action: &'static str,
-        /// With which file.
+        /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 
-    /// The embedded server did not start.
+    /// The embedded server does not start.
     #[error("cannot start the embedded replica: {0}")]
     EmbeddedServer(io::Error),
 
-    /// The threads that drive the client did not start.
+    /// The asynchronous runtime of the client does not start.
     #[error("cannot start the client's runtime: {0}")]
     Runtime(io::Error),
 
@@ -89,40 +89,40 @@ pub enum Error {
         "no PocketIC server answers at {url} ({reason}): start one there, or use `--server embedded`"
     )]
     Unreachable {
-        /// Where it was looked for.
+        /// The URL.
         url: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         reason: String,
     },
 
-    /// The client or its server gave up.
+    /// The client or the server failed.
     #[error("{action} failed: {reason}")]
     Client {
-        /// What was asked for.
+        /// The operation, such as `creating the caller`.
         action: String,
-        /// What the client said.
+        /// The client's message.
         reason: String,
     },
 
-    /// The server took a request and never answered it.
-    #[error("{action} failed: the server did not answer within {limit:?}")]
+    /// The server did not respond to a request in time.
+    #[error("{action} failed: the server did not respond within {limit:?}")]
     NoAnswer {
-        /// What was asked for.
+        /// The operation, such as `creating the caller`.
         action: String,
-        /// How long we waited.
+        /// The time limit.
         limit: Duration,
     },
 
-    /// The server made fewer subnets than the benchmark needs.
-    #[error("the server made {made} application subnets where {needed} were asked for")]
+    /// The server created fewer subnets than the benchmark needs.
+    #[error("the server created {made} application subnets instead of {needed}")]
     MissingSubnets {
-        /// How many there are.
+        /// The number of subnets that exist.
         made: usize,
-        /// How many there should be.
+        /// The number of subnets that the benchmark needs.
         needed: usize,
     },
 
-    /// A canister rejected a message.
+    /// The caller rejected a message.
     #[error(
         "the caller rejected `{method}`: reject code {} ({:?}), error code {:?}: {}",
         reject.reject_code as u64, reject.reject_code, reject.error_code, reject.reject_message
@@ -130,12 +130,12 @@ pub enum Error {
     Rejected {
         /// The method that was called.
         method: &'static str,
-        /// The reject, as the server reported it.
+        /// The reject.
         reject: RejectResponse,
     },
 
-    /// The caller is not a caller of this interface.
-    #[error("`{method}` of the caller answered with something other than one number: {reason}")]
+    /// The reply of the caller does not have the expected type.
+    #[error("the reply of the caller's `{method}` is not as expected: {reason}")]
     Reply {
         /// The method that was called.
         method: &'static str,
@@ -143,26 +143,25 @@ pub enum Error {
         reason: String,
     },
 
-    /// A message did not come to an end.
-    #[error(
-        "`{method}` was not answered within {rounds} rounds, far more than {calls} calls can need"
-    )]
+    /// The caller did not reply within the limit of rounds.
+    #[error("`{method}` was not answered within {rounds} rounds, far more than {calls} calls need")]
     TooManyRounds {
         /// The method that was called.
         method: &'static str,
-        /// How many rounds were executed.
+        /// The number of rounds that were executed.
         rounds: u64,
-        /// How many calls it was asked for.
+        /// The number of calls that the caller was told to make.
         calls: u64,
     },
 
-    /// The result could not be handed over.
+    /// The result cannot be written to standard output.
     #[error("cannot write the result: {0}")]
     Output(io::Error),
 }
 
 impl Error {
-    /// 2 when the user has to correct an argument or an environment variable, 1 when the run failed.
+    /// The exit code of the program: 2 if the user has to correct an argument or an environment variable, 1 if
+    /// the run failed.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::ProfileNeedsEmbedded { .. }
@@ -172,7 +171,7 @@ impl Error {
         }
     }
 
-    /// For `map_err` on file operations.
+    /// Converts the error of a file operation, for `map_err`.
     pub(crate) fn file(
         action: &'static str,
         path: impl Into<PathBuf>,

@@ -1,47 +1,53 @@
-//! What a caller's interface leaves open: are its numbers `nat64` or `nat`, and does it tell how its calls went?
+//! The interface of a caller. Callers differ in two things: whether their numbers are `nat64` or `nat`, and
+//! whether they have the method `run`, which returns the reasons of failed calls.
 
 use candid::types::{Label, Type, TypeInner};
 use candid::{Decode, Encode, Nat, TypeEnv};
 use candid_parser::{IDLProg, check_prog};
 use wasmparser::{Parser, Payload};
 
-/// The methods that are measured; both take a number of calls and return how many succeeded.
+/// A measured method. It takes a number of calls and returns how many of them succeeded.
 pub const SEQUENTIAL_CALLS: &str = "sequential_calls";
 /// See [`SEQUENTIAL_CALLS`].
 pub const PARALLEL_CALLS: &str = "parallel_calls";
-/// Takes a strategy and a number of calls and tells how they went. Not every caller has it.
+/// The method that takes a strategy and a number of calls, and returns a report with the reasons of failed
+/// calls. Not every caller has it.
 pub const RUN: &str = "run";
-/// Tells the caller who its callee is.
+/// The method that sets the caller's callee.
 pub const SETUP_CALLEE: &str = "setup_callee";
-/// The environment variable in which a caller without [`SETUP_CALLEE`] finds its callee.
+/// The environment variable of a canister with the id of its callee, for callers without [`SETUP_CALLEE`].
 pub const CALLEE_VARIABLE: &str = "PUBLIC_CANISTER_ID:callee";
 
-/// The sections in which compilers leave the interface, readable for everyone or for controllers.
+/// The custom sections in which compilers store the Candid interface: readable by everybody, or by controllers.
 const INTERFACE_SECTIONS: [&str; 2] = ["icp:public candid:service", "icp:private candid:service"];
 
-/// How a caller is to be asked.
+/// The interface of a caller, as far as callers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallerInterface {
-    /// How it writes its numbers.
+    /// The type of its numbers.
     pub numbers: NumberType,
-    /// Whether it has [`RUN`].
-    pub reports: bool,
+    /// Whether it has the method [`RUN`].
+    pub has_run: bool,
 }
 
-/// How a caller writes its numbers. Candid converts neither into the other.
+/// The Candid type of a caller's numbers. A value of one type cannot be decoded as the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberType {
-    /// `nat64`, as the caller of this workspace does.
+    /// `nat64`, as in the caller of this workspace.
     Nat64,
-    /// `nat`, as Motoko does by default.
+    /// `nat`, as in most Motoko canisters.
     Nat,
 }
 
 impl NumberType {
-    /// Both, the likelier first.
+    /// All types, the most frequent one first.
     pub const ALL: [Self; 2] = [Self::Nat64, Self::Nat];
 
-    /// One number as the argument of a call.
+    /// Encodes a number as the argument of a call.
+    ///
+    /// # Errors
+    ///
+    /// Fails if Candid cannot encode it, which does not happen with numbers.
     pub fn encode(self, number: u64) -> Result<Vec<u8>, candid::Error> {
         match self {
             Self::Nat64 => Encode!(&number),
@@ -49,7 +55,11 @@ impl NumberType {
         }
     }
 
-    /// The one number in a reply, of whichever type.
+    /// Decodes a reply that is one number, of any of these types.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the reply is something else, or if the number does not fit into 64 bits.
     pub fn decode(reply: &[u8]) -> Result<u64, String> {
         if let Ok(number) = Decode!(reply, u64) {
             return Ok(number);
@@ -59,7 +69,8 @@ impl NumberType {
     }
 }
 
-/// The Candid interface inside a Wasm module, if there is one to be read.
+/// The Candid interface that is embedded in a Wasm module; `None` if there is none, or if the module is
+/// compressed.
 pub fn candid_interface(module: &[u8]) -> Option<&str> {
     Parser::new(0).parse_all(module).map_while(Result::ok).find_map(|payload| match payload {
         Payload::CustomSection(section) if INTERFACE_SECTIONS.contains(&section.name()) => {
@@ -69,8 +80,8 @@ pub fn candid_interface(module: &[u8]) -> Option<&str> {
     })
 }
 
-/// What the interface inside the module says about the caller's numbers. `None` when it says nothing: then
-/// trying is the only way to know.
+/// The caller's number type, from the interface that is embedded in its module. `None` if there is no such
+/// interface, or if it has no measured method.
 pub fn number_type(module: &[u8]) -> Option<NumberType> {
     let (types, arguments) = method(module, SEQUENTIAL_CALLS)?;
     let [argument] = arguments.as_slice() else {
@@ -79,8 +90,9 @@ pub fn number_type(module: &[u8]) -> Option<NumberType> {
     number_of(types.trace_type(argument).ok()?.as_ref())
 }
 
-/// Whether the interface inside the module says that the caller has [`RUN`], with windows among its strategies.
-pub fn reports(module: &[u8]) -> bool {
+/// Whether the caller has the method [`RUN`] with the strategy `Windowed`, by the interface that is embedded in
+/// its module.
+pub fn has_run(module: &[u8]) -> bool {
     let Some((types, arguments)) = method(module, RUN) else { return false };
     let [strategy, calls] = arguments.as_slice() else { return false };
     let traced = |argument| types.trace_type(argument).ok();
@@ -90,7 +102,7 @@ pub fn reports(module: &[u8]) -> bool {
         && number_of(calls.as_ref()) == Some(NumberType::Nat64)
 }
 
-/// What a method takes, by the interface inside the module.
+/// The types of a method's arguments, from the interface that is embedded in the module.
 fn method(module: &[u8], name: &str) -> Option<(TypeEnv, Vec<Type>)> {
     let program: IDLProg = candid_interface(module)?.parse().ok()?;
     let mut types = TypeEnv::new();
@@ -147,22 +159,22 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_that_tells_how_its_calls_went_says_so_in_its_interface() {
-        let reports = |text: &str| super::reports(&module(&[(INTERFACE_SECTIONS[0], text)]));
+    fn a_caller_with_the_method_run_is_recognised_by_its_interface() {
+        let has_run = |text: &str| super::has_run(&module(&[(INTERFACE_SECTIONS[0], text)]));
         let way = "variant { Sequential; Parallel; Windowed : opt nat32 }";
-        assert!(reports(&format!("service : {{ run : ({way}, nat64) -> (record {{}}) }}")));
+        assert!(has_run(&format!("service : {{ run : ({way}, nat64) -> (record {{}}) }}")));
         for other in [
             "service : {}",
             "service : { run : (nat64) -> (nat64) }",
             "service : { run : (variant { Sequential }, nat64) -> (nat64) }",
             "service : { run : (variant { Windowed }, text) -> (nat64) }",
         ] {
-            assert!(!reports(other), "{other}");
+            assert!(!has_run(other), "{other}");
         }
     }
 
     #[test]
-    fn modules_that_say_nothing_give_nothing() {
+    fn modules_without_an_interface_have_no_number_type() {
         assert_eq!(number_type(&module(&[])), None);
         assert_eq!(number_type(&module(&[("candid:service", &service("nat64"))])), None);
         assert_eq!(number_type(&module(&[(INTERFACE_SECTIONS[0], "service : {}")])), None);

@@ -1,10 +1,11 @@
-//! Times sequential against parallel inter-canister calls, across subnets or on one.
+//! A benchmark of sequential and parallel inter-canister calls, on one subnet or between two.
 //!
-//! Arguments become [`args::Settings`], a [`scenario`] turns them into a [`report::Report`]. Whatever
-//! answers, the embedded replica or a PocketIC server, is spoken to through the `pocket-ic` crate alone.
+//! The command line becomes [`args::Settings`], and a [`scenario`] turns these into a
+//! [`report::BenchmarkReport`]. The canisters run on the embedded replica or on a PocketIC server; the
+//! benchmark uses both through the `pocket-ic` crate.
 //!
-//! [`canisters::workspace_modules`] is of use beyond the benchmark: it hands out the canisters of this
-//! workspace, freshly built.
+//! [`canisters::workspace_modules`] is also for other tests: it returns the canisters of this workspace and
+//! builds them first if they are missing or outdated.
 
 pub mod args;
 pub mod canisters;
@@ -25,17 +26,23 @@ use args::Settings;
 use canisters::Modules;
 use error::Error;
 use indicatif::ProgressBar;
-use report::Report;
+use report::BenchmarkReport;
 
-/// Finds the canisters, starts the server, measures each strategy.
+/// Loads the canisters, starts the server and measures each strategy.
 ///
-/// `env` looks up an environment variable; it is an argument so that tests need not change the process's own.
+/// `env` returns the value of an environment variable. It is a parameter so that tests do not have to change
+/// the environment of the process.
+///
+/// # Errors
+///
+/// Fails if the server cannot be used or started, if the canisters cannot be loaded or built, or if a
+/// measurement fails. See [`Error`].
 pub fn run(
     settings: &Settings,
     env: impl Fn(&str) -> Option<OsString>,
     progress: &ProgressBar,
-) -> Result<Report, Error> {
-    // Before anything is built: a mistyped server is reported at once.
+) -> Result<BenchmarkReport, Error> {
+    // First, so that a mistyped server is reported before the canisters are built.
     settings.server.check()?;
     let modules = Modules::load(env)?;
     scenario::run(settings, &modules, progress)

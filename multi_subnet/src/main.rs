@@ -16,7 +16,7 @@ use multi_subnet::{
     stdout,
 };
 
-/// How often the progress line moves.
+/// How often the progress line is redrawn.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
@@ -36,13 +36,13 @@ fn run(cli: &Cli) -> Result<(), Error> {
     let report = multi_subnet::run(&settings, |name| env::var_os(name), &progress())?;
     let text = if cli.json { report.to_json() } else { report.to_string() };
     match writeln!(stdout, "{}", text.trim_end()) {
-        // Whoever read it has seen enough.
+        // The reader has closed its end of the pipe, as `head` does: it needs no more output.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::Output),
     }
 }
 
-/// A line on standard error, if somebody watches.
+/// A progress line on standard error; hidden if standard error is not a terminal.
 fn progress() -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();

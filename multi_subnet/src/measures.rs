@@ -1,4 +1,4 @@
-//! Rounds into model time.
+//! Model time: how long the mainnet would take for the measured rounds.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::args::Profile;
 /// Hops of a call: the request to the callee's subnet, the response back.
 const HOPS_PER_CALL: u64 = 2;
 
-/// How long the mainnet would take, by the caller's own clock: from the round in which the caller starts
-/// to the round in which it answers.
+/// How long the mainnet would take from the round in which the caller starts to the round in which it
+/// replies.
 ///
-/// `rounds` counts both of them, so `rounds - 1` steps lie between. What a step stands for depends on how the
-/// rounds were run:
+/// `rounds` includes both of these rounds, so there are `rounds - 1` steps between them. How long a step
+/// takes on the mainnet depends on the profile:
 ///
-/// - Under the `mainnet` profile a step is one round of that network.
-/// - On one subnet a step is one round as well, under either profile: no message travels.
-/// - Under the `pocket-ic` profile a step is the round trip of a call to another subnet, since there request,
-///   execution and response together cost one extra round. On the mainnet it costs
-///   two hops, each of [`NetworkProfile::MAINNET`]'s rounds per hop.
+/// - With the profile `mainnet`, a step is one round.
+/// - On one subnet, a step is one round with both profiles, because no message goes to another subnet.
+/// - With the profile `pocket-ic` and two subnets, a step is the round trip of a call: request, execution and
+///   response together take one more round. On the mainnet a round trip takes two hops, and a hop takes
+///   `rounds_per_hop` rounds ([`NetworkProfile::MAINNET`]).
 ///
-/// Left out are the user's own latency to the network and the certification of the answer, which both
-/// strategies pay alike, once.
+/// The model time does not include the latency between user and network, nor the certification of the reply.
+/// Every strategy has both once.
 pub fn model_time(rounds: u64, profile: Profile, same_subnet: bool) -> Duration {
     let mainnet = NetworkProfile::MAINNET;
     let rounds_per_step = match profile {

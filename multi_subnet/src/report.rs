@@ -1,4 +1,4 @@
-//! The result, as text and as JSON.
+//! The result of the benchmark, as text and as JSON.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -7,68 +7,68 @@ use embedded_replica::limits::QUEUE_CAPACITY;
 use embedded_replica::network::NetworkProfile;
 use serde::{Serialize, Serializer};
 
-/// What was measured, and under which conditions.
+/// All measurements, and the settings they were made with.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// Who executed the canisters.
+pub struct BenchmarkReport {
+    /// The server that executed the canisters.
     pub server: String,
-    /// Which network the rounds imitated.
+    /// The profile of the network.
     pub profile: &'static str,
-    /// Whether caller and callee shared a subnet.
+    /// Whether caller and callee were on one subnet.
     pub same_subnet: bool,
-    /// How many calls each strategy was asked for.
+    /// Number of calls that each strategy was to make.
     pub calls: u64,
-    /// Cycles the caller started with.
+    /// Cycles that the caller started with.
     #[serde(skip)]
     pub caller_cycles: u128,
     /// One measurement per strategy, in the order in which they ran.
     pub strategies: Vec<Measurement>,
 }
 
-/// What one strategy did.
+/// The measurement of one strategy.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
     /// `sequential`, `parallel` or `windowed`.
     pub name: &'static str,
-    /// Calls asked for.
+    /// Calls that the strategy was to make.
     pub attempted: u64,
-    /// Calls that were answered with a reply.
+    /// Calls that got a reply.
     pub succeeded: u64,
-    /// All others.
+    /// All other calls.
     pub failed: u64,
-    /// The same by reason, if the caller tells.
+    /// Failed calls by reason, if the caller returns the reasons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failures: Option<BTreeMap<String, u64>>,
-    /// Rounds until the caller answered.
+    /// Rounds until the caller replied.
     pub rounds: u64,
-    /// What the mainnet would take for them.
+    /// The time that these rounds take on the mainnet.
     #[serde(rename = "model_time_ms", serialize_with = "whole_milliseconds")]
     pub model_time: Duration,
-    /// What this machine took.
+    /// The time that this machine took.
     #[serde(rename = "host_time_ms", serialize_with = "milliseconds")]
     pub host_time: Duration,
-    /// Cycles the caller spent.
+    /// Cycles that the caller spent.
     pub cycles: u128,
 }
 
-/// A network profile counts in whole milliseconds.
+/// Serializes a model time, which is always a whole number of milliseconds.
 fn whole_milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u128(time.as_millis())
 }
 
+/// Serializes a host time in milliseconds, with microseconds as decimals.
 fn milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    // To the microsecond: what is finer is noise.
     serializer.serialize_f64(time.as_micros() as f64 / 1_000.0)
 }
 
-impl Report {
-    /// One JSON object.
+impl BenchmarkReport {
+    /// The report as a JSON object.
     pub fn to_json(&self) -> String {
-        // Strings and numbers under fixed keys: there is nothing that JSON could not express.
+        // Every field is a string or a number, which JSON can express.
         serde_json::to_string_pretty(self).expect("a report is representable in JSON")
     }
 
-    /// How the table is to be read.
+    /// The notes below the table.
     fn notes(&self) -> Vec<String> {
         let NetworkProfile { round_length_ms, rounds_per_hop, .. } = NetworkProfile::MAINNET;
         let placement = if self.same_subnet { "one subnet" } else { "two subnets" };
@@ -93,7 +93,7 @@ impl Report {
     }
 }
 
-/// What most likely kept calls of a strategy from succeeding.
+/// Why calls of a strategy failed: the reasons if the caller returns them, or else the most likely cause.
 fn why_calls_failed(strategy: &Measurement, caller_cycles: u128) -> Option<String> {
     let Measurement { name, attempted, succeeded, failed, failures, .. } = strategy;
     let enough = cycles_for_parallel(*attempted);
@@ -102,44 +102,44 @@ fn why_calls_failed(strategy: &Measurement, caller_cycles: u128) -> Option<Strin
         return None;
     } else if let Some(failures) = failures {
         let reasons: Vec<_> =
-            failures.iter().map(|(reason, calls)| told(reason, *calls, enough)).collect();
+            failures.iter().map(|(reason, calls)| failure_line(reason, *calls, enough)).collect();
         format!("{strategy} calls failed:\n{}", reasons.join("\n"))
     } else if *succeeded == QUEUE_CAPACITY as u64 {
         format!(
-            "{strategy} calls failed because no more than {QUEUE_CAPACITY} may be open between two canisters."
+            "{strategy} calls failed because at most {QUEUE_CAPACITY} calls may be open from one canister to another."
         )
     } else if *succeeded > 0 && caller_cycles < enough {
         format!(
-            "{strategy} calls failed most likely for want of cycles, of which each open call withholds about 42 B:\n\
-             --caller-cycles {} carries as many as may be open, twice that if the caller has 64-bit memory.",
+            "{strategy} calls failed, most likely for lack of cycles: each open call reserves about 42 B cycles.\n\
+             Use --caller-cycles {}, or twice that if the caller has 64-bit memory.",
             underscored(enough)
         )
     } else {
         format!(
-            "{strategy} calls failed, and the caller does not say why. Does the callee have an update method\n\
-             `ping : () -> ()`, and is it the right module?"
+            "{strategy} calls failed, and the caller does not return the reasons. Check that the callee is the right\n\
+             module and that it has the update method `ping : () -> ()`."
         )
     })
 }
 
-/// A reason that the caller told, with what can be done about the two that everybody meets.
-fn told(reason: &str, calls: u64, enough_cycles: u128) -> String {
+/// The line for a reason that the caller returned. The two frequent reasons are explained.
+fn failure_line(reason: &str, calls: u64, enough_cycles: u128) -> String {
     let calls = grouped(calls.into());
     match reason {
         "queue_full" => format!(
-            "  {calls} for want of a slot: no more than {QUEUE_CAPACITY} may be open between two canisters"
+            "  {calls} because of a full queue: at most {QUEUE_CAPACITY} calls may be open from one canister to another"
         ),
         "cycles" => format!(
-            "  {calls} for want of cycles: each open call withholds about 42 B, and --caller-cycles {} carries as \
-             many as may be open",
+            "  {calls} for lack of cycles: each open call reserves about 42 B cycles; --caller-cycles {} is enough",
             underscored(enough_cycles)
         ),
-        _ => format!("  {calls} with {reason}"),
+        _ => format!("  {calls} for the reason {reason}"),
     }
 }
 
-/// Cycles with which a caller can make this many calls at once, as far as its slots allow: what open calls
-/// withhold, as much as one more for the message that makes them, rounded up to a tenth of a trillion.
+/// Cycles that are enough for a caller to make this many calls at once, as far as its queues allow: what the open
+/// calls reserve, and as much as one more call for the message that makes them. Rounded up to a tenth of a
+/// trillion.
 fn cycles_for_parallel(calls: u64) -> u128 {
     const ROUNDING: u128 = 100_000_000_000;
     let per_call = Prices::new(REFERENCE_SUBNET_SIZE, false).call(0, false).total();
@@ -147,7 +147,7 @@ fn cycles_for_parallel(calls: u64) -> u128 {
     (open * per_call).next_multiple_of(ROUNDING)
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchmarkReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for strategy in &self.strategies {
             let Measurement { name, attempted, succeeded, host_time, .. } = strategy;
@@ -185,7 +185,7 @@ fn write_table(f: &mut fmt::Formatter<'_>, strategies: &[Measurement]) -> fmt::R
     rows.iter().try_for_each(|row| write_row(f, row, &widths))
 }
 
-/// The name to the left, the figures to the right.
+/// Writes one row: the name is aligned to the left, all numbers to the right.
 fn write_row(
     f: &mut fmt::Formatter<'_>,
     cells: &[impl AsRef<str>; 8],
@@ -213,7 +213,7 @@ fn cells(strategy: &Measurement) -> [String; 8] {
     ]
 }
 
-/// Seconds to a tenth, which no profile needs more of.
+/// A model time in seconds with one decimal: every profile's round length is a multiple of 0.1 s.
 fn seconds(time: Duration) -> String {
     let tenths = time.as_millis() / 100;
     format!("{}.{} s", grouped(tenths / 10), tenths % 10)
@@ -224,12 +224,12 @@ fn capitalised(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// A number with a comma after every third digit from the right.
+/// A number with a comma between each three digits.
 fn grouped(number: u128) -> String {
     in_groups(number, ',')
 }
 
-/// The same as the command line takes it.
+/// A number with an underscore between each three digits, as the command line accepts it.
 fn underscored(number: u128) -> String {
     in_groups(number, '_')
 }

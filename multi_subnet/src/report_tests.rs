@@ -22,8 +22,8 @@ fn measurement(
     }
 }
 
-fn report(parallel_succeeded: u64) -> Report {
-    Report {
+fn report(parallel_succeeded: u64) -> BenchmarkReport {
+    BenchmarkReport {
         server: "embedded".into(),
         profile: "pocket-ic",
         same_subnet: false,
@@ -36,8 +36,8 @@ fn report(parallel_succeeded: u64) -> Report {
     }
 }
 
-/// The same of a caller that tells how its calls went.
-fn told_report() -> Report {
+/// The report of a caller that returns the reasons of failed calls.
+fn report_with_reasons() -> BenchmarkReport {
     let mut report = report(500);
     report.strategies.push(measurement("windowed", 2_000, 5, 301_000_000, 10_716_000_111));
     for strategy in &mut report.strategies {
@@ -56,26 +56,29 @@ fn assert_golden(name: &str, actual: &str) {
 
 #[test]
 fn the_text_is_as_agreed() {
-    assert_golden("report.txt", &told_report().to_string());
+    assert_golden("report.txt", &report_with_reasons().to_string());
     assert_golden("report_of_two.txt", &report(500).to_string());
 }
 
 #[test]
 fn failures_are_explained_by_what_most_likely_caused_them() {
     let slots = report(500).to_string();
-    assert!(slots.contains("no more than 500 may be open"), "{slots}");
-    let poor = Report { caller_cycles: 2_000_000_000_000, ..report(46) }.to_string();
-    assert!(poor.contains("--caller-cycles 21_100_000_000_000 carries"), "{poor}");
-    for unexplained in [report(46), Report { caller_cycles: 1, ..report(0) }] {
+    assert!(slots.contains("at most 500 calls may be open"), "{slots}");
+    let poor = BenchmarkReport { caller_cycles: 2_000_000_000_000, ..report(46) }.to_string();
+    assert!(poor.contains("Use --caller-cycles 21_100_000_000_000,"), "{poor}");
+    for unexplained in [report(46), BenchmarkReport { caller_cycles: 1, ..report(0) }] {
         let text = unexplained.to_string();
-        assert!(text.contains("does not say why") && !text.contains("--caller-cycles"), "{text}");
+        assert!(
+            text.contains("does not return the reasons") && !text.contains("--caller-cycles"),
+            "{text}"
+        );
     }
     assert!(!report(2_000).to_string().contains("failed because"));
 }
 
 #[test]
 fn the_json_is_as_agreed() {
-    assert_golden("report.json", &format!("{}\n", told_report().to_json()));
+    assert_golden("report.json", &format!("{}\n", report_with_reasons().to_json()));
     assert_golden("report_of_two.json", &format!("{}\n", report(500).to_json()));
 }
 

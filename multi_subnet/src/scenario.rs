@@ -1,4 +1,4 @@
-//! The measurement: each strategy once, round by round.
+//! The measurement: each strategy runs once, and the rounds are counted.
 
 use std::time::{Duration, Instant};
 
@@ -13,29 +13,34 @@ use crate::{
     deployment::{Deployment, SENDER, needed_subnets},
     error::Error,
     measures::model_time,
-    report::{Measurement, Report},
+    report::{BenchmarkReport, Measurement},
     server::Server,
     strategy::{Counts, Strategy},
 };
 
-/// Rounds a strategy may take, besides those for its calls.
+/// Rounds that a strategy may take, besides [`ROUNDS_PER_CALL_LIMIT`] for each call.
 ///
-/// With [`ROUNDS_PER_CALL_LIMIT`] this is many times what any network profile needs (four rounds per
-/// sequential call on the mainnet): whoever exceeds it will not answer any more.
+/// Both limits together are many times what any profile needs, which is four rounds per sequential call on the
+/// mainnet. A caller that exceeds them will never reply.
 const ROUNDS_LIMIT: u64 = 1_000;
 /// See [`ROUNDS_LIMIT`].
 const ROUNDS_PER_CALL_LIMIT: u64 = 20;
 
-/// Measures each strategy on one fresh instance, one after the other.
+/// Creates an instance and measures each strategy on it, one after another.
+///
+/// # Errors
+///
+/// Fails if the server, the instance or the canisters cannot be used, or if the caller does not reply as
+/// expected. See [`Error`].
 pub fn run(
     settings: &Settings,
     modules: &Modules,
     progress: &ProgressBar,
-) -> Result<Report, Error> {
+) -> Result<BenchmarkReport, Error> {
     let server = Server::start(&settings.server, settings.profile)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
     let report = runtime.block_on(run_on(&server, settings, modules, progress));
-    // A client that waits for its server in vain blocks a thread; that must not keep us.
+    // A client whose server has died blocks a thread for ever: do not wait for that thread.
     runtime.shutdown_background();
     progress.finish_and_clear();
     report
@@ -46,15 +51,15 @@ async fn run_on(
     settings: &Settings,
     modules: &Modules,
     progress: &ProgressBar,
-) -> Result<Report, Error> {
+) -> Result<BenchmarkReport, Error> {
     progress.set_message("starting");
     let instance = server.create_instance(needed_subnets(settings.same_subnet)).await?;
     let strategies = measure_all(&instance, settings, modules, progress).await;
-    // Also after a failure: the server may go on running, and the instance with it.
+    // Delete the instance after a failure, too: the server may keep running.
     let deleted = ask("deleting the instance", instance.drop()).await;
     let strategies = strategies?;
     deleted?;
-    Ok(Report {
+    Ok(BenchmarkReport {
         server: settings.server.to_string(),
         profile: settings.profile.name(),
         same_subnet: settings.same_subnet,
@@ -84,14 +89,14 @@ async fn measure_all(
     Ok(measurements)
 }
 
-/// Makes sure that a server follows PocketIC's order of rounds: one with latencies of its own, such as the
-/// embedded replica under another profile, would have its rounds taken for something else.
+/// Checks that the rounds of a server take no time, as in PocketIC. The rounds of other servers, such as the
+/// embedded replica with another profile, would be converted into a wrong model time.
 async fn check_order(instance: &PocketIc, server: &ServerChoice) -> Result<(), Error> {
-    const ACTION: &str = "finding out the server's round length";
+    const ACTION: &str = "measuring the server's round length";
     let before = ask(ACTION, instance.get_time()).await?.as_nanos_since_unix_epoch();
     ask(ACTION, instance.tick()).await?;
     let after = ask(ACTION, instance.get_time()).await?.as_nanos_since_unix_epoch();
-    // In PocketIC a round moves time by a nanosecond.
+    // In PocketIC, a round advances the time by one nanosecond.
     if after - before < 1_000 {
         return Ok(());
     }
@@ -106,12 +111,12 @@ async fn measure(
 ) -> Result<Measurement, Error> {
     let attempted = settings.calls;
     let cycles_before = deployment.cycles().await?;
-    let answer = drive(deployment, strategy, attempted, progress).await?;
+    let measured = execute_until_reply(deployment, strategy, attempted, progress).await?;
     let cycles_after = deployment.cycles().await?;
     let method = strategy.method(&deployment.interface);
     let wrong_reply = |reason| Error::Reply { method, reason };
     let Counts { succeeded, failures } =
-        Counts::decode(&deployment.interface, &answer.reply).map_err(wrong_reply)?;
+        Counts::decode(&deployment.interface, &measured.reply).map_err(wrong_reply)?;
     let failed = attempted
         .checked_sub(succeeded)
         .ok_or_else(|| wrong_reply(format!("{succeeded} of {attempted} calls succeeded")))?;
@@ -121,29 +126,29 @@ async fn measure(
         succeeded,
         failed,
         failures,
-        rounds: answer.rounds,
-        model_time: model_time(answer.rounds, settings.profile, settings.same_subnet),
-        host_time: answer.host_time,
+        rounds: measured.rounds,
+        model_time: model_time(measured.rounds, settings.profile, settings.same_subnet),
+        host_time: measured.host_time,
         cycles: cycles_before.saturating_sub(cycles_after),
     })
 }
 
-/// The end of an ingress message.
-struct Answer {
+/// The reply to an ingress message, and what it took.
+struct MeasuredReply {
     reply: Vec<u8>,
     rounds: u64,
     host_time: Duration,
 }
 
-/// Submits the message and executes rounds until it is answered, two requests per round.
+/// Submits the message and executes rounds until it has a reply. Each round takes two requests.
 ///
-/// The server would do this in one request, but gives up after 100 rounds.
-async fn drive(
+/// The server could do this in one request, but it gives up after 100 rounds.
+async fn execute_until_reply(
     deployment: &Deployment<'_>,
     strategy: Strategy,
     calls: u64,
     progress: &ProgressBar,
-) -> Result<Answer, Error> {
+) -> Result<MeasuredReply, Error> {
     let Deployment { instance, caller, interface } = *deployment;
     let method = strategy.method(&interface);
     let action = format!("calling `{method}`");
@@ -161,7 +166,7 @@ async fn drive(
         progress.inc(1);
         if let Some(status) = ask(&action, instance.ingress_status(message.clone())).await? {
             let reply = status.map_err(rejected)?;
-            return Ok(Answer { reply, rounds, host_time: start.elapsed() });
+            return Ok(MeasuredReply { reply, rounds, host_time: start.elapsed() });
         }
     }
     Err(Error::TooManyRounds { method, rounds: limit, calls })

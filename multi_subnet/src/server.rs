@@ -1,4 +1,4 @@
-//! Who answers: starts or finds the server and makes an instance on it.
+//! The server: starting or finding it, and creating an instance on it.
 
 use std::{
     io,
@@ -19,15 +19,19 @@ use crate::{
 };
 
 /// How long a running server may take to accept a connection.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// How long a server may take to start and make an instance.
-const START_LIMIT: Duration = Duration::from_secs(60);
-/// The same, when it may have to be downloaded first.
-const DOWNLOAD_LIMIT: Duration = Duration::from_secs(600);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server may take to start and to create an instance.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// The same for a server that the client may have to download first.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl ServerChoice {
-    /// Refuses a binary that cannot be a PocketIC server this client can talk to. The client would find out
-    /// as well, though not all of it, and later.
+    /// Checks that a server binary exists, can be run, and has a version that the client supports. The client
+    /// checks only some of this, and later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ServerBinary`] if the binary cannot be used.
     pub fn check(&self) -> Result<(), Error> {
         match self {
             Self::Binary(path) => check_binary(path)
@@ -37,30 +41,36 @@ impl ServerChoice {
     }
 }
 
-/// A server that instances can be made on, running while this value lives (if it is ours).
+/// A server for instances. An embedded server runs until this value is dropped.
 ///
-/// To be started and dropped outside of asynchronous code, as the embedded server has a runtime of its own.
+/// Start and drop it outside of asynchronous code.
 pub struct Server {
     location: Location,
-    start_limit: Duration,
+    start_timeout: Duration,
 }
 
 enum Location {
     Embedded { _server: EmbeddedServer, url: Url },
     Remote(Url),
     Binary(PathBuf),
-    UpToTheClient,
+    FoundByClient,
 }
 
 impl Server {
-    /// Starts the embedded server, or makes sure that the chosen one can be talked to.
+    /// Starts the embedded server, or checks that the chosen server can be reached.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::EmbeddedServer`] if the embedded server does not start.
+    /// - [`Error::ServerBinary`] if a binary cannot be used.
+    /// - [`Error::Unreachable`] if nothing listens at a URL.
     pub fn start(choice: &ServerChoice, profile: Profile) -> Result<Self, Error> {
         choice.check()?;
         let location = match choice {
             ServerChoice::Embedded => start_embedded(profile)?,
-            ServerChoice::PocketIc => Location::UpToTheClient,
+            ServerChoice::PocketIc => Location::FoundByClient,
             ServerChoice::Binary(path) => Location::Binary(
-                // The client runs it by this name, and would search a bare name elsewhere.
+                // The client runs this path, and would search for a bare file name in PATH.
                 std::path::absolute(path).map_err(Error::file("find", path))?,
             ),
             ServerChoice::Url(url) => {
@@ -68,36 +78,41 @@ impl Server {
                 Location::Remote(url.clone())
             }
         };
-        let start_limit = match choice {
-            ServerChoice::PocketIc => DOWNLOAD_LIMIT,
-            _ => START_LIMIT,
+        let start_timeout = match choice {
+            ServerChoice::PocketIc => DOWNLOAD_TIMEOUT,
+            _ => START_TIMEOUT,
         };
-        Ok(Self { location, start_limit })
+        Ok(Self { location, start_timeout })
     }
 
-    /// Makes an instance with so many application subnets.
+    /// Creates an instance with this many application subnets.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Client`] if the client panics.
+    /// - [`Error::NoAnswer`] if the server does not start in time.
     pub async fn create_instance(&self, app_subnets: usize) -> Result<PocketIc, Error> {
         let mut builder = match &self.location {
             Location::Embedded { url, .. } | Location::Remote(url) => {
                 PocketIcBuilder::new().with_server_url(url.clone())
             }
             Location::Binary(path) => PocketIcBuilder::new().with_server_binary(path.clone()),
-            Location::UpToTheClient => PocketIcBuilder::new(),
+            Location::FoundByClient => PocketIcBuilder::new(),
         };
         for _ in 0..app_subnets {
             builder = builder.with_application_subnet();
         }
         let action = format!("creating an instance on {}", self.location);
-        // A task of its own: while the client waits for a server to start it blocks its thread, for ever if
-        // the server dies, and no limit could be kept from within.
+        // A separate task, because the client blocks its thread while it waits for a server to start, and
+        // never returns if the server dies. A timeout in the same task would never be polled.
         let building = tokio::spawn(async move { builder.build_async().await });
-        match tokio::time::timeout(self.start_limit, building).await {
+        match tokio::time::timeout(self.start_timeout, building).await {
             Ok(Ok(instance)) => Ok(instance),
             Ok(Err(error)) => Err(match error.try_into_panic() {
-                Ok(panic) => client::gave_up(&action, panic.as_ref()),
+                Ok(panic) => client::client_error(&action, panic.as_ref()),
                 Err(cancelled) => Error::Client { action, reason: cancelled.to_string() },
             }),
-            Err(_) => Err(Error::NoAnswer { action, limit: self.start_limit }),
+            Err(_) => Err(Error::NoAnswer { action, limit: self.start_timeout }),
         }
     }
 }
@@ -108,7 +123,7 @@ impl std::fmt::Display for Location {
             Self::Embedded { .. } => f.write_str("the embedded replica"),
             Self::Remote(url) => write!(f, "the PocketIC server at {url}"),
             Self::Binary(path) => write!(f, "the PocketIC server `{}`", path.display()),
-            Self::UpToTheClient => f.write_str("the PocketIC server that the client finds"),
+            Self::FoundByClient => f.write_str("the PocketIC server that the client finds"),
         }
     }
 }
@@ -123,13 +138,13 @@ fn start_embedded(profile: Profile) -> Result<Location, Error> {
     Ok(Location::Embedded { _server: server, url })
 }
 
-/// Makes sure that something listens there.
+/// Checks that something listens at the URL.
 fn reach(url: &Url) -> Result<(), Error> {
     let unreachable = |reason: String| Error::Unreachable { url: url.to_string(), reason };
     let addresses = url.socket_addrs(|| None).map_err(|error| unreachable(error.to_string()))?;
     let mut reason = "the name has no address".to_owned();
     for address in addresses {
-        match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
+        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
             Ok(_) => return Ok(()),
             Err(error) => reason = error.to_string(),
         }
@@ -143,7 +158,7 @@ fn check_binary(path: &Path) -> Result<(), String> {
         return Err("it is not a file".into());
     }
     if !is_executable(&metadata) {
-        return Err("it is not executable (`chmod +x` it)".into());
+        return Err("it is not executable: run `chmod +x`".into());
     }
     let path = std::path::absolute(path).map_err(|error| error.to_string())?;
     let output = Command::new(path)
@@ -157,20 +172,20 @@ fn check_binary(path: &Path) -> Result<(), String> {
     check_version(String::from_utf8_lossy(&output.stdout).trim_end())
 }
 
-/// The client talks to servers of its own major version only.
+/// Checks that a server has the client's major version. The client refuses all others.
 fn check_version(line: &str) -> Result<(), String> {
     let major = |version: &str| version.split('.').next().map(str::to_owned);
     match line.strip_prefix("pocket-ic-server ") {
         None => Err(format!("`--version` printed `{}`, not a PocketIC server's", shorten(line))),
         Some(version) if major(version) == major(LATEST_SERVER_VERSION) => Ok(()),
         Some(version) => Err(format!(
-            "it is version {}, the client needs one compatible with {LATEST_SERVER_VERSION}",
+            "it has version {}, but the client needs a version compatible with {LATEST_SERVER_VERSION}",
             shorten(version)
         )),
     }
 }
 
-/// The beginning of a text that may be anything.
+/// The first line of a text, at most 80 characters of it.
 fn shorten(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(80).collect()
 }

@@ -1,11 +1,16 @@
-//! Standard output is for the result alone.
+//! Standard output, which gets the result and nothing else.
 
 use std::io::{self, Write};
 
-/// Takes standard output for the result; from now on, whatever else is printed goes to standard error.
+/// Returns standard output for the result, and redirects everything else that is printed from now on to
+/// standard error.
 ///
-/// The `pocket-ic` crate prints when it downloads a server, and hands our standard output on to the server,
-/// which logs there. Both would end up in the middle of the result.
+/// Otherwise two kinds of lines would be mixed with the result: the `pocket-ic` crate prints lines when it
+/// downloads a server, and a server that it starts inherits standard output and logs there.
+///
+/// # Errors
+///
+/// Fails if the operating system cannot duplicate a file descriptor.
 #[cfg(unix)]
 pub fn take() -> io::Result<impl Write> {
     use std::{fs::File, os::fd::AsFd};
@@ -15,7 +20,11 @@ pub fn take() -> io::Result<impl Write> {
     Ok(File::from(stdout))
 }
 
-/// Hands out standard output; it cannot be kept from others here.
+/// Returns standard output. It cannot be redirected on this platform.
+///
+/// # Errors
+///
+/// Never fails.
 #[cfg(not(unix))]
 pub fn take() -> io::Result<impl Write> {
     Ok(io::stdout())

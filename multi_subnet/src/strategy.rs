@@ -1,4 +1,4 @@
-//! The ways to make many calls, and how a caller is asked for them.
+//! The strategies for many calls, and how a caller is told to use one.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +7,27 @@ use serde::Deserialize;
 
 use crate::interface::{CallerInterface, NumberType, PARALLEL_CALLS, RUN, SEQUENTIAL_CALLS};
 
-/// A way to make many calls.
+/// A strategy for many calls.
 #[derive(CandidType, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
-    /// Each after the answer to the one before.
+    /// One call after another: each starts when the previous one has its response.
     Sequential,
-    /// All at once.
+    /// All calls at once.
     Parallel,
-    /// At most so many at once; `None`: as many as there is room for.
+    /// At most this many calls at once; `None` for as many as the caller's queues and cycles allow.
     Windowed(Option<u32>),
 }
 
-/// What a caller says of its calls.
+/// The result of the calls, by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// Calls that were answered with a reply.
+    /// Calls that got a reply.
     pub succeeded: u64,
-    /// The others by reason, if the caller tells.
+    /// All other calls by reason, if the caller returns the reasons.
     pub failures: Option<BTreeMap<String, u64>>,
 }
 
-/// The part of a report that is asked for here.
+/// The fields of the caller's report that the benchmark uses.
 #[derive(CandidType, Deserialize)]
 struct CallerReport {
     succeeded: u64,
@@ -41,16 +41,16 @@ struct Failures {
 }
 
 impl Strategy {
-    /// The strategies of a caller.
+    /// The strategies that a caller has.
     pub fn of(interface: &CallerInterface) -> &'static [Self] {
-        if interface.reports {
+        if interface.has_run {
             &[Self::Sequential, Self::Parallel, Self::Windowed(None)]
         } else {
             &[Self::Sequential, Self::Parallel]
         }
     }
 
-    /// Its name in the report.
+    /// The name in the benchmark's report.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sequential => "sequential",
@@ -59,29 +59,37 @@ impl Strategy {
         }
     }
 
-    /// The method that makes the calls. A caller that tells how they went is asked to.
+    /// The caller's method that makes the calls: [`RUN`] if the caller has it.
     pub fn method(self, interface: &CallerInterface) -> &'static str {
         match self {
-            _ if interface.reports => RUN,
+            _ if interface.has_run => RUN,
             Self::Sequential => SEQUENTIAL_CALLS,
             Self::Parallel | Self::Windowed(_) => PARALLEL_CALLS,
         }
     }
 
     /// The argument of that method.
+    ///
+    /// # Errors
+    ///
+    /// Fails if Candid cannot encode it, which does not happen with these types.
     pub fn argument(
         self,
         interface: &CallerInterface,
         calls: u64,
     ) -> Result<Vec<u8>, candid::Error> {
-        if interface.reports { Encode!(&self, &calls) } else { interface.numbers.encode(calls) }
+        if interface.has_run { Encode!(&self, &calls) } else { interface.numbers.encode(calls) }
     }
 }
 
 impl Counts {
-    /// Reads the reply of the method.
+    /// Decodes the reply of that method.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the reply has another type.
     pub fn decode(interface: &CallerInterface, reply: &[u8]) -> Result<Self, String> {
-        if !interface.reports {
+        if !interface.has_run {
             return Ok(Self { succeeded: NumberType::decode(reply)?, failures: None });
         }
         let report = Decode!(reply, CallerReport).map_err(|error| error.to_string())?;

@@ -1,21 +1,21 @@
-//! A whole network as one value: the in-process interface of the replica.
+//! A whole network as one value, [`Instance`]: the in-process interface of the replica.
 //!
-//! Everything a client can do goes through here, whether it comes over HTTP or from the same
-//! process. Nothing happens by itself: time and rounds move when they are told to.
+//! Every operation of a client goes through an instance, whether it comes over HTTP or from the same
+//! process. Nothing happens by itself: only these functions advance the time and execute rounds.
 
 mod agents;
 mod calls;
 mod destination;
 mod error;
+mod fake_canisters;
 mod outcalls;
-mod standins;
 
 use crate::canister::Canister;
 use crate::certification::Certification;
+use crate::fake_canisters::FakeCanisters;
 use crate::keys::SubnetKey;
 use crate::limits::BLOB_BYTES_MAX;
 use crate::network::{Network, NetworkProfile};
-use crate::standins::Standins;
 pub use crate::subnet::BlockMakers;
 use crate::subnet::{RelaxedLimits, Subnet, SubnetConfig};
 pub use crate::topology::SubnetInfo;
@@ -25,7 +25,7 @@ use crate::topology::{
 use crate::trace::{Event, Trace};
 use crate::types::*;
 use crate::wasm::StableMemory;
-pub use agents::NodeAnswer;
+pub use agents::QueryResult;
 pub use calls::CanisterCall;
 use candid::Principal;
 pub use destination::{EffectivePrincipal, RequestKind};
@@ -33,36 +33,36 @@ pub use error::InstanceError;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-/// What a network is made of.
+/// The configuration of a network.
 #[derive(Clone, Debug)]
 pub struct InstanceConfig {
-    /// Its subnets; at least one.
+    /// The subnets; at least one.
     pub subnets: Vec<SubnetRequest>,
     /// How rounds relate to time.
     pub profile: NetworkProfile,
-    /// When it begins; not before [`Time::GENESIS`].
+    /// The initial time; not before [`Time::GENESIS`].
     pub initial_time: Time,
-    /// Whether there are [stand-ins](crate::standins) for some canisters of the mainnet, as far as it
-    /// has the subnets that host them.
-    pub standins: bool,
-    /// Which limits do not apply.
+    /// Whether the network has [fake canisters](crate::fake_canisters). Each exists only if the network has
+    /// the subnet that hosts the original on the mainnet.
+    pub fake_canisters: bool,
+    /// The limits that do not apply.
     pub relaxed: RelaxedLimits,
 }
 
 impl InstanceConfig {
-    /// A network of this many application subnets, with PocketIC's profile and start time.
+    /// A network of this many application subnets, with PocketIC's profile and initial time.
     pub fn with_application_subnets(count: usize) -> Self {
         Self {
             subnets: vec![SubnetRequest::of(SubnetKind::Application); count],
             profile: NetworkProfile::POCKET_IC,
             initial_time: Time::GENESIS,
-            standins: false,
+            fake_canisters: false,
             relaxed: RelaxedLimits::default(),
         }
     }
 }
 
-/// A network.
+/// A network: subnets with canisters, the time, and what the clients see of both.
 ///
 /// ```
 /// use embedded_replica::instance::{Instance, InstanceConfig};
@@ -77,19 +77,25 @@ impl InstanceConfig {
 pub struct Instance {
     network: Network,
     subnets: Vec<SubnetInfo>,
-    /// How many subnets were made, those included that were deleted.
-    subnets_made: u64,
-    /// What all subnets are certified with.
+    /// How many subnets have been created, including those that have been deleted since.
+    subnets_created: u64,
+    /// The key that certifies the keys of all subnets.
     root_key: Arc<SubnetKey>,
     default_canister: CanisterId,
     messages: u64,
     relaxed: RelaxedLimits,
-    standins: Option<Standins>,
+    fake_canisters: Option<FakeCanisters>,
     certification: Certification,
 }
 
 impl Instance {
-    /// Makes a network.
+    /// Creates a network.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSubnets`] if the configuration has no subnet.
+    /// - [`InstanceError::SubnetTwice`] if it has two subnets of a kind that can exist only once.
+    /// - [`InstanceError::TimeInPast`] if the initial time is before [`Time::GENESIS`].
     pub fn new(config: InstanceConfig) -> Result<Self, InstanceError> {
         check_time(Time::GENESIS, config.initial_time)?;
         let kinds: Vec<SubnetKind> = config.subnets.iter().map(|subnet| subnet.kind).collect();
@@ -108,45 +114,49 @@ impl Instance {
         let members = subnets.iter().map(member).collect();
         let mut network = Network::new(config.profile, members, time);
         let default_canister = default_canister(&subnets);
-        let subnets_made = subnets.len() as u64;
-        let standins = config.standins.then(Standins::default);
-        for canister in standins.iter().flat_map(|_| Standins::ids()) {
+        let subnets_created = subnets.len() as u64;
+        let fake_canisters = config.fake_canisters.then(FakeCanisters::default);
+        for canister in fake_canisters.iter().flat_map(|_| FakeCanisters::ids()) {
             let host = network.subnet_of(canister).and_then(|id| network.subnet_mut(id));
             host.into_iter().for_each(|host| host.intercept([canister]));
         }
         Ok(Self {
             network,
             subnets,
-            subnets_made,
+            subnets_created,
             root_key,
             default_canister,
             messages: 0,
-            standins,
+            fake_canisters,
             relaxed,
             certification: Certification::default(),
         })
     }
 
-    /// Its subnets, in the order they were asked for.
+    /// The subnets, in the order of the configuration.
     pub fn subnets(&self) -> &[SubnetInfo] {
         &self.subnets
     }
 
-    /// The canister id that stands for the subnet where things happen unless they are sent
-    /// elsewhere. It stays the same if that subnet is deleted.
+    /// The canister id that selects the default subnet: the one where a canister is created unless the
+    /// caller selects another. The id does not change when that subnet is deleted.
     pub fn default_effective_canister(&self) -> CanisterId {
         self.default_canister
     }
 
     /// A subnet's public key in DER form.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::NoSuchSubnet`] if there is no such subnet.
     pub fn public_key(&self, subnet: SubnetId) -> Result<Vec<u8>, InstanceError> {
         Ok(self.subnet_info(subnet)?.place.key().public_key_der().to_vec())
     }
 
-    /// Makes the subnet that hosts a canister on the mainnet, with a round to begin with
+    /// Creates the subnet that hosts a canister on the mainnet, and executes a round
     /// (`pocket_ic_server/src/pocket_ic.rs`, `route`).
     fn add_subnet_hosting(&mut self, canister: CanisterId) -> Result<(), InstanceError> {
-        let subnet = mainnet_subnet(canister, self.subnets_made);
+        let subnet = mainnet_subnet(canister, self.subnets_created);
         let (kind, place) = subnet.ok_or(InstanceError::NoSubnetHosts(canister))?;
         if matches!(kind, SubnetKind::NetworkNervousSystem | SubnetKind::InternetIdentity) {
             return Err(InstanceError::SubnetMissing { canister, kind });
@@ -156,13 +166,18 @@ impl Instance {
         self.network.add_subnet(Subnet::new(config, self.network.time()));
         self.subnets.push(info);
         self.certification.reset();
-        self.subnets_made += 1;
+        self.subnets_created += 1;
         self.tick();
         Ok(())
     }
 
-    /// Deletes a subnet with all its canisters. Only kinds without a place of their own on the
-    /// mainnet can be deleted. Calls it has not answered yet are never answered.
+    /// Deletes a subnet with all its canisters. Calls to these canisters that have no response yet never
+    /// get one.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
+    /// - [`InstanceError::SubnetCannotBeDeleted`] if a network has at most one subnet of its kind.
     pub fn delete_subnet(&mut self, subnet: SubnetId) -> Result<(), InstanceError> {
         let kind = self.subnet_info(subnet)?.request.kind;
         if kind.is_named() {
@@ -179,31 +194,39 @@ impl Instance {
         info.ok_or(InstanceError::NoSuchSubnet(subnet))
     }
 
-    /// Has everything told that happens from now on (see [`trace`](crate::trace)).
+    /// Starts to record events (see [`trace`](crate::trace)). The receiver gets every event from now on.
     pub fn listen(&mut self) -> Receiver<Event> {
         let (trace, events) = Trace::with_listener();
         self.network.set_trace(&trace);
         events
     }
 
-    /// The network, to be looked at.
+    /// The network, for inspection.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// The time it is.
+    /// The current time of the network.
     pub fn time(&self) -> Time {
         self.network.time()
     }
 
-    /// Sets the time, which cannot go back.
+    /// Sets the time.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::TimeInPast`] if that is before the current time.
     pub fn set_time(&mut self, time: Time) -> Result<(), InstanceError> {
         check_time(self.network.time(), time)?;
         self.network.set_time(time);
         Ok(())
     }
 
-    /// Sets the time, which cannot go back, for what is certified and queried, too.
+    /// Sets the time, and the time of the certified state and of the state for queries, too.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::TimeInPast`] if that is before the current time.
     pub fn set_certified_time(&mut self, time: Time) -> Result<(), InstanceError> {
         check_time(self.network.time(), time)?;
         if time > self.network.time() {
@@ -213,28 +236,28 @@ impl Instance {
         Ok(())
     }
 
-    /// Lets this many nanoseconds pass and executes one round on every subnet.
+    /// Advances the time by this many nanoseconds and executes one round on every subnet.
     pub fn advance(&mut self, nanos: u64) {
-        self.answer_for_standins();
+        self.answer_for_fake_canisters();
         self.network.advance(nanos);
     }
 
-    /// Lets this many nanoseconds pass without a round.
+    /// Advances the time by this many nanoseconds without a round.
     pub fn pass(&mut self, nanos: u64) {
         self.network.pass(nanos);
     }
 
-    /// When a round has something to do: until then, nothing but the time would change.
+    /// When a round has work to do. Until then, a round would change nothing but the time.
     pub fn next_work(&self) -> NextWork {
-        match &self.standins {
-            Some(standins) if standins.have_work() => NextWork::Now,
+        match &self.fake_canisters {
+            Some(fake_canisters) if fake_canisters.have_work() => NextWork::Now,
             _ => self.network.next_work(),
         }
     }
 
     /// Executes one round on every subnet.
     pub fn tick(&mut self) {
-        self.answer_for_standins();
+        self.answer_for_fake_canisters();
         self.network.tick();
     }
 
@@ -250,23 +273,33 @@ impl Instance {
         Ok(())
     }
 
-    /// A canister, to be looked at.
+    /// A canister, for inspection; `None` if there is no such canister.
     pub fn canister(&self, id: CanisterId) -> Option<&Canister> {
         self.network.subnet(self.network.subnet_of(id)?)?.canister(id)
     }
 
-    /// The subnet that has a canister of this id; none, when there is no such canister.
+    /// The subnet of a canister; `None` if there is no such canister.
     pub fn subnet_with(&self, id: CanisterId) -> Option<SubnetId> {
         self.canister(id).and(self.network.subnet_of(id))
     }
 
     /// A canister's controllers.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::NoSuchCanister`] if there is no such canister.
     pub fn controllers(&self, id: CanisterId) -> Result<Vec<Principal>, InstanceError> {
         let canister = self.canister(id).ok_or(InstanceError::NoSuchCanister(id))?;
         Ok(canister.settings.controllers.iter().copied().collect())
     }
 
-    /// A canister's stable memory, if it is not too large to be looked at as a whole.
+    /// A canister's whole stable memory.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSuchCanister`] if there is no such canister.
+    /// - [`InstanceError::NoCode`] if no code is installed.
+    /// - [`InstanceError::StableMemoryTooLarge`] if it has more than [`BLOB_BYTES_MAX`] bytes.
     pub fn stable_memory(&self, id: CanisterId) -> Result<Vec<u8>, InstanceError> {
         let canister = self.canister(id).ok_or(InstanceError::NoSuchCanister(id))?;
         let bytes = canister.memory_usage().stable;
@@ -276,24 +309,41 @@ impl Instance {
         canister.stable_memory().ok_or(InstanceError::NoCode(id))
     }
 
-    /// Replaces a canister's stable memory by one that holds `bytes`.
+    /// Replaces a canister's stable memory by `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSuchCanister`] if there is no such canister.
+    /// - [`InstanceError::NoCode`] if no code is installed.
+    /// - [`InstanceError::StableMemoryTooLarge`] if there are more bytes than a stable memory can have.
+    /// - [`InstanceError::ExecutionPaused`] if an execution of the canister is paused: execute rounds until
+    ///   it has finished.
     pub fn set_stable_memory(&mut self, id: CanisterId, bytes: &[u8]) -> Result<(), InstanceError> {
         let too_large = InstanceError::StableMemoryTooLarge(bytes.len() as u64);
         let stable = StableMemory::from_bytes(bytes).ok_or(too_large)?;
         let canister = self.canister_mut(id)?;
         if canister.is_paused() {
-            return Err(InstanceError::InTheMiddle(id));
+            return Err(InstanceError::ExecutionPaused(id));
         }
         canister.set_stable_memory(stable).ok_or(InstanceError::NoCode(id))
     }
 
-    /// A canister's cycles.
+    /// A canister's balance of cycles.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::NoSuchCanister`] if there is no such canister.
     pub fn cycles(&self, id: CanisterId) -> Result<Cycles, InstanceError> {
         let canister = self.canister(id).ok_or(InstanceError::NoSuchCanister(id))?;
         Ok(canister.balance)
     }
 
-    /// Adds cycles to a canister out of nothing and returns what it has then.
+    /// Adds cycles to a canister, out of nothing. Returns the new balance.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSuchCanister`] if there is no such canister.
+    /// - [`InstanceError::TooManyCycles`] if the balance would be 2^128 or more.
     pub fn add_cycles(
         &mut self,
         canister: CanisterId,
@@ -313,8 +363,9 @@ impl Instance {
     }
 }
 
-/// The first canister id of the first application subnet, or else verified application subnet,
-/// system subnet, or any subnet (`pocket_ic_server/src/pocket_ic.rs`, `try_new`).
+/// The first canister id of the default subnet: the first application subnet, or else the first verified
+/// application subnet, or else the first system subnet, or else the first subnet
+/// (`pocket_ic_server/src/pocket_ic.rs`, `try_new`).
 fn default_canister(subnets: &[SubnetInfo]) -> CanisterId {
     use SubnetKind::{Application, System, VerifiedApplication};
     let first = |kind| subnets.iter().find(|info| info.request.kind == kind);
@@ -327,8 +378,8 @@ fn check_time(now: Time, asked: Time) -> Result<(), InstanceError> {
     if asked < now { Err(InstanceError::TimeInPast { now, asked }) } else { Ok(()) }
 }
 
-/// Fails when two subnets would host the same canisters, as two of a kind with a place of its own
-/// on the mainnet would.
+/// Fails if two subnets would host the same canister ids. This happens with two subnets of a kind that
+/// has fixed canister ranges on the mainnet.
 fn check_distinct(kinds: &[SubnetKind], places: &[Place]) -> Result<(), InstanceError> {
     let mut taken = std::collections::BTreeSet::new();
     for (kind, place) in kinds.iter().zip(places) {

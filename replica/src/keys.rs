@@ -10,9 +10,10 @@
 use crate::types::SubnetId;
 use candid::Principal;
 use ic_verify_bls_signature::{PrivateKey, PublicKey, Signature};
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The seed from which the key of a subnet is derived.
 pub type Seed = [u8; 32];
@@ -48,17 +49,16 @@ pub struct NodeKey {
 
 /// A cache of all keys of this process. Deriving a key takes half a millisecond, as long as creating an
 /// instance. Instances use few different keys.
-static KEYS: LazyLock<Mutex<BTreeMap<Seed, Arc<SubnetKey>>>> = LazyLock::new(Mutex::default);
+static KEYS: Mutex<BTreeMap<Seed, Arc<SubnetKey>>> = Mutex::new(BTreeMap::new());
 
 impl SubnetKey {
     /// The key that is derived from `seed`.
     pub fn of(seed: Seed) -> Arc<Self> {
-        let cached = || KEYS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = cached().get(&seed) {
+        if let Some(key) = KEYS.lock().get(&seed) {
             return key.clone();
         }
         let key = Arc::new(Self::derive(seed));
-        cached().entry(seed).or_insert(key).clone()
+        KEYS.lock().entry(seed).or_insert(key).clone()
     }
 
     fn derive(seed: Seed) -> Self {

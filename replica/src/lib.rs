@@ -1,47 +1,69 @@
-//! A multi-subnet Internet Computer replica as a crate, behind PocketIC's protocol.
+//! An Internet Computer replica with several subnets, as a crate: tests run canisters on it.
 //!
-//! Real canister modules run in wasmtime, on any number of subnets, by the rules of the network:
-//! rounds, queues, call contexts, cycles, deadlines. Nothing is downloaded and nothing is started
-//! beside the process. Any client of the PocketIC server can drive it, most conveniently the
-//! `pocket-ic` crate, unmodified:
+//! Canisters are real Wasm modules. They run in wasmtime, on any number of subnets, by the rules of the
+//! network: rounds, queues, call contexts, cycles, deadlines. Nothing is downloaded, and no other process
+//! is started.
+//!
+//! # Use in tests
+//!
+//! Start an [`EmbeddedServer`](server::EmbeddedServer) and connect to it with the `pocket-ic` crate, as
+//! to any PocketIC server. Everything that the crate offers (creating canisters, calling them, advancing
+//! the time, executing rounds) then works on this replica:
 //!
 //! ```
 //! use embedded_replica::server::{EmbeddedServer, ServerConfig};
 //! use pocket_ic::PocketIcBuilder;
 //!
+//! // One server serves any number of tests. It ends when `server` is dropped.
 //! let server = EmbeddedServer::start(ServerConfig::default())?;
 //! let pic = PocketIcBuilder::new()
 //!     .with_server_url(server.url().parse().expect("it is a URL"))
 //!     .with_application_subnet()
 //!     .with_application_subnet()
 //!     .build();
-//! let canister = pic.create_canister();
+//! let subnets = pic.topology().get_app_subnets();
+//! let canister = pic.create_canister_on_subnet(None, None, subnets[1]);
+//! assert_eq!(pic.get_subnet(canister), Some(subnets[1]));
 //! assert_eq!(pic.cycle_balance(canister), 100_000_000_000_000);
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! Data flows one way; a module uses only what stands above it:
+//! A test that needs no HTTP can use an [`Instance`](instance::Instance) directly.
 //!
-//! | module | what it holds |
+//! # Modules
+//!
+//! A module uses only modules above it in this table:
+//!
+//! | module | content |
 //! |---|---|
-//! | [`types`], [`limits`], [`cycles`], [`error`], [`message`], [`trace`], [`log`], [`keys`], [`topology`], [`ic00`] | words, numbers, prices, failures, what travels, what is told of it, what is printed, which keys and ids there are, which methods the management canister has |
-//! | [`wasm`] | modules: validation, metering, compilation; stable memory |
-//! | [`system_api`] | the functions a canister imports |
-//! | [`canister`] | state, queues, call contexts, executing one message with rollback |
+//! | [`types`] | identifiers, cycles, instructions, time |
+//! | [`limits`] | every number of the network, with its source |
+//! | [`error`] | error codes, rejects, traps |
+//! | [`trace`] | events that tests observe: messages, fees, cycles |
+//! | [`message`] | requests, responses, refunds and ingress messages |
+//! | [`cycles`] | prices |
+//! | [`log`] | the log of a canister |
+//! | [`keys`] | the keys of subnets and nodes |
+//! | [`topology`] | the kinds of subnets, and which canister ids each of them hosts |
+//! | [`ic00`] | the methods of the management canister, and who may call them |
+//! | [`wasm`] | Wasm modules: validation, metering, compilation; stable memory |
+//! | [`system_api`] | the functions that canisters import from `ic0` |
+//! | [`canister`] | the state, the queues and the call contexts of a canister; executing one message |
 //! | [`subnet`] | a round, its scheduler, the management canister |
-//! | [`network`] | streams between subnets, time, the network profile |
-//! | [`standins`] | what answers for canisters of the mainnet that command line tools need |
+//! | [`network`] | the streams between subnets, the time, the network profile |
+//! | [`fake_canisters`] | built-in replacements for mainnet canisters that command line tools need |
 //! | [`certification`] | state trees, certificates, who may read what |
-//! | [`instance`] | all of it as one value with an in-process interface |
-//! | [`server`] | the same over HTTP, as PocketIC speaks it |
+//! | [`instance`] | a whole network as one value |
+//! | [`server`] | instances over HTTP, for PocketIC's clients and for agents |
 //!
-//! Below [`server`] there is no wall clock, no thread and no unordered map: the same calls give the
-//! same results, cycle for cycle.
+//! No module but [`server`] reads a wall clock, starts a thread or uses an unordered map. So the same
+//! calls give the same results in every run, to the cycle.
 
 pub mod canister;
 pub mod certification;
 pub mod cycles;
 pub mod error;
+pub mod fake_canisters;
 pub mod ic00;
 pub mod instance;
 pub mod keys;
@@ -51,7 +73,6 @@ pub mod message;
 pub mod network;
 pub mod routing;
 pub mod server;
-pub mod standins;
 pub mod subnet;
 pub mod system_api;
 pub mod topology;

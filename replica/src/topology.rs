@@ -8,9 +8,15 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use strum::{Display, EnumString, VariantNames};
 
 /// The kinds of subnets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// As text, a kind has the name that command line tools give it, such as `verified-application`.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumString, VariantNames,
+)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = String, parse_err_fn = unknown_kind)]
 pub enum SubnetKind {
     /// Anybody's canisters.
     Application,
@@ -21,10 +27,13 @@ pub enum SubnetKind {
     /// Canisters with more at stake, on more nodes.
     Fiduciary,
     /// Internet Identity.
+    #[strum(serialize = "ii")]
     InternetIdentity,
     /// The network nervous system (NNS), which governs the network.
+    #[strum(serialize = "nns")]
     NetworkNervousSystem,
     /// Service nervous systems (SNS), which govern applications.
+    #[strum(serialize = "sns")]
     ServiceNervousSystem,
     /// A system subnet.
     System,
@@ -34,37 +43,9 @@ pub enum SubnetKind {
     VerifiedApplication,
 }
 
-/// The name of each kind, as command line tools use it.
-const KINDS: [(&str, SubnetKind); 10] = [
-    ("application", SubnetKind::Application),
-    ("bitcoin", SubnetKind::Bitcoin),
-    ("cloud-engine", SubnetKind::CloudEngine),
-    ("fiduciary", SubnetKind::Fiduciary),
-    ("ii", SubnetKind::InternetIdentity),
-    ("nns", SubnetKind::NetworkNervousSystem),
-    ("sns", SubnetKind::ServiceNervousSystem),
-    ("system", SubnetKind::System),
-    ("test-threshold-keys", SubnetKind::TestThresholdKeys),
-    ("verified-application", SubnetKind::VerifiedApplication),
-];
-
-impl std::fmt::Display for SubnetKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = KINDS.iter().find(|(_, kind)| kind == self).map(|(name, _)| name);
-        f.write_str(name.expect("each kind has a name"))
-    }
-}
-
-impl std::str::FromStr for SubnetKind {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let kind = KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
-        kind.ok_or_else(|| {
-            let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-            format!("'{name}' is not a kind of subnet: use one of {}", names.join(", "))
-        })
-    }
+fn unknown_kind(name: &str) -> String {
+    let kinds = SubnetKind::VARIANTS.join(", ");
+    format!("'{name}' is not a kind of subnet: use one of {kinds}")
 }
 
 impl SubnetKind {

@@ -1,40 +1,43 @@
-//! What agents ask of an instance: to execute signed calls once, and for answers that they can check.
+//! Requests of agents: signed calls, which are executed once, and responses that agents can verify.
 
 use crate::canister::Failure;
 use crate::certification::{Path, Reader, Scope, Topology, Wanted, check_paths};
 use crate::error::UserError;
+use crate::fake_canisters::FakeCanisters;
 use crate::instance::{CanisterCall, Instance, InstanceError, RequestKind};
 use crate::keys::{NodeKey, SubnetKey};
 use crate::limits::INGRESS_POOL_MESSAGES_MAX;
-use crate::standins::Standins;
 use crate::subnet::{IngressState, Subnet};
 use crate::system_api::DataCertificate;
 use crate::types::*;
 use std::sync::Arc;
 
-/// An answer to a query, and what a node needs to sign it.
+/// The result of a query, and what a node needs to sign it.
 #[derive(Debug)]
-pub struct NodeAnswer {
-    /// The answer.
+pub struct QueryResult {
+    /// The reply, or why there is none.
     pub result: Result<Payload, Failure>,
-    /// The time of the state it is from.
+    /// The time of the state that the query was executed on.
     pub time: Time,
-    /// The node that answers.
+    /// The key of the node that responds.
     pub node: NodeKey,
 }
 
 impl Instance {
-    /// The key that all certificates can be checked with.
+    /// The root key, which verifies all certificates.
     pub fn root_key(&self) -> &Arc<SubnetKey> {
         &self.root_key
     }
 
-    /// Submits a call that an agent signed and sent to a canister or subnet. A call is executed once,
-    /// however often it is submitted. The inner error is the network's own.
+    /// Submits a call that an agent has signed and sent to a canister or a subnet. The call is executed
+    /// once, however often it is submitted. The inner error is the reject of a subnet that does not accept
+    /// the call.
     ///
     /// # Errors
     ///
-    /// If the call must be sent elsewhere, or if too many messages wait for a block.
+    /// - [`InstanceError::SentElsewhere`] or [`InstanceError::NotForSubnets`] if the call must be sent to
+    ///   another canister or subnet.
+    /// - [`InstanceError::PoolFull`] if too many messages wait for a block: submit the call again later.
     pub fn submit_signed(
         &mut self,
         id: MessageId,
@@ -54,9 +57,9 @@ impl Instance {
         self.submit_to(destination, id, expiry, call)
     }
 
-    /// Fails when as many messages wait as the nodes of a subnet would accept.
+    /// Fails if as many messages wait for a block as the nodes of a subnet accept.
     fn check_pool(&self, subnet: SubnetId) -> Result<(), InstanceError> {
-        let waiting = self.standins.as_ref().map_or(0, Standins::waiting);
+        let waiting = self.fake_canisters.as_ref().map_or(0, FakeCanisters::waiting);
         let subnet = self.network.subnet(subnet);
         match subnet.is_none_or(Subnet::has_room_for_ingress) {
             true if waiting < INGRESS_POOL_MESSAGES_MAX => Ok(()),
@@ -64,19 +67,24 @@ impl Instance {
         }
     }
 
-    /// A certificate for the answer to a call; nothing, as long as there is none.
-    pub fn certified_answer(&mut self, message: MessageId) -> Option<Vec<u8>> {
-        let is_answered = |subnet: &&Subnet| {
+    /// A certificate of the response to a call; `None` until there is a response.
+    pub fn certified_response(&mut self, message: MessageId) -> Option<Vec<u8>> {
+        let has_responded = |subnet: &&Subnet| {
             let record = subnet.ingress_record(message);
             record.is_some_and(|record| matches!(record.state, IngressState::Done(_)))
         };
-        let subnet = self.network.subnets().find(is_answered)?.config().id;
+        let subnet = self.network.subnets().find(has_responded)?.config().id;
         let mut wanted = Wanted::nothing();
         wanted.add([b"request_status".as_slice(), &message.0]);
         self.certify(subnet, wanted).ok()
     }
 
-    /// A certificate for what is at some paths of the state tree.
+    /// A certificate of the values at some paths of the state tree.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::Path`] if `reader` may not read a path, or if it is invalid.
+    /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
     pub fn read_state(
         &mut self,
         scope: Scope,
@@ -95,30 +103,32 @@ impl Instance {
         self.certify(id, wanted)
     }
 
-    /// Answers a query that an agent sent to a canister or subnet, for a node to sign.
+    /// Executes a query that an agent has sent to a canister or a subnet. Returns the result with the key
+    /// that signs the response.
     ///
     /// # Errors
     ///
-    /// If the query must be sent elsewhere.
+    /// [`InstanceError::SentElsewhere`] or [`InstanceError::NotForSubnets`] if the query must be sent to
+    /// another canister or subnet.
     pub fn query_node(
         &mut self,
         sent_to: Scope,
         call: CanisterCall,
-    ) -> Result<NodeAnswer, InstanceError> {
+    ) -> Result<QueryResult, InstanceError> {
         let resolved = self.resolve_sent(sent_to, RequestKind::Query, &call)?;
         let (id, result) = match self.find_subnet(&call, resolved)? {
             Ok(destination) => {
                 let id = destination.subnet;
-                let by_standin = self.query_standin(&call);
-                (id, by_standin.unwrap_or_else(|| self.query_at(destination, call)))
+                let by_fake_canister = self.query_fake_canister(&call);
+                (id, by_fake_canister.unwrap_or_else(|| self.query_at(destination, call)))
             }
             Err(error) => (self.root_subnet()?, Err(Failure::Error(error))),
         };
         let subnet = self.network.subnet(id).ok_or(InstanceError::NoSuchSubnet(id))?;
-        Ok(NodeAnswer { result, time: subnet.time(), node: subnet.config().key.node(0) })
+        Ok(QueryResult { result, time: subnet.time(), node: subnet.config().key.node(0) })
     }
 
-    /// The certificate for what a canister has certified, if its code ever asks for one.
+    /// The certificate of a canister's certified data; `None` if its module never reads one.
     pub(super) fn data_certificate(&mut self, canister: CanisterId) -> Option<DataCertificate> {
         let asks = |name: &String| name.starts_with("data_certificate_");
         let module = self.canister(canister)?.module()?;
@@ -135,7 +145,7 @@ impl Instance {
         Ok(self.certification.certify(subnet, topology, wanted))
     }
 
-    /// The subnet with the root key, as long as it is there.
+    /// The root subnet: the one whose key is the root key.
     pub(super) fn root_subnet(&self) -> Result<SubnetId, InstanceError> {
         let root = self.root_key.subnet_id();
         self.subnet_info(root).map(|info| info.place.id)

@@ -41,7 +41,7 @@ impl Instance {
     ) -> Result<Result<MessageId, UserError>, InstanceError> {
         self.messages += 1;
         let id = message_id(self.messages, &call);
-        let expiry = self.network.time().plus_secs(INGRESS_LIFETIME_SECONDS);
+        let expiry = self.network.time().plus_secs(INGRESS_LIFETIME_SECONDS_MAX);
         Ok(match self.find_or_add_subnet(&call, Resolved::new(&call))? {
             Ok(destination) => self.submit_to(destination, id, expiry, call)?.map(|()| id),
             Err(error) => Err(error),
@@ -57,8 +57,8 @@ impl Instance {
     ) -> Result<Result<Destination, UserError>, InstanceError> {
         match self.find_subnet(call, resolved.clone()) {
             Err(InstanceError::NoSubnetHosts(canister)) if is_provisional_creation(call) => {
-                // On a live network, which has stand-ins, users could add subnets without end.
-                if self.standins.is_some() {
+                // On a network with fake canisters, users could add subnets without end.
+                if self.fake_canisters.is_some() {
                     return Err(InstanceError::SubnetsFixed(canister));
                 }
                 self.add_subnet_hosting(canister)?;
@@ -76,7 +76,7 @@ impl Instance {
         expiry: Time,
         call: CanisterCall,
     ) -> Result<Result<(), UserError>, InstanceError> {
-        let is_for_standins = self.is_for_standins(&call, &destination);
+        let is_for_fake_canisters = self.is_for_fake_canisters(&call, &destination);
         let Destination { subnet, management, .. } = destination;
         let (management, unknown) = match management.transpose() {
             Ok(management) => (management, None),
@@ -92,8 +92,8 @@ impl Instance {
         if let Some(error) = unknown {
             return Ok(Err(error));
         }
-        if is_for_standins {
-            self.submit_to_standins(subnet, ingress);
+        if is_for_fake_canisters {
+            self.submit_to_fake_canisters(subnet, ingress);
             return Ok(Ok(()));
         }
         let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
@@ -142,7 +142,10 @@ impl Instance {
         let knows = |subnet: &Subnet| {
             subnet.has_pooled(message) || subnet.ingress_record(message).is_some()
         };
-        let waits = self.standins.as_ref().is_some_and(|standins| standins.has_waiting(message));
+        let waits = self
+            .fake_canisters
+            .as_ref()
+            .is_some_and(|fake_canisters| fake_canisters.has_waiting(message));
         waits || self.network.subnets().any(knows)
     }
 
@@ -159,7 +162,7 @@ impl Instance {
 
     /// Answers a query on the state as it is.
     pub fn query(&mut self, call: CanisterCall) -> Result<Result<Payload, Failure>, InstanceError> {
-        if let Some(answer) = self.query_standin(&call) {
+        if let Some(answer) = self.query_fake_canister(&call) {
             return Ok(answer);
         }
         match self.resolve(&call)? {

@@ -6,113 +6,114 @@ use crate::subnet::{BlockMakerError, OutcallError};
 use crate::topology::SubnetKind;
 use crate::types::{CanisterId, SubnetId, Time};
 
-/// A use of an instance that makes no sense, and what to do instead.
+/// Why an instance refuses an operation. The message says what to do instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstanceError {
-    /// A network without subnets.
+    /// The configuration has no subnet.
     #[error("a network needs at least one subnet: ask for one")]
     NoSubnets,
-    /// Two subnets of a kind of which there can be only one.
+    /// The configuration has two subnets of a kind that can exist only once.
     #[error("there can be only one subnet of kind {0:?}: ask for it once")]
     SubnetTwice(SubnetKind),
-    /// A time before the one it is.
+    /// The time was to be set to one before the current time.
     #[error("time cannot go back: it is {now}, and {asked} was asked for")]
     TimeInPast {
-        /// The time it is.
+        /// The current time.
         now: Time,
-        /// The time asked for.
+        /// The time that was requested.
         asked: Time,
     },
-    /// An id no subnet hosts a canister of.
+    /// There is no canister with this id.
     #[error("there is no canister {0}")]
     NoSuchCanister(CanisterId),
-    /// A canister id in no subnet's ranges.
+    /// The canister id is not in the ranges of any subnet.
     #[error("canister {0} does not belong to any subnet of this network")]
     NoSubnetHosts(CanisterId),
-    /// A canister to be created with an id it can only have on a subnet that has to be there.
+    /// A canister was to be created with an id of a mainnet subnet that cannot be added later.
     #[error(
         "canister {canister} belongs to the mainnet's subnet of kind {kind:?}: ask for such a \
-         subnet when the instance is made"
+         subnet when you create the instance"
     )]
     SubnetMissing {
         /// The canister.
         canister: CanisterId,
-        /// What hosts it on the mainnet.
+        /// The kind of the subnet that hosts it on the mainnet.
         kind: SubnetKind,
     },
-    /// A canister to be created with an id that no subnet hosts, where no subnets are added.
+    /// A canister was to be created with an id that no subnet hosts, and this network adds no subnets.
     #[error(
-        "no subnet of this network hosts canister {0}, and it gets no further ones: start it with \
-         such a subnet, or create the canister without an id of its own"
+        "no subnet of this network hosts canister {0}, and subnets cannot be added: start the network \
+         with such a subnet, or create the canister without choosing its id"
     )]
     SubnetsFixed(CanisterId),
-    /// A request sent to another canister than the one it is about.
+    /// A request was sent to another canister than the one that it concerns.
     #[error("the request is sent to canister {sent_to}, but it is about {about}: send it there")]
     SentElsewhere {
-        /// Where it was sent.
+        /// The canister that it was sent to.
         sent_to: CanisterId,
-        /// What it is about.
+        /// The canister that it concerns.
         about: CanisterId,
     },
-    /// A request sent to a subnet that belongs to a canister; what subnets take instead.
+    /// A request was sent to a subnet that has to be sent to a canister. The field says what subnets
+    /// accept.
     #[error(
-        "of the management canister alone, and of it only {0} can be sent to a subnet: send the \
-         request to the canister it is about"
+        "only {0} of the management canister can be sent to a subnet: send this request to the \
+         canister it is about"
     )]
     NotForSubnets(&'static str),
-    /// A part of the state that cannot be read.
+    /// A path of the state tree cannot be read.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// A canister without code, which has no stable memory.
+    /// The canister has no code, and therefore no stable memory.
     #[error("canister {0} has no code: install it first")]
     NoCode(CanisterId),
-    /// A canister that a long message or installation may still change.
+    /// The canister has a paused execution, which may still change its state.
     #[error(
-        "canister {0} is in the middle of something that takes several rounds: tick until it ends"
+        "canister {0} has a paused execution, which takes several rounds: tick until it has finished"
     )]
-    InTheMiddle(CanisterId),
-    /// More stable memory than can be read or set as a whole.
+    ExecutionPaused(CanisterId),
+    /// A stable memory is too large to be read or set as a whole. The field is its size in bytes.
     #[error(
-        "{0} bytes of stable memory are too many to be read or set as a whole, which \
-         {BLOB_BYTES_MAX} bytes at most can be: have the canister do it in parts"
+        "a stable memory of {0} bytes is too large to be read or set as a whole (at most \
+         {BLOB_BYTES_MAX} bytes): have the canister read or write it in parts"
     )]
     StableMemoryTooLarge(u64),
-    /// An id no subnet has.
+    /// There is no subnet with this id.
     #[error("there is no subnet {0}")]
     NoSuchSubnet(SubnetId),
-    /// Block makers that the network does not have.
+    /// The block makers for a round are invalid.
     #[error(transparent)]
     BlockMakers(#[from] BlockMakerError),
-    /// A subnet of a kind that cannot be deleted.
+    /// Subnets of this kind cannot be deleted.
     #[error(
         "a subnet of kind {0:?} cannot be deleted: only application, cloud engine, system and \
          verified application subnets can"
     )]
     SubnetCannotBeDeleted(SubnetKind),
-    /// More messages than are let wait.
-    #[error("too many messages wait for a block: send this one again in a while")]
+    /// As many messages as allowed wait for a block.
+    #[error("too many messages wait for a block: send this one again later")]
     PoolFull,
-    /// An ingress message larger than the network takes.
+    /// An ingress message is larger than the network accepts. The field is its size in bytes.
     #[error("an ingress message may have at most {INGRESS_BYTES_MAX} bytes, not {0}")]
     IngressTooLarge(usize),
-    /// An ingress message nobody submitted, or that was forgotten.
+    /// No ingress message with this id was submitted, or its status has expired.
     #[error("there is no ingress message with this id: submit it first")]
     NoSuchMessage,
-    /// A status asked for by somebody who did not send the message.
+    /// Only the sender of an ingress message may read its status.
     #[error("only the sender of an ingress message can see its status")]
     NotTheSender,
-    /// An ingress message without an answer for too long.
+    /// An awaited ingress message got no response within [`AWAIT_INGRESS_ROUNDS_MAX`] rounds.
     #[error(
         "the ingress message was not answered within {AWAIT_INGRESS_ROUNDS_MAX} rounds: instead of \
-         awaiting it, tick and ask for its status in turn (`submit_call`, `tick` and \
-         `ingress_status` of the pocket-ic crate)"
+         awaiting it, tick and ask for its status in turn (`submit_call`, `tick` and `ingress_status` of \
+         the pocket-ic crate)"
     )]
     NotAnswered,
-    /// Responses to an HTTP outcall that make no sense.
+    /// Responses to an HTTP outcall do not fit the request.
     #[error(transparent)]
     Outcall(#[from] OutcallError),
-    /// More cycles than a balance can hold.
-    #[error("a balance of cycles must stay below 2^128")]
+    /// A balance would have more cycles than it can hold.
+    #[error("a balance of cycles must be less than 2^128: add fewer cycles")]
     TooManyCycles,
 }

@@ -1,12 +1,12 @@
-//! HTTP outcalls, as whoever drives the network sees and answers them.
+//! HTTP outcalls: clients of the instance see the requests and provide the responses.
 
 use crate::instance::{Instance, InstanceError};
 use crate::subnet::{NodeResponses, OutcallRequest};
 use crate::types::SubnetId;
 
 impl Instance {
-    /// The HTTP outcalls that nobody has answered yet, each with its subnet and its number there. They
-    /// are given up after a minute of the network's time.
+    /// The HTTP outcalls that wait for a response, each with its subnet and its number on that subnet.
+    /// An outcall times out after a minute of the network's time.
     pub fn outcalls(&self) -> impl Iterator<Item = (SubnetId, u64, &OutcallRequest)> {
         self.network.subnets().flat_map(|subnet| {
             let id = subnet.config().id;
@@ -14,9 +14,15 @@ impl Instance {
         })
     }
 
-    /// Says what the nodes got that make an outcall, once and for all. What comes of it, the canister
-    /// gets in the next rounds; its own transformation of responses happens at once.
-    pub fn answer_outcall(
+    /// Provides the responses that the nodes of a subnet got to an outcall. The canister's transform
+    /// function is executed at once; the canister gets the result in one of the next rounds.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
+    /// - [`InstanceError::Outcall`] if no outcall with this number waits, or if the responses do not fit
+    ///   its kind of replication.
+    pub fn respond_to_outcall(
         &mut self,
         subnet: SubnetId,
         number: u64,

@@ -2,7 +2,7 @@
 
 use crate::types::NANOS_PER_SECOND;
 
-/// Tolerance for the expiry of a request beyond `INGRESS_LIFETIME_SECONDS`, in nanoseconds, because
+/// Tolerance for the expiry of a request beyond `INGRESS_LIFETIME_SECONDS_MAX`, in nanoseconds, because
 /// clocks differ (`limits/src/lib.rs`, `PERMITTED_DRIFT_AT_VALIDATOR`).
 pub const INGRESS_EXPIRY_DRIFT_NANOS: u64 = 30 * NANOS_PER_SECOND;
 

@@ -101,9 +101,14 @@ pub const INGRESS_POOL_MESSAGES_MAX: usize = 10_000;
 /// Most bytes of ingress messages that wait for a block (same source, `ingress_pool_max_bytes`).
 pub const INGRESS_POOL_BYTES_MAX: usize = 100_000_000;
 
-/// Seconds after which an ingress message that was not executed fails
-/// (`limits/src/lib.rs`, `MAX_INGRESS_TTL`).
-pub const INGRESS_LIFETIME_SECONDS: u64 = 300;
+/// Longest time from the submission of an ingress message to its expiry, in seconds. A message that has
+/// not been executed at its expiry fails (`limits/src/lib.rs`, `MAX_INGRESS_TTL`).
+pub const INGRESS_LIFETIME_SECONDS_MAX: u64 = 300;
+
+/// Seconds for which a subnet keeps the status of an ingress message after its response, for the user to
+/// read (`replicated_state/src/metadata_state.rs`, `IngressHistoryState::insert`, with
+/// `MAX_INGRESS_TTL`).
+pub const INGRESS_STATUS_LIFETIME_SECONDS: u64 = 300;
 
 /// Largest reject message, in bytes (`types/types/src/messages/inter_canister.rs`).
 pub const REJECT_MESSAGE_BYTES_MAX: usize = 8 * KIB as usize;

@@ -1,66 +1,100 @@
-//! What PocketIC has beside the network, and bounds of the server here.
+//! Limits and constants of the server, and of PocketIC's protocol.
+//!
+//! Where no source is named, the number is our own choice.
 
 use super::memory::{GIB, MIB};
+use std::time::Duration;
 
-/// Subnets the mainnet is taken to have at most: canister ids beyond theirs are none of the
-/// mainnet's (`pocket_ic_server/src/pocket_ic.rs`, `MAXIMUM_NUMBER_OF_SUBNETS_ON_MAINNET`).
+/// How many subnets the mainnet has at most. Canister ids beyond the ranges of this many subnets cannot
+/// be ids of the mainnet (`pocket_ic_server/src/pocket_ic.rs`,
+/// `MAXIMUM_NUMBER_OF_SUBNETS_ON_MAINNET`).
 pub const MAINNET_SUBNETS_MAX: u64 = 1_024;
 
-/// Rounds after which awaiting an ingress message gives up (`pocket_ic_server/src/pocket_ic.rs`).
+/// Rounds that awaiting an ingress message executes before it gives up
+/// (`pocket_ic_server/src/pocket_ic.rs`).
 pub const AWAIT_INGRESS_ROUNDS_MAX: usize = 100;
 
-/// Nanoseconds by which a round moves time on when nobody else did
+/// Nanoseconds by which a round advances the time unless a client has advanced it since the last round
 /// (`state_machine_tests/src/lib.rs`, `EXECUTE_ROUND_TIME_INCREMENT`).
 pub const ROUND_TIME_INCREMENT_NANOS: u64 = 1;
 
-/// Nanoseconds from one heartbeat to the next on a network that progresses by itself and has
-/// nothing else to do. A number of ours: about as often as the mainnet has blocks.
+/// Nanoseconds from one heartbeat to the next on an auto-progressing network that is otherwise idle.
+/// About the interval between two blocks on the mainnet.
 pub const HEARTBEAT_INTERVAL_NANOS: u64 = 1_000_000_000;
+
+/// How long a connection may wait for the complete head of a request. Clients close idle connections
+/// earlier than that, so the server does not close a connection that a client is about to reuse.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long the body of a request may take to arrive.
+pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a synchronous call of an agent may wait until it is accepted and has a certified response.
+/// After that, the agent has to poll for the response (`config/src/http_handler.rs`,
+/// `ingress_message_certificate_timeout_seconds`).
+pub const SYNCHRONOUS_CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the server waits after it could not accept a connection, for example because the process
+/// has too many open files.
+pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// How long a server that stops waits for the requests that it is processing.
+pub const SERVER_STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a PocketIC server without requests keeps running, in seconds, unless `--ttl` says otherwise
+/// (`pocket_ic_server/src/main.rs`, `TTL_SEC`).
+pub const SERVER_TTL_SECONDS_DEFAULT: u64 = 60;
+
+/// Bytes of native stack of each thread that executes canisters: what Wasm may use, and as much again
+/// for the replica.
+pub const SERVER_THREAD_STACK_BYTES: usize = 2 * super::WASM_STACK_BYTES;
 
 /// Bytes of a request's body: the largest ingress message in base64, and the rest of the request.
 pub const REQUEST_BODY_BYTES_MAX: usize = 8 * MIB as usize;
 
-/// Bytes of the body of a query: the largest argument that any call has ([`REQUEST_BYTES_MAX`]) in
-/// base64, and the rest of the request. A bound of ours, as the next.
+/// Bytes of the body of a query: the largest argument of any call ([`REQUEST_BYTES_MAX`]) in base64, and
+/// the rest of the request.
 ///
 /// [`REQUEST_BYTES_MAX`]: super::REQUEST_BYTES_MAX
 pub const QUERY_BODY_BYTES_MAX: usize = 16 * MIB as usize;
 
-/// Bytes of a body that says what nodes got from an outcall: from each of the forty nodes of the
-/// largest subnet the largest response ([`OUTCALL_RESPONSE_BYTES_MAX`]) in base64, with headers.
+/// Bytes of a body with the responses to an HTTP outcall: the largest response
+/// ([`OUTCALL_RESPONSE_BYTES_MAX`]) in base64, with headers, from each of the forty nodes of the largest
+/// subnet.
 ///
 /// [`OUTCALL_RESPONSE_BYTES_MAX`]: super::OUTCALL_RESPONSE_BYTES_MAX
 pub const OUTCALL_BODY_BYTES_MAX: usize = 40 * 3 * MIB as usize;
 
-/// Bytes of a blob that is uploaded or read as a whole, and of all blobs that are kept at a time. A
-/// bound of ours, so that nobody uses up the machine's memory by accident.
+/// Bytes of one blob that a client uploads or reads, and of all blobs that the server keeps. It prevents
+/// a client from using up the machine's memory by accident.
 pub const BLOB_BYTES_MAX: usize = GIB as usize;
 
-/// Subnets that an instance may be made with. A bound of ours, for the same reason; the mainnet has a
-/// few dozen.
+/// Subnets of one instance. It prevents a client from using up the machine's memory by accident; the
+/// mainnet has a few dozen subnets.
 pub const INSTANCE_SUBNETS_MAX: usize = 256;
 
-/// Bytes of a snapshot that one call carries on its way to or from a directory
+/// Bytes of a snapshot that one call reads from or writes to a directory
 /// (`pocket_ic_server/src/pocket_ic.rs`, `MAX_CHUNK_SIZE`).
 pub const SNAPSHOT_FILE_CHUNK_BYTES: usize = 2_000_000;
 
-/// Cycles that an account of the stand-in for the cycles ledger starts with: a million trillion. A
-/// number of ours, as all that follow are which name no source.
-pub const STANDIN_CYCLES: u128 = 1_000_000_000_000_000_000;
+/// Cycles that every account of the fake cycles ledger starts with: a million trillion.
+pub const FAKE_LEDGER_INITIAL_CYCLES: u128 = 1_000_000_000_000_000_000;
 
-/// Cycles that a transaction on it costs (`cycles-ledger/src/config.rs`, `FEE`).
-pub const STANDIN_CYCLES_FEE: u128 = 100_000_000;
+/// Cycles that a transaction on the fake cycles ledger costs (`cycles-ledger/src/config.rs`, `FEE`).
+pub const FAKE_LEDGER_FEE_CYCLES: u128 = 100_000_000;
 
-/// Hundred-millionths of an ICP that an account of the stand-in for the ICP ledger starts with: ten
-/// million ICP.
-pub const STANDIN_E8S: u128 = 1_000_000_000_000_000;
+/// Hundred-millionths of an ICP (e8s) that every account of the fake ICP ledger starts with: ten million
+/// ICP.
+pub const FAKE_LEDGER_INITIAL_E8S: u128 = 1_000_000_000_000_000;
 
-/// Hundred-millionths of an ICP that a transaction on it costs (`ledger-suite/icp`,
-/// `DEFAULT_TRANSFER_FEE`).
-pub const STANDIN_E8S_FEE: u128 = 10_000;
+/// Hundred-millionths of an ICP (e8s) that a transaction on the fake ICP ledger costs
+/// (`ledger-suite/icp`, `DEFAULT_TRANSFER_FEE`).
+pub const FAKE_LEDGER_FEE_E8S: u128 = 10_000;
 
-/// Seconds for which a ledger knows a transaction again (ICRC-1, "Transaction deduplication").
-pub const STANDIN_TRANSACTION_WINDOW_SECONDS: u64 = 24 * 60 * 60;
+/// Seconds for which a fake ledger recognises a duplicate of a transaction (ICRC-1, "Transaction
+/// deduplication").
+pub const FAKE_LEDGER_TRANSACTION_WINDOW_SECONDS: u64 = 24 * 60 * 60;
 
-/// Seconds by which a ledger's clock and its users' may differ (the same).
-pub const STANDIN_PERMITTED_DRIFT_SECONDS: u64 = 2 * 60;
+/// Seconds by which the time of a fake ledger and the clock of the ledger's user may differ (ICRC-1,
+/// "Transaction deduplication").
+pub const FAKE_LEDGER_PERMITTED_DRIFT_SECONDS: u64 = 2 * 60;

@@ -1,16 +1,17 @@
-//! Requests and answers as PocketIC's clients send and read them: JSON, and errors with a message.
+//! Requests and responses in JSON, as PocketIC's clients send and read them, and errors with a message.
 
 use crate::certification::PathError;
 use crate::instance::InstanceError;
-use crate::server::body::{self, NoBody};
+use crate::server::body::{self, BodyError};
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// An error with the HTTP status and the message a client gets.
+/// An error with the HTTP status and the message that a client gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ApiError {
     pub(super) status: StatusCode,
@@ -54,7 +55,7 @@ impl From<InstanceError> for ApiError {
                 StatusCode::FORBIDDEN
             }
             InstanceError::Path(PathError::NotFound(_)) => StatusCode::NOT_FOUND,
-            // Agents try again (`ic-agent`, `execute`).
+            // Agents retry the request on this status (`ic-agent`, `execute`).
             InstanceError::PoolFull => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -65,53 +66,40 @@ impl From<InstanceError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         #[derive(Serialize)]
-        struct Body {
+        struct ErrorBody {
             message: String,
         }
-        json(self.status, &Body { message: self.message })
+        (self.status, Json(ErrorBody { message: self.message })).into_response()
     }
 }
 
-/// The answer to a request: JSON, or an error.
-pub(super) type ApiResult<T> = Result<Answer<T>, ApiError>;
+/// The result of a request: a value that is sent as JSON, or an error.
+pub(super) type ApiResult<T> = Result<Json<T>, ApiError>;
 
-/// A result, as JSON.
-pub(super) struct Answer<T>(pub(super) T);
+/// The whole body of a request, as bytes.
+pub(super) struct RawBody(pub(super) Bytes);
 
-impl<T: Serialize> IntoResponse for Answer<T> {
-    fn into_response(self) -> Response {
-        json(StatusCode::OK, &self.0)
-    }
-}
-
-pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("wire types are valid JSON");
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
-}
-
-/// All of a request's body.
-pub(super) struct Whole(pub(super) Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for Whole {
+impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let read = body::read(request).await;
-        read.map(Self).map_err(|NoBody { status, text }| ApiError {
+        let bytes = body::read(request).await;
+        bytes.map(Self).map_err(|BodyError { status, message }| ApiError {
             status,
-            message: format!("the request's body cannot be read: {text}"),
+            message: format!("the request's body cannot be read: {message}"),
         })
     }
 }
 
-/// A body of JSON, whatever the request calls it.
-pub(super) struct Body<T>(pub(super) T);
+/// The body of a request, parsed as JSON. Unlike axum's [`Json`], it accepts any content type, as some
+/// clients send none.
+pub(super) struct JsonBody<T>(pub(super) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let Whole(bytes) = Whole::from_request(request, state).await?;
+        let RawBody(bytes) = RawBody::from_request(request, state).await?;
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             ApiError::bad_request(format!("the request's body is not what was expected: {error}"))
         })?;

@@ -1,20 +1,14 @@
-//! A server in the background: a runtime on a thread of its own.
+//! A future that serves, run in the background: on a runtime and a thread of its own.
 
+use crate::limits::{SERVER_STOP_TIMEOUT, SERVER_THREAD_STACK_BYTES};
 use std::future::Future;
 use std::io;
 use std::thread::JoinHandle;
-use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Native stack of the threads that execute canisters: what Wasm may use, and as much again.
-const THREAD_STACK_BYTES: usize = 2 * crate::limits::WASM_STACK_BYTES;
-
-/// How long a server that is stopped waits for what it is just doing.
-const STOP_PATIENCE: Duration = Duration::from_secs(2);
-
-/// What serves in the background, until this value is dropped.
+/// A future that runs in the background until this value is dropped.
 ///
-/// It may be started and dropped anywhere, in asynchronous code, too.
+/// The value may be created and dropped anywhere, in asynchronous code, too.
 #[derive(Debug)]
 pub(super) struct Background {
     stop: Option<oneshot::Sender<()>>,
@@ -22,14 +16,18 @@ pub(super) struct Background {
 }
 
 impl Background {
-    /// Has `serve` run, which ends only if it fails.
+    /// Starts to run `serve`, which ends only if it fails.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system does not start a thread.
     pub(super) fn start(
         serve: impl Future<Output = io::Result<()>> + Send + 'static,
     ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .thread_name("embedded-replica")
-            .thread_stack_size(THREAD_STACK_BYTES)
+            .thread_stack_size(SERVER_THREAD_STACK_BYTES)
             .build()?;
         let (stop, stopped) = oneshot::channel();
         let run = move || {
@@ -39,20 +37,20 @@ impl Background {
                     _ = stopped => Ok(()),
                 }
             });
-            runtime.shutdown_timeout(STOP_PATIENCE);
+            runtime.shutdown_timeout(SERVER_STOP_TIMEOUT);
             result
         };
         let thread = std::thread::Builder::new().name("embedded-replica".into()).spawn(run)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Why nothing is served any more; nothing, as long as it is.
+    /// Why the future has ended; `None` while it runs.
     pub(super) fn failure(&mut self) -> Option<String> {
         let thread = self.thread.take_if(|thread| thread.is_finished())?;
         Some(match thread.join() {
             Ok(Ok(())) => "the server ended".into(),
             Ok(Err(error)) => format!("the server ended: {error}"),
-            Err(_) => "the server ended with an error of its own, which is described above".into(),
+            Err(_) => "the server panicked: the panic message above says why".into(),
         })
     }
 }
@@ -74,8 +72,9 @@ impl Drop for Background {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
-    /// Waits until it is known why a server ended.
+    /// Waits until the server has ended, and returns why.
     fn failure(mut background: Background) -> String {
         loop {
             if let Some(failure) = background.failure() {
@@ -92,7 +91,7 @@ mod tests {
         assert_eq!(failure(fails), "the server ended: the moon is down");
         let panics = async { panic!("for a test") };
         let panics = Background::start(panics).expect("it starts");
-        assert!(failure(panics).contains("an error of its own"));
+        assert!(failure(panics).contains("the server panicked"));
         let mut serves = Background::start(std::future::pending()).expect("it starts");
         std::thread::sleep(Duration::from_millis(20));
         assert_eq!(serves.failure(), None);

@@ -1,4 +1,4 @@
-//! Blobs that clients upload, to refer to them afterwards.
+//! Blobs: bytes that clients upload, to refer to them by their hash in later requests.
 
 use crate::limits::BLOB_BYTES_MAX;
 use crate::server::api::ApiError;
@@ -8,21 +8,21 @@ use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::io::Read;
 
-/// What names a blob: its hash.
+/// The id of a blob: its SHA-256 hash.
 pub(super) type BlobId = [u8; 32];
 
-/// What names a blob. Takes a while, if it is large.
+/// Computes the id of a blob. Takes long for a large blob.
 pub(super) fn id(blob: &[u8]) -> BlobId {
     Sha256::digest(blob).into()
 }
 
-/// What names a blob, from hexadecimal digits; nothing, if these are none, or not as many.
-pub(super) fn named(name: &str) -> Option<BlobId> {
+/// Parses the id of a blob from 64 hexadecimal digits. `None` if the text is something else.
+pub(super) fn parse_id(text: &str) -> Option<BlobId> {
     let mut id = BlobId::default();
-    hex::decode_to_slice(name, &mut id).ok().map(|()| id)
+    hex::decode_to_slice(text, &mut id).ok().map(|()| id)
 }
 
-/// The blobs uploaded last, as many as fit into [`BLOB_BYTES_MAX`].
+/// The blobs uploaded last, [`BLOB_BYTES_MAX`] bytes of them at most.
 #[derive(Debug, Default)]
 pub(super) struct Blobs {
     kept: VecDeque<(BlobId, Bytes)>,
@@ -30,7 +30,7 @@ pub(super) struct Blobs {
 }
 
 impl Blobs {
-    /// Adds one with what names it. Those uploaded first go when there is no room.
+    /// Adds a blob under its id. Removes the oldest blobs if all together are too large.
     pub(super) fn add(&mut self, id: BlobId, blob: Bytes) {
         if self.get(&id).is_ok() {
             return;
@@ -44,26 +44,35 @@ impl Blobs {
         }
     }
 
-    /// One of them.
+    /// The blob with this id.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no blob with this id was uploaded, or if it has been removed since.
     pub(super) fn get(&self, id: &[u8]) -> Result<Bytes, ApiError> {
         let found = self.kept.iter().find(|(kept, _)| kept == id);
         found.map(|(_, blob)| blob.clone()).ok_or_else(|| {
-            ApiError::bad_request("there is no such blob, or no longer: upload it first")
+            ApiError::bad_request("there is no such blob, or it has been removed: upload it first")
         })
     }
 }
 
-/// What gzip made these bytes of.
+/// Decompresses a blob.
+///
+/// # Errors
+///
+/// Fails if the bytes are not in gzip format, or if the decompressed blob is larger than
+/// [`BLOB_BYTES_MAX`].
 pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
     let limit = BLOB_BYTES_MAX as u64 + 1;
     GzDecoder::new(packed).take(limit).read_to_end(&mut bytes).map_err(|error| {
-        ApiError::bad_request(format!("the blob is not what gzip makes: {error}"))
+        ApiError::bad_request(format!("the blob cannot be decompressed with gzip: {error}"))
     })?;
     match bytes.len() {
         0..=BLOB_BYTES_MAX => Ok(bytes),
         _ => Err(ApiError::bad_request(format!(
-            "a blob may have {BLOB_BYTES_MAX} bytes when it is unpacked, and no more"
+            "a blob may have at most {BLOB_BYTES_MAX} bytes when it is decompressed"
         ))),
     }
 }

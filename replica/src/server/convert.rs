@@ -1,4 +1,5 @@
-//! Between the types on the wire, which are the `pocket-ic` crate's own, and the replica's.
+//! Conversions between the types of PocketIC's protocol, which the `pocket-ic` crate defines, and the
+//! replica's.
 
 use crate::canister::Failure;
 use crate::error::{self, UserError};
@@ -19,7 +20,7 @@ use pocket_ic::common::rest::{
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A principal's bytes.
+/// The principal, canister id or subnet id with these bytes.
 pub(super) fn principal<T: From<Principal>>(bytes: &[u8]) -> Result<T, ApiError> {
     Principal::try_from_slice(bytes).map(T::from).map_err(|error| {
         ApiError::bad_request(format!("these {} bytes are no principal: {error}", bytes.len()))
@@ -27,7 +28,7 @@ pub(super) fn principal<T: From<Principal>>(bytes: &[u8]) -> Result<T, ApiError>
 }
 
 pub(super) fn canister_call(raw: RawCanisterCall) -> Result<CanisterCall, ApiError> {
-    // As with the sender, nobody checks that they are who they say.
+    // Like the sender, it is not verified.
     let caller_info = match raw.sender_info {
         Some(RawSenderInfo { info: data, signer }) => {
             Some(Arc::new(CallerInfo { data, signer: principal(&signer)? }))
@@ -51,14 +52,14 @@ pub(super) fn canister_call(raw: RawCanisterCall) -> Result<CanisterCall, ApiErr
 pub(super) fn message_id(raw: &RawMessageId) -> Result<MessageId, ApiError> {
     let bytes = raw.message_id.as_slice().try_into().map_err(|_| {
         ApiError::bad_request(format!(
-            "a message id has 32 bytes, not {}: use what submitting returned",
+            "a message id has 32 bytes, not {}: use the id that submitting the message returned",
             raw.message_id.len()
         ))
     })?;
     Ok(MessageId(bytes))
 }
 
-/// An answer to an update call, certified, or to a query, which is not.
+/// The result of an update call, which is certified, or of a query, which is not.
 pub(super) fn canister_result(
     result: Result<Payload, Failure>,
     certified: bool,
@@ -69,21 +70,26 @@ pub(super) fn canister_result(
     }
 }
 
-/// A reject as users see it.
+/// A reject in the form that PocketIC's clients read.
 pub(super) fn reject_response(failure: Failure, certified: bool) -> pocket_ic::RejectResponse {
     let UserError { code: error_code, description: reject_message } = failure.into();
     let reject_code = error::reject_code(error_code);
     pocket_ic::RejectResponse { reject_code, reject_message, error_code, certified }
 }
 
-/// What an instance is asked to be; a message, when that is more than this replica can.
+/// The configuration of an instance.
+///
+/// # Errors
+///
+/// Fails if the client asks for a feature that does not exist here, or for contradictory settings. The
+/// message says what to change.
 pub(super) fn instance_config(
     raw: rest::InstanceConfig,
     profile: NetworkProfile,
 ) -> Result<InstanceConfig, String> {
     raw.subnet_config_set.validate()?;
     let icp_config = raw.icp_config.unwrap_or_default();
-    // `incomplete_state` says what to do with a state that is loaded, of which there is none.
+    // `incomplete_state` is ignored: it concerns states that are loaded, and this replica loads none.
     let unsupported = [
         ("state_dir", raw.state_dir.is_some()),
         ("bitcoind_addr", raw.bitcoind_addr.is_some()),
@@ -101,7 +107,7 @@ pub(super) fn instance_config(
     }
     if let Some(level) = raw.log_level.filter(|level| !is_log_level(level)) {
         return Err(format!(
-            "'{level}' is no log_level: say critical, error, warning, info, debug or trace"
+            "'{level}' is not a log_level: use critical, error, warning, info, debug or trace"
         ));
     }
     let initial_time = match raw.initial_time {
@@ -121,10 +127,10 @@ pub(super) fn instance_config(
         execution_rates: icp_config.canister_execution_rate_limiting == disabled,
         method_names: icp_config.function_name_length_limits == disabled,
     };
-    Ok(InstanceConfig { subnets, profile, initial_time, standins: false, relaxed })
+    Ok(InstanceConfig { subnets, profile, initial_time, fake_canisters: false, relaxed })
 }
 
-/// Whether this is a name of a level at which PocketIC's instances log. Here they do not.
+/// Whether PocketIC knows this log level. Instances of this replica ignore it.
 fn is_log_level(name: &str) -> bool {
     const LONG: [&str; 6] = ["critical", "error", "warning", "info", "debug", "trace"];
     const SHORT: [&str; 6] = ["crit", "erro", "warn", "info", "debg", "trce"];
@@ -151,9 +157,11 @@ fn subnets(set: rest::ExtendedSubnetConfigSet) -> Result<Vec<SubnetRequest>, Str
 
 fn subnet(kind: SubnetKind, spec: &SubnetSpec) -> Result<SubnetRequest, String> {
     if spec.get_state_path().is_some() || !spec.is_supported() {
-        return Err("subnets cannot be loaded from a state: the embedded replica keeps all in \
-                    memory; ask for a new subnet"
-            .into());
+        return Err(
+            "a subnet cannot be loaded from a saved state: the embedded replica keeps all state \
+                    in memory; ask for a new subnet"
+                .into(),
+        );
     }
     Ok(SubnetRequest {
         kind,

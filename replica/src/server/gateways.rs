@@ -1,16 +1,18 @@
-//! Gateways: listeners with the interface for agents of one instance at their root.
+//! Gateways: listeners of their own, each of which serves the HTTP interface for agents of one instance
+//! at the root path.
 
-use crate::server::connections::{HEAD_PATIENCE, listen, serve};
+use crate::limits::REQUEST_HEAD_TIMEOUT;
+use crate::server::connections::{listen, serve};
 use crate::server::names::Names;
 use axum::Router;
+use parking_lot::Mutex;
 use pocket_ic::common::rest::{
     HttpGatewayBackend, HttpGatewayConfig, HttpGatewayDetails, HttpGatewayInfo,
 };
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinHandle;
 
-/// All gateways, by number. A number is never used twice.
+/// All gateways, by number. A number is never used twice. `None` is a stopped gateway.
 #[derive(Debug, Default)]
 pub(super) struct Gateways(Mutex<Vec<Option<Gateway>>>);
 
@@ -24,17 +26,19 @@ struct Gateway {
 impl Gateway {
     async fn stop(self) {
         self.task.abort();
-        // That it was aborted is what was asked for.
+        // The only possible error is that the task was aborted, which is the purpose.
         let _ = self.task.await;
     }
 }
 
 impl Gateways {
-    fn lock(&self) -> MutexGuard<'_, Vec<Option<Gateway>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Starts a gateway that serves `router` for an instance; or says why there can be none.
+    /// Starts a gateway. `router` makes its routes, from the number of the instance and the host names
+    /// that clients may use.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the configuration asks for a feature that does not exist here, or if the address cannot
+    /// be listened on. The message says what to change.
     pub(super) fn start(
         &self,
         config: HttpGatewayConfig,
@@ -42,33 +46,36 @@ impl Gateways {
     ) -> Result<HttpGatewayInfo, String> {
         let HttpGatewayBackend::PocketIcInstance(instance) = config.forward_to else {
             return Err(
-                "a gateway of the embedded replica is for one of its instances: forward to \
-                        a PocketIcInstance"
+                "a gateway of the embedded replica forwards to one of its own instances only: \
+                        set 'forward_to' to a PocketIcInstance"
                     .into(),
             );
         };
         if config.https_config.is_some() || config.domain_custom_provider_local_file.is_some() {
-            return Err("gateways of the embedded replica have neither TLS nor domains of their \
-                        own: leave 'https_config' and 'domain_custom_provider_local_file' out"
-                .into());
+            return Err(
+                "gateways of the embedded replica have neither TLS nor custom domain files: \
+                        leave out 'https_config' and 'domain_custom_provider_local_file'"
+                    .into(),
+            );
         }
         let ip_addr: IpAddr = match &config.ip_addr {
             Some(text) => {
-                text.parse().map_err(|error| format!("'{text}' is no address: {error}"))?
+                text.parse().map_err(|error| format!("'{text}' is not an IP address: {error}"))?
             }
             None => Ipv4Addr::LOCALHOST.into(),
         };
-        let asked = config.port.unwrap_or(0);
+        let requested = config.port.unwrap_or(0);
         let failed = |error| {
             format!(
-                "cannot listen on {ip_addr}, port {asked}: {error}; choose another port, or none"
+                "cannot listen on {ip_addr}, port {requested}: {error}; choose another port, or leave it \
+                 out for any free port"
             )
         };
-        let listener = listen((ip_addr, asked)).map_err(failed)?;
+        let listener = listen((ip_addr, requested)).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
         let names = Names::with(config.domains.as_deref().unwrap_or_default());
-        let task = tokio::spawn(serve(listener, router(instance, names), HEAD_PATIENCE));
-        let mut gateways = self.lock();
+        let task = tokio::spawn(serve(listener, router(instance, names), REQUEST_HEAD_TIMEOUT));
+        let mut gateways = self.0.lock();
         let id = gateways.len();
         let details = HttpGatewayDetails {
             instance_id: id,
@@ -81,14 +88,14 @@ impl Gateways {
         Ok(HttpGatewayInfo { instance_id: id, port })
     }
 
-    /// Those there are.
+    /// All running gateways.
     pub(super) fn list(&self) -> Vec<HttpGatewayDetails> {
-        self.lock().iter().flatten().map(|gateway| gateway.details.clone()).collect()
+        self.0.lock().iter().flatten().map(|gateway| gateway.details.clone()).collect()
     }
 
-    /// Stops one, with all its connections; whether there was one.
+    /// Stops a gateway and closes its connections. Returns whether the gateway was running.
     pub(super) async fn stop(&self, id: usize) -> bool {
-        let stopped = self.lock().get_mut(id).and_then(Option::take);
+        let stopped = self.0.lock().get_mut(id).and_then(Option::take);
         match stopped {
             Some(gateway) => {
                 gateway.stop().await;
@@ -98,11 +105,11 @@ impl Gateways {
         }
     }
 
-    /// Stops those of an instance.
+    /// Stops all gateways of an instance.
     pub(super) async fn stop_all_of(&self, instance: usize) {
         let is_of = |gateway: &mut Gateway| gateway.instance == instance;
         let stopped: Vec<Gateway> =
-            self.lock().iter_mut().filter_map(|gateway| gateway.take_if(is_of)).collect();
+            self.0.lock().iter_mut().filter_map(|gateway| gateway.take_if(is_of)).collect();
         for gateway in stopped {
             gateway.stop().await;
         }

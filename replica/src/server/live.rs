@@ -1,9 +1,10 @@
-//! A network that progresses by itself and serves agents, and nobody else.
+//! The live network of `embedded-replica serve` and of `icp network start`: it auto-progresses and
+//! serves the HTTP interface for agents, and nothing else.
 
 use crate::instance::{Instance, InstanceConfig, InstanceError, SubnetInfo};
+use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::network::NetworkProfile;
 use crate::server::background::Background;
-use crate::server::connections::HEAD_PATIENCE;
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
 use crate::server::{agents, api::ApiError, connections};
@@ -12,25 +13,27 @@ use crate::topology::{SubnetKind, SubnetRequest};
 use crate::types::{CanisterId, Time};
 use axum::Router;
 use axum::extract::{Extension, OriginalUri};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// How a live network is started.
+/// The configuration of a live network.
 #[derive(Clone, Debug)]
 pub struct LiveConfig {
     /// The address to listen on.
     pub ip_addr: IpAddr,
-    /// The port; 0 for any that is free.
+    /// The port to listen on; 0 for any free port.
     pub port: u16,
-    /// How long a round takes, and a message from subnet to subnet.
+    /// How long a round takes, and how long a message to another subnet takes.
     pub profile: NetworkProfile,
-    /// The subnets it is to have, beside an NNS and an II subnet.
+    /// The subnets of the network, besides an NNS and an II subnet, which every live network has. If the
+    /// list is empty, the network gets one application subnet.
     pub subnets: Vec<SubnetKind>,
-    /// How long a round takes at least.
+    /// The shortest time from one round to the next. Longer than the profile's round length, it makes
+    /// rounds slower; shorter, it has no effect.
     pub artificial_delay: Duration,
-    /// Names by which clients may call it, beside `localhost`, names below that, and addresses.
+    /// Host names that clients may use, besides IP addresses, `localhost` and its subdomains.
     pub domains: Vec<String>,
 }
 
@@ -47,11 +50,11 @@ impl Default for LiveConfig {
     }
 }
 
-/// Why a live network cannot be started.
+/// Why a live network cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LiveError {
-    /// The port is taken, for instance.
+    /// The address cannot be listened on, for example because the port is in use.
     #[error("cannot listen on {address}: {error}; choose another port, or 0 for any that is free")]
     Listen {
         /// Where it was to listen.
@@ -59,21 +62,22 @@ pub enum LiveError {
         /// What went wrong.
         error: io::Error,
     },
-    /// A kind of subnet without the canisters that make it what it is.
+    /// A kind of subnet that is of no use without system canisters that do not exist here.
     #[error(
-        "this network can have no {0} subnet, whose canisters it has not: ask for application, \
-         verified-application, system, fiduciary, sns or cloud-engine subnets"
+        "this network can have no {0} subnet, because it does not have the canisters of such a subnet: \
+         choose application, verified-application, system, fiduciary, sns or cloud-engine"
     )]
     Kind(SubnetKind),
-    /// Subnets that make no sense.
+    /// The subnets cannot be created.
     #[error(transparent)]
     Instance(#[from] InstanceError),
 }
 
-/// A live network. It ends when this value is dropped.
+/// A live network: an instance that auto-progresses and serves agents. It ends when this value is
+/// dropped.
 ///
-/// The NNS subnet is always the first, so the root key is the same in every run, and everybody can
-/// know its secret: it is for development alone.
+/// The first subnet is always the NNS subnet, so the root key is the same in every run. Everybody can
+/// derive the private key: use it for development only.
 #[derive(Debug)]
 pub struct LiveNetwork {
     address: SocketAddr,
@@ -84,7 +88,13 @@ pub struct LiveNetwork {
 }
 
 impl LiveNetwork {
-    /// Starts a network. Fails when the port is taken, or for subnets it cannot have.
+    /// Starts a network.
+    ///
+    /// # Errors
+    ///
+    /// - [`LiveError::Listen`] if the address cannot be listened on: choose another port, or 0.
+    /// - [`LiveError::Kind`] if a subnet of this kind cannot exist here: leave it out.
+    /// - [`LiveError::Instance`] if the subnets cannot be created.
     pub fn start(config: LiveConfig) -> Result<Self, LiveError> {
         let address = SocketAddr::from((config.ip_addr, config.port));
         let listen = |error| LiveError::Listen { address, error };
@@ -99,79 +109,78 @@ impl LiveNetwork {
         let delay = config.artificial_delay;
         let names = Names::with(&config.domains);
         let serve = async move {
-            let slot = instances.slot(id).map_err(io::Error::other)?;
-            slot.start_progress(delay).await.map_err(io::Error::other)?;
+            let hosted = instances.get(id).map_err(io::Error::other)?;
+            hosted.start_auto_progress(delay).await.map_err(io::Error::other)?;
             let router = Router::new()
                 .nest("/api", agents::routes())
                 .fallback(no_route)
-                .layer(Extension(slot))
-                .layer(from_fn(agents::allow_other_origins))
-                .layer(from_fn_with_state(names, names::refuse_others));
-            connections::serve(listener, router, HEAD_PATIENCE).await
+                .layer(Extension(hosted))
+                .layer(agents::allow_other_origins())
+                .layer(from_fn_with_state(names, names::refuse_other_hosts));
+            connections::serve(listener, router, REQUEST_HEAD_TIMEOUT).await
         };
         let background = Background::start(serve).map_err(listen)?;
         Ok(Self { address, root_key, subnets, default_canister, background })
     }
 
-    /// Why it serves nobody any more; nothing, as long as it does.
+    /// Why the network has ended; `None` while it runs.
     pub fn failure(&mut self) -> Option<String> {
         self.background.failure()
     }
 
-    /// Where agents find it: `http://127.0.0.1:PORT/`.
+    /// The URL for agents, such as `http://127.0.0.1:4943/`.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    /// The port it listens on.
+    /// The port that the network listens on.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// The key with which everything it says can be checked, in DER form and in hexadecimal digits.
+    /// The root key in DER form, as hexadecimal digits. It verifies all certificates of the network.
     pub fn root_key_hex(&self) -> String {
         hex::encode(&self.root_key)
     }
 
-    /// Its subnets, those it has in any case first.
+    /// All subnets: first the NNS and the II subnet, then the configured ones.
     pub fn subnets(&self) -> &[SubnetInfo] {
         &self.subnets
     }
 
-    /// The canister id that stands for the subnet where canisters are created unless somebody says
-    /// where.
+    /// The effective canister id that tools use to create canisters where the user selects no subnet.
     pub fn default_effective_canister(&self) -> CanisterId {
         self.default_canister
     }
 }
 
+/// The configuration of the instance of a live network.
 fn instance_config(config: &LiveConfig) -> Result<InstanceConfig, LiveError> {
     use SubnetKind::*;
-    let own = [NetworkNervousSystem, InternetIdentity];
-    let mut kinds = own.to_vec();
+    let always = [NetworkNervousSystem, InternetIdentity];
+    let mut kinds = always.to_vec();
     for kind in &config.subnets {
         match kind {
             Bitcoin | TestThresholdKeys => return Err(LiveError::Kind(*kind)),
-            kind if own.contains(kind) => {}
+            kind if always.contains(kind) => {}
             kind => kinds.push(*kind),
         }
     }
-    if kinds == own {
+    if kinds == always {
         kinds.push(Application);
     }
     Ok(InstanceConfig {
         subnets: kinds.into_iter().map(SubnetRequest::of).collect(),
         profile: config.profile,
         initial_time: Time::GENESIS,
-        standins: true,
+        fake_canisters: true,
         relaxed: RelaxedLimits::default(),
     })
 }
 
 async fn no_route(OriginalUri(uri): OriginalUri) -> ApiError {
     ApiError::not_found(format!(
-        "this is a local network for agents, which serves nothing at {}: its interface is below \
-         /api",
+        "this local network does not serve {}: it serves the interface for agents, below /api",
         uri.path()
     ))
 }

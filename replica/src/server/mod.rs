@@ -1,29 +1,32 @@
-//! PocketIC's protocol over HTTP, on loopback.
+//! The replica as an HTTP server on the loopback interface, in two forms.
 //!
-//! The routes of PocketIC 16.1; those that are not served answer 404 and say so. Each operation is
-//! answered at once with its result, which the protocol allows. Below `/instances/ID/api`, and on
-//! gateways, it is the HTTP interface for agents that is spoken.
+//! - An [`EmbeddedServer`] serves the protocol of a PocketIC server, for PocketIC's clients: the routes of
+//!   PocketIC 16.1 that exist here; all other routes respond with status 404 and a message. Every
+//!   operation is complete when its response is sent; the protocol's polling is not used. Below
+//!   `/instances/ID/api`, and on HTTP gateways, it serves the HTTP interface for agents.
+//! - A [`LiveNetwork`] has one instance that auto-progresses, and serves the HTTP interface for agents.
 
 mod agents;
 mod api;
+mod auto_progress;
 mod background;
 mod blobs;
 mod body;
+mod clock;
 mod connections;
 mod convert;
 mod gateways;
+mod hosted;
 mod instances;
 mod live;
 mod names;
-mod panics;
-mod progress;
 mod routes;
 mod snapshot_dir;
 
+use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::network::NetworkProfile;
 use background::Background;
-use connections::HEAD_PATIENCE;
-pub use instances::Instances;
+use instances::Instances;
 pub use live::{LiveConfig, LiveError, LiveNetwork};
 use names::Names;
 use std::io;
@@ -31,20 +34,20 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The version of the PocketIC protocol that is spoken here.
+/// The version of PocketIC's protocol that the server implements.
 pub const PROTOCOL_VERSION: &str = "16.1.0";
 
-/// How a server is started.
+/// The configuration of a server.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// The address to listen on; that of the loopback interface unless somebody says otherwise,
-    /// since whoever reaches the server can do with it what he likes.
+    /// The address to listen on. The default is the loopback interface, because every client that can
+    /// reach the server can do everything with it.
     pub ip_addr: IpAddr,
-    /// The port; 0 for any that is free.
+    /// The port to listen on; 0 for any free port.
     pub port: u16,
-    /// How rounds relate to time, in all its instances.
+    /// How rounds relate to time in all instances.
     pub profile: NetworkProfile,
-    /// Names by which clients may call it, beside `localhost`, names below that, and addresses.
+    /// Host names that clients may use, besides IP addresses, `localhost` and its subdomains.
     pub domains: Vec<String>,
 }
 
@@ -55,9 +58,11 @@ impl Default for ServerConfig {
     }
 }
 
-/// A server with a runtime of its own, which ends when this value is dropped.
+/// A server that PocketIC's clients can use in place of a PocketIC server. It ends when this value is
+/// dropped.
 ///
-/// It may be started and dropped anywhere, in asynchronous code, too.
+/// The server runs on a thread and a runtime of its own, so it may be started and dropped anywhere, in
+/// asynchronous code, too. The [crate documentation](crate) has an example.
 #[derive(Debug)]
 pub struct EmbeddedServer {
     address: SocketAddr,
@@ -66,28 +71,34 @@ pub struct EmbeddedServer {
 }
 
 impl EmbeddedServer {
-    /// Starts a server. Fails when the port is taken.
+    /// Starts a server.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address cannot be listened on, for example because the port is in use: choose another
+    /// port, or 0. Fails if the operating system does not start a thread.
     pub fn start(config: ServerConfig) -> io::Result<Self> {
         let listener = connections::listen((config.ip_addr, config.port))?;
         let address = listener.local_addr()?;
         tracing::debug!("listening on {address}");
         let instances = Arc::new(Instances::new(config.profile));
         let router = routes::router(instances.clone(), Names::with(&config.domains));
-        let serve = connections::serve(listener, router, HEAD_PATIENCE);
+        let serve = connections::serve(listener, router, REQUEST_HEAD_TIMEOUT);
         Ok(Self { address, instances, _background: Background::start(serve)? })
     }
 
-    /// Where clients find it: `http://127.0.0.1:PORT/`.
+    /// The URL for clients, such as `http://127.0.0.1:8000/`.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
 
-    /// The port it listens on.
+    /// The port that the server listens on.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// How long nobody has asked anything of it. Nothing is under way then.
+    /// How long the server has been idle: the time since the end of the last request. Zero while a
+    /// request is open.
     pub fn idle_time(&self) -> Duration {
         self.instances.idle_time()
     }

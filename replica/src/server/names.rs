@@ -1,8 +1,8 @@
-//! The names by which a server may be called.
+//! The host names that requests to a server may have in their `host` header.
 //!
-//! A page in a browser can have a name of its own lead to this machine once it is loaded ("DNS
-//! rebinding"). Its requests then come from where they go to, and a browser says nothing of their
-//! origin; but it says by which name it found the server.
+//! A web page can change the address of its own host name to that of this machine after the browser has
+//! loaded it ("DNS rebinding"). Its requests to this server are then of the same origin, and the browser
+//! sends no `origin` header. But the `host` header still has the page's host name.
 
 use crate::server::api::ApiError;
 use axum::extract::{Request, State};
@@ -13,49 +13,50 @@ use axum::response::Response;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Addresses, `localhost` and all names below it, which nobody else can have lead elsewhere; and
-/// further names, with all below them, that somebody here has asked for.
+/// The host names of a server: every IP address, `localhost`, the names that were configured, and all
+/// subdomains of these names. Nobody can make `localhost` or an IP address lead elsewhere.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names(Arc<[String]>);
 
 impl Names {
-    /// The usual ones and these.
-    pub(super) fn with(further: &[String]) -> Self {
-        Self(further.iter().map(|name| normalized(name)).collect())
+    /// The default names and these.
+    pub(super) fn with(configured: &[String]) -> Self {
+        Self(configured.iter().map(|name| normalized(name)).collect())
     }
 
-    /// Whether a server may be called by this, which is what a request has for its host.
+    /// Whether the value of a `host` header is one of these names, with or without a port.
     fn include(&self, host: &[u8]) -> bool {
         let Ok(authority) = Authority::try_from(host) else { return false };
         let host = normalized(authority.host());
         let address = host.trim_start_matches('[').trim_end_matches(']');
         address.parse::<IpAddr>().is_ok()
-            || is_or_below(&host, "localhost")
-            || self.0.iter().any(|name| is_or_below(&host, name))
+            || is_in_domain(&host, "localhost")
+            || self.0.iter().any(|name| is_in_domain(&host, name))
     }
 }
 
-/// Whether an origin, as browsers name it, is on this machine: `localhost`, a name below it, or an
-/// address of the loopback interface.
-pub(super) fn is_origin_here(origin: &[u8]) -> bool {
+/// Whether the value of an `origin` header is on this machine: `localhost`, a subdomain of it, or a
+/// loopback address.
+pub(super) fn is_local_origin(origin: &[u8]) -> bool {
     let Ok(origin) = Uri::try_from(origin) else { return false };
     let host = normalized(origin.host().unwrap_or_default());
     let address: Result<IpAddr, _> = host.trim_start_matches('[').trim_end_matches(']').parse();
-    address.map_or(is_or_below(&host, "localhost"), |address| address.is_loopback())
+    address.map_or(is_in_domain(&host, "localhost"), |address| address.is_loopback())
 }
 
-/// Whether a host is this name or one below it.
-fn is_or_below(host: &str, name: &str) -> bool {
-    host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+/// Whether a host name is this domain or a subdomain of it.
+fn is_in_domain(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Names are the same in capitals, and with a dot at the end.
+/// A host name in lower case and without a dot at its end: neither changes what it means.
 fn normalized(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// Turns away requests that call the server by another name. Without any, it is no browser's.
-pub(super) async fn refuse_others(
+/// Middleware that refuses requests with another host name. A request without a `host` header is
+/// accepted: no browser sends one.
+pub(super) async fn refuse_other_hosts(
     State(names): State<Names>,
     request: Request,
     next: Next,
@@ -63,8 +64,8 @@ pub(super) async fn refuse_others(
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match hosts.find(|host| !names.include(host.as_bytes())) {
         Some(host) => Err(ApiError::forbidden(format!(
-            "this server is not called '{}': use its address or localhost, or start it with this \
-             name (--domain)",
+            "this server does not accept the host name '{}': use localhost or the server's IP address, \
+             or start it with this name (--domain)",
             String::from_utf8_lossy(host.as_bytes())
         ))),
         None => Ok(next.run(request).await),
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_localhost_and_the_names_asked_for_are_a_servers_and_no_others() {
+    fn addresses_localhost_and_configured_names_are_accepted_and_no_others() {
         let names = Names::with(&["my.test.".into()]);
         for host in [
             "127.0.0.1",

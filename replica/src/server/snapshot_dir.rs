@@ -1,8 +1,9 @@
-//! Snapshots as directories, to be put onto a canister of another instance, or looked into.
+//! Snapshots of canisters as directories, to be inspected, or to be loaded into a canister of another
+//! instance.
 //!
-//! Files and names are PocketIC's (`pocket_ic_server/src/pocket_ic.rs`, `CanisterSnapshotDownload`):
-//! what describes the snapshot, its module, heap and stable memory, and a file for each chunk of
-//! modules. All goes through methods of the management canister, and takes the rounds they take.
+//! The files are those of PocketIC (`pocket_ic_server/src/pocket_ic.rs`, `CanisterSnapshotDownload`): the
+//! metadata, the module, the heap, the stable memory, and a file for each chunk of the chunk store. They
+//! are read and written through methods of the management canister, which take rounds.
 
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
 use crate::limits::SNAPSHOT_FILE_CHUNK_BYTES;
@@ -23,7 +24,7 @@ const HEAP: &str = "wasm_memory.bin";
 const STABLE: &str = "stable_memory.bin";
 const CHUNKS: &str = "wasm_chunk_store";
 
-/// A directory for a snapshot of one canister, and on whose behalf it is read or written.
+/// A directory for a snapshot of a canister, and the sender of the calls that read or write the snapshot.
 #[derive(Debug)]
 pub(super) struct SnapshotDir<'a> {
     pub(super) instance: &'a mut Instance,
@@ -33,7 +34,12 @@ pub(super) struct SnapshotDir<'a> {
 }
 
 impl SnapshotDir<'_> {
-    /// Writes a snapshot into the directory, which must be empty or not there yet.
+    /// Writes a snapshot into the directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the directory is not empty, if a file cannot be written, or if the management canister
+    /// rejects a call.
     pub(super) fn download(mut self, snapshot: SnapshotId) -> Result<(), ApiError> {
         let metadata = self.metadata(&snapshot)?;
         self.make_empty()?;
@@ -63,7 +69,11 @@ impl SnapshotDir<'_> {
         Ok(())
     }
 
-    /// Makes a snapshot of what is in the directory and returns its id.
+    /// Creates a snapshot from the files of the directory and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file is missing or invalid, or if the management canister rejects a call.
     pub(super) fn upload(
         mut self,
         replace_snapshot: Option<SnapshotId>,
@@ -98,7 +108,7 @@ impl SnapshotDir<'_> {
         Ok(snapshot)
     }
 
-    /// Writes one of a snapshot's memories into a file.
+    /// Writes one part of a snapshot into a file, in pieces.
     fn save(
         &mut self,
         snapshot: &SnapshotId,
@@ -115,7 +125,7 @@ impl SnapshotDir<'_> {
         Ok(())
     }
 
-    /// Reads one of a snapshot's memories from a file, which need not be there if it is empty.
+    /// Reads one part of a snapshot from a file, in pieces. The file may be missing if the part is empty.
     fn load(
         &mut self,
         snapshot: &SnapshotId,
@@ -165,7 +175,7 @@ impl SnapshotDir<'_> {
         self.call("upload_canister_snapshot_data", arguments)
     }
 
-    /// Calls a method of the management canister and awaits its answer.
+    /// Calls a method of the management canister and returns its decoded reply.
     fn call<R: for<'a> ArgumentDecoder<'a>>(
         &mut self,
         method: &str,
@@ -183,7 +193,7 @@ impl SnapshotDir<'_> {
             ApiError::bad_request(reject_response(failure, true).reject_message)
         })?;
         candid::decode_args(&reply).map_err(|error| {
-            ApiError::internal(format!("the reply of {method} is not understood: {error}"))
+            ApiError::internal(format!("the reply of {method} cannot be decoded: {error}"))
         })
     }
 
@@ -191,7 +201,7 @@ impl SnapshotDir<'_> {
         let entries = fs::create_dir_all(&self.path).and_then(|()| fs::read_dir(&self.path));
         match entries.map_err(|error| self.failed("", error))?.next() {
             None => Ok(()),
-            Some(_) => Err(self.failed("", "the directory is not empty; name another")),
+            Some(_) => Err(self.failed("", "the directory is not empty; choose another one")),
         }
     }
 
@@ -204,13 +214,13 @@ impl SnapshotDir<'_> {
     }
 }
 
-/// The offset and size of each piece in which so many bytes travel.
+/// The offset and the size of each piece of so many bytes.
 fn pieces(bytes: u64) -> impl Iterator<Item = (u64, u64)> {
     let piece = move |offset: u64| (offset, (bytes - offset).min(SNAPSHOT_FILE_CHUNK_BYTES as u64));
     (0..bytes).step_by(SNAPSHOT_FILE_CHUNK_BYTES).map(piece)
 }
 
-/// Where a chunk of modules is.
+/// The file of a chunk with this hash.
 fn chunk_file(hash: &[u8]) -> String {
     format!("{CHUNKS}/{}.bin", hex::encode(hash))
 }

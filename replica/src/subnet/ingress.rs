@@ -29,7 +29,7 @@ impl From<Result<Payload, Failure>> for IngressState {
 
 /// The history of ingress messages.
 ///
-/// A result is kept for [`INGRESS_LIFETIME_SECONDS`], and until the message expires, so that the same
+/// A result is kept for [`INGRESS_STATUS_LIFETIME_SECONDS`], and until the message expires, so that the same
 /// message is not executed twice. A message without a result is kept until it has one.
 #[derive(Debug, Default)]
 pub(super) struct IngressHistory {
@@ -68,7 +68,7 @@ impl IngressHistory {
     pub(super) fn set(&mut self, message: MessageId, state: IngressState, now: Time) {
         let Some(record) = self.records.get_mut(&message) else { return };
         if matches!(state, IngressState::Done(_)) {
-            let end = now.plus_secs(INGRESS_LIFETIME_SECONDS).max(record.expiry);
+            let end = now.plus_secs(INGRESS_STATUS_LIFETIME_SECONDS).max(record.expiry);
             self.done.insert((end, message));
         }
         record.state = state;

@@ -4,9 +4,10 @@
 use crate::limits::{COMPILE_COST_PER_WASM_INSTRUCTION, WASM_STACK_BYTES};
 use crate::types::Instructions;
 use crate::wasm::module::{InvalidModule, ModuleInfo, decompressed_bytes_stated, prepare};
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module, OptLevel};
 
 /// A compiled module. It can be instantiated any number of times.
@@ -111,7 +112,7 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
 }
 
 fn cached(hash: &[u8; 32]) -> Option<Arc<CompiledModule>> {
-    let mut kept = MODULE_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kept = MODULE_CACHE.lock();
     let position = kept.iter().position(|module| module.hash == *hash)?;
     let module = kept.remove(position)?;
     kept.push_back(module.clone());
@@ -119,7 +120,7 @@ fn cached(hash: &[u8; 32]) -> Option<Arc<CompiledModule>> {
 }
 
 fn cache(module: Arc<CompiledModule>) {
-    let mut kept = MODULE_CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kept = MODULE_CACHE.lock();
     if kept.len() == MODULE_CACHE_MAX {
         kept.pop_front();
     }

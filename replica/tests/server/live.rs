@@ -99,7 +99,7 @@ fn a_live_network_prints_its_address_and_has_the_committed_root_key() {
 #[test]
 fn the_help_of_serve_says_that_ledgers_are_fake_and_keys_are_public() {
     let help = String::from_utf8(run(&["serve", "--help"]).stdout).unwrap();
-    for text in ["stand-ins", "known to everybody", "--subnet", "--port", "--profile"] {
+    for text in ["Fake canisters", "known to everybody", "--subnet", "--port", "--profile"] {
         assert!(help.contains(text), "{text} is missing in {help}");
     }
 }

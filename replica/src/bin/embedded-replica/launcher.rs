@@ -1,9 +1,10 @@
-//! What `icp network start` launches: the contract between it and its launchers, version 1.
+//! The program as the network launcher of `icp network start`, by version 1 of the contract between `icp`
+//! and its launchers.
 //!
-//! The launcher listens, writes a file that says where, and ends when it is asked to. Of the network
-//! that it starts nothing is kept, so the folder for its state stays empty.
+//! The launcher starts a network, writes a status file that says where the network listens, and ends at a
+//! signal. It saves nothing of the network, so the folder for the state stays empty.
 
-use crate::ending::Ending;
+use crate::shutdown::ShutdownSignals;
 use clap::Parser;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::topology::SubnetKind;
@@ -15,21 +16,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// The option that all calls by `icp` have.
-const MARK: &str = "--interface-version";
+/// The option with which `icp` always calls a launcher.
+const LAUNCHER_OPTION: &str = "--interface-version";
 
-/// The version of what is written into the status file.
+/// The version of the contract, which the status file names.
 const STATUS_VERSION: &str = "1";
 
-/// What `icp network start` asks of a launcher.
+/// The options that `icp network start` passes to a launcher.
 #[derive(Debug, Parser)]
 #[command(name = "embedded-replica", disable_version_flag = true)]
 pub struct Arguments {
-    /// The version of the contract, of which this is 1
+    /// The version of the launcher contract that icp uses; this launcher implements version 1
     #[arg(long, value_name = "VERSION")]
     interface_version: String,
 
-    /// Where a launcher keeps the network's state; this one keeps nothing
+    /// The folder for the network's state; this launcher saves nothing there
     #[arg(long, value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
 
@@ -37,78 +38,81 @@ pub struct Arguments {
     #[arg(long, default_value_t = Ipv4Addr::LOCALHOST.into(), value_name = "ADDRESS")]
     bind: IpAddr,
 
-    /// The port to listen on; any that is free unless something is said
+    /// The port to listen on; 0 for any free port
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     gateway_port: u16,
 
-    /// Where to write `status.json`
+    /// The folder to write `status.json` to
     #[arg(long, value_name = "FOLDER")]
     status_dir: PathBuf,
 
-    /// Tell more on standard error
+    /// Log more to standard error
     #[arg(long)]
     verbose: bool,
 
-    /// Have an Internet Identity canister, which this network cannot
+    /// Install an Internet Identity canister (not supported)
     #[arg(long)]
     ii: bool,
 
-    /// Have the canisters of the NNS, which this network cannot
+    /// Install the canisters of the NNS (not supported)
     #[arg(long)]
     nns: bool,
 
-    /// How long a round takes at least, in milliseconds
+    /// The shortest time from one round to the next, in milliseconds
     #[arg(long, default_value_t = 0, value_name = "MILLISECONDS")]
     artificial_delay_ms: u64,
 
-    /// A subnet for canisters, once for each; one application subnet unless something is said
+    /// The kind of a subnet to create; repeat it for several subnets. Without it, the network has one
+    /// application subnet for canisters
     #[arg(long = "subnet", value_name = "KIND")]
     subnets: Vec<SubnetKind>,
 
-    /// A bitcoin node, which this network cannot talk to
+    /// The address of a Bitcoin node (not supported)
     #[arg(long, value_name = "ADDRESS")]
     bitcoind_addr: Vec<String>,
 
-    /// A dogecoin node, which this network cannot talk to
+    /// The address of a Dogecoin node (not supported)
     #[arg(long, value_name = "ADDRESS")]
     dogecoind_addr: Vec<String>,
 
-    /// A name by which clients find the network, beside localhost and addresses
+    /// A host name that clients may use besides localhost and IP addresses; repeat it for several names
     #[arg(long, value_name = "NAME")]
     domain: Vec<String>,
 }
 
-/// Whether these are the arguments of a launcher.
-pub fn is_asked_for(arguments: &[OsString]) -> bool {
+/// Whether the program is called as a launcher.
+pub fn is_called_by(arguments: &[OsString]) -> bool {
     arguments.iter().skip(1).any(|argument| {
         let argument = argument.to_string_lossy();
-        argument.strip_prefix(MARK).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        argument
+            .strip_prefix(LAUNCHER_OPTION)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     })
 }
 
 impl Arguments {
-    /// What to log.
+    /// The log levels for standard error.
     pub fn log_levels(&self) -> Targets {
         let level = if self.verbose { LevelFilter::DEBUG } else { LevelFilter::WARN };
         Targets::new().with_target("embedded_replica", level).with_default(LevelFilter::WARN)
     }
 
-    /// Fails if more is asked for than this network has.
+    /// Checks that the network can have what the options ask for.
     fn check(&self) -> Result<(), String> {
         if self.interface_version.split('.').next() != Some(STATUS_VERSION) {
             return Err(format!(
-                "this launcher follows version {STATUS_VERSION} of the contract, not {}: use an \
-                 `icp` that does, too",
+                "this launcher implements version {STATUS_VERSION} of the launcher contract, not version \
+                 {}: use an `icp` with version {STATUS_VERSION}",
                 self.interface_version
             ));
         }
-        let missing = [
+        let unsupported = [
             (self.ii, "Internet Identity canister: leave `ii` out"),
             (self.nns, "NNS canisters: leave `nns` out"),
-            (!self.bitcoind_addr.is_empty(), "connection to bitcoin: leave `bitcoind-addr` out"),
-            (!self.dogecoind_addr.is_empty(), "connection to dogecoin: leave `dogecoind-addr` out"),
+            (!self.bitcoind_addr.is_empty(), "connection to Bitcoin: leave `bitcoind-addr` out"),
+            (!self.dogecoind_addr.is_empty(), "connection to Dogecoin: leave `dogecoind-addr` out"),
         ];
-        match missing.iter().find(|(asked, _)| *asked) {
+        match unsupported.iter().find(|(requested, _)| *requested) {
             Some((_, what)) => Err(format!(
                 "the embedded replica's network has no {what} of the network in icp.yaml, or \
                  unset ICP_CLI_NETWORK_LAUNCHER_PATH"
@@ -118,10 +122,15 @@ impl Arguments {
     }
 }
 
-/// Serves until somebody asks it to end.
+/// Starts a network and serves it until a shutdown signal.
+///
+/// # Errors
+///
+/// Fails if an option is not supported, if the network cannot start or fails, or if the status file cannot
+/// be written.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     arguments.check()?;
-    let mut ending = Ending::listen()?;
+    let mut signals = ShutdownSignals::listen()?;
     let subnets = match arguments.subnets.as_slice() {
         [] => vec![SubnetKind::Application],
         subnets => subnets.to_vec(),
@@ -141,13 +150,12 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         "root_key": network.root_key_hex(),
         "default_effective_canister_id": network.default_effective_canister().to_string(),
     });
-    write_status(&arguments.status_dir, &format!("{status}\n")).map_err(|error| {
-        format!("cannot write into {}: {error}", arguments.status_dir.display())
-    })?;
-    ending.wait_unless(|| network.failure())
+    write_status(&arguments.status_dir, &format!("{status}\n"))
+        .map_err(|error| format!("cannot write to {}: {error}", arguments.status_dir.display()))?;
+    signals.wait_unless(|| network.failure())
 }
 
-/// Writes the status file as a whole: whoever looks for it finds all of it or nothing.
+/// Writes the status file in one step: a reader finds either the complete file or none.
 fn write_status(folder: &Path, line: &str) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     let unfinished = folder.join("status.json.unfinished");

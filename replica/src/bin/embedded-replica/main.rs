@@ -1,11 +1,11 @@
-//! The embedded replica as a program: a PocketIC server, a live network for command line tools, and
-//! what `icp network start` launches.
+//! The embedded replica as a program, which has three uses: as a PocketIC server, as a live network for
+//! command line tools (`serve`), and as the network launcher of `icp network start`.
 
-mod ending;
 mod launcher;
 mod pocket_ic;
 mod port_file;
 mod serve;
+mod shutdown;
 
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -16,16 +16,18 @@ use tracing_subscriber::prelude::*;
 
 /// An Internet Computer replica in one program.
 ///
-/// `embedded-replica serve` runs a network that `icp`, `dfx` and any agent can talk to; see its own
-/// --help. Without `serve` it stands in for the PocketIC server. This is not DFINITY's PocketIC
-/// server, but speaks the same protocol, so that PocketIC's clients can start and drive it: set
-/// POCKET_IC_BIN to its path. `icp network start` starts its network with it when
-/// ICP_CLI_NETWORK_LAUNCHER_PATH is its path.
+/// Without a subcommand, the program is a server for PocketIC's clients. It is not DFINITY's PocketIC
+/// server, but it implements the same protocol: set POCKET_IC_BIN to the path of this program, and
+/// PocketIC's clients start it and use it. It ends by itself when no client uses it.
 ///
-/// Canisters run as real Wasm under the network's rules for rounds, queues, calls and cycles;
-/// threshold signatures are missing, and routes it does not serve answer 404.
+/// `embedded-replica serve` runs a local network for `icp`, `dfx` and agents: see `serve --help`.
 ///
-/// It listens on the loopback interface. As a PocketIC server, it ends by itself when nobody uses it.
+/// `icp network start` starts its network with this program if ICP_CLI_NETWORK_LAUNCHER_PATH is the
+/// path of this program.
+///
+/// Canisters run as real Wasm, by the network's rules for rounds, queues, calls and cycles. Threshold
+/// signatures are not supported. Routes of PocketIC's protocol that are not supported respond with
+/// status 404. The program listens on the loopback interface.
 #[derive(Debug, Parser)]
 #[command(
     name = "embedded-replica",
@@ -46,7 +48,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let done = match launcher::is_asked_for(&arguments) {
+    let done = match launcher::is_called_by(&arguments) {
         true => {
             let arguments = launcher::Arguments::parse_from(arguments);
             log(arguments.log_levels());
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Has what is told from here on written to standard error.
+/// Starts to write log lines of these levels to standard error.
 fn log(levels: Targets) {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();

@@ -1,8 +1,9 @@
-//! The replica as a PocketIC server, which clients start and drive.
+//! The program as a PocketIC server, which PocketIC's clients start and use.
 
-use crate::ending::Ending;
 use crate::port_file::PortFile;
+use crate::shutdown::ShutdownSignals;
 use clap::Args;
+use embedded_replica::limits::SERVER_TTL_SECONDS_DEFAULT;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, PROTOCOL_VERSION, ServerConfig};
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,66 +11,72 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tracing_subscriber::filter::Targets;
 
-/// How often the server looks whether it is time to end.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// How often to check whether the server has been idle or running for long enough.
+const TTL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How a PocketIC server is started.
+/// The options of a PocketIC server.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Print the version of the PocketIC protocol it speaks, in the form clients check.
+    /// Print the version of PocketIC's protocol, in the form that clients check, and end.
     #[arg(long)]
     pub version: bool,
 
-    /// The address to listen on. Whoever reaches it can do everything.
+    /// The address to listen on. Every client that can reach it can do everything.
     #[arg(short, long, default_value_t = Ipv4Addr::LOCALHOST.into(), value_name = "ADDRESS")]
     ip_addr: IpAddr,
 
-    /// The port to listen on; 0 for any that is free.
+    /// The port to listen on; 0 for any free port.
     #[arg(short, long, default_value_t = 0, value_name = "PORT")]
     port: u16,
 
-    /// Write the port to this file once the server listens, and remove the file at the end. If the
-    /// file is there already, another server serves its clients, and this one ends at once.
+    /// Write the port to this file when the server listens, and delete the file at the end. If the file
+    /// exists already, another server serves the clients, and this one ends at once.
     #[arg(long, value_name = "FILE")]
     port_file: Option<PathBuf>,
 
     /// End after this many seconds without a request.
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    #[arg(long, default_value_t = SERVER_TTL_SECONDS_DEFAULT, value_name = "SECONDS")]
     ttl: u64,
 
-    /// End after this many seconds in any case.
+    /// End after this many seconds, with or without requests.
     #[arg(long, value_name = "SECONDS")]
     hard_ttl: Option<u64>,
 
-    /// What to log to standard error, as in `info` or `embedded_replica=debug,warn`.
+    /// What to log to standard error, such as `info` or `embedded_replica=debug,warn`.
     #[arg(short, long, default_value = "info", value_name = "LEVELS")]
     pub log_levels: Targets,
 
-    /// How rounds relate to time: `pocket-ic` (no latency) or `mainnet`.
+    /// How rounds relate to time: `pocket-ic` (no latency) or `mainnet` (half a second per round, two
+    /// rounds from subnet to subnet).
     #[arg(long, default_value = "pocket-ic", value_name = "PROFILE")]
     profile: NetworkProfile,
 
-    /// A name by which clients may call the server, beside localhost and addresses; once for each.
+    /// A host name that clients may use besides localhost and IP addresses; repeat it for several names.
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     domain: Vec<String>,
 }
 
-/// A name without scheme, port, path or wildcard.
+/// Checks that a host name has no scheme, port, path or wildcard.
 fn host_name(text: &str) -> Result<String, String> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    match !text.is_empty() && text.bytes().all(fits) {
+    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    match !text.is_empty() && text.bytes().all(is_valid) {
         true => Ok(text.into()),
-        false => Err("a name without scheme and port is needed, such as `replica`".into()),
+        false => Err("give a host name without scheme and port, such as `replica`".into()),
     }
 }
 
-/// Serves PocketIC's clients until it is time to end.
+/// Serves PocketIC's clients until a shutdown signal, or until the server has been idle or running for
+/// long enough.
+///
+/// # Errors
+///
+/// Fails if the port file cannot be written, or if the address cannot be listened on.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     if arguments.version {
         println!("pocket-ic-server {PROTOCOL_VERSION}");
         return Ok(());
     }
-    let ending = Ending::listen()?;
+    let signals = ShutdownSignals::listen()?;
     let port_file = match &arguments.port_file {
         Some(path) => match PortFile::claim(path) {
             Ok(Some(file)) => Some(file),
@@ -94,18 +101,18 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
             arguments.ttl
         ),
     }
-    wait_for_the_end(arguments, &server, ending);
-    // Before the port closes: whoever finds the file takes it that somebody listens there.
+    wait_for_the_end(arguments, &server, signals);
+    // Delete the file before the port closes: a client that finds the file expects a server.
     drop(port_file);
     Ok(())
 }
 
-/// Returns when the server has been idle or alive for long enough, or is asked to end.
-fn wait_for_the_end(arguments: &Arguments, server: &EmbeddedServer, mut ending: Ending) {
+/// Returns after a shutdown signal, or when the server has been idle or running for long enough.
+fn wait_for_the_end(arguments: &Arguments, server: &EmbeddedServer, mut signals: ShutdownSignals) {
     let started = Instant::now();
     let ttl = Duration::from_secs(arguments.ttl);
     let hard_ttl = arguments.hard_ttl.map(Duration::from_secs);
-    let lived_long_enough =
+    let is_over =
         || server.idle_time() >= ttl || hard_ttl.is_some_and(|limit| started.elapsed() >= limit);
-    while !lived_long_enough() && !ending.is_asked_within(LOOK_INTERVAL) {}
+    while !is_over() && !signals.arrive_within(TTL_CHECK_INTERVAL) {}
 }

@@ -1,17 +1,21 @@
-//! The file in which PocketIC's clients look for the port.
+//! The port file: PocketIC's clients read the server's port from it.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// The file in which clients look for the port. It is this process's alone while it exists.
+/// The port file of this process. The file is deleted when this value is dropped.
 pub struct PortFile {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
 }
 
 impl PortFile {
-    /// Creates the file, empty; nothing, if somebody else has.
+    /// Creates an empty file. Returns `None` if the file exists already: another server owns it then.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be created for another reason.
     pub fn claim(path: &Path) -> io::Result<Option<Self>> {
         match OpenOptions::new().write(true).create_new(true).open(path) {
             Ok(_) => Ok(Some(Self { path: path.to_owned() })),
@@ -20,7 +24,11 @@ impl PortFile {
         }
     }
 
-    /// Writes the port at once, with the line end by which clients know that it is complete.
+    /// Writes the port and a line end, by which clients know that the file is complete.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be written.
     pub fn announce(&self, port: u16) -> io::Result<()> {
         OpenOptions::new().write(true).open(&self.path)?.write_all(format!("{port}\n").as_bytes())
     }
@@ -28,7 +36,7 @@ impl PortFile {
 
 impl Drop for PortFile {
     fn drop(&mut self) {
-        // Somebody may have removed it already.
+        // The file may have been deleted by somebody else.
         let _ = fs::remove_file(&self.path);
     }
 }

@@ -1,6 +1,6 @@
-//! A live network, started by hand.
+//! `embedded-replica serve`: a live network for command line tools, started by hand.
 
-use crate::ending::Ending;
+use crate::shutdown::ShutdownSignals;
 use clap::Args;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
@@ -8,45 +8,48 @@ use embedded_replica::topology::SubnetKind;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// The port that the project's `icp.yaml` and `dfx.json` name.
+/// The port in the project's `icp.yaml` and `dfx.json`.
 const COMMITTED_PORT: u16 = 4943;
 
 /// Run a local network for `icp`, `dfx` and agents.
 ///
-/// The network has the subnets asked for, and beside them an NNS and an II subnet. It progresses by
-/// itself, and ends with Ctrl-C; nothing of it is kept. Its keys are the same in every run and known
-/// to everybody: they are worth nothing elsewhere, and so is what they sign.
+/// The network has the subnets that you choose, an NNS subnet and an II subnet. It runs by itself until
+/// Ctrl-C, and nothing of it is saved. Its keys are the same in every run and known to everybody: their
+/// signatures prove nothing outside this network.
 ///
-/// Some canisters of the mainnet have stand-ins, as far as the tools need them to create canisters:
-/// the cycles ledger (um5iw-rqaaa-aaaaq-qaaba-cai), the ICP ledger (ryjl3-tyaaa-aaaaa-aaaba-cai), the
-/// cycles minting canister (rkp4c-7iaaa-aaaaa-aaaca-cai) and the registry
-/// (rwlgt-iiaaa-aaaaa-aaaaa-cai). They are not the real ones: every account starts with plenty,
-/// and they have no blocks, approvals or archives.
+/// Fake canisters replace the mainnet canisters that the tools need to create canisters: the cycles
+/// ledger (um5iw-rqaaa-aaaaq-qaaba-cai), the ICP ledger (ryjl3-tyaaa-aaaaa-aaaba-cai), the cycles
+/// minting canister (rkp4c-7iaaa-aaaaa-aaaca-cai) and the registry (rwlgt-iiaaa-aaaaa-aaaaa-cai). On
+/// these ledgers every account starts with a large balance; there are no blocks, approvals or archives.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// A subnet for canisters, once for each: application, verified-application, system, fiduciary,
-    /// sns or cloud-engine. Two application subnets unless something is said
+    /// The kind of a subnet to create: application, verified-application, system, fiduciary, sns or
+    /// cloud-engine. Repeat it for several subnets. Without it, the network has two application subnets
     #[arg(long = "subnet", value_name = "KIND")]
     subnets: Vec<SubnetKind>,
 
-    /// The port to listen on; 0 for any that is free
+    /// The port to listen on; 0 for any free port
     #[arg(short, long, default_value_t = COMMITTED_PORT, value_name = "PORT")]
     port: u16,
 
-    /// How long a round takes: `pocket-ic` (no latency) or `mainnet` (half a second, and two rounds
-    /// from subnet to subnet)
+    /// How rounds relate to time: `pocket-ic` (no latency) or `mainnet` (half a second per round, two
+    /// rounds from subnet to subnet)
     #[arg(long, default_value = "pocket-ic", value_name = "PROFILE")]
     profile: NetworkProfile,
 
-    /// A file to delete once the network runs, once for each: in which a tool has written down what
-    /// canisters the network before this one had
+    /// A file to delete when the network has started, such as a file in which a tool keeps the ids of
+    /// the canisters of the previous network. Repeat it for several files
     #[arg(long, value_name = "FILE")]
     forget: Vec<PathBuf>,
 }
 
-/// Serves until somebody asks it to end.
+/// Starts a network and serves it until a shutdown signal.
+///
+/// # Errors
+///
+/// Fails if the network cannot start, or if it fails later.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
-    let mut ending = Ending::listen()?;
+    let mut signals = ShutdownSignals::listen()?;
     let subnets = match arguments.subnets.as_slice() {
         [] => vec![SubnetKind::Application; 2],
         subnets => subnets.to_vec(),
@@ -56,18 +59,18 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         LiveNetwork::start(LiveConfig { port, profile, subnets, ..LiveConfig::default() })
             .map_err(|error| error.to_string())?;
     for file in &arguments.forget {
-        // Mostly there is none.
+        // It is no error if the file does not exist.
         let _ = std::fs::remove_file(file);
     }
     print!("{}", description(&network, profile));
-    ending.wait_unless(|| network.failure())
+    signals.wait_unless(|| network.failure())
 }
 
-/// What people want to know of a network.
+/// The text that describes the network to the user.
 fn description(network: &LiveNetwork, profile: NetworkProfile) -> String {
     let mut text = String::from(
-        "A local network is running, with the interface of the Internet Computer. Ctrl-C ends it, \
-         and nothing is kept.\n\n",
+        "A local network with the interface of the Internet Computer is running. Ctrl-C ends it, and \
+         nothing is saved.\n\n",
     );
     let mut line = |name: &str, value: &str| {
         writeln!(text, "{name:<10}{value}").expect("a string takes everything");
@@ -82,7 +85,7 @@ fn description(network: &LiveNetwork, profile: NetworkProfile) -> String {
     if network.port() != COMMITTED_PORT {
         let port = network.port();
         let note = format!(
-            "\nThis project's icp.yaml and dfx.json say {COMMITTED_PORT}: have them say {port}.\n"
+            "\nThis project's icp.yaml and dfx.json have port {COMMITTED_PORT}: change it to {port}.\n"
         );
         text.push_str(&note);
     }

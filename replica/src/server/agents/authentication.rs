@@ -1,7 +1,7 @@
-//! Who sends a request: keys, signatures and delegations (interface specification,
+//! The sender of a request: verifying keys, signatures and delegations (interface specification,
 //! "Authentication").
 
-use super::answer::{AgentError, AgentResult};
+use super::response::{AgentError, AgentResult};
 use crate::keys::SubnetKey;
 use crate::limits::{DELEGATION_TARGETS_MAX, DELEGATIONS_MAX};
 use crate::types::{CanisterId, Time};
@@ -15,11 +15,15 @@ use ic_transport_types::{
 };
 use std::collections::BTreeSet;
 
-/// The canisters a sender may act for; all, if there is nothing.
+/// The canisters that the sender's delegations cover. `None` is all canisters.
 pub(super) type Targets = Option<BTreeSet<CanisterId>>;
 
-/// Fails unless the sender of a request has signed it, himself or by those he has delegated that to.
-/// Returns the canisters they may act for.
+/// Verifies that the sender of a request has signed it, or that a key has signed it to which the sender
+/// has delegated this. Returns the canisters that the delegations cover.
+///
+/// # Errors
+///
+/// Fails if a signature, a delegation or the sender's key is missing or invalid.
 pub(super) fn check_sender(
     envelope: &Envelope<'_>,
     id: &RequestId,
@@ -51,23 +55,24 @@ pub(super) fn check_sender(
     }
     let changes_state = matches!(*envelope.content, EnvelopeContent::Call { .. });
     let chain = Chain { root_key, now, changes_state };
-    let (key, targets) = chain.follow(key, delegations)?;
+    let (key, targets) = chain.verify(key, delegations)?;
     verify(key, &id.signable(), signature, root_key)
         .map_err(|why| AgentError::forbidden(format!("the request's signature: {why}")))?;
     Ok(targets)
 }
 
-/// What a chain of delegations is checked against.
+/// What a chain of delegations is verified against.
 struct Chain<'a> {
     root_key: &'a SubnetKey,
     now: Time,
-    /// Whether the request is one that can change state.
+    /// Whether the request can change state.
     changes_state: bool,
 }
 
 impl Chain<'_> {
-    /// The key at the end of a chain of delegations, and the canisters all of them cover.
-    fn follow<'a>(
+    /// Verifies a chain of delegations. Returns the key at its end, and the canisters that all
+    /// delegations cover.
+    fn verify<'a>(
         &self,
         mut key: &'a [u8],
         delegations: &'a [SignedDelegation],
@@ -112,7 +117,7 @@ impl Chain<'_> {
     }
 }
 
-/// Those of some canisters that a delegation covers, too.
+/// The canisters among `before` that a delegation covers, too.
 fn narrowed(before: Targets, delegation: &Delegation) -> Targets {
     let Some(covered) = &delegation.targets else { return before };
     let covered: BTreeSet<CanisterId> = covered.iter().copied().map(CanisterId::from).collect();
@@ -122,14 +127,14 @@ fn narrowed(before: Targets, delegation: &Delegation) -> Targets {
     })
 }
 
-/// Checks a signature by a public key in DER form; says what is wrong.
+/// Verifies a signature with a public key in DER form. The error says why the signature is invalid.
 fn verify(
     key: &[u8],
     message: &[u8],
     signature: &[u8],
     root_key: &SubnetKey,
 ) -> Result<(), String> {
-    let is_good = if let Ok(key) = ic_ed25519::PublicKey::deserialize_rfc8410_der(key) {
+    let is_valid = if let Ok(key) = ic_ed25519::PublicKey::deserialize_rfc8410_der(key) {
         key.verify_signature(message, signature).is_ok()
     } else if let Ok(key) = ic_secp256k1::PublicKey::deserialize_der(key) {
         key.verify_ecdsa_signature_with_malleability(message, signature)
@@ -139,9 +144,11 @@ fn verify(
         let root = extract_raw_root_pk_from_der(root_key.public_key_der())?;
         return verify_canister_sig(message, signature, key, &root);
     } else {
-        return Err("the public key is none, in DER form, of the schemes Ed25519, ECDSA on \
-                    secp256k1 or P-256, or canister signatures, which are those supported here"
-            .into());
+        return Err(
+            "the public key is not a DER-encoded key of a supported scheme: Ed25519, ECDSA on \
+                    secp256k1 or P-256, or canister signatures"
+                .into(),
+        );
     };
-    is_good.then_some(()).ok_or_else(|| "it is not good".to_owned())
+    is_valid.then_some(()).ok_or_else(|| "it is invalid".to_owned())
 }

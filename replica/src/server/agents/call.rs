@@ -1,12 +1,14 @@
-//! Calls: submitted, and awaited for a while.
+//! Update calls: submitting them, and waiting for the response (interface specification, "Request:
+//! Call").
 
-use super::answer::{AgentError, AgentResult, Cbor, reject};
 use super::envelope::{Request, canister_call};
-use super::{Addressed, Asked, WholeBody};
+use super::extract::{EnvelopeBody, Hosted, PathPrincipal};
+use super::response::{AgentError, AgentResult, Cbor, reject};
 use crate::certification::Scope;
 use crate::error::UserError;
 use crate::instance::{Instance, RequestKind};
-use crate::server::instances::Slot;
+use crate::limits::SYNCHRONOUS_CALL_TIMEOUT;
+use crate::server::hosted::HostedInstance;
 use crate::types::MessageId;
 use axum::body::Bytes;
 use axum::extract::Extension;
@@ -16,104 +18,104 @@ use ic_transport_types::TransportCallResponse;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// How long a call waits to be let in and for its answer before the agent is told to ask for it
-/// (`config/src/http_handler.rs`, `ingress_message_certificate_timeout_seconds`).
-const CALL_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Submits a call and returns at once.
+/// Submits a call and responds at once ("asynchronous call").
 pub(super) async fn submit(
-    Extension(slot): Asked,
-    Addressed(id): Addressed,
-    WholeBody(body): WholeBody,
+    Extension(hosted): Hosted,
+    PathPrincipal(id): PathPrincipal,
+    EnvelopeBody(body): EnvelopeBody,
 ) -> AgentResult<Response> {
-    let deadline = Instant::now() + CALL_PATIENCE;
-    Ok(match let_in(&slot, Scope::Canister(id.into()), body, deadline).await? {
+    let deadline = Instant::now() + SYNCHRONOUS_CALL_TIMEOUT;
+    Ok(match accept(&hosted, Scope::Canister(id.into()), body, deadline).await? {
         Ok(_) => StatusCode::ACCEPTED.into_response(),
         Err(error) => rejected(error),
     })
 }
 
-/// Submits a call and waits for its answer.
+/// Submits a call and waits for its response ("synchronous call").
 pub(super) async fn call(
-    Extension(slot): Asked,
-    Addressed(id): Addressed,
-    WholeBody(body): WholeBody,
+    Extension(hosted): Hosted,
+    PathPrincipal(id): PathPrincipal,
+    EnvelopeBody(body): EnvelopeBody,
 ) -> AgentResult<Response> {
-    submit_and_wait(&slot, Scope::Canister(id.into()), body, CALL_PATIENCE).await
+    submit_and_wait(&hosted, Scope::Canister(id.into()), body, SYNCHRONOUS_CALL_TIMEOUT).await
 }
 
-/// The same for a call that is sent to a subnet.
+/// Submits a call that is sent to a subnet, and waits for its response.
 pub(super) async fn call_subnet(
-    Extension(slot): Asked,
-    Addressed(id): Addressed,
-    WholeBody(body): WholeBody,
+    Extension(hosted): Hosted,
+    PathPrincipal(id): PathPrincipal,
+    EnvelopeBody(body): EnvelopeBody,
 ) -> AgentResult<Response> {
-    submit_and_wait(&slot, Scope::Subnet(id.into()), body, CALL_PATIENCE).await
+    submit_and_wait(&hosted, Scope::Subnet(id.into()), body, SYNCHRONOUS_CALL_TIMEOUT).await
 }
 
-/// Submits a call and waits for its answer, both together for no longer than `patience`.
+/// Submits a call and waits for its response. Both together take at most `timeout`.
 async fn submit_and_wait(
-    slot: &Slot,
+    hosted: &HostedInstance,
     sent_to: Scope,
     body: Bytes,
-    patience: Duration,
+    timeout: Duration,
 ) -> AgentResult<Response> {
-    let deadline = Instant::now() + patience;
-    let message = match let_in(slot, sent_to, body, deadline).await? {
+    let deadline = Instant::now() + timeout;
+    let message = match accept(hosted, sent_to, body, deadline).await? {
         Ok(message) => message,
         Err(error) => return Ok(rejected(error)),
     };
-    let answer = timeout_at(deadline, certified_answer(slot, message)).await;
-    Ok(match answer {
+    let response = timeout_at(deadline, certified_response(hosted, message)).await;
+    Ok(match response {
         Ok(certificate) => {
             let certificate = certificate?;
             Cbor(TransportCallResponse::Replied { certificate }).into_response()
         }
         Err(_) => {
-            let text = "there is no answer yet: ask for it with read_state";
+            let text = "there is no response yet: poll for it with read_state";
             (StatusCode::ACCEPTED, text).into_response()
         }
     })
 }
 
-/// Waits for the answer to a message.
-async fn certified_answer(slot: &Slot, message: MessageId) -> AgentResult<Vec<u8>> {
+/// Waits for the response to a message, and returns its certificate.
+async fn certified_response(hosted: &HostedInstance, message: MessageId) -> AgentResult<Vec<u8>> {
     loop {
-        let round = slot.next_round();
-        let answer = slot.execute(|instance| instance.certified_answer(message)).await?;
-        match answer {
+        let round = hosted.next_round();
+        let certificate = hosted.execute(|instance| instance.certified_response(message)).await?;
+        match certificate {
             Some(certificate) => return Ok(certificate),
             None => round.await,
         }
     }
 }
 
-/// Lets a call in, or says why the network does not. What was sent is dropped then.
-async fn let_in(
-    slot: &Slot,
+/// Verifies a call and submits it. The inner error is the reject of a subnet that does not accept the
+/// call.
+///
+/// # Errors
+///
+/// Fails if the request is invalid, or if the instance is busy until the deadline.
+async fn accept(
+    hosted: &HostedInstance,
     sent_to: Scope,
     body: Bytes,
     deadline: Instant,
 ) -> AgentResult<Result<MessageId, UserError>> {
-    let let_in = async {
-        let request = Request::receive(slot, &body).await?;
+    let accept = async {
+        let request = Request::receive(hosted, &body).await?;
         drop(body);
         let submit = |instance: &mut Instance| {
             let call = canister_call(&request, RequestKind::Call)?;
             let id = request.message_id();
             Ok(instance.submit_signed(id, request.expiry, sent_to, call)?.map(|()| id))
         };
-        slot.execute(submit).await?
+        hosted.execute(submit).await?
     };
-    timeout_at(deadline, let_in).await.unwrap_or_else(|_| {
-        // The call has no effect, so that it may be sent again, as agents do then by themselves.
-        let text =
-            "the network is busy with something long and has not taken the call: send it again";
+    timeout_at(deadline, accept).await.unwrap_or_else(|_| {
+        // The call has no effect, so it may be sent again. Agents do so on this status.
+        let text = "the network was busy for too long and has not accepted the call: send it again";
         Err(AgentError::new(StatusCode::SERVICE_UNAVAILABLE, text))
     })
 }
 
-/// The answer to a call that was not let in.
+/// The response to a call that the subnet does not accept.
 fn rejected(error: UserError) -> Response {
     Cbor(TransportCallResponse::NonReplicatedRejection(reject(error))).into_response()
 }

@@ -1,12 +1,12 @@
-//! What an agent sends: a request, and who signed it.
+//! Envelopes: requests of agents, with the signature of the sender.
 
-use super::answer::{AgentError, AgentResult};
 use super::authentication::check_sender;
+use super::response::{AgentError, AgentResult};
 use crate::certification::Reader;
 use crate::instance::{CanisterCall, EffectivePrincipal, RequestKind};
 use crate::keys::SubnetKey;
-use crate::limits::{INGRESS_EXPIRY_DRIFT_NANOS, INGRESS_LIFETIME_SECONDS, NONCE_BYTES_MAX};
-use crate::server::instances::Slot;
+use crate::limits::{INGRESS_EXPIRY_DRIFT_NANOS, INGRESS_LIFETIME_SECONDS_MAX, NONCE_BYTES_MAX};
+use crate::server::hosted::HostedInstance;
 use crate::types::{CanisterId, MessageId, Time};
 use candid::Principal;
 use ic_certification::Label;
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::borrow::Cow;
 
-/// An envelope as it comes. The crate of agents has a type for it, but one that can only be read with
-/// bytes in one piece, which CBOR does not promise.
+/// An envelope as it is decoded. `ic-transport-types` has a type for it, too, but that type cannot be
+/// decoded from byte strings of indefinite length, which CBOR allows.
 #[derive(Deserialize)]
 struct RawEnvelope {
     content: RawContent,
@@ -26,7 +26,7 @@ struct RawEnvelope {
     sender_delegation: Option<Vec<SignedDelegation>>,
 }
 
-/// All that the content of a request may say.
+/// All fields that the content of any request may have.
 #[derive(Deserialize)]
 struct RawContent {
     request_type: String,
@@ -40,21 +40,21 @@ struct RawContent {
     paths: Option<Vec<Vec<ByteBuf>>>,
 }
 
-/// A request whose sender has not been checked yet.
+/// A request whose sender has not been verified yet.
 #[derive(Debug)]
 struct Received {
     envelope: Envelope<'static>,
     id: RequestId,
 }
 
-/// A request that its sender has signed, and that comes in time.
+/// A request whose signature and expiry have been verified.
 #[derive(Debug)]
 pub(super) struct Request {
-    /// Its id: a hash of all it says.
+    /// The request id: a hash of the content.
     pub id: RequestId,
     pub expiry: Time,
     pub content: EnvelopeContent,
-    /// Who sends it.
+    /// The sender.
     pub sender: Reader,
 }
 
@@ -106,7 +106,7 @@ impl RawContent {
 }
 
 impl Received {
-    /// What some bytes say, which must be one envelope in CBOR.
+    /// Decodes bytes that must be one envelope in CBOR and nothing else.
     fn decode(mut bytes: &[u8]) -> AgentResult<Self> {
         let raw: RawEnvelope = ciborium::from_reader(&mut bytes).map_err(|error| {
             AgentError::bad_request(format!("the request is no envelope in CBOR: {error}"))
@@ -127,11 +127,11 @@ impl Received {
         Ok(Self { envelope, id })
     }
 
-    /// The request, if it comes in time and its sender has signed it.
+    /// Verifies the expiry and the signature.
     fn check(self, now: Time, root_key: &SubnetKey) -> AgentResult<Request> {
         let Self { envelope, id } = self;
         let expiry = Time::from_nanos(envelope.content.ingress_expiry());
-        // Nobody can send again what was read anonymously in another's name.
+        // Replaying an anonymous read impersonates nobody, so its expiry does not matter.
         let is_call = matches!(*envelope.content, EnvelopeContent::Call { .. });
         if is_call || *envelope.content.sender() != Principal::anonymous() {
             check_expiry(now, expiry)?;
@@ -144,12 +144,17 @@ impl Received {
 }
 
 impl Request {
-    /// What some bytes say, if that comes in time and its sender has signed it. Only for the time has
-    /// the instance to be free; checking signatures may take longer than executing a call.
-    pub(super) async fn receive(slot: &Slot, bytes: &[u8]) -> AgentResult<Self> {
+    /// Decodes a request, and verifies its expiry and its signature. It uses the instance only to read
+    /// the time: verifying signatures may take longer than executing a call.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are not an envelope, if the request has expired or expires too late, or if
+    /// its sender has not signed it.
+    pub(super) async fn receive(hosted: &HostedInstance, bytes: &[u8]) -> AgentResult<Self> {
         let received = Received::decode(bytes)?;
-        let now = slot.with(|instance| instance.time()).await?;
-        tokio::task::block_in_place(|| received.check(now, slot.root_key()))
+        let now = hosted.with(|instance| instance.time()).await?;
+        tokio::task::block_in_place(|| received.check(now, hosted.root_key()))
     }
 
     pub(super) fn message_id(&self) -> MessageId {
@@ -157,8 +162,8 @@ impl Request {
     }
 }
 
-/// The id of a request, whose nonce counts whatever its type is. The crate of agents has no place for
-/// that of a request to read.
+/// The id of a request. A nonce is part of it in requests of all types; `EnvelopeContent` has no field
+/// for the nonce of a `read_state` request.
 fn request_id(content: &EnvelopeContent, nonce: Option<ByteBuf>) -> AgentResult<RequestId> {
     #[derive(Serialize)]
     struct WithNonce<'a> {
@@ -175,28 +180,36 @@ fn request_id(content: &EnvelopeContent, nonce: Option<ByteBuf>) -> AgentResult<
     }
 }
 
-/// Fails when a request comes too late, or so early that it could come again after it is forgotten.
+/// Fails if a request has expired, or if it expires so late that it could be replayed after the subnet
+/// has forgotten it.
 fn check_expiry(now: Time, expiry: Time) -> AgentResult<()> {
-    let latest = now.plus_secs(INGRESS_LIFETIME_SECONDS).plus_nanos(INGRESS_EXPIRY_DRIFT_NANOS);
+    let latest = now.plus_secs(INGRESS_LIFETIME_SECONDS_MAX).plus_nanos(INGRESS_EXPIRY_DRIFT_NANOS);
     if (now..=latest).contains(&expiry) {
         return Ok(());
     }
     Err(AgentError::bad_request(format!(
         "the request's ingress_expiry is {expiry}, but it must be between {now} and {latest} by the \
-         network's clock: send it again with a later one, or let the network's time be the real one \
+         network's clock: send it again with a later expiry, or have the network follow the real time \
          (`auto_progress`)"
     )))
 }
 
-/// A call or a query as the instance takes it. Fails if the request is of another kind, or if the sender
-/// may not act for the canister.
+/// Converts a request into a call or a query of the instance.
+///
+/// # Errors
+///
+/// Fails if the request is of another kind, or if the sender's delegations do not cover the canister.
 pub(super) fn canister_call(request: &Request, kind: RequestKind) -> AgentResult<CanisterCall> {
     let (canister, method, argument) = match (kind, &request.content) {
         (RequestKind::Call, EnvelopeContent::Call { canister_id, method_name, arg, .. })
         | (RequestKind::Query, EnvelopeContent::Query { canister_id, method_name, arg, .. }) => {
             (CanisterId::from(*canister_id), method_name.clone(), arg.clone())
         }
-        _ => return Err(AgentError::bad_request("this route does not take requests of that type")),
+        _ => {
+            return Err(AgentError::bad_request(
+                "this route does not accept requests of that type",
+            ));
+        }
     };
     if request.sender.targets.as_ref().is_some_and(|targets| !targets.contains(&canister)) {
         let text = format!("the sender's delegation does not cover canister {canister}");

@@ -1,35 +1,26 @@
-//! The HTTP interface for agents: what the interface specification asks of a network, for one
-//! instance. It is made for everybody; requests say who makes them by signatures.
+//! The HTTP interface for agents of one instance (interface specification, "HTTPS Interface").
+//!
+//! Anybody may send requests: a signature says who the sender of a request is.
 
-mod answer;
 mod authentication;
 mod call;
 mod envelope;
+mod extract;
 mod query;
 mod read_state;
+mod response;
 mod status;
 
 use crate::limits::INGRESS_BYTES_MAX;
-use crate::server::body::{self, NoBody};
-use crate::server::instances::Slot;
-use answer::AgentError;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Extension, FromRequest, FromRequestParts, Path, Request};
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::routing::{MethodRouter, get, post};
-use candid::Principal;
-use serde::Deserialize;
-use std::sync::Arc;
+pub(super) use extract::Hosted;
+use tower_http::set_header::SetResponseHeaderLayer;
 
-/// The instance that is asked, which the router's surroundings put into each request.
-pub(super) type Asked = Extension<Arc<Slot>>;
-
-/// The routes below `/api`, and the versions that there are of each. They differ in where certificates
-/// list canister ids, which is in all places here.
+/// The routes below `/api`, each in all its versions. Versions differ in the place of a certificate that
+/// lists canister ranges; the certificates here list them in all places.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let routes: [(&[&str], &str, MethodRouter<S>); 8] = [
         (&["v2"], "status", get(status::status)),
@@ -51,61 +42,27 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     router.layer(DefaultBodyLimit::max(INGRESS_BYTES_MAX))
 }
 
-/// What a browser asks before a page of another origin may send a request.
+/// The response to the request that a browser sends before a page of another origin may send its own.
 async fn preflight() -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// Lets pages of other origins read answers, as the replica does: what agents can do is made for
-/// everybody (`http_endpoints/public/src/common.rs`, `get_cors_headers`).
-pub(super) async fn allow_other_origins(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    for (name, value) in [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, GET"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Authorization, Content-Type"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
+/// Sets one header of a response.
+type HeaderLayer = SetResponseHeaderLayer<HeaderValue>;
 
-/// The principal in the path.
-struct Addressed(Principal);
-
-impl<S: Send + Sync> FromRequestParts<S> for Addressed {
-    type Rejection = AgentError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AgentError> {
-        #[derive(Deserialize)]
-        struct Parameters {
-            id: String,
-        }
-        let Path(Parameters { id }) = Path::from_request_parts(parts, state)
-            .await
-            .map_err(|error| AgentError::bad_request(error.body_text()))?;
-        let principal = Principal::from_text(&id);
-        principal.map(Self).map_err(|error| {
-            AgentError::bad_request(format!("'{id}' in the path is no principal: {error}"))
-        })
-    }
-}
-
-/// All of the request's body, if it comes in time.
-struct WholeBody(Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for WholeBody {
-    type Rejection = AgentError;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, AgentError> {
-        let read = body::read(request).await;
-        let bytes = read.map_err(|NoBody { status, text }| match status {
-            StatusCode::PAYLOAD_TOO_LARGE => AgentError::new(
-                status,
-                format!("a request may have {INGRESS_BYTES_MAX} bytes, and no more"),
-            ),
-            status => AgentError::new(status, text),
-        })?;
-        Ok(Self(bytes))
-    }
+/// Lets web pages of all origins use the routes and read the responses, as the replica does: every
+/// request says by its signature who sends it, so pages can do no more than other clients
+/// (`http_endpoints/public/src/common.rs`, `get_cors_headers`).
+///
+/// Like the replica, it sets the same three headers on every response. A `CorsLayer` would set two of
+/// them on responses to preflight requests only.
+pub(super) fn allow_other_origins() -> (HeaderLayer, HeaderLayer, HeaderLayer) {
+    let header = |name: HeaderName, value| {
+        SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+    };
+    (
+        header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        header(header::ACCESS_CONTROL_ALLOW_METHODS, "POST, GET"),
+        header(header::ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Authorization, Content-Type"),
+    )
 }

@@ -1,42 +1,47 @@
-//! Queries, whose answers a node signs.
+//! Queries. A node signs the response (interface specification, "Request: Query call").
 
-use super::answer::{AgentResult, Cbor, reject};
 use super::envelope::{Request, canister_call};
-use super::{Addressed, Asked, WholeBody};
+use super::extract::{EnvelopeBody, Hosted, PathPrincipal};
+use super::response::{AgentResult, Cbor, reject};
 use crate::certification::Scope;
-use crate::instance::{Instance, NodeAnswer, RequestKind};
-use crate::server::instances::Slot;
+use crate::instance::{Instance, QueryResult, RequestKind};
+use crate::server::hosted::HostedInstance;
 use axum::extract::Extension;
 use ic_transport_types::{NodeSignature, QueryResponse, ReplyResponse, RequestId};
 
 pub(super) async fn query(
-    Extension(slot): Asked,
-    Addressed(id): Addressed,
-    WholeBody(body): WholeBody,
+    Extension(hosted): Hosted,
+    PathPrincipal(id): PathPrincipal,
+    EnvelopeBody(body): EnvelopeBody,
 ) -> AgentResult<Cbor<QueryResponse>> {
-    ask(&slot, Scope::Canister(id.into()), &body).await
+    execute(&hosted, Scope::Canister(id.into()), &body).await
 }
 
 /// A query that is sent to a subnet.
 pub(super) async fn query_subnet(
-    Extension(slot): Asked,
-    Addressed(id): Addressed,
-    WholeBody(body): WholeBody,
+    Extension(hosted): Hosted,
+    PathPrincipal(id): PathPrincipal,
+    EnvelopeBody(body): EnvelopeBody,
 ) -> AgentResult<Cbor<QueryResponse>> {
-    ask(&slot, Scope::Subnet(id.into()), &body).await
+    execute(&hosted, Scope::Subnet(id.into()), &body).await
 }
 
-async fn ask(slot: &Slot, sent_to: Scope, body: &[u8]) -> AgentResult<Cbor<QueryResponse>> {
-    let request = Request::receive(slot, body).await?;
-    let ask = |instance: &mut Instance| {
+async fn execute(
+    hosted: &HostedInstance,
+    sent_to: Scope,
+    body: &[u8],
+) -> AgentResult<Cbor<QueryResponse>> {
+    let request = Request::receive(hosted, body).await?;
+    let query = |instance: &mut Instance| {
         let call = canister_call(&request, RequestKind::Query)?;
         Ok(Cbor(signed(instance.query_node(sent_to, call)?, request.id)))
     };
-    slot.execute(ask).await?
+    hosted.execute(query).await?
 }
 
-fn signed(answer: NodeAnswer, request: RequestId) -> QueryResponse {
-    let NodeAnswer { result, time, node } = answer;
+/// The response to a query, signed by the node.
+fn signed(result: QueryResult, request: RequestId) -> QueryResponse {
+    let QueryResult { result, time, node } = result;
     let signatures = Vec::new();
     let mut response = match result {
         Ok(arg) => QueryResponse::Replied { reply: ReplyResponse { arg }, signatures },

@@ -1,7 +1,7 @@
-//! What there is to know of the network before anything can be checked.
+//! The status of the network: what an agent has to know before it can verify anything.
 
-use super::Asked;
-use super::answer::{AgentResult, Cbor};
+use super::extract::Hosted;
+use super::response::{AgentResult, Cbor};
 use axum::extract::Extension;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
@@ -14,12 +14,12 @@ pub(super) struct Status {
     root_key: ByteBuf,
 }
 
-/// Answers even while the instance executes something, since that may take long.
-pub(super) async fn status(Extension(slot): Asked) -> AgentResult<Cbor<Status>> {
+/// Does not wait for the instance, which may be busy for long.
+pub(super) async fn status(Extension(hosted): Hosted) -> AgentResult<Cbor<Status>> {
     Ok(Cbor(Status {
         impl_version: concat!("embedded-replica ", env!("CARGO_PKG_VERSION")),
         replica_health_status: "healthy",
-        certified_height: slot.height()?,
-        root_key: ByteBuf::from(slot.root_key().public_key_der()),
+        certified_height: hosted.height()?,
+        root_key: ByteBuf::from(hosted.root_key().public_key_der()),
     }))
 }

@@ -1,4 +1,4 @@
-//! Instances beside each other when one of them fails.
+//! Several instances of one server, one of which panics.
 
 use super::*;
 
@@ -29,22 +29,22 @@ async fn a_panic_is_reported_on_its_instance_and_harms_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn progress_of_an_instance_that_has_failed_is_an_error_and_no_wait() {
+async fn auto_progress_of_an_instance_that_has_panicked_is_an_error_and_does_not_wait() {
     let instances = instances(1);
     instances.with(0, |_| panic!("a bug, on purpose")).await.expect_err("it failed");
-    let slot = instances.slot(0).expect("it is still there");
-    let error = slot.start_progress(Duration::ZERO).await.expect_err("it cannot progress");
+    let instance = instances.get(0).expect("it is still there");
+    let error = instance.start_auto_progress(Duration::ZERO).await.expect_err("it has panicked");
     assert!(is_lost(&error), "{error:?}");
-    slot.stop_progress().await;
+    instance.stop_auto_progress().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_that_progresses_can_be_deleted_and_is_then_gone() {
+async fn an_instance_that_auto_progresses_can_be_deleted_and_is_then_gone() {
     let instances = instances(1);
-    let slot = instances.slot(0).expect("it is there");
-    slot.start_progress(Duration::ZERO).await.expect("it begins");
-    let weak = Arc::downgrade(&slot);
-    drop(slot);
+    let instance = instances.get(0).expect("it is there");
+    instance.start_auto_progress(Duration::ZERO).await.expect("it begins");
+    let weak = Arc::downgrade(&instance);
+    drop(instance);
     instances.delete(0).await.expect("it is there");
     assert!(weak.upgrade().is_none(), "nothing holds it any more");
 }

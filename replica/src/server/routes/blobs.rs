@@ -1,25 +1,26 @@
-//! Blobs that clients upload and get back, which concerns no instance yet.
+//! Uploading and downloading blobs.
 
-use super::Shared;
-use crate::server::api::{ApiError, Whole};
+use super::extract::Shared;
+use crate::server::api::{ApiError, RawBody};
 use crate::server::blobs;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use tokio::task::block_in_place;
 
-/// Keeps the body, and answers with what names it from now on: hexadecimal digits, and no JSON.
+/// Stores the body as a blob. The response is the blob's id as plain text in hexadecimal digits, not
+/// JSON.
 pub(super) async fn store(
     State(instances): Shared,
     headers: HeaderMap,
-    Whole(body): Whole,
+    RawBody(body): RawBody,
 ) -> Result<String, ApiError> {
     let blob = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
         None => body,
         Some(b"gzip") => block_in_place(|| blobs::unpack(&body))?.into(),
         Some(_) => {
             return Err(ApiError::bad_request(
-                "a blob may come as it is or with the content encoding 'gzip', and no other",
+                "the content encoding of a blob must be 'gzip' or missing: there is no other",
             ));
         }
     };
@@ -28,13 +29,15 @@ pub(super) async fn store(
     Ok(hex::encode(id))
 }
 
-/// What was kept, by its name; unpacked, if it came packed.
+/// Returns the blob with this id, decompressed.
 pub(super) async fn fetch(
     State(instances): Shared,
-    Path(name): Path<String>,
+    Path(text): Path<String>,
 ) -> Result<Bytes, ApiError> {
-    let id = blobs::named(&name).ok_or_else(|| {
-        ApiError::bad_request(format!("'{name}' names no blob: use what uploading it returned"))
+    let id = blobs::parse_id(&text).ok_or_else(|| {
+        ApiError::bad_request(format!(
+            "'{text}' is not the id of a blob: use the id that uploading the blob returned"
+        ))
     })?;
     instances.blobs().get(&id).map_err(|error| ApiError::not_found(error.message))
 }

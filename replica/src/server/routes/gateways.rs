@@ -1,59 +1,67 @@
 //! Starting, listing and stopping gateways.
 
-use super::{Id, Shared, no_route, note_activity, refuse_web_pages};
-use crate::server::agents::{self, Asked};
-use crate::server::api::{Answer, ApiError, ApiResult, Body, json};
+use super::extract::{Id, Shared};
+use super::middleware::{no_route, note_activity, refuse_web_pages};
+use crate::server::agents::{self, Hosted};
+use crate::server::api::{ApiError, ApiResult, JsonBody};
 use crate::server::convert;
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
-use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use pocket_ic::common::rest::*;
 use std::sync::Arc;
 
-/// Starts a gateway, or says why there can be none.
+/// Starts a gateway.
+///
+/// # Errors
+///
+/// Fails if there is no such instance, and for the reasons of `Gateways::start`.
 pub(super) fn start(
     instances: &Arc<Instances>,
     config: HttpGatewayConfig,
 ) -> Result<HttpGatewayInfo, String> {
     if let HttpGatewayBackend::PocketIcInstance(id) = config.forward_to {
-        instances.slot(id).map_err(|error| error.message)?;
+        instances.get(id).map_err(|error| error.message)?;
     }
     instances.gateways().start(config, |instance, names| router(instances.clone(), instance, names))
 }
 
-/// Clients look for errors in the answer, not at its status.
+/// Clients find an error in the body of the response; they ignore its status.
 pub(super) async fn create(
     State(instances): Shared,
-    Body(config): Body<HttpGatewayConfig>,
+    JsonBody(config): JsonBody<HttpGatewayConfig>,
 ) -> Response {
     match start(&instances, config) {
-        Ok(info) => json(StatusCode::CREATED, &CreateHttpGatewayResponse::Created(info)),
+        Ok(info) => (StatusCode::CREATED, Json(CreateHttpGatewayResponse::Created(info))),
         Err(message) => {
-            json(StatusCode::BAD_REQUEST, &CreateHttpGatewayResponse::Error { message })
+            (StatusCode::BAD_REQUEST, Json(CreateHttpGatewayResponse::Error { message }))
         }
     }
+    .into_response()
 }
 
-pub(super) async fn list(State(instances): Shared) -> Answer<Vec<HttpGatewayDetails>> {
-    Answer(instances.gateways().list())
+pub(super) async fn list(State(instances): Shared) -> Json<Vec<HttpGatewayDetails>> {
+    Json(instances.gateways().list())
 }
 
 pub(super) async fn stop(State(instances): Shared, Id(id): Id) -> ApiResult<()> {
     match instances.gateways().stop(id).await {
-        true => Ok(Answer(())),
-        false => Err(ApiError::not_found(format!("there is no gateway {id}, or no longer"))),
+        true => Ok(Json(())),
+        false => Err(ApiError::not_found(format!(
+            "there is no gateway {id}: it was never created, or it has been stopped"
+        ))),
     }
 }
 
-/// The routes of a gateway: those for agents, and where the client of PocketIC finds the topology.
+/// The routes of a gateway: those for agents, and the topology for PocketIC's client.
 fn router(instances: Arc<Instances>, instance: usize, names: Names) -> Router {
     let served = (instances.clone(), instance);
-    let agents = agents::routes().layer(from_fn(agents::allow_other_origins));
+    let agents = agents::routes().layer(agents::allow_other_origins());
     Router::new()
         .route("/_/topology", get(topology))
         .layer(from_fn(refuse_web_pages))
@@ -61,19 +69,20 @@ fn router(instances: Arc<Instances>, instance: usize, names: Names) -> Router {
         .layer(from_fn_with_state(served, find_instance))
         .fallback(no_route)
         .layer(from_fn_with_state(instances.clone(), note_activity))
-        .layer(from_fn_with_state(names, names::refuse_others))
+        .layer(from_fn_with_state(names, names::refuse_other_hosts))
         .with_state(instances)
 }
 
+/// Adds the gateway's instance to the request, for the handlers of agents' requests.
 async fn find_instance(
     State((instances, instance)): State<(Arc<Instances>, usize)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    request.extensions_mut().insert(instances.slot(instance)?);
+    request.extensions_mut().insert(instances.get(instance)?);
     Ok(next.run(request).await)
 }
 
-async fn topology(Extension(slot): Asked) -> ApiResult<Topology> {
-    slot.with(|instance| convert::topology(instance)).await.map(Answer)
+async fn topology(Extension(hosted): Hosted) -> ApiResult<Topology> {
+    hosted.with(|instance| convert::topology(instance)).await.map(Json)
 }

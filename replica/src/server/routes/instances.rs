@@ -1,27 +1,29 @@
-//! Making, listing and deleting instances.
+//! Creating, listing and deleting instances.
 
-use super::rounds::delay;
-use super::{Id, Shared, gateways};
-use crate::server::api::{Answer, ApiError, ApiResult, Body, json};
+use super::auto_progress::delay;
+use super::extract::{Id, Shared};
+use super::gateways;
+use crate::server::api::{ApiError, ApiResult, JsonBody};
 use crate::server::convert::{instance_config, topology};
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pocket_ic::common::rest::*;
 
-pub(super) async fn list(State(instances): Shared) -> Answer<Vec<String>> {
-    Answer(instances.list())
+pub(super) async fn list(State(instances): Shared) -> Json<Vec<String>> {
+    Json(instances.list())
 }
 
 pub(super) async fn create(
     State(instances): Shared,
-    body: Result<Body<InstanceConfig>, ApiError>,
+    body: Result<JsonBody<InstanceConfig>, ApiError>,
 ) -> Response {
-    let Body(raw) = match body {
+    let JsonBody(raw) = match body {
         Ok(body) => body,
         Err(error) => return error.into_response(),
     };
-    let progress = match &raw.initial_time {
+    let auto_progress = match &raw.initial_time {
         Some(InitialTime::AutoProgress(config)) => Some(config.clone()),
         _ => None,
     };
@@ -31,11 +33,12 @@ pub(super) async fn create(
     let (instance_id, topology) = match created {
         Ok(created) => created,
         Err(message) => {
-            return json(StatusCode::BAD_REQUEST, &CreateInstanceResponse::Error { message });
+            return refusal(message);
         }
     };
-    if let Some(config) = progress {
-        let started = async { instances.slot(instance_id)?.start_progress(delay(config)).await };
+    if let Some(config) = auto_progress {
+        let started =
+            async { instances.get(instance_id)?.start_auto_progress(delay(config)).await };
         if let Err(error) = started.await {
             return error.into_response();
         }
@@ -45,16 +48,22 @@ pub(super) async fn create(
     let http_gateway_info = match gateway.transpose() {
         Ok(info) => info,
         Err(message) => {
-            // What it is told not to have, nobody could ever delete.
+            // The client does not get the instance's number, so it could never delete the instance.
             let _ = instances.delete(instance_id).await;
-            return json(StatusCode::BAD_REQUEST, &CreateInstanceResponse::Error { message });
+            return refusal(message);
         }
     };
     let created = CreateInstanceResponse::Created { instance_id, topology, http_gateway_info };
-    json(StatusCode::CREATED, &created)
+    (StatusCode::CREATED, Json(created)).into_response()
 }
 
-/// The gateway that is asked for together with an instance.
+/// The response of a server that does not create an instance.
+fn refusal(message: String) -> Response {
+    let refusal = CreateInstanceResponse::Error { message };
+    (StatusCode::BAD_REQUEST, Json(refusal)).into_response()
+}
+
+/// The configuration of a gateway that is created together with an instance.
 fn of_instance(instance: usize, config: InstanceHttpGatewayConfig) -> HttpGatewayConfig {
     let InstanceHttpGatewayConfig {
         ip_addr,
@@ -75,5 +84,5 @@ fn of_instance(instance: usize, config: InstanceHttpGatewayConfig) -> HttpGatewa
 }
 
 pub(super) async fn delete(State(instances): Shared, Id(id): Id) -> ApiResult<()> {
-    instances.delete(id).await.map(Answer)
+    instances.delete(id).await.map(Json)
 }

@@ -1,12 +1,14 @@
-//! HTTP outcalls: which ones wait, and what nodes got.
+//! HTTP outcalls: listing those that wait for a response, and giving each its response.
 
-use super::{Id, Shared};
+use super::extract::{Id, Shared};
 use crate::cycles::http::Replication;
 use crate::error::{Reject, RejectCode};
-use crate::server::api::{Answer, ApiError, ApiResult, Body};
+use crate::instance::Instance;
+use crate::server::api::{ApiError, ApiResult, JsonBody};
 use crate::server::convert::principal;
 use crate::subnet::{NodeResponse, NodeResponses, OutcallRequest, Pricing};
 use crate::types::SubnetId;
+use axum::Json;
 use axum::extract::State;
 use ic_management_canister_types::{HttpHeader, HttpMethod, HttpRequestResult};
 use pocket_ic::common::rest::*;
@@ -19,13 +21,13 @@ pub(super) async fn list(
         let outcalls = instance.outcalls();
         outcalls.map(|(subnet, number, outcall)| request(subnet, number, outcall)).collect()
     });
-    Ok(Answer(outcalls.await?))
+    Ok(Json(outcalls.await?))
 }
 
-pub(super) async fn answer(
+pub(super) async fn respond(
     State(instances): Shared,
     Id(id): Id,
-    Body(raw): Body<RawMockCanisterHttpResponse>,
+    JsonBody(raw): JsonBody<RawMockCanisterHttpResponse>,
 ) -> ApiResult<()> {
     let subnet = principal(&raw.subnet_id.subnet_id)?;
     let first = response(raw.response)?;
@@ -35,23 +37,22 @@ pub(super) async fn answer(
         true => NodeResponses::Same(first),
         false => NodeResponses::Each(std::iter::once(first).chain(others).collect()),
     };
-    let answered = |instance: &mut crate::instance::Instance| {
-        instance.answer_outcall(subnet, raw.request_id, responses)
-    };
-    Ok(Answer(instances.with(id, answered).await??))
+    let respond =
+        |instance: &mut Instance| instance.respond_to_outcall(subnet, raw.request_id, responses);
+    Ok(Json(instances.with(id, respond).await??))
 }
 
-pub(super) async fn answer_flexible(
+pub(super) async fn respond_flexible(
     State(instances): Shared,
     Id(id): Id,
-    Body(raw): Body<RawMockFlexibleCanisterHttpResponse>,
+    JsonBody(raw): JsonBody<RawMockFlexibleCanisterHttpResponse>,
 ) -> ApiResult<()> {
     let subnet = principal(&raw.subnet_id.subnet_id)?;
     let responses = raw.responses.into_iter().map(response).collect::<Result<_, _>>()?;
-    let answered = |instance: &mut crate::instance::Instance| {
-        instance.answer_outcall(subnet, raw.request_id, NodeResponses::Committee(responses))
+    let respond = |instance: &mut Instance| {
+        instance.respond_to_outcall(subnet, raw.request_id, NodeResponses::Committee(responses))
     };
-    Ok(Answer(instances.with(id, answered).await??))
+    Ok(Json(instances.with(id, respond).await??))
 }
 
 fn request(subnet: SubnetId, request_id: u64, outcall: &OutcallRequest) -> RawCanisterHttpRequest {
@@ -106,7 +107,7 @@ fn response(raw: CanisterHttpResponse) -> Result<NodeResponse, ApiError> {
         }),
         CanisterHttpResponse::CanisterHttpReject(CanisterHttpReject { reject_code, message }) => {
             let code = RejectCode::try_from(reject_code).map_err(|_| {
-                ApiError::bad_request(format!("{reject_code} is no reject code: there are 1 to 6"))
+                ApiError::bad_request(format!("{reject_code} is not a reject code: use 1 to 6"))
             })?;
             NodeResponse::Reject(Reject { code, message, error_code: None })
         }

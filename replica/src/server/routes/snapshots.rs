@@ -1,16 +1,17 @@
-//! Snapshots on their way to and from directories.
+//! Downloading snapshots to a directory, and uploading them from one.
 
-use super::{Id, Shared};
-use crate::server::api::{Answer, ApiResult, Body};
+use super::extract::{Id, Shared};
+use crate::server::api::{ApiResult, JsonBody};
 use crate::server::convert::principal;
 use crate::server::snapshot_dir::SnapshotDir;
+use axum::Json;
 use axum::extract::State;
 use pocket_ic::common::rest::*;
 
 pub(super) async fn download(
     State(instances): Shared,
     Id(id): Id,
-    Body(raw): Body<RawCanisterSnapshotDownload>,
+    JsonBody(raw): JsonBody<RawCanisterSnapshotDownload>,
 ) -> ApiResult<()> {
     let sender = principal(&raw.sender.principal_id)?;
     let canister = principal(&raw.canister_id.canister_id)?;
@@ -20,13 +21,13 @@ pub(super) async fn download(
             SnapshotDir { instance, path, sender, canister }.download(raw.snapshot_id)
         })
         .await??;
-    Ok(Answer(()))
+    Ok(Json(()))
 }
 
 pub(super) async fn upload(
     State(instances): Shared,
     Id(id): Id,
-    Body(raw): Body<RawCanisterSnapshotUpload>,
+    JsonBody(raw): JsonBody<RawCanisterSnapshotUpload>,
 ) -> ApiResult<RawCanisterSnapshotId> {
     let sender = principal(&raw.sender.principal_id)?;
     let canister = principal(&raw.canister_id.canister_id)?;
@@ -35,5 +36,5 @@ pub(super) async fn upload(
     let snapshot_id = instances
         .execute(id, |instance| SnapshotDir { instance, path, sender, canister }.upload(replaced))
         .await??;
-    Ok(Answer(RawCanisterSnapshotId { snapshot_id }))
+    Ok(Json(RawCanisterSnapshotId { snapshot_id }))
 }

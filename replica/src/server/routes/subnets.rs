@@ -1,31 +1,32 @@
-//! What can be seen of subnets, and deleting them.
+//! Reading the topology and the keys of subnets, and deleting subnets.
 
-use super::{Id, Shared};
-use crate::server::api::{Answer, ApiResult, Body};
+use super::extract::{Id, Shared};
+use crate::server::api::{ApiResult, JsonBody};
 use crate::server::convert;
+use axum::Json;
 use axum::extract::State;
 use pocket_ic::common::rest::{RawSubnetId, Topology};
 
 pub(super) async fn topology(State(instances): Shared, Id(id): Id) -> ApiResult<Topology> {
-    instances.with(id, |instance| convert::topology(instance)).await.map(Answer)
+    instances.with(id, |instance| convert::topology(instance)).await.map(Json)
 }
 
 pub(super) async fn public_key(
     State(instances): Shared,
     Id(id): Id,
-    Body(raw): Body<RawSubnetId>,
+    JsonBody(raw): JsonBody<RawSubnetId>,
 ) -> ApiResult<Vec<u8>> {
     let subnet = convert::principal(&raw.subnet_id)?;
     let key = instances.with(id, |instance| instance.public_key(subnet)).await??;
-    Ok(Answer(key))
+    Ok(Json(key))
 }
 
 pub(super) async fn delete(
     State(instances): Shared,
     Id(id): Id,
-    Body(raw): Body<RawSubnetId>,
+    JsonBody(raw): JsonBody<RawSubnetId>,
 ) -> ApiResult<()> {
     let subnet = convert::principal(&raw.subnet_id)?;
     instances.execute(id, |instance| instance.delete_subnet(subnet)).await??;
-    Ok(Answer(()))
+    Ok(Json(()))
 }

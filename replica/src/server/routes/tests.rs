@@ -1,4 +1,4 @@
-//! Which routes there are.
+//! The list of routes, and which methods each accepts.
 
 use super::*;
 use crate::network::NetworkProfile;
@@ -8,8 +8,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::collections::BTreeSet;
 
-/// The routes of PocketIC 16.1 that are served, by method: those of the server, and below `*` those of
-/// an instance.
+/// The routes of PocketIC 16.1 that are served, with their methods. `*` stands for `/instances/{id}`.
 const SERVED: &[(&str, &str)] = &[
     ("GET", "/status"),
     ("POST", "/blobstore"),
@@ -49,19 +48,19 @@ const SERVED: &[(&str, &str)] = &[
     ("POST", "*/update/tick"),
 ];
 
-/// Asks without anything that makes sense, which each route notices.
+/// Sends a request whose body no route accepts, and returns the status.
 async fn status(method: &str, path: &str) -> StatusCode {
     let instances = Arc::new(Instances::new(NetworkProfile::POCKET_IC));
     let service = TowerToHyperService::new(router(instances, Names::default()));
     let request = Request::builder().method(method).uri(path).body(Body::from("[1]"));
-    let answer = service.call(request.expect("it can be asked")).await;
-    answer.expect("it answers").status()
+    let response = service.call(request.expect("it is valid")).await;
+    response.expect("it responds").status()
 }
 
 #[test]
 fn the_routes_are_those_listed_here() {
-    let own = of_the_server().map(|(path, _)| path.to_owned());
-    let below = of_an_instance().map(|(path, _)| format!("*{path}"));
+    let own = server_routes().map(|(path, _)| path.to_owned());
+    let below = instance_routes().map(|(path, _)| format!("*{path}"));
     let there_are: BTreeSet<String> = own.into_iter().chain(below).collect();
     let listed = SERVED.iter().map(|(_, path)| (*path).to_owned()).collect();
     assert_eq!(there_are, listed);

@@ -6,9 +6,11 @@ use crate::wasm::module::InvalidModule;
 use crate::wasm::pages::Pages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use strum::{IntoStaticStr, VariantArray};
 
 /// The kind of a canister method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum MethodKind {
     /// An update method: it can change state.
     Update,
@@ -19,15 +21,9 @@ pub enum MethodKind {
 }
 
 impl MethodKind {
-    pub(super) const ALL: [Self; 3] = [Self::Update, Self::Query, Self::CompositeQuery];
-
-    /// The name of the kind in export names and in messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Update => "update",
-            Self::Query => "query",
-            Self::CompositeQuery => "composite_query",
-        }
+    /// The name of the kind in export names and in messages, such as `composite_query`.
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -5,6 +5,7 @@ use super::{InvalidModule, code, invalid};
 use crate::limits::*;
 use crate::wasm::instrument::{EXPORT_START, ModuleParts, RESERVED_PREFIX};
 use std::collections::BTreeSet;
+use strum::VariantArray;
 use wasmparser::{DataKind, Encoding, ExternalKind, Operator, Payload};
 
 /// Export names that the replica reserves for its instrumentation
@@ -309,7 +310,7 @@ impl<'a> ModuleScan<'a> {
                     "the entry point '{export}' must have neither parameters nor results"
                 ));
             }
-            let method = MethodKind::ALL.into_iter().find_map(|kind| {
+            let method = MethodKind::VARIANTS.iter().find_map(|&kind| {
                 let name = entry.strip_prefix(kind.name())?.strip_prefix(' ')?;
                 Some((name, Method { kind, export: (*export).into() }))
             });

@@ -5,7 +5,7 @@ use super::icrc1::{Account, TransferArgs, TransferError};
 use super::{decode, respond};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
-use crate::limits::{STANDIN_E8S, STANDIN_E8S_FEE};
+use crate::limits::{FAKE_LEDGER_FEE_E8S, FAKE_LEDGER_INITIAL_E8S};
 use crate::types::*;
 use candid::{CandidType, Principal};
 use flate2::Crc;
@@ -63,7 +63,7 @@ impl From<Refusal> for LegacyTransferError {
                 Self::BadFee { expected_fee: Tokens::of(expected_fee) }
             }
             Refusal::TooOld => Self::TxTooOld {
-                allowed_window_nanos: crate::limits::STANDIN_TRANSACTION_WINDOW_SECONDS
+                allowed_window_nanos: crate::limits::FAKE_LEDGER_TRANSACTION_WINDOW_SECONDS
                     * NANOS_PER_SECOND,
             },
             Refusal::CreatedInFuture { .. } => Self::TxCreatedInFuture,
@@ -105,7 +105,7 @@ pub(super) struct IcpLedger(Accounts<AccountHash>);
 
 impl Default for IcpLedger {
     fn default() -> Self {
-        Self(Accounts::new(STANDIN_E8S, STANDIN_E8S_FEE))
+        Self(Accounts::new(FAKE_LEDGER_INITIAL_E8S, FAKE_LEDGER_FEE_E8S))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The stand-ins as users of a network find them.
+//! The fake canisters, called as users of a network call them.
 
 mod accounts;
 mod creation;
@@ -23,16 +23,16 @@ use sha2::{Digest, Sha224};
 const CREATION_FEE: u128 = 500_000_000_000;
 const TRILLION: u128 = 1_000_000_000_000;
 
-fn network(standins: bool) -> Instance {
-    network_with(&[SubnetKind::Application; 2], standins)
+fn network(fake_canisters: bool) -> Instance {
+    network_with(&[SubnetKind::Application; 2], fake_canisters)
 }
 
 /// A network with these subnets beside the two that a live one has in any case.
-fn network_with(kinds: &[SubnetKind], standins: bool) -> Instance {
+fn network_with(kinds: &[SubnetKind], fake_canisters: bool) -> Instance {
     let own = [SubnetKind::NetworkNervousSystem, SubnetKind::InternetIdentity];
     let subnets = own.iter().chain(kinds).map(|kind| SubnetRequest::of(*kind)).collect();
     let config = InstanceConfig::with_application_subnets(0);
-    Instance::new(InstanceConfig { subnets, standins, ..config }).expect("it has subnets")
+    Instance::new(InstanceConfig { subnets, fake_canisters, ..config }).expect("it has subnets")
 }
 
 fn user(number: u8) -> Principal {

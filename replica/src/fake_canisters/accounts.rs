@@ -1,7 +1,7 @@
 //! Balances of a ledger.
 
 use crate::limits::{
-    STANDIN_PERMITTED_DRIFT_SECONDS as DRIFT, STANDIN_TRANSACTION_WINDOW_SECONDS as WINDOW,
+    FAKE_LEDGER_PERMITTED_DRIFT_SECONDS as DRIFT, FAKE_LEDGER_TRANSACTION_WINDOW_SECONDS as WINDOW,
 };
 use crate::types::{CanisterId, Time};
 use candid::Principal;

@@ -1,26 +1,30 @@
-//! When to end: because somebody asks for it.
+//! Signals that ask the process to shut down.
 
 use std::io;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// How often to look whether something has failed.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// How often to check whether the server has failed.
+const FAILURE_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 #[cfg(unix)]
 type Signal = tokio::signal::unix::Signal;
 #[cfg(windows)]
 type Signal = tokio::signal::windows::CtrlC;
 
-/// Listens for Ctrl-C and, where there is such a thing, SIGTERM, from the moment it is made: so make
-/// it before anybody can know that the process runs.
-pub struct Ending {
+/// Listens for Ctrl-C and, on Unix, for SIGTERM. A signal that arrives after [`Self::listen`] is not
+/// lost, so call it before another process can know that this one runs.
+pub struct ShutdownSignals {
     runtime: Runtime,
     signals: Vec<Signal>,
 }
 
-impl Ending {
-    /// Begins to listen.
+impl ShutdownSignals {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system does not allow that.
     pub fn listen() -> Result<Self, String> {
         let listen = || {
             let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -30,12 +34,16 @@ impl Ending {
         listen().map_err(|error: io::Error| format!("cannot wait for signals: {error}"))
     }
 
-    /// Waits until somebody asks this process to end, or what it is for has failed.
+    /// Waits for a signal. Calls `failure` at short intervals meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the message that `failure` returns, as soon as it returns one.
     pub fn wait_unless(
         &mut self,
         mut failure: impl FnMut() -> Option<String>,
     ) -> Result<(), String> {
-        while !self.is_asked_within(LOOK_INTERVAL) {
+        while !self.arrive_within(FAILURE_CHECK_INTERVAL) {
             if let Some(failure) = failure() {
                 return Err(failure);
             }
@@ -43,10 +51,10 @@ impl Ending {
         Ok(())
     }
 
-    /// Waits for so long at most, and returns whether somebody asks this process to end.
-    pub fn is_asked_within(&mut self, patience: Duration) -> bool {
+    /// Waits for a signal, but not longer than `timeout`. Returns whether one has arrived.
+    pub fn arrive_within(&mut self, timeout: Duration) -> bool {
         let signals = &mut self.signals;
-        self.runtime.block_on(async { tokio::time::timeout(patience, any(signals)).await.is_ok() })
+        self.runtime.block_on(async { tokio::time::timeout(timeout, any(signals)).await.is_ok() })
     }
 }
 
@@ -63,8 +71,8 @@ fn signals() -> io::Result<Vec<Signal>> {
 
 /// Waits for the first of these signals.
 async fn any(signals: &mut [Signal]) {
-    std::future::poll_fn(|context| {
-        let arrived = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+    std::future::poll_fn(|cx| {
+        let arrived = signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
         if arrived { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
     .await;

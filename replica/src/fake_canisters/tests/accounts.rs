@@ -7,28 +7,34 @@ use crate::types::CallbackId;
 #[test]
 fn an_account_starts_with_plenty_and_a_transfer_costs_its_sender_the_fee() {
     let mut instance = network(true);
-    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES);
+    assert_eq!(cycles_of(&mut instance, user(1)), FAKE_LEDGER_INITIAL_CYCLES);
     assert_eq!(send(&mut instance, &transfer(user(2), 7)), Ok(0));
-    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES - 7 - STANDIN_CYCLES_FEE);
-    assert_eq!(cycles_of(&mut instance, user(2)), STANDIN_CYCLES + 7);
+    assert_eq!(
+        cycles_of(&mut instance, user(1)),
+        FAKE_LEDGER_INITIAL_CYCLES - 7 - FAKE_LEDGER_FEE_CYCLES
+    );
+    assert_eq!(cycles_of(&mut instance, user(2)), FAKE_LEDGER_INITIAL_CYCLES + 7);
     let to_oneself = transfer(user(1), 100);
     assert_eq!(send(&mut instance, &to_oneself), Ok(1));
-    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES - 7 - 2 * STANDIN_CYCLES_FEE);
+    assert_eq!(
+        cycles_of(&mut instance, user(1)),
+        FAKE_LEDGER_INITIAL_CYCLES - 7 - 2 * FAKE_LEDGER_FEE_CYCLES
+    );
 }
 
 #[test]
 fn a_transfer_that_cannot_be_done_says_why_and_moves_nothing() {
     let mut instance = network(true);
-    for amount in [STANDIN_CYCLES, u128::MAX] {
-        let balance = STANDIN_CYCLES;
+    for amount in [FAKE_LEDGER_INITIAL_CYCLES, u128::MAX] {
+        let balance = FAKE_LEDGER_INITIAL_CYCLES;
         let refused = Err(TransferError::InsufficientFunds { balance });
         assert_eq!(send(&mut instance, &transfer(user(2), amount)), refused);
     }
     let wrong_fee = TransferArgs { fee: Some(1), ..transfer(user(2), 7) };
-    let expected_fee = STANDIN_CYCLES_FEE;
+    let expected_fee = FAKE_LEDGER_FEE_CYCLES;
     assert_eq!(send(&mut instance, &wrong_fee), Err(TransferError::BadFee { expected_fee }));
-    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES);
-    assert_eq!(cycles_of(&mut instance, user(2)), STANDIN_CYCLES);
+    assert_eq!(cycles_of(&mut instance, user(1)), FAKE_LEDGER_INITIAL_CYCLES);
+    assert_eq!(cycles_of(&mut instance, user(2)), FAKE_LEDGER_INITIAL_CYCLES);
 }
 
 #[test]
@@ -47,7 +53,7 @@ fn a_transaction_that_says_when_it_was_created_is_done_once_and_within_a_day() {
     assert_eq!(send(&mut instance, &dated(1)), duplicate);
     instance.set_time(Time::GENESIS.plus_secs(90_000)).expect("time goes on");
     assert_eq!(send(&mut instance, &dated(1)), Err(TransferError::TooOld));
-    assert_eq!(cycles_of(&mut instance, user(2)), STANDIN_CYCLES + 14);
+    assert_eq!(cycles_of(&mut instance, user(2)), FAKE_LEDGER_INITIAL_CYCLES + 14);
 }
 
 #[test]
@@ -61,8 +67,8 @@ fn an_account_without_subaccount_is_the_one_of_the_subaccount_of_zeros() {
     let balance = |instance: &mut Instance, account| -> u128 {
         ask(instance, cycles_ledger(), "icrc1_balance_of", &account)
     };
-    assert_eq!(balance(&mut instance, with(0)), STANDIN_CYCLES + 7);
-    assert_eq!(balance(&mut instance, with(1)), STANDIN_CYCLES);
+    assert_eq!(balance(&mut instance, with(0)), FAKE_LEDGER_INITIAL_CYCLES + 7);
+    assert_eq!(balance(&mut instance, with(1)), FAKE_LEDGER_INITIAL_CYCLES);
 }
 
 #[test]
@@ -82,7 +88,7 @@ fn what_is_withdrawn_goes_to_a_canister_that_is_there() {
     ));
     let got = instance.cycles(made.canister_id.into()).expect("it is there");
     assert_eq!(got, TRILLION - CREATION_FEE + 5);
-    assert_eq!(before - cycles_of(&mut instance, user(1)), 5 + STANDIN_CYCLES_FEE);
+    assert_eq!(before - cycles_of(&mut instance, user(1)), 5 + FAKE_LEDGER_FEE_CYCLES);
 }
 
 /// The name of a user's account before ICRC-1: a checksum and a hash.
@@ -104,7 +110,7 @@ fn an_account_has_the_name_that_everybody_computes_and_a_mistyped_one_is_a_trap(
         let e8s = |e8s| Tokens { e8s };
         let args = LegacyTransferArgs {
             to,
-            fee: e8s(STANDIN_E8S_FEE as u64),
+            fee: e8s(FAKE_LEDGER_FEE_E8S as u64),
             memo: 0,
             from_subaccount: None,
             created_at_time: None,
@@ -128,7 +134,7 @@ fn the_icp_ledger_knows_an_account_by_both_of_its_names() {
     let e8s = |e8s| Tokens { e8s };
     let args = LegacyTransferArgs {
         to: account_name(user(2)),
-        fee: e8s(STANDIN_E8S_FEE as u64),
+        fee: e8s(FAKE_LEDGER_FEE_E8S as u64),
         memo: 0,
         from_subaccount: None,
         created_at_time: None,
@@ -144,15 +150,15 @@ fn the_icp_ledger_knows_an_account_by_both_of_its_names() {
         assert_eq!(u128::from(by_name.e8s), by_owner);
         by_owner
     };
-    assert_eq!(balance(user(1)), STANDIN_E8S - 100_000_000 - STANDIN_E8S_FEE);
-    assert_eq!(balance(user(2)), STANDIN_E8S + 100_000_000);
+    assert_eq!(balance(user(1)), FAKE_LEDGER_INITIAL_E8S - 100_000_000 - FAKE_LEDGER_FEE_E8S);
+    assert_eq!(balance(user(2)), FAKE_LEDGER_INITIAL_E8S + 100_000_000);
     let back: Result<u128, TransferError> =
         update(&mut instance, call(user(2), icp_ledger(), "icrc1_transfer", &transfer(user(1), 5)));
     assert_eq!(back, Ok(1));
     let free = LegacyTransferArgs { fee: e8s(0), ..args };
     let refused: Result<u64, LegacyTransferError> =
         update(&mut instance, call(user(1), icp_ledger(), "transfer", &free));
-    let expected_fee = e8s(STANDIN_E8S_FEE as u64);
+    let expected_fee = e8s(FAKE_LEDGER_FEE_E8S as u64);
     assert_eq!(refused, Err(LegacyTransferError::BadFee { expected_fee }));
 }
 
@@ -160,7 +166,7 @@ fn the_icp_ledger_knows_an_account_by_both_of_its_names() {
 fn what_a_canister_deposits_is_in_the_account_and_what_fails_gives_its_cycles_back() {
     let mut network = Network::new(NetworkProfile::POCKET_IC, Vec::new(), Time::GENESIS);
     let mut surroundings = Surroundings { network: &mut network, default_subnets: &[] };
-    let mut standins = Standins::default();
+    let mut fake_canisters = FakeCanisters::default();
     let mut call = |method: &str, cycles| {
         let request = Request {
             sender: canister_id(99),
@@ -171,10 +177,10 @@ fn what_a_canister_deposits_is_in_the_account_and_what_fails_gives_its_cycles_ba
             cycles,
             deadline: None,
         };
-        standins.respond(&request, &mut surroundings)
+        fake_canisters.respond(&request, &mut surroundings)
     };
-    let (reply, refund) = call("deposit", STANDIN_CYCLES_FEE + 7);
-    let balance = STANDIN_CYCLES + 7;
+    let (reply, refund) = call("deposit", FAKE_LEDGER_FEE_CYCLES + 7);
+    let balance = FAKE_LEDGER_INITIAL_CYCLES + 7;
     let expected = DepositResult { balance, block_index: 0 };
     let reply: DepositResult = decode_one(&reply.expect("it is done")).expect("it is of this type");
     assert_eq!((reply, refund), (expected, 0));

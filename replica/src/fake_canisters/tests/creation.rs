@@ -1,4 +1,4 @@
-//! Canisters that stand-ins make.
+//! Canisters that the fake canisters create.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn a_canister_is_made_on_the_chosen_subnet_for_its_caller_who_pays() {
         assert_eq!(instance.controllers(canister), Ok(vec![user(1)]));
         assert_eq!(instance.cycles(canister), Ok(2 * TRILLION - CREATION_FEE));
         let paid = before - cycles_of(&mut instance, user(1));
-        assert_eq!(paid, 2 * TRILLION + STANDIN_CYCLES_FEE);
+        assert_eq!(paid, 2 * TRILLION + FAKE_LEDGER_FEE_CYCLES);
     }
     let settings = CanisterSettings { controllers: Some(vec![user(3)]), ..Default::default() };
     let args = CreationArgs { settings: Some(settings), subnet_selection: None };
@@ -37,7 +37,7 @@ fn canisters_are_made_on_a_subnet_that_was_asked_for_whatever_its_kind() {
 }
 
 #[test]
-fn a_network_with_stand_ins_gets_no_subnets_for_ids_that_none_hosts() {
+fn a_network_with_fake_canisters_gets_no_subnets_for_ids_that_none_hosts() {
     let mut instance = network(true);
     let bitcoin = Principal::from_text("g4xu7-jiaaa-aaaan-aaaaq-cai").expect("it is an id");
     let args = ProvisionalCreateCanisterWithCyclesArgs {
@@ -71,10 +71,10 @@ fn a_canister_that_cannot_be_made_costs_nothing_and_is_an_error_that_says_why() 
         };
         assert!(error.contains(&expected), "{error}");
     }
-    let balance = STANDIN_CYCLES;
-    let too_much = create(&mut instance, &creation(STANDIN_CYCLES, None));
+    let balance = FAKE_LEDGER_INITIAL_CYCLES;
+    let too_much = create(&mut instance, &creation(FAKE_LEDGER_INITIAL_CYCLES, None));
     assert_eq!(too_much, Err(CreateCanisterError::InsufficientFunds { balance }));
-    assert_eq!(cycles_of(&mut instance, user(1)), STANDIN_CYCLES);
+    assert_eq!(cycles_of(&mut instance, user(1)), FAKE_LEDGER_INITIAL_CYCLES);
 }
 
 #[test]

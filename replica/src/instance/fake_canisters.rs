@@ -1,37 +1,42 @@
-//! Where the stand-ins for canisters of the mainnet come in.
+//! The fake canisters of an instance: which calls they execute, and when.
 
 use crate::canister::Failure;
 use crate::error::Reject;
+use crate::fake_canisters::{FakeCanisterCall, FakeCanisters, Surroundings};
 use crate::instance::destination::Destination;
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
 use crate::message::Ingress;
-use crate::standins::{StandinCall, Standins, Surroundings};
 use crate::subnet::Subnet;
 use crate::topology::SubnetKind;
 use crate::types::*;
 
 impl Instance {
-    /// Whether a stand-in answers a call.
-    pub(super) fn is_for_standins(&self, call: &CanisterCall, destination: &Destination) -> bool {
+    /// Whether a fake canister executes a call.
+    pub(super) fn is_for_fake_canisters(
+        &self,
+        call: &CanisterCall,
+        destination: &Destination,
+    ) -> bool {
         let is_creation = || match destination.effective {
             EffectivePrincipal::Canister(effective) => {
-                call.canister.is_management() && Standins::serve_creation(effective, &call.method)
+                call.canister.is_management()
+                    && FakeCanisters::serve_creation(effective, &call.method)
             }
             EffectivePrincipal::None | EffectivePrincipal::Subnet(_) => false,
         };
-        self.standins.is_some() && (Standins::serve(call.canister) || is_creation())
+        self.fake_canisters.is_some() && (FakeCanisters::serve(call.canister) || is_creation())
     }
 
-    /// Has the stand-ins carry out what was sent to them; the subnets that the originals are on have
-    /// the answers in the round that follows.
-    pub(super) fn answer_for_standins(&mut self) {
-        let Some(standins) = &mut self.standins else { return };
+    /// Executes the calls that wait for the fake canisters. The responses are part of the round that
+    /// follows, on the subnets that host the originals.
+    pub(super) fn answer_for_fake_canisters(&mut self) {
+        let Some(fake_canisters) = &mut self.fake_canisters else { return };
         let default_subnets = default_subnets(&self.subnets);
         let now = self.network.time();
-        for StandinCall { host, ingress } in standins.take_waiting() {
+        for FakeCanisterCall { host, ingress } in fake_canisters.take_waiting() {
             let network = &mut self.network;
             let mut surroundings = Surroundings { network, default_subnets: &default_subnets };
-            let result = standins.update(&ingress, &mut surroundings).map_err(Failure::Error);
+            let result = fake_canisters.update(&ingress, &mut surroundings).map_err(Failure::Error);
             if let Some(host) = self.network.subnet_mut(host) {
                 host.record_ingress_result(&ingress, result, now);
             }
@@ -41,7 +46,7 @@ impl Instance {
             for call in calls.into_iter().flatten() {
                 let network = &mut self.network;
                 let mut surroundings = Surroundings { network, default_subnets: &default_subnets };
-                let (result, refund) = standins.respond(&call, &mut surroundings);
+                let (result, refund) = fake_canisters.respond(&call, &mut surroundings);
                 let response = call.response(result.map_err(Reject::from), refund);
                 if let Some(host) = self.network.subnet_mut(host) {
                     host.respond_to_intercepted(response);
@@ -50,29 +55,32 @@ impl Instance {
         }
     }
 
-    /// A stand-in's answer to a query.
-    pub(super) fn query_standin(
+    /// The result of a query of a fake canister; `None` if no fake canister has the callee's id.
+    pub(super) fn query_fake_canister(
         &mut self,
         call: &CanisterCall,
     ) -> Option<Result<Payload, Failure>> {
-        let standins = self.standins.as_ref().filter(|_| Standins::serve(call.canister))?;
+        let fake_canisters =
+            self.fake_canisters.as_ref().filter(|_| FakeCanisters::serve(call.canister))?;
         let default_subnets = default_subnets(&self.subnets);
         let surroundings =
             Surroundings { network: &mut self.network, default_subnets: &default_subnets };
-        let answer = standins.query(call.canister, &call.method, &call.argument, &surroundings);
+        let answer =
+            fake_canisters.query(call.canister, &call.method, &call.argument, &surroundings);
         Some(answer.map_err(Failure::Error))
     }
 
-    /// Hands a message to the stand-ins, for the next round.
-    pub(super) fn submit_to_standins(&mut self, host: SubnetId, ingress: Ingress) {
-        if let Some(standins) = &mut self.standins {
-            standins.submit(StandinCall { host, ingress });
+    /// Hands a message to the fake canisters, which execute it before the next round.
+    pub(super) fn submit_to_fake_canisters(&mut self, host: SubnetId, ingress: Ingress) {
+        if let Some(fake_canisters) = &mut self.fake_canisters {
+            fake_canisters.submit(FakeCanisterCall { host, ingress });
         }
     }
 }
 
-/// The subnets on which users' canisters are made: those for applications, or else all but those that
-/// a live network has of its own, unless there are no others.
+/// The subnets on which users' canisters are created: the first of these groups that is not empty.
+/// Application subnets; verified application subnets; system subnets; all other subnets but the NNS and
+/// II subnets; all subnets.
 fn default_subnets(subnets: &[super::SubnetInfo]) -> Vec<SubnetId> {
     use SubnetKind::*;
     let of = |kinds: &[SubnetKind]| -> Vec<SubnetId> {

@@ -1,4 +1,4 @@
-//! Answers as agents read them: CBOR, and errors in words.
+//! Responses as agents read them: values in CBOR, and errors as plain text.
 
 use crate::certification::cbor;
 use crate::error::{self, UserError};
@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use ic_transport_types::{RejectCode, RejectResponse};
 use serde::Serialize;
 
-/// An error with the HTTP status and the text an agent gets.
+/// An error with the HTTP status and the text that an agent gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AgentError {
     status: StatusCode,
@@ -48,10 +48,10 @@ impl IntoResponse for AgentError {
     }
 }
 
-/// What a request comes to.
+/// The result of a request.
 pub(super) type AgentResult<T> = Result<T, AgentError>;
 
-/// A value, as CBOR.
+/// A value that is sent as CBOR.
 pub(super) struct Cbor<T>(pub(super) T);
 
 impl<T: Serialize> IntoResponse for Cbor<T> {
@@ -60,9 +60,9 @@ impl<T: Serialize> IntoResponse for Cbor<T> {
     }
 }
 
-/// A reject as agents see it.
+/// A reject in the form that agents read.
 pub(super) fn reject(error: UserError) -> RejectResponse {
-    // Codes of errors begin with the reject codes 1 to 5, which agents know.
+    // An error code starts with one of the reject codes 1 to 5, all of which agents know.
     let reject_code = RejectCode::try_from(error::reject_code(error.code) as u64);
     RejectResponse {
         reject_code: reject_code.unwrap_or(RejectCode::SysFatal),

@@ -1,8 +1,11 @@
-//! Stand-ins for canisters of the mainnet that command line tools need: built in, without Wasm.
+//! Fake canisters: built-in replacements, without Wasm, for the mainnet canisters that command line
+//! tools need.
 //!
-//! They are no ledgers anybody could rely on. They answer the methods that `icp` and `dfx` call, on
-//! the subnets and under the ids that the originals have. Every account starts with plenty, and from then on everything is accounted for.
-//! There are no blocks to look at, no approvals and no archives.
+//! There are four: the cycles ledger, the ICP ledger, the cycles minting canister and the registry. Each
+//! has the id of the original and is on the subnet that hosts the original. It answers the methods that
+//! `icp` and `dfx` call, and rejects all others. Every account of a ledger starts with a large balance;
+//! transfers and fees are then booked as on a real ledger. The ledgers have no blocks, no approvals and
+//! no archives.
 //!
 //! Interfaces: `cycles-ledger.did` of the cycles ledger, `ledger.did` of the ICP ledger, `cmc.did` of
 //! the cycles minting canister, `registry.did`.
@@ -27,29 +30,30 @@ use std::collections::VecDeque;
 use cycles_ledger::CyclesLedger;
 use icp_ledger::IcpLedger;
 
-/// Where a stand-in's call finds the network.
+/// What a fake canister can reach while it executes a call.
 pub struct Surroundings<'a> {
     /// The network.
     pub network: &'a mut Network,
-    /// Where canisters are created unless somebody chooses; at least one.
+    /// The subnets on which canisters are created unless the caller selects one; at least one subnet.
     pub default_subnets: &'a [SubnetId],
 }
 
-/// A user's message to a stand-in.
+/// A user's message to a fake canister.
 #[derive(Clone, Debug)]
-pub struct StandinCall {
-    /// The subnet that has the answer.
+pub struct FakeCanisterCall {
+    /// The subnet that records the response.
     pub host: SubnetId,
-    /// The message. It is for the management canister, where [`Standins::serve_creation`] holds.
+    /// The message. Its receiver is a fake canister, or the management canister if
+    /// [`FakeCanisters::serve_creation`] holds.
     pub ingress: Ingress,
 }
 
-/// All stand-ins of a network, and the messages that wait for them.
+/// All fake canisters of a network, and the messages that wait for them.
 #[derive(Debug, Default)]
-pub struct Standins {
+pub struct FakeCanisters {
     cycles: CyclesLedger,
     icp: IcpLedger,
-    waiting: VecDeque<StandinCall>,
+    waiting: VecDeque<FakeCanisterCall>,
 }
 
 /// The registry of the mainnet.
@@ -67,30 +71,31 @@ fn cycles_ledger() -> CanisterId {
     canister_id(0x210_0002)
 }
 
-impl Standins {
-    /// The canisters for which there are stand-ins.
+impl FakeCanisters {
+    /// The ids of all fake canisters.
     pub fn ids() -> [CanisterId; 4] {
         [registry(), icp_ledger(), cycles_ledger(), cycles_minting_canister()]
     }
 
-    /// Whether there is a stand-in of this id.
+    /// Whether a fake canister has this id.
     pub fn serve(canister: CanisterId) -> bool {
         Self::ids().contains(&canister)
     }
 
-    /// Whether they make the canister that a management call sent to `effective` asks for: `dfx`
-    /// sends such calls to the registry where it knows no better.
+    /// Whether the fake canisters execute a call of the management canister that has the effective
+    /// canister id `effective`. They do so for creations that are sent to the registry: `dfx` sends a
+    /// creation there when it knows no other canister.
     pub fn serve_creation(effective: CanisterId, method: &str) -> bool {
         effective == registry() && method == creation::METHOD
     }
 
-    /// Takes a message in, for the next round.
-    pub fn submit(&mut self, call: StandinCall) {
+    /// Adds a message, which the next round executes.
+    pub fn submit(&mut self, call: FakeCanisterCall) {
         self.waiting.push_back(call);
     }
 
-    /// Takes the messages out that wait.
-    pub fn take_waiting(&mut self) -> VecDeque<StandinCall> {
+    /// Removes and returns all waiting messages.
+    pub fn take_waiting(&mut self) -> VecDeque<FakeCanisterCall> {
         std::mem::take(&mut self.waiting)
     }
 
@@ -109,7 +114,7 @@ impl Standins {
         !self.waiting.is_empty()
     }
 
-    /// Carries a user's call out.
+    /// Executes a user's call.
     pub fn update(
         &mut self,
         call: &Ingress,
@@ -119,7 +124,7 @@ impl Standins {
         self.carry_out(*sender, *receiver, method, argument, surroundings)
     }
 
-    /// Carries a canister's call out, and returns how many of its cycles go back.
+    /// Executes a canister's call. Returns the result and the cycles to refund.
     pub fn respond(
         &mut self,
         call: &Request,
@@ -156,7 +161,7 @@ impl Standins {
             }
             _ => None,
         };
-        // What can be queried can be called as well.
+        // Every query method can be called as an update method, too.
         done.unwrap_or_else(|| self.query(receiver, method, argument, surroundings))
     }
 
@@ -178,21 +183,21 @@ impl Standins {
             Err(UserError::new(
                 ErrorCode::CanisterMethodNotFound,
                 format!(
-                    "The stand-in for canister {canister} on this development network has no \
-                     method '{method}'"
+                    "The fake canister {canister} of this development network has no method \
+                     '{method}'"
                 ),
             ))
         })
     }
 }
 
-/// An argument's value, or the trap of a canister that cannot read it.
+/// Decodes an argument. The error is the trap of a canister that cannot decode it.
 fn decode<T: CandidType + DeserializeOwned>(argument: &[u8]) -> Result<T, UserError> {
     ic00::decode(argument)
         .map_err(|error| UserError::new(ErrorCode::CanisterCalledTrap, error.description))
 }
 
-/// The answer to a call whose argument is read first.
+/// Decodes an argument, has `answer` compute the result, and encodes that.
 fn respond<A: CandidType + DeserializeOwned, R: CandidType>(
     argument: &[u8],
     answer: impl FnOnce(A) -> R,

@@ -48,9 +48,9 @@ pub(super) enum TransferError {
 /// Makes refusals errors of a type that names them as ICRC-1 does.
 macro_rules! refusals {
     ($error:ty) => {
-        impl From<$crate::standins::accounts::Refusal> for $error {
-            fn from(refusal: $crate::standins::accounts::Refusal) -> Self {
-                use $crate::standins::accounts::{Done, Refusal};
+        impl From<$crate::fake_canisters::accounts::Refusal> for $error {
+            fn from(refusal: $crate::fake_canisters::accounts::Refusal) -> Self {
+                use $crate::fake_canisters::accounts::{Done, Refusal};
                 match refusal {
                     Refusal::InsufficientFunds { balance } => Self::InsufficientFunds { balance },
                     Refusal::BadFee { expected_fee } => Self::BadFee { expected_fee },

@@ -6,7 +6,7 @@ use super::icrc1::{self, Account, TransferArgs, TransferError};
 use super::{Surroundings, decode, respond};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
-use crate::limits::{STANDIN_CYCLES, STANDIN_CYCLES_FEE};
+use crate::limits::{FAKE_LEDGER_FEE_CYCLES, FAKE_LEDGER_INITIAL_CYCLES};
 use crate::types::*;
 use candid::{CandidType, Principal};
 use serde::Deserialize;
@@ -121,7 +121,7 @@ pub(super) struct CyclesLedger(Accounts<Account>);
 
 impl Default for CyclesLedger {
     fn default() -> Self {
-        Self(Accounts::new(STANDIN_CYCLES, STANDIN_CYCLES_FEE))
+        Self(Accounts::new(FAKE_LEDGER_INITIAL_CYCLES, FAKE_LEDGER_FEE_CYCLES))
     }
 }
 
