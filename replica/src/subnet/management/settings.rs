@@ -58,66 +58,98 @@ pub(super) fn is_paid_afterwards(method: Method, argument: &[u8]) -> bool {
 /// The settings with changes applied, or an error if a change is invalid.
 pub(super) fn changed(
     settings: &Settings,
-    changes: CanisterSettings,
+    mut changes: CanisterSettings,
 ) -> Result<Settings, UserError> {
     let mut settings = settings.clone();
-    if let Some(controllers) = changes.controllers {
+    if let Some(controllers) = changes.controllers.take() {
         check_count("controllers", controllers.len(), CONTROLLERS_MAX)?;
         settings.controllers = controllers.into_iter().collect();
     }
-    let u64_max = Cycles::from(u64::MAX);
-    let number = |field: &mut u64, value, name, max| {
-        // `max` is at most `u64::MAX`, so the value fits.
-        set(value, name, max).map(|value| *field = value.map_or(*field, |value| value as u64))
-    };
-    number(
-        &mut settings.compute_allocation,
-        changes.compute_allocation,
-        "compute_allocation",
-        100,
-    )?;
-    number(
-        &mut settings.memory_allocation,
-        changes.memory_allocation,
-        "memory_allocation",
-        u64_max,
-    )?;
-    number(
-        &mut settings.freezing_threshold_seconds,
-        changes.freezing_threshold,
-        "freezing_threshold",
-        u64_max,
-    )?;
-    number(
-        &mut settings.wasm_memory_limit,
-        changes.wasm_memory_limit,
-        "wasm_memory_limit",
-        WASM_MEMORY_SETTINGS_MAX,
-    )?;
-    number(
-        &mut settings.wasm_memory_threshold,
-        changes.wasm_memory_threshold,
-        "wasm_memory_threshold",
-        WASM_MEMORY_SETTINGS_MAX,
-    )?;
-    number(&mut settings.log_memory_limit, changes.log_memory_limit, "log_memory_limit", u64_max)?;
-    check_log_limit(settings.log_memory_limit)?;
-    let cycles = |field: &mut Cycles, value, name| {
-        set(value, name, Cycles::MAX).map(|value| *field = value.unwrap_or(*field))
-    };
-    cycles(
-        &mut settings.reserved_cycles_limit,
-        changes.reserved_cycles_limit,
-        "reserved_cycles_limit",
-    )?;
-    cycles(
-        &mut settings.minimum_incoming_canister_call_cycles,
-        changes.minimum_incoming_canister_call_cycles,
-        "minimum_incoming_canister_call_cycles",
-    )?;
-    if let Some(variables) = changes.environment_variables {
+    change_numbers(&mut settings, &mut changes)?;
+    change_cycles(&mut settings, &mut changes)?;
+    if let Some(variables) = changes.environment_variables.take() {
         settings.environment_variables = environment_variables(variables)?;
     }
+    change_visibilities(&mut settings, changes)?;
+    Ok(settings)
+}
+
+/// Changes the settings that are 64-bit numbers.
+fn change_numbers(
+    settings: &mut Settings,
+    changes: &mut CanisterSettings,
+) -> Result<(), UserError> {
+    let u64_max = Cycles::from(u64::MAX);
+    let numbers = [
+        (
+            &mut settings.compute_allocation,
+            changes.compute_allocation.take(),
+            "compute_allocation",
+            100,
+        ),
+        (
+            &mut settings.memory_allocation,
+            changes.memory_allocation.take(),
+            "memory_allocation",
+            u64_max,
+        ),
+        (
+            &mut settings.freezing_threshold_seconds,
+            changes.freezing_threshold.take(),
+            "freezing_threshold",
+            u64_max,
+        ),
+        (
+            &mut settings.wasm_memory_limit,
+            changes.wasm_memory_limit.take(),
+            "wasm_memory_limit",
+            WASM_MEMORY_SETTINGS_MAX,
+        ),
+        (
+            &mut settings.wasm_memory_threshold,
+            changes.wasm_memory_threshold.take(),
+            "wasm_memory_threshold",
+            WASM_MEMORY_SETTINGS_MAX,
+        ),
+        (
+            &mut settings.log_memory_limit,
+            changes.log_memory_limit.take(),
+            "log_memory_limit",
+            u64_max,
+        ),
+    ];
+    for (field, value, name, max) in numbers {
+        // Every `max` is at most `u64::MAX`, so the value fits.
+        *field = checked(value, name, max)?.map_or(*field, |value| value as u64);
+    }
+    check_log_limit(settings.log_memory_limit)
+}
+
+/// Changes the settings that are amounts of cycles.
+fn change_cycles(settings: &mut Settings, changes: &mut CanisterSettings) -> Result<(), UserError> {
+    let amounts = [
+        (
+            &mut settings.reserved_cycles_limit,
+            changes.reserved_cycles_limit.take(),
+            "reserved_cycles_limit",
+        ),
+        (
+            &mut settings.minimum_incoming_canister_call_cycles,
+            changes.minimum_incoming_canister_call_cycles.take(),
+            "minimum_incoming_canister_call_cycles",
+        ),
+    ];
+    for (field, value, name) in amounts {
+        *field = checked(value, name, Cycles::MAX)?.unwrap_or(*field);
+    }
+    Ok(())
+}
+
+/// Changes who may see the log, the snapshots and the status.
+fn change_visibilities(
+    settings: &mut Settings,
+    changes: CanisterSettings,
+) -> Result<(), UserError> {
     if let Some(visibility) = changes.log_visibility {
         if let LogVisibility::AllowedViewers(viewers) = &visibility {
             check_viewers("log_visibility", viewers)?;
@@ -136,11 +168,11 @@ pub(super) fn changed(
         }
         settings.status_visibility = visibility;
     }
-    Ok(settings)
+    Ok(())
 }
 
 /// The value of a numeric setting that is to be changed. It must not be above `max`.
-fn set(value: Option<Nat>, name: &str, max: Cycles) -> Result<Option<Cycles>, UserError> {
+fn checked(value: Option<Nat>, name: &str, max: Cycles) -> Result<Option<Cycles>, UserError> {
     let Some(Nat(value)) = value else { return Ok(None) };
     match Cycles::try_from(&value) {
         Ok(value) if value <= max => Ok(Some(value)),
