@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_canister_sees_the_code_in_front_and_a_user_does_not() {
+    fn a_canister_sees_the_error_code_before_the_message_and_a_user_does_not() {
         let error = Trap::Called("no".into()).into_user_error(CanisterId::MANAGEMENT);
         assert!(error.description.starts_with("Error from Canister aaaaa-aa: "));
         assert!(error.description.contains("called `ic0.trap` with message: 'no'.\n"));
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn long_reject_messages_lose_whole_characters_of_their_middle() {
+    fn long_reject_messages_are_shortened_by_whole_characters_in_the_middle() {
         assert_eq!(shortened("ä".repeat(10), 20), "ä".repeat(10));
         // The beginning has room for 15 bytes, the end for 2.
         assert_eq!(shortened("ä".repeat(11), 20), "äääääää...ä");

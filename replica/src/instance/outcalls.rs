@@ -30,6 +30,6 @@ impl Instance {
     ) -> Result<(), InstanceError> {
         let missing = InstanceError::NoSuchSubnet(subnet);
         let subnet = self.network.subnet_mut(subnet).ok_or(missing)?;
-        Ok(subnet.answer_outcall(number, responses)?)
+        Ok(subnet.respond_to_outcall(number, responses)?)
     }
 }

@@ -29,10 +29,10 @@ impl SubnetConfig {
         if self.benchmarking { BENCHMARKING_INSTRUCTIONS_MAX } else { limit }
     }
 
-    /// The instructions that a round may use: at least one more message starts while any are left.
+    /// The instruction budget of a round. A message can start as long as any of it is left.
     pub(super) fn round_budget(&self) -> i64 {
-        // On a benchmarking subnet a slice is as long as the round's maximum, so a budget of one is
-        // left for starting it.
+        // The budget is the maximum of a round minus one slice, plus one. On a benchmarking subnet a
+        // slice is as large as the maximum, so 1 remains.
         if self.benchmarking { 1 } else { ROUND_BUDGET }
     }
 

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_each_node_did_is_told_for_every_day_but_today() {
+    fn the_counts_of_all_nodes_are_reported_for_every_past_day() {
         let key = SubnetKey::of([7; 32]);
         let ids = [0, 1, 2].map(|number| key.node(number).node_id);
         let mut makers = BlockMakerMetrics::default();
@@ -165,7 +165,7 @@ mod tests {
         makers.next = Some(NextBlock { maker: 2, failed: vec![0] });
         makers.record_round(at(4, 0));
 
-        let told = |start| {
+        let reported = |start| {
             let records = makers.history(start, &key).into_iter();
             let records =
                 records.map(|NodeMetricsHistoryRecord { timestamp_nanos, node_metrics }| {
@@ -179,14 +179,14 @@ mod tests {
         };
         let first = (at(1, 9), [Some((1, 1)), Some((1, 0)), Some((0, 1))]);
         let second = (at(3, 2), [Some((2, 1)), Some((1, 0)), Some((0, 1))]);
-        assert_eq!(told(at(0, 0)), [first, second]);
-        assert_eq!(told(at(1, 9)), [first, second]);
-        assert_eq!(told(at(1, 10)), [second]);
-        assert_eq!(told(at(3, 3)), []);
+        assert_eq!(reported(at(0, 0)), [first, second]);
+        assert_eq!(reported(at(1, 9)), [first, second]);
+        assert_eq!(reported(at(1, 10)), [second]);
+        assert_eq!(reported(at(3, 3)), []);
     }
 
     #[test]
-    fn sixty_days_are_remembered() {
+    fn sixty_past_days_are_kept() {
         let key = SubnetKey::of([7; 32]);
         let mut makers = BlockMakerMetrics::default();
         for day in 0..100 {

@@ -69,7 +69,7 @@ impl<'a> Committee<'a> {
     fn enough(&self) -> Option<OutcallResult> {
         let (least, most) = (self.counts.min_responses, self.counts.max_responses);
         let selection = self.select(&self.replies, least as usize, most as usize)?;
-        Some(selection.into_result(succeeded(selection.delivered)?))
+        Some(selection.with_result(succeeded(selection.delivered)?))
     }
 
     /// The rejects, if there are so many that enough responses can no longer come.
@@ -80,7 +80,7 @@ impl<'a> Committee<'a> {
             let reject = report.content.as_ref().expect_err("these are rejects");
             self.detail(report, format!("{:?}", reject.code), reject.message.clone())
         });
-        Some(selection.into_result(failed(FlexibleHttpRequestErr {
+        Some(selection.with_result(failed(FlexibleHttpRequestErr {
             global_error: Some(FlexibleHttpGlobalError::TooManyRejects(candid::Reserved)),
             node_details: details.collect(),
             message: format!(
@@ -113,7 +113,7 @@ impl<'a> Committee<'a> {
         });
         let spent = total_spent(self.reports);
         let selection = Selection { delivered: &[], helping: self.all.clone(), spent };
-        Some(selection.into_result(result))
+        Some(selection.with_result(result))
     }
 
     fn detail(
@@ -223,7 +223,7 @@ impl Selection<'_> {
         delivered + self.helping.len() as u64 * FLEXIBLE_RESPONSE_BYTES as u64
     }
 
-    fn into_result(&self, result: Payload) -> OutcallResult {
+    fn with_result(&self, result: Payload) -> OutcallResult {
         let nodes = self.delivered.iter().chain(&self.helping).map(|report| report.node);
         let bytes = self.bytes();
         OutcallResult { result: Ok(result), nodes: nodes.collect(), spent: self.spent, bytes }

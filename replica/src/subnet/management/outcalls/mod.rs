@@ -134,7 +134,7 @@ impl Subnet {
     /// # Errors
     ///
     /// See [`OutcallError`]. The outcall then still waits for responses.
-    pub fn answer_outcall(
+    pub fn respond_to_outcall(
         &mut self,
         id: u64,
         responses: NodeResponses,
