@@ -1,4 +1,4 @@
-//! Calls from outside: where they go, and what comes of them.
+//! Calls of clients: submitting update calls, reading their status, and executing queries.
 
 use crate::canister::{Failure, Query};
 use crate::error::UserError;
@@ -12,29 +12,37 @@ use candid::Principal;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// A call from outside.
+/// A call of a client: an update call or a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanisterCall {
-    /// Who calls: for agents' requests checked by the server, for other clients' as they say.
+    /// The sender. The server has verified the sender of an agent's request; other clients may name any
+    /// sender.
     pub sender: Principal,
-    /// What a canister says of them.
+    /// Information about the sender, signed by a canister.
     pub caller_info: Option<Arc<CallerInfo>>,
-    /// Who is called; the management canister's principal for management calls.
+    /// The canister that is called. It may be the management canister.
     pub canister: CanisterId,
-    /// Where it is sent.
+    /// Where the call is sent.
     pub effective: EffectivePrincipal,
-    /// The method.
+    /// The name of the method.
     pub method: String,
-    /// Its argument.
+    /// The argument, as bytes.
     pub argument: Payload,
 }
 
 impl Instance {
-    /// Submits an ingress message for the next round. The inner error is the network's own: it did
-    /// not let the message in.
+    /// Submits an ingress message, which the next round executes, and returns its id. The inner error is
+    /// the reject of a subnet that does not accept the message.
     ///
-    /// A canister that is to be created with the id of one on the mainnet, which no subnet hosts,
-    /// gets a subnet.
+    /// If the message creates a canister with an id of the mainnet that no subnet hosts, the subnet of
+    /// that id is added to the network.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSubnetHosts`] if no subnet hosts the canister.
+    /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
+    /// - [`InstanceError::SubnetMissing`] or [`InstanceError::SubnetsFixed`] if a subnet cannot be added.
+    /// - [`InstanceError::IngressTooLarge`] if the message is too large.
     pub fn submit(
         &mut self,
         call: CanisterCall,
@@ -48,8 +56,8 @@ impl Instance {
         })
     }
 
-    /// Finds the subnet that a resolved call goes to, and adds it for a canister to be created with the
-    /// id of a mainnet canister that no subnet hosts.
+    /// Finds the subnet that a resolved call goes to. Adds this subnet if the call creates a canister with
+    /// an id of the mainnet that no subnet hosts.
     pub(super) fn find_or_add_subnet(
         &mut self,
         call: &CanisterCall,
@@ -68,7 +76,8 @@ impl Instance {
         }
     }
 
-    /// Submits an ingress message that has an id and an expiry. The inner error is the network's own.
+    /// Submits an ingress message with this id and this expiry. The inner error is the reject of a subnet
+    /// that does not accept the message.
     pub(super) fn submit_to(
         &mut self,
         destination: Destination,
@@ -100,8 +109,12 @@ impl Instance {
         Ok(subnet.submit(ingress))
     }
 
-    /// The answer to an ingress message; nothing, as long as there is none. With a `caller`, only
-    /// the message's sender may see it.
+    /// The response to an ingress message; `None` until there is a response, or if there is no such
+    /// message.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::NotTheSender`] if a `caller` is given and is not the sender of the message.
     pub fn ingress_status(
         &self,
         message: MessageId,
@@ -120,7 +133,13 @@ impl Instance {
         Ok(None)
     }
 
-    /// Ticks until an ingress message is answered, a hundred times at most.
+    /// Executes rounds until an ingress message has a response, [`AWAIT_INGRESS_ROUNDS_MAX`] at most.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSuchMessage`] if there is no such message.
+    /// - [`InstanceError::NotAnswered`] if it has no response after these rounds: call
+    ///   [`Self::tick`] and [`Self::ingress_status`] in turn instead.
     pub fn await_ingress(
         &mut self,
         message: MessageId,
@@ -137,7 +156,7 @@ impl Instance {
         Err(InstanceError::NotAnswered)
     }
 
-    /// Whether there is, or was not long ago, a message with this id.
+    /// Whether a message with this id waits, is being executed, or has a status that has not expired.
     pub(super) fn knows(&self, message: MessageId) -> bool {
         let knows = |subnet: &Subnet| {
             subnet.has_pooled(message) || subnet.ingress_record(message).is_some()
@@ -149,7 +168,11 @@ impl Instance {
         waits || self.network.subnets().any(knows)
     }
 
-    /// Submits an ingress message and awaits its answer.
+    /// Submits an ingress message and executes rounds until it has a response.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Self::submit`] and [`Self::await_ingress`].
     pub fn update(
         &mut self,
         call: CanisterCall,
@@ -160,7 +183,12 @@ impl Instance {
         }
     }
 
-    /// Answers a query on the state as it is.
+    /// Executes a query on the current state.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSubnetHosts`] if no subnet hosts the canister.
+    /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
     pub fn query(&mut self, call: CanisterCall) -> Result<Result<Payload, Failure>, InstanceError> {
         if let Some(answer) = self.query_fake_canister(&call) {
             return Ok(answer);
@@ -171,7 +199,7 @@ impl Instance {
         }
     }
 
-    /// Answers a query whose destination is known, unless a stand-in answers it.
+    /// Executes a query with a known destination, which is not a fake canister.
     pub(super) fn query_at(
         &mut self,
         destination: Destination,
@@ -192,12 +220,12 @@ impl Instance {
     }
 }
 
-/// Whether a call is a user's who creates a canister.
+/// Whether a call creates a canister without a payment, which only users can do.
 fn is_provisional_creation(call: &CanisterCall) -> bool {
     call.canister.is_management() && call.method == "provisional_create_canister_with_cycles"
 }
 
-/// An id for the n-th message of an instance.
+/// The id of the n-th message of an instance.
 fn message_id(n: u64, call: &CanisterCall) -> MessageId {
     let mut hash = Sha256::new();
     hash.update(n.to_be_bytes());
