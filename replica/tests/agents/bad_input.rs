@@ -104,7 +104,7 @@ fn an_unreadable_state_path_is_an_error_with_the_reason() {
         (
             vec![b"canister".as_slice(), network.other.as_slice(), b"controllers"],
             400,
-            "must be about",
+            "cannot name another canister",
         ),
         (vec![b"canister", one, b"certified_data"], 404, "/canister/"),
         (vec![b"streams"], 404, "/streams"),

@@ -126,7 +126,10 @@ fn private_metadata_is_for_controllers_and_public_metadata_for_everybody() {
         let secret = theirs.read_state_canister_metadata(canister, "secret").await;
         assert_eq!(secret.unwrap(), b"nobody knows");
         let refused = other.read_state_canister_metadata(canister, "secret").await.unwrap_err();
-        assert!(format!("{refused:?}").contains("only be read by controllers"), "{refused:?}");
+        assert!(
+            format!("{refused:?}").contains("only controllers of the canister can read"),
+            "{refused:?}"
+        );
     });
 }
 
