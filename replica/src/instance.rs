@@ -10,23 +10,23 @@ mod destination;
 mod error;
 mod fake_canisters;
 mod outcalls;
+mod setup;
 
 use crate::certification::Certification;
 use crate::fake_canisters::FakeCanisters;
 use crate::keys::SubnetKey;
 use crate::network::{Network, NetworkProfile};
 pub use crate::subnet::BlockMakers;
-use crate::subnet::{RelaxedLimits, Subnet, SubnetConfig};
+use crate::subnet::{RelaxedLimits, Subnet};
 pub use crate::topology::SubnetInfo;
-use crate::topology::{
-    Place, SubnetKind, SubnetRequest, mainnet_subnet, nth_canister, places, root_key,
-};
+use crate::topology::{SubnetKind, SubnetRequest, mainnet_subnet, places, root_key};
 use crate::trace::{Event, Trace};
 use crate::types::*;
 pub use agents::QueryResult;
 pub use calls::CanisterCall;
 pub use destination::{EffectivePrincipal, RequestKind};
 pub use error::InstanceError;
+use setup::{check_distinct, default_canister, subnet_config};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -271,49 +271,6 @@ impl Instance {
     }
 }
 
-/// The first canister id of the default subnet: the first application subnet, or else the first verified
-/// application subnet, or else the first system subnet, or else the first subnet
-/// (`pocket_ic_server/src/pocket_ic.rs`, `try_new`).
-fn default_canister(subnets: &[SubnetInfo]) -> CanisterId {
-    use SubnetKind::{Application, System, VerifiedApplication};
-    let first = |kind| subnets.iter().find(|info| info.request.kind == kind);
-    let preferred = [Application, VerifiedApplication, System].into_iter().find_map(first);
-    let ranges = &preferred.unwrap_or(&subnets[0]).place.canister_ranges;
-    nth_canister(ranges, 0).expect("subnets host canisters")
-}
-
 fn check_time(now: Time, asked: Time) -> Result<(), InstanceError> {
     if asked < now { Err(InstanceError::TimeInPast { now, asked }) } else { Ok(()) }
-}
-
-/// Fails if two subnets would host the same canister ids. This happens with two subnets of a kind that
-/// has fixed canister ranges on the mainnet.
-fn check_distinct(kinds: &[SubnetKind], places: &[Place]) -> Result<(), InstanceError> {
-    let mut taken = std::collections::BTreeSet::new();
-    for (kind, place) in kinds.iter().zip(places) {
-        if !taken.insert(place.canister_ranges[0]) {
-            return Err(InstanceError::SubnetTwice(*kind));
-        }
-    }
-    Ok(())
-}
-
-fn subnet_config(
-    info: &SubnetInfo,
-    root_key: Arc<SubnetKey>,
-    relaxed: RelaxedLimits,
-) -> SubnetConfig {
-    let SubnetRequest { kind, free, benchmarking, .. } = info.request;
-    SubnetConfig {
-        id: info.place.id,
-        key: info.place.key(),
-        nodes: kind.nodes(),
-        free: free || kind.is_system(),
-        system: kind.is_system(),
-        benchmarking,
-        admins: info.request.subnet_admins(),
-        relaxed,
-        canister_ranges: info.place.canister_ranges.clone(),
-        root_key,
-    }
 }
