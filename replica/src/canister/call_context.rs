@@ -7,6 +7,7 @@ use crate::cycles::CallPrice;
 use crate::error::{ErrorCode, Reject, Trap, UserError};
 use crate::message::{CallerInfo, Response};
 use crate::system_api::{Closure, OutgoingCall};
+use crate::trace::{CallId, Work};
 use crate::types::{
     CallContextId, CallbackId, Callee, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
 };
@@ -64,6 +65,18 @@ impl Origin {
         match self {
             Self::Canister { deadline, .. } => *deadline,
             Self::Ingress { .. } | Self::Task => None,
+        }
+    }
+}
+
+impl From<&Origin> for Work {
+    fn from(origin: &Origin) -> Self {
+        match origin {
+            Origin::Ingress { message, .. } => Self::Ingress(*message),
+            Origin::Canister { sender, callback, .. } => {
+                Self::Request(CallId { caller: *sender, callback: *callback })
+            }
+            Origin::Task => Self::Task,
         }
     }
 }

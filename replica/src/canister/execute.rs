@@ -3,16 +3,19 @@
 //! Rules: `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
 use crate::canister::call_context::{Answer, Failure, Origin, Outcome};
-use crate::canister::long::{Slices, finish_message};
+use crate::canister::pause::pause;
+use crate::canister::paused::{CallExecution, PausedWork};
 use crate::canister::queues::Input;
 use crate::canister::response::execute_response;
-use crate::canister::sandbox::Entry;
+use crate::canister::round::{Execution, RoundContext};
+use crate::canister::sandbox::{Entry, MemoryChanges};
+use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::message::{Ingress, Message, Request};
 use crate::system_api::{EntryPoint, ExecutionInput};
-use crate::trace::{CallId, Event, Work};
+use crate::trace::{Event, Work};
 use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
 
@@ -45,18 +48,6 @@ fn execute_request(canister: &mut Canister, request: Request, round: &RoundConte
     };
     let Request { method, argument, cycles, .. } = request;
     execute_call(canister, NewCall { origin, method, argument, cycles }, round)
-}
-
-impl From<&Origin> for Work {
-    fn from(origin: &Origin) -> Self {
-        match origin {
-            Origin::Ingress { message, .. } => Self::Ingress(*message),
-            Origin::Canister { sender, callback, .. } => {
-                Self::Request(CallId { caller: *sender, callback: *callback })
-            }
-            Origin::Task => Self::Task,
-        }
-    }
 }
 
 /// A call that is about to get a context.
@@ -182,38 +173,52 @@ pub(super) fn execute(
         instructions_max,
         ..input(canister, entry_point, round)
     };
-    let executed = run(canister, entry, input, round);
+    let output = run(canister, entry, input, round);
     let slices = Slices {
-        count: executed.slices,
+        count: output.slices,
         instructions_max: round.slice_instructions_max,
-        instructions: executed.instructions,
+        instructions: output.instructions,
     };
-    finish_message(canister, slices, round, move |canister, round, held| {
-        let fee = round.prices.execution(executed.instructions, wasm64).min(prepaid);
-        canister.credit(prepaid - fee);
-        canister.consumption.instructions += fee;
-        canister.log.append(executed.log);
-        let id = canister.contexts.open(origin.clone(), cycles);
-        let mut taken = Taken::default();
-        let outcome = match executed.result {
-            Ok(effects) => {
-                taken = Taken::from(&effects);
-                if entry_point == EntryPoint::ReplicatedQuery {
-                    undo(canister);
-                } else {
-                    keep(canister, held);
-                }
-                let outcome = apply(canister, id, effects, round);
-                canister.version += 1;
-                outcome
-            }
-            Err(trap) => {
+    let call = CallExecution { origin, cycles, entry_point, wasm64, prepaid, output };
+    match slices.count {
+        1 => finish_call(canister, call, None, round),
+        _ => pause(canister, PausedWork::Call(Box::new(call)), slices, round),
+    }
+}
+
+/// Makes an execution of a call or a task count: keeps what it did to the memories, which is pending or
+/// in `changes`, opens its call context, and answers if it is time.
+pub(super) fn finish_call(
+    canister: &mut Canister,
+    call: CallExecution,
+    changes: Option<MemoryChanges>,
+    round: &RoundContext,
+) -> Execution {
+    let CallExecution { origin, cycles, entry_point, wasm64, prepaid, output } = call;
+    let instructions = output.instructions;
+    let fee = round.prices.execution(instructions, wasm64).min(prepaid);
+    canister.credit(prepaid - fee);
+    canister.consumption.instructions += fee;
+    canister.log.append(output.log);
+    let work = Work::from(&origin);
+    let id = canister.contexts.open(origin, cycles);
+    let mut taken = Taken::default();
+    let outcome = match output.result {
+        Ok(effects) => {
+            taken = Taken::from(&effects);
+            if entry_point == EntryPoint::ReplicatedQuery {
                 undo(canister);
-                Outcome::Failed(trap)
+            } else {
+                keep(canister, changes);
             }
-        };
-        let work = Work::from(&origin);
-        let instructions = executed.instructions;
-        conclude(canister, Executed { work, context: id, outcome, instructions, fee, taken })
-    })
+            let outcome = apply(canister, id, effects, round);
+            canister.version += 1;
+            outcome
+        }
+        Err(trap) => {
+            undo(canister);
+            Outcome::Failed(trap)
+        }
+    };
+    conclude(canister, FinishedExecution { work, context: id, outcome, instructions, fee, taken })
 }

@@ -1,5 +1,6 @@
 //! Whether a message from outside is let in. That leaves no trace.
 
+use crate::canister::round::RoundContext;
 use crate::canister::sandbox::Entry;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;

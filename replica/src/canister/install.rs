@@ -3,14 +3,16 @@
 mod attempt;
 mod source;
 
-pub use attempt::Attempt;
+pub(super) use attempt::finish_installation;
 pub use source::Source;
 
 use crate::canister::call_context::Answer;
-use crate::canister::long::Slices;
+use crate::canister::installation::{Attempt, InstallMode, NewState};
+use crate::canister::round::RoundContext;
 use crate::canister::sandbox::{Code, Entry, Sandbox};
+use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
-use crate::canister::steps::{RoundContext, input, run, send, withdraw};
+use crate::canister::steps::{input, run, send, withdraw};
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::CANISTER_LOG_BYTES_DEFAULT;
 use crate::log::ExecutionLog;
@@ -18,7 +20,6 @@ use crate::system_api::{Effects, EntryPoint, ExecutionInput};
 use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::{CompiledModule, StableMemory};
-use attempt::NewState;
 use candid::Principal;
 use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
 use std::sync::Arc;
@@ -26,17 +27,6 @@ use std::sync::Arc;
 /// The metadata section of modules that expect their heap to outlive them
 /// (`execution_environment/src/execution/upgrade.rs` in the replica's repository).
 const ENHANCED_ORTHOGONAL_PERSISTENCE: &str = "enhanced-orthogonal-persistence";
-
-/// What happens to the canister's memories when code is installed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InstallMode {
-    /// There must be no code yet.
-    Install,
-    /// Everything begins anew.
-    Reinstall,
-    /// Stable memory stays, perhaps the heap, too; and the code is asked before and after.
-    Upgrade(UpgradeFlags),
-}
 
 /// Code on its way into a canister.
 #[derive(Debug)]

@@ -1,5 +1,19 @@
 //! One canister: its code and state, its queues and call contexts, and executing one message.
+//!
+//! Files form layers. A file uses only files of layers above its own, and files of its own layer
+//! without cycles:
+//!
+//! | files | what they hold |
+//! |---|---|
+//! | `call_context`, `chunks`, `consumption`, `debits`, `history`, `memory_usage`, `query_stats`, `queues`, `round`, `sandbox`, `settings`, `slices`, `snapshot`, `task` | data that does not know the canister |
+//! | `installation`, `management_call`, `paused` | executions that have run and do not count yet, as data |
+//! | `state` | the canister: all of this together |
+//! | `balance`, `memory`, `pause`, `snapshots`, `subnet_capacity` | what changes a canister without running its code |
+//! | `steps` | the steps of every execution |
+//! | `execute`, `inspect`, `install`, `query`, `response`, `tasks` | one kind of execution each |
+//! | `resume` | finishing paused executions |
 
+mod balance;
 mod call_context;
 mod chunks;
 mod consumption;
@@ -10,16 +24,27 @@ pub(crate) mod harness;
 mod history;
 mod inspect;
 mod install;
-mod long;
+mod installation;
+mod management_call;
 mod memory;
+mod memory_usage;
+mod pause;
+mod paused;
 mod query;
+mod query_stats;
 mod queues;
 mod response;
-mod room;
+mod resume;
+mod round;
 mod sandbox;
+mod settings;
+mod slices;
 mod snapshot;
+mod snapshots;
 mod state;
 mod steps;
+mod subnet_capacity;
+mod task;
 mod tasks;
 
 pub use call_context::{Answer, CallContext, CallContexts, Callback, Failure, Origin, Outcome};
@@ -28,14 +53,20 @@ pub use debits::Debits;
 pub use execute::execute_next;
 pub use history::History;
 pub use inspect::inspect;
-pub use install::{Attempt, InstallMode, Installation, Source, install, run_out, uninstall};
-pub use long::{Long, Slices, pause, resume};
-pub use memory::MemoryUsage;
+pub use install::{Installation, Source, install, run_out, uninstall};
+pub use installation::{Attempt, InstallExecution, InstallMode};
+pub use management_call::ExecutedManagementCall;
+pub use memory_usage::MemoryUsage;
+pub use pause::pause_installation;
 pub use query::{OpenQuery, Progress, Query, begin_query, no_answer, resume_query, transform};
 pub use queues::{Input, Queues, TimedOut};
-pub use room::{Demand, Room};
+pub use resume::resume;
+pub use round::{Execution, RoundContext};
 pub use sandbox::{Code, Memories, Val};
+pub use settings::{Settings, Status, StopRequest};
+pub use slices::Slices;
 pub use snapshot::{Snapshot, SnapshotId, Snapshots};
-pub use state::{Canister, Settings, Status, StopRequest};
-pub use steps::{Execution, RoundContext};
-pub use tasks::{LowWasmMemoryHook, Task, execute_task};
+pub use state::Canister;
+pub use subnet_capacity::{Demand, SubnetCapacity};
+pub use task::{LowWasmMemoryHook, Task};
+pub use tasks::execute_task;

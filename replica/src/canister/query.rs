@@ -5,7 +5,8 @@
 //! (`execution_environment/src/query_handler/query_context.rs` in the replica's repository).
 
 use crate::canister::call_context::Failure;
-use crate::canister::sandbox::{Entry, Executed, Sandbox};
+use crate::canister::round::RoundContext;
+use crate::canister::sandbox::{Entry, ExecutionOutput, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::{ErrorCode, Reject, Trap, UserError};
@@ -18,19 +19,6 @@ use crate::wasm::{Method, MethodKind};
 use candid::Principal;
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// What a canister did for queries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QueryStats {
-    /// Queries that were begun.
-    pub calls: u128,
-    /// Instructions they took.
-    pub instructions: u128,
-    /// Bytes of their arguments.
-    pub request_bytes: u128,
-    /// Bytes of the replies.
-    pub response_bytes: u128,
-}
 
 /// A query of a canister.
 #[derive(Clone, Debug)]
@@ -257,7 +245,7 @@ impl OpenQuery {
         closure: Closure,
         input: ExecutionInput,
         round: &RoundContext,
-    ) -> Executed {
+    ) -> ExecutionOutput {
         let own = canister.sandbox.as_mut().expect("no code is replaced while a query waits");
         std::mem::swap(own, &mut self.sandbox);
         let executed = run(canister, Entry::Closure(closure), input, round);
@@ -267,7 +255,7 @@ impl OpenQuery {
     }
 
     /// Keeps or undoes what a cleanup did; the callback's trap remains.
-    fn clean_up(&mut self, executed: Executed, trap: Trap) -> Trap {
+    fn clean_up(&mut self, executed: ExecutionOutput, trap: Trap) -> Trap {
         match executed.result {
             Ok(_) => {
                 self.sandbox.keep();

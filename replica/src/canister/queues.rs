@@ -8,6 +8,8 @@
 
 mod pair;
 
+pub use pair::TimedOut;
+
 use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Ingress, Message, Request, Response};
 use crate::types::{Callee, Time};
@@ -56,15 +58,6 @@ pub enum Input {
     Ingress(Ingress),
     /// From a canister.
     Message(Message),
-}
-
-/// What passing deadlines did to the queues.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct TimedOut {
-    /// Rejects for the canister's own requests that were never sent.
-    pub rejects: Vec<Response>,
-    /// Messages that were dropped without a word.
-    pub dropped: Vec<Message>,
 }
 
 impl Queues {

@@ -3,15 +3,17 @@
 //! Rules: `execution_environment/src/execution/response.rs` in the replica's repository.
 
 use crate::canister::call_context::{Callback, Origin, Outcome};
-use crate::canister::long::{Slices, finish_message};
-use crate::canister::sandbox::Entry;
+use crate::canister::pause::pause;
+use crate::canister::paused::{CallbackOutput, PausedWork, ResponseExecution};
+use crate::canister::round::{Execution, RoundContext};
+use crate::canister::sandbox::{Entry, MemoryChanges};
+use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::Trap;
 use crate::limits::CLEANUP_RESERVE_PERCENT;
-use crate::log::ExecutionLog;
 use crate::message::Response;
-use crate::system_api::{Effects, EntryPoint, ExecutionInput};
+use crate::system_api::{EntryPoint, ExecutionInput};
 use crate::trace::Work;
 use crate::types::{Cycles, Payload};
 use std::sync::Arc;
@@ -35,75 +37,81 @@ pub(super) fn execute_response(
     let (call, refund) = (response.call(), response.refund);
     let reject = response.result.as_ref().err().map(|reject| reject.code);
     let deleted = canister.contexts.get(callback.context).deleted;
-    let ran = match deleted {
-        true => Ran::nothing(round),
+    let (output, slices) = match deleted {
+        // The callback belongs to code that is gone and does not run.
+        true => (CallbackOutput::default(), 1),
         false => run_callback(canister, &callback, response, refund + unsent, round),
     };
-    // What is left of a call whose code is gone is paid for as if there were 32-bit code.
-    let wasm64 = !deleted && canister.is_wasm64();
-    finish_message(canister, ran.slices, round, move |canister, round, held| {
-        canister.credit(refund + unsent);
-        let Ran { effects, failure, slices, logs } = ran;
-        for log in logs {
-            canister.log.append(log);
-        }
-        let mut taken = Taken::default();
-        let mut outcome = Outcome::Nothing;
-        if let Some(effects) = effects {
-            keep(canister, held);
-            taken = Taken::from(&effects);
-            outcome = apply(canister, callback.context, effects, round);
-            canister.version += 1;
-        }
-        // That of a callback that failed is its failure, whatever its cleanup did.
-        if let Some(trap) = failure {
-            outcome = Outcome::Failed(trap);
-        }
-        let instructions = slices.instructions;
-        let withheld = callback.price.response_execution;
-        let fee = round.prices.execution(instructions, wasm64).min(withheld);
-        let unspent = withheld - fee;
-        canister.credit(unspent);
-        canister.consumption.give_back(unsent, unspent);
-        let work = Work::Response { call, reject, refund, unspent: unsent + unspent };
-        let context = callback.context;
-        conclude(canister, Executed { work, context, outcome, instructions, fee, taken })
-    })
-}
-
-/// What running a callback, and its cleanup if that failed, came to.
-struct Ran {
-    /// Of the one that did not fail, if there is one. What it did to the memories is pending.
-    effects: Option<Effects>,
-    /// Of the callback.
-    failure: Option<Trap>,
-    slices: Slices,
-    logs: Vec<ExecutionLog>,
-}
-
-impl Ran {
-    /// Of a call whose code is gone: its callback does not run.
-    fn nothing(round: &RoundContext) -> Self {
-        let instructions_max = round.slice_instructions_max;
-        let slices = Slices { count: 1, instructions_max, instructions: 0 };
-        Self { effects: None, failure: None, slices, logs: Vec::new() }
+    let slices = Slices {
+        count: slices,
+        instructions_max: round.slice_instructions_max,
+        instructions: output.instructions,
+    };
+    let execution = ResponseExecution {
+        call,
+        reject,
+        call_context: callback.context,
+        refund,
+        unsent,
+        withheld: callback.price.response_execution,
+        // What is left of a call whose code is gone is paid for as if there were 32-bit code.
+        wasm64: !deleted && canister.is_wasm64(),
+        output,
+    };
+    match slices.count {
+        1 => finish_response(canister, execution, None, round),
+        _ => pause(canister, PausedWork::Response(Box::new(execution)), slices, round),
     }
 }
 
-/// Runs a callback, to which `returned` cycles come back with its response.
+/// Makes an execution of a callback count: keeps what it did to the memories, which is pending or in
+/// `changes`, and answers if it is time.
+pub(super) fn finish_response(
+    canister: &mut Canister,
+    execution: ResponseExecution,
+    changes: Option<MemoryChanges>,
+    round: &RoundContext,
+) -> Execution {
+    let ResponseExecution { call, reject, call_context, refund, unsent, withheld, .. } = execution;
+    let CallbackOutput { effects, trap, instructions, logs } = execution.output;
+    canister.credit(refund + unsent);
+    for log in logs {
+        canister.log.append(log);
+    }
+    let mut taken = Taken::default();
+    let mut outcome = Outcome::Nothing;
+    if let Some(effects) = effects {
+        keep(canister, changes);
+        taken = Taken::from(&effects);
+        outcome = apply(canister, call_context, effects, round);
+        canister.version += 1;
+    }
+    // A callback that trapped has failed, whatever its cleanup did.
+    if let Some(trap) = trap {
+        outcome = Outcome::Failed(trap);
+    }
+    let fee = round.prices.execution(instructions, execution.wasm64).min(withheld);
+    let unspent = withheld - fee;
+    canister.credit(unspent);
+    canister.consumption.give_back(unsent, unspent);
+    let work = Work::Response { call, reject, refund, unspent: unsent + unspent };
+    let context = call_context;
+    conclude(canister, FinishedExecution { work, context, outcome, instructions, fee, taken })
+}
+
+/// Runs a callback, and its cleanup if it traps. `returned` cycles come back with its response. Returns
+/// how many slices both take.
 fn run_callback(
     canister: &mut Canister,
     callback: &Callback,
     response: Response,
     returned: Cycles,
     round: &RoundContext,
-) -> Ran {
+) -> (CallbackOutput, u64) {
     let context = canister.contexts.get(callback.context);
     let (kind, closure, argument, reject) = match response.result {
         Ok(reply) => (EntryPoint::ReplyCallback, callback.on_reply, reply, None),
-        Err(reject) => {
-            (EntryPoint::RejectCallback, callback.on_reject, Payload::new(), Some(reject))
-        }
+        Err(reject) => (EntryPoint::RejectCallback, callback.on_reject, Payload::new(), Some(reject)),
     };
     let cleanup_reserve = round.message_instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
     let input = Arc::new(ExecutionInput {
@@ -120,61 +128,60 @@ fn run_callback(
         instructions_max: round.message_instructions_max - cleanup_reserve,
         ..input(canister, kind, round)
     });
-    let executed = run(canister, Entry::Closure(closure), input.clone(), round);
-    let slices = Slices {
-        count: executed.slices,
-        instructions_max: round.slice_instructions_max,
-        instructions: executed.instructions,
+    let ran = run(canister, Entry::Closure(closure), input.clone(), round);
+    let mut output = CallbackOutput {
+        effects: None,
+        trap: None,
+        instructions: ran.instructions,
+        logs: vec![ran.log],
     };
-    let mut ran = Ran { effects: None, failure: None, slices, logs: vec![executed.log] };
-    match executed.result {
-        Ok(effects) => ran.effects = Some(effects),
+    let mut slices = ran.slices;
+    match ran.result {
+        Ok(effects) => output.effects = Some(effects),
         Err(trap) => {
             undo(canister);
-            ran.clean_up(canister, callback, &input, trap, round);
+            slices += clean_up(canister, callback, &input, trap, &mut output, round);
         }
     }
-    ran
+    (output, slices)
 }
 
-impl Ran {
-    /// Runs the cleanup of a callback that failed with `trap`, if there is one.
-    fn clean_up(
-        &mut self,
-        canister: &mut Canister,
-        callback: &Callback,
-        input: &ExecutionInput,
-        trap: Trap,
-        round: &RoundContext,
-    ) {
-        let Some(cleanup) = callback.on_cleanup else {
-            self.failure = Some(trap);
-            return;
-        };
-        let instructions_max =
-            round.message_instructions_max.saturating_sub(self.slices.instructions);
-        let input = ExecutionInput {
-            entry_point: EntryPoint::Cleanup,
-            argument: Payload::new(),
-            cycles_available: 0,
-            may_respond: false,
-            instructions_max,
-            ..input.clone()
-        };
-        let executed = run(canister, Entry::Closure(cleanup), input, round);
-        // Its first slice runs in the same round as the callback's last one.
-        self.slices.count += executed.slices - 1;
-        self.slices.instructions += executed.instructions;
-        self.logs.push(executed.log);
-        self.failure = Some(match executed.result {
-            Ok(effects) => {
-                self.effects = Some(effects);
-                trap
-            }
-            Err(failure) => {
-                undo(canister);
-                Trap::Cleanup { callback: Box::new(trap), cleanup: Box::new(failure) }
-            }
-        });
-    }
+/// Runs the cleanup of a callback that failed with `trap`, if there is one. Returns how many slices it
+/// takes beyond the last one of the callback.
+fn clean_up(
+    canister: &mut Canister,
+    callback: &Callback,
+    input: &ExecutionInput,
+    trap: Trap,
+    output: &mut CallbackOutput,
+    round: &RoundContext,
+) -> u64 {
+    let Some(cleanup) = callback.on_cleanup else {
+        output.trap = Some(trap);
+        return 0;
+    };
+    let instructions_max = round.message_instructions_max.saturating_sub(output.instructions);
+    let input = ExecutionInput {
+        entry_point: EntryPoint::Cleanup,
+        argument: Payload::new(),
+        cycles_available: 0,
+        may_respond: false,
+        instructions_max,
+        ..input.clone()
+    };
+    let ran = run(canister, Entry::Closure(cleanup), input, round);
+    output.instructions += ran.instructions;
+    output.logs.push(ran.log);
+    output.trap = Some(match ran.result {
+        Ok(effects) => {
+            output.effects = Some(effects);
+            trap
+        }
+        Err(failure) => {
+            undo(canister);
+            Trap::Cleanup { callback: Box::new(trap), cleanup: Box::new(failure) }
+        }
+    });
+    // The first slice of the cleanup runs in the same round as the last one of the callback.
+    ran.slices - 1
 }

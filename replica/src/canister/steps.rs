@@ -2,69 +2,20 @@
 //! undo, make the effects count, conclude the call context, send the answer.
 
 use crate::canister::call_context::{Answer, Origin, Outcome};
-use crate::canister::sandbox::{self, Entry, Held};
-use crate::canister::state::{Canister, Status};
-use crate::cycles::Prices;
+use crate::canister::round::{Execution, RoundContext};
+use crate::canister::sandbox::{Entry, ExecutionOutput, MemoryChanges};
+use crate::canister::settings::Status;
+use crate::canister::state::Canister;
 use crate::error::{ErrorCode, Trap, UserError};
-use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::Request;
 use crate::routing;
-use crate::system_api::{Effects, EntryPoint, ExecutionInput, MemoryShare, OutgoingCall};
-use crate::topology::RoutingTable;
+use crate::system_api::{Effects, EntryPoint, ExecutionInput, OutgoingCall};
 use crate::trace::{CallId, Event, Responder, Work};
 use crate::types::*;
 use crate::wasm::ModuleInfo;
 use candid::Principal;
 use std::sync::Arc;
-
-/// What executing a message needs to know of its round.
-#[derive(Clone, Debug)]
-pub struct RoundContext {
-    /// The subnet.
-    pub subnet: SubnetId,
-    /// The network's root key.
-    pub root_key: Arc<SubnetKey>,
-    /// Which subnets there are, and what they host.
-    pub routes: Arc<RoutingTable>,
-    /// Its prices.
-    pub prices: Prices,
-    /// The round's time.
-    pub time: Time,
-    /// Instructions a message may use.
-    pub message_instructions_max: Instructions,
-    /// Instructions a message that calls a query method may use, and a query.
-    pub query_instructions_max: Instructions,
-    /// Instructions of a message that one round executes.
-    pub slice_instructions_max: Instructions,
-    /// Instructions an installation may use.
-    pub install_instructions_max: Instructions,
-    /// Instructions of an installation that one round executes.
-    pub install_slice_instructions_max: Instructions,
-    /// Whether modules may export any number of methods, with names of any length.
-    pub allows_any_methods: bool,
-    /// Open callbacks of all canisters of the subnet.
-    pub subnet_callbacks: usize,
-    /// Bytes unbounded-wait calls may still reserve.
-    pub guaranteed_memory: u64,
-    /// The subnet's memory; none of it, where executions take none.
-    pub subnet_memory: MemoryShare,
-}
-
-/// What executing one message came to, beyond what it did to its canister.
-#[derive(Debug, Default)]
-pub struct Execution {
-    /// Instructions used in this round.
-    pub instructions: Instructions,
-    /// Bytes of the subnet's memory it took.
-    pub memory_taken: u64,
-    /// Bytes of the pages it wrote to.
-    pub heap_delta_bytes: u64,
-    /// The answer a user gets, if it was a user who called and it is time.
-    pub answer: Option<Answer>,
-    /// The user's message that is being worked on from now on.
-    pub processing: Option<MessageId>,
-}
 
 /// The canister's module, if the canister takes messages.
 pub(super) fn runnable_module(canister: &Canister) -> Result<&ModuleInfo, UserError> {
@@ -139,30 +90,31 @@ pub(super) fn run(
     entry: Entry,
     input: impl Into<Arc<ExecutionInput>>,
     round: &RoundContext,
-) -> sandbox::Executed {
+) -> ExecutionOutput {
     let input = input.into();
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
     let is_replicated = input.entry_point.is_replicated();
-    let mut executed = sandbox.run(entry, input);
-    for line in executed.log.printed() {
+    let mut output = sandbox.run(entry, input);
+    for line in output.log.printed() {
         tracing::info!(target: "canister", canister = %canister.id, "{line}");
     }
-    if is_replicated && let Some(line) = executed.result.as_ref().err().and_then(Trap::log_line) {
-        executed.log.keep(round.time, line.as_bytes());
+    if is_replicated && let Some(line) = output.result.as_ref().err().and_then(Trap::log_line) {
+        output.log.keep(round.time, line.as_bytes());
     }
-    executed
+    output
 }
 
-/// Keeps what the latest execution did to the memories, or one that was held.
-pub(super) fn keep(canister: &mut Canister, held: Option<Held>) {
+/// Keeps what an execution did to the memories: `changes`, or what is pending if there are none.
+pub(super) fn keep(canister: &mut Canister, changes: Option<MemoryChanges>) {
     let sandbox = canister.sandbox.as_mut().expect("there is code that ran");
-    match held {
-        Some(held) => sandbox.apply(held),
+    match changes {
+        Some(changes) => sandbox.apply(changes),
         None => sandbox.keep(),
     }
     canister.check_low_wasm_memory();
 }
 
+/// Undoes what the latest execution did to the memories.
 pub(super) fn undo(canister: &mut Canister) {
     canister.sandbox.as_mut().expect("there is code that ran").undo();
 }
@@ -232,7 +184,7 @@ fn send_call(
 }
 
 /// An execution whose effects count, and what it came to.
-pub(super) struct Executed {
+pub(super) struct FinishedExecution {
     pub work: Work,
     pub context: CallContextId,
     pub outcome: Outcome,
@@ -264,8 +216,9 @@ impl From<&Effects> for Taken {
     }
 }
 
-pub(super) fn conclude(canister: &mut Canister, executed: Executed) -> Execution {
-    let Executed { work, context, outcome, instructions, fee, taken } = executed;
+/// Records an execution, tells its call context what it came to, and sends the answer if it is time.
+pub(super) fn conclude(canister: &mut Canister, finished: FinishedExecution) -> Execution {
+    let FinishedExecution { work, context, outcome, instructions, fee, taken } = finished;
     canister.trace.record(|| Event::Executed {
         canister: canister.id.into(),
         work,

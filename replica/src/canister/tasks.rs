@@ -4,106 +4,14 @@
 //! `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
 use crate::canister::execute::{NewCall, execute, prepayment};
+use crate::canister::round::{Execution, RoundContext};
 use crate::canister::sandbox::Entry;
-use crate::canister::state::{Canister, Status};
-use crate::canister::steps::{Execution, RoundContext};
-use crate::system_api::EntryPoint;
+use crate::canister::settings::Status;
+use crate::canister::state::Canister;
+use crate::canister::task::{LowWasmMemoryHook, Task, Turn};
 use crate::types::{NextWork, Time};
 
-/// What runs by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// `canister_heartbeat`, in every round.
-    Heartbeat,
-    /// `canister_global_timer`, once it is time.
-    GlobalTimer,
-    /// `canister_on_low_wasm_memory`, once when the heap has little room left.
-    LowWasmMemory,
-}
-
-impl Task {
-    /// Where it executes, for the rules of the system interface.
-    const fn entry_point(self) -> EntryPoint {
-        match self {
-            Self::Heartbeat => EntryPoint::Heartbeat,
-            Self::GlobalTimer => EntryPoint::GlobalTimer,
-            Self::LowWasmMemory => EntryPoint::LowWasmMemory,
-        }
-    }
-
-    /// The function that does it.
-    pub const fn export(self) -> &'static str {
-        match self {
-            Self::Heartbeat => "canister_heartbeat",
-            Self::GlobalTimer => "canister_global_timer",
-            Self::LowWasmMemory => "canister_on_low_wasm_memory",
-        }
-    }
-}
-
-/// Whether `canister_on_low_wasm_memory` is to run. It runs once each time the heap comes to have
-/// less room than `wasm_memory_threshold`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LowWasmMemoryHook {
-    /// There is room.
-    #[default]
-    ConditionNotSatisfied,
-    /// There is little, and the hook runs before anything else.
-    Ready,
-    /// There is little, and the hook has run.
-    Executed,
-}
-
-impl LowWasmMemoryHook {
-    /// Whether there is little room.
-    pub fn means_low(self) -> bool {
-        self != Self::ConditionNotSatisfied
-    }
-}
-
-/// With what a canister that has tasks begins a round.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Turn {
-    /// With its timer, if that is due.
-    #[default]
-    GlobalTimer,
-    /// With its heartbeat, if it has one.
-    Heartbeat,
-    /// With messages, if some wait.
-    Messages,
-}
-
-impl Turn {
-    const COUNT: usize = 3;
-
-    const fn following(self) -> Self {
-        match self {
-            Self::GlobalTimer => Self::Heartbeat,
-            Self::Heartbeat => Self::Messages,
-            Self::Messages => Self::GlobalTimer,
-        }
-    }
-}
-
 impl Canister {
-    /// Whether a heap of this size has too little room left.
-    pub fn is_wasm_memory_low(&self, heap_bytes: u64) -> bool {
-        // A limit of 0, which elsewhere means that there is none, is one here (`task_queue.rs`,
-        // `is_low_wasm_memory_hook_condition_satisfied`).
-        let needed = heap_bytes.saturating_add(self.settings.wasm_memory_threshold);
-        self.settings.wasm_memory_limit < needed
-    }
-
-    /// Looks at how much room the heap has left, after it or a setting may have changed.
-    pub fn check_low_wasm_memory(&mut self) {
-        let is_low = self.is_wasm_memory_low(self.heap_bytes());
-        self.low_wasm_memory_hook = match self.low_wasm_memory_hook {
-            _ if !is_low => LowWasmMemoryHook::ConditionNotSatisfied,
-            LowWasmMemoryHook::ConditionNotSatisfied => LowWasmMemoryHook::Ready,
-            same => same,
-        };
-    }
-
     /// Whether the hook is to run, and can: one that cannot be paid for waits.
     pub fn is_low_wasm_memory_hook_due(&mut self, round: &RoundContext) -> bool {
         self.low_wasm_memory_hook == LowWasmMemoryHook::Ready
@@ -174,7 +82,7 @@ pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -
     }
     let instructions_max = round.message_instructions_max;
     execute(canister, NewCall::by_nobody(), instructions_max, round, |_, _| {
-        Ok((task.entry_point(), Entry::Export(task.export().into())))
+        Ok((task.context(), Entry::Export(task.export().into())))
     })
 }
 

@@ -19,7 +19,7 @@ mod route;
 mod schedule;
 mod scheduler;
 
-use crate::canister::{Answer, Canister, Origin, Room};
+use crate::canister::{Answer, Canister, Origin, SubnetCapacity};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
@@ -273,9 +273,9 @@ impl Subnet {
     }
 
     /// The subnet's memory and how much of it is taken.
-    fn room(&self) -> Room {
+    fn room(&self) -> SubnetCapacity {
         let memory_taken = self.canisters.values().map(Canister::allocated_bytes).sum();
-        Room { memory_taken, prices: self.prices }
+        SubnetCapacity { memory_taken, prices: self.prices }
     }
 
     /// The compute allocation of all canisters together, in percent.

@@ -8,8 +8,8 @@
 //! Rules: `execution_environment/src/scheduler.rs` in the replica's repository.
 
 use crate::canister::{
-    Canister, Execution, LowWasmMemoryHook, Room, RoundContext, Task, execute_next, execute_task,
-    resume,
+    Canister, Execution, LowWasmMemoryHook, RoundContext, SubnetCapacity, Task, execute_next,
+    execute_task, resume,
 };
 use crate::limits::*;
 use crate::subnet::Subnet;
@@ -158,7 +158,7 @@ impl Subnet {
         &mut self,
         instructions: i64,
         tasks: &mut Tasks,
-        room: &mut Option<Room>,
+        room: &mut Option<SubnetCapacity>,
     ) -> Budget {
         let states =
             self.canisters.values().map(|canister| (canister.id, schedule_state(canister, tasks)));

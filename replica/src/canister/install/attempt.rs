@@ -1,30 +1,36 @@
-//! An installation that ran, and how it takes effect.
+//! How an installation that ran takes effect.
 
-use super::InstallMode;
-use crate::canister::long::Slices;
-use crate::canister::room::Room;
-use crate::canister::sandbox::Sandbox;
+use crate::canister::installation::{Attempt, InstallExecution, InstallMode, NewState};
+use crate::canister::management_call::ExecutedManagementCall;
+use crate::canister::round::{Execution, RoundContext};
 use crate::canister::state::Canister;
-use crate::canister::steps::RoundContext;
+use crate::canister::subnet_capacity::SubnetCapacity;
 use crate::error::UserError;
-use crate::log::ExecutionLog;
+use crate::ic00::empty_reply;
 use crate::trace::Fee;
-use crate::types::{Cycles, Instructions, Time};
 
-/// An installation that ran. Until it is [finished](Self::finish) the canister is as it was before,
-/// except that it has prepaid.
-pub struct Attempt {
-    /// How its functions are spread over rounds.
-    pub slices: Slices,
-    /// Whether it was the new code's turn to be put together and compiled.
-    pub has_compiled: bool,
-    /// Instructions, those for compiling the code included.
-    pub(super) instructions: Instructions,
-    pub(super) result: Result<NewState, UserError>,
-    pub(super) mode: InstallMode,
-    pub(super) logs: Vec<ExecutionLog>,
-    pub(super) prepaid: Cycles,
-    pub(super) fee: Cycles,
+impl InstallExecution {
+    /// Makes the installation count, and notes it in the canister's history if it succeeded.
+    ///
+    /// # Errors
+    /// Why the installation failed. The canister is as it was before, except for what that cost.
+    pub fn finish(self, canister: &mut Canister, round: &RoundContext) -> Result<(), UserError> {
+        self.attempt.finish(canister, round)?;
+        canister.check_low_wasm_memory();
+        canister.record_change(self.time, self.origin, self.details);
+        Ok(())
+    }
+}
+
+/// Finishes an installation in the round of its last slice, and answers the management call.
+pub(in crate::canister) fn finish_installation(
+    canister: &mut Canister,
+    installation: InstallExecution,
+    call: ExecutedManagementCall,
+    round: &RoundContext,
+) -> Execution {
+    let result = installation.finish(canister, round).map(|()| Some(empty_reply()));
+    Execution { answer: call.conclude(result, &canister.trace), ..Execution::default() }
 }
 
 impl Attempt {
@@ -45,22 +51,16 @@ impl Attempt {
     }
 }
 
-/// What new code made of what it began with.
-pub(super) struct NewState {
-    pub sandbox: Sandbox,
-    pub certified_data: Vec<u8>,
-    pub global_timer: Option<Time>,
-}
-
 impl NewState {
     /// Gives it to the canister, if the canister and its subnet can afford what it holds more.
     fn put(self, canister: &mut Canister, round: &RoundContext) -> Result<(), UserError> {
         let before = canister.memory_usage().total();
         let old = canister.sandbox.replace(self.sandbox);
         let after = canister.memory_usage().total();
-        let room = Room { memory_taken: round.subnet_memory.taken, prices: round.prices };
+        let capacity =
+            SubnetCapacity { memory_taken: round.subnet_memory.taken, prices: round.prices };
         if after > before
-            && let Err(error) = room.resize(canister, before, after, 0)
+            && let Err(error) = capacity.resize(canister, before, after, 0)
         {
             canister.sandbox = old;
             return Err(error);

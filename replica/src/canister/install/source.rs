@@ -1,7 +1,7 @@
 //! What is to be installed, as far as it could be made ready.
 
+use crate::canister::round::RoundContext;
 use crate::canister::sandbox::Code;
-use crate::canister::steps::RoundContext;
 use crate::error::{Trap, UserError};
 use crate::types::{CanisterId, Instructions};
 use crate::wasm::CompiledModule;

@@ -1,11 +1,19 @@
 //! The queues between a canister and one peer.
 
-use super::TimedOut;
 use crate::error::{ErrorCode, Reject};
 use crate::limits::QUEUE_CAPACITY;
-use crate::message::Message;
+use crate::message::{Message, Response};
 use crate::types::Time;
 use std::collections::VecDeque;
+
+/// What passing deadlines did to the queues.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TimedOut {
+    /// Rejects for the canister's own requests that were never sent.
+    pub rejects: Vec<Response>,
+    /// Messages that were dropped without a word.
+    pub dropped: Vec<Message>,
+}
 
 /// The queues between the canister and one peer.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! What a canister's code works on: heap, mutable globals and stable memory.
 
-use super::Code;
+use super::code::Code;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
 use crate::wasm::{EXPORT_GLOBAL, EXPORT_MEMORY, Pages, StableMemory};
 pub use wasmtime::Val;

@@ -5,7 +5,8 @@
 //! are what keeping an execution copies from the instance and undoing it copies back, and what it is
 //! charged for.
 
-mod live;
+mod code;
+mod instance;
 mod memories;
 
 use crate::error::Trap;
@@ -13,54 +14,17 @@ use crate::limits::{
     DIRTY_PAGE_INSTRUCTIONS, OS_PAGE_BYTES, PAGES_COPIED_AT_ONCE_MAX, WASM64_DIRTY_PAGE_FACTOR,
 };
 use crate::log::ExecutionLog;
-use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
+use crate::system_api::{Effects, ExecutionInput};
 use crate::types::Instructions;
-use crate::wasm::{CompiledModule, EXPORT_START, InvalidModule, Page, StableChanges, StableMemory};
-use live::Live;
+use crate::wasm::{CompiledModule, Page, StableChanges, StableMemory};
+pub use code::{Code, Entry};
+use instance::Instance;
 pub use memories::{Memories, Val};
 use std::sync::Arc;
-use wasmtime::InstancePre;
-
-/// A module connected with the system interface.
-pub struct Code {
-    /// The module.
-    pub module: Arc<CompiledModule>,
-    instance: InstancePre<Host>,
-}
-
-impl std::fmt::Debug for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.module.fmt(f)
-    }
-}
-
-impl Code {
-    /// Checks that the module imports only what exists.
-    pub fn link(module: Arc<CompiledModule>) -> Result<Self, InvalidModule> {
-        let instance = system_api::link(&module)?;
-        Ok(Self { module, instance })
-    }
-}
-
-/// Where in the module an execution begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// An exported function.
-    Export(Arc<str>),
-    /// A function in the table.
-    Closure(Closure),
-}
-
-impl Entry {
-    /// The module's start function.
-    pub fn start() -> Self {
-        Self::Export(EXPORT_START.into())
-    }
-}
 
 /// What an execution came to.
 #[derive(Debug)]
-pub struct Executed {
+pub struct ExecutionOutput {
     pub result: Result<Effects, Trap>,
     /// Instructions used, those for changed pages included; no more than the execution's limit.
     pub instructions: Instructions,
@@ -77,7 +41,7 @@ pub struct Sandbox {
     /// that back itself.
     kept: Memories,
     /// The instance, unless it has to be made anew.
-    live: Option<Live>,
+    instance: Option<Instance>,
     /// The execution that is neither kept nor undone yet.
     pending: Option<Pending>,
 }
@@ -90,16 +54,16 @@ struct Pending {
 }
 
 /// What an execution did to the memories, set aside to be kept later.
-pub struct Held {
+pub struct MemoryChanges {
     heap: Vec<(usize, Box<Page>)>,
     heap_bytes: usize,
     globals: Vec<Val>,
     stable: StableChanges,
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for MemoryChanges {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Held({} pages)", self.heap.len())
+        write!(f, "MemoryChanges({} pages)", self.heap.len())
     }
 }
 
@@ -120,12 +84,12 @@ impl Sandbox {
         stable.commit();
         let heap = code.module.info.image.clone();
         let kept = Memories { heap, heap_bytes: 0, globals: None, stable };
-        Self { code, kept, live: None, pending: None }
+        Self { code, kept, instance: None, pending: None }
     }
 
     /// An instance of `code` with these memories, which [fit](Memories::fit).
     pub fn with_memories(code: Arc<Code>, memories: Memories) -> Self {
-        Self { code, kept: memories, live: None, pending: None }
+        Self { code, kept: memories, instance: None, pending: None }
     }
 
     /// The memories as the executions that were kept left them.
@@ -169,11 +133,11 @@ impl Sandbox {
         if with_heap {
             successor.kept.heap = self.kept.heap.clone();
             successor.kept.heap_bytes = self.kept.heap_bytes;
-            if let (Some(pending), Some(live)) = (&self.pending, &self.live) {
+            if let (Some(pending), Some(instance)) = (&self.pending, &self.instance) {
                 for number in &pending.changed {
-                    successor.kept.heap.set(*number, live.page(*number));
+                    successor.kept.heap.set(*number, instance.page(*number));
                 }
-                successor.kept.heap_bytes = live.heap().len();
+                successor.kept.heap_bytes = instance.heap().len();
             }
         }
         successor
@@ -182,26 +146,26 @@ impl Sandbox {
     /// Executes, and leaves it to the caller to [`keep`](Self::keep), [`undo`](Self::undo) or
     /// [`hold`](Self::hold) what that did to the memories. Does none of it by itself, not even after
     /// a trap.
-    pub fn run(&mut self, entry: Entry, input: impl Into<Arc<ExecutionInput>>) -> Executed {
+    pub fn run(&mut self, entry: Entry, input: impl Into<Arc<ExecutionInput>>) -> ExecutionOutput {
         let input = input.into();
         debug_assert!(self.pending.is_none(), "the execution before was neither kept nor undone");
         let limit = input.instructions_max;
         let slice = input.slice_instructions_max;
         let tracked = input.entry_point.tracks_changes();
-        let mut live = match self.live(&input) {
-            Ok(live) => live,
+        let mut instance = match self.instance(&input) {
+            Ok(instance) => instance,
             Err(trap) => {
                 let log = ExecutionLog::default();
-                return Executed { result: Err(trap), instructions: 0, slices: 1, log };
+                return ExecutionOutput { result: Err(trap), instructions: 0, slices: 1, log };
             }
         };
-        std::mem::swap(live.stable(), &mut self.kept.stable);
-        let (result, left) = live.run(&entry, input);
-        std::mem::swap(live.stable(), &mut self.kept.stable);
-        let changed = live.changed(&self.kept.heap);
-        let grown = live.heap().len() != self.kept.heap_bytes;
-        let mut effects = live.take_effects();
-        self.live = Some(live);
+        std::mem::swap(instance.stable(), &mut self.kept.stable);
+        let (result, left) = instance.run(&entry, input);
+        std::mem::swap(instance.stable(), &mut self.kept.stable);
+        let changed = instance.changed(&self.kept.heap);
+        let grown = instance.heap().len() != self.kept.heap_bytes;
+        let mut effects = instance.take_effects();
+        self.instance = Some(instance);
         let (pages, written) = match tracked {
             true => (changed.len() as u64, self.kept.stable.dirty_pages()),
             false => (0, 0),
@@ -213,7 +177,7 @@ impl Sandbox {
         self.pending = Some(Pending { changed, grown });
         effects.heap_delta_bytes = (pages + written) * OS_PAGE_BYTES as u64;
         let log = std::mem::take(&mut effects.log);
-        Executed { result: result.map(|()| effects), instructions, slices, log }
+        ExecutionOutput { result: result.map(|()| effects), instructions, slices, log }
     }
 
     /// What a changed page costs.
@@ -226,32 +190,34 @@ impl Sandbox {
 
     /// Makes the instance without running anything.
     pub fn instantiate(&mut self, input: ExecutionInput) -> Result<(), Trap> {
-        self.live = Some(self.live(&Arc::new(input))?);
+        self.instance = Some(self.instance(&Arc::new(input))?);
         Ok(())
     }
 
     /// The instance, made anew where there is none. It is the caller's, who puts it back.
-    fn live(&mut self, input: &Arc<ExecutionInput>) -> Result<Live, Trap> {
-        if let Some(live) = self.live.take() {
-            return Ok(live);
+    fn instance(&mut self, input: &Arc<ExecutionInput>) -> Result<Instance, Trap> {
+        if let Some(instance) = self.instance.take() {
+            return Ok(instance);
         }
-        let mut live = Live::new(&self.code, input.clone())?;
-        let globals = self.kept.globals.get_or_insert_with(|| live.globals());
+        let mut instance = Instance::new(&self.code, input.clone())?;
+        let globals = self.kept.globals.get_or_insert_with(|| instance.globals());
         let image = &self.code.module.info.image;
-        live.grow(self.kept.heap_bytes)?;
-        live.load(self.kept.heap.unshared(image), globals)?;
-        self.kept.heap_bytes = live.heap().len();
-        Ok(live)
+        instance.grow(self.kept.heap_bytes)?;
+        instance.load(self.kept.heap.unshared(image), globals)?;
+        self.kept.heap_bytes = instance.heap().len();
+        Ok(instance)
     }
 
     /// Keeps what the latest execution did.
     pub fn keep(&mut self) {
-        let (Some(pending), Some(live)) = (self.pending.take(), &mut self.live) else { return };
+        let (Some(pending), Some(instance)) = (self.pending.take(), &mut self.instance) else {
+            return;
+        };
         for number in pending.changed {
-            self.kept.heap.set(number, live.page(number));
+            self.kept.heap.set(number, instance.page(number));
         }
-        self.kept.heap_bytes = live.heap().len();
-        live.store_globals(self.kept.globals.get_or_insert_default());
+        self.kept.heap_bytes = instance.heap().len();
+        instance.store_globals(self.kept.globals.get_or_insert_default());
         self.kept.stable.commit();
         self.retire_dropped_segments();
     }
@@ -260,65 +226,72 @@ impl Sandbox {
     pub fn undo(&mut self) {
         self.kept.stable.roll_back();
         let Some(pending) = self.pending.take() else { return };
-        let Some(live) = &mut self.live else { return };
+        let Some(instance) = &mut self.instance else { return };
         let pages = pending.changed.iter().map(|number| (*number, self.kept.heap.get(*number)));
         // A memory cannot shrink.
         let undone = !pending.grown
-            && self.kept.globals.as_ref().is_some_and(|globals| live.load(pages, globals).is_ok());
+            && self
+                .kept
+                .globals
+                .as_ref()
+                .is_some_and(|globals| instance.load(pages, globals).is_ok());
         if !undone {
-            self.live = None;
+            self.instance = None;
         }
         self.retire_dropped_segments();
     }
 
     /// Undoes what the latest execution did, and returns a sandbox that has kept it.
     pub fn split_off(&mut self) -> Self {
-        let held = self.hold();
+        let changes = self.hold();
         let kept = self.kept.clone();
-        let mut other = Self { code: self.code.clone(), kept, live: None, pending: None };
-        if let Some(held) = held {
-            other.apply(held);
+        let mut other = Self { code: self.code.clone(), kept, instance: None, pending: None };
+        if let Some(changes) = changes {
+            other.apply(changes);
         }
         other
     }
 
     /// Undoes what the latest execution did, and returns it to be [applied](Self::apply) later;
     /// nothing, if none is pending.
-    pub fn hold(&mut self) -> Option<Held> {
-        let (pending, live) = (self.pending.as_ref()?, self.live.as_mut()?);
-        let pages = pending.changed.iter().map(|number| (*number, Box::new(*live.page(*number))));
-        let held = Held {
+    pub fn hold(&mut self) -> Option<MemoryChanges> {
+        let (pending, instance) = (self.pending.as_ref()?, self.instance.as_mut()?);
+        let pages =
+            pending.changed.iter().map(|number| (*number, Box::new(*instance.page(*number))));
+        let changes = MemoryChanges {
             heap: pages.collect(),
-            heap_bytes: live.heap().len(),
-            globals: live.globals(),
+            heap_bytes: instance.heap().len(),
+            globals: instance.globals(),
             stable: self.kept.stable.changes(),
         };
         self.undo();
-        Some(held)
+        Some(changes)
     }
 
-    /// Keeps an execution that was held, if nothing else was kept since.
-    pub fn apply(&mut self, held: Held) {
-        for (number, page) in &held.heap {
+    /// Keeps an execution whose changes were set aside, if nothing else was kept since.
+    pub fn apply(&mut self, changes: MemoryChanges) {
+        for (number, page) in &changes.heap {
             self.kept.heap.set(*number, page);
         }
-        self.kept.heap_bytes = held.heap_bytes;
-        self.kept.stable.apply(held.stable);
-        if let Some(live) = &mut self.live {
-            let pages = held.heap.iter().map(|(number, page)| (*number, &**page));
-            let applied = live.grow(held.heap_bytes).and_then(|()| live.load(pages, &held.globals));
+        self.kept.heap_bytes = changes.heap_bytes;
+        self.kept.stable.apply(changes.stable);
+        if let Some(instance) = &mut self.instance {
+            let pages = changes.heap.iter().map(|(number, page)| (*number, &**page));
+            let applied = instance
+                .grow(changes.heap_bytes)
+                .and_then(|()| instance.load(pages, &changes.globals));
             if applied.is_err() {
-                self.live = None;
+                self.instance = None;
             }
         }
-        self.kept.globals = Some(held.globals);
+        self.kept.globals = Some(changes.globals);
     }
 
     /// A dropped segment is there again in the next execution, for which an instance that never
     /// dropped it is needed.
     fn retire_dropped_segments(&mut self) {
         if self.code.module.info.drops_segments {
-            self.live = None;
+            self.instance = None;
         }
     }
 }

@@ -29,7 +29,7 @@ impl Both {
         ExecutionInput { argument: program(ops), ..base }
     }
 
-    fn execute(&mut self, ops: &[Op]) -> Executed {
+    fn execute(&mut self, ops: &[Op]) -> ExecutionOutput {
         self.sandbox.run(Entry::Export("canister_update run".into()), Self::input(ops))
     }
 
@@ -43,14 +43,14 @@ impl Both {
         match then {
             Then::Keep if expected.is_ok() => self.sandbox.keep(),
             Then::Hold if expected.is_ok() => {
-                let held = self.sandbox.hold().expect("there is something to hold");
+                let changes = self.sandbox.hold().expect("there is something to hold");
                 let after = std::mem::replace(&mut self.model, before);
                 self.compare();
                 // A query in the meantime, which finds the memories as they were before.
                 self.run(&[Op(3, 3, 20_000), Op(4, 0, 0), Op(1, 5, 0), GROW_STABLE], Then::Undo);
                 self.compare();
                 self.model = after;
-                self.sandbox.apply(held);
+                self.sandbox.apply(changes);
             }
             Then::Upgrade { keep_heap } if expected.is_ok() => self.upgrade(keep_heap),
             _ => {
@@ -82,20 +82,21 @@ impl Both {
         let mut stable = vec![0; self.model.stable.len()];
         self.sandbox.kept.stable.read(0, &mut stable).expect("it has the model's size");
         assert!(stable == self.model.stable, "stable memory differs");
-        let mut live = self.sandbox.live(&Arc::new(Self::input(&[]))).expect("it can be made");
-        let first = live.heap().iter().zip(&self.model.heap).position(|(a, b)| a != b);
-        assert_eq!((live.heap().len(), first), (self.model.heap.len(), None), "heap differs");
-        assert_eq!(live.changed(&self.sandbox.kept.heap), [0; 0], "no marks are left");
+        let mut instance =
+            self.sandbox.instance(&Arc::new(Self::input(&[]))).expect("it can be made");
+        let first = instance.heap().iter().zip(&self.model.heap).position(|(a, b)| a != b);
+        assert_eq!((instance.heap().len(), first), (self.model.heap.len(), None), "heap differs");
+        assert_eq!(instance.changed(&self.sandbox.kept.heap), [0; 0], "no marks are left");
         for (number, page) in self.model.heap.as_chunks::<OS_PAGE_BYTES>().0.iter().enumerate() {
             assert!(
                 page == self.sandbox.kept.heap.get(number),
                 "page {number} of the copy differs"
             );
         }
-        let globals = live.globals();
+        let globals = instance.globals();
         let (Val::I32(a), Val::I64(b)) = (globals[0], globals[1]) else { panic!("{globals:?}") };
         assert_eq!((a, b), (self.model.a, self.model.b), "globals differ");
-        self.sandbox.live = Some(live);
+        self.sandbox.instance = Some(instance);
     }
 }
 
@@ -134,7 +135,7 @@ fn an_instance_made_anew_has_what_was_kept() {
     both.run(&[Op(0, 8, 130_000), Op(1, 3, 0)], Then::Keep);
     // What grew cannot shrink.
     assert!(both.run(&[Op(3, 255, 0), Op(4, 0, 0), GROW_STABLE, TRAP], Then::Keep));
-    assert!(both.sandbox.live.is_none());
+    assert!(both.sandbox.instance.is_none());
     both.compare();
 }
 
@@ -143,10 +144,10 @@ fn one_instance_serves_as_long_as_nothing_grows_that_is_undone() {
     let mut both = Both::new();
     both.run(&[Op(4, 0, 0), GROW_STABLE], Then::Keep);
     both.run(&[Op(3, 1, 500), Op(1, 9, 0), Op(7, 100, 100)], Then::Undo);
-    assert!(both.sandbox.live.is_some());
+    assert!(both.sandbox.instance.is_some());
     both.compare();
     assert!(both.run(&[Op(3, 1, 500), Op(1, 9, 0), TRAP], Then::Keep));
-    assert!(both.sandbox.live.is_some());
+    assert!(both.sandbox.instance.is_some());
     both.compare();
 }
 

@@ -1,11 +1,10 @@
 //! Management calls that install and uninstall code.
 
 use super::chunks::chunk_store_error;
-use super::dispatch::{Completion, Conclusion};
-use super::info::record_change;
+use super::dispatch::Completion;
 use super::{Call, PendingCall, access};
 use crate::canister::{
-    self, Canister, ChunkStore, Execution, InstallMode, Installation, Long, RoundContext, Source,
+    self, ChunkStore, InstallExecution, InstallMode, Installation, RoundContext, Source,
 };
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{Permitted, empty_reply};
@@ -109,8 +108,8 @@ impl Subnet {
         let round = RoundContext { subnet_memory: self.room().share(), ..self.round_context() };
         let source = Source::new(id, upload.module, upload.assembly, &round);
         let hash = source.code.as_ref().ok().map(|code| code.module.hash);
-        let (assembly, compilation, now) = (source.assembly, source.compilation, self.time);
-        let change = ChangeDetails::CodeDeployment(CodeDeploymentRecord {
+        let (assembly, compilation, time) = (source.assembly, source.compilation, self.time);
+        let details = ChangeDetails::CodeDeployment(CodeDeploymentRecord {
             mode: deployment_mode(upload.mode),
             module_hash: hash.unwrap_or_default().to_vec(),
         });
@@ -125,22 +124,12 @@ impl Subnet {
         let attempt = canister::install(canister, installation, &round)?;
         let (slices, has_compiled) = (attempt.slices, attempt.has_compiled);
         let origin = call.change_origin(upload.sender_version);
-        let finish = move |canister: &mut Canister, round: &RoundContext| {
-            attempt.finish(canister, round)?;
-            canister.check_low_wasm_memory();
-            record_change(canister, now, origin, change);
-            Ok(Completion::Reply(empty_reply()))
-        };
+        let installation = InstallExecution { attempt, time, origin, details };
         let result = match slices.count {
-            1 => finish(canister, &round),
+            1 => installation.finish(canister, &round).map(|()| Completion::Reply(empty_reply())),
             _ => {
-                let conclusion = Conclusion::new(round.subnet, pending, pending.cycles);
-                let finish = move |canister: &mut Canister, round: &RoundContext, _| {
-                    let result = finish(canister, round);
-                    let answer = conclusion.finish(result, &canister.trace);
-                    Execution { answer, ..Execution::default() }
-                };
-                canister::pause(canister, Long::Installation, slices, &round, Box::new(finish));
+                let executed = pending.executed(round.subnet, pending.cycles);
+                canister::pause_installation(canister, installation, executed, &round);
                 Ok(Completion::Paused)
             }
         };

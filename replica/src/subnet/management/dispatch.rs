@@ -1,12 +1,11 @@
 //! Executes management calls and queries, method by method.
 
 use super::{Call, PendingCall};
-use crate::canister::{self, Answer, Canister, Failure, Origin, RoundContext};
+use crate::canister::{self, Canister, ExecutedManagementCall, Origin, RoundContext};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{ManagementCall, Method, empty_reply};
 use crate::limits::CACHED_COMPILATION_SPEEDUP;
 use crate::subnet::{IngressState, Subnet};
-use crate::trace::{Event, Trace, Work};
 use crate::types::{Cycles, Instructions, Payload, SubnetId};
 use candid::Principal;
 
@@ -20,44 +19,21 @@ pub(super) enum Completion {
     Paused,
 }
 
-/// What is left of a call once it is executed.
-pub(super) struct Conclusion {
-    subnet: SubnetId,
-    origin: Origin,
-    /// Cycles that were attached.
-    attached: Cycles,
-    /// What is left of them.
-    cycles: Cycles,
+impl Completion {
+    /// The reply, if the caller gets one now.
+    fn reply(self) -> Option<Payload> {
+        match self {
+            Self::Reply(reply) => Some(reply),
+            Self::Deferred | Self::Paused => None,
+        }
+    }
 }
 
-impl Conclusion {
-    /// Of a call to which these cycles were attached.
-    pub(super) fn new(subnet: SubnetId, pending: &PendingCall, attached: Cycles) -> Self {
-        Self { subnet, origin: pending.origin.clone(), attached, cycles: pending.cycles }
-    }
-
-    /// Tells what became of the call, and returns the answer, if there is one now.
-    pub(super) fn finish(
-        self,
-        result: Result<Completion, UserError>,
-        trace: &Trace,
-    ) -> Option<Answer> {
-        trace.record(|| Event::Executed {
-            canister: self.subnet.into(),
-            work: Work::from(&self.origin),
-            call_context_id: None,
-            result: result.as_ref().map(|_| ()).map_err(|error| error.code),
-            instructions: 0,
-            fee: 0,
-            accepted: self.attached - self.cycles,
-            burned: 0,
-        });
-        let result = match result {
-            Ok(Completion::Reply(reply)) => Ok(reply),
-            Ok(Completion::Deferred | Completion::Paused) => return None,
-            Err(error) => Err(Failure::Error(error)),
-        };
-        Some(Answer { origin: self.origin, result, refund: self.cycles })
+impl PendingCall {
+    /// What is left of this call, to which `attached` cycles were attached, once it is executed.
+    pub(super) fn executed(&self, subnet: SubnetId, attached: Cycles) -> ExecutedManagementCall {
+        let (origin, refund) = (self.origin.clone(), self.cycles);
+        ExecutedManagementCall { subnet, origin, attached, refund }
     }
 }
 
@@ -94,8 +70,9 @@ impl Subnet {
                 (Ok(Completion::Paused), _) => {}
                 _ => {
                     self.meter.count_transaction();
-                    let conclusion = Conclusion::new(self.config.id, &pending, attached);
-                    if let Some(answer) = conclusion.finish(result, &self.trace) {
+                    let call = pending.executed(self.config.id, attached);
+                    let result = result.map(Completion::reply);
+                    if let Some(answer) = call.conclude(result, &self.trace) {
                         self.answer(answer);
                     }
                 }

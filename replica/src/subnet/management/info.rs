@@ -31,23 +31,8 @@ impl Call {
         sender_version: Option<u64>,
         details: ChangeDetails,
     ) {
-        record_change(canister, now, self.change_origin(sender_version), details);
+        canister.record_change(now, self.change_origin(sender_version), details);
     }
-}
-
-/// Records a change in a canister's history.
-pub(super) fn record_change(
-    canister: &mut Canister,
-    now: Time,
-    origin: ChangeOrigin,
-    details: ChangeDetails,
-) {
-    canister.history.push(Change {
-        timestamp_nanos: now.as_nanos(),
-        canister_version: canister.version,
-        origin,
-        details: Some(details),
-    });
 }
 
 impl Subnet {

@@ -1,10 +1,11 @@
-//! What a subnet has room for, and what taking some of it asks of a canister.
+//! The capacity of a subnet, and what taking some of it asks of a canister.
 //!
 //! Rules: `canister_manager.rs`, `validate_canister_settings` and `cycles_and_memory_usage_checks`, in
 //! the replica's repository.
 
-use crate::canister::memory::log_store_bytes;
-use crate::canister::state::{Canister, Settings};
+use crate::canister::memory_usage::log_store_bytes;
+use crate::canister::settings::Settings;
+use crate::canister::state::Canister;
 use crate::cycles::{Prices, reservation_excess};
 use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
@@ -14,7 +15,7 @@ use crate::types::Cycles;
 
 /// What of a subnet is taken, and what it asks for the rest.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct SubnetCapacity {
     /// Bytes of memory all canisters have taken.
     pub memory_taken: u64,
     /// The subnet's prices.
@@ -69,7 +70,7 @@ impl<'a> Demand<'a> {
     }
 }
 
-impl Room {
+impl SubnetCapacity {
     /// What executions on one of the threads find of it.
     pub fn share(&self) -> MemoryShare {
         let available = self.memory_available() / SCHEDULER_THREADS as u64;

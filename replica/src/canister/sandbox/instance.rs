@@ -1,6 +1,6 @@
 //! One instance of a module.
 
-use super::{Code, Entry};
+use super::code::{Code, Entry};
 use crate::error::Trap;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES};
 use crate::system_api::{Closure, Effects, ExecutionInput, Host};
@@ -10,15 +10,15 @@ use crate::wasm::{
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use wasmtime::{Global, Instance, Ref, Store, TypedFunc, Val};
+use wasmtime::{Global, Ref, Store, TypedFunc, Val};
 
 /// Native stack beside what Wasm itself may use: for system calls.
 const HOST_STACK_BYTES: usize = 1 << 20;
 
 /// One instance of a module.
-pub(super) struct Live {
+pub(super) struct Instance {
     store: Store<Host>,
-    instance: Instance,
+    instance: wasmtime::Instance,
     wasm64: bool,
     /// The mutable globals, in order.
     globals: Vec<Global>,
@@ -33,7 +33,7 @@ enum TableFunction {
     Wasm64(TypedFunc<u64, ()>),
 }
 
-impl Live {
+impl Instance {
     /// A fresh instance.
     pub fn new(code: &Code, input: Arc<ExecutionInput>) -> Result<Self, Trap> {
         let mut store = Store::new(engine(), Host::new(input));

@@ -3,14 +3,17 @@
 use super::*;
 use crate::canister::harness::*;
 use crate::canister::{
-    Failure, InstallMode, Installation, LowWasmMemoryHook, Status, Task, execute_next,
-    execute_task, install,
+    ExecutedManagementCall, Failure, InstallExecution, InstallMode, Installation,
+    LowWasmMemoryHook, Origin, Slices, Status, Task, execute_next, execute_task, install,
+    pause_installation,
 };
 use crate::error::{ErrorCode, Reject, RejectCode};
+use crate::ic00::empty_reply;
 use crate::limits::WASM_PAGE_BYTES;
 use crate::trace::Fee;
-use crate::types::MessageId;
+use crate::types::{Instructions, MessageId, Time};
 use candid::Principal;
+use ic_management_canister_types::{ChangeDetails, ChangeOrigin, FromUserRecord};
 
 /// Instructions of a slice.
 const SLICE: Instructions = 100_000;
@@ -224,6 +227,17 @@ fn an_aborted_message_takes_all_its_slices_again() {
     assert_eq!(counts(&mut canister), [1; 3]);
 }
 
+/// The management call of a user who installs.
+fn management_call() -> ExecutedManagementCall {
+    let sender = Principal::anonymous();
+    ExecutedManagementCall {
+        subnet: round().subnet,
+        origin: Origin::Ingress { message: MessageId([2; 32]), sender, info: None },
+        attached: 0,
+        refund: 0,
+    }
+}
+
 #[test]
 fn an_installation_can_be_long_and_the_code_before_answers_until_it_is_over() {
     let upgrade = InstallMode::Upgrade(Default::default());
@@ -236,7 +250,7 @@ fn an_installation_can_be_long_and_the_code_before_answers_until_it_is_over() {
         let caller = Principal::anonymous();
         let installation =
             Installation { mode, source: code(MODULE).into(), argument: vec![], caller };
-        let attempt = install(&mut canister, installation, &round).expect("it can begin");
+        let mut attempt = install(&mut canister, installation, &round).expect("it can begin");
         // 240,000 instructions in each function; each one begins in the round in which another ends.
         assert_eq!(attempt.slices.count, slices, "{mode:?}");
         assert_eq!(counts(&mut canister), [1; 3]);
@@ -248,14 +262,18 @@ fn an_installation_can_be_long_and_the_code_before_answers_until_it_is_over() {
         assert_eq!(canister.balance, balance - prepaid);
 
         let count = attempt.slices.count;
-        let finish = move |canister: &mut Canister, round: &RoundContext, _| {
-            let installed = attempt.finish(canister, round).is_ok();
-            Execution { instructions: u64::from(installed), ..Execution::default() }
-        };
-        let slices = Slices { count, instructions_max: SLICE, instructions: count * SLICE };
-        pause(&mut canister, Long::Installation, slices, &round, Box::new(finish));
+        attempt.slices = Slices { count, instructions_max: SLICE, instructions: count * SLICE };
+        let time = round.time;
+        let origin = ChangeOrigin::FromUser(FromUserRecord { user_id: caller });
+        let details = ChangeDetails::CodeUninstall;
+        let installation = InstallExecution { attempt, time, origin, details };
+        pause_installation(&mut canister, installation, management_call(), &round);
         assert!(canister.is_installing() && canister.message_since().is_none());
-        assert_eq!(rest(&mut canister, &round).0, count - 1);
+        assert_eq!(canister.history.total(), 0);
+        let (rounds, _, last) = rest(&mut canister, &round);
+        assert_eq!(rounds, count - 1);
+        assert_eq!(last.answer.expect("it is answered").result, Ok(empty_reply()));
+        assert_eq!(canister.history.total(), 1);
         assert_eq!((canister.version, canister.global_timer), (version + 1, None));
         assert_eq!(canister.status, Status::Running);
         assert_eq!(canister.low_wasm_memory_hook, LowWasmMemoryHook::default());

@@ -1,0 +1,94 @@
+//! Pauses an execution of several slices, and what a canister in the middle of one does.
+
+use crate::canister::installation::InstallExecution;
+use crate::canister::management_call::ExecutedManagementCall;
+use crate::canister::paused::{PausedExecution, PausedWork};
+use crate::canister::round::{Execution, RoundContext};
+use crate::canister::slices::Slices;
+use crate::canister::state::Canister;
+use crate::cycles::Prices;
+use crate::error::UserError;
+use crate::trace::{Event, Fee};
+use crate::types::{Cycles, Time};
+
+impl Canister {
+    /// Whether it has a paused execution.
+    pub fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// Whether the paused execution is an installation.
+    pub fn is_installing(&self) -> bool {
+        self.paused.as_ref().is_some_and(PausedExecution::is_installation)
+    }
+
+    /// When the paused execution of a message or task began; nothing, if there is none.
+    pub fn message_since(&self) -> Option<Time> {
+        let paused = self.paused.as_ref().filter(|paused| !paused.is_installation());
+        paused.map(|paused| paused.since)
+    }
+
+    /// Whether slices of the paused execution have run.
+    pub fn holds_progress(&self) -> bool {
+        self.paused.as_ref().is_some_and(|paused| paused.slices_done > 0)
+    }
+
+    /// Makes it pay a fee for a message from a user: now, or when its paused execution ends.
+    ///
+    /// # Errors
+    /// When it does not have the cycles above its freezing threshold.
+    pub fn charge(&mut self, fee: Fee, cycles: Cycles, prices: Prices) -> Result<(), UserError> {
+        let owed = self.paused.iter().flat_map(|paused| &paused.owed).map(|(_, cycles)| cycles);
+        self.check_can_pay(owed.sum::<Cycles>() + cycles, prices)?;
+        match &mut self.paused {
+            Some(paused) => paused.owed.push((fee, cycles)),
+            None => self.pay(fee, cycles),
+        }
+        Ok(())
+    }
+
+    /// Makes its paused execution begin anew.
+    pub fn abort(&mut self) {
+        if let Some(paused) = &mut self.paused {
+            paused.slices_done = 0;
+        }
+    }
+}
+
+impl PausedExecution {
+    fn is_installation(&self) -> bool {
+        matches!(self.work, PausedWork::Installation(..))
+    }
+}
+
+/// Pauses an installation of several slices after the first one. `call` is answered when it ends.
+pub fn pause_installation(
+    canister: &mut Canister,
+    installation: InstallExecution,
+    call: ExecutedManagementCall,
+    round: &RoundContext,
+) -> Execution {
+    let slices = installation.attempt.slices;
+    pause(canister, PausedWork::Installation(Box::new(installation), call), slices, round)
+}
+
+/// Pauses an execution after its first slice. Its effect on the memories is pending.
+pub(super) fn pause(
+    canister: &mut Canister,
+    work: PausedWork,
+    slices: Slices,
+    round: &RoundContext,
+) -> Execution {
+    let changes = canister.sandbox.as_mut().and_then(|sandbox| sandbox.hold());
+    let (since, owed) = (round.time, Vec::new());
+    wait(canister, PausedExecution { work, slices, slices_done: 1, since, changes, owed })
+}
+
+/// Makes an execution, of which a slice has just run, wait for the next slice.
+pub(super) fn wait(canister: &mut Canister, paused: PausedExecution) -> Execution {
+    let PausedExecution { slices_done, slices, .. } = paused;
+    let id = canister.id;
+    canister.trace.record(|| Event::Slice { canister: id, number: slices_done, of: slices.count });
+    canister.paused = Some(paused);
+    Execution { instructions: slices.instructions_after(slices_done - 1), ..Execution::default() }
+}

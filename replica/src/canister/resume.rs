@@ -1,0 +1,36 @@
+//! Goes on with a paused execution.
+
+use crate::canister::execute::finish_call;
+use crate::canister::install::finish_installation;
+use crate::canister::pause::wait;
+use crate::canister::paused::{PausedExecution, PausedWork};
+use crate::canister::response::finish_response;
+use crate::canister::round::{Execution, RoundContext};
+use crate::canister::state::Canister;
+
+/// Runs the next slice of the canister's paused execution, and finishes the execution with its last
+/// slice. Does nothing if there is none.
+pub fn resume(canister: &mut Canister, round: &RoundContext) -> Execution {
+    let Some(mut paused) = canister.paused.take() else { return Execution::default() };
+    paused.slices_done += 1;
+    if paused.slices_done < paused.slices.count {
+        return wait(canister, paused);
+    }
+    let PausedExecution { work, slices, slices_done, changes, owed, .. } = paused;
+    let instructions = slices.instructions_after(slices_done - 1);
+    let execution = match work {
+        PausedWork::Call(call) => finish_call(canister, *call, changes, round),
+        PausedWork::Response(response) => finish_response(canister, *response, changes, round),
+        PausedWork::Installation(installation, call) => {
+            finish_installation(canister, *installation, call, round)
+        }
+    };
+    for (fee, cycles) in owed {
+        // Most of the time it has enough. That it did not spend more is no reason to fail now.
+        canister.pay(fee, cycles.min(canister.balance));
+    }
+    Execution { instructions, ..execution }
+}
+
+#[cfg(test)]
+mod tests;
