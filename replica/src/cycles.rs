@@ -156,16 +156,33 @@ impl Prices {
         self.allocation(memory_bytes, compute_percent, SECONDS_PER_DAY as u64)
     }
 
-    /// The freezing threshold, in cycles: the cycles that an idle canister burns in `freezing_seconds`.
-    pub const fn freezing_threshold(
-        self,
-        memory_bytes: u64,
-        compute_percent: u64,
-        freezing_seconds: u64,
-    ) -> Cycles {
-        self.idle_burn_per_day(memory_bytes, compute_percent) * freezing_seconds as Cycles
-            / SECONDS_PER_DAY
+    /// The freezing threshold, in cycles: the cycles that an idle canister burns in its freezing
+    /// period, less the cycles that are reserved for its memory already
+    /// (`cycles_account_manager.rs`, `freeze_threshold_cycles`).
+    pub fn freezing_threshold(self, canister: &IdleCanister) -> Cycles {
+        let IdleCanister { memory_bytes, memory_allocation, message_bytes, .. } = *canister;
+        let bytes = memory_bytes.max(memory_allocation) + message_bytes;
+        let per_day = self.idle_burn_per_day(bytes, canister.compute_allocation);
+        let burned = per_day * Cycles::from(canister.freezing_threshold_seconds) / SECONDS_PER_DAY;
+        burned.saturating_sub(canister.reserved)
     }
+}
+
+/// What the freezing threshold of a canister depends on, besides prices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdleCanister {
+    /// Bytes that the canister holds, without those of messages.
+    pub memory_bytes: u64,
+    /// Its memory allocation, in bytes.
+    pub memory_allocation: u64,
+    /// Bytes that its open unbounded-wait calls reserve.
+    pub message_bytes: u64,
+    /// Its compute allocation, in percent.
+    pub compute_allocation: u64,
+    /// Its freezing threshold, in seconds.
+    pub freezing_threshold_seconds: u64,
+    /// Cycles that are reserved for its memory.
+    pub reserved: Cycles,
 }
 
 /// The cycles by which a further reservation exceeds the limit of reserved cycles. `None` if it does not,

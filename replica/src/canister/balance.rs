@@ -9,12 +9,14 @@ use crate::types::Cycles;
 impl Canister {
     /// The balance below which it is frozen.
     pub fn freezing_threshold(&self, prices: Prices) -> Cycles {
-        let threshold = prices.freezing_threshold(
-            self.memory_bytes(),
-            self.settings.compute_allocation,
-            self.settings.freezing_threshold_seconds,
-        );
-        threshold.saturating_sub(self.reserved)
+        let (usage, messages) = (self.memory_usage().total(), self.queues.guaranteed_bytes());
+        let idle = self.settings.idle_canister(usage, messages, self.reserved);
+        prices.freezing_threshold(&idle)
+    }
+
+    /// Whether its balance is below its freezing threshold.
+    pub fn is_frozen(&self, prices: Prices) -> bool {
+        self.balance < self.freezing_threshold(prices)
     }
 
     /// Takes a fee, for which it has enough.

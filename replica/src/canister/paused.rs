@@ -14,7 +14,7 @@ use crate::canister::sandbox::{ExecutionOutput, MemoryChanges};
 use crate::canister::slices::Slices;
 use crate::error::{RejectCode, Trap};
 use crate::log::ExecutionLog;
-use crate::system_api::{EntryPoint, Effects};
+use crate::system_api::{Effects, EntryPoint};
 use crate::trace::{CallId, Fee};
 use crate::types::{CallContextId, Cycles, Instructions, Time};
 

@@ -153,7 +153,7 @@ fn queryable(canister: &Canister, method: &str) -> Result<(MethodKind, Entry), U
 }
 
 fn check_not_frozen(canister: &Canister, round: &RoundContext) -> Result<(), UserError> {
-    if canister.balance >= canister.freezing_threshold(round.prices) {
+    if !canister.is_frozen(round.prices) {
         return Ok(());
     }
     Err(UserError::new(

@@ -111,7 +111,9 @@ fn run_callback(
     let context = canister.contexts.get(callback.context);
     let (kind, closure, argument, reject) = match response.result {
         Ok(reply) => (EntryPoint::ReplyCallback, callback.on_reply, reply, None),
-        Err(reject) => (EntryPoint::RejectCallback, callback.on_reject, Payload::new(), Some(reject)),
+        Err(reject) => {
+            (EntryPoint::RejectCallback, callback.on_reject, Payload::new(), Some(reject))
+        }
     };
     let cleanup_reserve = round.message_instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
     let input = Arc::new(ExecutionInput {

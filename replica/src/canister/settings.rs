@@ -1,6 +1,7 @@
 //! A canister's settings, and whether it takes messages.
 
 use crate::canister::call_context::Origin;
+use crate::cycles::IdleCanister;
 use crate::limits::*;
 use crate::types::{Cycles, Time};
 use candid::Principal;
@@ -55,6 +56,24 @@ impl Settings {
             wasm_memory_limit: WASM_MEMORY_LIMIT_DEFAULT,
             wasm_memory_threshold: 0,
             environment_variables: BTreeMap::new(),
+        }
+    }
+
+    /// What the freezing threshold of a canister with these settings depends on. It holds so many bytes,
+    /// its open calls reserve others, and cycles are reserved for its memory.
+    pub(super) fn idle_canister(
+        &self,
+        memory_bytes: u64,
+        message_bytes: u64,
+        reserved: Cycles,
+    ) -> IdleCanister {
+        IdleCanister {
+            memory_bytes,
+            memory_allocation: self.memory_allocation,
+            message_bytes,
+            compute_allocation: self.compute_allocation,
+            freezing_threshold_seconds: self.freezing_threshold_seconds,
+            reserved,
         }
     }
 

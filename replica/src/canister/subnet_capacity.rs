@@ -105,7 +105,8 @@ impl SubnetCapacity {
             ));
         }
         // Freezing itself is what a canister may do.
-        let threshold = self.threshold(after, demand.usage.1, demand.messages, demand.reserved);
+        let idle = after.idle_canister(demand.usage.1, demand.messages, demand.reserved);
+        let threshold = self.prices.freezing_threshold(&idle);
         if let Some(missing) = threshold.checked_sub(demand.balance).filter(|missing| *missing > 0)
         {
             if compute > demand.compute_before {
@@ -157,7 +158,8 @@ impl SubnetCapacity {
             return Err(no_memory(growth, self.memory_available()));
         }
         let messages = canister.queues.guaranteed_bytes();
-        let threshold = self.threshold(settings, after, messages, canister.reserved);
+        let idle = settings.idle_canister(after, messages, canister.reserved);
+        let threshold = self.prices.freezing_threshold(&idle);
         if canister.balance < threshold {
             return Err(too_poor_to_grow(growth, threshold - canister.balance));
         }
@@ -192,21 +194,6 @@ impl SubnetCapacity {
     /// Bytes in use, as far as reserving cycles is concerned.
     fn in_use(&self) -> u64 {
         self.memory_taken + SUBNET_MEMORY_RESERVED
-    }
-
-    fn threshold(
-        &self,
-        settings: &Settings,
-        usage: u64,
-        messages: u64,
-        reserved: Cycles,
-    ) -> Cycles {
-        let threshold = self.prices.freezing_threshold(
-            usage.max(settings.memory_allocation) + messages,
-            settings.compute_allocation,
-            settings.freezing_threshold_seconds,
-        );
-        threshold.saturating_sub(reserved)
     }
 }
 

@@ -20,9 +20,33 @@ fn prices_are_proportional_to_the_nodes_and_0_on_free_subnets() {
     assert_eq!(Prices::new(34, false).reference().call(0, false), APPLICATION.call(0, false));
 }
 
+/// A canister of this size, with this compute allocation and freezing threshold.
+fn idle(memory_bytes: u64, compute_allocation: u64, seconds: u64) -> IdleCanister {
+    let freezing_threshold_seconds = seconds;
+    IdleCanister {
+        memory_bytes,
+        compute_allocation,
+        freezing_threshold_seconds,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn what_is_reserved_lowers_the_freezing_threshold_and_allocations_and_calls_raise_it() {
+    let canister = idle(1 << 20, 0, 1_000_000);
+    let threshold = |canister| APPLICATION.freezing_threshold(&canister);
+    let alone = threshold(canister);
+    assert_eq!(threshold(IdleCanister { memory_allocation: 1 << 20, ..canister }), alone);
+    let allocated = threshold(IdleCanister { memory_allocation: 2 << 20, ..canister });
+    assert_eq!(allocated, threshold(idle(2 << 20, 0, 1_000_000)));
+    assert_eq!(threshold(IdleCanister { message_bytes: 1 << 20, ..canister }), allocated);
+    assert_eq!(threshold(IdleCanister { reserved: 7, ..canister }), alone - 7);
+    assert_eq!(threshold(IdleCanister { reserved: alone + 1, ..canister }), 0);
+}
+
 #[test]
 fn the_freezing_threshold_of_a_gib_is_its_idle_burn_in_thirty_days() {
-    let threshold = APPLICATION.freezing_threshold(GIB, 0, 30 * 24 * 60 * 60);
+    let threshold = APPLICATION.freezing_threshold(&idle(GIB, 0, 30 * 24 * 60 * 60));
     assert_eq!(threshold, 127_000 * 30 * 24 * 60 * 60);
 }
 
@@ -78,7 +102,7 @@ proptest! {
         prop_assert_eq!(prices.ingress(bytes), 0);
         prop_assert_eq!(prices.http_request(amount, amount), 0);
         prop_assert_eq!(prices.allocation(amount, 100, 1_000), 0);
-        prop_assert_eq!(prices.freezing_threshold(amount, 100, 1_000), 0);
+        prop_assert_eq!(prices.freezing_threshold(&idle(amount, 100, 1_000)), 0);
     }
 
     #[test]
@@ -112,7 +136,7 @@ proptest! {
         prop_assert_eq!(day, prices.allocation(mib << 20, percent, 86_400));
         // Both are rounded down before and after scaling; the idle burn is rounded for each day.
         let lost = (n / 13 + 2) * u128::from(seconds / 86_400 + 2);
-        let threshold = prices.freezing_threshold(mib << 20, percent, seconds);
+        let threshold = prices.freezing_threshold(&idle(mib << 20, percent, seconds));
         prop_assert!(threshold <= charge + n / 13 + 1 && charge <= threshold + lost);
     }
 }

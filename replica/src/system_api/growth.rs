@@ -5,7 +5,7 @@
 
 use super::functions::EntryPoint;
 use super::host::Host;
-use crate::cycles::reservation_excess;
+use crate::cycles::{IdleCanister, reservation_excess};
 use crate::error::Trap;
 use crate::limits::*;
 use crate::types::Cycles;
@@ -39,18 +39,20 @@ impl EntryPoint {
 impl Host {
     /// The freezing threshold, in cycles, if the calls of the canister reserved `extra_bytes` more.
     pub(super) fn freezing_threshold(&self, extra_bytes: u64) -> Cycles {
-        let messages = self.input.message_bytes + self.memory_reserved + extra_bytes;
-        self.threshold(self.allocated_bytes(0) + messages)
+        self.threshold(0, extra_bytes)
     }
 
-    fn threshold(&self, bytes: u64) -> Cycles {
+    /// The freezing threshold, in cycles, if the memory of the canister also grew by `growth` bytes.
+    fn threshold(&self, growth: u64, extra_message_bytes: u64) -> Cycles {
         let environment = &self.input.environment;
-        let threshold = environment.prices.freezing_threshold(
-            bytes,
-            environment.compute_allocation,
-            environment.freezing_threshold_seconds,
-        );
-        threshold.saturating_sub(self.reserved())
+        environment.prices.freezing_threshold(&IdleCanister {
+            memory_bytes: self.input.memory_bytes + self.grown + growth,
+            memory_allocation: environment.memory_allocation,
+            message_bytes: self.input.message_bytes + self.memory_reserved + extra_message_bytes,
+            compute_allocation: environment.compute_allocation,
+            freezing_threshold_seconds: environment.freezing_threshold_seconds,
+            reserved: self.reserved(),
+        })
     }
 
     /// The reserved cycles of the canister, with those that this execution reserved.
@@ -76,8 +78,7 @@ impl Host {
         let after = self.allocated_bytes(bytes);
         let taken = after - self.allocated_bytes(0);
         if taken > 0 && entry_point.must_not_freeze() {
-            let messages = self.input.message_bytes + self.memory_reserved;
-            self.check_grow(taken, self.threshold(after + messages))?;
+            self.check_grow(taken, self.threshold(bytes, 0))?;
         }
         if entry_point.allocates_subnet_memory() {
             let spare =

@@ -7,7 +7,7 @@ use crate::canister::harness;
 use crate::canister::steps::input;
 use crate::error::ErrorCode;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
-use crate::system_api::EntryPoint;
+use crate::system_api::{Closure, EntryPoint};
 use model::*;
 use proptest::prelude::*;
 
