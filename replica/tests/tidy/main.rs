@@ -146,6 +146,11 @@ fn check_cycles(folder: &str) {
 }
 
 #[test]
+fn files_of_the_canister_module_have_no_cycles() {
+    check_cycles("canister");
+}
+
+#[test]
 fn files_of_the_server_module_have_no_cycles() {
     check_cycles("server");
 }
