@@ -7,7 +7,7 @@ use crate::trace::{Event, Fee};
 use crate::types::Cycles;
 
 impl Canister {
-    /// The balance below which it is frozen.
+    /// Its freezing threshold, in cycles.
     pub fn freezing_threshold(&self, prices: Prices) -> Cycles {
         let (usage, messages) = (self.memory_usage().total(), self.queues.guaranteed_bytes());
         let idle = self.settings.idle_canister(usage, messages, self.reserved);
@@ -19,20 +19,23 @@ impl Canister {
         self.balance < self.freezing_threshold(prices)
     }
 
-    /// Takes a fee, for which it has enough.
+    /// Takes a fee. The caller has checked that the balance suffices.
     pub fn pay(&mut self, fee: Fee, cycles: Cycles) {
         self.debit(cycles);
         self.consumption.pay(fee, cycles);
         self.trace.record(|| Event::Charged { canister: self.id, fee, cycles });
     }
 
-    /// Takes cycles that an execution spent, of which it had enough; they are fewer only where
-    /// [`credit`](Self::credit) lost some.
+    /// Takes cycles that an execution spent. The balance suffices, unless [`credit`](Self::credit) lost
+    /// cycles before; then the balance becomes 0.
     pub fn debit(&mut self, cycles: Cycles) {
         self.balance = self.balance.saturating_sub(cycles);
     }
 
-    /// Fails unless it can pay `amount` without being frozen.
+    /// Checks that it can pay `amount` without being frozen.
+    ///
+    /// # Errors
+    /// If the balance would fall below the freezing threshold. The error says how many cycles are missing.
     pub fn check_can_pay(&self, amount: Cycles, prices: Prices) -> Result<(), UserError> {
         let needed = self.freezing_threshold(prices) + amount;
         if self.balance >= needed {
@@ -43,18 +46,18 @@ impl Canister {
         Err(trap.into_user_error(self.id))
     }
 
-    /// Sets cycles aside, of which it has enough.
+    /// Reserves cycles of the balance for its memory. The caller has checked that the balance suffices.
     pub fn reserve(&mut self, cycles: Cycles) {
         self.debit(cycles);
         self.reserved = self.reserved.saturating_add(cycles);
     }
 
-    /// Adds cycles. What would exceed the largest balance there is, is lost.
+    /// Adds cycles. The balance saturates at 2^128 - 1.
     pub fn credit(&mut self, cycles: Cycles) {
         self.balance = self.balance.saturating_add(cycles);
     }
 
-    /// Adds cycles that did not come with a message.
+    /// Adds cycles that did not come with a message, and records that.
     pub fn deposit(&mut self, cycles: Cycles) {
         self.credit(cycles);
         self.trace.record(|| Event::Credited { canister: self.id, cycles });

@@ -1,4 +1,4 @@
-//! Call contexts: what a canister owes its callers, and the callbacks it waits for.
+//! Call contexts: the calls that a canister has not finished, and the callbacks of its own calls.
 //!
 //! Rules: interface specification, "Call contexts"; `call_context_manager.rs` in the replica's
 //! repository.
@@ -38,7 +38,7 @@ pub enum Origin {
         /// When the caller stops waiting.
         deadline: Option<Time>,
     },
-    /// Nobody: a timer or a heartbeat.
+    /// Nobody: a task, such as a timer or a heartbeat.
     Task,
 }
 
@@ -81,24 +81,24 @@ impl From<&Origin> for Work {
     }
 }
 
-/// One call that is being worked on.
+/// A call context: one call that the canister has not finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallContext {
     /// Who is to be answered.
     pub origin: Origin,
-    /// Whether that has happened.
+    /// Whether the call has a response.
     pub answered: bool,
-    /// Attached cycles not yet accepted; none once it is answered.
+    /// Attached cycles that are not accepted. 0 once there is a response.
     pub cycles_available: Cycles,
-    /// Calls whose callbacks have not run.
+    /// Calls made on its behalf whose callbacks have not run.
     pub open_calls: usize,
-    /// Instructions used on its behalf.
+    /// Instructions that executions on its behalf used.
     pub instructions: Instructions,
-    /// Whether the code it belongs to is gone, so that its callbacks must not run.
+    /// Whether its code was uninstalled. Then its callbacks do not run.
     pub deleted: bool,
 }
 
-/// One call that was made and waits for its response.
+/// The callback of a call that waits for its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
     /// On whose behalf.
@@ -117,19 +117,19 @@ pub struct Callback {
     pub deadline: Option<Time>,
 }
 
-/// An answer on its way out.
+/// A response to a call, before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Who is to be answered.
     pub origin: Origin,
-    /// With what; an error still as a user would see it.
+    /// A reply or a failure.
     pub result: Result<Payload, Failure>,
     /// Attached cycles that go back.
     pub refund: Cycles,
 }
 
 impl Answer {
-    /// What a canister that called gets; nothing, if a user called, or nobody.
+    /// The response that the calling canister gets. `None` if no canister called.
     pub fn into_response(self) -> Option<Response> {
         let Origin::Canister { sender, receiver, callback, deadline } = self.origin else {
             return None;
@@ -145,12 +145,12 @@ impl Answer {
     }
 }
 
-/// Why a call was answered with a reject.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// By the canister itself.
+    /// The canister rejected it.
     Rejected(Reject),
-    /// By the replica.
+    /// The replica rejected it.
     Error(UserError),
 }
 
@@ -178,12 +178,12 @@ impl From<Failure> for Reject {
     }
 }
 
-/// What one execution means for its call context.
+/// The outcome of an execution for its call context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It answered.
+    /// It replied or rejected.
     Answered(Result<Payload, Reject>),
-    /// It ended without an answer.
+    /// It ended without a response.
     Nothing,
     /// It trapped.
     Failed(Trap),

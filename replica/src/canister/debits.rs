@@ -1,5 +1,5 @@
-//! What installations executed in a canister and what was written there, beyond what it is forgiven
-//! in each round.
+//! Rate limits of a canister: instructions of installations and heap delta, less the credits that every
+//! round grants.
 //!
 //! Rules: `scheduler/round_schedule.rs` (`start_iteration`, `grant_heap_delta_and_install_code_credits`)
 //! and `canister_manager.rs` below `execution_environment/src` in the replica's repository.
@@ -8,83 +8,91 @@ use crate::error::{ErrorCode, UserError};
 use crate::limits::{HEAP_DELTA_BYTES_PER_ROUND, INSTALL_INSTRUCTIONS_PER_ROUND};
 use crate::types::{CanisterId, Instructions};
 
-/// What a canister has not been forgiven yet.
+/// Instructions and bytes for which a canister has got no credits yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Debits {
-    /// Whether anything counts.
+    /// Whether the subnet limits rates. If not, all debits stay 0.
     is_limited: bool,
     /// Instructions of installations.
-    installed: Instructions,
-    /// Bytes of pages written to.
-    written: u64,
+    install_instructions: Instructions,
+    /// Heap delta, in bytes.
+    heap_delta_bytes: u64,
 }
 
 impl Debits {
-    /// Of a canister that has done nothing yet, on a subnet that limits rates or does not.
+    /// The debits of a new canister. `is_limited` says whether the subnet limits rates.
     pub fn new(is_limited: bool) -> Self {
         Self { is_limited, ..Self::default() }
     }
 
     /// Adds the instructions of an installation.
-    pub fn add_installed(&mut self, instructions: Instructions) {
+    pub fn add_install_instructions(&mut self, instructions: Instructions) {
         if self.is_limited {
-            self.installed += instructions;
+            self.install_instructions += instructions;
         }
     }
 
-    /// Adds bytes of pages that were written to.
-    pub fn add_written(&mut self, bytes: u64) {
+    /// Adds heap delta: bytes of pages that were written to.
+    pub fn add_heap_delta(&mut self, bytes: u64) {
         if self.is_limited {
-            self.written = self.written.saturating_add(bytes);
+            self.heap_delta_bytes = self.heap_delta_bytes.saturating_add(bytes);
         }
     }
 
-    /// Forgives what is forgiven at the end of a round.
-    pub fn forgive(&mut self) {
-        self.installed = self.installed.saturating_sub(INSTALL_INSTRUCTIONS_PER_ROUND);
-        self.written = self.written.saturating_sub(HEAP_DELTA_BYTES_PER_ROUND);
+    /// Grants the credits of a round, at its end.
+    pub fn grant_credits(&mut self) {
+        self.install_instructions =
+            self.install_instructions.saturating_sub(INSTALL_INSTRUCTIONS_PER_ROUND);
+        self.heap_delta_bytes = self.heap_delta_bytes.saturating_sub(HEAP_DELTA_BYTES_PER_ROUND);
     }
 
-    /// Whether there is anything to forgive.
-    pub fn any(&self) -> bool {
-        self.installed > 0 || self.written > 0
+    /// Whether there are any debits.
+    pub fn has_any(&self) -> bool {
+        self.install_instructions > 0 || self.heap_delta_bytes > 0
     }
 
-    /// Whether it executes nothing in this round.
-    pub fn has_to_rest(&self) -> bool {
-        self.installed >= INSTALL_INSTRUCTIONS_PER_ROUND || self.has_written_much()
+    /// Whether the canister executes nothing in this round.
+    pub fn is_rate_limited(&self) -> bool {
+        self.install_instructions >= INSTALL_INSTRUCTIONS_PER_ROUND || self.is_heap_delta_limited()
     }
 
-    fn has_written_much(&self) -> bool {
-        self.written >= HEAP_DELTA_BYTES_PER_ROUND
+    fn is_heap_delta_limited(&self) -> bool {
+        self.heap_delta_bytes >= HEAP_DELTA_BYTES_PER_ROUND
     }
 
-    /// Fails while `canister`, to which this belongs, takes no other code.
+    /// Checks that `canister`, to which these debits belong, takes other code.
+    ///
+    /// # Errors
+    /// If it still has debits of an installation. Wait for some rounds.
     pub fn check_installation(&self, canister: CanisterId) -> Result<(), UserError> {
-        if self.installed == 0 {
+        if self.install_instructions == 0 {
             return Ok(());
         }
         Err(UserError::new(
             ErrorCode::CanisterInstallCodeRateLimited,
             format!(
-                "Canister {canister} is rate limited, because installing code executed so much \
-                 there. Let some rounds pass, or disable `canister_execution_rate_limiting`"
+                "Canister {canister} is rate limited, because installing code executed so many \
+                 instructions there. Let some rounds pass, or disable \
+                 `canister_execution_rate_limiting`"
             ),
         ))
     }
 
-    /// Fails while `canister`, to which this belongs, takes no chunks and no snapshots.
+    /// Checks that `canister`, to which these debits belong, takes chunks and snapshots.
+    ///
+    /// # Errors
+    /// If its heap delta is as large as the credits of a round or larger. Wait for some rounds.
     pub fn check_writing(&self, canister: CanisterId) -> Result<(), UserError> {
-        if !self.has_written_much() {
+        if !self.is_heap_delta_limited() {
             return Ok(());
         }
         Err(UserError::new(
             ErrorCode::CanisterHeapDeltaRateLimited,
             format!(
-                "Canister {canister} is heap delta rate limited, because {} bytes that were written \
-                 there are still to be forgiven, {HEAP_DELTA_BYTES_PER_ROUND} in a round. Let some \
+                "Canister {canister} is heap delta rate limited, because it has {} bytes of heap delta without \
+                 credits, and a round grants credits for {HEAP_DELTA_BYTES_PER_ROUND}. Let some \
                  rounds pass, or disable `canister_execution_rate_limiting`",
-                self.written
+                self.heap_delta_bytes
             ),
         ))
     }
@@ -129,12 +137,12 @@ mod tests {
       (func $trapping (param i32) (memory.fill (i32.const 0) (i32.const 7) (i32.const 12288)) unreachable)
       (func $ending (param i32) (i32.store8 (i32.const 0) (i32.const 9))))"#;
 
-    /// How many rounds there are in which the canister rests, and after which nothing is left.
+    /// The rounds in which the canister is rate limited, and the rounds until it has no debits.
     fn rounds(mut debits: Debits) -> (usize, usize) {
         let (mut resting, mut all) = (0, 0);
-        while debits.any() {
-            debits.forgive();
-            resting += usize::from(debits.has_to_rest());
+        while debits.has_any() {
+            debits.grant_credits();
+            resting += usize::from(debits.is_rate_limited());
             all += 1;
         }
         (resting, all)
@@ -142,23 +150,25 @@ mod tests {
 
     fn limited(installed: Instructions, written: u64) -> Debits {
         let mut debits = Debits::new(true);
-        debits.add_installed(installed);
-        debits.add_written(written);
+        debits.add_install_instructions(installed);
+        debits.add_heap_delta(written);
         debits
     }
 
     #[test]
-    fn a_canister_rests_until_it_owes_less_than_what_it_is_forgiven_in_a_round() {
+    fn a_canister_is_rate_limited_until_its_debits_are_less_than_the_credits_of_a_round() {
         let (install, write) = (INSTALL_INSTRUCTIONS_PER_ROUND, HEAP_DELTA_BYTES_PER_ROUND);
         let owed = [(0, 0), (0, write), (0, 2 * write - 1), (0, 2 * write), (3 * install, 1)];
         let rounds = owed.map(|(installed, written)| rounds(limited(installed, written)));
         assert_eq!(rounds, [(0, 0), (0, 1), (0, 2), (1, 2), (2, 3)]);
-        assert!(limited(0, write).has_to_rest() && !limited(0, write - 1).has_to_rest());
-        assert!(limited(install, 0).has_to_rest() && !limited(install - 1, 0).has_to_rest());
+        assert!(limited(0, write).is_rate_limited() && !limited(0, write - 1).is_rate_limited());
+        assert!(
+            limited(install, 0).is_rate_limited() && !limited(install - 1, 0).is_rate_limited()
+        );
     }
 
     #[test]
-    fn code_is_refused_while_anything_is_owed_and_what_is_written_while_much_is() {
+    fn code_is_refused_while_there_are_debits_and_chunks_while_there_is_much_heap_delta() {
         let id = canister_id(0);
         let code = |debits: Debits| debits.check_installation(id).map_err(|error| error.code);
         let chunk = |debits: Debits| debits.check_writing(id).map_err(|error| error.code);
@@ -192,15 +202,15 @@ mod tests {
         let mut canister = empty();
         canister.debits = Debits::new(true);
         install_into(&mut canister, code(WRITER)).expect("it can be installed");
-        assert_eq!(canister.debits.written, 0);
-        assert!(canister.debits.installed > 0);
+        assert_eq!(canister.debits.heap_delta_bytes, 0);
+        assert!(canister.debits.install_instructions > 0);
     }
 
     #[test]
     fn nothing_counts_where_rates_are_not_limited() {
         let mut debits = Debits::new(false);
-        debits.add_installed(Instructions::MAX);
-        debits.add_written(u64::MAX);
+        debits.add_install_instructions(Instructions::MAX);
+        debits.add_heap_delta(u64::MAX);
         assert_eq!(debits, Debits::default());
     }
 }

@@ -7,7 +7,7 @@ use crate::canister::task::LowWasmMemoryHook;
 use crate::wasm::StableMemory;
 
 impl Canister {
-    /// What it holds.
+    /// The bytes it holds, by kind.
     pub fn memory_usage(&self) -> MemoryUsage {
         let usage = MemoryUsage {
             history: self.history.bytes(),
@@ -22,7 +22,7 @@ impl Canister {
         }
     }
 
-    /// Whether a heap of this size has too little room left.
+    /// Whether a heap of this size leaves less memory than `wasm_memory_threshold`.
     pub fn is_wasm_memory_low(&self, heap_bytes: u64) -> bool {
         // A limit of 0, which elsewhere means that there is none, is one here (`task_queue.rs`,
         // `is_low_wasm_memory_hook_condition_satisfied`).
@@ -45,24 +45,24 @@ impl Canister {
         self.sandbox.as_ref().map_or(0, Sandbox::heap_bytes)
     }
 
-    /// All of its stable memory; nothing, without code.
+    /// A copy of its whole stable memory. `None` if it has no code.
     pub fn stable_memory(&self) -> Option<Vec<u8>> {
         let memories = self.sandbox.as_ref()?.memories();
         memories.read_stable(0, memories.stable_bytes())
     }
 
-    /// Replaces its stable memory, whatever it has room for; nothing, without code.
+    /// Replaces its stable memory, without checking limits. `None` if it has no code.
     pub fn set_stable_memory(&mut self, stable: StableMemory) -> Option<()> {
         self.sandbox.as_mut()?.set_stable(stable);
         Some(())
     }
 
-    /// Bytes it occupies or keeps others from occupying.
+    /// The larger of its memory usage and its memory allocation, in bytes.
     pub fn allocated_bytes(&self) -> u64 {
         self.memory_usage().total().max(self.settings.memory_allocation)
     }
 
-    /// Bytes it pays for: those and what its open calls reserve.
+    /// The bytes it pays for: [`allocated_bytes`](Self::allocated_bytes) and what its open calls reserve.
     pub fn memory_bytes(&self) -> u64 {
         self.allocated_bytes() + self.queues.guaranteed_bytes()
     }

@@ -35,12 +35,12 @@ impl MemoryUsage {
         self.code() + self.history + self.chunks + self.snapshots + self.log
     }
 
-    /// What belongs to the code.
+    /// The part that goes when the code is uninstalled, without chunks.
     pub const fn code(&self) -> u64 {
         self.heap + self.stable + self.globals + self.module + self.custom_sections
     }
 
-    /// The same with this code and these memories.
+    /// This usage with other code and memories.
     pub(super) fn with_code(self, module: &CompiledModule, memories: &Memories) -> Self {
         let sections = module.info.metadata.iter();
         Self {
@@ -56,13 +56,13 @@ impl MemoryUsage {
     }
 }
 
-/// Bytes of a module's globals, among which the replica adds the counter of instructions.
+/// Bytes of a module's globals. One more global counts: the instruction counter that the replica adds.
 fn globals_bytes(module: &CompiledModule) -> u64 {
     (u64::from(module.info.mutable_globals) + 1) * GLOBAL_BYTES
 }
 
-/// Bytes of what keeps a log of at most `bytes_max`: a header, an index and the records, in whole
-/// pages.
+/// Bytes of the store for a log of at most `bytes_max`: a header, an index and the records, each in
+/// whole pages.
 pub(super) fn log_store_bytes(bytes_max: usize) -> u64 {
     const PAGE: u64 = OS_PAGE_BYTES as u64;
     match bytes_max as u64 {

@@ -8,50 +8,50 @@ use crate::topology::RoutingTable;
 use crate::types::{Instructions, MessageId, SubnetId, Time};
 use std::sync::Arc;
 
-/// What executing a message needs to know of its round.
+/// What an execution needs to know of its round and subnet.
 #[derive(Clone, Debug)]
 pub struct RoundContext {
     /// The subnet.
     pub subnet: SubnetId,
     /// The network's root key.
     pub root_key: Arc<SubnetKey>,
-    /// Which subnets there are, and what they host.
+    /// The routing table: which subnet hosts which canister ids.
     pub routes: Arc<RoutingTable>,
-    /// Its prices.
+    /// The prices of the subnet.
     pub prices: Prices,
     /// The round's time.
     pub time: Time,
-    /// Instructions a message may use.
+    /// Instruction limit of a message.
     pub message_instructions_max: Instructions,
-    /// Instructions a message that calls a query method may use, and a query.
+    /// Instruction limit of a query, and of a message that calls a query method.
     pub query_instructions_max: Instructions,
-    /// Instructions of a message that one round executes.
+    /// Instruction limit of a slice: the part of a message that one round executes.
     pub slice_instructions_max: Instructions,
-    /// Instructions an installation may use.
+    /// Instruction limit of an installation.
     pub install_instructions_max: Instructions,
-    /// Instructions of an installation that one round executes.
+    /// Instruction limit of a slice of an installation.
     pub install_slice_instructions_max: Instructions,
     /// Whether modules may export any number of methods, with names of any length.
     pub allows_any_methods: bool,
     /// Open callbacks of all canisters of the subnet.
     pub subnet_callbacks: usize,
-    /// Bytes unbounded-wait calls may still reserve.
+    /// Bytes that unbounded-wait calls may still reserve for their responses.
     pub guaranteed_memory: u64,
-    /// The subnet's memory; none of it, where executions take none.
+    /// The memory of the subnet that the execution finds. Zero for queries, which take none.
     pub subnet_memory: MemoryShare,
 }
 
-/// What executing one message came to, beyond what it did to its canister.
+/// The result of an execution for its round, besides the changes of the canister.
 #[derive(Debug, Default)]
 pub struct Execution {
-    /// Instructions used in this round.
+    /// Instructions that it used in this round.
     pub instructions: Instructions,
-    /// Bytes of the subnet's memory it took.
+    /// Bytes of the subnet's memory that it took.
     pub memory_taken: u64,
-    /// Bytes of the pages it wrote to.
+    /// Heap delta: bytes of the pages that it wrote to.
     pub heap_delta_bytes: u64,
-    /// The answer a user gets, if it was a user who called and it is time.
+    /// The response to a user. `None` if a canister called, or if the response is not made yet.
     pub answer: Option<Answer>,
-    /// The user's message that is being worked on from now on.
+    /// The ingress message whose status becomes "processing".
     pub processing: Option<MessageId>,
 }

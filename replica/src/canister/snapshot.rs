@@ -1,4 +1,4 @@
-//! Snapshots: what a canister was at one time, to be loaded again, here or onto another canister.
+//! Snapshots: the state of a canister at one time. They can be loaded onto the same canister or another.
 //!
 //! Rules: interface specification, `take_canister_snapshot` and the methods after it;
 //! `replicated_state/src/canister_snapshots.rs` in the replica's repository.
@@ -24,12 +24,12 @@ pub struct SnapshotId {
 impl SnapshotId {
     const NUMBER_BYTES: usize = size_of::<u64>();
 
-    /// Bytes as callers see them: the number, and the canister's id.
+    /// The id as callers see it: the number (8 bytes, big-endian) and the canister's id.
     pub fn to_bytes(self) -> Vec<u8> {
         [&self.number.to_be_bytes(), self.canister.as_slice()].concat()
     }
 
-    /// What bytes name, if they can name a snapshot.
+    /// Reads an id that callers sent. `None` if the bytes cannot be one.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (number, canister) = bytes.split_at_checked(Self::NUMBER_BYTES)?;
         let number = u64::from_be_bytes(number.try_into().ok()?);
@@ -43,14 +43,14 @@ impl std::fmt::Display for SnapshotId {
     }
 }
 
-/// What a canister was.
+/// A snapshot of a canister.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// Whether it was put together by uploads, rather than taken of the canister.
+    /// Whether it was uploaded, not taken from a canister.
     pub uploaded: bool,
     /// When it was made.
     pub taken_at: Time,
-    /// The canister's version then.
+    /// The version of the canister at that time.
     pub version: u64,
     /// The module.
     pub module: Arc<[u8]>,
@@ -58,18 +58,18 @@ pub struct Snapshot {
     pub memories: Memories,
     /// Chunks of modules.
     pub chunks: ChunkStore,
-    /// What was certified.
+    /// The certified data.
     pub certified_data: Vec<u8>,
-    /// The global timer, if that is known.
+    /// The global timer. `None` if an upload did not say.
     pub global_timer: Option<Option<Time>>,
-    /// The state of the hook, if that is known.
+    /// The state of the low-memory hook. `None` if an upload did not say.
     pub low_wasm_memory_hook: Option<LowWasmMemoryHook>,
 }
 
 impl Snapshot {
-    /// Bytes it counts for.
+    /// The bytes it counts as.
     pub fn bytes(&self) -> u64 {
-        // Of what is taken, the counter of instructions is a part.
+        // A snapshot that was taken holds the instruction counter, too.
         let globals = self.memories.globals().len() as u64 + u64::from(!self.uploaded);
         self.memories.heap_bytes()
             + self.memories.stable_bytes()
@@ -84,7 +84,7 @@ impl Snapshot {
         self.memories.heap_delta_bytes() + self.chunks.heap_delta_bytes()
     }
 
-    /// Puts bytes into the module; nothing, where it does not reach.
+    /// Writes bytes into the module. `None` if the range is outside the module.
     pub fn write_module(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
         let start = usize::try_from(offset).ok()?;
         let range = start..start.checked_add(bytes.len())?;
@@ -134,7 +134,7 @@ impl Snapshots {
         self.kept.iter().map(|(number, snapshot)| (*number, snapshot))
     }
 
-    /// Bytes they count for.
+    /// The bytes they count as.
     pub fn bytes(&self) -> u64 {
         self.kept.values().map(Snapshot::bytes).sum()
     }

@@ -10,7 +10,7 @@ use crate::types::Time;
 use std::sync::Arc;
 
 impl Snapshot {
-    /// What a canister is now; nothing, without code.
+    /// A snapshot of a canister. `None` if it has no code.
     pub fn of(canister: &Canister, now: Time) -> Option<Self> {
         let sandbox = canister.sandbox.as_ref()?;
         Some(Self {
@@ -26,14 +26,14 @@ impl Snapshot {
         })
     }
 
-    /// What a canister holds once this snapshot is loaded, whose module is `code`.
+    /// The memory usage of a canister after this snapshot is loaded. `code` is the snapshot's module.
     pub fn usage_in(&self, canister: &Canister, code: &Code) -> MemoryUsage {
         let usage = MemoryUsage { chunks: self.chunks.bytes(), ..canister.memory_usage() };
         usage.with_code(&code.module, &self.memories)
     }
 
-    /// Makes a canister what it was. Its timer and its hook stay as they are, unless the snapshot was
-    /// uploaded (`canister_manager.rs`, `load_canister_snapshot`).
+    /// Loads the snapshot: replaces code, memories, chunks and certified data of a canister. An uploaded
+    /// snapshot also replaces the global timer and the state of the low-memory hook (`canister_manager.rs`, `load_canister_snapshot`).
     pub fn load(&self, canister: &mut Canister, code: Arc<Code>) {
         canister.sandbox = Some(Sandbox::with_memories(code, self.memories.clone()));
         canister.chunks = self.chunks.clone();

@@ -1,4 +1,4 @@
-//! What a canister is.
+//! The state of a canister.
 
 use crate::canister::call_context::CallContexts;
 use crate::canister::chunks::ChunkStore;
@@ -29,46 +29,46 @@ pub struct Canister {
     pub id: CanisterId,
     /// What its controllers decided.
     pub settings: Settings,
-    /// Its cycles.
+    /// Its cycles balance.
     pub balance: Cycles,
-    /// Cycles set aside for its memory, beside those.
+    /// Cycles reserved for its memory. They are not part of the balance.
     pub reserved: Cycles,
     /// Whether it takes messages.
     pub status: Status,
-    /// Counts its changes of state.
+    /// The canister version: the number of changes of its state.
     pub version: u64,
     /// Its queues.
     pub queues: Queues,
-    /// What it is working on.
+    /// Its call contexts and callbacks.
     pub contexts: CallContexts,
-    /// What it had certified.
+    /// Its certified data, 32 bytes at most.
     pub certified_data: Vec<u8>,
-    /// When its global timer fires.
+    /// When its global timer fires. `None` if it is not set.
     pub global_timer: Option<Time>,
-    /// Whether it is to be told that its heap has little room left.
+    /// The state of the hook `canister_on_low_wasm_memory`.
     pub low_wasm_memory_hook: LowWasmMemoryHook,
-    /// Whose turn it is when it has tasks.
+    /// What it executes first in the next round, if it has tasks.
     pub(super) turn: Turn,
-    /// The latest lines it printed or trapped with.
+    /// Its log: the latest lines it printed, and why it trapped.
     pub log: CanisterLog,
-    /// What was done to it.
+    /// The history of its settings and code.
     pub history: History,
     /// Chunks of modules to be installed.
     pub chunks: ChunkStore,
-    /// What it was before.
+    /// Its snapshots.
     pub snapshots: Snapshots,
-    /// When it last paid for its memory.
+    /// The time up to which it has paid for its memory and compute allocation.
     pub charged_until: Time,
-    /// What queries it answered.
+    /// Statistics of its queries.
     pub query_stats: QueryStats,
-    /// What it has not been forgiven yet.
+    /// Its rate limits.
     pub debits: Debits,
     /// What it spent cycles on.
     pub consumption: Consumption,
-    /// Where it tells what happens to it.
+    /// Records what happens to it.
     pub trace: Trace,
     pub(super) sandbox: Option<Sandbox>,
-    /// What it is in the middle of.
+    /// Its paused execution, if there is one.
     pub(super) paused: Option<PausedExecution>,
     environment: Option<Arc<Environment>>,
 }
@@ -109,7 +109,7 @@ impl Canister {
         self.sandbox.as_ref().map(|sandbox| sandbox.module().hash)
     }
 
-    /// What is known of the module it runs.
+    /// The properties of the module it runs.
     pub fn module(&self) -> Option<&ModuleInfo> {
         self.sandbox.as_ref().map(|sandbox| &sandbox.module().info)
     }
@@ -133,7 +133,10 @@ impl Canister {
         }
     }
 
-    /// Fails when it takes no messages.
+    /// Checks that it takes messages.
+    ///
+    /// # Errors
+    /// If it is stopping or stopped. Start it first.
     pub fn check_running(&self) -> Result<(), UserError> {
         let (code, state) = match self.status {
             Status::Running => return Ok(()),
@@ -153,7 +156,7 @@ impl Canister {
         });
     }
 
-    /// Has its settings or code changed, what executions see of them is made anew.
+    /// Must be called after its settings or code changed: makes anew what executions see of them.
     pub fn settings_changed(&mut self) {
         self.environment = None;
         self.log.resize(self.settings.log_bytes());

@@ -4,19 +4,19 @@
 
 use crate::system_api::EntryPoint;
 
-/// What runs by itself.
+/// A task: code that a canister runs without a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// `canister_heartbeat`, in every round.
+    /// `canister_heartbeat`, once in every round.
     Heartbeat,
-    /// `canister_global_timer`, once it is time.
+    /// `canister_global_timer`, when the global timer has fired.
     GlobalTimer,
-    /// `canister_on_low_wasm_memory`, once when the heap has little room left.
+    /// `canister_on_low_wasm_memory`, when little memory is left for the heap.
     LowWasmMemory,
 }
 
 impl Task {
-    /// Where it executes, for the rules of the system interface.
+    /// The kind of entry point, for the rules of the system API.
     pub(super) const fn context(self) -> EntryPoint {
         match self {
             Self::Heartbeat => EntryPoint::Heartbeat,
@@ -25,7 +25,7 @@ impl Task {
         }
     }
 
-    /// The function that does it.
+    /// The exported function that it runs.
     pub const fn export(self) -> &'static str {
         match self {
             Self::Heartbeat => "canister_heartbeat",
@@ -35,35 +35,35 @@ impl Task {
     }
 }
 
-/// Whether `canister_on_low_wasm_memory` is to run. It runs once each time the heap comes to have
-/// less room than `wasm_memory_threshold`.
+/// The state of the hook `canister_on_low_wasm_memory`. The hook runs once each time less memory than
+/// `wasm_memory_threshold` becomes left for the heap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LowWasmMemoryHook {
-    /// There is room.
+    /// Enough memory is left.
     #[default]
     ConditionNotSatisfied,
-    /// There is little, and the hook runs before anything else.
+    /// Little memory is left. The hook runs before anything else.
     Ready,
-    /// There is little, and the hook has run.
+    /// Little memory is left, and the hook has run.
     Executed,
 }
 
 impl LowWasmMemoryHook {
-    /// Whether there is little room.
+    /// Whether little memory is left.
     pub fn means_low(self) -> bool {
         self != Self::ConditionNotSatisfied
     }
 }
 
-/// With what a canister that has tasks begins a round.
+/// What a canister with tasks executes first in a round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Turn {
-    /// With its timer, if that is due.
+    /// Its global timer, if that is due.
     #[default]
     GlobalTimer,
-    /// With its heartbeat, if it has one.
+    /// Its heartbeat, if it has one.
     Heartbeat,
-    /// With messages, if some wait.
+    /// Messages, if some wait.
     Messages,
 }
 

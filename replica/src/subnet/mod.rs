@@ -273,7 +273,7 @@ impl Subnet {
     }
 
     /// The subnet's memory and how much of it is taken.
-    fn room(&self) -> SubnetCapacity {
+    fn capacity(&self) -> SubnetCapacity {
         let memory_taken = self.canisters.values().map(Canister::allocated_bytes).sum();
         SubnetCapacity { memory_taken, prices: self.prices }
     }
@@ -314,7 +314,7 @@ impl Subnet {
         let now = self.time;
         let mut answers = Vec::new();
         for canister in self.canisters.values_mut() {
-            canister.debits.forgive();
+            canister.debits.grant_credits();
             answers.extend(management::finish_stopping(canister, now));
             answers.extend(charge_for_resources(canister, self.prices, now));
         }

@@ -39,7 +39,7 @@ impl Subnet {
 /// When a canister without messages next has something to do.
 fn next_of(canister: &Canister, heartbeat: Time, round: &RoundContext) -> NextWork {
     // A rate-limited canister gets credits in each round, however little time passes.
-    if canister.debits.any() {
+    if canister.debits.has_any() {
         return NextWork::Now;
     }
     // A deadline is a whole second, and has passed when the next second begins.

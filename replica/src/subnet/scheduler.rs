@@ -55,7 +55,7 @@ fn schedule_state(canister: &Canister, tasks: &Tasks) -> SchedulingState {
         || canister.low_wasm_memory_hook == LowWasmMemoryHook::Ready;
     SchedulingState {
         is_active: is_active && !canister.is_installing(),
-        is_rate_limited: canister.debits.has_to_rest(),
+        is_rate_limited: canister.debits.is_rate_limited(),
         compute_allocation: canister.settings.compute_allocation,
         paused_since: canister.message_since(),
     }
@@ -106,9 +106,9 @@ impl Subnet {
         self.execute_management_calls();
         // After the management calls: a canister installed just now may have a timer or heartbeat.
         let mut tasks = self.due_tasks();
-        let mut room = None;
+        let mut capacity = None;
         loop {
-            let spent = self.execute_iteration(left.instructions, &mut tasks, &mut room);
+            let spent = self.execute_iteration(left.instructions, &mut tasks, &mut capacity);
             if spent.instructions == 0 {
                 break;
             }
@@ -124,7 +124,7 @@ impl Subnet {
                 break;
             }
             if self.execute_management_calls() {
-                room = None;
+                capacity = None;
             }
         }
         self.meter.count_instructions(self.config.management_budget() - self.management_budget);
@@ -153,12 +153,12 @@ impl Subnet {
 
     /// Lets every canister execute its tasks and messages. The canisters are distributed over threads as
     /// on the mainnet. The iteration counts as the instructions of the busiest thread, and as the heap
-    /// delta of all threads. `room` caches the subnet's free memory.
+    /// delta of all threads. `capacity` caches the subnet's free memory.
     fn execute_iteration(
         &mut self,
         instructions: i64,
         tasks: &mut Tasks,
-        room: &mut Option<SubnetCapacity>,
+        capacity: &mut Option<SubnetCapacity>,
     ) -> Budget {
         let states =
             self.canisters.values().map(|canister| (canister.id, schedule_state(canister, tasks)));
@@ -166,8 +166,8 @@ impl Subnet {
         if threads.iter().all(Vec::is_empty) {
             return Budget::default();
         }
-        let room = room.get_or_insert_with(|| self.room());
-        let share = room.share();
+        let capacity = capacity.get_or_insert_with(|| self.capacity());
+        let share = capacity.share();
         let mut round = self.round_context();
         let guaranteed_per_thread = round.guaranteed_memory / SCHEDULER_THREADS as u64;
         let budget = Budget { instructions, ..self.round_budget() };
@@ -188,7 +188,7 @@ impl Subnet {
             self.meter.count_instructions(instructions);
             spent.instructions = spent.instructions.max(instructions);
             spent.heap_delta_bytes += budget.heap_delta_bytes - left.heap_delta_bytes;
-            room.memory_taken += round.subnet_memory.taken - share.taken;
+            capacity.memory_taken += round.subnet_memory.taken - share.taken;
         }
         spent
     }
@@ -214,7 +214,7 @@ impl Subnet {
             round.subnet_memory.take(execution.memory_taken);
             left.instructions -= execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
             left.heap_delta_bytes -= execution.heap_delta_bytes as i64;
-            canister.debits.add_written(execution.heap_delta_bytes);
+            canister.debits.add_heap_delta(execution.heap_delta_bytes);
             let is_paused = canister.is_paused();
             if !is_paused {
                 instructions += execution.instructions;

@@ -37,7 +37,7 @@ impl Attempt {
     /// Puts the new code in place, if there is room for it. When anything failed, the canister stays
     /// as it was before, except for what the attempt cost.
     pub fn finish(self, canister: &mut Canister, round: &RoundContext) -> Result<(), UserError> {
-        canister.debits.add_installed(self.instructions);
+        canister.debits.add_install_instructions(self.instructions);
         canister.credit(self.prepaid);
         canister.pay(Fee::Installation, self.fee);
         let result = self.result.and_then(|state| state.put(canister, round));

@@ -13,12 +13,12 @@ use ic_management_canister_types::{CanisterIdRecord, ChunkHash, UploadChunkArgs}
 impl Subnet {
     pub(super) fn upload_chunk(&mut self, call: &Call) -> Result<Payload, UserError> {
         let UploadChunkArgs { canister_id, chunk } = call.decode()?;
-        let room = self.room();
+        let capacity = self.capacity();
         let instructions = self.config.baseline(UPLOAD_CHUNK_INSTRUCTIONS);
         let canister = self.addressed(call, canister_id.into())?;
         // The call is charged for even if the chunk is stored already.
-        let cost = room.prices.instructions(instructions, false);
-        canister.check_can_pay(cost, room.prices).map_err(|error| {
+        let cost = capacity.prices.instructions(instructions, false);
+        canister.check_can_pay(cost, capacity.prices).map_err(|error| {
             chunk_store_error(format!("Error charging for 'upload_chunk': {}", error.description))
         })?;
         canister.pay(Fee::Management, cost);
@@ -26,9 +26,9 @@ impl Subnet {
         if is_new {
             check_writing_chunks(canister)?;
             let used = canister.memory_usage().total();
-            room.resize(canister, used, used + CHUNK_BYTES_MAX as u64, 0)?;
+            capacity.resize(canister, used, used + CHUNK_BYTES_MAX as u64, 0)?;
             canister.chunks.insert(hash, chunk);
-            canister.debits.add_written(CHUNK_BYTES_MAX as u64);
+            canister.debits.add_heap_delta(CHUNK_BYTES_MAX as u64);
         }
         self.spend(instructions);
         Ok(encode((ChunkHash { hash: hash.to_vec() },)))

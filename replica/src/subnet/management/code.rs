@@ -105,7 +105,7 @@ impl Subnet {
     /// Installs a module into a canister. The caller is a controller of the canister.
     fn install(&mut self, pending: &PendingCall, upload: Upload) -> Result<Completion, UserError> {
         let (id, call) = (upload.canister, &pending.call);
-        let round = RoundContext { subnet_memory: self.room().share(), ..self.round_context() };
+        let round = RoundContext { subnet_memory: self.capacity().share(), ..self.round_context() };
         let source = Source::new(id, upload.module, upload.assembly, &round);
         let hash = source.code.as_ref().ok().map(|code| code.module.hash);
         let (assembly, compilation, time) = (source.assembly, source.compilation, self.time);

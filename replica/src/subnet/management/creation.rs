@@ -113,7 +113,7 @@ impl Subnet {
         let names_variables = changes.environment_variables.is_some();
         let settings = settings::changed(&Settings::new(controllers), changes)?;
         let demand = Demand::of_new(&settings, balance, self.compute_taken());
-        let reservation = self.room().check_settings(&demand)?;
+        let reservation = self.capacity().check_settings(&demand)?;
         let id = match specified {
             Some(id) => self.check_specified(id)?,
             None => self.next_canister_id()?,

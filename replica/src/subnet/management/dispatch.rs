@@ -40,8 +40,8 @@ impl PendingCall {
 impl Subnet {
     /// Continues an installation that was paused in an earlier round.
     pub(in crate::subnet) fn continue_installation(&mut self) {
-        let room = self.room();
-        let round = RoundContext { subnet_memory: room.share(), ..self.round_context() };
+        let capacity = self.capacity();
+        let round = RoundContext { subnet_memory: capacity.share(), ..self.round_context() };
         let mut canisters = self.canisters.values_mut();
         let Some(canister) = canisters.find(|canister| canister.is_installing()) else {
             return;

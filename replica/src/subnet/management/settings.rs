@@ -23,11 +23,11 @@ impl Subnet {
         let PendingCall { call, origin, .. } = pending;
         let UpdateSettingsArgs { canister_id, settings: changes, sender_canister_version } =
             call.decode()?;
-        let (room, compute_taken, now) = (self.room(), self.compute_taken(), self.time);
+        let (capacity, compute_taken, now) = (self.capacity(), self.compute_taken(), self.time);
         let canister = self.addressed(call, canister_id.into())?;
         let changes_controllers = changes.controllers.is_some();
         let after = changed(&canister.settings, changes)?;
-        let reservation = room.check_settings(&Demand::of(canister, &after, compute_taken))?;
+        let reservation = capacity.check_settings(&Demand::of(canister, &after, compute_taken))?;
         canister.reserve(reservation);
         canister.settings = after;
         canister.version += 1;

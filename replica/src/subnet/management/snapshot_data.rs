@@ -66,7 +66,7 @@ impl Subnet {
 
     pub(super) fn upload_metadata(&mut self, call: &Call) -> Result<Payload, UserError> {
         let arguments: UploadCanisterSnapshotMetadataArgs = call.decode()?;
-        let (room, now) = (self.room(), self.time);
+        let (capacity, now) = (self.capacity(), self.time);
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
         let canister = self.addressed(call, arguments.canister_id.into())?;
         check_metadata(canister, &arguments)?;
@@ -76,7 +76,12 @@ impl Subnet {
         let before = canister.memory_usage().total();
         let after = before + snapshot.bytes() - bytes(canister, replaced);
         let instructions = baseline + snapshot.bytes() as Instructions;
-        room.resize(canister, before, after, room.prices.instructions(instructions, false))?;
+        capacity.resize(
+            canister,
+            before,
+            after,
+            capacity.prices.instructions(instructions, false),
+        )?;
         let snapshot_id = add(canister, snapshot, replaced).id;
         self.spend(instructions);
         Ok(encode((UploadCanisterSnapshotMetadataResult { snapshot_id },)))
@@ -85,7 +90,7 @@ impl Subnet {
     pub(super) fn upload_data(&mut self, call: &Call) -> Result<(), UserError> {
         let arguments: UploadCanisterSnapshotDataArgs = call.decode()?;
         let UploadCanisterSnapshotDataArgs { canister_id, snapshot_id, kind, chunk } = arguments;
-        let room = self.room();
+        let capacity = self.capacity();
         let canister = self.addressed(call, canister_id.into())?;
         let (number, snapshot) = of(canister, &snapshot_id)?;
         if !snapshot.uploaded {
@@ -97,21 +102,21 @@ impl Subnet {
         check_writing_chunks(canister)?;
         let is_chunk = matches!(kind, SnapshotDataOffset::WasmChunk);
         let written = if is_chunk { CHUNK_BYTES_MAX } else { chunk.len() } as Instructions;
-        charge(canister, written, room.prices)?;
+        charge(canister, written, capacity.prices)?;
         if is_chunk {
             let (hash, is_new) =
                 snapshot_mut(canister, number).chunks.check(&chunk).map_err(chunk_store_error)?;
             if is_new {
                 let before = canister.memory_usage().total();
-                room.resize(canister, before, before + CHUNK_BYTES_MAX as u64, 0)?;
+                capacity.resize(canister, before, before + CHUNK_BYTES_MAX as u64, 0)?;
                 snapshot_mut(canister, number).chunks.insert(hash, chunk);
-                canister.debits.add_written(written);
+                canister.debits.add_heap_delta(written);
                 self.spend(self.config.baseline(UPLOAD_CHUNK_INSTRUCTIONS));
             }
             return Ok(());
         }
         write(snapshot_mut(canister, number), &kind, &chunk)?;
-        canister.debits.add_written(written);
+        canister.debits.add_heap_delta(written);
         self.spend(written);
         Ok(())
     }

@@ -15,7 +15,7 @@ use ic_management_canister_types::{
 impl Subnet {
     pub(super) fn take_snapshot(&mut self, call: &Call) -> Result<Payload, UserError> {
         let arguments: TakeCanisterSnapshotArgs = call.decode()?;
-        let (room, now) = (self.room(), self.time);
+        let (capacity, now) = (self.capacity(), self.time);
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
         let canister = self.addressed(call, arguments.canister_id.into())?;
         let replaced = to_be_replaced(canister, arguments.replace_snapshot.as_deref())?;
@@ -32,9 +32,9 @@ impl Subnet {
         let before = usage.total();
         let after = before + snapshot.bytes() - bytes(canister, replaced) - uninstalled;
         let instructions = baseline + snapshot.bytes() as Instructions;
-        let cost = room.prices.instructions(instructions, false);
-        room.resize(canister, before, after, cost)?;
-        canister.debits.add_written(snapshot.heap_delta_bytes());
+        let cost = capacity.prices.instructions(instructions, false);
+        capacity.resize(canister, before, after, cost)?;
+        canister.debits.add_heap_delta(snapshot.heap_delta_bytes());
         let snapshot = add(canister, snapshot, replaced);
         let mut answers = Vec::new();
         if uninstalls {
@@ -74,22 +74,22 @@ impl Subnet {
         let code = source.code?;
         // Cloned because the snapshot may belong to the canister that is changed. The pages are shared.
         let snapshot = snapshot.clone();
-        let (room, now) = (self.room(), self.time);
+        let (capacity, now) = (self.capacity(), self.time);
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
         let canister = self.addressed(call, target)?;
         check_uploaded(canister, &snapshot, &code)?;
         let compilation = source.compilation;
-        let cost = room.prices.instructions(baseline, false)
-            + room.prices.instructions(
+        let cost = capacity.prices.instructions(baseline, false)
+            + capacity.prices.instructions(
                 compilation + snapshot.bytes() as Instructions,
                 code.module.info.wasm64,
             );
         let before = canister.memory_usage().total();
         let after = snapshot.usage_in(canister, &code).total();
-        room.resize(canister, before, after, cost)?;
+        capacity.resize(canister, before, after, cost)?;
         let hash = code.module.hash;
         snapshot.load(canister, code);
-        canister.debits.add_written(snapshot.heap_delta_bytes());
+        canister.debits.add_heap_delta(snapshot.heap_delta_bytes());
         canister.check_low_wasm_memory();
         let record = LoadSnapshotRecord {
             from_canister_id: (id.canister != target).then_some(id.canister.into()),
@@ -115,12 +115,12 @@ impl Subnet {
 
     pub(super) fn delete_snapshot(&mut self, call: &Call) -> Result<(), UserError> {
         let DeleteCanisterSnapshotArgs { canister_id, snapshot_id } = call.decode()?;
-        let room = self.room();
+        let capacity = self.capacity();
         let canister = self.addressed(call, canister_id.into())?;
         let (number, snapshot) = of(canister, &snapshot_id)?;
         let before = canister.memory_usage().total();
         let after = before - snapshot.bytes();
-        room.resize(canister, before, after, 0)?;
+        capacity.resize(canister, before, after, 0)?;
         canister.snapshots.remove(number);
         Ok(())
     }
