@@ -26,7 +26,7 @@ const FEES_PER_CALL: u128 = 260_000 + 5_000_000 + 16_000;
 fn main() {
     let modules = workspace_modules().expect("the canisters build");
     let ours = Pair::new(&modules.caller, &modules.callee);
-    let sample = Pair::new(&rust_canister("sample_caller"), &rust_canister("sample_callee"));
+    let sample = Pair::new(&rust_canister("plain_caller"), &rust_canister("plain_callee"));
 
     println!("instructions of the caller per call");
     print!("{:<24}", "calls");

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use futures::future::join_all;
 
-use crate::transport::{Transport, call, call_unless_stopping};
+use crate::transport::{Transport, call};
 use crate::{Outcome, ReasonKind, Request, Summary};
 
 /// Makes the calls one after the other: each is sent when the one before has its response.
@@ -52,10 +52,7 @@ pub async fn parallel<T: Transport>(
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     mut on_outcome: impl FnMut(u64, Outcome<Vec<u8>>),
 ) -> Summary {
-    // All calls are sent in this message, and the status cannot change within a message. One look at it is enough.
-    let is_stopping = transport.is_stopping();
-    let calls =
-        requests.into_iter().map(|request| call_unless_stopping(transport, request, is_stopping));
+    let calls = requests.into_iter().map(|request| call(transport, request));
     let outcomes = join_all(calls).await;
 
     let mut summary = Summary::default();

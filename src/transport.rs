@@ -65,23 +65,13 @@ pub async fn call<T: Transport>(
     transport: &T,
     request: impl Into<Rc<Request>>,
 ) -> Outcome<Vec<u8>> {
-    call_unless_stopping(transport, request, transport.is_stopping()).await
-}
-
-/// [`call`] for a caller that knows already whether the canister is stopping.
-pub(crate) async fn call_unless_stopping<T: Transport>(
-    transport: &T,
-    request: impl Into<Rc<Request>>,
-    is_stopping: bool,
-) -> Outcome<Vec<u8>> {
-    if is_stopping {
+    if transport.is_stopping() {
         return Outcome::NotDone(Reason::Stopping);
     }
-    let response = match transport.send(&request.into()) {
-        Ok(response) => response.await,
-        Err(reason) => Err(reason),
-    };
-    outcome(response)
+    match transport.send(&request.into()) {
+        Ok(response) => outcome(response.await),
+        Err(reason) => Outcome::failed(reason),
+    }
 }
 
 pub(crate) fn outcome(response: Result<Vec<u8>, Reason>) -> Outcome<Vec<u8>> {

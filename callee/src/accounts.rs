@@ -1,4 +1,4 @@
-//! What the callee says of its users: controllers set it, stable memory keeps it.
+//! The amounts that the callee answers with: controllers set them, stable memory keeps them.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -6,28 +6,29 @@ use std::cell::RefCell;
 use candid::{CandidType, Principal};
 use ic_stable_structures::storable::Bound;
 use ic_stable_structures::{DefaultMemoryImpl, StableBTreeMap, Storable};
+use serde::Deserialize;
+use serde_bytes::ByteBuf;
 
-wire::record! {
-    /// An account as ICRC-1 has it: a user has one for each subaccount.
-    #[derive(CandidType)]
-    pub struct Account {
-        pub owner: Principal,
-        pub subaccount: Option<Vec<u8>>,
-    }
+/// Length of a subaccount in bytes, by the ICRC-1 standard.
+const SUBACCOUNT_BYTES: usize = 32;
+
+/// An account of ICRC-1: a user has one for each subaccount.
+#[derive(CandidType, Deserialize)]
+pub struct Account {
+    pub owner: Principal,
+    pub subaccount: Option<ByteBuf>,
 }
 
-wire::record! {
-    /// A user, and all that is said of them.
-    #[derive(CandidType)]
-    pub struct UserAccount {
-        pub user: Principal,
-        pub balance: u128,
-        pub position: u128,
-        pub rewards: u128,
-    }
+/// A user with the amounts that a controller sets.
+#[derive(CandidType, Deserialize)]
+pub struct UserAccount {
+    pub user: Principal,
+    pub balance: u128,
+    pub position: u128,
+    pub rewards: u128,
 }
 
-/// What there is of a user, in the smallest units of whatever it is; nothing of unknown users.
+/// The amounts of a user, each in the smallest unit of its token. An unknown user has 0 of everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
     pub balance: u128,
@@ -36,28 +37,45 @@ pub struct Holdings {
 }
 
 thread_local! {
-    /// The one thing kept, so it has the whole stable memory.
+    /// The only structure in stable memory, so it needs no memory manager.
     static USERS: RefCell<StableBTreeMap<Principal, Holdings, DefaultMemoryImpl>> =
         RefCell::new(StableBTreeMap::init(DefaultMemoryImpl::default()));
 }
 
-/// Keeps what there is of a user, from now on and across upgrades.
+/// Sets the amounts of a user. Upgrades keep them.
 pub fn set(UserAccount { user, balance, position, rewards }: UserAccount) {
     let holdings = Holdings { balance, position, rewards };
     USERS.with_borrow_mut(|users| users.insert(user, holdings));
 }
 
-/// What there is of a user.
-pub fn of(user: Principal) -> Holdings {
+/// The amounts of a user.
+pub fn holdings_of(user: Principal) -> Holdings {
     USERS.with_borrow(|users| users.get(&user)).unwrap_or_default()
 }
 
-/// The balance of an account. All a user has is in the default one, whose name is 32 zeros or left out.
-pub fn balance_of(account: &Account) -> Result<u128, &'static str> {
-    match account.subaccount.as_deref() {
-        Some(name) if name.len() != 32 => Err("a subaccount has 32 bytes"),
-        Some(name) if name != [0; 32] => Ok(0),
-        _ => Ok(of(account.owner).balance),
+/// The balance of an account. The whole balance of a user is in the default account; other subaccounts have 0.
+pub fn balance_of(account: &Account) -> u128 {
+    if account.is_default() { holdings_of(account.owner).balance } else { 0 }
+}
+
+impl Account {
+    /// Checks the length of the subaccount.
+    ///
+    /// # Errors
+    ///
+    /// The reason, when the subaccount does not have 32 bytes.
+    pub fn check(&self) -> Result<(), String> {
+        match &self.subaccount {
+            Some(subaccount) if subaccount.len() != SUBACCOUNT_BYTES => {
+                Err(format!("a subaccount has {SUBACCOUNT_BYTES} bytes, not {}", subaccount.len()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The default subaccount is 32 zeros, or none at all.
+    fn is_default(&self) -> bool {
+        self.subaccount.as_ref().is_none_or(|subaccount| **subaccount == [0; SUBACCOUNT_BYTES])
     }
 }
 
@@ -88,11 +106,11 @@ mod tests {
     }
 
     fn account(owner: Principal, subaccount: Option<&[u8]>) -> Account {
-        Account { owner, subaccount: subaccount.map(<[u8]>::to_vec) }
+        Account { owner, subaccount: subaccount.map(ByteBuf::from) }
     }
 
     #[test]
-    fn what_was_set_last_is_kept_for_each_user() {
+    fn the_amounts_set_last_are_kept_for_each_user() {
         for number in 0..200 {
             for balance in [7, u128::from(number)] {
                 set(UserAccount { user: user(number), balance, position: u128::MAX, rewards: 1 });
@@ -101,10 +119,10 @@ mod tests {
         for number in 0..200 {
             let expected =
                 Holdings { balance: u128::from(number), position: u128::MAX, rewards: 1 };
-            assert_eq!(of(user(number)), expected);
+            assert_eq!(holdings_of(user(number)), expected);
         }
-        assert_eq!(of(user(200)), Holdings::default());
-        assert_eq!(of(Principal::management_canister()), Holdings::default());
+        assert_eq!(holdings_of(user(200)), Holdings::default());
+        assert_eq!(holdings_of(Principal::management_canister()), Holdings::default());
     }
 
     #[test]
@@ -114,8 +132,10 @@ mod tests {
         other[31] = 1;
         for (subaccount, balance) in [(None, 5), (Some(&[0; 32]), 5), (Some(&other), 0)] {
             let subaccount = subaccount.map(<[u8; 32]>::as_slice);
-            assert_eq!(balance_of(&account(user(1), subaccount)), Ok(balance));
-            assert_eq!(balance_of(&account(user(2), subaccount)), Ok(0));
+            let account = |owner| account(owner, subaccount);
+            assert_eq!(account(user(1)).check(), Ok(()));
+            assert_eq!(balance_of(&account(user(1))), balance);
+            assert_eq!(balance_of(&account(user(2))), 0);
         }
     }
 
@@ -123,12 +143,13 @@ mod tests {
     fn a_subaccount_of_another_length_is_refused() {
         for length in [0, 1, 31, 33, 64] {
             let account = account(user(1), Some(&vec![0; length]));
-            assert_eq!(balance_of(&account), Err("a subaccount has 32 bytes"));
+            let refusal = account.check().expect_err("the length is wrong");
+            assert_eq!(refusal, format!("a subaccount has 32 bytes, not {length}"));
         }
     }
 
     #[test]
-    fn holdings_are_stored_as_they_are() {
+    fn holdings_are_read_from_stable_memory_as_they_were_written() {
         let holdings = Holdings { balance: 1, position: u128::MAX, rewards: 1 << 77 };
         let bytes = holdings.to_bytes();
         assert_eq!(bytes.len(), 48);

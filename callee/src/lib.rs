@@ -1,76 +1,56 @@
-//! The callee: one endpoint that does nothing, so that what is measured is the call, and three that say what there is of
-//! a user, as a token ledger, a lending market and a staking pool would.
-//!
-//! The endpoints reply by hand with `wire`, which keeps the module small; so `candid_method` states the interface.
+//! The callee: a method `ping` that does nothing, so that a benchmark measures the call and nothing else, and three
+//! methods that answer as a token ledger, a lending market and a staking pool would.
 
 mod accounts;
 
-use std::marker::PhantomData;
+use candid::Principal;
+use ic_cdk::api::{accept_message, is_controller, msg_arg_data, msg_caller, msg_method_name};
+use ic_cdk_macros::{inspect_message, query, update};
 
 use accounts::{Account, UserAccount};
-use candid::{Principal, candid_method};
-use ic_cdk::api::{
-    accept_message, is_controller, msg_caller, msg_method_name, msg_reject, msg_reply,
-};
-use ic_cdk_macros::{inspect_message, query, update};
-use wire::Decode;
 
-/// Does nothing and answers.
-#[candid_method(update)]
-#[update(manual_reply = true, hidden = true)]
-fn ping() {
-    msg_reply(wire::NOTHING);
+/// Does nothing and replies.
+#[update]
+fn ping() {}
+
+/// Returns the balance of an account, as an ICRC-1 ledger does.
+#[query(guard = "valid_subaccount")]
+fn icrc1_balance_of(account: Account) -> u128 {
+    accounts::balance_of(&account)
 }
 
-/// The balance of an account, as of an ICRC-1 ledger.
-#[candid_method(query)]
-#[query(decode_with = "argument", manual_reply = true, hidden = true)]
-fn icrc1_balance_of(account: Account) -> PhantomData<u128> {
-    match accounts::balance_of(&account) {
-        Ok(balance) => reply(balance),
-        Err(reason) => {
-            msg_reject(reason);
-            PhantomData
-        }
-    }
+/// Returns the amount that a user has lent.
+#[query]
+fn get_position(user: Principal) -> u128 {
+    accounts::holdings_of(user).position
 }
 
-/// What a user has lent.
-#[candid_method(query)]
-#[query(decode_with = "argument", manual_reply = true, hidden = true)]
-fn get_position(user: Principal) -> PhantomData<u128> {
-    reply(accounts::of(user).position)
+/// Returns the rewards that a user has earned.
+#[query]
+fn get_rewards(user: Principal) -> u128 {
+    accounts::holdings_of(user).rewards
 }
 
-/// What a user has earned.
-#[candid_method(query)]
-#[query(decode_with = "argument", manual_reply = true, hidden = true)]
-fn get_rewards(user: Principal) -> PhantomData<u128> {
-    reply(accounts::of(user).rewards)
-}
-
-/// Sets all that is said of a user.
-#[candid_method(update)]
-#[update(guard = "only_controllers", decode_with = "argument", manual_reply = true, hidden = true)]
+/// Sets the three amounts of a user.
+#[update(guard = "controllers_only")]
 fn set_account(account: UserAccount) {
     accounts::set(account);
-    msg_reply(wire::NOTHING);
 }
 
-/// Keeps strangers from spending this canister's cycles on a refusal.
+/// Refuses a stranger's `set_account` before the message costs this canister cycles.
 #[inspect_message]
 fn inspect_message() {
     if msg_method_name() == "set_account"
-        && let Err(reason) = only_controllers()
+        && let Err(reason) = controllers_only()
     {
-        // Not to accept would say less.
+        // A trap carries the reason; a message that is just not accepted carries none.
         ic_cdk::trap(reason);
     }
     accept_message();
 }
 
-/// Guards an endpoint: who is not a controller of this canister gets a reject.
-fn only_controllers() -> Result<(), String> {
+/// Guard: rejects callers that do not control this canister.
+fn controllers_only() -> Result<(), String> {
     if is_controller(&msg_caller()) {
         Ok(())
     } else {
@@ -78,17 +58,30 @@ fn only_controllers() -> Result<(), String> {
     }
 }
 
-fn reply(number: u128) -> PhantomData<u128> {
-    msg_reply(wire::encode(&(number,)));
-    PhantomData
+/// Guard: rejects a subaccount of the wrong length. An argument that is not an account is left to the endpoint, which
+/// traps on it.
+fn valid_subaccount() -> Result<(), String> {
+    candid::decode_one(&msg_arg_data()).map_or(Ok(()), |account: Account| account.check())
 }
 
-/// Decodes the one argument of an endpoint; traps on any other, as endpoints of `ic-cdk` do.
-fn argument<T: Decode>(message: Vec<u8>) -> T {
-    match wire::decode(&message) {
-        Ok((argument,)) => argument,
-        Err(error) => ic_cdk::trap(error.as_str()),
+/// The interface of this canister, in the section of the module where tools look for it.
+#[cfg(target_family = "wasm")]
+#[expect(unsafe_code, reason = "only a named section can carry metadata")]
+#[unsafe(link_section = "icp:public candid:service")]
+#[used]
+static INTERFACE: [u8; include_bytes!("../callee.did").len()] = *include_bytes!("../callee.did");
+
+#[cfg(test)]
+mod tests {
+    use candid_parser::utils::{CandidSource, service_equal};
+
+    use super::*;
+
+    #[test]
+    fn the_endpoints_are_those_of_the_committed_interface() {
+        candid::export_service!();
+        let (served, committed) = (__export_service(), include_str!("../callee.did"));
+        service_equal(CandidSource::Text(&served), CandidSource::Text(committed))
+            .unwrap_or_else(|difference| panic!("{difference}\nserved:\n{served}"));
     }
 }
-
-wire::interface!("../callee.did");

@@ -1,4 +1,4 @@
-//! Which canister is called: checked when it is set, kept in stable memory.
+//! The canister to call: set by a controller and kept in stable memory, or else named by an environment variable.
 
 use std::cell::RefCell;
 
@@ -8,14 +8,7 @@ use ic_stable_structures::StableCell;
 
 use crate::memory::{self, Memory};
 
-/// The most calls one request may ask for.
-///
-/// `parallel_calls` makes all of them in one message. Each costs it about 25,000 instructions, half of them for system
-/// calls, and 340 bytes of memory, whether it is sent or fails at once. So this many take 2.5 billion instructions, of
-/// the 40 billion a message may execute, and 34 MB. A test keeps an eye on both.
-pub const MAX_CALLS: u64 = 100_000;
-
-/// Where `icp deploy` leaves the id of the canister named `callee`.
+/// The environment variable in which `icp deploy` puts the id of the canister named `callee`.
 const ENVIRONMENT_VARIABLE: &str = "PUBLIC_CANISTER_ID:callee";
 
 const NOT_CONFIGURED: &str = "no callee is configured; run: \
@@ -24,26 +17,29 @@ const NOT_CONFIGURED: &str = "no callee is configured; run: \
 
 thread_local! {
     static CALLEE: RefCell<StableCell<Option<Principal>, Memory>> =
-        RefCell::new(StableCell::init(memory::part(memory::CALLEE), None));
+        RefCell::new(StableCell::init(memory::get(memory::CALLEE), None));
 }
 
-/// Keeps `id` as the canister to call, from now on and across upgrades.
-pub fn set(id: Principal) -> Result<(), String> {
-    check(id, canister_self())?;
+/// Sets the canister to call.
+pub fn set(id: Principal) {
     CALLEE.with_borrow_mut(|callee| callee.set(Some(id)));
-    Ok(())
 }
 
-/// The canister to call, provided that `n` calls may be made.
-pub fn for_calls(n: u64) -> Result<Principal, String> {
-    if n > MAX_CALLS {
-        return Err(format!("{n} calls are too many: the maximum is {MAX_CALLS}"));
-    }
-    configured()
+/// The canister to call.
+///
+/// # Panics
+///
+/// Traps when no callee is known. A guard has refused the message before.
+pub fn configured() -> Principal {
+    find().unwrap_or_else(|reason| ic_cdk::trap(reason))
 }
 
-/// The canister to call: the one that was set, else the one of the environment.
-pub fn configured() -> Result<Principal, String> {
+/// The canister to call: the one that was set, else the one that the environment variable names.
+///
+/// # Errors
+///
+/// The reason, when neither names a canister.
+pub fn find() -> Result<Principal, String> {
     match CALLEE.with_borrow(|callee| *callee.get()) {
         Some(id) => Ok(id),
         None => from_environment(),
@@ -65,8 +61,12 @@ fn parse(text: &str) -> Result<Principal, String> {
     })
 }
 
-/// Refuses what cannot be the callee of a caller with the id `own`.
-fn check(id: Principal, own: Principal) -> Result<(), String> {
+/// Checks that `id` can be the callee of the caller `own`.
+///
+/// # Errors
+///
+/// The reason, when `id` is no canister that could answer.
+pub fn check(id: Principal, own: Principal) -> Result<(), String> {
     let what = if id == Principal::anonymous() {
         "the anonymous principal is no canister"
     } else if id == Principal::management_canister() {
@@ -103,11 +103,5 @@ mod tests {
         let refusal = parse("callee").expect_err("no principal");
         assert!(refusal.contains(ENVIRONMENT_VARIABLE), "{refusal}");
         assert_eq!(parse("aaaaa-aa"), Ok(Principal::management_canister()));
-    }
-
-    #[test]
-    fn too_many_calls_are_refused_before_anything_else_is_looked_at() {
-        let refusal = for_calls(MAX_CALLS + 1).expect_err("too many");
-        assert_eq!(refusal, "100001 calls are too many: the maximum is 100000");
     }
 }

@@ -1,4 +1,4 @@
-//! Fan-outs too large for one message: driven by a timer, written down after every step.
+//! Fan-outs too large for one message. Timers drive them, and stable memory holds their progress after every step.
 
 use std::cell::{Cell, RefCell};
 use std::iter;
@@ -7,120 +7,118 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use candid::CandidType;
+use ic_cdk_macros::{query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer, set_timer_interval_serial};
 use ic_stable_structures::StableVec;
 use parallel_calls::canister::Canister;
-use parallel_calls::{Job, ReasonKind, Retry, Transport, Wait, Window, windowed};
+use parallel_calls::{Job, ReasonKind, Request, Retry, Transport, Wait, Window, windowed};
+use serde::Deserialize;
 
-use crate::callee;
 use crate::memory::{self, Memory};
-use crate::run::{Failures, failures, ping, planned_window};
-use record::Record;
+use crate::run::{Failures, failures, plan};
+use crate::{callee, guards};
+use record::JobRecord;
 
 mod record;
 
-/// How often it is looked whether there is something to do while a job is unfinished.
+/// How often a timer looks for something to do while a job is unfinished.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a timer's task begins calls. With the wait of the last ones it must stay below the 300 s after which the
-/// timers take it for lost, and begin another.
+/// How long the task of a timer begins calls. This time and the wait for the last replies must together be less than
+/// 300 s: then the timers give the task up for lost and start another.
 const TASK_MAX: Duration = Duration::from_secs(60);
 
-/// How long a call of a job waits.
+/// How long a call of a job waits for its reply.
 const WAIT: Wait = Wait::Bounded(Duration::from_secs(120));
 
-/// Jobs that are remembered: the latest.
-const KEPT_MAX: u64 = 16;
+/// The number of jobs that this canister remembers: the latest.
+const JOBS_MAX: u64 = 16;
 
-/// How often calls of a job are tried when nobody says.
+/// How often a call of a job is tried when the job does not say.
 const ATTEMPTS_DEFAULT: u32 = 3;
 
-/// How often they may be tried.
+/// How often a call of a job may be tried.
 const ATTEMPTS_MAX: u32 = 100;
 
-/// Calls whose cost a plan puts aside at once: cycles may be added while a job is under way.
+/// The most calls whose costs a plan reserves at once. Cycles may be added while a job is running.
 const PLANNED_CALLS_MAX: u64 = 10_000;
 
 /// The number of a job.
 pub type JobId = u64;
 
-wire::record! {
-    /// A job that somebody wants.
-    #[derive(CandidType)]
-    pub struct JobSpec {
-        pub calls: u64,
-        pub window: Option<u32>,
-        pub attempts: Option<u32>,
-        pub idempotent: Option<bool>,
-    }
+/// A job to start.
+#[derive(CandidType, Deserialize)]
+pub struct JobSpec {
+    pub calls: u64,
+    pub window: Option<u32>,
+    pub attempts: Option<u32>,
+    pub idempotent: Option<bool>,
 }
 
-wire::record! {
-    /// How far a job is.
-    #[derive(CandidType)]
-    pub struct JobStatus {
-        pub state: JobState,
-        pub calls: u64,
-        pub succeeded: u64,
-        pub not_done: u64,
-        pub unknown: u64,
-        pub remaining: u64,
-        pub in_flight: u64,
-        pub max_in_flight: u32,
-        pub failures: Vec<Failures>,
-        pub waiting_for: Option<String>,
-    }
+/// The progress of a job.
+#[derive(CandidType)]
+pub struct JobStatus {
+    pub state: JobState,
+    pub calls: u64,
+    pub succeeded: u64,
+    pub not_done: u64,
+    pub unknown: u64,
+    pub remaining: u64,
+    pub in_flight: u64,
+    pub max_in_flight: u32,
+    pub failures: Vec<Failures>,
+    pub waiting_for: Option<String>,
 }
 
-wire::variant! {
-    /// What a job does.
-    #[derive(CandidType)]
-    pub enum JobState {
-        /// It makes calls.
-        Running,
-        /// It was cancelled, though calls may still be open.
-        Cancelled,
-        /// Every call is settled.
-        Finished,
-    }
+/// The state of a job.
+#[derive(CandidType)]
+pub enum JobState {
+    /// The job makes calls.
+    Running,
+    /// The job was cancelled. Calls may still be open.
+    Cancelled,
+    /// Every call has an outcome.
+    Finished,
 }
 
 thread_local! {
-    static JOBS: RefCell<StableVec<Record, Memory>> =
-        RefCell::new(StableVec::init(memory::part(memory::JOBS)));
+    static JOBS: RefCell<StableVec<JobRecord, Memory>> =
+        RefCell::new(StableVec::init(memory::get(memory::JOBS)));
     static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
-    /// The job that was worked on last.
+    /// The job whose turn was last.
     static LAST: Cell<Option<JobId>> = const { Cell::new(None) };
 }
 
-/// Writes down a new job and sees to it that it is worked on.
-pub fn start(spec: JobSpec) -> Result<JobId, String> {
+/// Starts a job of calls to `ping`, of any number.
+#[update(guard = "guards::controllers_only")]
+fn start_job(spec: JobSpec) -> Result<JobId, String> {
     let attempts = spec.attempts.unwrap_or(ATTEMPTS_DEFAULT);
     if attempts > ATTEMPTS_MAX {
         return Err(format!("{attempts} attempts are too many: the maximum is {ATTEMPTS_MAX}"));
     }
-    let callee = callee::configured()?;
-    let id = kept().end;
-    // Its place is that of the job before the ones that are kept.
-    if let Some(oldest) = id.checked_sub(KEPT_MAX).filter(|oldest| !is_finished(*oldest)) {
-        return Err(format!("{KEPT_MAX} jobs are unfinished: wait for job {oldest}, or cancel it"));
+    let callee = callee::find()?;
+    let id = remembered().end;
+    // The new job takes the place of the oldest one.
+    if let Some(oldest) = id.checked_sub(JOBS_MAX).filter(|oldest| !is_finished(*oldest)) {
+        return Err(format!("{JOBS_MAX} jobs are unfinished: wait for job {oldest}, or cancel it"));
     }
     let job = Job::new(spec.calls, spec.window, attempts, spec.idempotent.unwrap_or(false));
     JOBS.with_borrow_mut(|jobs| {
-        let record = Record { id, callee, job };
-        if id < KEPT_MAX {
+        let record = JobRecord { id, callee, job };
+        if id < JOBS_MAX {
             jobs.push(&record);
         } else {
-            jobs.set(id % KEPT_MAX, &record);
+            jobs.set(id % JOBS_MAX, &record);
         }
     });
-    wake_up();
+    ensure_timer();
     Ok(id)
 }
 
-/// How far a job is, unless it is too long ago.
-pub fn status(id: JobId) -> Option<JobStatus> {
-    let Record { job, .. } = find(id)?;
+/// Returns the progress of a job, or nothing for a job that this canister does not remember.
+#[query(guard = "guards::controllers_only")]
+fn job_status(id: JobId) -> Option<JobStatus> {
+    let JobRecord { job, .. } = find(id)?;
     let state = match () {
         () if job.cancelled => JobState::Cancelled,
         () if job.is_finished() => JobState::Finished,
@@ -140,36 +138,37 @@ pub fn status(id: JobId) -> Option<JobStatus> {
     })
 }
 
-/// Gives up the calls of a job that are not open.
-pub fn cancel(id: JobId) -> Result<(), String> {
+/// Cancels the calls of a job that are not open.
+#[update(guard = "guards::controllers_only")]
+fn cancel_job(id: JobId) -> Result<(), String> {
     match find(id) {
         None => Err(format!("there is no job {id}")),
-        Some(Record { job, .. }) if job.is_finished() => Err(format!("job {id} is finished")),
+        Some(JobRecord { job, .. }) if job.is_finished() => Err(format!("job {id} is finished")),
         Some(_) => {
-            update(id, Job::cancel);
+            change(id, Job::cancel);
             Ok(())
         }
     }
 }
 
-/// Goes on with unfinished jobs after an upgrade.
+/// Continues unfinished jobs after an upgrade.
 pub fn resume() {
-    if kept().any(|id| !is_finished(id)) {
-        wake_up();
+    if remembered().any(|id| !is_finished(id)) {
+        ensure_timer();
     }
 }
 
-/// Sees to it that somebody works on the jobs.
-fn wake_up() {
+/// Starts the timer that drives the jobs, unless it runs.
+fn ensure_timer() {
     if TIMER.get().is_none() {
-        TIMER.set(Some(set_timer_interval_serial(INTERVAL, work)));
+        TIMER.set(Some(set_timer_interval_serial(INTERVAL, run_jobs)));
     }
 }
 
-/// Works on the jobs in turn, for as long as a timer's task should last.
-async fn work() {
+/// The task of the timer: gives each job a turn, until the time of the task is over.
+async fn run_jobs() {
     let until = Canister.now() + TASK_MAX;
-    let ids = kept();
+    let ids = remembered();
     let next = LAST.get().map_or(ids.start, |last| last + 1);
     for id in (next.max(ids.start)..ids.end).chain(ids.start..next.min(ids.end)) {
         LAST.set(Some(id));
@@ -178,48 +177,48 @@ async fn work() {
             break;
         }
     }
-    if kept().all(is_finished) {
-        // A timer must not be cleared by its own task.
-        set_timer(Duration::ZERO, async { rest() });
+    if remembered().all(is_finished) {
+        // The task of a timer must not clear its own timer.
+        set_timer(Duration::ZERO, async { stop_timer() });
     }
 }
 
-/// Clears the timer, unless somebody started a job meanwhile.
-fn rest() {
-    if kept().all(is_finished)
+/// Clears the timer, unless a job was started in the meantime.
+fn stop_timer() {
+    if remembered().all(is_finished)
         && let Some(timer) = TIMER.take()
     {
         clear_timer(timer);
     }
 }
 
-/// Makes the calls of a job that can be made now, and begins none later than `until`.
+/// Makes the calls of a job that can be made now. Begins no call after `until`.
 async fn make_calls(id: JobId, until: Duration) {
-    let Some(Record { callee, job, .. }) = find(id) else { return };
-    // There is one worker, so what is open was left by one that an upgrade or a trap ended.
+    let Some(JobRecord { callee, job, .. }) = find(id) else { return };
+    // Only one task runs at a time. So calls counted as open are left over from a task that an upgrade or a trap ended.
     if job.open() > 0 {
-        update(id, |job| job.interrupt(Canister.now()));
+        change(id, |job| job.interrupt(Canister.now()));
     }
     if Canister.is_stopping()
         || job.next_call_in(Canister.now()).is_none_or(|pause| !pause.is_zero())
     {
         return;
     }
+    let ping = Rc::new(Request::new(callee, "ping").with_wait(WAIT));
     let window = match job.window {
         Some(calls) => Ok(calls),
-        None => planned_window(&ping(callee), job.remaining().min(PLANNED_CALLS_MAX))
-            .or_else(|_| planned_window(&ping(callee), 1))
+        None => plan(&ping, job.remaining().min(PLANNED_CALLS_MAX))
+            .or_else(|_| plan(&ping, 1))
             .map(|window| window.per_callee),
     };
     let Ok(window) = window else {
-        update(id, |job| job.postpone(ReasonKind::Cycles, Canister.now()));
+        change(id, |job| job.postpone(ReasonKind::Cycles, Canister.now()));
         return;
     };
-    let ping = Rc::new(ping(callee).with_wait(WAIT));
     let calls = iter::from_fn(|| {
         let now = Canister.now();
         let started =
-            now < until && !Canister.is_stopping() && update(id, |job| job.start_call(now));
+            now < until && !Canister.is_stopping() && change(id, |job| job.start_call(now));
         started.then(|| ping.clone())
     });
     windowed(
@@ -228,32 +227,32 @@ async fn make_calls(id: JobId, until: Duration) {
         Window::of(window).without_look_ahead(),
         Retry::NEVER,
         |_, outcome| {
-            update(id, |job| job.finish_call(&outcome, Canister.now()));
+            change(id, |job| job.finish_call(&outcome, Canister.now()));
         },
     )
     .await;
 }
 
-/// The jobs that are remembered, the oldest first.
-fn kept() -> Range<JobId> {
+/// The numbers of the jobs that this canister remembers.
+fn remembered() -> Range<JobId> {
     let next = JOBS.with_borrow(|jobs| jobs.iter().map(|record| record.id + 1).max().unwrap_or(0));
-    next.saturating_sub(KEPT_MAX)..next
+    next.saturating_sub(JOBS_MAX)..next
 }
 
 fn is_finished(id: JobId) -> bool {
     find(id).is_none_or(|record| record.job.is_finished())
 }
 
-fn find(id: JobId) -> Option<Record> {
-    kept().contains(&id).then(|| JOBS.with_borrow(|jobs| jobs.get(id % KEPT_MAX)))?
+fn find(id: JobId) -> Option<JobRecord> {
+    remembered().contains(&id).then(|| JOBS.with_borrow(|jobs| jobs.get(id % JOBS_MAX)))?
 }
 
-/// Changes a job, and writes it down.
-fn update<T>(id: JobId, change: impl FnOnce(&mut Job) -> T) -> T {
+/// Changes a job in stable memory.
+fn change<T>(id: JobId, change: impl FnOnce(&mut Job) -> T) -> T {
     JOBS.with_borrow_mut(|jobs| {
-        let mut record = jobs.get(id % KEPT_MAX).expect("a job that is worked on is kept");
+        let mut record = jobs.get(id % JOBS_MAX).expect("a running job is remembered");
         let result = change(&mut record.job);
-        jobs.set(id % KEPT_MAX, &record);
+        jobs.set(id % JOBS_MAX, &record);
         result
     })
 }

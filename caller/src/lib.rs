@@ -1,118 +1,82 @@
-//! The caller: many calls to other canisters, made one after the other, all at once, or as many as fit.
+//! The caller: it calls `ping` of a callee `n` times, one call after the other, all at once, or as many at once as fit.
 //!
-//! Every endpoint is a few lines over the fan-out library. Those that make calls or change anything are for controllers
-//! only, since calls cost this canister cycles and take up the slots to its callee.
-//!
-//! The endpoints reply by hand since they may also reject, and read their arguments with `wire`, which keeps the
-//! module small. `ic-cdk` then takes the arguments for bytes, so `candid_method` states the interface in its place.
+//! This file is the lesson. Each other module holds the endpoints of one further subject, with their types.
 
-mod access;
 mod callee;
+mod guards;
 mod jobs;
 mod memory;
 mod portfolio;
 mod raw;
 mod run;
 
-use std::marker::PhantomData;
+use std::iter::repeat_n;
+use std::rc::Rc;
 
-use candid::{Principal, candid_method};
-use ic_cdk::api::{msg_reject, msg_reply};
-use ic_cdk::trap;
-use ic_cdk_macros::{inspect_message, post_upgrade, pre_upgrade, query, update};
-use parallel_calls::canister::ready_for_upgrade;
-use wire::{Decode, Encode};
+use candid::Principal;
+use futures::future::join_all;
+use ic_cdk_macros::{inspect_message, post_upgrade, pre_upgrade, update};
+use parallel_calls::canister::{Canister, ready_for_upgrade};
+use parallel_calls::{Request, Retry, call, windowed};
 
-use access::controllers_only;
-use jobs::{JobId, JobSpec, JobStatus};
-use portfolio::{Portfolio, PortfolioRequest};
-use raw::{RawOutcome, RawRequest};
-use run::{Report, Strategy};
+/// How often a windowed call is tried that finds no free slot, because other messages hold all of them.
+const RETRY: Retry = Retry::attempts(5);
 
-/// Names the canister to call.
-#[candid_method(update)]
-#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
+/// Sets the canister to call. Upgrades keep it.
+#[update(guard = "guards::controllers_only", guard = "guards::possible_callee")]
 fn setup_callee(id: Principal) {
-    match callee::set(id) {
-        Ok(()) => msg_reply(wire::NOTHING),
-        Err(reason) => msg_reject(reason),
+    callee::set(id);
+}
+
+/// Calls `ping` n times, each call after the reply to the one before. Returns how many calls succeeded.
+#[update(guard = "guards::controllers_only", guard = "guards::calls_allowed")]
+async fn sequential_calls(n: u64) -> u64 {
+    let ping = ping();
+    let mut succeeded = 0;
+    for _ in 0..n {
+        if call(&Canister, ping.clone()).await.is_done() {
+            succeeded += 1;
+        }
     }
+    succeeded
 }
 
-/// Pings the callee `n` times, one call after the other, and returns how many calls succeeded.
-#[candid_method(update)]
-#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-async fn sequential_calls(n: u64) -> PhantomData<u64> {
-    answer(run::run(Strategy::Sequential, n).await.map(|report| report.succeeded))
+/// Calls `ping` n times at once. Returns how many calls succeeded: at most 500 can be open.
+#[update(guard = "guards::controllers_only", guard = "guards::calls_allowed")]
+async fn parallel_calls(n: u64) -> u64 {
+    let calls = repeat_n(ping(), n as usize).map(|ping| call(&Canister, ping));
+    let outcomes = join_all(calls).await;
+    outcomes.iter().filter(|outcome| outcome.is_done()).count() as u64
 }
 
-/// Pings the callee `n` times, all calls at once, and returns how many calls succeeded.
-#[candid_method(update)]
-#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-async fn parallel_calls(n: u64) -> PhantomData<u64> {
-    answer(run::run(Strategy::Parallel, n).await.map(|report| report.succeeded))
+/// Calls `ping` n times, as many at once as slots and cycles allow: each reply makes room for the next call.
+/// Returns how many calls succeeded.
+#[update(guard = "guards::controllers_only", guard = "guards::window_allowed")]
+async fn windowed_calls(n: u64) -> u64 {
+    let window = run::planned_window(&ping(), n);
+    let pings = repeat_n(ping(), n as usize);
+    windowed(&Canister, pings, window, RETRY, |_, _| ()).await.succeeded
 }
 
-/// Pings the callee `n` times, as many calls at once as there is room for, and returns how many calls succeeded.
-#[candid_method(update)]
-#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-async fn windowed_calls(n: u64) -> PhantomData<u64> {
-    answer(run::run(Strategy::Windowed(None), n).await.map(|report| report.succeeded))
+/// The call that all three make. Equal calls share one request.
+///
+/// The wait for the reply is bounded (300 s): a callee that never replies cannot keep this canister from being stopped.
+fn ping() -> Rc<Request> {
+    Rc::new(Request::new(callee::configured(), "ping"))
 }
 
-/// Pings the callee `n` times in one of the three ways, and tells how it went.
-#[candid_method(update)]
-#[update(guard = "controllers_only", decode_with = "arguments", manual_reply = true, hidden = true)]
-async fn run(strategy: Strategy, n: u64) -> PhantomData<Report> {
-    answer(run::run(strategy, n).await)
-}
-
-/// Begins to ping the callee more often than one message can see through.
-#[candid_method(update)]
-#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-fn start_job(spec: JobSpec) -> PhantomData<Result<JobId, String>> {
-    reply(jobs::start(spec))
-}
-
-/// How far a job is, if it is known.
-#[candid_method(query)]
-#[query(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-fn job_status(id: JobId) -> PhantomData<Option<JobStatus>> {
-    reply(jobs::status(id))
-}
-
-/// Makes no further calls for a job.
-#[candid_method(update)]
-#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-fn cancel_job(id: JobId) -> PhantomData<Result<(), String>> {
-    reply(jobs::cancel(id))
-}
-
-/// What somebody has in three different canisters, asked at once.
-#[candid_method(update)]
-#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-async fn get_portfolio(request: PortfolioRequest) -> PhantomData<Portfolio> {
-    reply(portfolio::get(request).await)
-}
-
-/// Makes any calls, as many at once as there is room for, and tells what became of each, in their order.
-#[candid_method(update)]
-#[update(guard = "controllers_only", decode_with = "argument", manual_reply = true, hidden = true)]
-async fn fan_out(requests: Vec<RawRequest>) -> PhantomData<Vec<RawOutcome>> {
-    answer(raw::fan_out(requests).await)
-}
-
+/// Refuses messages of strangers before the messages cost this canister cycles.
 #[inspect_message]
 fn inspect_message() {
-    access::inspect();
+    guards::inspect();
 }
 
-/// Refuses an upgrade while calls are open, since their answers would find another program in this one's place.
-/// Stopping the canister first, as `icp deploy` does, waits for them.
+/// Refuses an upgrade while calls are open, because their replies would reach another program.
+/// Stop the canister first, as `icp deploy` does: that waits for the replies.
 #[pre_upgrade]
 fn pre_upgrade() {
     if let Err(reason) = ready_for_upgrade() {
-        trap(reason);
+        ic_cdk::trap(reason);
     }
 }
 
@@ -121,34 +85,12 @@ fn post_upgrade() {
     jobs::resume();
 }
 
-/// The one argument of a message; traps on any other message, as endpoints of `ic-cdk` do.
-fn argument<T>(message: Vec<u8>) -> T
-where
-    (T,): wire::Arguments + Decode,
-{
-    let (value,) = arguments(message);
-    value
-}
+/// The interface of this canister, in the section of the module where tools look for it.
+#[cfg(target_family = "wasm")]
+#[expect(unsafe_code, reason = "only a named section can carry metadata")]
+#[unsafe(link_section = "icp:public candid:service")]
+#[used]
+static INTERFACE: [u8; include_bytes!("../caller.did").len()] = *include_bytes!("../caller.did");
 
-/// The arguments of a message; traps on any other message, as endpoints of `ic-cdk` do.
-fn arguments<A: wire::Arguments + Decode>(message: Vec<u8>) -> A {
-    wire::decode(&message).unwrap_or_else(|error| trap(error.as_str()))
-}
-
-/// Replies with a value, or rejects with the reason why there is none.
-fn answer<T: Encode>(result: Result<T, String>) -> PhantomData<T> {
-    match result {
-        Ok(value) => reply(value),
-        Err(reason) => {
-            msg_reject(reason);
-            PhantomData
-        }
-    }
-}
-
-fn reply<T: Encode>(value: T) -> PhantomData<T> {
-    msg_reply(wire::encode(&(value,)));
-    PhantomData
-}
-
-wire::interface!("../caller.did");
+#[cfg(test)]
+mod tests;

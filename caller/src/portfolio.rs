@@ -1,77 +1,76 @@
-//! Three questions to three different canisters: each answer, or a default and why.
+//! Three questions to three different canisters at once: each reply, or a default and the reason why there is none.
 
 use std::time::Duration;
 
-use candid::{CandidType, Principal};
+use candid::utils::ArgumentEncoder;
+use candid::{CandidType, DecoderConfig, Principal, decode_one_with_config, encode_args};
 use futures::future::join3;
+use ic_cdk_macros::update;
 use parallel_calls::canister::Canister;
 use parallel_calls::{Leg, Part, Request, count_answered};
-use wire::Encode;
+use serde::Deserialize;
+use serde_bytes::ByteBuf;
 
-/// How long each canister has to answer.
+use crate::guards;
+
+/// How long each canister has for its reply.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-wire::record! {
-    /// Whom to ask about, and whom to ask.
-    #[derive(CandidType)]
-    pub struct PortfolioRequest {
-        pub user: Principal,
-        pub token: Principal,
-        pub lending: Principal,
-        pub staking: Principal,
-    }
+/// The work that decoding a reply may cause, in the units of `candid`: a reply may have 2 MiB and be no amount.
+const DECODING_QUOTA: usize = 10_000;
+
+/// Whose portfolio, and the canisters to ask.
+#[derive(CandidType, Deserialize)]
+pub struct PortfolioRequest {
+    pub user: Principal,
+    pub token: Principal,
+    pub lending: Principal,
+    pub staking: Principal,
 }
 
-wire::record! {
-    /// What somebody has.
-    #[derive(CandidType)]
-    pub struct Portfolio {
-        pub user: Principal,
-        pub balance: Amount,
-        pub lending: Amount,
-        pub staking: Amount,
-        pub answered: u32,
-    }
+/// The amounts of a user in three canisters.
+#[derive(CandidType)]
+pub struct Portfolio {
+    pub user: Principal,
+    pub balance: Amount,
+    pub lending: Amount,
+    pub staking: Amount,
+    pub answered: u32,
 }
 
-wire::variant! {
-    /// An amount of the portfolio.
-    #[derive(CandidType)]
-    pub enum Amount {
-        /// As the canister says.
-        Answered(u128),
-        /// As assumed without its answer.
-        Missing(Missing),
-    }
+/// An amount of the portfolio.
+#[derive(CandidType)]
+pub enum Amount {
+    /// The amount that the canister replied.
+    Answered(u128),
+    /// No usable reply came.
+    Missing(Missing),
 }
 
-wire::record! {
-    /// An amount that nobody confirmed.
-    #[derive(CandidType)]
-    pub struct Missing {
-        pub default: u128,
-        pub reason: String,
-    }
+/// The default that stands for an amount, and the reason why the amount is missing.
+#[derive(CandidType)]
+pub struct Missing {
+    pub default: u128,
+    pub reason: String,
 }
 
-wire::record! {
-    /// An account of ICRC-1 ledgers.
-    struct Account {
-        owner: Principal,
-        subaccount: Option<Vec<u8>>,
-    }
+/// An account of ICRC-1 ledgers.
+#[derive(CandidType)]
+struct Account {
+    owner: Principal,
+    subaccount: Option<ByteBuf>,
 }
 
-/// Asks all three at once: whatever becomes of one question, the others are answered, and the slowest answer decides
-/// how long it takes.
-pub async fn get(
-    PortfolioRequest { user, token, lending, staking }: PortfolioRequest,
-) -> Portfolio {
+/// Asks three canisters at once. A question that fails leaves the others as they are. The slowest reply decides how
+/// long the portfolio takes.
+#[update(guard = "guards::controllers_only")]
+async fn get_portfolio(request: PortfolioRequest) -> Portfolio {
+    let PortfolioRequest { user, token, lending, staking } = request;
     let account = Account { owner: user, subaccount: None };
     let (balance, lending, staking) = join3(
-        question(token, "icrc1_balance_of", &(account,)).call(&Canister),
-        question(lending, "get_position", &(user,)).call(&Canister),
-        question(staking, "get_rewards", &(user,)).call(&Canister),
+        question(token, "icrc1_balance_of", (account,)).call(&Canister),
+        question(lending, "get_position", (user,)).call(&Canister),
+        question(staking, "get_rewards", (user,)).call(&Canister),
     )
     .await;
     Portfolio {
@@ -83,18 +82,21 @@ pub async fn get(
     }
 }
 
-/// A question that is answered by an amount, of which nothing is assumed but 0.
-fn question<A: wire::Arguments + Encode>(
+/// A question whose reply is an amount, with 0 as the default.
+fn question(
     canister: Principal,
     method: &'static str,
-    arguments: &A,
+    arguments: impl ArgumentEncoder,
 ) -> Leg<u128, impl FnOnce(Vec<u8>) -> Result<u128, String>> {
-    let request = Request::new(canister, method).with_argument(wire::encode(arguments));
-    let amount = |reply: Vec<u8>| match wire::decode(&reply) {
-        Ok((amount,)) => Ok(amount),
-        Err(error) => Err(error.as_str().into()),
-    };
-    Leg::new(request, amount, 0).within(DEADLINE)
+    let argument = encode_args(arguments).expect("principals and accounts encode");
+    let request = Request::new(canister, method).with_argument(argument);
+    Leg::new(request, decode_amount, 0).within(DEADLINE)
+}
+
+fn decode_amount(reply: Vec<u8>) -> Result<u128, String> {
+    let mut config = DecoderConfig::new();
+    config.set_decoding_quota(DECODING_QUOTA).set_full_error_message(false);
+    decode_one_with_config(&reply, &config).map_err(|error| error.to_string())
 }
 
 impl From<Part<u128>> for Amount {

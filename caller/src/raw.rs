@@ -1,82 +1,93 @@
-//! Any calls, as bytes.
+//! Calls of any methods, with arguments and replies as bytes.
 
 use candid::{CandidType, Principal};
+use ic_cdk_macros::update;
 use parallel_calls::canister::Canister;
 use parallel_calls::{Outcome, Reason, Request, Retry, windowed};
+use serde::Deserialize;
+use serde_bytes::ByteBuf;
 
-use crate::run::planned_window;
+use crate::{guards, run};
 
-/// Bytes of replies that fit into ours, which may have 2 MiB: the rest is for the outcomes around them.
+/// Bytes of replies that are passed on. The reply of this canister may have 2 MiB: the rest is for the outcomes around
+/// the replies.
 const REPLIES_BYTES_MAX: usize = 1_500_000;
 
-/// Bytes of an error message that are passed on, so that as many as there may be calls fit into our reply.
+/// Bytes of an error message that are passed on, so that the outcomes of all calls fit into one reply.
 const MESSAGE_BYTES_MAX: usize = 200;
 
-/// The most calls of one message, so that the outcomes fit into our reply.
+/// The most calls of one message, so that the outcomes of all calls fit into one reply.
 const CALLS_MAX: usize = 1_000;
 
-wire::record! {
-    /// A call.
-    #[derive(CandidType)]
-    pub struct RawRequest {
-        pub canister: Principal,
-        pub method: String,
-        pub arg: Vec<u8>,
-    }
+/// A call to make.
+#[derive(CandidType, Deserialize)]
+pub struct RawRequest {
+    pub canister: Principal,
+    pub method: String,
+    pub arg: ByteBuf,
 }
 
-wire::variant! {
-    /// What became of it.
-    #[derive(CandidType, Clone)]
-    pub enum RawOutcome {
-        /// The callee replied.
-        Done(Vec<u8>),
-        /// The callee replied, but its reply of so many bytes does not fit into this one.
-        TooLong(u64),
-        /// The callee surely did nothing.
-        NotDone(RawReason),
-        /// The callee may have done it.
-        Unknown(RawReason),
-    }
+/// The outcome of a call.
+#[derive(CandidType, Clone)]
+pub enum RawOutcome {
+    /// The callee replied.
+    Done(ByteBuf),
+    /// The callee replied, but its reply of this many bytes does not fit into the reply of this canister.
+    TooLong(u64),
+    /// The call surely had no effect.
+    NotDone(RawReason),
+    /// The call may have had an effect.
+    Unknown(RawReason),
 }
 
-wire::record! {
-    /// Why there is no reply.
-    #[derive(CandidType, Clone)]
-    pub struct RawReason {
-        pub kind: String,
-        pub message: String,
-    }
+/// Why there is no reply.
+#[derive(CandidType, Clone)]
+pub struct RawReason {
+    pub kind: String,
+    pub message: String,
 }
 
-/// Makes all calls, each once.
-pub async fn fan_out(requests: Vec<RawRequest>) -> Result<Vec<RawOutcome>, String> {
-    if requests.len() > CALLS_MAX {
-        return Err(format!("{} calls are too many: the maximum is {CALLS_MAX}", requests.len()));
-    }
+/// Makes all calls, each once, as many at a time as slots and cycles allow. Returns the outcomes in the order of the
+/// requests.
+#[update(guard = "guards::controllers_only", guard = "requests_allowed")]
+async fn fan_out(requests: Vec<RawRequest>) -> Vec<RawOutcome> {
     let requests: Vec<Request> = requests.into_iter().map(RawRequest::into).collect();
     let Some(largest) = requests.iter().max_by_key(|request| request.argument.len()) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
-    let window = planned_window(largest, requests.len() as u64)?;
+    let window = run::planned_window(largest, requests.len() as u64);
 
     let mut outcomes = vec![None; requests.len()];
-    let mut room = REPLIES_BYTES_MAX;
+    let mut bytes_left = REPLIES_BYTES_MAX;
     windowed(&Canister, requests, window, Retry::NEVER, |number, outcome| {
-        outcomes[number as usize] = Some(shortened(outcome, &mut room));
+        outcomes[number as usize] = Some(shortened(outcome, &mut bytes_left));
     })
     .await;
-    // Each call has been settled.
-    Ok(outcomes.into_iter().flatten().collect())
+    // `windowed` reports an outcome for each request.
+    outcomes.into_iter().flatten().collect()
 }
 
-/// The outcome, without a reply that finds no room in ours.
-fn shortened(outcome: Outcome<Vec<u8>>, room: &mut usize) -> RawOutcome {
+/// Guard: rejects too many calls, and calls of which this canister cannot afford a single one.
+fn requests_allowed() -> Result<(), String> {
+    guards::check(|(requests,): (Vec<RawRequest>,)| {
+        let n = requests.len();
+        if n > CALLS_MAX {
+            return Err(format!("{n} calls are too many: the maximum is {CALLS_MAX}"));
+        }
+        match requests.into_iter().max_by_key(|request| request.arg.len()) {
+            Some(largest) => run::plan(&largest.into(), n as u64).map(drop),
+            None => Ok(()),
+        }
+    })
+}
+
+/// The outcome, without a reply that does not fit into the bytes that are left.
+fn shortened(outcome: Outcome<Vec<u8>>, bytes_left: &mut usize) -> RawOutcome {
     match outcome {
-        Outcome::Done(reply) => match room.checked_sub(reply.len()) {
+        Outcome::Done(reply) => match bytes_left.checked_sub(reply.len()) {
             Some(left) => {
-                *room = left;
-                RawOutcome::Done(reply)
+                *bytes_left = left;
+                RawOutcome::Done(reply.into())
             }
             None => RawOutcome::TooLong(reply.len() as u64),
         },
@@ -87,7 +98,7 @@ fn shortened(outcome: Outcome<Vec<u8>>, room: &mut usize) -> RawOutcome {
 
 impl From<RawRequest> for Request {
     fn from(RawRequest { canister, method, arg }: RawRequest) -> Self {
-        Self::new(canister, method).with_argument(arg)
+        Self::new(canister, method).with_argument(arg.into_vec())
     }
 }
 

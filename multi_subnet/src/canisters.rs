@@ -18,16 +18,8 @@ pub const CALLER_VARIABLE: &str = "CALLER_WASM";
 pub const CALLEE_VARIABLE: &str = "CALLEE_WASM";
 
 /// The files and folders that the canisters are built from, relative to the workspace.
-const SOURCES: [&str; 8] = [
-    "Cargo.toml",
-    "Cargo.lock",
-    "rust-toolchain.toml",
-    "src",
-    "wire",
-    "caller",
-    "callee",
-    BUILD_SCRIPT,
-];
+const SOURCES: [&str; 7] =
+    ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "src", "caller", "callee", BUILD_SCRIPT];
 const BUILD_SCRIPT: &str = "scripts/build-canisters";
 
 /// The first bytes of a Wasm module, and of a module that is compressed with gzip. Both can be installed.

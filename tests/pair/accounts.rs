@@ -7,7 +7,9 @@ use test_support::{Server, on_every_server};
 
 use crate::answers::UserAccount;
 use crate::forwarder::Forwarder;
-use crate::pair::{assert_refusal, callee_module, controller, create, nothing, stranger};
+use crate::pair::{
+    assert_refusal, callee_module, controller, create, no_result, nothing, stranger,
+};
 
 #[derive(CandidType)]
 
@@ -97,7 +99,7 @@ fn what_a_controller_sets_everybody_reads_in_every_way() {
     on_every_server(|server| {
         let callee = Callee::install(server);
         for holdings in [[1, 2, 3], [u128::MAX, 0, 1_000_000_000_000]] {
-            assert_eq!(callee.set(controller(), user(1), holdings), Ok(nothing()));
+            assert_eq!(callee.set(controller(), user(1), holdings), Ok(no_result()));
             for asking in Asking::ALL {
                 assert_eq!(callee.holdings(asking, user(1)), holdings.map(Nat::from), "{asking:?}");
                 assert_eq!(
@@ -125,7 +127,7 @@ fn a_canister_that_is_a_controller_may_set_accounts_and_another_may_not() {
             .pic
             .set_controllers(callee.id, Some(controller()), controllers)
             .expect("a controller may do that");
-        assert_eq!(set(), Ok(nothing()));
+        assert_eq!(set(), Ok(no_result()));
         assert_eq!(callee.holdings(Asking::Query, user(1)), [1_u8, 2, 3].map(Nat::from));
     });
 }
@@ -143,7 +145,10 @@ fn a_stranger_who_would_set_accounts_is_refused_before_it_costs_anything() {
             let after = callee.pic.cycle_balance(callee.id);
             assert!(before - after < INGRESS_FEE, "{}", before - after);
             // Nobody is kept from pinging, which does cost that.
-            assert_eq!(callee.pic.update_call(callee.id, sender, "ping", nothing()), Ok(nothing()));
+            assert_eq!(
+                callee.pic.update_call(callee.id, sender, "ping", nothing()),
+                Ok(no_result())
+            );
             assert!(after - callee.pic.cycle_balance(callee.id) > INGRESS_FEE);
         }
         assert_eq!(callee.holdings(Asking::Query, user(1)), [0_u8; 3].map(Nat::from));
@@ -198,12 +203,12 @@ fn an_argument_of_another_type_is_refused_with_a_reason() {
         let too_large = UserAccount { balance: Nat::from(u128::MAX) + 1_u8, ..holdings };
         let set_account = "set_account";
         for (method, argument, reason) in [
-            (set_account, encode((too_large,)), "a number that is too large"),
-            (set_account, encode((user(1),)), "not have the expected type"),
-            ("get_position", nothing(), "not have the expected type"),
-            ("get_rewards", encode(("user",)), "not have the expected type"),
-            ("icrc1_balance_of", b"DIDL\x01\x6c".to_vec(), "ends too early"),
-            ("icrc1_balance_of", b"no Candid".to_vec(), "not Candid"),
+            (set_account, encode((too_large,)), "nat overflow"),
+            (set_account, encode((user(1),)), "Fail to decode argument 0"),
+            ("get_position", nothing(), "No more values on the wire"),
+            ("get_rewards", encode(("user",)), "Fail to decode argument 0"),
+            ("icrc1_balance_of", b"DIDL\x01\x6c".to_vec(), "Cannot parse header"),
+            ("icrc1_balance_of", b"no Candid".to_vec(), "Cannot parse header"),
         ] {
             let refusal = callee
                 .pic

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use test_support::Server;
 
 pub use test_support::users::create;
-pub use test_support::{DEFAULT_CYCLES, controller, decode, encode, nothing, stranger};
+pub use test_support::{DEFAULT_CYCLES, controller, decode, encode, no_result, nothing, stranger};
 
 /// How many calls of one canister to another can be open.
 pub const OPEN_CALLS_MAX: u64 = 500;
@@ -146,7 +146,7 @@ impl Pair {
 
     pub fn setup_callee(&self, id: Principal, sender: Principal) -> Result<(), RejectResponse> {
         let reply = self.pic.update_call(self.caller, sender, "setup_callee", encode(id))?;
-        assert_eq!(reply, nothing());
+        assert_eq!(reply, no_result());
         Ok(())
     }
 

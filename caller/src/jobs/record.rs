@@ -9,20 +9,20 @@ use parallel_calls::Job;
 
 use super::JobId;
 
-/// A job, its number, and whom it calls.
-pub struct Record {
+/// A job with its number and its callee.
+pub struct JobRecord {
     pub id: JobId,
     pub callee: Principal,
     pub job: Job,
 }
 
-/// Length of the job's number.
+/// Bytes of the job's number.
 const ID_BYTES: usize = size_of::<JobId>();
 
-/// Length of the callee's id and, before it, its length.
+/// Bytes of the callee's id: one byte for its length, then room for the longest id.
 const CALLEE_BYTES: usize = 1 + Principal::MAX_LENGTH_IN_BYTES;
 
-impl Storable for Record {
+impl Storable for JobRecord {
     const BOUND: Bound = Bound::Bounded {
         max_size: (ID_BYTES + CALLEE_BYTES + Job::BYTES) as u32,
         is_fixed_size: true,
@@ -57,10 +57,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read() {
+    fn a_job_is_read_as_it_was_written() {
         for callee in [Principal::management_canister(), Principal::self_authenticating([1])] {
-            let record = Record { id: 12, callee, job: Job::new(7, Some(3), 2, true) };
-            let read = Record::from_bytes(record.to_bytes());
+            let record = JobRecord { id: 12, callee, job: Job::new(7, Some(3), 2, true) };
+            let read = JobRecord::from_bytes(record.to_bytes());
             assert_eq!((read.id, read.callee, read.job), (12, record.callee, record.job));
         }
     }

@@ -24,7 +24,7 @@ impl ForeignPair {
 
 /// The stand-ins for the canisters of the official sample.
 pub fn sample_pair() -> ForeignPair {
-    ForeignPair { caller: rust_canister("sample_caller"), callee: rust_canister("sample_callee") }
+    ForeignPair { caller: rust_canister("plain_caller"), callee: rust_canister("plain_callee") }
 }
 
 /// The canisters of the Motoko sample, the caller with `nat64` and with `nat`; none where there is no compiler.

@@ -168,3 +168,19 @@ fn files_are_short() {
     }
     check(&format!("a file has fewer than {LINES_MAX} lines"), &violations);
 }
+
+#[test]
+fn the_canisters_are_written_with_the_ordinary_macros() {
+    let words = ["manual_reply", "PhantomData"];
+    let mut violations = Vec::new();
+    for path in ["caller", "callee"].iter().flat_map(|name| sources::rust_files(&root().join(name)))
+    {
+        let text = fs::read_to_string(&path).expect("sources can be read");
+        for (number, line) in (1..).zip(text.lines()) {
+            let name = path.strip_prefix(root()).expect("it is in the workspace").display();
+            let found = words.iter().filter(|word| line.contains(**word));
+            violations.extend(found.map(|word| format!("{name}:{number}: `{word}`")));
+        }
+    }
+    check("the caller and the callee use neither `manual_reply` nor `PhantomData`", &violations);
+}

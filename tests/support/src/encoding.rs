@@ -2,9 +2,14 @@
 
 use candid::{CandidType, Deserialize, decode_one, encode_args, encode_one};
 
-/// The argument or the reply `()`.
+/// The argument of a method that takes none.
 pub fn nothing() -> Vec<u8> {
     encode_args(()).expect("no value is Candid")
+}
+
+/// The reply of a method without results, as `ic-cdk` encodes it: one `null`, which every client takes for `()`.
+pub fn no_result() -> Vec<u8> {
+    encode_one(()).expect("`null` is Candid")
 }
 
 /// Candid of one value.

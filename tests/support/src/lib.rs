@@ -29,7 +29,7 @@ pub use canisters::{
     Canister, MotokoCompiler, Program, motoko, python_client, rust_canister, rust_interface,
 };
 pub use counter::{counter, counter_interface};
-pub use encoding::{decode, encode, nothing};
+pub use encoding::{decode, encode, no_result, nothing};
 pub use golden::assert_golden;
 pub use packages::or_say_why;
 pub use panics::panic_message;

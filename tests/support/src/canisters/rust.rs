@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use crate::{checkout, target};
 
-/// The packages in `tests/canisters`, and the caller of this workspace, which becomes another module in this way.
+/// The packages in `tests/canisters` and `examples/plain`, and the caller of this workspace, which becomes another
+/// module in this profile.
 const PACKAGES: [&str; 9] = [
     "alarms",
     "caller",
@@ -14,8 +15,8 @@ const PACKAGES: [&str; 9] = [
     "guestbook",
     "moody_callee",
     "patient_caller",
-    "sample_callee",
-    "sample_caller",
+    "plain_callee",
+    "plain_caller",
     "weather",
 ];
 

@@ -1,8 +1,10 @@
-//! The caller, written as the official sample writes it: the general codec, calls with a bounded wait, the callee
-//! from the environment. Built without regard to size, it stands in for the module that the figures of the real
-//! server were taken with.
+//! The caller without the library of this project: `ic-cdk`, `join_all`, and nothing else.
+//!
+//! The library adds what this canister lacks: a window that keeps within the 500 slots, so that 2,000 calls all succeed;
+//! the reason of each failure, and whether the failed call may have had an effect; retries; and protection against
+//! strangers and against upgrades while calls are open. The canister in `caller/` has all of it.
 
-#![allow(missing_docs, reason = "`export_candid` generates a function without")]
+#![allow(missing_docs, reason = "`export_candid` generates a function without documentation")]
 
 use std::cell::Cell;
 
@@ -12,10 +14,11 @@ use ic_cdk::api::{env_var_name_exists, env_var_value};
 use ic_cdk::call::Call;
 use ic_cdk::update;
 
+/// The environment variable in which `icp deploy` puts the id of the canister named `callee`.
 const CALLEE_VARIABLE: &str = "PUBLIC_CANISTER_ID:callee";
 
 thread_local! {
-    /// Read from the environment once; an upgrade forgets it.
+    /// Read from the environment once. An upgrade forgets it.
     static CALLEE: Cell<Option<Principal>> = const { Cell::new(None) };
 }
 
@@ -31,6 +34,7 @@ fn callee() -> Principal {
     })
 }
 
+/// Calls `ping` n times, each call after the reply to the one before.
 #[update]
 async fn sequential_calls(n: u64) -> u64 {
     let callee = callee();
@@ -43,11 +47,12 @@ async fn sequential_calls(n: u64) -> u64 {
     succeeded
 }
 
+/// Calls `ping` n times at once. More than 500 calls to one canister cannot be open: the others fail.
 #[update]
 async fn parallel_calls(n: u64) -> u64 {
     let callee = callee();
     let calls = (0..n).map(|_| Call::bounded_wait(callee, "ping").into_future());
-    join_all(calls).await.iter().filter(|answer| answer.is_ok()).count() as u64
+    join_all(calls).await.iter().filter(|reply| reply.is_ok()).count() as u64
 }
 
 ic_cdk::export_candid!();
