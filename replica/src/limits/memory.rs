@@ -124,7 +124,7 @@ pub const WASM_STACK_BYTES: usize = 5 * MIB as usize;
 /// Most tables of a module (`embedders/src/wasmtime_embedder.rs`, `MAX_STORE_TABLES`).
 pub const TABLES_MAX: usize = 1;
 
-/// Most elements of a table (`embedders/src/wasmtime_embedder.rs`).
+/// Most elements of a table (same file, `MAX_STORE_TABLE_ELEMENTS`).
 pub const TABLE_ELEMENTS_MAX: usize = 1_000_000;
 
 /// Number of rounds between two updates of the total state size of a subnet

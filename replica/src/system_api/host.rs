@@ -149,7 +149,7 @@ pub struct Closure {
 /// A call that `call_perform` accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingCall {
-    /// Who is called.
+    /// The called canister, or the management canister.
     pub callee: Callee,
     /// The name of the method.
     pub method: String,
