@@ -1,8 +1,8 @@
-//! What HTTP outcalls cost, by both ways of pricing.
+//! Prices of HTTP outcalls. There are two ways of pricing.
 //!
-//! The older one charges for the largest response there could be
-//! (`config/src/subnet_config.rs`, `http_request_*_fee`), the newer one for what is used
-//! (`https_outcalls/pricing/src/fees.rs`), both in the replica's repository.
+//! The older one charges for the largest possible response (`config/src/subnet_config.rs`,
+//! `http_request_*_fee`). The newer one, pay as you go, charges for the resources that the outcall uses
+//! (`https_outcalls/pricing/src/fees.rs`). Both sources are in the replica's repository.
 
 use super::Prices;
 use crate::limits::*;
@@ -11,62 +11,68 @@ use candid::{CandidType, Reserved};
 use ic_management_canister_types::ReplicationCounts;
 use serde::Deserialize;
 
-/// The older way: an outcall, and what its nodes and bytes add.
+/// Fees of the older pricing, in cycles: for each outcall and node, for each pair of nodes, for each byte
+/// of the request, for each byte of the largest response.
 const LINEAR_BASE_FEE: Cycles = 3_000_000;
 const QUADRATIC_BASE_FEE: Cycles = 60_000;
 const REQUEST_BYTE_FEE: Cycles = 400;
 const RESPONSE_BYTE_FEE: Cycles = 800;
 
-/// The newer way, each for every node that the base fee is charged for.
+/// Base fees of the newer pricing, in cycles, charged for each node of the subnet: for each outcall, and
+/// for each byte of the request.
 const BASE_FEE: Cycles = 1_000_000;
 const BASE_BYTE_FEE: Cycles = 50;
-/// Where all nodes make the request: for each node, and for each pair of nodes.
+/// Additional base fees of a fully replicated outcall: for each node, and for each pair of nodes.
 const REPLICATED_NODE_FEE: Cycles = 140_000;
 const REPLICATED_PAIR_FEE: Cycles = 800;
-/// Where some do: for each node, each response, and each response and node.
+/// Additional base fees of a flexible outcall: for each node, for each response, and for each pair of a
+/// response and a node.
 const FLEXIBLE_NODE_FEE: Cycles = 90_000;
 const FLEXIBLE_RESPONSE_FEE: Cycles = 100_000;
 const FLEXIBLE_RESPONSE_NODE_FEE: Cycles = 2_000;
 
-/// The newer way, each for every node that makes the request.
-const DOWNLOADED_BYTE_FEE: Cycles = 50;
+/// Usage fees of the newer pricing, in cycles, charged for each node that makes the request: for each
+/// downloaded byte and for each millisecond. Instructions of the transform function are charged by
+/// [`TRANSFORM_INSTRUCTIONS_PER_CYCLE`], gossip for each byte and node.
+const DOWNLOAD_BYTE_FEE: Cycles = 50;
 const MILLISECOND_FEE: Cycles = 300;
 const TRANSFORM_INSTRUCTIONS_PER_CYCLE: Cycles = 13;
-const GOSSIPED_BYTE_NODE_FEE: Cycles = 50;
+const GOSSIP_BYTE_NODE_FEE: Cycles = 50;
 
-/// The newer way, for each byte that is agreed on: for each pair of nodes, and for each node.
-const AGREED_BYTE_PAIR_FEE: Cycles = 10;
-const AGREED_BYTE_NODE_FEE: Cycles = 600;
-/// Bytes a response counts for beside its own where each is agreed on by itself.
+/// Consensus fees of the newer pricing, in cycles, for each byte that the nodes agree on: for each pair of
+/// nodes, and for each node.
+const CONSENSUS_BYTE_PAIR_FEE: Cycles = 10;
+const CONSENSUS_BYTE_NODE_FEE: Cycles = 600;
+/// Bytes that each response of a flexible outcall counts for in addition to its own bytes.
 pub const FLEXIBLE_RESPONSE_BYTES: Cycles = 181;
 
-/// What an outcall is expected to use; the parameter of `ic0.cost_http_request_v2`.
+/// The expected usage of an outcall: the parameter of `ic0.cost_http_request_v2`.
 #[derive(Clone, Debug, CandidType, Deserialize)]
 pub struct Outcall {
-    /// Bytes of the request's parts of variable length.
+    /// Size of the request parts of variable length, in bytes.
     pub request_bytes: u64,
-    /// How long the request takes.
+    /// Duration of the request, in milliseconds.
     pub http_roundtrip_time_ms: u64,
-    /// Bytes of the response as it comes.
+    /// Size of the response before the transform function, in bytes.
     pub raw_response_bytes: u64,
-    /// Bytes of the response as the canister gets it.
+    /// Size of the response after the transform function, in bytes.
     pub transformed_response_bytes: u64,
-    /// Instructions it takes to transform it.
+    /// Instructions of the transform function.
     pub transform_instructions: u64,
-    /// Which nodes make it; all of them, if it is not said.
+    /// The nodes that make the request. `None` means all nodes.
     pub outcall_type: Option<OutcallType>,
 }
 
-/// Which nodes make an outcall.
+/// The nodes that make an outcall, as a canister states them.
 #[derive(Clone, Debug, CandidType, Deserialize)]
 pub enum OutcallType {
-    /// All of them, and they must agree on the response.
+    /// All nodes of the subnet, which must agree on one response.
     #[serde(rename = "fully_replicated")]
     FullyReplicated(Reserved),
-    /// One.
+    /// One node.
     #[serde(rename = "non_replicated")]
     NonReplicated(Reserved),
-    /// Some, and each response counts; all of them, if it is not said how many.
+    /// Some nodes, each of whose responses counts. `None` means all nodes.
     #[serde(rename = "flexible")]
     Flexible(Option<ReplicationCounts>),
 }
@@ -94,19 +100,20 @@ impl Replication {
     }
 }
 
-/// How many equal responses it takes where all of so many nodes make an outcall: more than two
-/// thirds (`types/types/src/canister_http.rs`, `canister_http_threshold`).
+/// The number of equal responses that a fully replicated outcall needs: more than two thirds of the nodes
+/// (`types/types/src/canister_http.rs`, `canister_http_threshold`).
 pub fn quorum(nodes: u64) -> u64 {
     nodes - tolerated_faults(nodes)
 }
 
-/// How many nodes may be wrong.
+/// The number of faulty nodes that a subnet tolerates: less than a third.
 pub fn tolerated_faults(nodes: u64) -> u64 {
     (nodes - 1) / 3
 }
 
 impl Prices {
-    /// An HTTP outcall of `request_bytes` with responses of at most `response_bytes`.
+    /// The price of an HTTP outcall by the older pricing: a request of `request_bytes` with responses of at
+    /// most `response_bytes`.
     pub fn http_request(self, request_bytes: u64, response_bytes: u64) -> Cycles {
         if self.free {
             return 0;
@@ -119,8 +126,7 @@ impl Prices {
             * nodes
     }
 
-    /// What must be attached to an HTTP outcall that is charged for what it uses, so that it can use
-    /// this much.
+    /// The cycles to attach to an HTTP outcall by the newer pricing, so that it can have this usage.
     pub fn outcall(self, outcall: &Outcall) -> Cycles {
         if self.free {
             return 0;
@@ -137,7 +143,7 @@ impl Prices {
         self.outcall_base(outcall.request_bytes, &replication).saturating_add(usage)
     }
 
-    /// What an outcall costs that is charged for what it uses, before it uses anything.
+    /// The base fee of an HTTP outcall by the newer pricing, without its usage.
     pub fn outcall_base(self, request_bytes: u64, replication: &Replication) -> Cycles {
         if self.free {
             return 0;
@@ -153,8 +159,8 @@ impl Prices {
         nodes * (BASE_FEE + BASE_BYTE_FEE * Cycles::from(request_bytes) + replication_fee)
     }
 
-    /// The most that each node of such an outcall can be allowed to spend, which is all it could
-    /// need.
+    /// The largest allowance of a node for an outcall by the newer pricing, in cycles: the price of the
+    /// largest usage.
     pub fn outcall_allowance_max(
         self,
         replication: &Replication,
@@ -172,78 +178,84 @@ impl Prices {
         self.usage(replication, &most)
     }
 
-    /// What one node uses, its share of delivering the result included, which costs most if it is a
-    /// reject instead of a short response.
+    /// The price of one node's usage, with its share of the consensus fee. The result counts at least as a
+    /// reject of the largest size.
     fn usage(self, replication: &Replication, outcall: &Outcall) -> Cycles {
         let bytes = outcall.transformed_response_bytes.max(OUTCALL_REJECT_BYTES_MAX);
         let gossip = match replication {
             Replication::FullyReplicated => 0,
-            Replication::NonReplicated | Replication::Flexible(_) => self.gossiped(bytes),
+            Replication::NonReplicated | Replication::Flexible(_) => self.gossip(bytes),
         };
         let bytes = Cycles::from(bytes);
         let nodes = Cycles::from(self.nodes);
         let count = Cycles::from(replication.node_count(self.nodes));
         let agreement = match replication {
-            Replication::NonReplicated => self.agreed(bytes),
-            // Those who agree pay it all, and they need not be all.
+            Replication::NonReplicated => self.consensus(bytes),
+            // The nodes that agree pay the whole fee, even if they are only a quorum.
             Replication::FullyReplicated => {
-                self.agreed(bytes).div_ceil(quorum(self.nodes).into()) * nodes
+                self.consensus(bytes).div_ceil(quorum(self.nodes).into()) * nodes
             }
             Replication::Flexible(ReplicationCounts { max_responses: 0, .. }) => 0,
             Replication::Flexible(counts) => {
                 let extra = counts.total_requests.saturating_sub(counts.min_responses);
-                self.agreed(count.saturating_mul(FLEXIBLE_RESPONSE_BYTES + bytes))
+                self.consensus(count.saturating_mul(FLEXIBLE_RESPONSE_BYTES + bytes))
                     .saturating_add(self.extra_responses(extra.into()))
             }
         };
-        (self.downloaded(outcall.raw_response_bytes)
+        (self.download(outcall.raw_response_bytes)
             + MILLISECOND_FEE * Cycles::from(outcall.http_roundtrip_time_ms)
-            + self.transformed(outcall.transform_instructions)
+            + self.transform(outcall.transform_instructions)
             + gossip)
             .saturating_add(agreement.div_ceil(count))
     }
 
-    /// What a node pays for a response of this size.
-    pub fn downloaded(self, bytes: u64) -> Cycles {
-        DOWNLOADED_BYTE_FEE * Cycles::from(bytes)
+    /// The price of downloading a response of this size, for one node.
+    pub fn download(self, bytes: u64) -> Cycles {
+        DOWNLOAD_BYTE_FEE * Cycles::from(bytes)
     }
 
-    /// What a node pays for transforming a response.
-    pub fn transformed(self, instructions: Instructions) -> Cycles {
+    /// The price of transforming a response, for one node.
+    pub fn transform(self, instructions: Instructions) -> Cycles {
         Cycles::from(instructions) / TRANSFORM_INSTRUCTIONS_PER_CYCLE
     }
 
-    /// Instructions that transforming a response may take for so many cycles.
+    /// The instructions of the transform function that `cycles` pay for.
     pub fn transform_instructions(self, cycles: Cycles) -> Instructions {
         let most = cycles.saturating_mul(TRANSFORM_INSTRUCTIONS_PER_CYCLE);
         most.min(QUERY_INSTRUCTIONS_MAX.into()) as Instructions
     }
 
-    /// What a node pays for telling the others about a response of its own.
-    pub fn gossiped(self, bytes: u64) -> Cycles {
-        GOSSIPED_BYTE_NODE_FEE * Cycles::from(bytes) * Cycles::from(self.nodes)
+    /// The price of gossip, for one node: sending its response to the other nodes.
+    pub fn gossip(self, bytes: u64) -> Cycles {
+        GOSSIP_BYTE_NODE_FEE * Cycles::from(bytes) * Cycles::from(self.nodes)
     }
 
-    /// Agreeing on this many bytes.
-    pub fn agreed(self, bytes: Cycles) -> Cycles {
+    /// The price of consensus on this many bytes.
+    pub fn consensus(self, bytes: Cycles) -> Cycles {
         let nodes = Cycles::from(self.nodes);
-        (nodes * (AGREED_BYTE_PAIR_FEE * nodes + AGREED_BYTE_NODE_FEE)).saturating_mul(bytes)
+        (nodes * (CONSENSUS_BYTE_PAIR_FEE * nodes + CONSENSUS_BYTE_NODE_FEE)).saturating_mul(bytes)
     }
 
-    /// Agreeing on responses that each count, of which `least` were needed.
-    pub fn agreed_each(self, sizes: impl ExactSizeIterator<Item = u64>, least: u32) -> Cycles {
+    /// The price of consensus on the responses of a flexible outcall. `sizes` are their sizes in bytes,
+    /// `least` is the required number of responses.
+    pub fn flexible_consensus(
+        self,
+        sizes: impl ExactSizeIterator<Item = u64>,
+        least: u32,
+    ) -> Cycles {
         let extra = Cycles::from((sizes.len() as u64).saturating_sub(least.into()));
         let bytes = sizes.map(|size| FLEXIBLE_RESPONSE_BYTES + Cycles::from(size)).sum();
-        self.agreed(bytes) + self.extra_responses(extra)
+        self.consensus(bytes) + self.extra_responses(extra)
     }
 
-    /// Delivering more responses than were needed.
+    /// The price of delivering `count` responses more than required.
     fn extra_responses(self, count: Cycles) -> Cycles {
         let nodes = Cycles::from(self.nodes);
         nodes * (FLEXIBLE_RESPONSE_NODE_FEE * nodes + FLEXIBLE_RESPONSE_FEE) * count
     }
 
-    /// What each node is charged for where `responses` of some nodes are needed.
+    /// The additional base fee of a flexible outcall, for each node. `responses` is the required number of
+    /// responses.
     fn flexible(self, responses: Cycles) -> Cycles {
         let nodes = Cycles::from(self.nodes);
         FLEXIBLE_NODE_FEE * nodes
@@ -251,7 +263,8 @@ impl Prices {
             + FLEXIBLE_RESPONSE_FEE * responses
     }
 
-    /// A request by all nodes, with an answer by more than two thirds of them.
+    /// The counts of a flexible outcall that states none: all nodes make the request, and more than two
+    /// thirds of them must respond.
     pub fn all_nodes(self) -> ReplicationCounts {
         let nodes = self.nodes as u32;
         ReplicationCounts {

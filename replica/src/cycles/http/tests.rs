@@ -13,8 +13,8 @@ fn outcall(outcall_type: Option<OutcallType>) -> Outcall {
 }
 
 #[test]
-fn all_nodes_that_make_an_outcall_can_pay_for_agreeing_though_not_all_of_them_do() {
-    // Delivering 2,000 bytes costs more than the largest reject. Nine of 13 nodes suffice.
+fn the_quote_of_a_fully_replicated_outcall_lets_a_quorum_pay_the_consensus_fee() {
+    // Delivering 2,000 bytes costs more than the largest reject. Nine of 13 nodes are a quorum.
     for (n, quorum) in [(1u128, 1), (13, 9), (34, 23)] {
         let node = 1_000_000 + 50 * 100 + 140_000 * n + 800 * n * n;
         let used = 50 * 1_000 + 300 * 2_000 + 26 / 13;
@@ -30,7 +30,7 @@ fn all_nodes_that_make_an_outcall_can_pay_for_agreeing_though_not_all_of_them_do
 }
 
 #[test]
-fn an_outcall_by_one_node_pays_for_spreading_its_response_or_the_longest_reject() {
+fn the_quote_of_a_non_replicated_outcall_pays_for_gossip_of_at_least_the_largest_reject() {
     let base = 13 * (1_000_000 + 50 * 100 + 90_000 * 13 + 2_000 * 13 + 100_000);
     let used = 50 * 1_000 + 300 * 2_000 + 26 / 13 + 50 * 1_025 * 13;
     let agreed = 13 * (10 * 13 + 600) * 1_025;
@@ -39,7 +39,7 @@ fn an_outcall_by_one_node_pays_for_spreading_its_response_or_the_longest_reject(
 }
 
 #[test]
-fn an_outcall_by_some_nodes_pays_for_each_response_it_may_bring() {
+fn the_quote_of_a_flexible_outcall_pays_for_every_possible_response() {
     let counts = ReplicationCounts { min_responses: 2, max_responses: 3, total_requests: 4 };
     let base = 13 * (1_000_000 + 50 * 100 + 90_000 * 13 + (2_000 * 13 + 100_000) * 2);
     let used = 4 * (50 * 1_000 + 300 * 2_000 + 26 / 13 + 50 * 1_025 * 13);
@@ -51,24 +51,24 @@ fn an_outcall_by_some_nodes_pays_for_each_response_it_may_bring() {
 }
 
 #[test]
-fn responses_that_each_count_are_delivered_at_the_published_fee() {
-    // Three of them where one was needed (`fees.rs`, the replica's own example).
+fn flexible_consensus_has_the_price_of_the_example_in_the_replica() {
+    // Three responses where one is required (`fees.rs`, the replica's own example).
     let prices = Prices::new(13, false);
-    let fee = prices.agreed_each([10, 20, 30].into_iter(), 1);
+    let fee = prices.flexible_consensus([10, 20, 30].into_iter(), 1);
     assert_eq!(fee, 9_490 * (3 * 181 + 60) + 2 * 13 * (2_000 * 13 + 100_000));
-    assert_eq!(prices.agreed_each([10].into_iter(), 3), 9_490 * 191);
-    assert_eq!(prices.agreed(100), 949_000);
+    assert_eq!(prices.flexible_consensus([10].into_iter(), 3), 9_490 * 191);
+    assert_eq!(prices.consensus(100), 949_000);
 }
 
 #[test]
-fn more_than_two_thirds_of_the_nodes_must_answer_when_nothing_else_is_said() {
+fn more_than_two_thirds_of_the_nodes_must_respond_by_default() {
     let least = |nodes| Prices::new(nodes, false).all_nodes().min_responses;
     assert_eq!([1, 3, 4, 13, 34, 40].map(least), [1, 3, 3, 9, 23, 27]);
 }
 
 proptest! {
     #[test]
-    fn no_parameters_are_too_large_to_be_quoted_and_free_subnets_quote_nothing(
+    fn quotes_do_not_overflow_and_are_0_on_free_subnets(
         numbers: [u64; 5],
         counts: [u32; 3],
         nodes in 1u64..60,

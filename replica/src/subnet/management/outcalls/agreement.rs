@@ -36,7 +36,7 @@ impl Subnet {
         let largest = groups.first().map_or(0, Vec::len);
         for group in groups.iter().filter(|group| group.len() as u64 >= threshold) {
             let bytes = group[0].bytes();
-            let spent = total_spent(group.iter().copied()) + self.prices.agreed(bytes.into());
+            let spent = total_spent(group.iter().copied()) + self.prices.consensus(bytes.into());
             if outcall.is_covered(group.len(), spent) {
                 return (bytes <= bytes_left).then(|| OutcallResult {
                     result: group[0].content.clone(),
@@ -59,7 +59,7 @@ impl Subnet {
         let possible = groups.iter().filter(|group| group.len() as u64 + unseen >= threshold);
         let cheapest =
             possible.map(|group| group[0].bytes()).chain((unseen >= threshold).then_some(0)).min();
-        let needed = self.prices.agreed(cheapest?.into());
+        let needed = self.prices.consensus(cheapest?.into());
         let unspent = outcall.unspent(nodes, reports).filter(|unspent| *unspent < needed)?;
         let message = out_of_cycles(reports, unspent, needed);
         Some(settled(Err(Reject { code: RejectCode::CanisterReject, message, error_code: None })))

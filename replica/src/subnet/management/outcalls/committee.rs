@@ -148,7 +148,7 @@ impl<'a> Committee<'a> {
     fn funded(&'a self, delivered: &'a [&'a OutcallReport]) -> Option<Selection<'a>> {
         let sizes = delivered.iter().map(|report| report.bytes());
         let mut spent = total_spent(delivered.iter().copied())
-            + self.prices.agreed_each(sizes, self.counts.min_responses);
+            + self.prices.flexible_consensus(sizes, self.counts.min_responses);
         let mut helping = Vec::new();
         let mut others = self
             .all
@@ -212,7 +212,7 @@ impl<'a> Committee<'a> {
             .map(|report| report.bytes())
             .chain(std::iter::repeat_n(0, empty))
             .collect();
-        Some(self.prices.agreed_each(sizes.into_iter(), self.counts.min_responses))
+        Some(self.prices.flexible_consensus(sizes.into_iter(), self.counts.min_responses))
     }
 }
 

@@ -137,7 +137,7 @@ impl Subnet {
         });
         let mut report = OutcallReport { node, content, spent: 0 };
         if outcall.request.replication != Replication::FullyReplicated
-            && let Err(reject) = budget.spend(self.prices.gossiped(report.bytes()))
+            && let Err(reject) = budget.spend(self.prices.gossip(report.bytes()))
         {
             report.content = Err(reject);
         }
@@ -153,7 +153,7 @@ impl Subnet {
     ) -> Result<Payload, Reject> {
         let fatal = |text| reject(RejectCode::SysFatal, text);
         let (header_bytes, body_bytes) = (headers_bytes(&reply.headers), reply.body.len());
-        budget.spend(self.prices.downloaded((header_bytes + body_bytes) as u64))?;
+        budget.spend(self.prices.download((header_bytes + body_bytes) as u64))?;
         let request = &outcall.request;
         let limit = request.max_response_bytes.unwrap_or(OUTCALL_RESPONSE_BYTES_MAX) as usize;
         if header_bytes > limit {
@@ -176,7 +176,7 @@ impl Subnet {
         let method = transform.method.clone();
         let (answer, used) =
             canister::transform(canister, method, argument, instructions_max, &round);
-        budget.spend(self.prices.transformed(used))?;
+        budget.spend(self.prices.transform(used))?;
         let transformed = answer.map_err(|failure| match failure {
             Failure::Rejected(rejected) => reject(RejectCode::CanisterReject, rejected.message),
             Failure::Error(error) => Reject { error_code: None, ..Reject::from(error) },
