@@ -1,4 +1,4 @@
-//! Balances of a ledger.
+//! The accounts of a fake ledger.
 
 use crate::limits::{
     FAKE_LEDGER_PERMITTED_DRIFT_SECONDS as DRIFT, FAKE_LEDGER_TRANSACTION_WINDOW_SECONDS as WINDOW,
@@ -8,28 +8,28 @@ use candid::Principal;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// Why a transaction is not done.
+/// Why a ledger refuses a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     InsufficientFunds { balance: u128 },
     BadFee { expected_fee: u128 },
     TooOld,
     CreatedInFuture { ledger_time: u64 },
-    Duplicate(Done),
+    Duplicate(ExecutedTransaction),
 }
 
-/// A transaction that was done.
+/// An executed transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Done {
-    /// Its number.
+pub(super) struct ExecutedTransaction {
+    /// The block index of the transaction.
     pub(super) block: u64,
-    /// The canister it made.
+    /// The canister that the transaction created.
     pub(super) canister: Option<CanisterId>,
 }
 
-/// A transaction as it is asked for.
+/// The identity of a requested transaction, for deduplication.
 pub(super) struct Transaction {
-    /// What distinguishes it from others.
+    /// The hash of sender, method and argument.
     hash: [u8; 32],
     created_at: Option<u64>,
 }
@@ -50,32 +50,34 @@ impl Transaction {
     }
 }
 
-/// The accounts of a ledger, each of which starts with plenty. They are named by `A`.
+/// The accounts of a ledger. `A` identifies an account.
 #[derive(Debug)]
 pub(super) struct Accounts<A> {
-    /// What an account has that nothing has happened to.
-    plenty: u128,
+    /// The initial balance of every account.
+    initial_balance: u128,
     fee: u128,
     balances: BTreeMap<A, u128>,
     blocks: u64,
-    /// Transactions that say when they were created, which are done once, by that time and hash.
-    recent: BTreeMap<(u64, [u8; 32]), Done>,
+    /// The executed transactions with a `created_at_time`, by that time and their hash. A ledger executes
+    /// each of them once.
+    recent: BTreeMap<(u64, [u8; 32]), ExecutedTransaction>,
 }
 
 impl<A: Ord> Accounts<A> {
-    pub(super) const fn new(plenty: u128, fee: u128) -> Self {
-        Self { plenty, fee, balances: BTreeMap::new(), blocks: 0, recent: BTreeMap::new() }
+    pub(super) const fn new(initial_balance: u128, fee: u128) -> Self {
+        Self { initial_balance, fee, balances: BTreeMap::new(), blocks: 0, recent: BTreeMap::new() }
     }
 
     pub(super) fn balance(&self, account: &A) -> u128 {
-        self.balances.get(account).copied().unwrap_or(self.plenty)
+        self.balances.get(account).copied().unwrap_or(self.initial_balance)
     }
 
     pub(super) fn fee(&self) -> u128 {
         self.fee
     }
 
-    /// Fails if a transaction is too old, too new, or was done before.
+    /// Checks that a transaction is neither too old, nor created in the future, nor a duplicate. Removes
+    /// transactions that are too old for a duplicate.
     pub(super) fn check_new(
         &mut self,
         transaction: &Transaction,
@@ -100,7 +102,7 @@ impl<A: Ord> Accounts<A> {
         }
     }
 
-    /// Fails unless the fee is named rightly, if it is named.
+    /// Checks the fee that the sender states, if any.
     pub(super) fn check_fee(&self, named: Option<u128>) -> Result<(), Refusal> {
         match named {
             Some(fee) if fee != self.fee => Err(Refusal::BadFee { expected_fee: self.fee }),
@@ -108,7 +110,7 @@ impl<A: Ord> Accounts<A> {
         }
     }
 
-    /// Fails unless an account has an amount and the fee.
+    /// Checks that an account has an amount plus the fee.
     pub(super) fn check_funds(&self, from: &A, amount: u128) -> Result<(), Refusal> {
         let balance = self.balance(from);
         match amount.checked_add(self.fee) {
@@ -117,18 +119,18 @@ impl<A: Ord> Accounts<A> {
         }
     }
 
-    /// Takes an amount, which is there, and the fee.
-    pub(super) fn take(&mut self, from: A, amount: u128) {
+    /// Debits an amount plus the fee. The account must have both.
+    pub(super) fn debit(&mut self, from: A, amount: u128) {
         let left = self.balance(&from) - amount - self.fee;
         self.balances.insert(from, left);
     }
 
-    pub(super) fn give(&mut self, to: A, amount: u128) {
+    pub(super) fn credit(&mut self, to: A, amount: u128) {
         let balance = self.balance(&to).saturating_add(amount);
         self.balances.insert(to, balance);
     }
 
-    /// Moves an amount from one account to another, and numbers that.
+    /// Transfers an amount between two accounts. Returns the block index.
     pub(super) fn transfer(
         &mut self,
         [from, to]: [A; 2],
@@ -140,23 +142,28 @@ impl<A: Ord> Accounts<A> {
         self.check_new(transaction, now)?;
         self.check_fee(fee)?;
         self.check_funds(&from, amount)?;
-        self.take(from, amount);
-        self.give(to, amount);
-        Ok(self.note(transaction, None))
+        self.debit(from, amount);
+        self.credit(to, amount);
+        Ok(self.record(transaction, None))
     }
 
-    /// Numbers a transaction that is done.
-    pub(super) fn note_undated(&mut self) -> u64 {
+    /// Assigns the next block index, to a transaction without deduplication.
+    pub(super) fn next_block(&mut self) -> u64 {
         let block = self.blocks;
         self.blocks += 1;
         block
     }
 
-    /// Numbers a transaction that is done, and remembers it for as long as it could come again.
-    pub(super) fn note(&mut self, transaction: &Transaction, canister: Option<CanisterId>) -> u64 {
-        let block = self.note_undated();
+    /// Assigns the next block index to an executed transaction, and records it for deduplication.
+    pub(super) fn record(
+        &mut self,
+        transaction: &Transaction,
+        canister: Option<CanisterId>,
+    ) -> u64 {
+        let block = self.next_block();
         if let Some(created_at) = transaction.created_at {
-            self.recent.insert((created_at, transaction.hash), Done { block, canister });
+            self.recent
+                .insert((created_at, transaction.hash), ExecutedTransaction { block, canister });
         }
         block
     }

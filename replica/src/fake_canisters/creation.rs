@@ -1,4 +1,4 @@
-//! Making canisters for users: where, and with what.
+//! The creation of canisters on the network, for the cycles ledger and for `dfx`.
 
 use super::Surroundings;
 use crate::error::UserError;
@@ -7,10 +7,10 @@ use candid::{CandidType, Principal};
 use ic_management_canister_types::CanisterSettings;
 use serde::Deserialize;
 
-/// The management canister's method by which users of development networks make canisters.
+/// The method of the management canister that creates a canister on development networks.
 pub(super) const METHOD: &str = "provisional_create_canister_with_cycles";
 
-/// What is to be made, as the cycles minting canister has it said.
+/// The arguments of a creation (`cmc.did`).
 #[derive(Debug, Default, CandidType, Deserialize)]
 pub(super) struct CreationArgs {
     pub(super) settings: Option<CanisterSettings>,
@@ -24,7 +24,11 @@ pub(super) enum SubnetSelection {
 }
 
 impl Surroundings<'_> {
-    /// Makes a canister with these cycles, of which it pays for its creation. A text says why not.
+    /// Creates a canister with these cycles, which also pay for the creation.
+    ///
+    /// # Errors
+    ///
+    /// A text for the user, if the subnet does not exist or refuses the creation.
     pub(super) fn create(
         &mut self,
         controller: Principal,
@@ -47,18 +51,18 @@ impl Surroundings<'_> {
             .map_err(|error| error.to_string())
     }
 
-    /// Makes a canister with cycles from nowhere.
+    /// Creates a canister with newly minted cycles on the first default subnet.
     pub(super) fn provisional_create(
         &mut self,
         sender: Principal,
         argument: &[u8],
     ) -> Result<Payload, UserError> {
         let subnet = self.default_subnets[0];
-        let subnet = self.network.subnet_mut(subnet).expect("default subnets are there");
+        let subnet = self.network.subnet_mut(subnet).expect("default subnets exist");
         subnet.provisional_create_for(sender, argument.to_vec())
     }
 
-    /// Gives cycles to a canister, if it is there.
+    /// Deposits cycles into a canister. Returns `None` if the canister does not exist.
     pub(super) fn deposit(&mut self, canister: CanisterId, cycles: Cycles) -> Option<()> {
         let subnet = self.network.subnet_of(canister)?;
         self.network.subnet_mut(subnet)?.canister_mut(canister)?.deposit(cycles);

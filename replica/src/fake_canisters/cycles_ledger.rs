@@ -1,6 +1,6 @@
-//! The cycles ledger: accounts of cycles, out of which canisters are made and topped up.
+//! The fake cycles ledger: accounts whose cycles create and top up canisters.
 
-use super::accounts::{Accounts, Done, Refusal, Transaction};
+use super::accounts::{Accounts, ExecutedTransaction, Refusal, Transaction};
 use super::creation::CreationArgs;
 use super::icrc1::{self, Account, TransferArgs, TransferError};
 use super::{Surroundings, decode, respond};
@@ -96,7 +96,7 @@ impl From<Refusal> for CreateCanisterError {
             }
             Refusal::TooOld => Self::TooOld,
             Refusal::CreatedInFuture { ledger_time } => Self::CreatedInFuture { ledger_time },
-            Refusal::Duplicate(Done { block, canister: canister_id }) => {
+            Refusal::Duplicate(ExecutedTransaction { block, canister: canister_id }) => {
                 let canister_id = canister_id.map(Principal::from);
                 Self::Duplicate { duplicate_of: block.into(), canister_id }
             }
@@ -115,7 +115,7 @@ pub(super) struct DepositResult {
     pub(super) block_index: u128,
 }
 
-/// The ledger.
+/// The fake cycles ledger.
 #[derive(Debug)]
 pub(super) struct CyclesLedger(Accounts<Account>);
 
@@ -126,7 +126,7 @@ impl Default for CyclesLedger {
 }
 
 impl CyclesLedger {
-    /// Carries a call out; nothing, if there is no such update method.
+    /// Executes an update call. Returns `None` if the ledger has no such update method.
     pub(super) fn update(
         &mut self,
         sender: Principal,
@@ -155,7 +155,7 @@ impl CyclesLedger {
         })
     }
 
-    /// Answers a query; nothing, if there is no such query method.
+    /// Executes a query. Returns `None` if the ledger has no such query method.
     pub(super) fn query(
         &self,
         method: &str,
@@ -173,7 +173,7 @@ impl CyclesLedger {
         })
     }
 
-    /// Puts the cycles that came with a call into an account, less the fee.
+    /// Deposits the attached cycles of a call into an account, less the fee.
     pub(super) fn deposit(
         &mut self,
         argument: &[u8],
@@ -182,13 +182,13 @@ impl CyclesLedger {
         let Self(accounts) = self;
         let DepositArgs { to } = decode(argument)?;
         let Some(amount) = cycles.checked_sub(accounts.fee()) else {
-            let text = format!("A deposit needs {} cycles for the fee at least", accounts.fee());
+            let text = format!("A deposit needs at least {} cycles for the fee", accounts.fee());
             return Err(UserError::new(ErrorCode::CanisterCalledTrap, text));
         };
         let to = to.normal();
-        accounts.give(to.clone(), amount);
+        accounts.credit(to.clone(), amount);
         let balance = accounts.balance(&to);
-        let block_index = accounts.note_undated().into();
+        let block_index = accounts.next_block().into();
         Ok(encode((DepositResult { balance, block_index },)))
     }
 
@@ -210,11 +210,11 @@ impl CyclesLedger {
                 rejection_reason: format!("there is no canister {}", args.to),
             }
         })?;
-        accounts.take(from, args.amount);
-        Ok(accounts.note(transaction, None).into())
+        accounts.debit(from, args.amount);
+        Ok(accounts.record(transaction, None).into())
     }
 
-    /// Makes a canister. One that cannot be made costs nothing, not even the fee.
+    /// Creates a canister. A creation that fails costs nothing, not even the fee.
     fn create_canister(
         &mut self,
         sender: Principal,
@@ -233,8 +233,8 @@ impl CyclesLedger {
                 refund_block: None,
                 error,
             })?;
-        accounts.take(from, args.amount);
-        let block_id = accounts.note(transaction, Some(canister_id)).into();
+        accounts.debit(from, args.amount);
+        let block_id = accounts.record(transaction, Some(canister_id)).into();
         Ok(CreateCanisterSuccess { block_id, canister_id: canister_id.into() })
     }
 }

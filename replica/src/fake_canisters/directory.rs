@@ -1,4 +1,4 @@
-//! What the registry and the cycles minting canister tell of subnets.
+//! The fake registry and the fake cycles minting canister: queries about subnets.
 
 use super::{Surroundings, respond};
 use crate::error::UserError;
@@ -17,23 +17,23 @@ pub(super) struct SubnetForCanister {
     pub(super) subnet_id: Option<Principal>,
 }
 
-/// Answers a query of the registry; nothing, if it has no such method.
+/// Executes a query of the registry. Returns `None` if the registry has no such method.
 pub(super) fn of_registry(
     method: &str,
     argument: &[u8],
     surroundings: &Surroundings,
 ) -> Option<Result<Payload, UserError>> {
     let answer = |args: GetSubnetForCanisterArgs| -> Result<SubnetForCanister, String> {
-        let canister = args.principal.ok_or("the field `principal` names no canister")?;
+        let canister = args.principal.ok_or("the field `principal` is missing")?;
         match surroundings.network.subnet_of(canister.into()) {
             Some(subnet) => Ok(SubnetForCanister { subnet_id: Some(subnet.into()) }),
-            None => Err(format!("canister {canister} is on no subnet")),
+            None => Err(format!("no subnet hosts canister {canister}")),
         }
     };
     (method == "get_subnet_for_canister").then(|| respond(argument, answer))
 }
 
-/// Answers a query of the cycles minting canister; nothing, if it has no such method.
+/// Executes a query of the cycles minting canister. Returns `None` if it has no such method.
 pub(super) fn of_minting(
     method: &str,
     surroundings: &Surroundings,

@@ -1,6 +1,6 @@
-//! The ledger of ICP, with its two ways to name an account.
+//! The fake ICP ledger. Accounts are ICRC-1 accounts or account identifiers.
 
-use super::accounts::{Accounts, Done, Refusal, Transaction};
+use super::accounts::{Accounts, ExecutedTransaction, Refusal, Transaction};
 use super::icrc1::{Account, TransferArgs, TransferError};
 use super::{decode, respond};
 use crate::error::{ErrorCode, UserError};
@@ -13,10 +13,10 @@ use serde::Deserialize;
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha224};
 
-/// The hash that names an account, without the checksum that may stand before it.
+/// The hash in an account identifier, without the checksum.
 type AccountHash = [u8; 28];
 
-/// Hundred-millionths of an ICP.
+/// An amount of ICP, in e8s: hundred-millionths of an ICP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, CandidType, Deserialize)]
 pub(super) struct Tokens {
     pub(super) e8s: u64,
@@ -33,7 +33,7 @@ pub(super) struct Timestamp {
     pub(super) timestamp_nanos: u64,
 }
 
-/// A transfer, as it was asked for before ICRC-1.
+/// The argument of `transfer`, the method from before ICRC-1.
 #[derive(Debug, CandidType, Deserialize)]
 pub(super) struct LegacyTransferArgs {
     pub(super) to: ByteBuf,
@@ -67,7 +67,9 @@ impl From<Refusal> for LegacyTransferError {
                     * NANOS_PER_SECOND,
             },
             Refusal::CreatedInFuture { .. } => Self::TxCreatedInFuture,
-            Refusal::Duplicate(Done { block, .. }) => Self::TxDuplicate { duplicate_of: block },
+            Refusal::Duplicate(ExecutedTransaction { block, .. }) => {
+                Self::TxDuplicate { duplicate_of: block }
+            }
         }
     }
 }
@@ -82,7 +84,7 @@ fn hash_of(owner: Principal, subaccount: Option<&ByteBuf>) -> AccountHash {
     let mut hash = Sha224::new();
     hash.update(b"\x0Aaccount-id");
     hash.update(owner);
-    // Short ones count as those that begin with them; longer ones have no meaning.
+    // A short subaccount is filled with zeros. The rest of a long one is ignored.
     let mut bytes = [0; 32];
     for (byte, given) in bytes.iter_mut().zip(subaccount.into_iter().flatten()) {
         *byte = *given;
@@ -91,7 +93,7 @@ fn hash_of(owner: Principal, subaccount: Option<&ByteBuf>) -> AccountHash {
     hash.finalize().into()
 }
 
-/// The hash in the name of an account, if the checksum of four bytes that stands before it is right.
+/// The hash in an account identifier. `None` if the checksum, the first four bytes, is wrong.
 fn hash_in(name: &ByteBuf) -> Option<AccountHash> {
     let (checksum, hash) = name.split_first_chunk()?;
     let mut sum = Crc::new();
@@ -99,7 +101,7 @@ fn hash_in(name: &ByteBuf) -> Option<AccountHash> {
     (sum.sum().to_be_bytes() == *checksum).then_some(hash.try_into().ok()?)
 }
 
-/// The ledger.
+/// The fake ICP ledger.
 #[derive(Debug)]
 pub(super) struct IcpLedger(Accounts<AccountHash>);
 
@@ -110,7 +112,7 @@ impl Default for IcpLedger {
 }
 
 impl IcpLedger {
-    /// Carries a call out; nothing, if there is no such update method.
+    /// Executes an update call. Returns `None` if the ledger has no such update method.
     pub(super) fn update(
         &mut self,
         sender: Principal,
@@ -132,7 +134,7 @@ impl IcpLedger {
         })
     }
 
-    /// Answers a query; nothing, if there is no such query method.
+    /// Executes a query. Returns `None` if the ledger has no such query method.
     pub(super) fn query(
         &self,
         method: &str,
@@ -164,7 +166,7 @@ impl IcpLedger {
         let transaction = transaction(args.created_at_time.map(|time| time.timestamp_nanos));
         let from = hash_of(sender, args.from_subaccount.as_ref());
         let to = hash_in(&args.to).ok_or_else(|| {
-            let text = "The recipient is no account: its name has 28 bytes after a checksum of 4";
+            let text = "The recipient is not an account identifier: 4 bytes of checksum and 28 bytes of hash";
             UserError::new(ErrorCode::CanisterCalledTrap, text)
         })?;
         let (amount, fee) = (args.amount.e8s.into(), args.fee.e8s.into());

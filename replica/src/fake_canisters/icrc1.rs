@@ -1,9 +1,9 @@
-//! What ICRC-1 ledgers are asked and answer.
+//! The Candid types of the ICRC-1 standard.
 
 use candid::{CandidType, Principal};
 use serde::Deserialize;
 
-/// An account, as ICRC-1 names it.
+/// An ICRC-1 account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, CandidType, Deserialize)]
 pub(super) struct Account {
     pub(super) owner: Principal,
@@ -11,7 +11,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Not to have a subaccount is to have the one of zeros.
+    /// Creates an account. No subaccount means the subaccount of zeros.
     pub(super) fn new(owner: Principal, subaccount: Option<serde_bytes::ByteBuf>) -> Self {
         let is_default = |bytes: &serde_bytes::ByteBuf| bytes.iter().all(|byte| *byte == 0);
         Self { owner, subaccount: subaccount.filter(|bytes| !is_default(bytes)) }
@@ -22,7 +22,7 @@ impl Account {
     }
 }
 
-/// A transfer, as ICRC-1 asks for it.
+/// The argument of `icrc1_transfer`.
 #[derive(Debug, CandidType, Deserialize)]
 pub(super) struct TransferArgs {
     pub(super) from_subaccount: Option<serde_bytes::ByteBuf>,
@@ -32,7 +32,7 @@ pub(super) struct TransferArgs {
     pub(super) created_at_time: Option<u64>,
 }
 
-/// What ICRC-1 answers to a transfer that is not done.
+/// The error of `icrc1_transfer`.
 #[derive(Debug, PartialEq, Eq, CandidType, Deserialize)]
 pub(super) enum TransferError {
     BadFee { expected_fee: u128 },
@@ -45,12 +45,12 @@ pub(super) enum TransferError {
     GenericError { error_code: u128, message: String },
 }
 
-/// Makes refusals errors of a type that names them as ICRC-1 does.
+/// Converts a refusal to an error type whose variants have the names of ICRC-1.
 macro_rules! refusals {
     ($error:ty) => {
         impl From<$crate::fake_canisters::accounts::Refusal> for $error {
             fn from(refusal: $crate::fake_canisters::accounts::Refusal) -> Self {
-                use $crate::fake_canisters::accounts::{Done, Refusal};
+                use $crate::fake_canisters::accounts::{ExecutedTransaction, Refusal};
                 match refusal {
                     Refusal::InsufficientFunds { balance } => Self::InsufficientFunds { balance },
                     Refusal::BadFee { expected_fee } => Self::BadFee { expected_fee },
@@ -58,7 +58,7 @@ macro_rules! refusals {
                     Refusal::CreatedInFuture { ledger_time } => {
                         Self::CreatedInFuture { ledger_time }
                     }
-                    Refusal::Duplicate(Done { block, .. }) => {
+                    Refusal::Duplicate(ExecutedTransaction { block, .. }) => {
                         Self::Duplicate { duplicate_of: block.into() }
                     }
                 }

@@ -19,7 +19,7 @@ use ic_management_canister_types::{
 };
 use sha2::{Digest, Sha224};
 
-/// What making a canister costs on a subnet of 13 nodes.
+/// The fee for creating a canister on a subnet of 13 nodes, in cycles.
 const CREATION_FEE: u128 = 500_000_000_000;
 const TRILLION: u128 = 1_000_000_000_000;
 
@@ -27,7 +27,7 @@ fn network(fake_canisters: bool) -> Instance {
     network_with(&[SubnetKind::Application; 2], fake_canisters)
 }
 
-/// A network with these subnets beside the two that a live one has in any case.
+/// A network with these subnets, and with the NNS subnet and the II subnet that every network of `serve` has.
 fn network_with(kinds: &[SubnetKind], fake_canisters: bool) -> Instance {
     let own = [SubnetKind::NetworkNervousSystem, SubnetKind::InternetIdentity];
     let subnets = own.iter().chain(kinds).map(|kind| SubnetRequest::of(*kind)).collect();
@@ -59,13 +59,13 @@ fn call(
     }
 }
 
-/// The reply to an update call.
+/// Executes an update call and decodes its reply.
 fn update<R: CandidType + DeserializeOwned>(instance: &mut Instance, call: CanisterCall) -> R {
     let answer = instance.update(call).expect("it is answered").expect("it replies");
     decode_one(&answer).expect("it is of this type")
 }
 
-/// The reply to a query.
+/// Executes a query and decodes its reply.
 fn ask<R: CandidType + DeserializeOwned>(
     instance: &mut Instance,
     canister: CanisterId,
@@ -111,7 +111,7 @@ fn application_subnets(instance: &Instance) -> [SubnetId; 2] {
 }
 
 #[test]
-fn they_have_the_ids_of_the_originals_and_are_there_only_if_asked_for() {
+fn fake_canisters_have_the_ids_of_the_originals_and_exist_only_if_configured() {
     let ids = [registry(), icp_ledger(), cycles_minting_canister(), cycles_ledger()];
     let texts = [
         "rwlgt-iiaaa-aaaaa-aaaaa-cai",
@@ -129,7 +129,7 @@ fn they_have_the_ids_of_the_originals_and_are_there_only_if_asked_for() {
 }
 
 #[test]
-fn tokens_are_described_as_the_originals_are() {
+fn the_ledgers_have_the_symbol_the_decimals_and_the_fee_of_the_originals() {
     let mut instance = network(true);
     let mut of = |ledger| -> (u8, String, u128) {
         (
@@ -143,11 +143,11 @@ fn tokens_are_described_as_the_originals_are() {
 }
 
 #[test]
-fn subnets_for_canisters_and_the_subnet_of_each_can_be_looked_up() {
+fn the_default_subnets_and_the_subnet_of_a_canister_can_be_looked_up() {
     let mut instance = network(true);
     let application = application_subnets(&instance);
     let minting = cycles_minting_canister();
-    // The tools send a null for no argument.
+    // The command line tools send a null instead of no argument.
     let subnets: Vec<Principal> = ask(&mut instance, minting, "get_default_subnets", &());
     assert_eq!(subnets, application);
     let made = create(&mut instance, &creation(TRILLION, on(application[1]))).expect("it is made");
@@ -161,7 +161,7 @@ fn subnets_for_canisters_and_the_subnet_of_each_can_be_looked_up() {
 }
 
 #[test]
-fn other_methods_are_rejected_and_arguments_that_are_none_are_traps() {
+fn unknown_methods_are_rejected_and_invalid_arguments_trap() {
     let mut instance = network(true);
     let code = |result: Result<Result<Payload, Failure>, InstanceError>| match result {
         Ok(Err(Failure::Error(error))) => error.code,
@@ -172,7 +172,7 @@ fn other_methods_are_rejected_and_arguments_that_are_none_are_traps() {
         assert_eq!(code(instance.query(unknown())), ErrorCode::CanisterMethodNotFound);
         assert_eq!(code(instance.update(unknown())), ErrorCode::CanisterMethodNotFound);
     }
-    // What changes balances cannot be queried.
+    // Update methods cannot be called as queries.
     let query = call(user(1), cycles_ledger(), "icrc1_transfer", &transfer(user(2), 7));
     assert_eq!(code(instance.query(query)), ErrorCode::CanisterMethodNotFound);
     for method in ["icrc1_transfer", "icrc1_balance_of", "withdraw", "create_canister"] {

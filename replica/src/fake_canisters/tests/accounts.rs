@@ -1,11 +1,11 @@
-//! Balances, and what moves them.
+//! Tests of balances, transfers, withdrawals and deposits.
 
 use super::*;
 use crate::network::NetworkProfile;
 use crate::types::CallbackId;
 
 #[test]
-fn an_account_starts_with_plenty_and_a_transfer_costs_its_sender_the_fee() {
+fn an_account_has_an_initial_balance_and_the_sender_of_a_transfer_pays_the_fee() {
     let mut instance = network(true);
     assert_eq!(cycles_of(&mut instance, user(1)), FAKE_LEDGER_INITIAL_CYCLES);
     assert_eq!(send(&mut instance, &transfer(user(2), 7)), Ok(0));
@@ -23,7 +23,7 @@ fn an_account_starts_with_plenty_and_a_transfer_costs_its_sender_the_fee() {
 }
 
 #[test]
-fn a_transfer_that_cannot_be_done_says_why_and_moves_nothing() {
+fn a_refused_transfer_has_a_reason_and_changes_no_balance() {
     let mut instance = network(true);
     for amount in [FAKE_LEDGER_INITIAL_CYCLES, u128::MAX] {
         let balance = FAKE_LEDGER_INITIAL_CYCLES;
@@ -38,7 +38,7 @@ fn a_transfer_that_cannot_be_done_says_why_and_moves_nothing() {
 }
 
 #[test]
-fn a_transaction_that_says_when_it_was_created_is_done_once_and_within_a_day() {
+fn a_transaction_with_a_creation_time_is_executed_once_and_within_a_day() {
     let mut instance = network(true);
     let dated = |seconds: u64| TransferArgs {
         created_at_time: Some(Time::GENESIS.plus_secs(seconds).as_nanos()),
@@ -57,7 +57,7 @@ fn a_transaction_that_says_when_it_was_created_is_done_once_and_within_a_day() {
 }
 
 #[test]
-fn an_account_without_subaccount_is_the_one_of_the_subaccount_of_zeros() {
+fn an_account_without_a_subaccount_has_the_subaccount_of_zeros() {
     let mut instance = network(true);
     send(&mut instance, &transfer(user(2), 7)).expect("it is done");
     let with = |byte: u8| Account {
@@ -72,7 +72,7 @@ fn an_account_without_subaccount_is_the_one_of_the_subaccount_of_zeros() {
 }
 
 #[test]
-fn what_is_withdrawn_goes_to_a_canister_that_is_there() {
+fn cycles_can_be_withdrawn_to_an_existing_canister() {
     let mut instance = network(true);
     let made = create(&mut instance, &creation(TRILLION, None)).expect("it is made");
     let before = cycles_of(&mut instance, user(1));
@@ -81,7 +81,7 @@ fn what_is_withdrawn_goes_to_a_canister_that_is_there() {
         update(&mut instance, call(user(1), cycles_ledger(), "withdraw", &args))
     };
     assert_eq!(withdraw(made.canister_id), Ok(1));
-    let refused = withdraw(user(9)).expect_err("nobody is there");
+    let refused = withdraw(user(9)).expect_err("the canister does not exist");
     assert!(matches!(
         refused,
         WithdrawError::FailedToWithdraw { rejection_code: RejectionCode::DestinationInvalid, .. }
@@ -91,7 +91,7 @@ fn what_is_withdrawn_goes_to_a_canister_that_is_there() {
     assert_eq!(before - cycles_of(&mut instance, user(1)), 5 + FAKE_LEDGER_FEE_CYCLES);
 }
 
-/// The name of a user's account before ICRC-1: a checksum and a hash.
+/// The account identifier of a user: a checksum and a hash.
 fn account_name(owner: Principal) -> serde_bytes::ByteBuf {
     let hash = Sha224::digest([b"\x0Aaccount-id", owner.as_slice(), &[0; 32]].concat());
     let mut sum = flate2::Crc::new();
@@ -100,8 +100,8 @@ fn account_name(owner: Principal) -> serde_bytes::ByteBuf {
 }
 
 #[test]
-fn an_account_has_the_name_that_everybody_computes_and_a_mistyped_one_is_a_trap() {
-    // Known to many tools: the account of the anonymous user.
+fn account_identifiers_are_those_of_the_icp_ledger_and_a_wrong_checksum_traps() {
+    // The account identifier of the anonymous principal, as other tools print it.
     let anonymous = "1c7a48ba6a562aa9eaa2481a9049cdf0433b9738c992d698c31d8abf89cadc79";
     let name = account_name(Principal::anonymous());
     assert_eq!(hex::encode(&name), anonymous);
@@ -129,7 +129,7 @@ fn an_account_has_the_name_that_everybody_computes_and_a_mistyped_one_is_a_trap(
 }
 
 #[test]
-fn the_icp_ledger_knows_an_account_by_both_of_its_names() {
+fn the_icp_ledger_accepts_icrc1_accounts_and_account_identifiers() {
     let mut instance = network(true);
     let e8s = |e8s| Tokens { e8s };
     let args = LegacyTransferArgs {
@@ -163,7 +163,7 @@ fn the_icp_ledger_knows_an_account_by_both_of_its_names() {
 }
 
 #[test]
-fn what_a_canister_deposits_is_in_the_account_and_what_fails_gives_its_cycles_back() {
+fn a_canister_can_deposit_cycles_and_a_failed_call_refunds_them() {
     let mut network = Network::new(NetworkProfile::POCKET_IC, Vec::new(), Time::GENESIS);
     let mut surroundings = Surroundings { network: &mut network, default_subnets: &[] };
     let mut fake_canisters = FakeCanisters::default();

@@ -1,9 +1,9 @@
-//! Canisters that the fake canisters create.
+//! Tests of the canisters that the fake canisters create.
 
 use super::*;
 
 #[test]
-fn a_canister_is_made_on_the_chosen_subnet_for_its_caller_who_pays() {
+fn a_canister_is_created_on_the_chosen_subnet_and_the_caller_pays_and_controls_it() {
     let mut instance = network(true);
     let [first, second] = application_subnets(&instance);
     for (choice, expected) in [(None, first), (on(second), second), (on(first), first)] {
@@ -23,7 +23,7 @@ fn a_canister_is_made_on_the_chosen_subnet_for_its_caller_who_pays() {
 }
 
 #[test]
-fn canisters_are_made_on_a_subnet_that_was_asked_for_whatever_its_kind() {
+fn canisters_can_be_created_on_configured_subnets_of_every_kind() {
     use SubnetKind::*;
     for kind in [VerifiedApplication, System, Fiduciary, ServiceNervousSystem, CloudEngine] {
         let mut instance = network_with(&[kind], true);
@@ -37,7 +37,7 @@ fn canisters_are_made_on_a_subnet_that_was_asked_for_whatever_its_kind() {
 }
 
 #[test]
-fn a_network_with_fake_canisters_gets_no_subnets_for_ids_that_none_hosts() {
+fn a_network_with_fake_canisters_creates_no_subnets_for_unhosted_canister_ids() {
     let mut instance = network(true);
     let bitcoin = Principal::from_text("g4xu7-jiaaa-aaaan-aaaaq-cai").expect("it is an id");
     let args = ProvisionalCreateCanisterWithCyclesArgs {
@@ -53,7 +53,7 @@ fn a_network_with_fake_canisters_gets_no_subnets_for_ids_that_none_hosts() {
 }
 
 #[test]
-fn a_canister_that_cannot_be_made_costs_nothing_and_is_an_error_that_says_why() {
+fn a_failed_creation_costs_nothing_and_its_error_has_a_reason() {
     let mut instance = network(true);
     let typed = |name: &str| {
         let filter = SubnetSelection::Filter { subnet_type: Some(name.into()) };
@@ -78,7 +78,7 @@ fn a_canister_that_cannot_be_made_costs_nothing_and_is_an_error_that_says_why() 
 }
 
 #[test]
-fn a_creation_that_comes_twice_makes_one_canister_and_names_it() {
+fn a_duplicate_creation_creates_one_canister_and_returns_its_id() {
     let mut instance = network(true);
     let created_at_time = Some(instance.time().as_nanos());
     let args = CreateCanisterArgs { created_at_time, ..creation(TRILLION, None) };
@@ -89,7 +89,7 @@ fn a_creation_that_comes_twice_makes_one_canister_and_names_it() {
 }
 
 #[test]
-fn a_canister_asked_for_at_the_registrys_id_is_made_on_the_first_application_subnet() {
+fn a_creation_sent_to_the_registry_is_on_the_first_application_subnet() {
     let mut instance = network(true);
     let args = ProvisionalCreateCanisterWithCyclesArgs::default();
     let mut provisional = call(user(1), CanisterId::MANAGEMENT, METHOD, &args);
