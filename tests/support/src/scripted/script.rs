@@ -124,6 +124,10 @@ macro_rules! steps {
     };
 }
 
+#[expect(
+    clippy::should_implement_trait,
+    reason = "the steps have the names of the canister's functions"
+)]
 impl Script {
     steps! {
         plain: take burn_acc load_global store_global stable_size heap_pages time deadline version status
