@@ -8,7 +8,7 @@ mod fixture;
 use candid::Principal;
 use criterion::{Criterion, criterion_group, criterion_main};
 use embedded_replica::canister::{
-    Canister, Code, InstallMode, Installation, RoundContext, Settings, execute_next, install,
+    Canister, Code, InstallMode, Installation, RoundInput, Settings, execute_next, install,
 };
 use embedded_replica::cycles::Prices;
 use embedded_replica::keys::SubnetKey;
@@ -49,12 +49,12 @@ fn module(heap_mib: usize) -> Vec<u8> {
 /// A canister without a network.
 struct Subject {
     canister: Canister,
-    round: RoundContext,
+    round: RoundInput,
 }
 
 impl Subject {
     fn new(heap_mib: usize) -> Self {
-        let round = RoundContext {
+        let round = RoundInput {
             subnet: Principal::anonymous().into(),
             root_key: SubnetKey::of([0; 32]),
             routes: Arc::default(),
@@ -98,8 +98,8 @@ impl Subject {
         };
         self.canister.queues.push_ingress(ingress);
         let execution = execute_next(&mut self.canister, &self.round).expect("there is a message");
-        let answer = execution.answer.expect("the message is answered");
-        assert_eq!(answer.result.is_ok(), method == "keep");
+        let response = execution.response.expect("the message has a response");
+        assert_eq!(response.result.is_ok(), method == "keep");
     }
 }
 

@@ -87,7 +87,7 @@ pub struct CallContext {
     /// Who is to be answered.
     pub origin: Origin,
     /// Whether the call has a response.
-    pub answered: bool,
+    pub responded: bool,
     /// Attached cycles that are not accepted. 0 once there is a response.
     pub cycles_available: Cycles,
     /// Calls made on its behalf whose callbacks have not run.
@@ -102,7 +102,7 @@ pub struct CallContext {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
     /// On whose behalf.
-    pub context: CallContextId,
+    pub call_context_id: CallContextId,
     /// Who was called.
     pub callee: Callee,
     /// Runs on a reply.
@@ -119,7 +119,7 @@ pub struct Callback {
 
 /// A response to a call, before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct CallResponse {
     /// Who is to be answered.
     pub origin: Origin,
     /// A reply or a failure.
@@ -128,9 +128,9 @@ pub struct Answer {
     pub refund: Cycles,
 }
 
-impl Answer {
+impl CallResponse {
     /// The response that the calling canister gets. `None` if no canister called.
-    pub fn into_response(self) -> Option<Response> {
+    pub fn into_canister_response(self) -> Option<Response> {
         let Origin::Canister { sender, receiver, callback, deadline } = self.origin else {
             return None;
         };
@@ -182,7 +182,7 @@ impl From<Failure> for Reject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It replied or rejected.
-    Answered(Result<Payload, Reject>),
+    Responded(Result<Payload, Reject>),
     /// It ended without a response.
     Nothing,
     /// It trapped.
@@ -207,7 +207,7 @@ impl CallContexts {
         self.next_context += 1;
         let context = CallContext {
             origin,
-            answered: false,
+            responded: false,
             cycles_available,
             open_calls: 0,
             instructions: 0,
@@ -235,7 +235,7 @@ impl CallContexts {
         self.contexts.get_mut(&id).expect("the context is open").open_calls += 1;
         self.deadlines.extend(call.deadline.map(|deadline| (deadline, callback)));
         let registered = Callback {
-            context: id,
+            call_context_id: id,
             callee: call.callee,
             on_reply: call.on_reply,
             on_reject: call.on_reject,
@@ -250,7 +250,10 @@ impl CallContexts {
     /// Takes the callback a response is for. There is none if it was answered before.
     pub fn take_callback(&mut self, id: CallbackId) -> Option<Callback> {
         let callback = self.callbacks.remove(&id)?;
-        self.contexts.get_mut(&callback.context).expect("callbacks have contexts").open_calls -= 1;
+        self.contexts
+            .get_mut(&callback.call_context_id)
+            .expect("callbacks have contexts")
+            .open_calls -= 1;
         self.settle(id, callback.deadline);
         Some(callback)
     }
@@ -300,42 +303,42 @@ impl CallContexts {
         outcome: Outcome,
         instructions: Instructions,
         canister: CanisterId,
-    ) -> Option<Answer> {
+    ) -> Option<CallResponse> {
         let context = self.contexts.get_mut(&id).expect("the context is open");
         context.instructions += instructions;
         let last = context.open_calls == 0;
         let result = match outcome {
-            _ if context.answered => None,
-            Outcome::Answered(Ok(reply)) => Some(Ok(reply)),
-            Outcome::Answered(Err(reject)) => Some(Err(Failure::Rejected(reject))),
+            _ if context.responded => None,
+            Outcome::Responded(Ok(reply)) => Some(Ok(reply)),
+            Outcome::Responded(Err(reject)) => Some(Err(Failure::Rejected(reject))),
             Outcome::Nothing | Outcome::Failed(_) if !last => None,
-            Outcome::Nothing => Some(Err(no_answer(&context.origin, canister))),
+            Outcome::Nothing => Some(Err(no_response(&context.origin, canister))),
             Outcome::Failed(trap) => Some(Err(Failure::Error(trap.into_user_error(canister)))),
         };
-        let answer = result.map(|result| {
-            context.answered = true;
+        let response = result.map(|result| {
+            context.responded = true;
             let refund = std::mem::take(&mut context.cycles_available);
-            Answer { origin: context.origin.clone(), result, refund }
+            CallResponse { origin: context.origin.clone(), result, refund }
         });
         if last {
             self.contexts.remove(&id);
         }
-        answer
+        response
     }
 
     /// Marks all contexts as belonging to code that is gone and answers those not yet answered.
-    pub fn delete_all(&mut self, error: &UserError) -> Vec<Answer> {
-        let mut answers = Vec::new();
+    pub fn delete_all(&mut self, error: &UserError) -> Vec<CallResponse> {
+        let mut responses = Vec::new();
         for context in self.contexts.values_mut() {
             context.deleted = true;
-            if !std::mem::replace(&mut context.answered, true) {
+            if !std::mem::replace(&mut context.responded, true) {
                 let refund = std::mem::take(&mut context.cycles_available);
                 let result = Err(Failure::Error(error.clone()));
-                answers.push(Answer { origin: context.origin.clone(), result, refund });
+                responses.push(CallResponse { origin: context.origin.clone(), result, refund });
             }
         }
         self.contexts.retain(|_, context| context.open_calls > 0);
-        answers
+        responses
     }
 
     /// Whether nothing is being worked on.
@@ -350,7 +353,7 @@ impl CallContexts {
 }
 
 /// What a caller gets whose call ended without an answer; a canister gets it without an error code.
-fn no_answer(origin: &Origin, canister: CanisterId) -> Failure {
+fn no_response(origin: &Origin, canister: CanisterId) -> Failure {
     match origin {
         Origin::Canister { .. } => {
             Failure::Rejected(Reject::from_code(ErrorCode::CanisterDidNotReply, "No response"))

@@ -2,12 +2,12 @@
 //!
 //! Rules: `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
-use crate::canister::call_context::{Answer, Failure, Origin, Outcome};
+use crate::canister::call_context::{CallResponse, Failure, Origin, Outcome};
 use crate::canister::pause::pause;
 use crate::canister::paused::{CallExecution, PausedWork};
 use crate::canister::queues::Input;
 use crate::canister::response::execute_response;
-use crate::canister::round::{Execution, RoundContext};
+use crate::canister::round::{Execution, RoundInput};
 use crate::canister::sandbox::{Entry, MemoryChanges};
 use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
@@ -20,7 +20,7 @@ use crate::types::{Cycles, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
 
 /// Executes what is next in the canister's queues; nothing, when they are empty.
-pub fn execute_next(canister: &mut Canister, round: &RoundContext) -> Option<Execution> {
+pub fn execute_next(canister: &mut Canister, round: &RoundInput) -> Option<Execution> {
     Some(match canister.queues.pop_input()? {
         Input::Ingress(ingress) => execute_ingress(canister, ingress, round),
         Input::Message(Message::Request(request)) => execute_request(canister, request, round),
@@ -28,18 +28,18 @@ pub fn execute_next(canister: &mut Canister, round: &RoundContext) -> Option<Exe
     })
 }
 
-fn execute_ingress(canister: &mut Canister, ingress: Ingress, round: &RoundContext) -> Execution {
+fn execute_ingress(canister: &mut Canister, ingress: Ingress, round: &RoundInput) -> Execution {
     let Ingress { id: message, sender, caller_info: info, method, argument, .. } = ingress;
     let origin = Origin::Ingress { message, sender, info };
     let mut execution =
         execute_call(canister, NewCall { origin, method, argument, cycles: 0 }, round);
-    if execution.answer.is_none() {
+    if execution.response.is_none() {
         execution.processing = Some(message);
     }
     execution
 }
 
-fn execute_request(canister: &mut Canister, request: Request, round: &RoundContext) -> Execution {
+fn execute_request(canister: &mut Canister, request: Request, round: &RoundInput) -> Execution {
     let origin = Origin::Canister {
         sender: request.sender,
         receiver: request.receiver,
@@ -65,7 +65,7 @@ impl NewCall {
     }
 }
 
-fn execute_call(canister: &mut Canister, call: NewCall, round: &RoundContext) -> Execution {
+fn execute_call(canister: &mut Canister, call: NewCall, round: &RoundInput) -> Execution {
     let instructions_max = instructions_max(canister, &call.method, round);
     execute(canister, call, instructions_max, round, |canister, call| {
         let callable = callable(canister, &call.method)?;
@@ -105,9 +105,12 @@ fn refuse(canister: &mut Canister, call: NewCall, error: UserError, fee: Cycles)
         accepted: 0,
         burned: 0,
     });
-    let answer =
-        Answer { origin: call.origin, result: Err(Failure::Error(error)), refund: call.cycles };
-    Execution { answer: send(canister, answer), ..Execution::default() }
+    let response = CallResponse {
+        origin: call.origin,
+        result: Err(Failure::Error(error)),
+        refund: call.cycles,
+    };
+    Execution { response: send(canister, response), ..Execution::default() }
 }
 
 /// Fails when the heap is larger than new work may find it.
@@ -122,7 +125,7 @@ fn check_heap(canister: &Canister, entry_point: EntryPoint) -> Result<(), Trap> 
 
 /// Instructions a call of `method` may use. Those of queries are fewer, and prepaid accordingly
 /// (`execution_environment.rs`, `execute_call`).
-fn instructions_max(canister: &Canister, method: &str, round: &RoundContext) -> Instructions {
+fn instructions_max(canister: &Canister, method: &str, round: &RoundInput) -> Instructions {
     let module = canister.sandbox.as_ref().map(|sandbox| &sandbox.module().info);
     match module.and_then(|module| module.methods.get(method)).map(|method| method.kind) {
         Some(MethodKind::Query | MethodKind::CompositeQuery) => round.query_instructions_max,
@@ -134,7 +137,7 @@ fn instructions_max(canister: &Canister, method: &str, round: &RoundContext) -> 
 pub(super) fn prepayment(
     canister: &Canister,
     instructions_max: Instructions,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Cycles {
     round.prices.execution(instructions_max, canister.is_wasm64())
 }
@@ -145,7 +148,7 @@ pub(super) fn execute(
     canister: &mut Canister,
     call: NewCall,
     instructions_max: Instructions,
-    round: &RoundContext,
+    round: &RoundInput,
     prepare: impl FnOnce(&Canister, &NewCall) -> Result<(EntryPoint, Entry), UserError>,
 ) -> Execution {
     let prepaid = prepayment(canister, instructions_max, round);
@@ -192,7 +195,7 @@ pub(super) fn finish_call(
     canister: &mut Canister,
     call: CallExecution,
     changes: Option<MemoryChanges>,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Execution {
     let CallExecution { origin, cycles, entry_point, wasm64, prepaid, output } = call;
     let instructions = output.instructions;
@@ -220,5 +223,8 @@ pub(super) fn finish_call(
             Outcome::Failed(trap)
         }
     };
-    conclude(canister, FinishedExecution { work, context: id, outcome, instructions, fee, taken })
+    conclude(
+        canister,
+        FinishedExecution { work, call_context_id: id, outcome, instructions, fee, taken },
+    )
 }

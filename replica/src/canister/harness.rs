@@ -14,8 +14,8 @@ use candid::Principal;
 use std::sync::Arc;
 
 /// A round of a 13-node subnet on which nothing else happens.
-pub(crate) fn round() -> RoundContext {
-    RoundContext {
+pub(crate) fn round() -> RoundInput {
+    RoundInput {
         subnet: Principal::self_authenticating([7]).into(),
         root_key: SubnetKey::of([7; 32]),
         routes: Arc::default(),
@@ -99,7 +99,7 @@ pub(crate) fn begin(canister: &mut Canister, method: &str, argument: &[u8]) -> E
     execute_next(canister, &round()).expect("there is a message")
 }
 
-/// Executes the callback of the only open call, which gets this as its answer.
+/// Executes the callback of the only open call, which gets this response.
 pub(crate) fn respond(canister: &mut Canister, result: Result<Payload, Reject>) -> Execution {
     let peer = *canister.queues.output_peers().first().expect("there is a call");
     let Some(Message::Request(request)) = canister.queues.pop_output(peer) else {
@@ -109,18 +109,18 @@ pub(crate) fn respond(canister: &mut Canister, result: Result<Payload, Reject>) 
     execute_next(canister, &round()).expect("there is a response")
 }
 
-/// Executes an update call from a user, which must be answered at once.
+/// Executes an update call from a user, which must get a response at once.
 pub(crate) fn update(
     canister: &mut Canister,
     method: &str,
     argument: &[u8],
 ) -> (Result<Payload, Failure>, Instructions) {
     let execution = begin(canister, method, argument);
-    let answer = execution.answer.expect("the call is answered at once");
-    (answer.result, execution.instructions)
+    let response = execution.response.expect("the call has a response at once");
+    (response.result, execution.instructions)
 }
 
-/// Answers a query from a user, which must not wait for others.
+/// Executes a query from a user, which must not wait for others.
 pub(crate) fn ask(
     canister: &mut Canister,
     method: &str,
@@ -130,8 +130,8 @@ pub(crate) fn ask(
     let caller = Principal::anonymous();
     let query = Query { caller, caller_info: None, method, argument, data_certificate: None };
     match begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()).0 {
-        Progress::Answered(answer) => answer,
-        Progress::Waiting(_) => panic!("there is an answer"),
+        QueryProgress::Finished(response) => response,
+        QueryProgress::Waiting(_) => panic!("the query is finished"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a message from outside is let in. That leaves no trace.
 
-use crate::canister::round::RoundContext;
+use crate::canister::round::RoundInput;
 use crate::canister::sandbox::Entry;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
@@ -13,7 +13,7 @@ use crate::system_api::{EntryPoint, ExecutionInput};
 pub fn inspect(
     canister: &mut Canister,
     ingress: &Ingress,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Result<(), UserError> {
     const INSPECT: &str = "canister_inspect_message";
     if !canister.exports(INSPECT) {

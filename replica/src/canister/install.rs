@@ -6,9 +6,9 @@ mod source;
 pub(super) use attempt::finish_installation;
 pub use source::Source;
 
-use crate::canister::call_context::Answer;
+use crate::canister::call_context::CallResponse;
 use crate::canister::installation::{Attempt, InstallMode, NewState};
-use crate::canister::round::RoundContext;
+use crate::canister::round::RoundInput;
 use crate::canister::sandbox::{Code, Entry, Sandbox};
 use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
@@ -46,7 +46,7 @@ pub struct Installation {
 pub fn install(
     canister: &mut Canister,
     installation: Installation,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Result<Attempt, UserError> {
     let (id, mode) = (canister.id, installation.mode);
     let wasm64 = installation.source.is_wasm64();
@@ -105,7 +105,7 @@ impl NewCode {
 
 /// Runs the functions a module is asked to run around an installation.
 struct Hooks<'a> {
-    round: &'a RoundContext,
+    round: &'a RoundInput,
     caller: Principal,
     /// Instructions, those for compiling the code included.
     used: Instructions,
@@ -117,7 +117,7 @@ struct Hooks<'a> {
 }
 
 impl<'a> Hooks<'a> {
-    fn new(round: &'a RoundContext, installation: &Installation) -> Self {
+    fn new(round: &'a RoundInput, installation: &Installation) -> Self {
         let instructions_max = round.install_slice_instructions_max;
         Self {
             round,
@@ -282,19 +282,19 @@ fn keeps_heap(
 
 /// What becomes of a canister that cannot pay for what it has: its code, allocations, history,
 /// snapshots and cycles go. Returns the answers users get.
-pub fn run_out(canister: &mut Canister) -> Vec<Answer> {
+pub fn run_out(canister: &mut Canister) -> Vec<CallResponse> {
     canister.settings.compute_allocation = 0;
     canister.settings.memory_allocation = 0;
     canister.settings.log_memory_limit = CANISTER_LOG_BYTES_DEFAULT as u64;
     canister.history.clear();
     canister.snapshots.clear();
-    let answers = uninstall(canister);
+    let responses = uninstall(canister);
     canister.pay(Fee::Uninstall, canister.balance);
-    answers
+    responses
 }
 
 /// Removes code, memories and call contexts. Returns the answers users get.
-pub fn uninstall(canister: &mut Canister) -> Vec<Answer> {
+pub fn uninstall(canister: &mut Canister) -> Vec<CallResponse> {
     canister.sandbox = None;
     canister.log.clear();
     canister.chunks = Default::default();
@@ -307,8 +307,8 @@ pub fn uninstall(canister: &mut Canister) -> Vec<Answer> {
         format!("Canister {} has been uninstalled", canister.id),
     );
     canister.trace.record(|| Event::Uninstalled { canister: canister.id });
-    let answers = canister.contexts.delete_all(&error);
-    answers.into_iter().filter_map(|answer| send(canister, answer)).collect()
+    let responses = canister.contexts.delete_all(&error);
+    responses.into_iter().filter_map(|response| send(canister, response)).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A management call that was executed, as far as its answer needs it.
 
-use crate::canister::call_context::{Answer, Failure, Origin};
+use crate::canister::call_context::{CallResponse, Failure, Origin};
 use crate::error::UserError;
 use crate::trace::{Event, Trace, Work};
 use crate::types::{Cycles, Payload, SubnetId};
@@ -25,7 +25,7 @@ impl ExecutedManagementCall {
         self,
         result: Result<Option<Payload>, UserError>,
         trace: &Trace,
-    ) -> Option<Answer> {
+    ) -> Option<CallResponse> {
         trace.record(|| Event::Executed {
             canister: self.subnet.into(),
             work: Work::from(&self.origin),
@@ -37,6 +37,6 @@ impl ExecutedManagementCall {
             burned: 0,
         });
         let result = result.map_err(Failure::Error).transpose()?;
-        Some(Answer { origin: self.origin, result, refund: self.refund })
+        Some(CallResponse { origin: self.origin, result, refund: self.refund })
     }
 }

@@ -47,7 +47,9 @@ mod subnet_capacity;
 mod task;
 mod tasks;
 
-pub use call_context::{Answer, CallContext, CallContexts, Callback, Failure, Origin, Outcome};
+pub use call_context::{
+    CallContext, CallContexts, CallResponse, Callback, Failure, Origin, Outcome,
+};
 pub use chunks::{ChunkHash, ChunkStore};
 pub use debits::Debits;
 pub use execute::execute_next;
@@ -58,10 +60,12 @@ pub use installation::{Attempt, InstallExecution, InstallMode};
 pub use management_call::ExecutedManagementCall;
 pub use memory_usage::MemoryUsage;
 pub use pause::pause_installation;
-pub use query::{OpenQuery, Progress, Query, begin_query, no_answer, resume_query, transform};
+pub use query::{
+    OpenQuery, Query, QueryProgress, begin_query, no_response, resume_query, transform,
+};
 pub use queues::{Input, Queues, TimedOut};
 pub use resume::resume;
-pub use round::{Execution, RoundContext};
+pub use round::{Execution, RoundInput};
 pub use sandbox::{Code, Memories, Val};
 pub use settings::{Settings, Status, StopRequest};
 pub use slices::Slices;

@@ -3,7 +3,7 @@
 use crate::canister::installation::InstallExecution;
 use crate::canister::management_call::ExecutedManagementCall;
 use crate::canister::paused::{PausedExecution, PausedWork};
-use crate::canister::round::{Execution, RoundContext};
+use crate::canister::round::{Execution, RoundInput};
 use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
 use crate::cycles::Prices;
@@ -66,7 +66,7 @@ pub fn pause_installation(
     canister: &mut Canister,
     installation: InstallExecution,
     call: ExecutedManagementCall,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Execution {
     let slices = installation.attempt.slices;
     pause(canister, PausedWork::Installation(Box::new(installation), call), slices, round)
@@ -77,7 +77,7 @@ pub(super) fn pause(
     canister: &mut Canister,
     work: PausedWork,
     slices: Slices,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Execution {
     let changes = canister.sandbox.as_mut().and_then(|sandbox| sandbox.hold());
     let (since, owed) = (round.time, Vec::new());

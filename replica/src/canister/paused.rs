@@ -72,7 +72,7 @@ pub(super) struct ResponseExecution {
     /// The reject code of the response; nothing, for a reply.
     pub(super) reject: Option<RejectCode>,
     /// The context on whose behalf the call was made.
-    pub(super) call_context: CallContextId,
+    pub(super) call_context_id: CallContextId,
     /// Attached cycles that came back.
     pub(super) refund: Cycles,
     /// Cycles withheld for transmitting the response that its size did not need.

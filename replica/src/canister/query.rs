@@ -5,7 +5,7 @@
 //! (`execution_environment/src/query_handler/query_context.rs` in the replica's repository).
 
 use crate::canister::call_context::Failure;
-use crate::canister::round::RoundContext;
+use crate::canister::round::RoundInput;
 use crate::canister::sandbox::{Entry, ExecutionOutput, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
@@ -54,9 +54,9 @@ impl OpenQuery {
 
 /// How far a query has come.
 #[derive(Debug)]
-pub enum Progress {
+pub enum QueryProgress {
     /// It has an answer.
-    Answered(Result<Payload, Failure>),
+    Finished(Result<Payload, Failure>),
     /// It waits for answers.
     Waiting(Box<OpenQuery>),
 }
@@ -66,10 +66,10 @@ pub fn begin_query(
     canister: &mut Canister,
     query: Query,
     instructions_max: Instructions,
-    round: &RoundContext,
-) -> (Progress, Instructions) {
+    round: &RoundInput,
+) -> (QueryProgress, Instructions) {
     begin(canister, query, EntryPoint::Query, instructions_max, round)
-        .unwrap_or_else(|error| (Progress::Answered(Err(Failure::Error(error))), 0))
+        .unwrap_or_else(|error| (QueryProgress::Finished(Err(Failure::Error(error))), 0))
 }
 
 /// Has a query method transform the response to an HTTP outcall, and returns the instructions that
@@ -79,13 +79,13 @@ pub fn transform(
     method: String,
     argument: Payload,
     instructions_max: Instructions,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> (Result<Payload, Failure>, Instructions) {
     let caller = Principal::management_canister();
     let query = Query { caller, caller_info: None, method, argument, data_certificate: None };
     match begin(canister, query, EntryPoint::Transform, instructions_max, round) {
-        Ok((Progress::Answered(answer), used)) => (answer, used),
-        Ok((Progress::Waiting(_), used)) => (Err(no_answer(canister.id)), used),
+        Ok((QueryProgress::Finished(response), used)) => (response, used),
+        Ok((QueryProgress::Waiting(_), used)) => (Err(no_response(canister.id)), used),
         Err(error) => (Err(Failure::Error(error)), 0),
     }
 }
@@ -96,8 +96,8 @@ fn begin(
     query: Query,
     entry_point: EntryPoint,
     instructions_max: Instructions,
-    round: &RoundContext,
-) -> Result<(Progress, Instructions), UserError> {
+    round: &RoundInput,
+) -> Result<(QueryProgress, Instructions), UserError> {
     let Query { caller, caller_info, method, argument, data_certificate } = query;
     let (kind, entry) = queryable(canister, &method)?;
     let entry_point = match (kind, entry_point) {
@@ -128,14 +128,14 @@ fn begin(
             let sandbox = sandbox.split_off();
             let open =
                 OpenQuery { caller, caller_info, sandbox, calls: calls.into(), instructions };
-            return Ok((Progress::Waiting(Box::new(open)), instructions));
+            return Ok((QueryProgress::Waiting(Box::new(open)), instructions));
         }
-        Ok(Effects { response: Some(answer), .. }) => answer.map_err(Failure::Rejected),
-        Ok(Effects { response: None, .. }) => Err(no_answer(canister.id)),
+        Ok(Effects { response: Some(response), .. }) => response.map_err(Failure::Rejected),
+        Ok(Effects { response: None, .. }) => Err(no_response(canister.id)),
         Err(trap) => Err(Failure::Error(trap.into_user_error(canister.id))),
     };
     canister.sandbox.as_mut().expect("there is code that ran").undo();
-    Ok((Progress::Answered(progress), instructions))
+    Ok((QueryProgress::Finished(progress), instructions))
 }
 
 /// Where a query of `method` begins, if there is such a query.
@@ -152,7 +152,7 @@ fn queryable(canister: &Canister, method: &str) -> Result<(MethodKind, Entry), U
     }
 }
 
-fn check_not_frozen(canister: &Canister, round: &RoundContext) -> Result<(), UserError> {
+fn check_not_frozen(canister: &Canister, round: &RoundInput) -> Result<(), UserError> {
     if !canister.is_frozen(round.prices) {
         return Ok(());
     }
@@ -166,7 +166,7 @@ fn check_not_frozen(canister: &Canister, round: &RoundContext) -> Result<(), Use
 }
 
 /// What a query comes to that ended without an answer and with no call open.
-pub fn no_answer(canister: CanisterId) -> Failure {
+pub fn no_response(canister: CanisterId) -> Failure {
     Failure::Error(UserError::new(
         ErrorCode::CanisterDidNotReply,
         format!("Canister {canister} did not produce a response"),
@@ -179,11 +179,11 @@ pub fn resume_query(
     canister: &mut Canister,
     mut open: Box<OpenQuery>,
     call: &OutgoingCall,
-    answer: Result<Payload, Reject>,
+    response: Result<Payload, Reject>,
     instructions_max: Instructions,
-    round: &RoundContext,
-) -> (Progress, Instructions) {
-    let (entry_point, closure, argument, reject) = match answer {
+    round: &RoundInput,
+) -> (QueryProgress, Instructions) {
+    let (entry_point, closure, argument, reject) = match response {
         Ok(reply) => (EntryPoint::CompositeReplyCallback, call.on_reply, reply, None),
         Err(reject) => (EntryPoint::CompositeRejectCallback, call.on_reject, vec![], Some(reject)),
     };
@@ -202,11 +202,11 @@ pub fn resume_query(
         ExecutionInput { argument, reject, may_respond: true, instructions_max, ..base.clone() };
     let executed = open.run(canister, closure, callback, round);
     let mut used = executed.instructions;
-    let answer = match executed.result {
+    let response = match executed.result {
         Ok(effects) => {
             open.sandbox.keep();
             open.calls.extend(effects.calls);
-            effects.response.map(|answer| answer.map_err(Failure::Rejected))
+            effects.response.map(|response| response.map_err(Failure::Rejected))
         }
         Err(trap) => {
             open.sandbox.undo();
@@ -229,10 +229,10 @@ pub fn resume_query(
         }
     };
     open.instructions += used;
-    let progress = match answer {
-        Some(answer) => Progress::Answered(answer),
-        None if open.calls.is_empty() => Progress::Answered(Err(no_answer(canister.id))),
-        None => Progress::Waiting(open),
+    let progress = match response {
+        Some(response) => QueryProgress::Finished(response),
+        None if open.calls.is_empty() => QueryProgress::Finished(Err(no_response(canister.id))),
+        None => QueryProgress::Waiting(open),
     };
     (progress, used)
 }
@@ -244,7 +244,7 @@ impl OpenQuery {
         canister: &mut Canister,
         closure: Closure,
         input: ExecutionInput,
-        round: &RoundContext,
+        round: &RoundInput,
     ) -> ExecutionOutput {
         let own = canister.sandbox.as_mut().expect("no code is replaced while a query waits");
         std::mem::swap(own, &mut self.sandbox);

@@ -5,7 +5,7 @@
 use crate::canister::call_context::{Callback, Origin, Outcome};
 use crate::canister::pause::pause;
 use crate::canister::paused::{CallbackOutput, PausedWork, ResponseExecution};
-use crate::canister::round::{Execution, RoundContext};
+use crate::canister::round::{Execution, RoundInput};
 use crate::canister::sandbox::{Entry, MemoryChanges};
 use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(super) fn execute_response(
     canister: &mut Canister,
     response: Response,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Execution {
     let bytes = response.payload_bytes();
     let Some(callback) = canister.contexts.take_callback(response.callback) else {
@@ -36,7 +36,7 @@ pub(super) fn execute_response(
 
     let (call, refund) = (response.call(), response.refund);
     let reject = response.result.as_ref().err().map(|reject| reject.code);
-    let deleted = canister.contexts.get(callback.context).deleted;
+    let deleted = canister.contexts.get(callback.call_context_id).deleted;
     let (output, slices) = match deleted {
         // The callback belongs to code that is gone and does not run.
         true => (CallbackOutput::default(), 1),
@@ -50,7 +50,7 @@ pub(super) fn execute_response(
     let execution = ResponseExecution {
         call,
         reject,
-        call_context: callback.context,
+        call_context_id: callback.call_context_id,
         refund,
         unsent,
         withheld: callback.price.response_execution,
@@ -70,9 +70,10 @@ pub(super) fn finish_response(
     canister: &mut Canister,
     execution: ResponseExecution,
     changes: Option<MemoryChanges>,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Execution {
-    let ResponseExecution { call, reject, call_context, refund, unsent, withheld, .. } = execution;
+    let ResponseExecution { call, reject, call_context_id, refund, unsent, withheld, .. } =
+        execution;
     let CallbackOutput { effects, trap, instructions, logs } = execution.output;
     canister.credit(refund + unsent);
     for log in logs {
@@ -83,7 +84,7 @@ pub(super) fn finish_response(
     if let Some(effects) = effects {
         keep(canister, changes);
         taken = Taken::from(&effects);
-        outcome = apply(canister, call_context, effects, round);
+        outcome = apply(canister, call_context_id, effects, round);
         canister.version += 1;
     }
     // A callback that trapped has failed, whatever its cleanup did.
@@ -95,8 +96,10 @@ pub(super) fn finish_response(
     canister.credit(unspent);
     canister.consumption.give_back(unsent, unspent);
     let work = Work::Response { call, reject, refund, unspent: unsent + unspent };
-    let context = call_context;
-    conclude(canister, FinishedExecution { work, context, outcome, instructions, fee, taken })
+    conclude(
+        canister,
+        FinishedExecution { work, call_context_id, outcome, instructions, fee, taken },
+    )
 }
 
 /// Runs a callback, and its cleanup if it traps. `returned` cycles come back with its response. Returns
@@ -106,9 +109,9 @@ fn run_callback(
     callback: &Callback,
     response: Response,
     returned: Cycles,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> (CallbackOutput, u64) {
-    let context = canister.contexts.get(callback.context);
+    let context = canister.contexts.get(callback.call_context_id);
     let (kind, closure, argument, reject) = match response.result {
         Ok(reply) => (EntryPoint::ReplyCallback, callback.on_reply, reply, None),
         Err(reject) => {
@@ -123,7 +126,7 @@ fn run_callback(
         cycles_available: context.cycles_available,
         cycles_refunded: response.refund,
         deadline: context.origin.deadline(),
-        may_respond: !context.answered && context.origin != Origin::Task,
+        may_respond: !context.responded && context.origin != Origin::Task,
         call_context_instructions: context.instructions,
         balance: canister.balance.saturating_add(returned),
         reject,
@@ -156,7 +159,7 @@ fn clean_up(
     input: &ExecutionInput,
     trap: Trap,
     output: &mut CallbackOutput,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> u64 {
     let Some(cleanup) = callback.on_cleanup else {
         output.trap = Some(trap);

@@ -5,12 +5,12 @@ use crate::canister::install::finish_installation;
 use crate::canister::pause::wait;
 use crate::canister::paused::{PausedExecution, PausedWork};
 use crate::canister::response::finish_response;
-use crate::canister::round::{Execution, RoundContext};
+use crate::canister::round::{Execution, RoundInput};
 use crate::canister::state::Canister;
 
 /// Runs the next slice of the canister's paused execution, and finishes the execution with its last
 /// slice. Does nothing if there is none.
-pub fn resume(canister: &mut Canister, round: &RoundContext) -> Execution {
+pub fn resume(canister: &mut Canister, round: &RoundInput) -> Execution {
     let Some(mut paused) = canister.paused.take() else { return Execution::default() };
     paused.slices_done += 1;
     if paused.slices_done < paused.slices.count {

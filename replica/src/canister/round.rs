@@ -1,6 +1,6 @@
 //! What an execution gets from its round, and what it gives back to the round.
 
-use crate::canister::call_context::Answer;
+use crate::canister::call_context::CallResponse;
 use crate::cycles::Prices;
 use crate::keys::SubnetKey;
 use crate::system_api::MemoryShare;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What an execution needs to know of its round and subnet.
 #[derive(Clone, Debug)]
-pub struct RoundContext {
+pub struct RoundInput {
     /// The subnet.
     pub subnet: SubnetId,
     /// The network's root key.
@@ -51,7 +51,7 @@ pub struct Execution {
     /// Heap delta: bytes of the pages that it wrote to.
     pub heap_delta_bytes: u64,
     /// The response to a user. `None` if a canister called, or if the response is not made yet.
-    pub answer: Option<Answer>,
+    pub response: Option<CallResponse>,
     /// The ingress message whose status becomes "processing".
     pub processing: Option<MessageId>,
 }

@@ -8,7 +8,7 @@ use crate::canister::history::History;
 use crate::canister::paused::PausedExecution;
 use crate::canister::query_stats::QueryStats;
 use crate::canister::queues::Queues;
-use crate::canister::round::RoundContext;
+use crate::canister::round::RoundInput;
 use crate::canister::sandbox::Sandbox;
 use crate::canister::settings::{Settings, Status};
 use crate::canister::snapshot::Snapshots;
@@ -163,7 +163,7 @@ impl Canister {
     }
 
     /// What executions see of its settings and code.
-    pub(crate) fn environment(&mut self, round: &RoundContext) -> Arc<Environment> {
+    pub(crate) fn environment(&mut self, round: &RoundInput) -> Arc<Environment> {
         let wasm64 = self.is_wasm64();
         let environment = self.environment.get_or_insert_with(|| {
             Arc::new(Environment {

@@ -1,8 +1,8 @@
 //! The steps every execution is made of: find the code, take cycles, make the input, run, keep or
 //! undo, make the effects count, conclude the call context, send the answer.
 
-use crate::canister::call_context::{Answer, Origin, Outcome};
-use crate::canister::round::{Execution, RoundContext};
+use crate::canister::call_context::{CallResponse, Origin, Outcome};
+use crate::canister::round::{Execution, RoundInput};
 use crate::canister::sandbox::{Entry, ExecutionOutput, MemoryChanges};
 use crate::canister::settings::Status;
 use crate::canister::state::Canister;
@@ -36,7 +36,7 @@ pub(super) fn runnable_module(canister: &Canister) -> Result<&ModuleInfo, UserEr
 pub(super) fn withdraw(
     canister: &mut Canister,
     amount: Cycles,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Result<(), UserError> {
     canister.check_can_pay(amount, round.prices)?;
     canister.balance -= amount;
@@ -47,7 +47,7 @@ pub(super) fn withdraw(
 pub(super) fn input(
     canister: &mut Canister,
     entry_point: EntryPoint,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> ExecutionInput {
     let own_callbacks = canister.contexts.open_callbacks();
     ExecutionInput {
@@ -89,7 +89,7 @@ pub(super) fn run(
     canister: &mut Canister,
     entry: Entry,
     input: impl Into<Arc<ExecutionInput>>,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> ExecutionOutput {
     let input = input.into();
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
@@ -122,9 +122,9 @@ pub(super) fn undo(canister: &mut Canister) {
 /// Makes the effects of an execution count.
 pub(super) fn apply(
     canister: &mut Canister,
-    context: CallContextId,
+    call_context_id: CallContextId,
     effects: Effects,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Outcome {
     canister.credit(effects.cycles_accepted);
     if effects.cycles_minted > 0 {
@@ -133,7 +133,7 @@ pub(super) fn apply(
     canister.debit(effects.cycles_burned);
     canister.consumption.burn(effects.cycles_burned);
     canister.reserve(effects.cycles_reserved);
-    canister.contexts.accept_cycles(context, effects.cycles_accepted);
+    canister.contexts.accept_cycles(call_context_id, effects.cycles_accepted);
     if let Some(data) = effects.certified_data {
         canister.certified_data = data;
     }
@@ -141,23 +141,23 @@ pub(super) fn apply(
         canister.global_timer = timer;
     }
     for call in effects.calls {
-        send_call(canister, context, call, round);
+        send_call(canister, call_context_id, call, round);
     }
-    effects.response.map_or(Outcome::Nothing, Outcome::Answered)
+    effects.response.map_or(Outcome::Nothing, Outcome::Responded)
 }
 
 /// Sends a call. One of the management canister that makes no sense is rejected at once.
 fn send_call(
     canister: &mut Canister,
-    context: CallContextId,
+    call_context_id: CallContextId,
     call: OutgoingCall,
-    round: &RoundContext,
+    round: &RoundInput,
 ) {
-    let callback = canister.contexts.register(context, &call);
+    let callback = canister.contexts.register(call_context_id, &call);
     canister.trace.record(|| Event::Sent {
         call: CallId { caller: canister.id, callback },
         callee: call.callee,
-        call_context_id: context,
+        call_context_id,
         cycles: call.cycles,
         withheld: call.price.total(),
         deadline: call.deadline,
@@ -186,7 +186,7 @@ fn send_call(
 /// An execution whose effects count, and what it came to.
 pub(super) struct FinishedExecution {
     pub work: Work,
-    pub context: CallContextId,
+    pub call_context_id: CallContextId,
     pub outcome: Outcome,
     pub instructions: Instructions,
     /// What it cost.
@@ -218,38 +218,38 @@ impl From<&Effects> for Taken {
 
 /// Records an execution, tells its call context what it came to, and sends the answer if it is time.
 pub(super) fn conclude(canister: &mut Canister, finished: FinishedExecution) -> Execution {
-    let FinishedExecution { work, context, outcome, instructions, fee, taken } = finished;
+    let FinishedExecution { work, call_context_id, outcome, instructions, fee, taken } = finished;
     canister.trace.record(|| Event::Executed {
         canister: canister.id.into(),
         work,
-        call_context_id: Some(context),
+        call_context_id: Some(call_context_id),
         result: match &outcome {
             Outcome::Failed(trap) => Err(trap.code()),
-            Outcome::Answered(_) | Outcome::Nothing => Ok(()),
+            Outcome::Responded(_) | Outcome::Nothing => Ok(()),
         },
         instructions,
         fee,
         accepted: taken.accepted,
         burned: taken.burned,
     });
-    let answer = canister.contexts.conclude(context, outcome, instructions, canister.id);
-    let answer = answer.and_then(|answer| send(canister, answer));
+    let response = canister.contexts.conclude(call_context_id, outcome, instructions, canister.id);
+    let response = response.and_then(|response| send(canister, response));
     let Taken { memory, written, .. } = taken;
     Execution {
         instructions,
         memory_taken: memory,
         heap_delta_bytes: written,
-        answer,
+        response,
         processing: None,
     }
 }
 
 /// Sends an answer on its way if a canister gets it; gives it back if a user does.
-pub(super) fn send(canister: &mut Canister, answer: Answer) -> Option<Answer> {
-    if matches!(answer.origin, Origin::Ingress { .. }) {
-        return Some(answer);
+pub(super) fn send(canister: &mut Canister, response: CallResponse) -> Option<CallResponse> {
+    if matches!(response.origin, Origin::Ingress { .. }) {
+        return Some(response);
     }
-    if let Some(response) = answer.into_response() {
+    if let Some(response) = response.into_canister_response() {
         canister.trace.record(|| response.made(Responder::Callee));
         canister.queues.push_output_response(response);
     }

@@ -17,7 +17,7 @@ pub enum Task {
 
 impl Task {
     /// The kind of entry point, for the rules of the system API.
-    pub(super) const fn context(self) -> EntryPoint {
+    pub(super) const fn entry_point(self) -> EntryPoint {
         match self {
             Self::Heartbeat => EntryPoint::Heartbeat,
             Self::GlobalTimer => EntryPoint::GlobalTimer,

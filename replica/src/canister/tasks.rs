@@ -4,7 +4,7 @@
 //! `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
 use crate::canister::execute::{NewCall, execute, prepayment};
-use crate::canister::round::{Execution, RoundContext};
+use crate::canister::round::{Execution, RoundInput};
 use crate::canister::sandbox::Entry;
 use crate::canister::settings::Status;
 use crate::canister::state::Canister;
@@ -13,7 +13,7 @@ use crate::types::{NextWork, Time};
 
 impl Canister {
     /// Whether the hook is to run, and can: one that cannot be paid for waits.
-    pub fn is_low_wasm_memory_hook_due(&mut self, round: &RoundContext) -> bool {
+    pub fn is_low_wasm_memory_hook_due(&mut self, round: &RoundInput) -> bool {
         self.low_wasm_memory_hook == LowWasmMemoryHook::Ready
             && self.status == Status::Running
             && self.can_pay_for_task(round)
@@ -49,7 +49,7 @@ impl Canister {
 
     /// When one of its tasks runs next, where heartbeats happen at `heartbeat`. What cannot be paid
     /// for waits for cycles.
-    pub fn next_task(&self, heartbeat: Time, round: &RoundContext) -> NextWork {
+    pub fn next_task(&self, heartbeat: Time, round: &RoundInput) -> NextWork {
         if self.status != Status::Running || !self.can_pay_for_task(round) {
             return NextWork::Never;
         }
@@ -61,14 +61,14 @@ impl Canister {
         timer.into_iter().chain(heartbeat).min().map_or(NextWork::Never, NextWork::At)
     }
 
-    fn can_pay_for_task(&self, round: &RoundContext) -> bool {
+    fn can_pay_for_task(&self, round: &RoundInput) -> bool {
         let prepaid = prepayment(self, round.message_instructions_max, round);
         self.check_can_pay(prepaid, round.prices).is_ok()
     }
 }
 
 /// Executes a task of the canister, unless it cannot be paid for: then a timer stays set.
-pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -> Execution {
+pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundInput) -> Execution {
     if !canister.can_pay_for_task(round) {
         return Execution::default();
     }
@@ -82,7 +82,7 @@ pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundContext) -
     }
     let instructions_max = round.message_instructions_max;
     execute(canister, NewCall::by_nobody(), instructions_max, round, |_, _| {
-        Ok((task.context(), Entry::Export(task.export().into())))
+        Ok((task.entry_point(), Entry::Export(task.export().into())))
     })
 }
 

@@ -3,7 +3,7 @@
 
 use super::encoding::cbor;
 use super::state::{Contents, Hashes, topology};
-use super::tree::{Expand, Tree, Wanted};
+use super::tree::{Expand, Selection, Tree};
 use crate::keys::SubnetKey;
 use crate::limits::{CERTIFIED_STATE_AGE_MAX_NANOS, DELEGATION_AGE_MAX_NANOS};
 use crate::subnet::Subnet;
@@ -91,9 +91,14 @@ impl Certification {
         *self = Self::default();
     }
 
-    /// Returns an encoded certificate that reveals the wanted parts of a subnet's state and its time.
-    pub fn certify(&mut self, subnet: &Subnet, topology: Topology<'_>, wanted: Wanted) -> Vec<u8> {
-        self.unsigned(subnet, topology, wanted).sign()
+    /// Returns an encoded certificate that reveals the selected parts of a subnet's state and its time.
+    pub fn certify(
+        &mut self,
+        subnet: &Subnet,
+        topology: Topology<'_>,
+        selection: Selection,
+    ) -> Vec<u8> {
+        self.unsigned(subnet, topology, selection).sign()
     }
 
     /// Returns the certificate for a canister's certified data. It is signed when the canister reads it.
@@ -103,9 +108,9 @@ impl Certification {
         topology: Topology<'_>,
         canister: CanisterId,
     ) -> DataCertificate {
-        let mut wanted = Wanted::nothing();
-        wanted.add([b"canister".as_slice(), canister.as_slice(), b"certified_data"]);
-        let unsigned = self.unsigned(subnet, topology, wanted);
+        let mut selection = Selection::nothing();
+        selection.add([b"canister".as_slice(), canister.as_slice(), b"certified_data"]);
+        let unsigned = self.unsigned(subnet, topology, selection);
         Arc::new(LazyLock::new(Box::new(|| unsigned.sign())))
     }
 
@@ -113,9 +118,9 @@ impl Certification {
         &mut self,
         subnet: &Subnet,
         topology: Topology<'_>,
-        mut wanted: Wanted,
+        mut selection: Selection,
     ) -> Unsigned {
-        wanted.add([b"time"]);
+        selection.add([b"time"]);
         let id = subnet.config().id;
         let state = match self.states.remove(&id) {
             Some(state) if state.is_of(subnet) => state,
@@ -125,7 +130,7 @@ impl Certification {
             }
         };
         let contents = Contents { subnet, hashes: &state.hashes };
-        let tree = state.tree.reveal(&wanted, &contents);
+        let tree = state.tree.reveal(&selection, &contents);
         let signature = state.signature.clone();
         self.states.insert(id, state);
         let delegation = self.delegation(id, topology, subnet.time());
@@ -167,13 +172,13 @@ fn delegation(
     let time = Tree::Leaf(super::encoding::leb128(now.as_nanos()));
     let state =
         Tree::node(topology(subnets.iter(), |_| Vec::new()).into_iter().chain([("time", time)]));
-    let mut wanted = Wanted::nothing();
+    let mut selection = Selection::nothing();
     let id = subnet.as_slice();
-    wanted.add([b"time"]);
-    wanted.add([b"subnet".as_slice(), id, b"public_key"]);
-    wanted.add([b"subnet".as_slice(), id, b"canister_ranges"]);
-    wanted.add([b"canister_ranges".as_slice(), id]);
-    let tree = state.reveal(&wanted, &NoStubs);
+    selection.add([b"time"]);
+    selection.add([b"subnet".as_slice(), id, b"public_key"]);
+    selection.add([b"subnet".as_slice(), id, b"canister_ranges"]);
+    selection.add([b"canister_ranges".as_slice(), id]);
+    let tree = state.reveal(&selection, &NoStubs);
     let signature = sign(root_key, tree.digest());
     let certificate = Certificate { tree, signature, delegation: None };
     Delegation { subnet_id: id.to_vec(), certificate: cbor(&certificate) }

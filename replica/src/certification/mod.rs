@@ -12,4 +12,4 @@ mod tree;
 pub use certificate::{Certification, Topology};
 pub use encoding::cbor;
 pub use paths::{Path, PathError, Reader, Scope, check_paths};
-pub use tree::{Label, Wanted};
+pub use tree::{Label, Selection};

@@ -1,7 +1,7 @@
 //! Access control for `read_state`: who may read which paths of the state tree (interface specification,
 //! "Request: Read state").
 
-use super::tree::{Label, Wanted};
+use super::tree::{Label, Selection};
 use crate::limits::{READ_STATE_LABELS_MAX, READ_STATE_PATHS_MAX};
 use crate::subnet::Subnet;
 use crate::types::{CanisterId, MessageId, SubnetId};
@@ -57,18 +57,18 @@ pub fn check_paths(
     reader: &Reader,
     scope: Scope,
     subnet: &Subnet,
-) -> Result<Wanted, PathError> {
+) -> Result<Selection, PathError> {
     if paths.len() > READ_STATE_PATHS_MAX {
         let text = format!("at most {READ_STATE_PATHS_MAX} paths can be read at once");
         return Err(PathError::Invalid(text));
     }
     let mut check = Check { reader, scope, subnet, request: None, ranges: None };
-    let mut wanted = Wanted::nothing();
+    let mut selection = Selection::nothing();
     for path in paths {
         check.path(path)?;
-        wanted.add(path);
+        selection.add(path);
     }
-    Ok(wanted)
+    Ok(selection)
 }
 
 struct Check<'a> {

@@ -74,11 +74,11 @@ impl Hashes {
 
 /// The parts of a tree that are to be revealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Selection {
     /// The whole tree.
     All,
     /// Parts of the subtrees with these labels.
-    Below(BTreeMap<Label, Wanted>),
+    Below(BTreeMap<Label, Selection>),
 }
 
 /// Supplies the contents of the stubs of a tree.
@@ -110,15 +110,15 @@ impl Tree {
         }
     }
 
-    /// The pruned hash tree that reveals the wanted parts. If a wanted label does not exist, the hash tree
+    /// The pruned hash tree that reveals the selected parts. If a selected label does not exist, the hash tree
     /// also has the labels next to it, which prove that it is absent. Expands stubs on demand.
-    pub fn reveal(&self, wanted: &Wanted, stubs: &impl Expand) -> HashTree {
-        self.reveal_below(wanted, stubs, &mut Vec::new())
+    pub fn reveal(&self, selection: &Selection, stubs: &impl Expand) -> HashTree {
+        self.reveal_below(selection, stubs, &mut Vec::new())
     }
 
     fn reveal_below<'a>(
         &'a self,
-        wanted: &'a Wanted,
+        selection: &'a Selection,
         stubs: &impl Expand,
         path: &mut Vec<&'a [u8]>,
     ) -> HashTree {
@@ -131,17 +131,17 @@ impl Tree {
                     *hash,
                     "a stub has the hash of what it stands for"
                 );
-                whole.reveal_below(wanted, stubs, &mut path.clone())
+                whole.reveal_below(selection, stubs, &mut path.clone())
             }
             Self::Node(node) if node.branches.is_empty() => empty(),
             Self::Node(node) => {
-                let shown = shown(&[node], wanted);
+                let shown = shown(&[node], selection);
                 node.reveal(shown.get(&0), stubs, path)
             }
             Self::Blocks(blocks) if blocks.nodes.is_empty() => empty(),
             Self::Blocks(blocks) => {
                 let nodes: Vec<&Node> = blocks.nodes.iter().map(Arc::as_ref).collect();
-                let shown = shown(&nodes, wanted);
+                let shown = shown(&nodes, selection);
                 let all = (0, nodes.len());
                 reveal_forked(all, &blocks.hashes, &shown, &mut |number| {
                     nodes[number].reveal(shown.get(&number), stubs, path)
@@ -151,15 +151,15 @@ impl Tree {
     }
 }
 
-/// The branches of a node that are not pruned, by their numbers. The value is the wanted part of the
+/// The branches of a node that are not pruned, by their numbers. The value is the selected part of the
 /// subtree, or `None` if only the label is shown.
-type Shown<'a> = BTreeMap<usize, Option<&'a Wanted>>;
+type Shown<'a> = BTreeMap<usize, Option<&'a Selection>>;
 
 /// The branches that are not pruned, for each of several nodes that form one node.
-fn shown<'a>(nodes: &[&Node], wanted: &'a Wanted) -> BTreeMap<usize, Shown<'a>> {
+fn shown<'a>(nodes: &[&Node], selection: &'a Selection) -> BTreeMap<usize, Shown<'a>> {
     let mut shown: BTreeMap<usize, Shown<'a>> = BTreeMap::new();
-    let Wanted::Below(labels) = wanted else {
-        let all = |node: &&Node| (0..node.branches.len()).map(|at| (at, Some(wanted))).collect();
+    let Selection::Below(labels) = selection else {
+        let all = |node: &&Node| (0..node.branches.len()).map(|at| (at, Some(selection))).collect();
         return nodes.iter().map(all).enumerate().collect();
     };
     for (label, below) in labels {
@@ -244,9 +244,9 @@ impl Node {
             let (label, tree) = &self.branches[number];
             let below = match shown[&number] {
                 None => pruned(tree.digest()),
-                Some(wanted) => {
+                Some(selection) => {
                     path.push(label);
-                    let below = tree.reveal_below(wanted, stubs, path);
+                    let below = tree.reveal_below(selection, stubs, path);
                     path.pop();
                     below
                 }
@@ -261,7 +261,7 @@ const fn left_side(count: usize) -> usize {
     1 << (count - 1).ilog2()
 }
 
-impl Wanted {
+impl Selection {
     /// Selects nothing.
     pub const fn nothing() -> Self {
         Self::Below(BTreeMap::new())

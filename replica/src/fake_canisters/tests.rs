@@ -53,7 +53,7 @@ fn call(
         sender,
         caller_info: None,
         canister,
-        effective: EffectivePrincipal::None,
+        effective_principal: EffectivePrincipal::None,
         method: method.into(),
         argument: ic00::encode((argument,)),
     }

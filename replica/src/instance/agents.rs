@@ -1,7 +1,7 @@
 //! Requests of agents: signed calls, which are executed once, and responses that agents can verify.
 
 use crate::canister::Failure;
-use crate::certification::{Path, Reader, Scope, Topology, Wanted, check_paths};
+use crate::certification::{Path, Reader, Scope, Selection, Topology, check_paths};
 use crate::error::UserError;
 use crate::fake_canisters::FakeCanisters;
 use crate::instance::{CanisterCall, Instance, InstanceError, RequestKind};
@@ -74,9 +74,9 @@ impl Instance {
             record.is_some_and(|record| matches!(record.state, IngressState::Done(_)))
         };
         let subnet = self.network.subnets().find(has_responded)?.config().id;
-        let mut wanted = Wanted::nothing();
-        wanted.add([b"request_status".as_slice(), &message.0]);
-        self.certify(subnet, wanted).ok()
+        let mut selection = Selection::nothing();
+        selection.add([b"request_status".as_slice(), &message.0]);
+        self.certify(subnet, selection).ok()
     }
 
     /// A certificate of the values at some paths of the state tree.
@@ -99,8 +99,8 @@ impl Instance {
             },
         };
         let subnet = self.network.subnet(id).ok_or(InstanceError::NoSuchSubnet(id))?;
-        let wanted = check_paths(paths, reader, scope, subnet)?;
-        self.certify(id, wanted)
+        let selection = check_paths(paths, reader, scope, subnet)?;
+        self.certify(id, selection)
     }
 
     /// Executes a query that an agent has sent to a canister or a subnet. Returns the result with the key
@@ -138,11 +138,15 @@ impl Instance {
         Some(self.certification.data_certificate(subnet, topology, canister))
     }
 
-    fn certify(&mut self, subnet: SubnetId, wanted: Wanted) -> Result<Vec<u8>, InstanceError> {
+    fn certify(
+        &mut self,
+        subnet: SubnetId,
+        selection: Selection,
+    ) -> Result<Vec<u8>, InstanceError> {
         let missing = InstanceError::NoSuchSubnet(subnet);
         let subnet = self.network.subnet(subnet).ok_or(missing)?;
         let topology = Topology { subnets: &self.subnets, root_key: &self.root_key };
-        Ok(self.certification.certify(subnet, topology, wanted))
+        Ok(self.certification.certify(subnet, topology, selection))
     }
 
     /// The root subnet: the one whose key is the root key.

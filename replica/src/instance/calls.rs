@@ -23,7 +23,7 @@ pub struct CanisterCall {
     /// The canister that is called. It may be the management canister.
     pub canister: CanisterId,
     /// Where the call is sent.
-    pub effective: EffectivePrincipal,
+    pub effective_principal: EffectivePrincipal,
     /// The name of the method.
     pub method: String,
     /// The argument, as bytes.

@@ -32,7 +32,7 @@ pub(super) struct Destination {
     /// The subnet that executes the call.
     pub subnet: SubnetId,
     /// Where the call was sent.
-    pub effective: EffectivePrincipal,
+    pub effective_principal: EffectivePrincipal,
     /// The resolved call, if the management canister is called. An error says that it has no such
     /// method.
     pub management: Option<Result<ManagementCall, UserError>>,
@@ -41,7 +41,7 @@ pub(super) struct Destination {
 /// A call whose method is resolved. Its subnet is still to be found.
 #[derive(Clone, Debug)]
 pub(super) struct Resolved {
-    effective: EffectivePrincipal,
+    effective_principal: EffectivePrincipal,
     management: Option<Result<ManagementCall, UserError>>,
 }
 
@@ -49,7 +49,7 @@ impl Resolved {
     pub fn new(call: &CanisterCall) -> Self {
         let is_management = call.canister.is_management();
         Self {
-            effective: call.effective,
+            effective_principal: call.effective_principal,
             management: is_management
                 .then(|| ManagementCall::resolve(&call.method, &call.argument)),
         }
@@ -86,11 +86,11 @@ impl Instance {
         call: &CanisterCall,
     ) -> Result<Resolved, InstanceError> {
         let resolved = Resolved::new(call);
-        let effective = match sent_to {
+        let effective_principal = match sent_to {
             Scope::Canister(canister) => self.effective_of_canister(canister, call, &resolved)?,
             Scope::Subnet(subnet) => self.effective_of_subnet(subnet, kind, call, &resolved)?,
         };
-        Ok(Resolved { effective, ..resolved })
+        Ok(Resolved { effective_principal, ..resolved })
     }
 
     /// A call that creates a canister may be sent to any canister id. If no subnet hosts that id, the root
@@ -145,7 +145,7 @@ impl Instance {
             self.network.subnet_of(canister).ok_or(InstanceError::NoSubnetHosts(canister))
         };
         let named = resolved.known_management().and_then(ManagementCall::effective_canister);
-        let subnet = match (resolved.effective, named) {
+        let subnet = match (resolved.effective_principal, named) {
             _ if resolved.management.is_none() => of_canister(call.canister),
             (EffectivePrincipal::Subnet(subnet), _) => match self.network.subnet(subnet) {
                 Some(_) => Ok(subnet),
@@ -163,7 +163,7 @@ impl Instance {
                 )));
             }
         }?;
-        let Resolved { effective, management } = resolved;
-        Ok(Ok(Destination { subnet, effective, management }))
+        let Resolved { effective_principal, management } = resolved;
+        Ok(Ok(Destination { subnet, effective_principal, management }))
     }
 }

@@ -17,7 +17,7 @@ impl Instance {
         call: &CanisterCall,
         destination: &Destination,
     ) -> bool {
-        let is_creation = || match destination.effective {
+        let is_creation = || match destination.effective_principal {
             EffectivePrincipal::Canister(effective) => {
                 call.canister.is_management()
                     && FakeCanisters::serve_creation(effective, &call.method)

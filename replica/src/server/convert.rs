@@ -39,7 +39,7 @@ pub(super) fn canister_call(raw: RawCanisterCall) -> Result<CanisterCall, ApiErr
         sender: principal(&raw.sender)?,
         caller_info,
         canister: principal(&raw.canister_id)?,
-        effective: match &raw.effective_principal {
+        effective_principal: match &raw.effective_principal {
             RawEffectivePrincipal::None => EffectivePrincipal::None,
             RawEffectivePrincipal::SubnetId(id) => EffectivePrincipal::Subnet(principal(id)?),
             RawEffectivePrincipal::CanisterId(id) => EffectivePrincipal::Canister(principal(id)?),

@@ -185,7 +185,7 @@ impl SnapshotDir<'_> {
             sender: self.sender,
             caller_info: None,
             canister: CanisterId::MANAGEMENT,
-            effective: EffectivePrincipal::Canister(self.canister),
+            effective_principal: EffectivePrincipal::Canister(self.canister),
             method: method.to_owned(),
             argument: encode_one(argument).expect("arguments are Candid"),
         })?;

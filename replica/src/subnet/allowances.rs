@@ -3,7 +3,7 @@
 //! Rules: `config/src/subnet_config.rs` in the replica's repository; for benchmarking subnets
 //! `pocket_ic_server/src/pocket_ic.rs`.
 
-use crate::canister::RoundContext;
+use crate::canister::RoundInput;
 use crate::limits::*;
 use crate::subnet::{Subnet, SubnetConfig};
 use crate::system_api::MemoryShare;
@@ -60,9 +60,9 @@ impl SubnetConfig {
 
 impl Subnet {
     /// What executions need to know of the current round.
-    pub(super) fn round_context(&self) -> RoundContext {
+    pub(super) fn round_input(&self) -> RoundInput {
         let config = &self.config;
-        RoundContext {
+        RoundInput {
             subnet: config.id,
             root_key: config.root_key.clone(),
             routes: self.routes.clone(),

@@ -104,7 +104,7 @@ impl Subnet {
         if let Some(call) = &ingress.management {
             return self.check_management_ingress(ingress, call);
         }
-        let round = self.round_context();
+        let round = self.round_input();
         let canister = self
             .canisters
             .get_mut(&ingress.receiver)

@@ -19,7 +19,7 @@ mod route;
 mod schedule;
 mod scheduler;
 
-use crate::canister::{Answer, Canister, Origin, SubnetCapacity};
+use crate::canister::{CallResponse, Canister, Origin, SubnetCapacity};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
@@ -293,10 +293,10 @@ impl Subnet {
 
     /// Sends a response that the subnet itself makes: to a management call, or for a canister whose code
     /// is gone.
-    fn answer(&mut self, answer: Answer) {
-        if let Origin::Ingress { message, .. } = answer.origin {
-            self.history.set(message, answer.result.into(), self.time);
-        } else if let Some(response) = answer.into_response() {
+    fn respond(&mut self, response: CallResponse) {
+        if let Origin::Ingress { message, .. } = response.origin {
+            self.history.set(message, response.result.into(), self.time);
+        } else if let Some(response) = response.into_canister_response() {
             self.trace.record(|| response.made(Responder::Callee));
             self.responses.push_back(response);
         }
@@ -312,14 +312,14 @@ impl Subnet {
     /// open call contexts, charges for memory and compute, and forgets old ingress records.
     fn finish_execution(&mut self) {
         let now = self.time;
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for canister in self.canisters.values_mut() {
             canister.debits.grant_credits();
-            answers.extend(management::finish_stopping(canister, now));
-            answers.extend(charge_for_resources(canister, self.prices, now));
+            responses.extend(management::finish_stopping(canister, now));
+            responses.extend(charge_for_resources(canister, self.prices, now));
         }
-        for answer in answers {
-            self.answer(answer);
+        for response in responses {
+            self.respond(response);
         }
         self.history.forget_expired(now);
         self.meter.end_round(self.rounds, self.canisters.values());
@@ -328,7 +328,7 @@ impl Subnet {
 
 /// Charges for memory and compute allocation, every [`ALLOCATION_CHARGE_INTERVAL_SECONDS`] of the
 /// network's time. A canister that cannot pay is uninstalled. Returns the rejects for its callers.
-fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> Vec<Answer> {
+fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> Vec<CallResponse> {
     let seconds = now.nanos_since(canister.charged_until) / NANOS_PER_SECOND;
     // A paused execution continues with the balance that it began with.
     if seconds < ALLOCATION_CHARGE_INTERVAL_SECONDS || canister.is_paused() {

@@ -1,6 +1,6 @@
 //! When a subnet has something to do next.
 
-use crate::canister::{Canister, RoundContext, Status};
+use crate::canister::{Canister, RoundInput, Status};
 use crate::limits::{ALLOCATION_CHARGE_INTERVAL_SECONDS, HEARTBEAT_INTERVAL_NANOS};
 use crate::subnet::Subnet;
 use crate::types::{NextWork, Time};
@@ -14,7 +14,7 @@ impl Subnet {
             return NextWork::Now;
         }
         let heartbeat = self.round_time.plus_nanos(HEARTBEAT_INTERVAL_NANOS);
-        let round = self.round_context();
+        let round = self.round_input();
         let canisters = self.canisters.values();
         let next = canisters.map(|canister| next_of(canister, heartbeat, &round)).min();
         next.unwrap_or(NextWork::Never).min(self.next_outcall())
@@ -37,7 +37,7 @@ impl Subnet {
 }
 
 /// When a canister without messages next has something to do.
-fn next_of(canister: &Canister, heartbeat: Time, round: &RoundContext) -> NextWork {
+fn next_of(canister: &Canister, heartbeat: Time, round: &RoundInput) -> NextWork {
     // A rate-limited canister gets credits in each round, however little time passes.
     if canister.debits.has_any() {
         return NextWork::Now;

@@ -6,7 +6,7 @@
 //! Rules: `execution_environment/src/query_handler/query_call_graph.rs` in the replica's repository.
 
 use crate::canister::{
-    Failure, OpenQuery, Progress, Query, RoundContext, begin_query, no_answer, resume_query,
+    Failure, OpenQuery, Query, QueryProgress, RoundInput, begin_query, no_response, resume_query,
 };
 use crate::error::{ErrorCode, Reject, UserError};
 use crate::limits::*;
@@ -25,7 +25,7 @@ struct Waiting {
 /// The evaluation of one query from a user.
 struct Evaluation<'a> {
     subnet: &'a mut Subnet,
-    round: RoundContext,
+    round: RoundInput,
     /// Instructions that the whole evaluation may still use. Negative, if it used more than allowed.
     budget: i64,
     /// The waiting queries. Each waits for the next one.
@@ -39,7 +39,7 @@ impl Subnet {
     ///
     /// The reject of the canister, or the error of the network.
     pub fn query(&mut self, canister: CanisterId, query: Query) -> Result<Payload, Failure> {
-        let round = self.round_context();
+        let round = self.round_input();
         let budget = match self.config.benchmarking {
             true => BENCHMARKING_INSTRUCTIONS_MAX,
             false => QUERY_CALLS_INSTRUCTIONS_MAX,
@@ -75,7 +75,7 @@ impl Evaluation<'_> {
                         self.budget -= QUERY_CALL_OVERHEAD_INSTRUCTIONS;
                         result
                     }
-                    None => Some(Err(no_answer(canister))),
+                    None => Some(Err(no_response(canister))),
                 },
             };
         }
@@ -113,19 +113,19 @@ impl Evaluation<'_> {
     fn record(
         &mut self,
         canister: CanisterId,
-        (progress, used): (Progress, Instructions),
+        (progress, used): (QueryProgress, Instructions),
     ) -> Option<Result<Payload, Failure>> {
         self.budget -= used as i64;
         if let Some(canister) = self.subnet.canisters.get_mut(&canister) {
             let stats = &mut canister.query_stats;
             stats.instructions += u128::from(used);
-            if let Progress::Answered(Ok(reply)) = &progress {
+            if let QueryProgress::Finished(Ok(reply)) = &progress {
                 stats.response_bytes += reply.len() as u128;
             }
         }
         match progress {
-            Progress::Answered(result) => Some(result),
-            Progress::Waiting(query) => {
+            QueryProgress::Finished(result) => Some(result),
+            QueryProgress::Waiting(query) => {
                 self.stack.push(Waiting { canister, query, call: None });
                 None
             }

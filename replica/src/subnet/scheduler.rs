@@ -8,7 +8,7 @@
 //! Rules: `execution_environment/src/scheduler.rs` in the replica's repository.
 
 use crate::canister::{
-    Canister, Execution, LowWasmMemoryHook, RoundContext, SubnetCapacity, Task, execute_next,
+    Canister, Execution, LowWasmMemoryHook, RoundInput, SubnetCapacity, Task, execute_next,
     execute_task, resume,
 };
 use crate::limits::*;
@@ -65,7 +65,7 @@ fn schedule_state(canister: &Canister, tasks: &Tasks) -> SchedulingState {
 fn execute_one(
     canister: &mut Canister,
     tasks: &mut Tasks,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Option<Execution> {
     if canister.is_paused() {
         return Some(resume(canister, round));
@@ -95,7 +95,7 @@ impl Subnet {
         let mut left = self.round_budget();
         self.management_budget = self.config.management_budget();
         self.deliver_outcalls();
-        self.answer_randomness();
+        self.respond_to_random_requests();
         self.continue_installation();
         let nothing = Tasks::default();
         self.schedule.begin_round(
@@ -168,7 +168,7 @@ impl Subnet {
         }
         let capacity = capacity.get_or_insert_with(|| self.capacity());
         let share = capacity.share();
-        let mut round = self.round_context();
+        let mut round = self.round_input();
         let guaranteed_per_thread = round.guaranteed_memory / SCHEDULER_THREADS as u64;
         let budget = Budget { instructions, ..self.round_budget() };
         let mut spent = Budget::default();
@@ -199,7 +199,7 @@ impl Subnet {
         id: CanisterId,
         left: &mut Budget,
         tasks: &mut Tasks,
-        round: &mut RoundContext,
+        round: &mut RoundInput,
     ) {
         let mut instructions = 0;
         while !left.is_spent() {
@@ -239,8 +239,8 @@ impl Subnet {
         if let Some(message) = execution.processing {
             self.history.set(message, IngressState::Processing, self.time);
         }
-        if let Some(answer) = execution.answer {
-            self.answer(answer);
+        if let Some(response) = execution.response {
+            self.respond(response);
         }
     }
 }

@@ -99,8 +99,8 @@ fn begin(scenario: &Scenario) -> (Instance, Ids) {
             ..Default::default()
         };
         let method = "provisional_create_canister_with_cycles";
-        let effective = EffectivePrincipal::Subnet(places[home.subnet].id);
-        let reply = instance.update(management(method, &arguments, effective));
+        let effective_principal = EffectivePrincipal::Subnet(places[home.subnet].id);
+        let reply = instance.update(management(method, &arguments, effective_principal));
         let reply = reply.expect("the canister replies").expect("the canister is created");
         let record: CanisterIdRecord = candid::decode_one(&reply).expect("the text is Candid");
         let id = record.canister_id;
@@ -129,13 +129,13 @@ fn after(id: Principal, places: u64) -> Principal {
 fn management(
     method: &str,
     arguments: &impl CandidType,
-    effective: EffectivePrincipal,
+    effective_principal: EffectivePrincipal,
 ) -> CanisterCall {
     CanisterCall {
         sender: Principal::anonymous(),
         caller_info: None,
         canister: CanisterId::MANAGEMENT,
-        effective,
+        effective_principal,
         method: method.into(),
         argument: encode_one(arguments).expect("the text is Candid"),
     }
@@ -211,7 +211,7 @@ impl Runner {
                 sender: Principal::anonymous(),
                 caller_info: None,
                 canister: self.run.ids.canisters[*canister].into(),
-                effective: EffectivePrincipal::None,
+                effective_principal: EffectivePrincipal::None,
                 method: method.name().into(),
                 argument: encode::body(body, &self.run.ids),
             },
@@ -293,7 +293,7 @@ impl Runner {
             sender: Principal::anonymous(),
             caller_info: None,
             canister: canister.into(),
-            effective: EffectivePrincipal::None,
+            effective_principal: EffectivePrincipal::None,
             method: "ask".into(),
             argument: encode::memory(),
         };

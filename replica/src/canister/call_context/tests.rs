@@ -31,7 +31,7 @@ fn outgoing(deadline: Option<u64>) -> OutgoingCall {
 }
 
 fn reply() -> Outcome {
-    Outcome::Answered(Ok(vec![7]))
+    Outcome::Responded(Ok(vec![7]))
 }
 
 fn failed() -> Outcome {
@@ -54,8 +54,8 @@ fn context(open_calls: usize, answered: bool) -> (CallContexts, CallContextId) {
     (contexts, id)
 }
 
-fn error_code(answer: &Answer) -> Option<ErrorCode> {
-    match &answer.result {
+fn error_code(response: &CallResponse) -> Option<ErrorCode> {
+    match &response.result {
         Err(Failure::Error(error)) => Some(error.code),
         _ => None,
     }
@@ -64,22 +64,22 @@ fn error_code(answer: &Answer) -> Option<ErrorCode> {
 #[test]
 fn an_answer_with_nothing_open_is_given_and_ends_the_context() {
     let (mut contexts, id) = context(0, false);
-    let answer = contexts.conclude(id, reply(), 0, own()).expect("an answer is due");
-    assert_eq!(answer, Answer { origin: origin(), result: Ok(vec![7]), refund: CYCLES });
+    let response = contexts.conclude(id, reply(), 0, own()).expect("a response is due");
+    assert_eq!(response, CallResponse { origin: origin(), result: Ok(vec![7]), refund: CYCLES });
     assert!(contexts.is_empty());
     let (mut contexts, id) = context(0, false);
     let reject = Reject::by_canister("no".into());
-    let answer = contexts.conclude(id, Outcome::Answered(Err(reject.clone())), 0, own());
-    assert_eq!(answer.expect("an answer is due").result, Err(Failure::Rejected(reject)));
+    let response = contexts.conclude(id, Outcome::Responded(Err(reject.clone())), 0, own());
+    assert_eq!(response.expect("a response is due").result, Err(Failure::Rejected(reject)));
 }
 
 #[test]
 fn an_answer_with_calls_open_is_given_at_once_and_leaves_the_context_without_cycles() {
     let (mut contexts, id) = context(2, false);
-    let answer = contexts.conclude(id, reply(), 0, own()).expect("an answer is due");
-    assert_eq!(answer.refund, CYCLES);
+    let response = contexts.conclude(id, reply(), 0, own()).expect("a response is due");
+    assert_eq!(response.refund, CYCLES);
     let context = contexts.get(id);
-    assert!(context.answered);
+    assert!(context.responded);
     assert_eq!((context.cycles_available, context.open_calls), (0, 2));
 }
 
@@ -89,7 +89,7 @@ fn nothing_or_a_trap_with_calls_open_answers_nothing_yet() {
         let (mut contexts, id) = context(1, false);
         assert_eq!(contexts.conclude(id, outcome, 0, own()), None);
         let context = contexts.get(id);
-        assert!(!context.answered);
+        assert!(!context.responded);
         assert_eq!(context.cycles_available, CYCLES);
     }
 }
@@ -97,9 +97,9 @@ fn nothing_or_a_trap_with_calls_open_answers_nothing_yet() {
 #[test]
 fn nothing_with_nothing_open_is_answered_with_no_reply_and_all_cycles() {
     let (mut contexts, id) = context(0, false);
-    let answer = contexts.conclude(id, Outcome::Nothing, 0, own()).expect("an answer is due");
-    assert_eq!(error_code(&answer), Some(ErrorCode::CanisterDidNotReply));
-    assert_eq!(answer.refund, CYCLES);
+    let response = contexts.conclude(id, Outcome::Nothing, 0, own()).expect("a response is due");
+    assert_eq!(error_code(&response), Some(ErrorCode::CanisterDidNotReply));
+    assert_eq!(response.refund, CYCLES);
     assert!(contexts.is_empty());
 }
 
@@ -113,8 +113,8 @@ fn a_canister_gets_no_response_without_an_error_code() {
     };
     let mut contexts = CallContexts::default();
     let id = contexts.open(caller, CYCLES);
-    let answer = contexts.conclude(id, Outcome::Nothing, 0, own()).expect("an answer is due");
-    let Err(failure) = answer.result else { panic!("nothing was replied") };
+    let response = contexts.conclude(id, Outcome::Nothing, 0, own()).expect("a response is due");
+    let Err(failure) = response.result else { panic!("nothing was replied") };
     let reject = Reject::from(failure);
     assert_eq!(reject.code, crate::error::RejectCode::CanisterError);
     assert_eq!(reject.message, "No response");
@@ -124,9 +124,9 @@ fn a_canister_gets_no_response_without_an_error_code() {
 fn a_trap_with_nothing_open_is_answered_with_its_error_and_the_cycles_not_accepted() {
     let (mut contexts, id) = context(0, false);
     contexts.accept_cycles(id, 300);
-    let answer = contexts.conclude(id, failed(), 0, own()).expect("an answer is due");
-    assert_eq!(error_code(&answer), Some(ErrorCode::CanisterCalledTrap));
-    assert_eq!(answer.refund, 700);
+    let response = contexts.conclude(id, failed(), 0, own()).expect("a response is due");
+    assert_eq!(error_code(&response), Some(ErrorCode::CanisterCalledTrap));
+    assert_eq!(response.refund, 700);
     assert!(contexts.is_empty());
 }
 
@@ -156,7 +156,7 @@ fn a_callback_is_taken_once() {
     let callback = contexts.register(id, &outgoing(None));
     assert!(contexts.awaits(callback));
     assert_eq!(contexts.open_callbacks(), 1);
-    assert_eq!(contexts.take_callback(callback).map(|taken| taken.context), Some(id));
+    assert_eq!(contexts.take_callback(callback).map(|taken| taken.call_context_id), Some(id));
     assert!(!contexts.awaits(callback));
     assert_eq!(contexts.take_callback(callback), None);
     assert_eq!(contexts.open_callbacks(), 0);
@@ -196,9 +196,9 @@ fn removing_the_code_answers_what_is_unanswered_and_keeps_contexts_that_wait_for
     contexts.register(answered, &outgoing(None));
     contexts.conclude(answered, reply(), 0, own());
     let error = UserError::new(ErrorCode::CanisterRejectedMessage, "uninstalled");
-    let answers = contexts.delete_all(&error);
-    assert_eq!(answers.iter().map(|answer| answer.refund).collect::<Vec<_>>(), [5, 6]);
-    assert!(answers.iter().all(|answer| answer.result == Err(Failure::Error(error.clone()))));
+    let responses = contexts.delete_all(&error);
+    assert_eq!(responses.iter().map(|response| response.refund).collect::<Vec<_>>(), [5, 6]);
+    assert!(responses.iter().all(|response| response.result == Err(Failure::Error(error.clone()))));
     assert!(!contexts.contexts.contains_key(&idle));
     assert!(contexts.get(waiting).deleted && contexts.get(answered).deleted);
     contexts.take_callback(callback).expect("its response can still come");
@@ -219,7 +219,7 @@ struct Execution {
 fn execution() -> impl Strategy<Value = Execution> {
     let outcome = prop_oneof![
         Just(reply()),
-        Just(Outcome::Answered(Err(Reject::by_canister("no".into())))),
+        Just(Outcome::Responded(Err(Reject::by_canister("no".into())))),
         Just(Outcome::Nothing),
         Just(failed()),
     ];
@@ -240,7 +240,7 @@ fn execution() -> impl Strategy<Value = Execution> {
 struct Record {
     attached: Cycles,
     accepted: Cycles,
-    answers: Vec<Cycles>,
+    responses: Vec<Cycles>,
     open: usize,
 }
 
@@ -279,7 +279,7 @@ proptest! {
                 None => {
                     let (number, callback) = open.remove(execution.which.index(open.len()));
                     let taken = contexts.take_callback(callback);
-                    prop_assert_eq!(taken.map(|taken| taken.context), Some(ids[number]));
+                    prop_assert_eq!(taken.map(|taken| taken.call_context_id), Some(ids[number]));
                     records[number].open -= 1;
                     number
                 }
@@ -295,16 +295,16 @@ proptest! {
                     record.open += 1;
                 }
             }
-            let answer = contexts.conclude(id, execution.outcome.clone(), 1, own());
-            let answers = matches!(execution.outcome, Outcome::Answered(_)) || record.open == 0;
-            prop_assert_eq!(answer.is_some(), answers && record.answers.is_empty());
-            record.answers.extend(answer.map(|answer| answer.refund));
+            let response = contexts.conclude(id, execution.outcome.clone(), 1, own());
+            let responds = matches!(execution.outcome, Outcome::Responded(_)) || record.open == 0;
+            prop_assert_eq!(response.is_some(), responds && record.responses.is_empty());
+            record.responses.extend(response.map(|response| response.refund));
             prop_assert_eq!(contexts.contexts.contains_key(&id), record.open > 0);
             prop_assert_eq!(contexts.open_callbacks(), open.len());
         }
         prop_assert!(contexts.is_empty());
         for record in records {
-            let [refund] = record.answers[..] else {
+            let [refund] = record.responses[..] else {
                 return Err(TestCaseError::fail(format!("not answered once: {record:?}")));
             };
             prop_assert_eq!(refund + record.accepted, record.attached);

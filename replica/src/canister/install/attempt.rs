@@ -2,7 +2,7 @@
 
 use crate::canister::installation::{Attempt, InstallExecution, InstallMode, NewState};
 use crate::canister::management_call::ExecutedManagementCall;
-use crate::canister::round::{Execution, RoundContext};
+use crate::canister::round::{Execution, RoundInput};
 use crate::canister::state::Canister;
 use crate::canister::subnet_capacity::SubnetCapacity;
 use crate::error::UserError;
@@ -14,7 +14,7 @@ impl InstallExecution {
     ///
     /// # Errors
     /// Why the installation failed. The canister is as it was before, except for what that cost.
-    pub fn finish(self, canister: &mut Canister, round: &RoundContext) -> Result<(), UserError> {
+    pub fn finish(self, canister: &mut Canister, round: &RoundInput) -> Result<(), UserError> {
         self.attempt.finish(canister, round)?;
         canister.check_low_wasm_memory();
         canister.record_change(self.time, self.origin, self.details);
@@ -27,16 +27,16 @@ pub(in crate::canister) fn finish_installation(
     canister: &mut Canister,
     installation: InstallExecution,
     call: ExecutedManagementCall,
-    round: &RoundContext,
+    round: &RoundInput,
 ) -> Execution {
     let result = installation.finish(canister, round).map(|()| Some(empty_reply()));
-    Execution { answer: call.conclude(result, &canister.trace), ..Execution::default() }
+    Execution { response: call.conclude(result, &canister.trace), ..Execution::default() }
 }
 
 impl Attempt {
     /// Puts the new code in place, if there is room for it. When anything failed, the canister stays
     /// as it was before, except for what the attempt cost.
-    pub fn finish(self, canister: &mut Canister, round: &RoundContext) -> Result<(), UserError> {
+    pub fn finish(self, canister: &mut Canister, round: &RoundInput) -> Result<(), UserError> {
         canister.debits.add_install_instructions(self.instructions);
         canister.credit(self.prepaid);
         canister.pay(Fee::Installation, self.fee);
@@ -53,7 +53,7 @@ impl Attempt {
 
 impl NewState {
     /// Gives it to the canister, if the canister and its subnet can afford what it holds more.
-    fn put(self, canister: &mut Canister, round: &RoundContext) -> Result<(), UserError> {
+    fn put(self, canister: &mut Canister, round: &RoundInput) -> Result<(), UserError> {
         let before = canister.memory_usage().total();
         let old = canister.sandbox.replace(self.sandbox);
         let after = canister.memory_usage().total();

@@ -1,6 +1,6 @@
 //! What is to be installed, as far as it could be made ready.
 
-use crate::canister::round::RoundContext;
+use crate::canister::round::RoundInput;
 use crate::canister::sandbox::Code;
 use crate::error::{Trap, UserError};
 use crate::types::{CanisterId, Instructions};
@@ -26,7 +26,7 @@ impl Source {
         canister: CanisterId,
         module: Result<impl AsRef<[u8]>, UserError>,
         assembly: Instructions,
-        round: &RoundContext,
+        round: &RoundInput,
     ) -> Self {
         let bytes = match module {
             Ok(bytes) => bytes,

@@ -22,9 +22,9 @@ const SLICE: Instructions = 100_000;
 const MODULE: &str = include_str!("module.wat");
 
 /// A round with slices as large as this.
-fn slices_of(slice_instructions_max: Instructions) -> RoundContext {
+fn slices_of(slice_instructions_max: Instructions) -> RoundInput {
     let install_slice_instructions_max = slice_instructions_max;
-    RoundContext { slice_instructions_max, install_slice_instructions_max, ..round() }
+    RoundInput { slice_instructions_max, install_slice_instructions_max, ..round() }
 }
 
 /// The heap's cell, the one of stable memory, and the global.
@@ -35,13 +35,13 @@ fn counts(canister: &mut Canister) -> [u32; 3] {
     Vec::from_iter(numbers).try_into().expect("it is three numbers")
 }
 
-fn begin_in(canister: &mut Canister, method: &str, round: &RoundContext) -> Execution {
+fn begin_in(canister: &mut Canister, method: &str, round: &RoundInput) -> Execution {
     canister.queues.push_ingress(ingress(canister, method, &[]));
     execute_next(canister, round).expect("there is a message")
 }
 
 /// Resumes until the end; how many rounds that took, and what they came to.
-fn rest(canister: &mut Canister, round: &RoundContext) -> (u64, Instructions, Execution) {
+fn rest(canister: &mut Canister, round: &RoundInput) -> (u64, Instructions, Execution) {
     let (mut rounds, mut instructions) = (0, 0);
     loop {
         let execution = resume(canister, round);
@@ -50,7 +50,7 @@ fn rest(canister: &mut Canister, round: &RoundContext) -> (u64, Instructions, Ex
         if !canister.is_paused() {
             return (rounds, instructions, execution);
         }
-        assert!(execution.answer.is_none());
+        assert!(execution.response.is_none());
         assert_eq!(execution.instructions, SLICE);
     }
 }
@@ -60,14 +60,14 @@ fn a_long_message_counts_when_its_last_slice_has_run_and_then_as_if_it_had_been_
     for (method, heap_pages) in [("work", 1), ("grow_heap", 2)] {
         let (mut short, mut long) = (installed(MODULE), installed(MODULE));
         let once = begin_in(&mut short, method, &round());
-        let expected = once.answer.expect("it is answered");
+        let expected = once.response.expect("it is answered");
         let slices = once.instructions.div_ceil(SLICE);
         assert!(slices > 1, "{slices}");
 
         let balance = long.balance;
         let round = slices_of(SLICE);
         let first = begin_in(&mut long, method, &round);
-        assert_eq!((first.instructions, first.answer), (SLICE, None));
+        assert_eq!((first.instructions, first.response), (SLICE, None));
         assert_eq!(first.processing, Some(MessageId([0; 32])));
         let prepaid = round.prices.execution(round.message_instructions_max, false);
         assert_eq!(long.balance, balance - prepaid);
@@ -79,7 +79,7 @@ fn a_long_message_counts_when_its_last_slice_has_run_and_then_as_if_it_had_been_
         let (rounds, instructions, last) = rest(&mut long, &round);
         assert_eq!(rounds, slices - 1);
         assert_eq!(first.instructions + instructions, once.instructions);
-        assert_eq!(last.answer, Some(expected));
+        assert_eq!(last.response, Some(expected));
         assert_eq!((counts(&mut long), long.heap_bytes()), ([1; 3], heap_pages * WASM_PAGE_BYTES));
         assert_eq!((long.global_timer, long.version), (short.global_timer, short.version));
         assert_eq!(long.balance, short.balance);
@@ -105,10 +105,10 @@ fn a_long_message_fails_when_its_last_slice_has_run() {
     for method in ["fail", "endless"] {
         let mut canister = installed(MODULE);
         let balance = canister.balance;
-        let round = RoundContext { message_instructions_max: 5 * SLICE, ..slices_of(SLICE) };
+        let round = RoundInput { message_instructions_max: 5 * SLICE, ..slices_of(SLICE) };
         begin_in(&mut canister, method, &round);
         let (rounds, instructions, last) = rest(&mut canister, &round);
-        let failure = error(last.answer.expect("it is answered").result);
+        let failure = error(last.response.expect("it is answered").result);
         if method == "endless" {
             assert_eq!(failure.code, ErrorCode::CanisterInstructionLimitExceeded);
             assert_eq!((rounds, instructions), (4, 4 * SLICE));
@@ -128,9 +128,9 @@ fn a_query_method_called_as_an_update_can_be_long_and_leaves_nothing_behind() {
     let mut canister = installed(MODULE);
     let round = slices_of(SLICE);
     let execution = begin_in(&mut canister, "add_in_vain", &round);
-    assert!(execution.answer.is_none() && canister.is_paused());
+    assert!(execution.response.is_none() && canister.is_paused());
     let (_, _, last) = rest(&mut canister, &round);
-    assert!(last.answer.is_some());
+    assert!(last.response.is_some());
     assert_eq!(counts(&mut canister), [0; 3]);
 }
 
@@ -171,12 +171,12 @@ fn a_callback_and_its_cleanup_can_be_long() {
         let balance = long.balance;
         let round = slices_of(SLICE);
         let first = execute_next(&mut long, &round).expect("there is a response");
-        assert_eq!((first.instructions, &first.answer), (SLICE, &None));
+        assert_eq!((first.instructions, &first.response), (SLICE, &None));
         assert_eq!((long.balance, counts(&mut long)), (balance, [0; 3]));
         assert!(!long.contexts.is_empty());
         let (rounds, instructions, last) = rest(&mut long, &round);
         assert_eq!(first.instructions + instructions, once.instructions);
-        assert_eq!(last.answer, once.answer);
+        assert_eq!(last.response, once.response);
         // A cleanup begins in the round in which the callback ends.
         let half = once.instructions / 2;
         let expected = match method {
@@ -223,7 +223,7 @@ fn an_aborted_message_takes_all_its_slices_again() {
     let used = begin_in(&mut installed(MODULE), "work", &self::round()).instructions;
     let (rounds, instructions, last) = rest(&mut canister, &round);
     assert_eq!((rounds, instructions), (used.div_ceil(SLICE), used));
-    assert!(last.answer.is_some());
+    assert!(last.response.is_some());
     assert_eq!(counts(&mut canister), [1; 3]);
 }
 
@@ -272,7 +272,7 @@ fn an_installation_can_be_long_and_the_code_before_answers_until_it_is_over() {
         assert_eq!(canister.history.total(), 0);
         let (rounds, _, last) = rest(&mut canister, &round);
         assert_eq!(rounds, count - 1);
-        assert_eq!(last.answer.expect("it is answered").result, Ok(empty_reply()));
+        assert_eq!(last.response.expect("it is answered").result, Ok(empty_reply()));
         assert_eq!(canister.history.total(), 1);
         assert_eq!((canister.version, canister.global_timer), (version + 1, None));
         assert_eq!(canister.status, Status::Running);
@@ -289,7 +289,7 @@ fn an_installation_can_be_long_and_the_code_before_answers_until_it_is_over() {
 fn an_installation_that_fails_leaves_everything_as_it_was() {
     let mut canister = installed(MODULE);
     begin(&mut canister, "work", &[]);
-    let round = RoundContext { install_instructions_max: 100 * SLICE, ..slices_of(SLICE) };
+    let round = RoundInput { install_instructions_max: 100 * SLICE, ..slices_of(SLICE) };
     let failing = MODULE.replace(
         "(func (export \"canister_post_upgrade\")",
         "(func (export \"canister_post_upgrade\") (loop $again (br $again))",

@@ -18,12 +18,12 @@ fn value(text: &str) -> Tree {
     Tree::Leaf(text.into())
 }
 
-fn wanted(paths: &[&[&str]]) -> Wanted {
-    let mut wanted = Wanted::nothing();
+fn selection(paths: &[&[&str]]) -> Selection {
+    let mut selection = Selection::nothing();
     for path in paths {
-        wanted.add(*path);
+        selection.add(*path);
     }
-    wanted
+    selection
 }
 
 /// The values of the example in the interface specification ("Certification", "Example").
@@ -65,7 +65,7 @@ fn hashes_equal_those_of_the_example_in_the_specification() {
 #[test]
 fn only_the_wanted_paths_are_revealed() {
     let tree = example();
-    let shown = tree.reveal(&wanted(&[&["a", "y"], &["d"]]), &NoStubs);
+    let shown = tree.reveal(&selection(&[&["a", "y"], &["d"]]), &NoStubs);
     assert_eq!(shown.digest(), tree.digest());
     assert_eq!(shown.lookup_path(["a", "y"]), LookupResult::Found(b"world"));
     assert_eq!(shown.lookup_path(["d"]), LookupResult::Found(b"morning"));
@@ -79,7 +79,7 @@ fn only_the_wanted_paths_are_revealed() {
 fn an_absent_path_is_proven_absent_without_revealing_values() {
     let tree = example();
     for absent in [&["a", "z"][..], &["A"], &["bb"], &["e"], &["a", "x", "y"], &["c", "x"]] {
-        let shown = tree.reveal(&wanted(&[absent]), &NoStubs);
+        let shown = tree.reveal(&selection(&[absent]), &NoStubs);
         assert_eq!(shown.digest(), tree.digest());
         assert_eq!(shown.lookup_path(absent), LookupResult::Absent, "{absent:?}");
         assert!(!format!("{shown:?}").contains("good"), "{shown:?}");
@@ -89,12 +89,12 @@ fn an_absent_path_is_proven_absent_without_revealing_values() {
 #[test]
 fn the_whole_subtree_of_a_wanted_path_is_revealed() {
     let tree = example();
-    let shown = tree.reveal(&wanted(&[&["a"], &["a", "x"]]), &NoStubs);
+    let shown = tree.reveal(&selection(&[&["a"], &["a", "x"]]), &NoStubs);
     for (path, found) in [(["a", "x"], &b"hello"[..]), (["a", "y"], b"world")] {
         assert_eq!(shown.lookup_path(path), LookupResult::Found(found));
     }
-    assert_eq!(tree.reveal(&Wanted::All, &NoStubs).digest(), tree.digest());
-    let nothing = tree.reveal(&Wanted::nothing(), &NoStubs);
+    assert_eq!(tree.reveal(&Selection::All, &NoStubs).digest(), tree.digest());
+    let nothing = tree.reveal(&Selection::nothing(), &NoStubs);
     assert_eq!(nothing, pruned(tree.digest()));
 }
 
@@ -111,7 +111,7 @@ fn a_stub_is_expanded_only_if_its_contents_are_revealed() {
     let whole = Whole(Default::default());
     let hash = Tree::node([("x", value("hello"))]).digest();
     let tree = Tree::node([("a", Tree::Stub(hash)), ("b", Tree::Stub([0; 32]))]);
-    let shown = tree.reveal(&wanted(&[&["a", "x"], &["a", "y"]]), &whole);
+    let shown = tree.reveal(&selection(&[&["a", "x"], &["a", "y"]]), &whole);
     assert_eq!(whole.0.get(), 1);
     assert_eq!(shown.digest(), tree.digest());
     assert_eq!(shown.lookup_path(["a", "x"]), LookupResult::Found(b"hello"));
@@ -129,7 +129,7 @@ fn left_sides_of_forks_are_complete() {
 }
 
 proptest! {
-    /// In any tree, each wanted label is either found or proven absent.
+    /// In any tree, each selected label is either found or proven absent.
     #[test]
     fn wanted_labels_are_found_or_proven_absent(
         labels in prop::collection::btree_set(0..40u8, 0..30),
@@ -146,11 +146,11 @@ proptest! {
                 Arc::new(node(first..(first + blocks as u8).min(40)))
             })),
         };
-        let mut wanted = Wanted::nothing();
+        let mut selection = Selection::nothing();
         for label in &asked {
-            wanted.add([[*label]]);
+            selection.add([[*label]]);
         }
-        let shown = tree.reveal(&wanted, &NoStubs);
+        let shown = tree.reveal(&selection, &NoStubs);
         prop_assert_eq!(shown.digest(), tree.digest());
         for label in 0..40 {
             let found = shown.lookup_path([[label]]);

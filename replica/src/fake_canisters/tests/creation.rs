@@ -46,7 +46,7 @@ fn a_network_with_fake_canisters_creates_no_subnets_for_unhosted_canister_ids() 
     };
     let method = "provisional_create_canister_with_cycles";
     let mut creation = call(user(1), CanisterId::MANAGEMENT, method, &args);
-    creation.effective = EffectivePrincipal::Canister(bitcoin.into());
+    creation.effective_principal = EffectivePrincipal::Canister(bitcoin.into());
     let subnets = instance.subnets().len();
     assert_eq!(instance.submit(creation), Err(InstanceError::SubnetsFixed(bitcoin.into())));
     assert_eq!(instance.subnets().len(), subnets);
@@ -93,7 +93,7 @@ fn a_creation_sent_to_the_registry_is_on_the_first_application_subnet() {
     let mut instance = network(true);
     let args = ProvisionalCreateCanisterWithCyclesArgs::default();
     let mut provisional = call(user(1), CanisterId::MANAGEMENT, METHOD, &args);
-    provisional.effective = EffectivePrincipal::Canister(registry());
+    provisional.effective_principal = EffectivePrincipal::Canister(registry());
     let message = instance.submit(provisional).expect("it makes sense").expect("it is let in");
     assert_eq!(instance.next_work(), NextWork::Now);
     assert_eq!(instance.ingress_status(message, None), Ok(None));

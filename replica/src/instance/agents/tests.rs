@@ -180,7 +180,7 @@ fn the_same_calls_give_the_same_certificates() {
             sender: Principal::anonymous(),
             caller_info: None,
             canister: CanisterId::MANAGEMENT,
-            effective: EffectivePrincipal::Subnet(other),
+            effective_principal: EffectivePrincipal::Subnet(other),
             method: "provisional_create_canister_with_cycles".into(),
             argument: crate::ic00::encode((
                 ic_management_canister_types::ProvisionalCreateCanisterWithCyclesArgs::default(),
@@ -208,7 +208,7 @@ fn no_more_messages_are_let_in_than_nodes_would_keep_until_a_block_makes_room() 
             sender: Principal::anonymous(),
             caller_info: None,
             canister: CanisterId::MANAGEMENT,
-            effective: EffectivePrincipal::None,
+            effective_principal: EffectivePrincipal::None,
             method: "provisional_create_canister_with_cycles".to_owned(),
             argument: b"DIDL\x01\x6c\0\x01\0".to_vec(),
         };

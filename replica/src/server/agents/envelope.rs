@@ -215,6 +215,6 @@ pub(super) fn canister_call(request: &Request, kind: RequestKind) -> AgentResult
         let text = format!("the sender's delegation does not cover canister {canister}");
         return Err(AgentError::forbidden(text));
     }
-    let (sender, effective) = (request.sender.principal, EffectivePrincipal::None);
-    Ok(CanisterCall { sender, caller_info: None, canister, effective, method, argument })
+    let (sender, effective_principal) = (request.sender.principal, EffectivePrincipal::None);
+    Ok(CanisterCall { sender, caller_info: None, canister, effective_principal, method, argument })
 }

@@ -15,7 +15,7 @@ impl Subnet {
         let UploadChunkArgs { canister_id, chunk } = call.decode()?;
         let capacity = self.capacity();
         let instructions = self.config.baseline(UPLOAD_CHUNK_INSTRUCTIONS);
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         // The call is charged for even if the chunk is stored already.
         let cost = capacity.prices.instructions(instructions, false);
         canister.check_can_pay(cost, capacity.prices).map_err(|error| {
@@ -36,13 +36,13 @@ impl Subnet {
 
     pub(super) fn clear_chunk_store(&mut self, call: &Call) -> Result<(), UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        self.addressed(call, canister_id.into())?.chunks = Default::default();
+        self.authorized_canister(call, canister_id.into())?.chunks = Default::default();
         Ok(())
     }
 
     pub(super) fn stored_chunks(&mut self, call: &Call) -> Result<Payload, UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        let hashes = self.addressed(call, canister_id.into())?.chunks.hashes();
+        let hashes = self.authorized_canister(call, canister_id.into())?.chunks.hashes();
         let hashes: Vec<_> = hashes.map(|hash| ChunkHash { hash: hash.to_vec() }).collect();
         Ok(encode((hashes,)))
     }

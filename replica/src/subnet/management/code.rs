@@ -4,7 +4,7 @@ use super::chunks::chunk_store_error;
 use super::dispatch::Completion;
 use super::{Call, PendingCall, access};
 use crate::canister::{
-    self, ChunkStore, InstallExecution, InstallMode, Installation, RoundContext, Source,
+    self, ChunkStore, InstallExecution, InstallMode, Installation, RoundInput, Source,
 };
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{Permitted, empty_reply};
@@ -48,7 +48,7 @@ impl Subnet {
     pub(super) fn install_code(&mut self, pending: &PendingCall) -> Result<Completion, UserError> {
         let call = &pending.call;
         let arguments: InstallCodeArgs = call.decode()?;
-        self.addressed(call, arguments.canister_id.into())?;
+        self.authorized_canister(call, arguments.canister_id.into())?;
         let upload = Upload {
             canister: arguments.canister_id.into(),
             mode: arguments.mode,
@@ -75,7 +75,7 @@ impl Subnet {
             sender_canister_version,
         } = call.decode()?;
         let target = CanisterId::from(target_canister);
-        self.addressed(call, target)?;
+        self.authorized_canister(call, target)?;
         let id = store_canister.map_or(target, CanisterId::from);
         let store = self.canisters.get(&id).ok_or_else(|| {
             UserError::new(
@@ -105,7 +105,7 @@ impl Subnet {
     /// Installs a module into a canister. The caller is a controller of the canister.
     fn install(&mut self, pending: &PendingCall, upload: Upload) -> Result<Completion, UserError> {
         let (id, call) = (upload.canister, &pending.call);
-        let round = RoundContext { subnet_memory: self.capacity().share(), ..self.round_context() };
+        let round = RoundInput { subnet_memory: self.capacity().share(), ..self.round_input() };
         let source = Source::new(id, upload.module, upload.assembly, &round);
         let hash = source.code.as_ref().ok().map(|code| code.module.hash);
         let (assembly, compilation, time) = (source.assembly, source.compilation, self.time);
@@ -113,7 +113,7 @@ impl Subnet {
             mode: deployment_mode(upload.mode),
             module_hash: hash.unwrap_or_default().to_vec(),
         });
-        let canister = self.addressed(call, id)?;
+        let canister = self.authorized_canister(call, id)?;
         let mode = match upload.mode {
             CanisterInstallMode::Install => InstallMode::Install,
             CanisterInstallMode::Reinstall => InstallMode::Reinstall,
@@ -147,12 +147,12 @@ impl Subnet {
     pub(super) fn uninstall_code(&mut self, call: &Call) -> Result<(), UserError> {
         let UninstallCodeArgs { canister_id, sender_canister_version } = call.decode()?;
         let now = self.time;
-        let canister = self.addressed(call, canister_id.into())?;
-        let answers = canister::uninstall(canister);
+        let canister = self.authorized_canister(call, canister_id.into())?;
+        let responses = canister::uninstall(canister);
         canister.check_low_wasm_memory();
         call.record(canister, now, sender_canister_version, ChangeDetails::CodeUninstall);
-        for answer in answers {
-            self.answer(answer);
+        for response in responses {
+            self.respond(response);
         }
         Ok(())
     }

@@ -175,13 +175,13 @@ impl Subnet {
 
     pub(super) fn provisional_top_up(&mut self, call: &Call) -> Result<(), UserError> {
         let ProvisionalTopUpCanisterArgs { canister_id, amount } = call.decode()?;
-        self.addressed(call, canister_id.into())?.deposit(cycles(amount)?);
+        self.authorized_canister(call, canister_id.into())?.deposit(cycles(amount)?);
         Ok(())
     }
 
     pub(super) fn deposit_cycles(&mut self, pending: &mut PendingCall) -> Result<(), UserError> {
         let CanisterIdRecord { canister_id } = pending.call.decode()?;
-        self.addressed(&pending.call, canister_id.into())?.deposit(pending.cycles);
+        self.authorized_canister(&pending.call, canister_id.into())?.deposit(pending.cycles);
         pending.cycles = 0;
         Ok(())
     }

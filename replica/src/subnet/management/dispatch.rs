@@ -1,7 +1,7 @@
 //! Executes management calls and queries, method by method.
 
 use super::{Call, PendingCall};
-use crate::canister::{self, Canister, ExecutedManagementCall, Origin, RoundContext};
+use crate::canister::{self, Canister, ExecutedManagementCall, Origin, RoundInput};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{ManagementCall, Method, empty_reply};
 use crate::limits::CACHED_COMPILATION_SPEEDUP;
@@ -41,7 +41,7 @@ impl Subnet {
     /// Continues an installation that was paused in an earlier round.
     pub(in crate::subnet) fn continue_installation(&mut self) {
         let capacity = self.capacity();
-        let round = RoundContext { subnet_memory: capacity.share(), ..self.round_context() };
+        let round = RoundInput { subnet_memory: capacity.share(), ..self.round_input() };
         let mut canisters = self.canisters.values_mut();
         let Some(canister) = canisters.find(|canister| canister.is_installing()) else {
             return;
@@ -72,8 +72,8 @@ impl Subnet {
                     self.meter.count_transaction();
                     let call = pending.executed(self.config.id, attached);
                     let result = result.map(Completion::reply);
-                    if let Some(answer) = call.conclude(result, &self.trace) {
-                        self.answer(answer);
+                    if let Some(response) = call.conclude(result, &self.trace) {
+                        self.respond(response);
                     }
                 }
             }
@@ -162,7 +162,7 @@ impl Subnet {
             Method::NodeMetricsHistory => self.node_metrics_history(call).map(Completion::Reply),
             Method::SubnetInfo => self.subnet_info(call).map(Completion::Reply),
             Method::SubnetMetrics => self.subnet_metrics(call).map(Completion::Reply),
-            Method::RawRand => self.ask_for_randomness(pending),
+            Method::RawRand => self.raw_rand(pending),
             // Unreachable by canisters: calls that need a threshold key are not routed to any subnet.
             Method::EcdsaPublicKey
             | Method::SignWithEcdsa

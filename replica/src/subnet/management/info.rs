@@ -38,7 +38,7 @@ impl Call {
 impl Subnet {
     pub(super) fn canister_info(&mut self, call: &Call) -> Result<Payload, UserError> {
         let CanisterInfoArgs { canister_id, num_requested_changes } = call.decode()?;
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         let changes = canister.history.latest(num_requested_changes.unwrap_or(0));
         Ok(encode((CanisterInfoResult {
             total_num_changes: canister.history.total(),
@@ -50,7 +50,7 @@ impl Subnet {
 
     pub(super) fn canister_metadata(&mut self, call: &Call) -> Result<Payload, UserError> {
         let CanisterMetadataArgs { canister_id, name } = call.decode()?;
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         let refused = |text| Err(UserError::new(ErrorCode::CanisterRejectedMessage, text));
         let Some(module) = canister.module() else {
             return refused(format!(

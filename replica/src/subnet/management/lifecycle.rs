@@ -2,7 +2,7 @@
 
 use super::dispatch::Completion;
 use super::{Call, PendingCall};
-use crate::canister::{Answer, Canister, Failure, Status, StopRequest};
+use crate::canister::{CallResponse, Canister, Failure, Status, StopRequest};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::empty_reply;
 use crate::limits::STOP_TIMEOUT_SECONDS;
@@ -14,7 +14,7 @@ use ic_management_canister_types::CanisterIdRecord;
 impl Subnet {
     pub(super) fn start_canister(&mut self, call: &Call) -> Result<(), UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         let status = std::mem::replace(&mut canister.status, Status::Running);
         canister.version += 1;
         if let Status::Stopping(requests) = status {
@@ -24,7 +24,7 @@ impl Subnet {
             );
             for StopRequest { origin, cycles, .. } in requests {
                 let result = Err(Failure::Error(error.clone()));
-                self.answer(Answer { origin, result, refund: cycles });
+                self.respond(CallResponse { origin, result, refund: cycles });
             }
         }
         Ok(())
@@ -36,7 +36,7 @@ impl Subnet {
         let PendingCall { call, origin, cycles } = pending;
         let CanisterIdRecord { canister_id } = call.decode()?;
         let expiry = self.time.plus_secs(STOP_TIMEOUT_SECONDS);
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         let request = StopRequest { origin: origin.clone(), cycles: *cycles, expiry };
         canister.version += 1;
         match &mut canister.status {
@@ -56,7 +56,7 @@ impl Subnet {
                 format!("Canister {id} cannot delete itself."),
             ));
         }
-        let canister = self.addressed(call, id)?;
+        let canister = self.authorized_canister(call, id)?;
         if canister.status != Status::Stopped {
             return Err(UserError::new(
                 ErrorCode::CanisterNotStopped,
@@ -83,9 +83,9 @@ impl Subnet {
 
 /// Stops a stopping canister that has no open call contexts. Otherwise, rejects the stop requests that
 /// have waited too long. Returns the responses to stop requests.
-pub(in crate::subnet) fn finish_stopping(canister: &mut Canister, now: Time) -> Vec<Answer> {
+pub(in crate::subnet) fn finish_stopping(canister: &mut Canister, now: Time) -> Vec<CallResponse> {
     let Status::Stopping(requests) = &mut canister.status else { return Vec::new() };
-    let answer = |request: StopRequest, result| Answer {
+    let respond = |request: StopRequest, result| CallResponse {
         origin: request.origin,
         result,
         refund: request.cycles,
@@ -94,7 +94,7 @@ pub(in crate::subnet) fn finish_stopping(canister: &mut Canister, now: Time) -> 
         let requests = std::mem::take(requests);
         canister.status = Status::Stopped;
         canister.version += 1;
-        return requests.into_iter().map(|request| answer(request, Ok(empty_reply()))).collect();
+        return requests.into_iter().map(|request| respond(request, Ok(empty_reply()))).collect();
     }
     let (expired, waiting) =
         std::mem::take(requests).into_iter().partition(|request| request.expiry <= now);
@@ -104,5 +104,8 @@ pub(in crate::subnet) fn finish_stopping(canister: &mut Canister, now: Time) -> 
         ErrorCode::StopCanisterRequestTimeout,
         format!("Stop canister request timed out: canister {} has open call contexts", canister.id),
     );
-    expired.into_iter().map(|request| answer(request, Err(Failure::Error(error.clone())))).collect()
+    expired
+        .into_iter()
+        .map(|request| respond(request, Err(Failure::Error(error.clone()))))
+        .collect()
 }

@@ -17,7 +17,8 @@ use ic_management_canister_types::{
 impl Subnet {
     pub(super) fn fetch_canister_logs(&mut self, call: &Call) -> Result<Payload, UserError> {
         let FetchCanisterLogsArgs { canister_id, filter } = call.decode()?;
-        let records = selected(&self.addressed(call, canister_id.into())?.log, filter.as_ref());
+        let records =
+            selected(&self.authorized_canister(call, canister_id.into())?.log, filter.as_ref());
         let bytes: usize = records.iter().map(|record| record.content.len()).sum();
         let instructions = FETCH_LOGS_INSTRUCTIONS
             + FETCH_LOGS_RECORD_INSTRUCTIONS * records.len() as Instructions

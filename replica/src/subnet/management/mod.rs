@@ -20,7 +20,7 @@ mod snapshots;
 mod status;
 mod subnet;
 
-use crate::canister::{Answer, Canister, Failure, Origin};
+use crate::canister::{CallResponse, Canister, Failure, Origin};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{self, ManagementCall, Rules, Subject};
 use crate::message::{Ingress, Request};
@@ -144,7 +144,11 @@ impl Subnet {
             }
             Err(error) => {
                 let result = Err(Failure::Error(error));
-                self.answer(Answer { origin: origin(&request), result, refund: request.cycles });
+                self.respond(CallResponse {
+                    origin: origin(&request),
+                    result,
+                    refund: request.cycles,
+                });
             }
         }
     }
@@ -179,7 +183,11 @@ impl Subnet {
     }
 
     /// The canister with this id, if it exists and the caller may call the method about it.
-    fn addressed(&mut self, call: &Call, id: CanisterId) -> Result<&mut Canister, UserError> {
+    fn authorized_canister(
+        &mut self,
+        call: &Call,
+        id: CanisterId,
+    ) -> Result<&mut Canister, UserError> {
         let canister =
             self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
         access::check(canister, &self.config.admins, call.rules().permitted, call.caller)?;

@@ -5,7 +5,7 @@
 
 use super::PendingCall;
 use super::dispatch::Completion;
-use crate::canister::{Answer, Origin};
+use crate::canister::{CallResponse, Origin};
 use crate::error::UserError;
 use crate::ic00::{check_no_argument, encode};
 use crate::subnet::Subnet;
@@ -20,10 +20,7 @@ pub(in crate::subnet) struct RandomRequest {
 }
 
 impl Subnet {
-    pub(super) fn ask_for_randomness(
-        &mut self,
-        pending: &PendingCall,
-    ) -> Result<Completion, UserError> {
+    pub(super) fn raw_rand(&mut self, pending: &PendingCall) -> Result<Completion, UserError> {
         check_no_argument(&pending.call.argument)?;
         let origin = pending.origin.clone();
         self.random_requests.push(RandomRequest { origin, cycles: pending.cycles });
@@ -31,11 +28,15 @@ impl Subnet {
     }
 
     /// Responds to the calls of the previous round.
-    pub(in crate::subnet) fn answer_randomness(&mut self) {
+    pub(in crate::subnet) fn respond_to_random_requests(&mut self) {
         let waiting = std::mem::take(&mut self.random_requests);
         for (number, RandomRequest { origin, cycles }) in waiting.into_iter().enumerate() {
             let bytes = self.random_bytes(number as u64);
-            self.answer(Answer { origin, result: Ok(encode((bytes.as_slice(),))), refund: cycles });
+            self.respond(CallResponse {
+                origin,
+                result: Ok(encode((bytes.as_slice(),))),
+                refund: cycles,
+            });
         }
     }
 

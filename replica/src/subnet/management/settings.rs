@@ -24,7 +24,7 @@ impl Subnet {
         let UpdateSettingsArgs { canister_id, settings: changes, sender_canister_version } =
             call.decode()?;
         let (capacity, compute_taken, now) = (self.capacity(), self.compute_taken(), self.time);
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         let changes_controllers = changes.controllers.is_some();
         let after = changed(&canister.settings, changes)?;
         let reservation = capacity.check_settings(&Demand::of(canister, &after, compute_taken))?;

@@ -16,7 +16,7 @@ use ic_management_canister_types::*;
 impl Subnet {
     pub(super) fn read_metadata(&mut self, call: &Call) -> Result<Payload, UserError> {
         let ReadCanisterSnapshotMetadataArgs { canister_id, snapshot_id } = call.decode()?;
-        let (_, snapshot) = of(self.addressed(call, canister_id.into())?, &snapshot_id)?;
+        let (_, snapshot) = of(self.authorized_canister(call, canister_id.into())?, &snapshot_id)?;
         Ok(encode((ReadCanisterSnapshotMetadataResult {
             source: Some(source_of(snapshot)),
             taken_at_timestamp: snapshot.taken_at.as_nanos(),
@@ -42,7 +42,7 @@ impl Subnet {
         let ReadCanisterSnapshotDataArgs { canister_id, snapshot_id, kind } = call.decode()?;
         let prices = self.prices;
         let baseline = self.config.baseline(SNAPSHOT_DATA_INSTRUCTIONS);
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         let (number, _) = of(canister, &snapshot_id)?;
         let asked = match kind {
             SnapshotDataKind::WasmModule { size, .. }
@@ -68,7 +68,7 @@ impl Subnet {
         let arguments: UploadCanisterSnapshotMetadataArgs = call.decode()?;
         let (capacity, now) = (self.capacity(), self.time);
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
-        let canister = self.addressed(call, arguments.canister_id.into())?;
+        let canister = self.authorized_canister(call, arguments.canister_id.into())?;
         check_metadata(canister, &arguments)?;
         let replaced = to_be_replaced(canister, arguments.replace_snapshot.as_deref())?;
         canister.debits.check_writing(canister.id)?;
@@ -91,7 +91,7 @@ impl Subnet {
         let arguments: UploadCanisterSnapshotDataArgs = call.decode()?;
         let UploadCanisterSnapshotDataArgs { canister_id, snapshot_id, kind, chunk } = arguments;
         let capacity = self.capacity();
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         let (number, snapshot) = of(canister, &snapshot_id)?;
         if !snapshot.uploaded {
             return Err(UserError::new(

@@ -17,7 +17,7 @@ impl Subnet {
         let arguments: TakeCanisterSnapshotArgs = call.decode()?;
         let (capacity, now) = (self.capacity(), self.time);
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
-        let canister = self.addressed(call, arguments.canister_id.into())?;
+        let canister = self.authorized_canister(call, arguments.canister_id.into())?;
         let replaced = to_be_replaced(canister, arguments.replace_snapshot.as_deref())?;
         canister.debits.check_writing(canister.id)?;
         let snapshot = Snapshot::of(canister, now).ok_or_else(|| {
@@ -36,15 +36,15 @@ impl Subnet {
         capacity.resize(canister, before, after, cost)?;
         canister.debits.add_heap_delta(snapshot.heap_delta_bytes());
         let snapshot = add(canister, snapshot, replaced);
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         if uninstalls {
-            answers = canister::uninstall(canister);
+            responses = canister::uninstall(canister);
             canister.check_low_wasm_memory();
             let version = arguments.sender_canister_version;
             call.record(canister, now, version, ChangeDetails::CodeUninstall);
         }
-        for answer in answers {
-            self.answer(answer);
+        for response in responses {
+            self.respond(response);
         }
         self.spend(instructions);
         Ok(encode((snapshot,)))
@@ -55,7 +55,7 @@ impl Subnet {
     pub(super) fn load_snapshot(&mut self, call: &Call) -> Result<(), UserError> {
         let arguments: LoadCanisterSnapshotArgs = call.decode()?;
         let target = CanisterId::from(arguments.canister_id);
-        self.addressed(call, target)?.debits.check_writing(target)?;
+        self.authorized_canister(call, target)?.debits.check_writing(target)?;
         let id = parse(&arguments.snapshot_id)?;
         let missing = || not_found(id, target);
         let source = self.canisters.get(&id.canister).ok_or_else(missing)?;
@@ -70,13 +70,13 @@ impl Subnet {
                 ),
             ));
         }
-        let source = Source::new(target, Ok(&snapshot.module), 0, &self.round_context());
+        let source = Source::new(target, Ok(&snapshot.module), 0, &self.round_input());
         let code = source.code?;
         // Cloned because the snapshot may belong to the canister that is changed. The pages are shared.
         let snapshot = snapshot.clone();
         let (capacity, now) = (self.capacity(), self.time);
         let baseline = self.config.baseline(SNAPSHOT_INSTRUCTIONS);
-        let canister = self.addressed(call, target)?;
+        let canister = self.authorized_canister(call, target)?;
         check_uploaded(canister, &snapshot, &code)?;
         let compilation = source.compilation;
         let cost = capacity.prices.instructions(baseline, false)
@@ -106,7 +106,7 @@ impl Subnet {
 
     pub(super) fn list_snapshots(&mut self, call: &Call) -> Result<Payload, UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         let snapshots = canister.snapshots.iter().map(|(number, snapshot)| {
             described(SnapshotId { canister: canister_id.into(), number }, snapshot)
         });
@@ -116,7 +116,7 @@ impl Subnet {
     pub(super) fn delete_snapshot(&mut self, call: &Call) -> Result<(), UserError> {
         let DeleteCanisterSnapshotArgs { canister_id, snapshot_id } = call.decode()?;
         let capacity = self.capacity();
-        let canister = self.addressed(call, canister_id.into())?;
+        let canister = self.authorized_canister(call, canister_id.into())?;
         let (number, snapshot) = of(canister, &snapshot_id)?;
         let before = canister.memory_usage().total();
         let after = before - snapshot.bytes();

@@ -13,12 +13,13 @@ impl Subnet {
     pub(super) fn canister_status(&mut self, call: &Call) -> Result<Payload, UserError> {
         let prices = self.prices;
         let CanisterIdRecord { canister_id } = call.decode()?;
-        Ok(encode((status(self.addressed(call, canister_id.into())?, prices),)))
+        Ok(encode((status(self.authorized_canister(call, canister_id.into())?, prices),)))
     }
 
     pub(super) fn canister_metrics(&mut self, call: &Call) -> Result<Payload, UserError> {
         let CanisterIdRecord { canister_id } = call.decode()?;
-        let cycles_consumed = self.addressed(call, canister_id.into())?.consumption.into();
+        let cycles_consumed =
+            self.authorized_canister(call, canister_id.into())?.consumption.into();
         Ok(encode((CanisterMetricsResult { cycles_consumed },)))
     }
 }

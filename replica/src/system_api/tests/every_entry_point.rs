@@ -142,23 +142,23 @@ impl<T> From<Result<T, Failure>> for EntryPointResult {
 
 impl From<Execution> for EntryPointResult {
     fn from(execution: Execution) -> Self {
-        match execution.answer {
+        match execution.response {
             Some(answer) => answer.result.into(),
             None => Self::Reported(Ok(())),
         }
     }
 }
 
-impl From<Progress> for EntryPointResult {
-    fn from(progress: Progress) -> Self {
+impl From<QueryProgress> for EntryPointResult {
+    fn from(progress: QueryProgress) -> Self {
         match progress {
-            Progress::Answered(answer) => answer.into(),
-            Progress::Waiting(_) => Self::Reported(Ok(())),
+            QueryProgress::Finished(answer) => answer.into(),
+            QueryProgress::Waiting(_) => Self::Reported(Ok(())),
         }
     }
 }
 
-fn composite(canister: &mut Canister, method: &str) -> Progress {
+fn composite(canister: &mut Canister, method: &str) -> QueryProgress {
     let (caller, argument) = (Principal::anonymous(), vec![]);
     let query = Query {
         caller,
@@ -176,7 +176,7 @@ fn resumed(
     method: &str,
     answer: Result<Vec<u8>, Reject>,
 ) -> EntryPointResult {
-    let Progress::Waiting(mut query) = composite(canister, method) else {
+    let QueryProgress::Waiting(mut query) = composite(canister, method) else {
         panic!("{method} makes a call")
     };
     let call = query.next_call().expect("there is a call");

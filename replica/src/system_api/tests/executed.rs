@@ -1,7 +1,7 @@
 //! Tests of executed functions: calls from a forbidden entry point, and instruction costs.
 
 use crate::canister::harness::{ask, code, error, ingress, installed, round, try_install, update};
-use crate::canister::{RoundContext, execute_next};
+use crate::canister::{RoundInput, execute_next};
 use crate::error::{ErrorCode, Trap, UserError};
 
 /// A module that calls a function without parameters in an update and in a query.
@@ -70,12 +70,12 @@ fn a_replicated_query_has_the_instruction_limit_of_queries() {
           (export "canister_update change" (func $work))
           (export "canister_query look" (func $work)))"#,
     );
-    let round = RoundContext { query_instructions_max: 5_000, ..round() };
+    let round = RoundInput { query_instructions_max: 5_000, ..round() };
     let mut call = |method| {
         let message = ingress(&canister, method, &[]);
         canister.queues.push_ingress(message);
         let execution = execute_next(&mut canister, &round).expect("there is a message");
-        execution.answer.expect("it is answered at once").result
+        execution.response.expect("it is answered at once").result
     };
     assert_eq!(call("change"), Ok(vec![]));
     let failure = error(call("look"));

@@ -3,7 +3,7 @@
 use super::entry_points::LETTERS;
 use super::every_entry_point::{TestBody, execute};
 use crate::canister::harness::*;
-use crate::canister::{Canister, OpenQuery, Progress, Query, begin_query, resume_query};
+use crate::canister::{Canister, OpenQuery, Query, QueryProgress, begin_query, resume_query};
 use crate::error::Reject;
 use crate::limits::QUERY_INSTRUCTIONS_MAX;
 use candid::Principal;
@@ -136,7 +136,7 @@ fn counter_1_adds_the_earlier_executions_of_the_call_context() {
     assert_eq!(earlier(&reply), 0);
     for answer in [Ok(vec![]), Err(Reject::by_canister("no".into()))] {
         let first = begin(&mut canister, "call", &[]).instructions;
-        let reply = respond(&mut canister, answer).answer.expect("the callback replies").result;
+        let reply = respond(&mut canister, answer).response.expect("the callback replies").result;
         assert_eq!(earlier(&reply.expect("it replies")), first);
     }
 }
@@ -147,7 +147,7 @@ fn counter_0_of_a_cleanup_starts_at_zero_and_counter_1_leaves_its_callback_out()
     let first = begin(&mut canister, "fail", &[]).instructions;
     let both = respond(&mut canister, Ok(vec![])).instructions;
     // The second callback replies with the counters that the cleanup of the first has read.
-    let reply = respond(&mut canister, Ok(vec![])).answer.expect("the callback replies").result;
+    let reply = respond(&mut canister, Ok(vec![])).response.expect("the callback replies").result;
     let counters = reply.expect("it replies");
     assert_eq!(earlier(&counters), first);
     let own = u64::from_le_bytes(*counters.as_chunks::<8>().0.first().expect("two counters"));
@@ -164,8 +164,8 @@ fn composing(canister: &mut Canister, method: &str) -> (Box<OpenQuery>, u64) {
         data_certificate: None,
     };
     match begin_query(canister, query, QUERY_INSTRUCTIONS_MAX, &round()) {
-        (Progress::Waiting(open), instructions) => (open, instructions),
-        (Progress::Answered(answer), _) => panic!("the query makes no call: {answer:?}"),
+        (QueryProgress::Waiting(open), instructions) => (open, instructions),
+        (QueryProgress::Finished(answer), _) => panic!("the query makes no call: {answer:?}"),
     }
 }
 
@@ -178,17 +178,17 @@ fn counter_1_adds_the_earlier_executions_of_a_composite_query() {
     };
     for answer in [Ok(vec![]), Err(Reject::by_canister("no".into()))] {
         let (open, first) = composing(&mut canister, "compose");
-        let (Progress::Answered(Ok(reply)), _) = resume(&mut canister, open, answer) else {
+        let (QueryProgress::Finished(Ok(reply)), _) = resume(&mut canister, open, answer) else {
             panic!("the callback replies")
         };
         assert_eq!(earlier(&reply), first);
     }
     let (open, first) = composing(&mut canister, "fail_to_compose");
-    let (Progress::Waiting(open), _) = resume(&mut canister, open, Ok(vec![])) else {
+    let (QueryProgress::Waiting(open), _) = resume(&mut canister, open, Ok(vec![])) else {
         panic!("one more call is open")
     };
     // The second callback replies with the counters that the cleanup of the first has read.
-    let (Progress::Answered(Ok(reply)), _) = resume(&mut canister, open, Ok(vec![])) else {
+    let (QueryProgress::Finished(Ok(reply)), _) = resume(&mut canister, open, Ok(vec![])) else {
         panic!("the callback replies")
     };
     assert_eq!(earlier(&reply), first);

@@ -74,7 +74,7 @@ fn canister_status_is_1_while_running_and_2_while_stopping() {
     assert_eq!(ask(&mut canister, "look", &[]), Ok(vec![1]));
     begin(&mut canister, "call", &[]);
     canister.status = Status::Stopping(vec![]);
-    let answer = respond(&mut canister, Ok(vec![])).answer.expect("the callback replies");
+    let answer = respond(&mut canister, Ok(vec![])).response.expect("the callback replies");
     assert_eq!(answer.result, Ok(vec![2]));
 }
 

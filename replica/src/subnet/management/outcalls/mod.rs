@@ -14,7 +14,7 @@ mod funds;
 mod report;
 mod request;
 
-use crate::canister::{Answer, Failure, Origin};
+use crate::canister::{CallResponse, Failure, Origin};
 use crate::error::Reject;
 use crate::limits::*;
 use crate::subnet::Subnet;
@@ -167,7 +167,7 @@ impl Subnet {
             let outcall = self.outcalls.open.remove(&id).expect("it is open");
             self.settle(&outcall, &result);
             let result = result.result.map_err(Failure::Rejected);
-            self.answer(Answer { origin: outcall.origin, result, refund: outcall.refund });
+            self.respond(CallResponse { origin: outcall.origin, result, refund: outcall.refund });
         }
     }
 

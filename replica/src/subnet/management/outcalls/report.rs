@@ -169,15 +169,15 @@ impl Subnet {
         let argument =
             encode((TransformArgs { response: reply, context: transform.context.clone() },));
         let instructions_max = budget.prices.transform_instructions(budget.left());
-        let round = self.round_context();
+        let round = self.round_input();
         let Some(canister) = self.canisters.get_mut(&outcall.caller) else {
             return Err(fatal(format!("Canister {} not found", outcall.caller)));
         };
         let method = transform.method.clone();
-        let (answer, used) =
+        let (response, used) =
             canister::transform(canister, method, argument, instructions_max, &round);
         budget.spend(self.prices.transform(used))?;
-        let transformed = answer.map_err(|failure| match failure {
+        let transformed = response.map_err(|failure| match failure {
             Failure::Rejected(rejected) => reject(RejectCode::CanisterReject, rejected.message),
             Failure::Error(error) => Reject { error_code: None, ..Reject::from(error) },
         })?;
