@@ -1,4 +1,4 @@
-//! The cycles of a canister: what it pays and gets, and when it is frozen.
+//! The cycles of a canister: fees, reservations, deposits, and the freezing threshold.
 
 use crate::canister::state::Canister;
 use crate::cycles::Prices;
@@ -7,35 +7,38 @@ use crate::trace::{Event, Fee};
 use crate::types::Cycles;
 
 impl Canister {
-    /// Its freezing threshold, in cycles.
+    /// The freezing threshold of the canister, in cycles.
     pub fn freezing_threshold(&self, prices: Prices) -> Cycles {
         let (usage, messages) = (self.memory_usage().total(), self.queues.guaranteed_bytes());
         let idle = self.settings.idle_canister(usage, messages, self.reserved);
         prices.freezing_threshold(&idle)
     }
 
-    /// Whether its balance is below its freezing threshold.
+    /// Whether the balance is below the freezing threshold.
     pub fn is_frozen(&self, prices: Prices) -> bool {
         self.balance < self.freezing_threshold(prices)
     }
 
-    /// Takes a fee. The caller has checked that the balance suffices.
+    /// Takes a fee from the balance. The balance must suffice: see
+    /// [`check_can_pay`](Self::check_can_pay).
     pub fn pay(&mut self, fee: Fee, cycles: Cycles) {
         self.debit(cycles);
         self.consumption.pay(fee, cycles);
         self.trace.record(|| Event::Charged { canister: self.id, fee, cycles });
     }
 
-    /// Takes cycles that an execution spent. The balance suffices, unless [`credit`](Self::credit) lost
-    /// cycles before; then the balance becomes 0.
+    /// Takes cycles that an execution spent. The balance suffices, unless the balance was so large that
+    /// [`credit`](Self::credit) lost cycles. The balance then becomes 0.
     pub fn debit(&mut self, cycles: Cycles) {
         self.balance = self.balance.saturating_sub(cycles);
     }
 
-    /// Checks that it can pay `amount` without being frozen.
+    /// Checks that the canister can pay `amount` cycles without being frozen.
     ///
     /// # Errors
-    /// If the balance would fall below the freezing threshold. The error says how many cycles are missing.
+    ///
+    /// Fails if the balance would fall below the freezing threshold. The error says how many cycles are
+    /// missing: top up the canister.
     pub fn check_can_pay(&self, amount: Cycles, prices: Prices) -> Result<(), UserError> {
         let needed = self.freezing_threshold(prices) + amount;
         if self.balance >= needed {
@@ -46,18 +49,19 @@ impl Canister {
         Err(trap.into_user_error(self.id))
     }
 
-    /// Reserves cycles of the balance for its memory. The caller has checked that the balance suffices.
+    /// Moves cycles from the balance to the reserved cycles, which pay for memory. The balance must
+    /// suffice.
     pub fn reserve(&mut self, cycles: Cycles) {
         self.debit(cycles);
         self.reserved = self.reserved.saturating_add(cycles);
     }
 
-    /// Adds cycles. The balance saturates at 2^128 - 1.
+    /// Adds cycles to the balance. The balance saturates at 2^128 - 1.
     pub fn credit(&mut self, cycles: Cycles) {
         self.balance = self.balance.saturating_add(cycles);
     }
 
-    /// Adds cycles that did not come with a message, and records that.
+    /// Adds cycles that did not come with a message to the balance, and records [`Event::Credited`].
     pub fn deposit(&mut self, cycles: Cycles) {
         self.credit(cycles);
         self.trace.record(|| Event::Credited { canister: self.id, cycles });

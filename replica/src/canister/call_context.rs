@@ -15,35 +15,35 @@ use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Who is to be answered.
+/// The origin of a call: the caller, who gets the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A user.
+    /// A user, who sent an ingress message.
     Ingress {
-        /// The message.
+        /// The id of the ingress message.
         message: MessageId,
-        /// Who sent it.
+        /// The user.
         sender: Principal,
-        /// What came along about them.
+        /// Information about the user, signed by a canister.
         info: Option<Arc<CallerInfo>>,
     },
-    /// A canister.
+    /// A canister, which sent a request.
     Canister {
-        /// The caller.
+        /// The calling canister.
         sender: CanisterId,
-        /// The callee as the caller named it.
+        /// The receiver of the request: the id that the caller used.
         receiver: Callee,
-        /// The caller's callback.
+        /// The id of the caller's callback.
         callback: CallbackId,
-        /// When the caller stops waiting.
+        /// The deadline of a bounded-wait call. `None` for an unbounded-wait call.
         deadline: Option<Time>,
     },
-    /// Nobody: a task, such as a timer or a heartbeat.
+    /// No caller: a task, such as a timer or a heartbeat.
     Task,
 }
 
 impl Origin {
-    /// The principal that called.
+    /// The principal of the caller. For a task, this is the management canister.
     pub fn caller(&self) -> Principal {
         match self {
             Self::Ingress { sender, .. } => *sender,
@@ -52,7 +52,7 @@ impl Origin {
         }
     }
 
-    /// What came along about the caller.
+    /// Signed information about the caller, if the message has any.
     pub fn caller_info(&self) -> Option<Arc<CallerInfo>> {
         match self {
             Self::Ingress { info, .. } => info.clone(),
@@ -60,7 +60,7 @@ impl Origin {
         }
     }
 
-    /// When the caller stops waiting.
+    /// The deadline of a bounded-wait call. `None` for all other origins.
     pub fn deadline(&self) -> Option<Time> {
         match self {
             Self::Canister { deadline, .. } => *deadline,
@@ -81,50 +81,51 @@ impl From<&Origin> for Work {
     }
 }
 
-/// A call context: one call that the canister has not finished.
+/// A call context: a call that the canister has not finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallContext {
-    /// Who is to be answered.
+    /// The origin of the call.
     pub origin: Origin,
     /// Whether the call has a response.
     pub responded: bool,
     /// Attached cycles that are not accepted. 0 once there is a response.
     pub cycles_available: Cycles,
-    /// Calls made on its behalf whose callbacks have not run.
+    /// The number of calls that this call context made and whose callbacks have not run.
     pub open_calls: usize,
-    /// Instructions that executions on its behalf used.
+    /// Instructions that all executions of this call context used.
     pub instructions: Instructions,
-    /// Whether its code was uninstalled. Then its callbacks do not run.
+    /// Whether the code of the canister was uninstalled. The callbacks of this call context then do not
+    /// run.
     pub deleted: bool,
 }
 
-/// The callback of a call that waits for its response.
+/// The callback of an open call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
-    /// On whose behalf.
+    /// The call context that made the call.
     pub call_context_id: CallContextId,
-    /// Who was called.
+    /// The receiver of the call.
     pub callee: Callee,
-    /// Runs on a reply.
+    /// The reply callback.
     pub on_reply: Closure,
-    /// Runs on a reject.
+    /// The reject callback.
     pub on_reject: Closure,
-    /// Runs when one of these traps.
+    /// The cleanup callback. It runs if the reply callback or the reject callback traps.
     pub on_cleanup: Option<Closure>,
-    /// What was withheld for it.
+    /// The cycles that were withheld for the call.
     pub price: CallPrice,
-    /// When the caller stops waiting.
+    /// The deadline of a bounded-wait call. `None` for an unbounded-wait call.
     pub deadline: Option<Time>,
 }
 
 /// A response to a call, before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallResponse {
-    /// Who is to be answered.
+    /// The origin of the call.
     pub origin: Origin,
-    /// A reply or a failure.
+    /// The reply, or why the call failed.
     pub result: Result<Payload, Failure>,
-    /// Attached cycles that go back.
+    /// Attached cycles that the response refunds.
     pub refund: Cycles,
 }
 
@@ -148,14 +149,14 @@ impl CallResponse {
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The canister rejected it.
+    /// The canister rejected the call.
     Rejected(Reject),
-    /// The replica rejected it.
+    /// The replica rejected the call.
     Error(UserError),
 }
 
 impl From<Failure> for UserError {
-    /// As users see it: without the code in the text.
+    /// The error that a user gets. Its description does not contain the error code.
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Rejected(Reject { message, error_code, .. }) => {
@@ -168,7 +169,7 @@ impl From<Failure> for UserError {
 }
 
 impl From<Failure> for Reject {
-    /// As another canister gets it.
+    /// The reject that another canister gets. Its message is shortened: see [`Reject::shortened`].
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Rejected(reject) => reject,
@@ -181,11 +182,11 @@ impl From<Failure> for Reject {
 /// The outcome of an execution for its call context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It replied or rejected.
+    /// The execution replied or rejected.
     Responded(Result<Payload, Reject>),
-    /// It ended without a response.
+    /// The execution ended without a reply or a reject.
     Nothing,
-    /// It trapped.
+    /// The execution trapped.
     Failed(Trap),
 }
 
@@ -196,12 +197,13 @@ pub struct CallContexts {
     next_callback: u64,
     contexts: BTreeMap<CallContextId, CallContext>,
     callbacks: BTreeMap<CallbackId, Callback>,
-    /// Callbacks of bounded-wait calls by deadline, until they expire or are answered.
+    /// The callbacks of bounded-wait calls by deadline. An entry is removed when the deadline expires or
+    /// a response arrives.
     deadlines: BTreeSet<(Time, CallbackId)>,
 }
 
 impl CallContexts {
-    /// Opens a context.
+    /// Opens a call context and returns its id.
     pub fn open(&mut self, origin: Origin, cycles_available: Cycles) -> CallContextId {
         let id = CallContextId(self.next_context);
         self.next_context += 1;
@@ -217,18 +219,30 @@ impl CallContexts {
         id
     }
 
-    /// The context of this id, which must be open.
+    /// The call context with this id.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no call context with this id is open.
     pub fn get(&self, id: CallContextId) -> &CallContext {
         &self.contexts[&id]
     }
 
-    /// Notes that `cycles` attached to the call were accepted.
+    /// Records that the canister accepted `cycles` of the attached cycles.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no call context with this id is open.
     pub fn accept_cycles(&mut self, id: CallContextId, cycles: Cycles) {
         let context = self.contexts.get_mut(&id).expect("the context is open");
         context.cycles_available -= cycles;
     }
 
-    /// Registers a call made on behalf of a context.
+    /// Records a call that a call context made, and returns the id of the callback.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no call context with this id is open.
     pub fn register(&mut self, id: CallContextId, call: &OutgoingCall) -> CallbackId {
         let callback = CallbackId(self.next_callback);
         self.next_callback += 1;
@@ -247,7 +261,8 @@ impl CallContexts {
         callback
     }
 
-    /// Takes the callback a response is for. There is none if it was answered before.
+    /// Removes and returns the callback that a response is for. `None` if the callback has had a
+    /// response.
     pub fn take_callback(&mut self, id: CallbackId) -> Option<Callback> {
         let callback = self.callbacks.remove(&id)?;
         self.contexts
@@ -258,7 +273,8 @@ impl CallContexts {
         Some(callback)
     }
 
-    /// Whether a response for this callback is awaited.
+    /// Whether the callback with this id waits for a response: no response has arrived, and the deadline
+    /// has not expired.
     pub fn awaits(&self, id: CallbackId) -> bool {
         match self.callbacks.get(&id) {
             Some(Callback { deadline: Some(deadline), .. }) => {
@@ -269,15 +285,15 @@ impl CallContexts {
         }
     }
 
-    /// Notes that the response for this callback is there, so that its deadline no longer matters.
+    /// Records that a response for this callback has arrived, so that the deadline no longer applies.
     pub fn settle(&mut self, id: CallbackId, deadline: Option<Time>) {
         if let Some(deadline) = deadline {
             self.deadlines.remove(&(deadline, id));
         }
     }
 
-    /// Takes the bounded-wait callbacks whose deadline has passed at `now` and that no response has
-    /// reached. They stay open: their canister gets a reject made here.
+    /// The bounded-wait callbacks without a response whose deadline is before `now`. Their deadlines are
+    /// removed, but the callbacks stay open: the subnet creates a reject for each.
     pub fn expire(&mut self, now: Time) -> Vec<(CallbackId, Callback)> {
         let mut expired = Vec::new();
         while let Some((deadline, id)) = self.deadlines.first().copied().filter(|(at, _)| *at < now)
@@ -288,15 +304,20 @@ impl CallContexts {
         expired
     }
 
-    /// The next deadline of a bounded-wait call that no response has reached.
+    /// The earliest deadline of a bounded-wait call that has no response.
     pub fn next_deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Notes what an execution came to, and returns the answer that is due because of it.
+    /// Records the end of an execution. Returns the response, if the execution decides it.
     ///
-    /// A failure does not answer while other calls are open, an answer is given at once, and a
-    /// context is gone when it is answered and nothing is open any more.
+    /// A reply or a reject is the response at once. A trap, or an end without a response, fails the call
+    /// only if no calls are open; otherwise a callback can still respond. The call context is removed
+    /// when no calls are open.
+    ///
+    /// # Panics
+    ///
+    /// Panics if no call context with this id is open.
     pub fn conclude(
         &mut self,
         id: CallContextId,
@@ -326,7 +347,8 @@ impl CallContexts {
         response
     }
 
-    /// Marks all contexts as belonging to code that is gone and answers those not yet answered.
+    /// Marks all call contexts as deleted, because the code is uninstalled. Returns a response with
+    /// `error` for each call that has none.
     pub fn delete_all(&mut self, error: &UserError) -> Vec<CallResponse> {
         let mut responses = Vec::new();
         for context in self.contexts.values_mut() {
@@ -341,18 +363,19 @@ impl CallContexts {
         responses
     }
 
-    /// Whether nothing is being worked on.
+    /// Whether no call context is open.
     pub fn is_empty(&self) -> bool {
         self.contexts.is_empty()
     }
 
-    /// Open callbacks.
+    /// The number of open callbacks.
     pub fn open_callbacks(&self) -> usize {
         self.callbacks.len()
     }
 }
 
-/// What a caller gets whose call ended without an answer; a canister gets it without an error code.
+/// The failure of a call that ended without a response. For a canister, the message does not begin with
+/// the error code.
 fn no_response(origin: &Origin, canister: CanisterId) -> Failure {
     match origin {
         Origin::Canister { .. } => {

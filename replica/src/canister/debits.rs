@@ -60,10 +60,11 @@ impl Debits {
         self.heap_delta_bytes >= HEAP_DELTA_BYTES_PER_ROUND
     }
 
-    /// Checks that `canister`, to which these debits belong, takes other code.
+    /// Checks that the rate limit allows an installation. `canister` is the canister of these debits.
     ///
     /// # Errors
-    /// If it still has debits of an installation. Wait for some rounds.
+    ///
+    /// Fails if there are debits of earlier installations: let some rounds pass.
     pub fn check_installation(&self, canister: CanisterId) -> Result<(), UserError> {
         if self.install_instructions == 0 {
             return Ok(());
@@ -78,10 +79,12 @@ impl Debits {
         ))
     }
 
-    /// Checks that `canister`, to which these debits belong, takes chunks and snapshots.
+    /// Checks that the rate limit allows chunks and snapshots to be written. `canister` is the canister
+    /// of these debits.
     ///
     /// # Errors
-    /// If its heap delta is as large as the credits of a round or larger. Wait for some rounds.
+    ///
+    /// Fails if the heap delta without credits reaches the credits of one round: let some rounds pass.
     pub fn check_writing(&self, canister: CanisterId) -> Result<(), UserError> {
         if !self.is_heap_delta_limited() {
             return Ok(());

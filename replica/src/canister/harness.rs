@@ -1,4 +1,5 @@
-//! One canister by itself, for unit tests: code goes in as text, messages go in and come out.
+//! One canister without a network, for unit tests. The functions install modules in text format and
+//! execute messages.
 
 use super::*;
 use crate::cycles::Prices;
@@ -33,7 +34,7 @@ pub(crate) fn round() -> RoundInput {
     }
 }
 
-/// A module from its text, linked.
+/// Compiles and links a module in text format.
 pub(crate) fn code(text: &str) -> Arc<Code> {
     let binary = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let module = crate::wasm::compile(&binary).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -46,19 +47,19 @@ pub(crate) fn empty() -> Canister {
     Canister::new(canister_id(0), settings, PROVISIONAL_CYCLES_DEFAULT, Time::GENESIS)
 }
 
-/// Installs a module into a canister of this id without code.
+/// Installs a module in text format into a new canister with this id.
 pub(crate) fn install_as(id: CanisterId, text: &str) -> Result<Canister, UserError> {
     install_code_as(id, code(text))
 }
 
-/// The same with a module that is compiled already.
+/// Like [`install_as`], for a module that is already linked.
 pub(crate) fn install_code_as(id: CanisterId, code: Arc<Code>) -> Result<Canister, UserError> {
     let mut canister = empty();
     canister.id = id;
     install_into(&mut canister, code).map(|()| canister)
 }
 
-/// Installs a module into this canister, which has no code yet.
+/// Installs a module into a canister without code.
 pub(crate) fn install_into(canister: &mut Canister, code: Arc<Code>) -> Result<(), UserError> {
     let installation = Installation {
         mode: InstallMode::Install,
@@ -69,12 +70,12 @@ pub(crate) fn install_into(canister: &mut Canister, code: Arc<Code>) -> Result<(
     install(canister, installation, &round())?.finish(canister, &round())
 }
 
-/// Installs a module into a canister without code.
+/// Installs a module in text format into a new canister.
 pub(crate) fn try_install(text: &str) -> Result<Canister, UserError> {
     install_as(canister_id(0), text)
 }
 
-/// A canister with this code.
+/// A canister with this module in text format.
 pub(crate) fn installed(text: &str) -> Canister {
     try_install(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
@@ -135,7 +136,7 @@ pub(crate) fn ask(
     }
 }
 
-/// The text of the error a call failed with.
+/// The error of a call that the replica rejected.
 #[track_caller]
 pub(crate) fn error(result: Result<Payload, Failure>) -> UserError {
     match result {

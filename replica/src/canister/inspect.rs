@@ -1,4 +1,5 @@
-//! Whether a message from outside is let in. That leaves no trace.
+//! Inspection of ingress messages before a subnet accepts them. An inspection does not change the
+//! canister.
 
 use crate::canister::round::RoundInput;
 use crate::canister::sandbox::Entry;
@@ -9,7 +10,12 @@ use crate::limits::INSPECT_INSTRUCTIONS_MAX;
 use crate::message::Ingress;
 use crate::system_api::{EntryPoint, ExecutionInput};
 
-/// Whether the canister takes a message from outside, as its `canister_inspect_message` says.
+/// Checks that the canister accepts an ingress message. Executes `canister_inspect_message`, if the
+/// module exports it.
+///
+/// # Errors
+///
+/// Fails if `canister_inspect_message` does not accept the message, or if it traps.
 pub fn inspect(
     canister: &mut Canister,
     ingress: &Ingress,

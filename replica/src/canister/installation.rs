@@ -1,4 +1,4 @@
-//! An installation of code: what is asked for, and what it came to before it counts.
+//! Installations of code: the request, and the result before it is applied.
 
 use crate::canister::sandbox::Sandbox;
 use crate::canister::slices::Slices;
@@ -10,37 +10,37 @@ use ic_management_canister_types::{ChangeDetails, ChangeOrigin, UpgradeFlags};
 /// What happens to the canister's memories when code is installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstallMode {
-    /// There must be no code yet.
+    /// The canister has no code yet.
     Install,
-    /// Everything begins anew.
+    /// Heap, globals and stable memory are cleared.
     Reinstall,
-    /// Stable memory stays, and with some flags the heap. The old code runs `canister_pre_upgrade`
-    /// before, the new code `canister_post_upgrade` afterwards.
+    /// Stable memory is kept. With some flags, the heap is kept, too. The old code executes
+    /// `canister_pre_upgrade`, then the new code executes `canister_post_upgrade`.
     Upgrade(UpgradeFlags),
 }
 
-/// An installation that has run and does not count yet: the canister is as it was before, except that
-/// it has prepaid.
+/// An executed installation whose result is not applied yet. Until then, the canister has only prepaid
+/// for it.
 #[derive(Debug)]
 pub struct Attempt {
-    /// How its functions are spread over rounds.
+    /// The slices of all executed functions.
     pub slices: Slices,
-    /// Whether the new code was put together and compiled.
+    /// Whether the new module was assembled and compiled.
     pub has_compiled: bool,
-    /// Instructions, those for compiling the code included.
+    /// Instructions that the installation used, including those for compiling the module.
     pub(super) instructions: Instructions,
     /// The new state of the canister, or why the installation failed.
     pub(super) result: Result<NewState, UserError>,
     pub(super) mode: InstallMode,
-    /// What each function printed.
+    /// The debug output of each executed function.
     pub(super) logs: Vec<ExecutionLog>,
-    /// Cycles taken beforehand.
+    /// Cycles that were prepaid for the installation.
     pub(super) prepaid: Cycles,
-    /// What the installation costs.
+    /// The cost of the installation, in cycles.
     pub(super) fee: Cycles,
 }
 
-/// What the new code made of the state it began with.
+/// The new state of the canister, if the installation succeeds.
 #[derive(Debug)]
 pub(super) struct NewState {
     pub sandbox: Sandbox,
@@ -48,15 +48,15 @@ pub(super) struct NewState {
     pub global_timer: Option<Time>,
 }
 
-/// An installation that has run, and what the canister's history says of it if it succeeds.
+/// An executed installation, and its entry in the canister history if it succeeds.
 #[derive(Debug)]
 pub struct InstallExecution {
     /// The installation.
     pub attempt: Attempt,
-    /// The time of the round in which it began.
+    /// The time of the round in which the installation began.
     pub time: Time,
-    /// Who installs.
+    /// The user or canister that requested the installation.
     pub origin: ChangeOrigin,
-    /// What is installed.
+    /// The change for the canister history.
     pub details: ChangeDetails,
 }

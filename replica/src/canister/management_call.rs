@@ -1,26 +1,26 @@
-//! A management call that was executed, as far as its answer needs it.
+//! Executed management calls, as data for their responses.
 
 use crate::canister::call_context::{CallResponse, Failure, Origin};
 use crate::error::UserError;
 use crate::trace::{Event, Trace, Work};
 use crate::types::{Cycles, Payload, SubnetId};
 
-/// What is left of a call of the management canister once it is executed.
+/// An executed management call: the data that its response needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecutedManagementCall {
-    /// The subnet that executed it.
+    /// The subnet that executed the call.
     pub subnet: SubnetId,
-    /// Who called.
+    /// The origin of the call.
     pub origin: Origin,
-    /// Cycles that were attached.
+    /// Cycles that were attached to the call.
     pub attached: Cycles,
-    /// What is left of the attached cycles. It goes back to the caller.
+    /// Attached cycles that are left. The response refunds them.
     pub refund: Cycles,
 }
 
 impl ExecutedManagementCall {
-    /// Records what became of the call, and returns the answer to it: nothing, if it was executed
-    /// without a reply (`None`) because somebody else answers it later.
+    /// Records the execution and returns the response. `result` is the reply or the error; it is
+    /// `Ok(None)`, and there is no response, if the reply follows later.
     pub fn conclude(
         self,
         result: Result<Option<Payload>, UserError>,

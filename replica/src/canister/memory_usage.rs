@@ -1,46 +1,44 @@
-//! What the memory of a canister consists of.
-//!
-//! Sizes: `canister_state.rs` and `execution_state.rs`, `…_memory_usage`, in the replica's repository.
+//! The memory usage of a canister, by kind.
 
 use crate::canister::sandbox::Memories;
 use crate::limits::{GLOBAL_BYTES, OS_PAGE_BYTES};
 use crate::wasm::CompiledModule;
 
-/// Bytes a canister holds, by what they are for.
+/// The memory usage of a canister, in bytes by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryUsage {
-    /// Heap.
+    /// The heap.
     pub heap: u64,
-    /// Stable memory.
+    /// The stable memory.
     pub stable: u64,
-    /// Globals that are kept between executions.
+    /// The mutable globals, and the instruction counter.
     pub globals: u64,
     /// The module as it was installed.
     pub module: u64,
-    /// Metadata of the module.
+    /// The metadata sections of the module.
     pub custom_sections: u64,
-    /// What is kept of its history.
+    /// The canister history.
     pub history: u64,
-    /// Chunks of modules.
+    /// The chunk store.
     pub chunks: u64,
-    /// Snapshots.
+    /// The snapshots.
     pub snapshots: u64,
-    /// What keeps the log.
+    /// The canister log.
     pub log: u64,
 }
 
 impl MemoryUsage {
-    /// All of it.
+    /// The sum in bytes.
     pub const fn total(&self) -> u64 {
         self.code() + self.history + self.chunks + self.snapshots + self.log
     }
 
-    /// The part that goes when the code is uninstalled, without chunks.
+    /// The bytes that uninstalling the code frees, without the chunk store.
     pub const fn code(&self) -> u64 {
         self.heap + self.stable + self.globals + self.module + self.custom_sections
     }
 
-    /// This usage with other code and memories.
+    /// This usage with other code and other memories.
     pub(super) fn with_code(self, module: &CompiledModule, memories: &Memories) -> Self {
         let sections = module.info.metadata.iter();
         Self {
@@ -56,13 +54,14 @@ impl MemoryUsage {
     }
 }
 
-/// Bytes of a module's globals. One more global counts: the instruction counter that the replica adds.
+/// The size of a module's mutable globals in bytes. The instruction counter, which the replica adds,
+/// counts as one more global.
 fn globals_bytes(module: &CompiledModule) -> u64 {
     (u64::from(module.info.mutable_globals) + 1) * GLOBAL_BYTES
 }
 
-/// Bytes of the store for a log of at most `bytes_max`: a header, an index and the records, each in
-/// whole pages.
+/// The size in bytes of the store for a log with the capacity `bytes_max`: a header, an index and the
+/// records, each in whole pages.
 pub(super) fn log_store_bytes(bytes_max: usize) -> u64 {
     const PAGE: u64 = OS_PAGE_BYTES as u64;
     match bytes_max as u64 {

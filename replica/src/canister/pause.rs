@@ -1,4 +1,4 @@
-//! Pauses an execution of several slices, and what a canister in the middle of one does.
+//! Pauses and aborts executions of several slices.
 
 use crate::canister::installation::InstallExecution;
 use crate::canister::management_call::ExecutedManagementCall;
@@ -12,7 +12,7 @@ use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Time};
 
 impl Canister {
-    /// Whether it has a paused execution.
+    /// Whether the canister has a paused execution.
     pub fn is_paused(&self) -> bool {
         self.paused.is_some()
     }
@@ -22,21 +22,23 @@ impl Canister {
         self.paused.as_ref().is_some_and(PausedExecution::is_installation)
     }
 
-    /// When the paused execution of a message or task began; nothing, if there is none.
+    /// The time at which the paused execution of a message or task began. `None` if there is none.
     pub fn message_since(&self) -> Option<Time> {
         let paused = self.paused.as_ref().filter(|paused| !paused.is_installation());
         paused.map(|paused| paused.since)
     }
 
-    /// Whether slices of the paused execution have run.
+    /// Whether the paused execution has executed slices that an abort would lose.
     pub fn holds_progress(&self) -> bool {
         self.paused.as_ref().is_some_and(|paused| paused.slices_done > 0)
     }
 
-    /// Makes it pay a fee for a message from a user: now, or when its paused execution ends.
+    /// Charges a fee for an ingress message: now, or at the end of the paused execution.
     ///
     /// # Errors
-    /// When it does not have the cycles above its freezing threshold.
+    ///
+    /// Fails if the balance above the freezing threshold is less than this fee and all fees that are
+    /// still owed: top up the canister.
     pub fn charge(&mut self, fee: Fee, cycles: Cycles, prices: Prices) -> Result<(), UserError> {
         let owed = self.paused.iter().flat_map(|paused| &paused.owed).map(|(_, cycles)| cycles);
         self.check_can_pay(owed.sum::<Cycles>() + cycles, prices)?;
@@ -47,7 +49,7 @@ impl Canister {
         Ok(())
     }
 
-    /// Makes its paused execution begin anew.
+    /// Aborts the paused execution: it begins again with its first slice.
     pub fn abort(&mut self) {
         if let Some(paused) = &mut self.paused {
             paused.slices_done = 0;
@@ -61,7 +63,7 @@ impl PausedExecution {
     }
 }
 
-/// Pauses an installation of several slices after the first one. `call` is answered when it ends.
+/// Pauses an installation after its first slice. `call` gets its response when the installation ends.
 pub fn pause_installation(
     canister: &mut Canister,
     installation: InstallExecution,
@@ -72,7 +74,7 @@ pub fn pause_installation(
     pause(canister, PausedWork::Installation(Box::new(installation), call), slices, round)
 }
 
-/// Pauses an execution after its first slice. Its effect on the memories is pending.
+/// Pauses an execution after its first slice. Its pending changes of the memories are stored with it.
 pub(super) fn pause(
     canister: &mut Canister,
     work: PausedWork,
@@ -84,7 +86,7 @@ pub(super) fn pause(
     wait(canister, PausedExecution { work, slices, slices_done: 1, since, changes, owed })
 }
 
-/// Makes an execution, of which a slice has just run, wait for the next slice.
+/// Stores a paused execution that has just executed a slice.
 pub(super) fn wait(canister: &mut Canister, paused: PausedExecution) -> Execution {
     let PausedExecution { slices_done, slices, .. } = paused;
     let id = canister.id;

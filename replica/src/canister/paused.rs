@@ -1,8 +1,8 @@
-//! Executions that take longer than one round (deterministic time slicing, DTS).
+//! Paused executions: executions that take several rounds (deterministic time slicing, DTS).
 //!
-//! The replica runs such an execution in one go and sets aside what it did. That counts in the round
-//! in which the network would run the last slice. Until then the canister is as it was before and
-//! executes nothing else.
+//! The replica executes all slices at once and stores the changes. The changes take effect in the round
+//! in which the network would execute the last slice. Until then, the canister keeps its previous state
+//! and executes nothing else.
 //!
 //! Rules: `PausedExecution` in `execution_environment/src/execution/{call_or_task,response}.rs` and
 //! `install_code.rs` in the replica's repository.
@@ -18,83 +18,84 @@ use crate::system_api::{Effects, EntryPoint};
 use crate::trace::{CallId, Fee};
 use crate::types::{CallContextId, Cycles, Instructions, Time};
 
-/// An execution that waits for its next slice.
+/// A paused execution, which waits for its next slice.
 #[derive(Debug)]
 pub(super) struct PausedExecution {
-    /// What is to be finished.
+    /// The executed work, without its effects.
     pub(super) work: PausedWork,
-    /// How the execution is spread over rounds.
+    /// The slices of the execution.
     pub(super) slices: Slices,
-    /// Slices that have run; 0 if the execution was aborted and begins anew.
+    /// The number of executed slices. 0 if the execution was aborted and begins again.
     pub(super) slices_done: u64,
-    /// The time of the round in which it began.
+    /// The time of the round in which the execution began.
     pub(super) since: Time,
-    /// What it did to the memories; nothing, if that is kept elsewhere or undone.
+    /// The changes of the memories. `None` if they were rolled back, and for an installation, which has
+    /// memories of its own.
     pub(super) changes: Option<MemoryChanges>,
-    /// Fees that fell due since it began. They are paid when it ends, since it goes on with the
-    /// balance it began with.
+    /// Fees that became due after the execution began. They are paid when the execution ends, because
+    /// the execution continues with the balance that it began with.
     pub(super) owed: Vec<(Fee, Cycles)>,
 }
 
-/// What is to be finished in the round of the last slice.
+/// The executed work of a paused execution.
 #[derive(Debug)]
 pub(super) enum PausedWork {
     /// The first message of a call context, or a task.
     Call(Box<CallExecution>),
     /// A callback.
     Response(Box<ResponseExecution>),
-    /// An installation, and the management call that asked for it.
+    /// An installation, and the management call that requested it.
     Installation(Box<InstallExecution>, ExecutedManagementCall),
 }
 
-/// An execution of a call or a task that has run and does not count yet.
+/// An executed call or task whose effects are not applied yet.
 #[derive(Debug)]
 pub(super) struct CallExecution {
-    /// Who called.
+    /// The origin of the call.
     pub(super) origin: Origin,
     /// Cycles attached to the call.
     pub(super) cycles: Cycles,
-    /// Where the execution began.
+    /// The kind of entry point.
     pub(super) entry_point: EntryPoint,
-    /// Whether the code has 64-bit pointers.
+    /// Whether the module has 64-bit pointers.
     pub(super) wasm64: bool,
-    /// Cycles taken beforehand.
+    /// Cycles that were prepaid for the execution.
     pub(super) prepaid: Cycles,
-    /// What the execution came to.
+    /// The result of the execution.
     pub(super) output: ExecutionOutput,
 }
 
-/// An execution of a callback that has run and does not count yet.
+/// An executed callback whose effects are not applied yet.
 #[derive(Debug)]
 pub(super) struct ResponseExecution {
-    /// The call that was answered.
+    /// The call that the response is for.
     pub(super) call: CallId,
-    /// The reject code of the response; nothing, for a reply.
+    /// The reject code of the response. `None` for a reply.
     pub(super) reject: Option<RejectCode>,
-    /// The context on whose behalf the call was made.
+    /// The call context that made the call.
     pub(super) call_context_id: CallContextId,
-    /// Attached cycles that came back.
+    /// Attached cycles that the response refunded.
     pub(super) refund: Cycles,
-    /// Cycles withheld for transmitting the response that its size did not need.
+    /// Cycles that were withheld for transmitting the response, less the price of its actual size.
     pub(super) unsent: Cycles,
-    /// Cycles withheld for executing the callback.
+    /// Cycles that were withheld for executing the callback.
     pub(super) withheld: Cycles,
-    /// Whether the execution is paid for as that of code with 64-bit pointers.
+    /// Whether the execution is charged at the price of 64-bit code.
     pub(super) wasm64: bool,
-    /// What the callback and its cleanup came to.
+    /// The result of the callback and of its cleanup callback.
     pub(super) output: CallbackOutput,
 }
 
-/// What a callback came to, and its cleanup, if that ran.
+/// The result of a callback, and of its cleanup callback if that was executed.
 #[derive(Debug, Default)]
 pub(super) struct CallbackOutput {
-    /// The effects of the callback, or of the cleanup if the callback trapped; nothing, if both trapped
-    /// or nothing ran.
+    /// The effects of the callback, or of the cleanup callback if the callback trapped. `None` if both
+    /// trapped, or if nothing was executed.
     pub(super) effects: Option<Effects>,
-    /// Why the callback, or its cleanup, trapped.
+    /// The trap of the callback, and of the cleanup callback if that trapped, too.
     pub(super) trap: Option<Trap>,
-    /// Instructions used by both.
+    /// Instructions that both callbacks used.
     pub(super) instructions: Instructions,
-    /// What each of them printed.
+    /// The debug output of each callback.
     pub(super) logs: Vec<ExecutionLog>,
 }

@@ -1,4 +1,4 @@
-//! Executes the callback a response is for, and its cleanup when that fails.
+//! Executes the callback that a response is for, and the cleanup callback if the callback traps.
 //!
 //! Rules: `execution_environment/src/execution/response.rs` in the replica's repository.
 
@@ -18,7 +18,7 @@ use crate::trace::Work;
 use crate::types::{Cycles, Payload};
 use std::sync::Arc;
 
-/// Executes the callback a response is for.
+/// Executes the callback that a response is for.
 pub(super) fn execute_response(
     canister: &mut Canister,
     response: Response,
@@ -38,7 +38,7 @@ pub(super) fn execute_response(
     let reject = response.result.as_ref().err().map(|reject| reject.code);
     let deleted = canister.contexts.get(callback.call_context_id).deleted;
     let (output, slices) = match deleted {
-        // The callback belongs to code that is gone and does not run.
+        // The callback belongs to uninstalled code, so it is not executed.
         true => (CallbackOutput::default(), 1),
         false => run_callback(canister, &callback, response, refund + unsent, round),
     };
@@ -54,7 +54,7 @@ pub(super) fn execute_response(
         refund,
         unsent,
         withheld: callback.price.response_execution,
-        // What is left of a call whose code is gone is paid for as if there were 32-bit code.
+        // The response to a call of uninstalled code is charged like 32-bit code.
         wasm64: !deleted && canister.is_wasm64(),
         output,
     };
@@ -64,8 +64,8 @@ pub(super) fn execute_response(
     }
 }
 
-/// Makes an execution of a callback count: keeps what it did to the memories, which is pending or in
-/// `changes`, and answers if it is time.
+/// Finishes the execution of a callback. Keeps the changes of the memories, which are `changes` or
+/// pending in the sandbox, applies the effects, and sends the response if there is one.
 pub(super) fn finish_response(
     canister: &mut Canister,
     execution: ResponseExecution,
@@ -87,7 +87,7 @@ pub(super) fn finish_response(
         outcome = apply(canister, call_context_id, effects, round);
         canister.version += 1;
     }
-    // A callback that trapped has failed, whatever its cleanup did.
+    // A callback that trapped has failed, even if its cleanup callback succeeded.
     if let Some(trap) = trap {
         outcome = Outcome::Failed(trap);
     }
@@ -102,8 +102,8 @@ pub(super) fn finish_response(
     )
 }
 
-/// Runs a callback, and its cleanup if it traps. `returned` cycles come back with its response. Returns
-/// how many slices both take.
+/// Executes a callback, and its cleanup callback if it traps. `returned` are the cycles that the
+/// canister gets back with the response. The second result is the number of slices of both callbacks.
 fn run_callback(
     canister: &mut Canister,
     callback: &Callback,
@@ -151,8 +151,8 @@ fn run_callback(
     (output, slices)
 }
 
-/// Runs the cleanup of a callback that failed with `trap`, if there is one. Returns how many slices it
-/// takes beyond the last one of the callback.
+/// Executes the cleanup callback, if there is one, of a callback that failed with `trap`. Returns the
+/// number of slices that this adds to those of the callback.
 fn clean_up(
     canister: &mut Canister,
     callback: &Callback,
@@ -187,6 +187,7 @@ fn clean_up(
             Trap::Cleanup { callback: Box::new(trap), cleanup: Box::new(failure) }
         }
     });
-    // The first slice of the cleanup runs in the same round as the last one of the callback.
+    // The first slice of the cleanup callback is executed in the same round as the last slice of the
+    // callback.
     ran.slices - 1
 }

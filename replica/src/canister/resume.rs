@@ -1,4 +1,4 @@
-//! Goes on with a paused execution.
+//! Resumes paused executions.
 
 use crate::canister::execute::finish_call;
 use crate::canister::install::finish_installation;
@@ -8,8 +8,8 @@ use crate::canister::response::finish_response;
 use crate::canister::round::{Execution, RoundInput};
 use crate::canister::state::Canister;
 
-/// Runs the next slice of the canister's paused execution, and finishes the execution with its last
-/// slice. Does nothing if there is none.
+/// Executes the next slice of the canister's paused execution, and finishes the execution after its last
+/// slice. Does nothing if there is no paused execution.
 pub fn resume(canister: &mut Canister, round: &RoundInput) -> Execution {
     let Some(mut paused) = canister.paused.take() else { return Execution::default() };
     paused.slices_done += 1;
@@ -26,7 +26,8 @@ pub fn resume(canister: &mut Canister, round: &RoundInput) -> Execution {
         }
     };
     for (fee, cycles) in owed {
-        // Most of the time it has enough. That it did not spend more is no reason to fail now.
+        // The balance nearly always suffices. If it does not, the canister pays what it has: the
+        // execution must not fail after its last slice.
         canister.pay(fee, cycles.min(canister.balance));
     }
     Execution { instructions, ..execution }

@@ -1,4 +1,4 @@
-//! A canister's settings, and whether it takes messages.
+//! The settings and the status of a canister.
 
 use crate::canister::call_context::Origin;
 use crate::cycles::IdleCanister;
@@ -8,39 +8,40 @@ use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a canister's controllers decide.
+/// The settings of a canister.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Who controls it.
+    /// The controllers.
     pub controllers: BTreeSet<Principal>,
-    /// Share of a core that is reserved for it, in percent.
+    /// The compute allocation, in percent of a core.
     pub compute_allocation: u64,
-    /// Memory that is reserved for it, in bytes.
+    /// The memory allocation, in bytes.
     pub memory_allocation: u64,
-    /// How long its cycles must last while it is idle, in seconds.
+    /// The freezing threshold, in seconds: how long the balance must last while the canister is idle.
     pub freezing_threshold_seconds: u64,
-    /// Most cycles that may be set aside for its memory.
+    /// The most cycles that can be reserved for memory.
     pub reserved_cycles_limit: Cycles,
-    /// Fewest cycles a call from a canister must bring.
+    /// The fewest cycles that a call from another canister must have attached.
     pub minimum_incoming_canister_call_cycles: Cycles,
-    /// Who may read its log.
+    /// Who may read the log.
     pub log_visibility: LogVisibility,
-    /// Bytes of log that are kept.
+    /// The requested capacity of the log, in bytes.
     pub log_memory_limit: u64,
-    /// Who may see its snapshots.
+    /// Who may read the snapshots.
     pub snapshot_visibility: SnapshotVisibility,
-    /// Who may see its status.
+    /// Who may read the status.
     pub status_visibility: StatusVisibility,
-    /// Heap it may have, in bytes; 0, if nothing but its pointers limits it.
+    /// The largest heap, in bytes. 0 means no limit below the largest memory of a 32-bit or 64-bit
+    /// module.
     pub wasm_memory_limit: u64,
-    /// Free heap below which it is told, in bytes.
+    /// The free heap memory, in bytes, below which `canister_on_low_wasm_memory` is executed.
     pub wasm_memory_threshold: u64,
-    /// Values it can read.
+    /// The environment variables, by name.
     pub environment_variables: BTreeMap<String, String>,
 }
 
 impl Settings {
-    /// The settings of a canister that says nothing else.
+    /// The default settings with these controllers.
     pub fn new(controllers: BTreeSet<Principal>) -> Self {
         Self {
             controllers,
@@ -59,8 +60,9 @@ impl Settings {
         }
     }
 
-    /// What the freezing threshold of a canister with these settings depends on. It holds so many bytes,
-    /// its open calls reserve others, and cycles are reserved for its memory.
+    /// The data for the freezing threshold of a canister with these settings. `memory_bytes` is the
+    /// memory usage, `message_bytes` is the memory that open calls reserve, and `reserved` are the
+    /// reserved cycles.
     pub(super) fn idle_canister(
         &self,
         memory_bytes: u64,
@@ -77,7 +79,7 @@ impl Settings {
         }
     }
 
-    /// Bytes of log that are kept: none, or as many as make sense.
+    /// The capacity of the log, in bytes: 0, or at least [`CANISTER_LOG_BYTES_MIN`].
     pub(super) fn log_bytes(&self) -> usize {
         match usize::try_from(self.log_memory_limit).unwrap_or(usize::MAX) {
             0 => 0,
@@ -86,24 +88,25 @@ impl Settings {
     }
 }
 
-/// Whether a canister takes messages.
+/// The status of a canister.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It does.
+    /// The canister accepts messages.
     Running,
-    /// It finishes what it began, then answers those who asked it to stop.
+    /// The canister accepts responses only. It stops when no call context is open. The stop requests
+    /// then get their responses.
     Stopping(Vec<StopRequest>),
-    /// It does not.
+    /// The canister accepts no messages.
     Stopped,
 }
 
-/// A `stop_canister` that waits for its answer.
+/// A call of `stop_canister` that has no response yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopRequest {
-    /// Who asked.
+    /// The origin of the call.
     pub origin: Origin,
-    /// Cycles attached, which go back.
+    /// Attached cycles, which the response refunds.
     pub cycles: Cycles,
-    /// When it is given up.
+    /// The time at which the call is rejected if the canister has not stopped.
     pub expiry: Time,
 }

@@ -1,4 +1,5 @@
-//! Snapshots: the state of a canister at one time. They can be loaded onto the same canister or another.
+//! Snapshots: the state of a canister at one time. A snapshot can be loaded into any canister of the
+//! subnet.
 //!
 //! Rules: interface specification, `take_canister_snapshot` and the methods after it;
 //! `replicated_state/src/canister_snapshots.rs` in the replica's repository.
@@ -12,24 +13,25 @@ use candid::Principal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Names a snapshot on its subnet.
+/// The id of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotId {
-    /// The canister it belongs to.
+    /// The canister that the snapshot belongs to.
     pub canister: CanisterId,
-    /// Which of its snapshots.
+    /// The number of the snapshot, unique among all snapshots of the canister.
     pub number: u64,
 }
 
 impl SnapshotId {
     const NUMBER_BYTES: usize = size_of::<u64>();
 
-    /// The id as callers see it: the number (8 bytes, big-endian) and the canister's id.
+    /// The id as users and canisters see it: the number (8 bytes, big-endian), followed by the canister
+    /// id.
     pub fn to_bytes(self) -> Vec<u8> {
         [&self.number.to_be_bytes(), self.canister.as_slice()].concat()
     }
 
-    /// Reads an id that callers sent. `None` if the bytes cannot be one.
+    /// Parses an id. `None` if the bytes are not an id.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (number, canister) = bytes.split_at_checked(Self::NUMBER_BYTES)?;
         let number = u64::from_be_bytes(number.try_into().ok()?);
@@ -46,9 +48,9 @@ impl std::fmt::Display for SnapshotId {
 /// A snapshot of a canister.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// Whether it was uploaded, not taken from a canister.
+    /// Whether the snapshot was uploaded. Otherwise it was taken from a canister.
     pub uploaded: bool,
-    /// When it was made.
+    /// The time at which the snapshot was taken, or its upload began.
     pub taken_at: Time,
     /// The version of the canister at that time.
     pub version: u64,
@@ -60,16 +62,16 @@ pub struct Snapshot {
     pub chunks: ChunkStore,
     /// The certified data.
     pub certified_data: Vec<u8>,
-    /// The global timer. `None` if an upload did not say.
+    /// The global timer. `None` if the snapshot was uploaded without it.
     pub global_timer: Option<Option<Time>>,
-    /// The state of the low-memory hook. `None` if an upload did not say.
+    /// The state of the low-memory hook. `None` if the snapshot was uploaded without it.
     pub low_wasm_memory_hook: Option<LowWasmMemoryHook>,
 }
 
 impl Snapshot {
-    /// The bytes it counts as.
+    /// The memory that the snapshot counts for, in bytes.
     pub fn bytes(&self) -> u64 {
-        // A snapshot that was taken holds the instruction counter, too.
+        // A snapshot that was taken from a canister has the instruction counter, too.
         let globals = self.memories.globals().len() as u64 + u64::from(!self.uploaded);
         self.memories.heap_bytes()
             + self.memories.stable_bytes()
@@ -79,12 +81,13 @@ impl Snapshot {
             + self.certified_data.len() as u64
     }
 
-    /// Bytes of the pages that were ever written to, in memories and chunks.
+    /// The size in bytes of all pages of memories and chunks that were ever written to.
     pub fn heap_delta_bytes(&self) -> u64 {
         self.memories.heap_delta_bytes() + self.chunks.heap_delta_bytes()
     }
 
-    /// Writes bytes into the module. `None` if the range is outside the module.
+    /// Writes bytes into the module at `offset`. Returns `None`, and writes nothing, if the range
+    /// exceeds the module.
     pub fn write_module(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
         let start = usize::try_from(offset).ok()?;
         let range = start..start.checked_add(bytes.len())?;
@@ -101,7 +104,7 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// Adds one, and returns its number.
+    /// Adds a snapshot and returns its number.
     pub fn push(&mut self, snapshot: Snapshot) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -109,32 +112,32 @@ impl Snapshots {
         number
     }
 
-    /// One of them.
+    /// The snapshot with this number.
     pub fn get(&self, number: u64) -> Option<&Snapshot> {
         self.kept.get(&number)
     }
 
-    /// One of them, to be changed.
+    /// The snapshot with this number, for changes.
     pub fn get_mut(&mut self, number: u64) -> Option<&mut Snapshot> {
         self.kept.get_mut(&number)
     }
 
-    /// Removes one.
+    /// Removes the snapshot with this number, if it exists.
     pub fn remove(&mut self, number: u64) {
         self.kept.remove(&number);
     }
 
-    /// Removes all. Their numbers are not used again.
+    /// Removes all snapshots. Their numbers are not used again.
     pub fn clear(&mut self) {
         self.kept.clear();
     }
 
-    /// All of them, in order.
+    /// All snapshots with their numbers, in ascending order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (u64, &Snapshot)> {
         self.kept.iter().map(|(number, snapshot)| (*number, snapshot))
     }
 
-    /// The bytes they count as.
+    /// The memory that all snapshots count for, in bytes.
     pub fn bytes(&self) -> u64 {
         self.kept.values().map(Snapshot::bytes).sum()
     }

@@ -10,7 +10,7 @@ use crate::types::Time;
 use std::sync::Arc;
 
 impl Snapshot {
-    /// A snapshot of a canister. `None` if it has no code.
+    /// Takes a snapshot of a canister. `None` if the canister has no code.
     pub fn of(canister: &Canister, now: Time) -> Option<Self> {
         let sandbox = canister.sandbox.as_ref()?;
         Some(Self {
@@ -33,7 +33,8 @@ impl Snapshot {
     }
 
     /// Loads the snapshot: replaces code, memories, chunks and certified data of a canister. An uploaded
-    /// snapshot also replaces the global timer and the state of the low-memory hook (`canister_manager.rs`, `load_canister_snapshot`).
+    /// snapshot also replaces the global timer and the state of the low-memory hook
+    /// (`canister_manager.rs`, `load_canister_snapshot`).
     pub fn load(&self, canister: &mut Canister, code: Arc<Code>) {
         canister.sandbox = Some(Sandbox::with_memories(code, self.memories.clone()));
         canister.chunks = self.chunks.clone();

@@ -25,50 +25,50 @@ use std::sync::Arc;
 /// One canister.
 #[derive(Debug)]
 pub struct Canister {
-    /// Its id.
+    /// The canister id.
     pub id: CanisterId,
-    /// What its controllers decided.
+    /// The settings.
     pub settings: Settings,
-    /// Its cycles balance.
+    /// The balance of cycles.
     pub balance: Cycles,
-    /// Cycles reserved for its memory. They are not part of the balance.
+    /// Cycles that are reserved for memory. They are not part of the balance.
     pub reserved: Cycles,
-    /// Whether it takes messages.
+    /// The status: running, stopping or stopped.
     pub status: Status,
     /// The canister version: the number of changes of its state.
     pub version: u64,
-    /// Its queues.
+    /// The input and output queues.
     pub queues: Queues,
-    /// Its call contexts and callbacks.
+    /// The call contexts and callbacks.
     pub contexts: CallContexts,
-    /// Its certified data, 32 bytes at most.
+    /// The certified data, at most 32 bytes.
     pub certified_data: Vec<u8>,
-    /// When its global timer fires. `None` if it is not set.
+    /// The time at which the global timer fires. `None` if it is not set.
     pub global_timer: Option<Time>,
     /// The state of the hook `canister_on_low_wasm_memory`.
     pub low_wasm_memory_hook: LowWasmMemoryHook,
-    /// What it executes first in the next round, if it has tasks.
+    /// What the canister executes first in the next round, if it has tasks.
     pub(super) turn: Turn,
-    /// Its log: the latest lines it printed, and why it trapped.
+    /// The log: the latest debug output, and the latest traps.
     pub log: CanisterLog,
-    /// The history of its settings and code.
+    /// The canister history: changes of controllers and code.
     pub history: History,
-    /// Chunks of modules to be installed.
+    /// The chunk store: chunks of modules.
     pub chunks: ChunkStore,
-    /// Its snapshots.
+    /// The snapshots.
     pub snapshots: Snapshots,
-    /// The time up to which it has paid for its memory and compute allocation.
+    /// The time up to which the canister has paid for memory and compute allocation.
     pub charged_until: Time,
-    /// Statistics of its queries.
+    /// The statistics of queries.
     pub query_stats: QueryStats,
-    /// Its rate limits.
+    /// The debits of the rate limits.
     pub debits: Debits,
-    /// What it spent cycles on.
+    /// The consumed cycles, by use.
     pub consumption: Consumption,
-    /// Records what happens to it.
+    /// Records the events of the canister.
     pub trace: Trace,
     pub(super) sandbox: Option<Sandbox>,
-    /// Its paused execution, if there is one.
+    /// The paused execution, if there is one.
     pub(super) paused: Option<PausedExecution>,
     environment: Option<Arc<Environment>>,
 }
@@ -104,27 +104,27 @@ impl Canister {
         }
     }
 
-    /// SHA-256 of the module it runs.
+    /// The SHA-256 hash of the installed module. `None` if the canister has no code.
     pub fn module_hash(&self) -> Option<[u8; 32]> {
         self.sandbox.as_ref().map(|sandbox| sandbox.module().hash)
     }
 
-    /// The properties of the module it runs.
+    /// The properties of the installed module. `None` if the canister has no code.
     pub fn module(&self) -> Option<&ModuleInfo> {
         self.sandbox.as_ref().map(|sandbox| &sandbox.module().info)
     }
 
-    /// Whether its module has 64-bit pointers.
+    /// Whether the installed module has 64-bit pointers.
     pub fn is_wasm64(&self) -> bool {
         self.module().is_some_and(|module| module.wasm64)
     }
 
-    /// Whether its module exports this function.
+    /// Whether the installed module exports the function `name`.
     pub fn exports(&self, name: &str) -> bool {
         self.sandbox.as_ref().is_some_and(|sandbox| sandbox.module().info.exports.contains(name))
     }
 
-    /// What `ic0.canister_status` says.
+    /// The status that `ic0.canister_status` returns.
     pub fn run_state(&self) -> RunState {
         match self.status {
             Status::Running => RunState::Running,
@@ -133,10 +133,11 @@ impl Canister {
         }
     }
 
-    /// Checks that it takes messages.
+    /// Checks that the canister accepts messages.
     ///
     /// # Errors
-    /// If it is stopping or stopped. Start it first.
+    ///
+    /// Fails if the canister is stopping or stopped: start it first.
     pub fn check_running(&self) -> Result<(), UserError> {
         let (code, state) = match self.status {
             Status::Running => return Ok(()),
@@ -146,7 +147,7 @@ impl Canister {
         Err(UserError::new(code, format!("Canister {} is {state}", self.id)))
     }
 
-    /// Notes in its history what has just been changed, and by whom.
+    /// Adds a change to the canister history. `origin` is the user or canister that made the change.
     pub fn record_change(&mut self, now: Time, origin: ChangeOrigin, details: ChangeDetails) {
         self.history.push(Change {
             timestamp_nanos: now.as_nanos(),
@@ -156,13 +157,14 @@ impl Canister {
         });
     }
 
-    /// Must be called after its settings or code changed: makes anew what executions see of them.
+    /// Updates the data that depends on settings and code. Call this after each change of settings or
+    /// code.
     pub fn settings_changed(&mut self) {
         self.environment = None;
         self.log.resize(self.settings.log_bytes());
     }
 
-    /// What executions see of its settings and code.
+    /// The properties of the canister that an execution can read.
     pub(crate) fn environment(&mut self, round: &RoundInput) -> Arc<Environment> {
         let wasm64 = self.is_wasm64();
         let environment = self.environment.get_or_insert_with(|| {

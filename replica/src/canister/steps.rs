@@ -1,5 +1,5 @@
-//! The steps every execution is made of: find the code, take cycles, make the input, run, keep or
-//! undo, make the effects count, conclude the call context, send the answer.
+//! The steps of every execution: find the code, take cycles, make the input, run, keep or undo the
+//! changes of the memories, apply the effects, conclude the call context, send the response.
 
 use crate::canister::call_context::{CallResponse, Origin, Outcome};
 use crate::canister::round::{Execution, RoundInput};
@@ -17,7 +17,7 @@ use crate::wasm::ModuleInfo;
 use candid::Principal;
 use std::sync::Arc;
 
-/// The canister's module, if the canister takes messages.
+/// The properties of the installed module. Fails if the canister is not running, or has no code.
 pub(super) fn runnable_module(canister: &Canister) -> Result<&ModuleInfo, UserError> {
     let id = canister.id;
     let not_running = |code| UserError::new(code, format!("Canister {id} is not running"));
@@ -32,7 +32,7 @@ pub(super) fn runnable_module(canister: &Canister) -> Result<&ModuleInfo, UserEr
     }
 }
 
-/// Takes cycles that must be there above the freezing threshold.
+/// Takes cycles from the balance. Fails if the balance would fall below the freezing threshold.
 pub(super) fn withdraw(
     canister: &mut Canister,
     amount: Cycles,
@@ -43,7 +43,7 @@ pub(super) fn withdraw(
     Ok(())
 }
 
-/// The part of an input that depends on the canister and the round alone.
+/// The parts of an input that depend only on the canister and the round.
 pub(super) fn input(
     canister: &mut Canister,
     entry_point: EntryPoint,
@@ -83,8 +83,9 @@ pub(super) fn input(
     }
 }
 
-/// Runs code of the canister, which has some, and shows what it printed. Where all nodes do the same,
-/// its log tells why it trapped (`system_api.rs`, `add_canister_log_for_trap`).
+/// Executes code of the canister, and logs its debug output. The canister must have code. If the
+/// execution is replicated, a trap is recorded in the canister log (`system_api.rs`,
+/// `add_canister_log_for_trap`).
 pub(super) fn run(
     canister: &mut Canister,
     entry: Entry,
@@ -104,7 +105,8 @@ pub(super) fn run(
     output
 }
 
-/// Keeps what an execution did to the memories: `changes`, or what is pending if there are none.
+/// Keeps the changes that an execution made in the memories: `changes`, or the pending changes if
+/// `None`.
 pub(super) fn keep(canister: &mut Canister, changes: Option<MemoryChanges>) {
     let sandbox = canister.sandbox.as_mut().expect("there is code that ran");
     match changes {
@@ -114,12 +116,12 @@ pub(super) fn keep(canister: &mut Canister, changes: Option<MemoryChanges>) {
     canister.check_low_wasm_memory();
 }
 
-/// Undoes what the latest execution did to the memories.
+/// Undoes the pending changes that an execution made in the memories.
 pub(super) fn undo(canister: &mut Canister) {
     canister.sandbox.as_mut().expect("there is code that ran").undo();
 }
 
-/// Makes the effects of an execution count.
+/// Applies the effects of an execution to the canister.
 pub(super) fn apply(
     canister: &mut Canister,
     call_context_id: CallContextId,
@@ -146,7 +148,7 @@ pub(super) fn apply(
     effects.response.map_or(Outcome::Nothing, Outcome::Responded)
 }
 
-/// Sends a call. One of the management canister that makes no sense is rejected at once.
+/// Sends a call. An invalid call of the management canister is rejected at once.
 fn send_call(
     canister: &mut Canister,
     call_context_id: CallContextId,
@@ -183,25 +185,25 @@ fn send_call(
     }
 }
 
-/// An execution whose effects count, and what it came to.
+/// An execution whose effects are applied.
 pub(super) struct FinishedExecution {
     pub work: Work,
     pub call_context_id: CallContextId,
     pub outcome: Outcome,
     pub instructions: Instructions,
-    /// What it cost.
+    /// The cost of the execution, in cycles.
     pub fee: Cycles,
     pub taken: Taken,
 }
 
-/// What effects took from the call, the canister and the subnet.
+/// What an execution took from the attached cycles, the balance and the subnet memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Taken {
     pub accepted: Cycles,
     pub burned: Cycles,
-    /// Bytes of memory.
+    /// Subnet memory that the execution allocated, in bytes.
     pub memory: u64,
-    /// Bytes of pages written to.
+    /// Heap delta, in bytes.
     pub written: u64,
 }
 
@@ -216,7 +218,7 @@ impl From<&Effects> for Taken {
     }
 }
 
-/// Records an execution, tells its call context what it came to, and sends the answer if it is time.
+/// Records an execution, concludes its call context, and sends the response if there is one.
 pub(super) fn conclude(canister: &mut Canister, finished: FinishedExecution) -> Execution {
     let FinishedExecution { work, call_context_id, outcome, instructions, fee, taken } = finished;
     canister.trace.record(|| Event::Executed {
@@ -244,7 +246,7 @@ pub(super) fn conclude(canister: &mut Canister, finished: FinishedExecution) -> 
     }
 }
 
-/// Sends an answer on its way if a canister gets it; gives it back if a user does.
+/// Sends a response to a canister, or returns a response to a user.
 pub(super) fn send(canister: &mut Canister, response: CallResponse) -> Option<CallResponse> {
     if matches!(response.origin, Origin::Ingress { .. }) {
         return Some(response);

@@ -1,10 +1,10 @@
-//! What a canister runs without a message: its tasks, and when it is their turn.
+//! Tasks: code that a canister executes without a message, and the order of tasks and messages.
 //!
 //! Rules: `replicated_state/src/canister_state/system_state/task_queue.rs` in the replica's repository.
 
 use crate::system_api::EntryPoint;
 
-/// A task: code that a canister runs without a message.
+/// A task: code that a canister executes without a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// `canister_heartbeat`, once in every round.
@@ -35,8 +35,8 @@ impl Task {
     }
 }
 
-/// The state of the hook `canister_on_low_wasm_memory`. The hook runs once each time less memory than
-/// `wasm_memory_threshold` becomes left for the heap.
+/// The state of the hook `canister_on_low_wasm_memory`. The hook is executed each time the memory left
+/// for the heap falls below `wasm_memory_threshold`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LowWasmMemoryHook {
     /// Enough memory is left.
@@ -58,19 +58,19 @@ impl LowWasmMemoryHook {
 /// What a canister with tasks executes first in a round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Turn {
-    /// Its global timer, if that is due.
+    /// The global timer, if it is due.
     #[default]
     GlobalTimer,
-    /// Its heartbeat, if it has one.
+    /// The heartbeat, if the module exports one.
     Heartbeat,
-    /// Messages, if some wait.
+    /// Messages, if any wait.
     Messages,
 }
 
 impl Turn {
     pub(super) const COUNT: usize = 3;
 
-    /// Whose turn it is in the round after.
+    /// What comes first in the next round.
     pub(super) const fn following(self) -> Self {
         match self {
             Self::GlobalTimer => Self::Heartbeat,

@@ -1,4 +1,4 @@
-//! What canisters execute by themselves, without a message.
+//! Executes tasks.
 //!
 //! Rules: `replicated_state/src/canister_state/system_state/task_queue.rs` and
 //! `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
@@ -12,16 +12,17 @@ use crate::canister::task::{LowWasmMemoryHook, Task, Turn};
 use crate::types::{NextWork, Time};
 
 impl Canister {
-    /// Whether the hook is to run, and can: one that cannot be paid for waits.
+    /// Whether the hook `canister_on_low_wasm_memory` is due, and the canister can pay for its
+    /// execution. Otherwise the hook waits.
     pub fn is_low_wasm_memory_hook_due(&mut self, round: &RoundInput) -> bool {
         self.low_wasm_memory_hook == LowWasmMemoryHook::Ready
             && self.status == Status::Running
             && self.can_pay_for_task(round)
     }
 
-    /// The tasks of a round, the last one first; one that cannot be paid for is no longer among them
-    /// when it is its turn. Messages have a turn, too: in a round that is theirs no task runs, and
-    /// neither does one in the middle of a long message.
+    /// The tasks of this round, the last one first. Global timer, heartbeat and messages take turns in
+    /// coming first. No task is due if it is the turn of messages, or if an execution is paused. Whether
+    /// the canister can pay for a task is not checked here: see [`execute_task`].
     pub fn due_tasks(&mut self, now: Time) -> Vec<Task> {
         let timer = self.global_timer.is_some_and(|timer| timer <= now)
             && self.exports(Task::GlobalTimer.export());
@@ -47,8 +48,8 @@ impl Canister {
         Vec::new()
     }
 
-    /// When one of its tasks runs next, where heartbeats happen at `heartbeat`. What cannot be paid
-    /// for waits for cycles.
+    /// When the canister next has a task. `heartbeat` is the time of the next heartbeat.
+    /// [`NextWork::Never`] if the canister is not running or cannot pay for a task.
     pub fn next_task(&self, heartbeat: Time, round: &RoundInput) -> NextWork {
         if self.status != Status::Running || !self.can_pay_for_task(round) {
             return NextWork::Never;
@@ -67,7 +68,8 @@ impl Canister {
     }
 }
 
-/// Executes a task of the canister, unless it cannot be paid for: then a timer stays set.
+/// Executes a task. If the canister cannot pay for the task, nothing is executed, and the global timer
+/// stays set.
 pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundInput) -> Execution {
     if !canister.can_pay_for_task(round) {
         return Execution::default();

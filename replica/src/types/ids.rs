@@ -1,10 +1,10 @@
-//! Identifiers of canisters and subnets. Each kind has a type of its own, so that none of them stands
-//! where another is meant.
+//! Identifiers of canisters and subnets. Each kind of identifier is a type, so that the compiler finds
+//! mix-ups.
 
 use candid::Principal;
 use std::fmt;
 
-/// Defines a newtype over [`Principal`], with the conversions that all of them have.
+/// Defines a newtype over [`Principal`] with its conversions.
 macro_rules! principal_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -12,17 +12,17 @@ macro_rules! principal_newtype {
         pub struct $name(Principal);
 
         impl $name {
-            /// Takes a principal as an identifier of this kind. Nothing is checked.
+            /// Wraps a principal. Does not check that a canister or a subnet has this id.
             pub const fn new(principal: Principal) -> Self {
                 Self(principal)
             }
 
-            /// The identifier as a principal.
+            /// The id as a principal.
             pub const fn principal(self) -> Principal {
                 self.0
             }
 
-            /// The bytes of the principal, 29 at most.
+            /// The bytes of the principal, at most 29.
             pub const fn as_slice(&self) -> &[u8] {
                 self.0.as_slice()
             }
@@ -79,7 +79,7 @@ macro_rules! principal_newtype {
 }
 
 principal_newtype! {
-    /// The id of a canister. The management canister has one, too: [`CanisterId::MANAGEMENT`].
+    /// The id of a canister or of the management canister ([`CanisterId::MANAGEMENT`]).
     CanisterId
 }
 
@@ -89,11 +89,11 @@ principal_newtype! {
 }
 
 principal_newtype! {
-    /// Who is called: a canister, the management canister, or a subnet. A call to a subnet is a call
-    /// of the management canister, which that subnet carries out.
+    /// The receiver of a call: a canister, the management canister, or a subnet. A call to a subnet is a
+    /// call of the management canister that this subnet executes.
     ///
-    /// The principal alone does not tell which of the three it is: that depends on which subnets
-    /// there are (`ic00::is_ic00`).
+    /// The principal alone does not determine which of the three the receiver is. The routing table
+    /// does: see [`routing::is_ic00`](crate::routing::is_ic00).
     Callee
 }
 
@@ -111,19 +111,20 @@ impl Callee {
     /// The management canister, `aaaaa-aa`.
     pub const MANAGEMENT: Self = Self(Principal::management_canister());
 
-    /// Whether this is the management canister by its own id, not by that of a subnet.
+    /// Whether the receiver is the management canister, addressed by its own id. False if it is
+    /// addressed by the id of a subnet.
     pub fn is_management(self) -> bool {
         self == Self::MANAGEMENT
     }
 
-    /// The canister that is called, if this is no subnet. The caller knows that, or looks for a
-    /// canister that may not exist.
+    /// The principal as the id of a canister. Nothing is checked: if the receiver is a subnet, no
+    /// canister has this id.
     pub const fn as_canister(self) -> CanisterId {
         CanisterId(self.0)
     }
 
-    /// The subnet that is called, if this is no canister. The caller knows that, or looks for a
-    /// subnet that may not exist.
+    /// The principal as the id of a subnet. Nothing is checked: if the receiver is a canister, no subnet
+    /// has this id.
     pub const fn as_subnet(self) -> SubnetId {
         SubnetId(self.0)
     }

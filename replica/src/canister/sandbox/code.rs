@@ -1,11 +1,11 @@
-//! Code that can be run, and where running it begins.
+//! Linked modules, and the functions at which executions start.
 
 use crate::system_api::{self, Closure, Host};
 use crate::wasm::{CompiledModule, EXPORT_START, InvalidModule};
 use std::sync::Arc;
 use wasmtime::InstancePre;
 
-/// A module connected with the system interface.
+/// A module that is linked with the system API.
 pub struct Code {
     /// The module.
     pub module: Arc<CompiledModule>,
@@ -19,19 +19,23 @@ impl std::fmt::Debug for Code {
 }
 
 impl Code {
-    /// Checks that the module imports only what exists.
+    /// Links a module with the system API.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidModule`] if an imported function does not exist or has another signature.
     pub fn link(module: Arc<CompiledModule>) -> Result<Self, InvalidModule> {
         let instance = system_api::link(&module)?;
         Ok(Self { module, instance })
     }
 }
 
-/// Where in the module an execution begins.
+/// The function at which an execution starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// An exported function.
     Export(Arc<str>),
-    /// A function in the table.
+    /// A function in the table, with its `env` value.
     Closure(Closure),
 }
 

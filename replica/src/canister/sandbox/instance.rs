@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use wasmtime::{Global, Ref, Store, TypedFunc, Val};
 
-/// Native stack beside what Wasm itself may use: for system calls.
+/// Native stack for system API calls, in bytes, in addition to the stack of the Wasm code.
 const HOST_STACK_BYTES: usize = 1 << 20;
 
 /// One instance of a module.
@@ -22,19 +22,23 @@ pub(super) struct Instance {
     wasm64: bool,
     /// The mutable globals, in order.
     globals: Vec<Global>,
-    /// Functions that were called before, so that they need not be looked up and checked again.
+    /// Functions that were called before, so that they are looked up and checked only once.
     exports: BTreeMap<Arc<str>, TypedFunc<(), ()>>,
     callbacks: BTreeMap<u64, TableFunction>,
 }
 
-/// A callback, by the width of its module's pointers.
+/// A callback, by the pointer width of the module.
 enum TableFunction {
     Wasm32(TypedFunc<u32, ()>),
     Wasm64(TypedFunc<u64, ()>),
 }
 
 impl Instance {
-    /// A fresh instance.
+    /// Creates an instance.
+    ///
+    /// # Errors
+    ///
+    /// [`Trap::Engine`] if the engine cannot instantiate the module.
     pub fn new(code: &Code, input: Arc<ExecutionInput>) -> Result<Self, Trap> {
         let mut store = Store::new(engine(), Host::new(input));
         store.limiter(|host| host);
@@ -58,8 +62,8 @@ impl Instance {
         })
     }
 
-    /// Executes, and returns what is left of the instructions: less than nothing, if more were used
-    /// than there were.
+    /// Executes `entry`. The second result is the number of instructions left. It is negative if the
+    /// execution used more than its limit.
     pub fn run(&mut self, entry: &Entry, input: Arc<ExecutionInput>) -> (Result<(), Trap>, i64) {
         let limit = input.instructions_max;
         self.store.data_mut().begin(input);
@@ -77,12 +81,12 @@ impl Instance {
         (result, left)
     }
 
-    /// The effects of the execution that just ended.
+    /// The effects of the execution that has just ended.
     pub fn take_effects(&mut self) -> Effects {
         self.store.data_mut().take_effects()
     }
 
-    /// The stable memory it works on.
+    /// The stable memory of the instance.
     pub fn stable(&mut self) -> &mut StableMemory {
         &mut self.store.data_mut().stable
     }
@@ -92,13 +96,13 @@ impl Instance {
         self.store.data().memory.map_or(&[], |memory| memory.data(&self.store))
     }
 
-    /// A page of the heap.
+    /// The heap page with this number.
     pub fn page(&self, number: usize) -> &Page {
         &self.heap().as_chunks::<OS_PAGE_BYTES>().0[number]
     }
 
-    /// The pages whose content is not what is `kept`, in order. Whatever was written since this was
-    /// called last is found.
+    /// The numbers of the heap pages that differ from `kept`, in ascending order. Finds all writes since
+    /// the previous call.
     pub fn changed(&mut self, kept: &Pages) -> Vec<usize> {
         let mut candidates = self.take_marks();
         let (pages, _) = self.heap().as_chunks::<OS_PAGE_BYTES>();
@@ -109,10 +113,11 @@ impl Instance {
         candidates.into_iter().map(|(number, _)| number).collect()
     }
 
-    /// The pages that may have been written to according to the marks, which are then gone: in order,
-    /// with how many of its first bytes that can be.
+    /// Returns the pages that may have changed since the previous call, in ascending order, each with
+    /// the number of its first bytes that may have changed. Clears the page marks.
     fn take_marks(&mut self) -> Vec<(usize, usize)> {
-        // So many at once, since hardly any are set. The memory with the marks ends as evenly.
+        // Marks are checked in groups, because few marks are set. The size of the memory with the marks
+        // is a multiple of the group size.
         const AT_ONCE: usize = 64;
         let count = (self.heap().len() / OS_PAGE_BYTES).next_multiple_of(AT_ONCE);
         let Some(page_marks) = self.store.data().page_marks else { return Vec::new() };
@@ -125,7 +130,7 @@ impl Instance {
             for (position, mark) in marks.iter_mut().enumerate() {
                 if std::mem::take(mark) != 0 {
                     let number = number * AT_ONCE + position;
-                    // What was written to a page may reach into the next.
+                    // A store can cross the end of its page.
                     if candidates.last().is_some_and(|(last, _)| *last == number) {
                         candidates.pop();
                     }
@@ -136,7 +141,11 @@ impl Instance {
         candidates
     }
 
-    /// Grows the heap to this size, if it is smaller.
+    /// Grows the heap to `bytes` bytes, if it is smaller.
+    ///
+    /// # Errors
+    ///
+    /// [`Trap::Engine`] if the engine cannot grow the memory.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Trap> {
         let missing = bytes.saturating_sub(self.heap().len()) as u64;
         if let Some(memory) = self.store.data().memory.filter(|_| missing > 0) {
@@ -145,7 +154,11 @@ impl Instance {
         Ok(())
     }
 
-    /// Replaces pages of the heap and all mutable globals.
+    /// Replaces heap pages, and the values of all mutable globals.
+    ///
+    /// # Errors
+    ///
+    /// [`Trap::Engine`] if the engine does not accept a value.
     pub fn load<'a>(
         &mut self,
         pages: impl Iterator<Item = (usize, &'a Page)>,
@@ -170,7 +183,7 @@ impl Instance {
         values
     }
 
-    /// The same, in the place of what was there.
+    /// Replaces `values` by the values of the mutable globals.
     pub fn store_globals(&mut self, values: &mut Vec<Val>) {
         values.clear();
         values.extend(self.globals.iter().map(|global| global.get(&mut self.store)));
@@ -198,8 +211,8 @@ impl Instance {
         }
     }
 
-    /// A function of the table, which never changes: no module with an instruction that could
-    /// change it is let in.
+    /// The function with this index in the table. The table never changes: modules with instructions
+    /// that change tables are refused.
     fn table_function(&mut self, index: u64) -> wasmtime::Result<TableFunction> {
         let table = self.instance.get_table(&mut self.store, EXPORT_TABLE);
         let contract = |rule| wasmtime::Error::new(Trap::Contract(rule));
@@ -225,7 +238,7 @@ fn engine_failure(error: wasmtime::Error) -> Trap {
     Trap::Engine(format!("{error:#}"))
 }
 
-/// What the engine's error means for the canister.
+/// Converts an error of the engine to the trap of the canister.
 fn failure(error: wasmtime::Error) -> Trap {
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return trap.clone();

@@ -1,4 +1,4 @@
-//! What a canister's code works on: heap, mutable globals and stable memory.
+//! The memories of a canister: heap, mutable globals and stable memory.
 
 use super::code::Code;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
@@ -6,12 +6,12 @@ use crate::wasm::{EXPORT_GLOBAL, EXPORT_MEMORY, Pages, StableMemory};
 pub use wasmtime::Val;
 use wasmtime::{ExternType, ValType};
 
-/// A canister's memories. Copies share the pages that are the same.
+/// The memories of a canister. Clones share all pages that neither of them has changed.
 #[derive(Clone)]
 pub struct Memories {
     pub(super) heap: Pages,
     pub(super) heap_bytes: usize,
-    /// The mutable globals; none, before there is a first instance.
+    /// The values of the mutable globals. `None` before the first instance exists.
     pub(super) globals: Option<Vec<Val>>,
     pub(super) stable: StableMemory,
 }
@@ -27,8 +27,8 @@ impl std::fmt::Debug for Memories {
 }
 
 impl Memories {
-    /// Memories that are all zero, except for the globals. Sizes are in bytes, of whole Wasm pages,
-    /// and no larger than memories can be.
+    /// Memories with these globals, and zeros in all other places. The sizes are in bytes. They must be
+    /// whole Wasm pages, and not larger than a memory can be.
     pub fn zeroed(heap_bytes: usize, stable_bytes: u64, globals: Vec<Val>) -> Self {
         let mut stable = StableMemory::default();
         let grown = stable.grow(stable_bytes / WASM_PAGE_BYTES);
@@ -37,27 +37,27 @@ impl Memories {
         Self { heap: Pages::default(), heap_bytes, globals: Some(globals), stable }
     }
 
-    /// Bytes of heap.
+    /// The size of the heap in bytes.
     pub fn heap_bytes(&self) -> u64 {
         self.heap_bytes as u64
     }
 
-    /// Bytes of stable memory.
+    /// The size of stable memory in bytes.
     pub fn stable_bytes(&self) -> u64 {
         self.stable.committed_bytes()
     }
 
-    /// Bytes of the pages that were ever written to.
+    /// The size in bytes of all pages that were ever written to.
     pub fn heap_delta_bytes(&self) -> u64 {
         (self.heap.count() + self.stable.count()) * OS_PAGE_BYTES as u64
     }
 
-    /// The mutable globals, in order.
+    /// The values of the mutable globals, in order.
     pub fn globals(&self) -> &[Val] {
         self.globals.as_deref().unwrap_or_default()
     }
 
-    /// What stands in the heap; nothing, where it does not reach.
+    /// Reads `size` bytes of the heap from `offset`. `None` if the range exceeds the heap.
     pub fn read_heap(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
         let (offset, size) = within(offset, size, self.heap_bytes())?;
         let mut bytes = vec![0; size];
@@ -65,14 +65,15 @@ impl Memories {
         Some(bytes)
     }
 
-    /// Writes to the heap; nothing, where it does not reach.
+    /// Writes `bytes` to the heap at `offset`. Returns `None`, and writes nothing, if the range exceeds
+    /// the heap.
     pub fn write_heap(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
         let (offset, _) = within(offset, bytes.len() as u64, self.heap_bytes())?;
         self.heap.write(offset, bytes);
         Some(())
     }
 
-    /// What stands in stable memory; nothing, where it does not reach.
+    /// Reads `size` bytes of stable memory from `offset`. `None` if the range exceeds stable memory.
     pub fn read_stable(&self, offset: u64, size: u64) -> Option<Vec<u8>> {
         let (_, size) = within(offset, size, self.stable_bytes())?;
         let mut bytes = vec![0; size];
@@ -80,14 +81,16 @@ impl Memories {
         Some(bytes)
     }
 
-    /// Writes to stable memory; nothing, where it does not reach.
+    /// Writes `bytes` to stable memory at `offset`. Returns `None`, and writes nothing, if the range
+    /// exceeds stable memory.
     pub fn write_stable(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
         self.stable.write(offset, bytes).ok()?;
         self.stable.commit();
         Some(())
     }
 
-    /// Whether a module can have them: globals of these types and a heap of this size.
+    /// Whether these memories fit a module: the globals have the types of the module's globals, and the
+    /// module's memory can have the size of the heap.
     pub fn fit(&self, code: &Code) -> bool {
         let module = code.module.engine_module();
         let count = code.module.info.mutable_globals as usize;
@@ -108,7 +111,7 @@ impl Memories {
     }
 }
 
-/// A range as an index into memory, if it ends within `bytes`.
+/// Converts a range to `usize`. `None` if the range exceeds `bytes`.
 fn within(offset: u64, size: u64, bytes: u64) -> Option<(usize, usize)> {
     let end = offset.checked_add(size)?;
     (end <= bytes).then_some((usize::try_from(offset).ok()?, usize::try_from(size).ok()?))

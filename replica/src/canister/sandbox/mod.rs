@@ -1,9 +1,10 @@
-//! Runs a canister's code, one execution at a time, each to be kept or undone.
+//! The sandbox: executes the code of a canister, one execution at a time. Each execution is then kept or
+//! undone.
 //!
-//! There is one instance, and beside it a copy of the memories as the executions that were kept left
-//! them. An instrumented module marks the pages it writes to; those of them whose content changed
-//! are what keeping an execution copies from the instance and undoing it copies back, and what it is
-//! charged for.
+//! A sandbox has an instance of the module, and a copy of the memories as of the latest kept execution.
+//! The instrumented module marks the pages that it writes to. A marked page that differs from the copy
+//! is a dirty page. Executions are charged for dirty pages. Keeping an execution copies its dirty pages
+//! from the instance to the copy; undoing it copies them back.
 
 mod code;
 mod instance;
@@ -22,38 +23,39 @@ use instance::Instance;
 pub use memories::{Memories, Val};
 use std::sync::Arc;
 
-/// What an execution came to.
+/// The result of an execution.
 #[derive(Debug)]
 pub struct ExecutionOutput {
     pub result: Result<Effects, Trap>,
-    /// Instructions used, those for changed pages included; no more than the execution's limit.
+    /// Instructions that the execution used, including those for dirty pages. At most its instruction
+    /// limit.
     pub instructions: Instructions,
-    /// Slices it takes.
+    /// The number of slices of the execution.
     pub slices: u64,
-    /// Lines printed, also by an execution that trapped.
+    /// The debug output and the log records, also if the execution trapped.
     pub log: ExecutionLog,
 }
 
 /// A canister's code and memories.
 pub struct Sandbox {
     code: Arc<Code>,
-    /// The memories without the execution that is pending, except for stable memory, which can take
-    /// that back itself.
+    /// The memories as of the latest kept execution. Only stable memory has the changes of a pending
+    /// execution, because it can roll them back itself.
     kept: Memories,
-    /// The instance, unless it has to be made anew.
+    /// The instance. `None` if the next execution needs a new instance.
     instance: Option<Instance>,
     /// The execution that is neither kept nor undone yet.
     pending: Option<Pending>,
 }
 
-/// What an execution did to the instance.
+/// The changes that a pending execution made in the instance.
 struct Pending {
-    /// Pages of the heap whose content changed.
+    /// The numbers of the dirty heap pages.
     changed: Vec<usize>,
     grown: bool,
 }
 
-/// What an execution did to the memories, set aside to be kept later.
+/// The changes that an execution made in the memories, stored to be applied later.
 pub struct MemoryChanges {
     heap: Vec<(usize, Box<Page>)>,
     heap_bytes: usize,
@@ -79,7 +81,7 @@ impl std::fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
-    /// A fresh instance of `code` with this stable memory. Nothing of it has run yet.
+    /// Creates a sandbox for `code` with this stable memory. No code is executed.
     pub fn new(code: Arc<Code>, mut stable: StableMemory) -> Self {
         stable.commit();
         let heap = code.module.info.image.clone();
@@ -87,17 +89,17 @@ impl Sandbox {
         Self { code, kept, instance: None, pending: None }
     }
 
-    /// An instance of `code` with these memories, which [fit](Memories::fit).
+    /// Creates a sandbox for `code` with these memories. They must fit: see [`Memories::fit`].
     pub fn with_memories(code: Arc<Code>, memories: Memories) -> Self {
         Self { code, kept: memories, instance: None, pending: None }
     }
 
-    /// The memories as the executions that were kept left them.
+    /// The memories as of the latest kept execution.
     pub fn memories(&self) -> &Memories {
         &self.kept
     }
 
-    /// Puts another stable memory in the place of this one. Nothing may be pending.
+    /// Replaces the stable memory. No execution may be pending.
     pub fn set_stable(&mut self, stable: StableMemory) {
         debug_assert!(self.pending.is_none(), "an execution is neither kept nor undone");
         self.kept.stable = stable;
@@ -108,7 +110,7 @@ impl Sandbox {
         &self.code.module
     }
 
-    /// Whether the module has what an entry names.
+    /// Whether the module has the function that an entry names.
     pub fn has(&self, entry: &Entry) -> bool {
         match entry {
             Entry::Export(name) => self.module().info.exports.contains(&**name),
@@ -116,18 +118,19 @@ impl Sandbox {
         }
     }
 
-    /// Bytes of heap.
+    /// The size of the heap in bytes.
     pub fn heap_bytes(&self) -> u64 {
         self.kept.heap_bytes as u64
     }
 
-    /// Bytes of stable memory, without what a pending execution added.
+    /// The size of stable memory in bytes, without the growth of a pending execution.
     pub fn stable_bytes(&self) -> u64 {
         self.kept.stable.committed_bytes()
     }
 
-    /// A fresh instance of other code with the stable memory, and perhaps the heap, as the latest
-    /// execution left them, kept or not. With a heap, the data segments of the code do not count.
+    /// Creates a sandbox for other code with the stable memory of this sandbox, and with its heap if
+    /// `with_heap` is true. Both have the changes of a pending execution. With the heap, the data
+    /// segments of the other code are ignored.
     pub fn successor(&self, code: Arc<Code>, with_heap: bool) -> Self {
         let mut successor = Self::new(code, self.kept.stable.clone());
         if with_heap {
@@ -143,9 +146,8 @@ impl Sandbox {
         successor
     }
 
-    /// Executes, and leaves it to the caller to [`keep`](Self::keep), [`undo`](Self::undo) or
-    /// [`hold`](Self::hold) what that did to the memories. Does none of it by itself, not even after
-    /// a trap.
+    /// Executes `entry`. Its changes of the memories are then pending, also after a trap, until the
+    /// caller calls [`keep`](Self::keep), [`undo`](Self::undo) or [`hold`](Self::hold).
     pub fn run(&mut self, entry: Entry, input: impl Into<Arc<ExecutionInput>>) -> ExecutionOutput {
         let input = input.into();
         debug_assert!(self.pending.is_none(), "the execution before was neither kept nor undone");
@@ -180,7 +182,7 @@ impl Sandbox {
         ExecutionOutput { result: result.map(|()| effects), instructions, slices, log }
     }
 
-    /// What a changed page costs.
+    /// Instructions that a dirty heap page costs.
     fn page_price(&self) -> Instructions {
         match self.module().info.wasm64 {
             true => DIRTY_PAGE_INSTRUCTIONS * WASM64_DIRTY_PAGE_FACTOR,
@@ -188,13 +190,17 @@ impl Sandbox {
         }
     }
 
-    /// Makes the instance without running anything.
+    /// Creates the instance without executing code.
+    ///
+    /// # Errors
+    ///
+    /// [`Trap::Engine`] if the engine cannot instantiate the module.
     pub fn instantiate(&mut self, input: ExecutionInput) -> Result<(), Trap> {
         self.instance = Some(self.instance(&Arc::new(input))?);
         Ok(())
     }
 
-    /// The instance, made anew where there is none. It is the caller's, who puts it back.
+    /// Takes the instance, or creates one if there is none. The caller puts the instance back.
     fn instance(&mut self, input: &Arc<ExecutionInput>) -> Result<Instance, Trap> {
         if let Some(instance) = self.instance.take() {
             return Ok(instance);
@@ -208,7 +214,7 @@ impl Sandbox {
         Ok(instance)
     }
 
-    /// Keeps what the latest execution did.
+    /// Keeps the changes of the pending execution.
     pub fn keep(&mut self) {
         let (Some(pending), Some(instance)) = (self.pending.take(), &mut self.instance) else {
             return;
@@ -222,7 +228,7 @@ impl Sandbox {
         self.retire_dropped_segments();
     }
 
-    /// Undoes what the latest execution did.
+    /// Undoes the changes of the pending execution.
     pub fn undo(&mut self) {
         self.kept.stable.roll_back();
         let Some(pending) = self.pending.take() else { return };
@@ -241,7 +247,7 @@ impl Sandbox {
         self.retire_dropped_segments();
     }
 
-    /// Undoes what the latest execution did, and returns a sandbox that has kept it.
+    /// Undoes the changes of the pending execution, and returns a sandbox that has kept them.
     pub fn split_off(&mut self) -> Self {
         let changes = self.hold();
         let kept = self.kept.clone();
@@ -252,8 +258,8 @@ impl Sandbox {
         other
     }
 
-    /// Undoes what the latest execution did, and returns it to be [applied](Self::apply) later;
-    /// nothing, if none is pending.
+    /// Undoes the changes of the pending execution, and returns them for [`apply`](Self::apply). `None`
+    /// if no execution is pending.
     pub fn hold(&mut self) -> Option<MemoryChanges> {
         let (pending, instance) = (self.pending.as_ref()?, self.instance.as_mut()?);
         let pages =
@@ -268,7 +274,8 @@ impl Sandbox {
         Some(changes)
     }
 
-    /// Keeps an execution whose changes were set aside, if nothing else was kept since.
+    /// Applies and keeps changes that [`hold`](Self::hold) returned. No other execution may have been
+    /// kept since.
     pub fn apply(&mut self, changes: MemoryChanges) {
         for (number, page) in &changes.heap {
             self.kept.heap.set(*number, page);
@@ -287,8 +294,8 @@ impl Sandbox {
         self.kept.globals = Some(changes.globals);
     }
 
-    /// A dropped segment is there again in the next execution, for which an instance that never
-    /// dropped it is needed.
+    /// Drops the instance if the code can drop segments. The next execution must have all segments
+    /// again, so it needs a new instance.
     fn retire_dropped_segments(&mut self) {
         if self.code.module.info.drops_segments {
             self.instance = None;
