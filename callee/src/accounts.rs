@@ -1,4 +1,4 @@
-//! The amounts that the callee answers with: controllers set them, stable memory keeps them.
+//! The amounts that the callee returns for each user. Controllers set the amounts, and stable memory keeps them.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -12,14 +12,14 @@ use serde_bytes::ByteBuf;
 /// Length of a subaccount in bytes, by the ICRC-1 standard.
 const SUBACCOUNT_BYTES: usize = 32;
 
-/// An account of ICRC-1: a user has one for each subaccount.
+/// An account of the ICRC-1 standard: a user and a subaccount. `None` is the default subaccount.
 #[derive(CandidType, Deserialize)]
 pub struct Account {
     pub owner: Principal,
     pub subaccount: Option<ByteBuf>,
 }
 
-/// A user with the amounts that a controller sets.
+/// The argument of `set_account`: a user and the amounts of this user.
 #[derive(CandidType, Deserialize)]
 pub struct UserAccount {
     pub user: Principal,
@@ -37,7 +37,7 @@ pub struct Holdings {
 }
 
 thread_local! {
-    /// The only structure in stable memory, so it needs no memory manager.
+    /// The amounts of each user. This map is the only structure in stable memory, so it needs no memory manager.
     static USERS: RefCell<StableBTreeMap<Principal, Holdings, DefaultMemoryImpl>> =
         RefCell::new(StableBTreeMap::init(DefaultMemoryImpl::default()));
 }
@@ -53,7 +53,7 @@ pub fn holdings_of(user: Principal) -> Holdings {
     USERS.with_borrow(|users| users.get(&user)).unwrap_or_default()
 }
 
-/// The balance of an account. The whole balance of a user is in the default account; other subaccounts have 0.
+/// The balance of an account. The whole balance of a user is in the default subaccount; others have 0.
 pub fn balance_of(account: &Account) -> u128 {
     if account.is_default() { holdings_of(account.owner).balance } else { 0 }
 }

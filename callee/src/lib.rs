@@ -1,5 +1,5 @@
 //! The callee: a method `ping` that does nothing, so that a benchmark measures the call and nothing else, and three
-//! methods that answer as a token ledger, a lending market and a staking pool would.
+//! methods that reply as a token ledger, a lending market and a staking pool do.
 
 mod accounts;
 
@@ -37,13 +37,13 @@ fn set_account(account: UserAccount) {
     accounts::set(account);
 }
 
-/// Refuses a stranger's `set_account` before the message costs this canister cycles.
+/// Refuses `set_account` from users who are not controllers, before the message costs this canister cycles.
 #[inspect_message]
 fn inspect_message() {
     if msg_method_name() == "set_account"
         && let Err(reason) = controllers_only()
     {
-        // A trap carries the reason; a message that is just not accepted carries none.
+        // A trap tells the user the reason. Without `accept_message`, the message would be refused without a reason.
         ic_cdk::trap(reason);
     }
     accept_message();
@@ -64,7 +64,7 @@ fn valid_subaccount() -> Result<(), String> {
     candid::decode_one(&msg_arg_data()).map_or(Ok(()), |account: Account| account.check())
 }
 
-/// The interface of this canister, in the section of the module where tools look for it.
+/// The Candid interface of this canister, in the section of the Wasm module where tools look for it.
 #[cfg(target_family = "wasm")]
 #[expect(unsafe_code, reason = "only a named section can carry metadata")]
 #[unsafe(link_section = "icp:public candid:service")]

@@ -1,4 +1,5 @@
-//! The canister to call: set by a controller and kept in stable memory, or else named by an environment variable.
+//! The canister to call (the callee). A controller sets it, and stable memory keeps it. If no controller has set one,
+//! an environment variable names it.
 
 use std::cell::RefCell;
 
@@ -29,16 +30,16 @@ pub fn set(id: Principal) {
 ///
 /// # Panics
 ///
-/// Traps when no callee is known. A guard has refused the message before.
+/// Traps if no callee is known. The guards of the endpoints reject a message before this can happen.
 pub fn configured() -> Principal {
     find().unwrap_or_else(|reason| ic_cdk::trap(reason))
 }
 
-/// The canister to call: the one that was set, else the one that the environment variable names.
+/// The canister to call: the one that a controller set, or else the one that the environment variable names.
 ///
 /// # Errors
 ///
-/// The reason, when neither names a canister.
+/// The reason, if there is neither of them, or if the environment variable does not name a possible callee.
 pub fn find() -> Result<Principal, String> {
     match CALLEE.with_borrow(|callee| *callee.get()) {
         Some(id) => Ok(id),
@@ -61,11 +62,11 @@ fn parse(text: &str) -> Result<Principal, String> {
     })
 }
 
-/// Checks that `id` can be the callee of the caller `own`.
+/// Checks that `id` can be the callee. `own` is the id of the caller.
 ///
 /// # Errors
 ///
-/// The reason, when `id` is no canister that could answer.
+/// The reason, if `id` is not another canister.
 pub fn check(id: Principal, own: Principal) -> Result<(), String> {
     let what = if id == Principal::anonymous() {
         "the anonymous principal is no canister"

@@ -1,7 +1,7 @@
-//! What a message must satisfy before it does anything: who sends it, and what it asks for.
+//! The guards of the endpoints. They check who sends a message and what it asks for, before the endpoint does anything.
 //!
-//! A guard that fails rejects the message with its reason. A guard decodes only arguments that it understands: what does
-//! not decode is left to the endpoint, which traps.
+//! A guard that fails rejects the message with its reason. A guard ignores arguments that it cannot decode: the
+//! endpoint cannot decode them either, and traps.
 
 use candid::utils::ArgumentDecoder;
 use candid::{Principal, decode_args};
@@ -11,12 +11,13 @@ use crate::{callee, ping, run};
 
 /// The most calls that one message may ask for.
 ///
-/// `parallel_calls` makes all of them in one execution. Each call takes about 25,000 instructions, half of them in system
-/// calls, and 340 bytes of memory, whether it is sent or not. So this many take 2.5 billion instructions, of the 40
-/// billion that a message may execute, and 34 MB. Tests watch both.
+/// `parallel_calls` makes all of them in one execution. Each call takes about 25,000 instructions, half of them in
+/// system calls, and 340 bytes of memory, whether it is sent or not. So 100,000 calls take 2.5 billion of the 40
+/// billion instructions that a message may execute, and 34 MB of memory. Tests check both.
 pub const CALLS_MAX: u64 = 100_000;
 
-/// Rejects callers that do not control this canister: calls cost it cycles and occupy the slots to its callee.
+/// Rejects messages from everyone but the controllers: calls cost this canister cycles and occupy the slots to its
+/// callee.
 pub fn controllers_only() -> Result<(), String> {
     if is_controller(&msg_caller()) {
         Ok(())
@@ -25,27 +26,27 @@ pub fn controllers_only() -> Result<(), String> {
     }
 }
 
-/// Refuses messages of strangers before the messages cost this canister cycles. (Messages of other canisters do not pass
-/// here. [`controllers_only`] rejects them.)
+/// Refuses messages of users who are not controllers, before the messages cost this canister cycles. The system does
+/// not inspect messages of other canisters. [`controllers_only`] rejects those.
 pub fn inspect() {
     match controllers_only() {
         Ok(()) => accept_message(),
-        // A trap carries the reason; a message that is just not accepted carries none.
+        // A trap tells the user the reason. Without `accept_message`, the message would be refused without a reason.
         Err(reason) => ic_cdk::trap(reason),
     }
 }
 
-/// For `setup_callee`: rejects what cannot be the callee.
+/// For `setup_callee`: rejects an id that cannot be the callee.
 pub fn possible_callee() -> Result<(), String> {
     check(|(id,): (Principal,)| callee::check(id, canister_self()))
 }
 
-/// For a number of calls: rejects more calls than allowed, and any number while no callee is known.
+/// For `sequential_calls` and `parallel_calls`: rejects too many calls, and any calls while no callee is known.
 pub fn calls_allowed() -> Result<(), String> {
     check(|(n,): (u64,)| check_calls(n))
 }
 
-/// For a number of windowed calls: the same, and rejects calls of which this canister cannot afford a single one.
+/// For `windowed_calls`: checks the same, and rejects calls for which this canister has too few cycles.
 pub fn window_allowed() -> Result<(), String> {
     check(|(n,): (u64,)| {
         check_calls(n)?;
@@ -53,11 +54,11 @@ pub fn window_allowed() -> Result<(), String> {
     })
 }
 
-/// Checks a number of calls of the callee.
+/// Checks that this canister may make `n` calls to the callee.
 ///
 /// # Errors
 ///
-/// The reason, when there are too many calls or no callee is known.
+/// The reason, if `n` is too large or no callee is known.
 pub fn check_calls(n: u64) -> Result<(), String> {
     if n > CALLS_MAX {
         return Err(format!("{n} calls are too many: the maximum is {CALLS_MAX}"));
@@ -65,7 +66,7 @@ pub fn check_calls(n: u64) -> Result<(), String> {
     callee::find().map(drop)
 }
 
-/// Applies a check to the arguments of the current message.
+/// Applies `check` to the arguments of the current message. Arguments that cannot be decoded pass.
 pub fn check<A>(check: impl FnOnce(A) -> Result<(), String>) -> Result<(), String>
 where
     A: for<'a> ArgumentDecoder<'a>,

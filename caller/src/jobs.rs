@@ -1,4 +1,5 @@
-//! Fan-outs too large for one message. Timers drive them, and stable memory holds their progress after every step.
+//! Jobs: any number of calls of `ping`, too many for one message. A timer drives the jobs. Stable memory holds their
+//! progress after every step, so they continue after an upgrade.
 
 use std::cell::{Cell, RefCell};
 use std::iter;
@@ -21,26 +22,27 @@ use record::JobRecord;
 
 mod record;
 
-/// How often a timer looks for something to do while a job is unfinished.
+/// While a job is unfinished, a timer runs its task in this interval.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long the task of a timer begins calls. This time and the wait for the last replies must together be less than
-/// 300 s: then the timers give the task up for lost and start another.
+/// How long one task of the timer starts calls. Then it waits for the last responses ([`WAIT`]) and ends. All of this
+/// must take less than 300 s. After 300 s, `ic-cdk-timers` counts a task as failed and starts another one.
 const TASK_MAX: Duration = Duration::from_secs(60);
 
-/// How long a call of a job waits for its reply.
+/// How long a call of a job waits for its response.
 const WAIT: Wait = Wait::Bounded(Duration::from_secs(120));
 
-/// The number of jobs that this canister remembers: the latest.
+/// The number of jobs that this canister remembers. A new job replaces the oldest one.
 const JOBS_MAX: u64 = 16;
 
-/// How often a call of a job is tried when the job does not say.
+/// Attempts per call, if the job does not set a number.
 const ATTEMPTS_DEFAULT: u32 = 3;
 
-/// How often a call of a job may be tried.
+/// The largest number of attempts per call.
 const ATTEMPTS_MAX: u32 = 100;
 
-/// The most calls whose costs a plan reserves at once. Cycles may be added while a job is running.
+/// The largest number of calls whose cost a plan takes into account. A job may have more calls than the cycles are
+/// enough for now: somebody may add cycles while the job is running.
 const PLANNED_CALLS_MAX: u64 = 10_000;
 
 /// The number of a job.
@@ -85,7 +87,7 @@ thread_local! {
     static JOBS: RefCell<StableVec<JobRecord, Memory>> =
         RefCell::new(StableVec::init(memory::get(memory::JOBS)));
     static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
-    /// The job whose turn was last.
+    /// The job that had the latest turn.
     static LAST: Cell<Option<JobId>> = const { Cell::new(None) };
 }
 
@@ -165,7 +167,7 @@ fn ensure_timer() {
     }
 }
 
-/// The task of the timer: gives each job a turn, until the time of the task is over.
+/// The task of the timer: gives each job a turn, until [`TASK_MAX`] is over. The next task continues with the next job.
 async fn run_jobs() {
     let until = Canister.now() + TASK_MAX;
     let ids = remembered();
@@ -178,7 +180,7 @@ async fn run_jobs() {
         }
     }
     if remembered().all(is_finished) {
-        // The task of a timer must not clear its own timer.
+        // A task must not clear its own timer. So another timer does it.
         set_timer(Duration::ZERO, async { stop_timer() });
     }
 }

@@ -1,6 +1,7 @@
-//! The caller: it calls `ping` of a callee `n` times, one call after the other, all at once, or as many at once as fit.
+//! The caller: it calls `ping` of a callee `n` times, one call after the other, all at once, or in a window (a limited
+//! number of calls at a time).
 //!
-//! This file is the lesson. Each other module holds the endpoints of one further subject, with their types.
+//! Start to read here. The modules `run`, `jobs`, `portfolio` and `raw` hold the further endpoints, with their types.
 
 mod callee;
 mod guards;
@@ -19,7 +20,8 @@ use ic_cdk_macros::{inspect_message, post_upgrade, pre_upgrade, update};
 use parallel_calls::canister::{Canister, ready_for_upgrade};
 use parallel_calls::{Request, Retry, call, windowed};
 
-/// How often a windowed call is tried that finds no free slot, because other messages hold all of them.
+/// Attempts per windowed call. A call is repeated, after a pause, if the system refused it for the moment: for example
+/// if other messages of this canister use all slots to the callee.
 const RETRY: Retry = Retry::attempts(5);
 
 /// Sets the canister to call. Upgrades keep it.
@@ -41,7 +43,7 @@ async fn sequential_calls(n: u64) -> u64 {
     succeeded
 }
 
-/// Calls `ping` n times at once. Returns how many calls succeeded: at most 500 can be open.
+/// Calls `ping` n times at once. Returns how many calls succeeded: at most 500, because no more can be open.
 #[update(guard = "guards::controllers_only", guard = "guards::calls_allowed")]
 async fn parallel_calls(n: u64) -> u64 {
     let calls = repeat_n(ping(), n as usize).map(|ping| call(&Canister, ping));
@@ -49,7 +51,7 @@ async fn parallel_calls(n: u64) -> u64 {
     outcomes.iter().filter(|outcome| outcome.is_done()).count() as u64
 }
 
-/// Calls `ping` n times, as many at once as slots and cycles allow: each reply makes room for the next call.
+/// Calls `ping` n times, as many at once as slots and cycles allow. After each response, the next call is made.
 /// Returns how many calls succeeded.
 #[update(guard = "guards::controllers_only", guard = "guards::window_allowed")]
 async fn windowed_calls(n: u64) -> u64 {
@@ -58,21 +60,21 @@ async fn windowed_calls(n: u64) -> u64 {
     windowed(&Canister, pings, window, RETRY, |_, _| ()).await.succeeded
 }
 
-/// The call that all three make. Equal calls share one request.
+/// The call that all three endpoints make. Equal calls share one request.
 ///
 /// The wait for the reply is bounded (300 s): a callee that never replies cannot keep this canister from being stopped.
 fn ping() -> Rc<Request> {
     Rc::new(Request::new(callee::configured(), "ping"))
 }
 
-/// Refuses messages of strangers before the messages cost this canister cycles.
+/// Refuses messages of users who are not controllers, before the messages cost this canister cycles.
 #[inspect_message]
 fn inspect_message() {
     guards::inspect();
 }
 
-/// Refuses an upgrade while calls are open, because their replies would reach another program.
-/// Stop the canister first, as `icp deploy` does: that waits for the replies.
+/// Refuses an upgrade while calls are open, because their responses would arrive in the new program.
+/// Stop the canister first, as `icp deploy` does: stopping waits for the responses.
 #[pre_upgrade]
 fn pre_upgrade() {
     if let Err(reason) = ready_for_upgrade() {
@@ -80,12 +82,13 @@ fn pre_upgrade() {
     }
 }
 
+/// Continues the unfinished jobs.
 #[post_upgrade]
 fn post_upgrade() {
     jobs::resume();
 }
 
-/// The interface of this canister, in the section of the module where tools look for it.
+/// The Candid interface of this canister, in the section of the Wasm module where tools look for it.
 #[cfg(target_family = "wasm")]
 #[expect(unsafe_code, reason = "only a named section can carry metadata")]
 #[unsafe(link_section = "icp:public candid:service")]

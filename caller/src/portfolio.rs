@@ -13,13 +13,14 @@ use serde_bytes::ByteBuf;
 
 use crate::guards;
 
-/// How long each canister has for its reply.
+/// How long to wait for the reply of each canister.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The work that decoding a reply may cause, in the units of `candid`: a reply may have 2 MiB and be no amount.
+/// The largest amount of work for decoding a reply, in the units of `candid`. A hostile canister may reply with 2 MiB
+/// that are not an amount.
 const DECODING_QUOTA: usize = 10_000;
 
-/// Whose portfolio, and the canisters to ask.
+/// The user whose amounts to ask for, and the canisters to ask.
 #[derive(CandidType, Deserialize)]
 pub struct PortfolioRequest {
     pub user: Principal,
@@ -43,7 +44,7 @@ pub struct Portfolio {
 pub enum Amount {
     /// The amount that the canister replied.
     Answered(u128),
-    /// No usable reply came.
+    /// There is no usable reply.
     Missing(Missing),
 }
 
@@ -61,7 +62,7 @@ struct Account {
     subaccount: Option<ByteBuf>,
 }
 
-/// Asks three canisters at once. A question that fails leaves the others as they are. The slowest reply decides how
+/// Asks three canisters at once. A question that fails does not affect the others. The slowest response decides how
 /// long the portfolio takes.
 #[update(guard = "guards::controllers_only")]
 async fn get_portfolio(request: PortfolioRequest) -> Portfolio {

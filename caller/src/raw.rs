@@ -9,14 +9,14 @@ use serde_bytes::ByteBuf;
 
 use crate::{guards, run};
 
-/// Bytes of replies that are passed on. The reply of this canister may have 2 MiB: the rest is for the outcomes around
-/// the replies.
+/// The largest number of bytes of replies that this canister passes on. Its own reply may have 2 MiB. The rest is for
+/// the other parts of the outcomes.
 const REPLIES_BYTES_MAX: usize = 1_500_000;
 
-/// Bytes of an error message that are passed on, so that the outcomes of all calls fit into one reply.
+/// The largest length of an error message in bytes, so that the outcomes of all calls fit into one reply.
 const MESSAGE_BYTES_MAX: usize = 200;
 
-/// The most calls of one message, so that the outcomes of all calls fit into one reply.
+/// The largest number of calls per message, so that the outcomes of all calls fit into one reply.
 const CALLS_MAX: usize = 1_000;
 
 /// A call to make.
@@ -34,7 +34,7 @@ pub enum RawOutcome {
     Done(ByteBuf),
     /// The callee replied, but its reply of this many bytes does not fit into the reply of this canister.
     TooLong(u64),
-    /// The call surely had no effect.
+    /// The call had no effect.
     NotDone(RawReason),
     /// The call may have had an effect.
     Unknown(RawReason),
@@ -47,8 +47,8 @@ pub struct RawReason {
     pub message: String,
 }
 
-/// Makes all calls, each once, as many at a time as slots and cycles allow. Returns the outcomes in the order of the
-/// requests.
+/// Makes all calls, with one attempt per call, as many at a time as slots and cycles allow. Returns the outcomes in the
+/// order of the requests.
 #[update(guard = "guards::controllers_only", guard = "requests_allowed")]
 async fn fan_out(requests: Vec<RawRequest>) -> Vec<RawOutcome> {
     let requests: Vec<Request> = requests.into_iter().map(RawRequest::into).collect();
@@ -67,7 +67,8 @@ async fn fan_out(requests: Vec<RawRequest>) -> Vec<RawOutcome> {
     outcomes.into_iter().flatten().collect()
 }
 
-/// Guard: rejects too many calls, and calls of which this canister cannot afford a single one.
+/// Guard: rejects too many calls, and calls for which this canister has too few cycles. Plans as if every call were as
+/// large as the largest one.
 fn requests_allowed() -> Result<(), String> {
     guards::check(|(requests,): (Vec<RawRequest>,)| {
         let n = requests.len();

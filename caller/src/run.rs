@@ -1,4 +1,4 @@
-//! One endpoint for all strategies, which reports how the calls went.
+//! One endpoint for all strategies. It returns a report: outcomes, failures by reason, instructions and time.
 
 use std::iter::repeat_n;
 
@@ -14,15 +14,15 @@ use crate::{RETRY, guards, ping};
 /// How calls are made.
 #[derive(CandidType, Clone, Copy, Deserialize)]
 pub enum Strategy {
-    /// Each after the reply to the one before.
+    /// One call after the other.
     Sequential,
     /// All at once.
     Parallel,
-    /// At most this many at once. `None`: as many as slots and cycles allow.
+    /// At most this many calls open at once. `None`: as many as slots and cycles allow.
     Windowed(Option<u32>),
 }
 
-/// How calls went.
+/// What became of the calls. `caller.did` explains each field.
 #[derive(CandidType)]
 pub struct RunReport {
     pub attempted: u64,
@@ -41,7 +41,7 @@ pub struct Failures {
     pub calls: u64,
 }
 
-/// Calls `ping` n times by one of the strategies, and reports how the calls went.
+/// Calls `ping` n times by one of the strategies, and returns a report.
 #[update(guard = "guards::controllers_only", guard = "run_allowed")]
 async fn run(strategy: Strategy, n: u64) -> RunReport {
     let start_ns = time();
@@ -66,7 +66,8 @@ async fn run(strategy: Strategy, n: u64) -> RunReport {
     }
 }
 
-/// Guard: the strategies have the conditions of the endpoints that are named after them.
+/// Guard: checks for each strategy what the guard of its own endpoint checks, for example of `windowed_calls`. A window
+/// of a given size needs no plan.
 fn run_allowed() -> Result<(), String> {
     guards::check(|(strategy, n): (Strategy, u64)| {
         guards::check_calls(n)?;
@@ -77,11 +78,11 @@ fn run_allowed() -> Result<(), String> {
     })
 }
 
-/// The number of such calls that can be open together.
+/// The window for `n` calls like `request`: how many can be open at once.
 ///
 /// # Errors
 ///
-/// The reason, when this canister cannot afford a single one.
+/// The reason, if this canister has too few cycles for one open call and the price of all `n` calls.
 pub fn plan(request: &Request, n: u64) -> Result<Window, String> {
     match Plan::new(&Canister.limits(request), n) {
         Ok(plan) => Ok(plan.window),
@@ -89,7 +90,11 @@ pub fn plan(request: &Request, n: u64) -> Result<Window, String> {
     }
 }
 
-/// The number of such calls that can be open together, where a guard has refused what cannot be afforded.
+/// [`plan`], for endpoints whose guard has checked that there is a plan.
+///
+/// # Panics
+///
+/// Traps if there is no plan.
 pub fn planned_window(request: &Request, n: u64) -> Window {
     plan(request, n).unwrap_or_else(|reason| ic_cdk::trap(reason))
 }

@@ -1,8 +1,9 @@
-//! The caller without the library of this project: `ic-cdk`, `join_all`, and nothing else.
+//! The caller without the library of this project: only `ic-cdk` and `join_all`.
 //!
-//! The library adds what this canister lacks: a window that keeps within the 500 slots, so that 2,000 calls all succeed;
-//! the reason of each failure, and whether the failed call may have had an effect; retries; and protection against
-//! strangers and against upgrades while calls are open. The canister in `caller/` has all of it.
+//! The canister in `caller/` can do more with the library. Its windowed calls keep below the limit of 500 open calls,
+//! so 2,000 calls all succeed. It learns the reason of each failure, and whether the failed call may have had an
+//! effect. It repeats calls, and it refuses upgrades while calls are open. It also refuses messages from everyone but
+//! its controllers; this canister lets everyone spend its cycles.
 
 #![allow(missing_docs, reason = "`export_candid` generates a function without documentation")]
 
@@ -18,7 +19,7 @@ use ic_cdk::update;
 const CALLEE_VARIABLE: &str = "PUBLIC_CANISTER_ID:callee";
 
 thread_local! {
-    /// Read from the environment once. An upgrade forgets it.
+    /// The id of the callee, once it was read from the environment variable. An upgrade clears it.
     static CALLEE: Cell<Option<Principal>> = const { Cell::new(None) };
 }
 
@@ -34,7 +35,7 @@ fn callee() -> Principal {
     })
 }
 
-/// Calls `ping` n times, each call after the reply to the one before.
+/// Calls `ping` n times, one call after the other. Returns how many calls succeeded.
 #[update]
 async fn sequential_calls(n: u64) -> u64 {
     let callee = callee();
@@ -47,7 +48,8 @@ async fn sequential_calls(n: u64) -> u64 {
     succeeded
 }
 
-/// Calls `ping` n times at once. More than 500 calls to one canister cannot be open: the others fail.
+/// Calls `ping` n times at once. At most 500 calls to one canister can be open: the others fail. Returns how many calls
+/// succeeded.
 #[update]
 async fn parallel_calls(n: u64) -> u64 {
     let callee = callee();
