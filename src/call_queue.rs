@@ -1,4 +1,4 @@
-//! Which call is sent next: the calls that wait, by callee, and the slots that are free for them.
+//! Which call is sent next: the calls that wait for each callee, and whether the callee has a free slot.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -9,11 +9,11 @@ use ic_principal::Principal;
 
 use crate::{Reason, ReasonKind, Request, Window};
 
-/// The most calls that may wait for another attempt. While this many wait, no further call is taken out of the source.
-/// This bounds the memory when every call fails.
+/// The largest number of calls that may wait for another attempt. While this many wait, no further call is taken out of
+/// the source. This bounds the memory when every call fails.
 const DELAYED_MAX: usize = 1_000;
 
-/// A call that is not settled yet: it waits, or it is open.
+/// A call that is not settled: it has no final outcome yet. It waits, or it is open.
 #[derive(Debug)]
 pub struct PendingCall {
     /// Position in the source, counted from 0.
@@ -46,7 +46,8 @@ pub struct CallQueue<'s> {
     delayed: BinaryHeap<Reverse<DelayedCall>>,
     /// Open calls.
     open: u32,
-    /// Whether cycles were short. Nothing is sent then until a response brings some back.
+    /// Whether the system refused a call because cycles were missing. Then no call is sent until a response returns
+    /// cycles.
     short_of_cycles: bool,
 }
 
@@ -255,8 +256,8 @@ struct CalleeQueue {
     open: u32,
     /// Calls that wait for a slot.
     waiting: VecDeque<PendingCall>,
-    /// Whether the system refused a call to this callee for want of a slot. Nothing is sent to it then until a response
-    /// frees a slot.
+    /// Whether the system refused a call to this callee because no slot was free. Then no call is sent to it until a
+    /// response frees a slot.
     is_full: bool,
     /// Whether the queue is in [`CallQueue::ready`].
     is_ready: bool,

@@ -21,7 +21,7 @@ use crate::{Limits, Reason, Request, Transport, Wait, reject_code};
 /// rounds per second.
 const PAUSE_CALLS_PER_SECOND: u64 = 2;
 
-/// The canister that this code runs in.
+/// The [`Transport`] of the canister in which this code runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Canister;
 
@@ -60,9 +60,9 @@ impl Transport for Canister {
     /// Waits by calling `raw_rand` of the management canister, again and again. Each call takes at least two rounds. (A
     /// message cannot simply sleep: its call context ends when it has no open call.)
     ///
-    /// Returns early if the canister is stopping. Also returns after two calls per second of `wait`, so that it ends on a
-    /// network whose time stands still, as in some tests. On a network that executes more than about four rounds per
-    /// second, this makes it return early, too.
+    /// Returns early if the canister is stopping. It also returns when it has made two calls per second of `wait`, so
+    /// that it ends on a network whose clock stands still, as in some tests. On a network with more than about four
+    /// rounds per second, it therefore returns early, too.
     ///
     /// # Errors
     ///
@@ -84,21 +84,23 @@ impl Transport for Canister {
 thread_local! {
     /// Open calls whose responses are awaited.
     static AWAITED_CALLS: Cell<u32> = const { Cell::new(0) };
-    /// Calls that were dropped while they were open. Their responses go unnoticed, so the number never falls.
+    /// Calls whose futures were dropped while they were open. The library does not see their responses, so this number
+    /// never decreases.
     static ABANDONED_CALLS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Checks that an upgrade is safe: every call of this transport has its response, or the canister is stopped.
+/// Checks that an upgrade is safe: every call of this library has its response, or the canister is stopped.
 ///
-/// Call it in `pre_upgrade`, and trap if it fails. An upgrade with open calls is dangerous: their callbacks are function
-/// pointers into the old module, and in the new module they run whatever is at the same place.
+/// Call this function in `pre_upgrade`, and trap if it fails. An upgrade with open calls is dangerous. The callbacks of
+/// the calls are indices into the function table of the old module. In the new module, another function can have the
+/// same index, and the system would execute it.
 ///
-/// A call counts as open for good if its future was dropped, or if a trap ended the message that awaited it. Only
-/// stopping the canister makes sure that its response has arrived.
+/// If the future of a call was dropped, or if a trap ended the message that awaited it, the library does not learn of
+/// the response. Such a call counts as open until the canister is stopped: stopping waits for all responses.
 ///
 /// # Errors
 ///
-/// A message with the number of open calls. Stop the canister, upgrade it, and start it again.
+/// A message with the number of open calls, if there are any. Stop the canister, upgrade it, and start it again.
 pub fn ready_for_upgrade() -> Result<(), String> {
     let open = AWAITED_CALLS.get() + ABANDONED_CALLS.get();
     if open == 0 || canister_status() == CanisterStatusCode::Stopped {

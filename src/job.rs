@@ -1,23 +1,26 @@
-//! The progress of a fan-out that is too large for one message.
+//! The progress of many equal calls, too many for one message.
 
 use std::time::Duration;
 
 use crate::retry::is_repeatable;
 use crate::{Outcome, Reason, ReasonKind, Retry, Summary};
 
-/// How long a job waits after the system refused a call for want of a slot or of cycles. Other messages of the canister
-/// hold them then.
+/// How long a job waits after the system refused a call because slots or cycles were missing. Other messages of the
+/// canister use them at that moment.
 const POSTPONE_DELAY: Duration = Duration::from_secs(10);
 
 /// The progress of many equal calls that are made by several messages, for instance by the tasks of a timer.
 ///
-/// A job holds numbers only ([`Job::BYTES`] bytes). Write it to stable memory after every step. Then no call is lost or
-/// counted twice when the canister is stopped or upgraded in between.
+/// A job makes no calls. It counts them, and says when the next call may start. A call is *settled* when it has its
+/// final outcome.
+///
+/// A job consists of numbers only ([`Job::BYTES`] bytes). Write it to stable memory after every step. Then no call is
+/// lost or counted twice when the canister is stopped or upgraded in between.
 ///
 /// A job makes its calls in passes. The first pass tries every call once. Each further pass tries the calls again that
 /// failed in the pass before and may be repeated (see [`Retry`]). There is a delay between two passes.
 ///
-/// All times are durations since one fixed point in time, as [`Transport::now`](crate::Transport::now) tells them.
+/// All times are durations since one fixed point in time, as [`Transport::now`](crate::Transport::now) returns them.
 ///
 /// ```
 /// use parallel_calls::{Job, Outcome};
@@ -44,8 +47,8 @@ pub struct Job {
     pub summary: Summary,
     /// Whether the job was cancelled.
     pub cancelled: bool,
-    /// What the job waits for: [`ReasonKind::QueueFull`] or [`ReasonKind::Cycles`], if the system refused the latest call
-    /// for want of it.
+    /// What the job waits for, if the system refused the latest call: a free slot ([`ReasonKind::QueueFull`]) or cycles
+    /// ([`ReasonKind::Cycles`]).
     pub waiting_for: Option<ReasonKind>,
     /// Calls of this pass that are not sent yet.
     waiting: u64,
@@ -100,12 +103,12 @@ impl Job {
         self.remaining() == 0
     }
 
-    /// How long until the next call may be started. `None` if no call waits.
+    /// How long until the next call may be started. `None` if no call waits to be started.
     pub fn next_call_in(&self, now: Duration) -> Option<Duration> {
         (self.waiting > 0).then(|| self.not_before.saturating_sub(now))
     }
 
-    /// Starts the next call of this pass, which is open from then on. Returns `false` if no call may be started now.
+    /// Counts the next call of this pass as open: make this call now. Returns `false` if no call may be started now.
     pub fn start_call(&mut self, now: Duration) -> bool {
         if self.waiting == 0 || now < self.not_before {
             return false;
@@ -117,8 +120,8 @@ impl Job {
         true
     }
 
-    /// Ends an open call: settles it, or keeps it for the next pass. A call that was not sent waits again, and the job
-    /// is [postponed](Self::postpone).
+    /// Takes the outcome of an open call, and settles the call or keeps it for the next pass. If the call was not sent,
+    /// it waits again, and the job is [postponed](Self::postpone).
     pub fn finish_call<T>(&mut self, outcome: &Outcome<T>, now: Duration) {
         self.open = self.open.saturating_sub(1);
         let unsent = outcome.reason().map(Reason::kind).filter(|kind| kind.is_unsent());
@@ -137,7 +140,8 @@ impl Job {
         self.begin_next_pass(now);
     }
 
-    /// Starts no call for 10 seconds, since `waiting_for` is missing. Does nothing for [`ReasonKind::Stopping`].
+    /// Starts no call for 10 seconds, because a slot ([`ReasonKind::QueueFull`]) or cycles ([`ReasonKind::Cycles`]) are
+    /// missing. Does nothing for [`ReasonKind::Stopping`].
     pub fn postpone(&mut self, waiting_for: ReasonKind, now: Duration) {
         if waiting_for != ReasonKind::Stopping {
             self.waiting_for = Some(waiting_for);
@@ -145,8 +149,8 @@ impl Job {
         }
     }
 
-    /// Ends all open calls as [interrupted](Reason::Interrupted). Call this after an upgrade: the responses to these calls
-    /// cannot arrive any more.
+    /// Ends all open calls as [interrupted](Reason::Interrupted). Call this after an upgrade: the responses to these
+    /// calls cannot arrive any more.
     pub fn interrupt(&mut self, now: Duration) {
         for _ in 0..std::mem::take(&mut self.open) {
             let outcome = Outcome::<()>::failed(Reason::Interrupted);
@@ -170,8 +174,8 @@ impl Job {
         self.waiting_for = None;
     }
 
-    /// Counts calls that failed. A job does not know which of its calls have an earlier attempt whose outcome is unknown.
-    /// If there are any, no call with an earlier attempt is counted as not done.
+    /// Counts calls that failed. A job does not know which of its calls have an earlier attempt whose outcome is
+    /// unknown. If there are any, no call with an earlier attempt is counted as not done.
     fn fail(&mut self, kind: ReasonKind, calls: u64, tried_before: bool) {
         let is_unknown = tried_before && self.has_unknown_attempts && kind.is_clean();
         self.summary.add(if is_unknown { ReasonKind::Interrupted } else { kind }, calls);

@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::transport::{self, Transport};
 use crate::{Outcome, Reason, Request, Wait};
 
-/// One of several different calls that are made together: the request, how to decode the reply, and a default value
-/// for when there is no reply.
+/// One of several different calls that are made together: the request, how to decode the reply, and a default value to
+/// use if there is no reply.
 ///
 /// Await several legs together, for instance with `futures::future::join3`. All are sent at once. A leg that fails does
-/// not affect the others. Each takes at most as long as its request [waits](Leg::within).
+/// not affect the others. Each leg takes at most as long as its request [waits](Leg::within).
 ///
 /// ```
 /// # use ic_principal::Principal;
@@ -56,7 +56,7 @@ pub struct Leg<T, D> {
 pub struct Part<T> {
     /// The decoded reply, or the default.
     pub value: T,
-    /// Why the value is the default. `None` if it is the reply.
+    /// Why the value is the default. `None` if the value is the reply.
     pub missing: Option<Reason>,
 }
 
@@ -87,7 +87,8 @@ where
     }
 }
 
-/// The number of legs that got a reply. Takes [`Part::missing`] of each, since the values have different types.
+/// The number of legs that got a usable reply. Takes [`Part::missing`] of each leg, because the values have different
+/// types.
 pub fn count_answered<'p>(missing: impl IntoIterator<Item = &'p Option<Reason>>) -> u32 {
     missing.into_iter().map(|missing| u32::from(missing.is_none())).sum()
 }

@@ -1,12 +1,13 @@
 //! Many calls from one canister to others: one after the other, all at once, or in a window.
 //!
 //! A call to another canister of the Internet Computer takes a round trip of about two seconds across subnets.
-//! Independent calls should therefore be open at the same time. Two limits stand in the way: a canister can have at
-//! most 500 calls open to one callee, and each open call withholds about 42 billion cycles until its response arrives.
-//! Further calls fail at once.
+//! Independent calls should therefore be open at the same time. A call is open from the moment it is sent until its
+//! response (a reply or a reject) arrives. Two limits apply. From one canister to another there are 500 slots for
+//! calls, and each open call occupies one. For each open call, the system sets aside about 42 billion cycles of the
+//! caller until the response arrives. Calls beyond these limits fail at once.
 //!
-//! This crate keeps as many calls open as the limits allow, and sends the next call when a response arrives. For each
-//! call it returns an [`Outcome`].
+//! This crate keeps as many calls open as the limits allow (a *window*), and sends the next call when a response
+//! arrives. For each call it returns an [`Outcome`].
 //!
 //! # Example
 //!
@@ -14,7 +15,7 @@
 //! use ic_principal::Principal;
 //! use parallel_calls::{Canister, Outcome, Plan, PlanError, Request, Retry, Transport, fan_out};
 //!
-//! /// Calls `notify` of a ledger for each user, and returns the users to try again later.
+//! /// Calls `notify` of a ledger for each user. Returns the users whose calls had no effect.
 //! async fn notify(ledger: Principal, users: Vec<Principal>) -> Result<Vec<Principal>, PlanError> {
 //!     // The calls to make.
 //!     let requests: Vec<Request> = users
@@ -26,10 +27,11 @@
 //!         .collect();
 //!     let Some(first) = requests.first() else { return Ok(users) };
 //!
-//!     // How many of them can be open at the same time, with the slots and cycles there are now.
+//!     // How many of them can be open at the same time, with the slots and cycles that are free now. `Canister` stands
+//!     // for the canister in which this code runs. The trait `Transport` has its methods.
 //!     let plan = Plan::new(&Canister.limits(first), requests.len() as u64)?;
 //!
-//!     // Make the calls. A call that is not done is tried up to three times.
+//!     // Make the calls, with at most three attempts per call.
 //!     let outcomes = fan_out(&Canister, requests, plan.window, Retry::attempts(3)).await;
 //!
 //!     // The outcomes have the order of the requests. A call that is not done can safely be made again.
@@ -45,7 +47,7 @@
 //!
 //! - [`Outcome::Done`]: the callee replied.
 //! - [`Outcome::NotDone`]: the callee did nothing. The call can safely be made again.
-//! - [`Outcome::Unknown`]: the callee may have done it, wholly or in part. Make the call again only if it is
+//! - [`Outcome::Unknown`]: the callee may have executed the call, wholly or in part. Make the call again only if it is
 //!   [idempotent](Request::idempotent): if making it twice has the same effect as making it once.
 //!
 //! The last two carry a [`Reason`].
@@ -57,21 +59,23 @@
 //! | one call, or calls that depend on each other | [`call`] |
 //! | a list of calls that must run one after the other | [`sequential`] |
 //! | a few independent calls, at most 500 per callee | [`parallel`], or `futures::future::join_all` over [`call`] |
-//! | any number of calls, to one or several callees | [`fan_out`] for the outcomes in order, [`windowed`] for the outcomes as they come |
+//! | any number of calls, to one or several callees | [`fan_out`] for the outcomes in order, [`windowed`] for the outcomes as they arrive |
 //! | a few calls of different types to different canisters | [`Leg`] |
-//! | more calls than one message can make | [`Job`] |
+//! | more calls than one message can make, or calls that continue after an upgrade | [`Job`] |
 //!
-//! [`Plan`] computes the window for [`fan_out`] and [`windowed`] before the first call is sent. [`Retry`] says how often
-//! a failed call is tried again. When somebody stops the canister, none of these functions sends a further call.
+//! [`Plan`] computes the window for [`fan_out`] and [`windowed`] before the first call is sent. [`Retry`] says how
+//! often a failed call is tried again. While somebody is stopping the canister, none of these functions sends a further
+//! call.
 //!
 //! # Upgrades
 //!
-//! An upgrade with open calls is dangerous. Call [`ready_for_upgrade`] in `pre_upgrade`, and trap if it fails.
+//! Do not upgrade a canister that has open calls: their responses would arrive in the new program. Call
+//! [`ready_for_upgrade`] in `pre_upgrade`, and trap if it fails.
 //!
 //! # Features
 //!
 //! - `ic-cdk` (default): the module [`canister`], a [`Transport`] over `ic-cdk`. Without this feature, the crate does
-//!   not depend on `ic-cdk`, and the [`Transport`] is your own, for instance in a test.
+//!   not depend on `ic-cdk`, and you implement [`Transport`] yourself, for instance in a test.
 
 mod call_queue;
 mod job;

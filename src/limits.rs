@@ -1,6 +1,6 @@
 //! The limits of the Internet Computer that concern calls between canisters.
 //!
-//! The sources are names of constants in the replica (`dfinity/ic`), or the interface specification.
+//! Each constant names its source: a constant of the replica (repository `dfinity/ic`), or the interface specification.
 
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ pub const QUEUE_SLOTS: u32 = 500;
 /// Calls to all callees together that a canister can always have open, whatever the other canisters of its subnet do
 /// (`CANISTER_GUARANTEED_CALLBACK_QUOTA` in the replica).
 ///
-/// Beyond this number, all canisters of a subnet share one million open calls. The system does not tell how many of
-/// these are left. [`Canister`](crate::canister::Canister) therefore plans with at most [`QUEUE_SLOTS`].
+/// Beyond this number, all canisters of a subnet share one million open calls. The system does not say how many of
+/// these are free. [`Canister`](crate::canister::Canister) therefore plans at most
+/// [`QUEUE_SLOTS`] open calls in total.
 pub const GUARANTEED_CALLBACKS: u32 = 50;
 
-/// The longest bounded wait. The system shortens a longer one to this (`MAX_CALL_TIMEOUT_SECONDS` in the replica).
+/// The longest bounded wait. The system shortens a longer wait to this (`MAX_CALL_TIMEOUT_SECONDS` in the replica).
 pub const BOUNDED_WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// Bytes of a method name, at most (interface specification, `ic0.call_new`).

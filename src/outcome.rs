@@ -16,7 +16,7 @@ use std::fmt;
 pub enum Outcome<T> {
     /// The callee replied, with this reply.
     Done(T),
-    /// The callee did nothing, for this reason.
+    /// The callee did nothing. The reason says why.
     NotDone(Reason),
     /// The callee may have done all or a part of its work. The reason says why this is unknown.
     Unknown(Reason),
@@ -70,8 +70,8 @@ impl<T> Outcome<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Not sent: no slot was free. Nearly always, the canister already has 500 open calls to this callee
-    /// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)). The system does not say which limit was reached: it may also be the
-    /// callbacks of the whole subnet, or its memory for responses.
+    /// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)). In rare cases, the whole subnet has no callbacks left, or no
+    /// memory for responses: the system does not say which limit was reached.
     QueueFull,
     /// Not sent: the canister has too few liquid cycles.
     Cycles {
@@ -96,9 +96,9 @@ pub enum Reason {
     Deadline(String),
     /// The callee replied, but the reply could not be decoded. Holds the error of the decoder.
     Undecodable(String),
-    /// The response was lost, because the calling canister was upgraded while the call was open. A
-    /// [`Job`](crate::Job) also counts calls as interrupted if an earlier attempt is unknown and the last attempt was
-    /// not done.
+    /// The response was lost, because the calling canister was upgraded while the call was open. A [`Job`](crate::Job)
+    /// also counts a call as interrupted if its last attempt was not done, and the outcome of an earlier attempt is
+    /// unknown.
     Interrupted,
 }
 
@@ -244,7 +244,8 @@ impl ReasonKind {
         matches!(self, Self::QueueFull | Self::Cycles | Self::Stopping | Self::Cancelled)
     }
 
-    /// Whether the same call may have another outcome a little later. A reject by the callee is final: the callee decided.
+    /// Whether the same call may have another outcome a little later. An explicit reject by the callee is final:
+    /// another attempt would get the same response.
     pub fn is_transient(self) -> bool {
         match self {
             Self::QueueFull
@@ -288,7 +289,7 @@ pub struct Summary {
     pub succeeded: u64,
     /// The largest number of calls that were open at the same time.
     pub max_in_flight: u32,
-    /// Attempts that the system refused for want of a slot or of cycles. The call may have been sent later. A
+    /// Attempts that the system refused because slots or cycles were missing. The call may have been sent later. A
     /// [`Job`](crate::Job) does not count these attempts.
     pub refused: u64,
     pub(crate) failed: [u64; ReasonKind::ALL.len()],

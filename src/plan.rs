@@ -4,16 +4,17 @@ use std::fmt;
 
 /// What limits the number of calls that can be open at the same time.
 ///
-/// A [`Transport`](crate::Transport) tells its limits by [`limits`](crate::Transport::limits).
+/// [`Transport::limits`](crate::Transport::limits) returns them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Free slots for calls to one callee. This is [`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS) if no other message of this canister calls it.
+    /// Free slots for calls to one callee: [`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS) if this canister has no other
+    /// open calls to the callee.
     pub queue_slots: u32,
     /// Calls to all callees together that the canister may open.
     pub callbacks: u32,
     /// Cycles of the canister above its freezing threshold.
     pub liquid_cycles: u128,
-    /// Cycles that the system withholds while one call is open, the attached ones included.
+    /// Cycles that the system sets aside while one call is open, the attached cycles included.
     pub cycles_per_call: u128,
     /// The part of [`cycles_per_call`](Self::cycles_per_call) that does not come back with the response.
     pub spent_per_call: u128,
@@ -26,12 +27,12 @@ pub struct Window {
     pub per_callee: u32,
     /// Open calls to all callees together.
     pub total: u32,
-    /// Calls that may be taken out of the source and kept in memory while their callee has no free slot. Looking ahead
-    /// finds calls to other callees that do have one.
+    /// Calls that may be taken out of the source (the iterator of requests) and kept in memory while their callee has
+    /// no free slot. Looking ahead finds calls to other callees that do have a free slot.
     pub look_ahead: usize,
 }
 
-/// The default of [`Window::look_ahead`]: enough that a busy callee rarely holds up another.
+/// The default of [`Window::look_ahead`]: so many that a busy callee rarely delays calls to others.
 const LOOK_AHEAD: usize = 1_000;
 
 impl Window {
@@ -52,7 +53,7 @@ impl Window {
     }
 }
 
-/// The largest window in which no call fails for want of slots or cycles.
+/// The largest window in which no call fails because slots or cycles are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The window.
@@ -74,12 +75,13 @@ pub enum Limit {
     Cycles,
 }
 
-/// Why not even one call can be made.
+/// Why there is no plan: not even one call can be open, or the cycles are not enough for all calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanError {
     /// What is missing.
     pub limit: Limit,
-    /// How much of it one call needs: slots, open calls, or cycles.
+    /// How much of it is needed: one slot, one open call, or the cycles for one open call and for the price of all
+    /// calls.
     pub required: u128,
     /// How much of it is available.
     pub available: u128,
@@ -88,19 +90,19 @@ pub struct PlanError {
 impl Plan {
     /// Plans a window for `calls` calls.
     ///
-    /// The cycles that all calls will spend are subtracted from the liquid cycles first. So the cycles last until the
-    /// final call.
+    /// The plan first subtracts the cycles that all calls will spend from the liquid cycles. So the cycles are enough
+    /// until the last call.
     ///
     /// # Errors
     ///
-    /// Returns a [`PlanError`] if not even one call can be open, or if the cycles do not last for all calls. Its
-    /// `required` then says how many cycles are needed. Top up the canister, or make fewer calls.
+    /// Returns a [`PlanError`] if not even one call can be open, or if the cycles are not enough for all calls. If
+    /// cycles are missing, `required` says how many are needed: top up the canister, or make fewer calls.
     ///
     /// ```
     /// use parallel_calls::limits::QUEUE_SLOTS;
     /// use parallel_calls::{Limit, Limits, Plan};
     ///
-    /// // A canister with 2 T cycles on a subnet of 13 nodes.
+    /// // A canister with 2 T liquid cycles on a subnet of 13 nodes.
     /// let limits = Limits {
     ///     queue_slots: QUEUE_SLOTS,
     ///     callbacks: 1_000_000,

@@ -35,7 +35,7 @@ pub struct Request {
     pub method: Cow<'static, str>,
     /// The argument as bytes. Most canisters expect a Candid encoding.
     pub argument: Cow<'static, [u8]>,
-    /// Cycles to attach. If the outcome of a call with a bounded wait is unknown, they may be lost.
+    /// Cycles to attach to the call. If the outcome of a call with a bounded wait is unknown, these cycles may be lost.
     pub cycles: u128,
     /// How long to wait for the response.
     pub wait: Wait,
@@ -50,12 +50,12 @@ pub enum Wait {
     /// At most this long, rounded up to whole seconds, and at most [`BOUNDED_WAIT_MAX`]. When the time is up, the
     /// outcome is unknown. A callee that never responds cannot prevent the caller from being stopped.
     ///
-    /// `ic-cdk` calls this `Call::bounded_wait`. The field also says "best-effort response".
+    /// `ic-cdk` calls this `Call::bounded_wait`. The interface specification calls it a "best-effort response".
     Bounded(Duration),
     /// Until the callee responds. There is always a response, but nothing else ends the wait: a callee that never
     /// responds prevents the caller from being stopped. The system reserves 2 MiB of memory for the response.
     ///
-    /// `ic-cdk` calls this `Call::unbounded_wait`. The field also says "guaranteed response".
+    /// `ic-cdk` calls this `Call::unbounded_wait`. The interface specification calls it a "guaranteed response".
     Unbounded,
 }
 

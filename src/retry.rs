@@ -6,8 +6,8 @@ use crate::{Outcome, Request};
 
 /// How often a call is tried, and how long to wait between two attempts (exponential backoff).
 ///
-/// A call is tried again if another attempt may help ([`ReasonKind::is_transient`](crate::ReasonKind::is_transient)) and
-/// cannot do harm:
+/// A call is tried again if another attempt may help ([`ReasonKind::is_transient`](crate::ReasonKind::is_transient))
+/// and cannot do harm:
 ///
 /// - the call is [not done](Outcome::NotDone), or
 /// - its outcome is [unknown](Outcome::Unknown), and the request is [idempotent](Request::idempotent).
@@ -27,7 +27,7 @@ impl Retry {
     /// One attempt per call.
     pub const NEVER: Self = Self::attempts(1);
 
-    /// This many attempts per call, with delays of 1, 2, 4, … and at most 60 seconds.
+    /// This many attempts per call. The delays are 1, 2, 4, 8, 16 and 32 seconds, and then always 60 seconds.
     pub const fn attempts(attempts: u32) -> Self {
         Self { attempts, initial_delay: Duration::from_secs(1), max_delay: Duration::from_secs(60) }
     }

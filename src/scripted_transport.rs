@@ -30,7 +30,7 @@ pub struct ScriptedTransport {
     pub pause_fails: RefCell<Option<Reason>>,
     /// Number of calls of [`Transport::pause`].
     pub pauses: Cell<usize>,
-    /// Number of calls that were refused for want of a slot or of cycles.
+    /// Number of calls that were refused because slots or cycles were missing.
     pub refused: Cell<usize>,
     open: RefCell<BTreeMap<usize, Rc<ScriptedCall>>>,
     pause_ends: Cell<Option<Duration>>,

@@ -9,7 +9,7 @@ use crate::{Outcome, ReasonKind, Request, Summary};
 
 /// Makes the calls one after the other: each is sent when the one before has its response.
 ///
-/// Takes one round trip per call. Never fails for want of slots. A [stopping](Transport::is_stopping) canister sends
+/// Takes one round trip per call, and needs only one slot. A [stopping](Transport::is_stopping) canister sends
 /// no further call. `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome.
 pub async fn sequential<T: Transport>(
     transport: &T,
@@ -28,10 +28,11 @@ pub async fn sequential<T: Transport>(
 
 /// Sends all calls at once, and waits for all responses.
 ///
-/// Takes one round trip in all, and memory for all calls. At most 500 calls to one callee can be open
-/// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)): the others fail at once, and so do those that the cycles do not cover. Use
-/// [`windowed`](crate::windowed) for more. A [stopping](Transport::is_stopping) canister sends no call. `each` gets
-/// every call's position in `requests`, counted from 0, and its outcome, in this order, after the last response.
+/// Takes one round trip in total, and memory for all calls. At most 500 calls to one callee can be open
+/// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)), and the cycles may be enough for fewer. The other calls fail at once.
+/// Use [`windowed`](crate::windowed) for more. A [stopping](Transport::is_stopping) canister sends no call.
+/// `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome, in this order, after the
+/// last response.
 ///
 /// ```no_run
 /// # use ic_principal::Principal;
@@ -66,8 +67,8 @@ pub async fn parallel<T: Transport>(
     with_refused(summary)
 }
 
-/// Sets [`Summary::refused`]. Each call was tried once, so the refused attempts are the calls that failed for want of
-/// a slot or of cycles.
+/// Sets [`Summary::refused`]. Each call had one attempt, so the refused attempts are the calls that failed because
+/// slots or cycles were missing.
 fn with_refused(summary: Summary) -> Summary {
     let refused = summary.failed(ReasonKind::QueueFull) + summary.failed(ReasonKind::Cycles);
     Summary { refused, ..summary }

@@ -1,4 +1,4 @@
-//! What carries the calls.
+//! The trait between this library and the system that makes the calls.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use crate::{Limits, Outcome, Reason, Request};
 
 /// The system that this library makes calls through.
 ///
-/// In a canister this is [`Canister`](crate::canister::Canister). A test can implement it by a script.
+/// In a canister, use [`Canister`](crate::canister::Canister). A test can use a type of its own that returns prepared
+/// responses.
 pub trait Transport {
     /// The future of the response to a call that was sent: the reply as bytes, or the reason for a
     /// [reject](Reason::rejected).
@@ -25,14 +26,14 @@ pub trait Transport {
     /// The limits on the number of calls like `request` that can be open at the same time, as of now.
     fn limits(&self, request: &Request) -> Limits;
 
-    /// Whether somebody is stopping the canister. Stopping ends when the last open call has its response, so no
-    /// further call should be sent.
+    /// Whether somebody is stopping the canister. The canister is stopped when its last open call has its response. So
+    /// the library sends no further call.
     fn is_stopping(&self) -> bool;
 
-    /// The time since a fixed point in time.
+    /// The current time, as the duration since a fixed point in time.
     fn now(&self) -> Duration;
 
-    /// Waits for at least `wait` while no call of this library is open.
+    /// Waits for about `wait`. The library calls it while none of its calls is open.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Many calls with a bounded number of them open at a time.
+//! Many calls, of which a limited number is open at a time.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -13,15 +13,15 @@ use crate::call_queue::{CallQueue, PendingCall};
 use crate::transport::{Transport, outcome};
 use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 
-/// Makes all calls, with at most a window of them open at a time.
+/// Makes all calls. At most as many are open at a time as the window allows.
 ///
-/// When a response arrives, the next call is sent, so the window stays full while calls wait. A call that the system
-/// refuses (no free slot, not enough cycles) waits for the response to another call, which frees what it needs. This is
-/// no attempt for `retry`. For calls that fail otherwise, and for refused calls while no other call is open, `retry`
-/// says whether they are tried again.
+/// When a response arrives, the next call is sent, so the window stays full while calls wait. If the system refuses a
+/// call (no free slot, not enough cycles), the call waits for the response to another call, which frees a slot and
+/// cycles. Such a refusal does not count as an attempt. If no other call is open, and for all other failures, `retry`
+/// says whether the call is tried again.
 ///
-/// `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome, in the order of the responses.
-/// The returned [`Summary`] counts the outcomes.
+/// `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome, in the order of the
+/// responses. The returned [`Summary`] counts the outcomes.
 ///
 /// ```no_run
 /// # use ic_principal::Principal;
@@ -36,25 +36,27 @@ use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 ///
 /// # Stopping
 ///
-/// When the canister is [stopping](Transport::is_stopping), no further call is sent. The calls that wait end as
-/// [not done](Reason::Stopping), and the open ones are awaited.
+/// While the canister is [stopping](Transport::is_stopping), no further call is sent. The calls that wait end as
+/// [not done](Reason::Stopping). The function still waits for the responses to the open calls.
 ///
 /// # Pauses between attempts
 ///
-/// A pause ends with the first response after its time is up, or by itself if no call is open. A slow callee can
-/// therefore delay the second attempt of a call to another callee, at most for as long as its own call waits. If the
-/// transport cannot [pause](Transport::pause), the calls that wait for another attempt end as not done, with the reason
-/// that `pause` gave, and every other call is tried once.
+/// Between two attempts, a call pauses. While other calls are open, the library notices the end of a pause only when a
+/// response arrives. A slow callee can therefore delay the second attempt of a call to another callee, at most until
+/// the longest wait of an open call is over. While no call is open, the library waits with [`Transport::pause`]. If
+/// `pause` fails, the calls that wait for another attempt end as not done, with the reason that `pause` returned, and
+/// every other call is tried once.
 ///
 /// # Memory and work
 ///
-/// `requests` is read as slots become free, and not while 1,000 calls wait for another attempt. The memory is that of
-/// the window. The work per response depends neither on the number of calls nor on the number of callees.
+/// The function takes a request out of `requests` when a slot is free, and none while 1,000 calls wait for another
+/// attempt. The memory depends on the size of the window, not on the number of calls. The work per response depends
+/// neither on the number of calls nor on the number of callees.
 ///
 /// # Panics
 ///
-/// Does not panic by itself. If `requests` or `on_outcome` panics, the canister traps and the fan-out ends: its other
-/// calls are neither awaited nor counted, although the callees may execute them.
+/// The function itself does not panic. If `requests` or `on_outcome` panics, the canister traps and the fan-out ends:
+/// its other calls are neither awaited nor counted, although the callees may execute them.
 pub async fn windowed<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,

@@ -4,19 +4,20 @@ use ic_cdk::api::cost_create_canister;
 
 use crate::{Request, Wait};
 
-/// Cycles that the system withholds for an open call on a subnet of 13 nodes, without its bytes and its attached cycles:
+/// Cycles that the system sets aside (withholds) for an open call on a subnet of 13 nodes, without the price of the
+/// bytes of the call and without its attached cycles:
 ///
 /// - 260,000, the fee of a call,
 /// - 2,097,152,000, the fee of the largest response (2 MiB, 1,000 per byte),
 /// - 40,005,000,000, the fee of the callback (5,000,000) and its largest number of instructions (40 billion).
 const WITHHELD_PER_CALL: u128 = 42_102_412_000;
 
-/// Cycles that an unbounded wait withholds in addition, on a subnet of 13 nodes. The system reserves 2 MiB of memory for
-/// the response, which raises the freezing threshold. Valid for the default threshold of 30 days.
+/// Cycles that the system sets aside in addition for an unbounded wait, on a subnet of 13 nodes. The system reserves 2
+/// MiB of memory for the response, which raises the freezing threshold. Valid for the default threshold of 30 days.
 const WITHHELD_PER_UNBOUNDED_WAIT: u128 = 643_000_000;
 
-/// Cycles that a call spends at most on a subnet of 13 nodes, without its bytes and its attached cycles: the fees of the
-/// call and of its callback, and the instructions of both. This library needs about 50,000 instructions.
+/// Cycles that a call spends at most on a subnet of 13 nodes, without its bytes and its attached cycles: the fees of
+/// the call and of its callback, and the instructions of both. This library needs about 50,000 instructions.
 const SPENT_PER_CALL: u128 = 6_000_000;
 
 /// The fee per byte sent or received, on a subnet of 13 nodes.
@@ -28,10 +29,10 @@ const CANISTER_CREATION_FEE: u128 = 500_000_000_000;
 /// Bytes of a response that [`spent`] allows for.
 const RESPONSE_BYTES: u128 = 200;
 
-/// Cycles that the system withholds while the call is open.
+/// Cycles that the system sets aside while the call is open.
 ///
-/// The system's own quote (`cost_call`) is right on 13 nodes. On a larger subnet it may still be that for 13 nodes, so
-/// the larger of the quote and our own price counts.
+/// The price that the system states (`cost_call`) is right on a subnet of 13 nodes. On a larger subnet, the system may
+/// also state the price for 13 nodes. So this function returns the larger one of this price and our own.
 pub fn withheld(request: &Request) -> u128 {
     let call = on_this_subnet(WITHHELD_PER_CALL + bytes(request) * FEE_PER_BYTE);
     let call = call.saturating_add(request.cycles).max(super::prepared(request).get_cost());
@@ -41,14 +42,15 @@ pub fn withheld(request: &Request) -> u128 {
     }
 }
 
-/// Cycles that the call does not get back, if its response has few bytes and its callback few instructions.
+/// Cycles that do not come back with the response, if the response has few bytes and the callback few instructions.
 pub fn spent(request: &Request) -> u128 {
     let bytes = bytes(request) + RESPONSE_BYTES;
     on_this_subnet(SPENT_PER_CALL + bytes * FEE_PER_BYTE).saturating_add(request.cycles)
 }
 
-/// Scales a price for 13 nodes to the subnet of this canister. All prices grow alike with the number of nodes, or are 0
-/// on a subnet without fees. The system's quote for a new canister is always that of this subnet.
+/// Converts a price for 13 nodes into the price on the subnet of this canister. All prices are proportional to the
+/// number of nodes, or are 0 on a subnet without fees. The price that the system states for a new canister is always
+/// that of this subnet.
 fn on_this_subnet(price: u128) -> u128 {
     price.saturating_mul(cost_create_canister()) / CANISTER_CREATION_FEE
 }
