@@ -49,9 +49,10 @@ use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 ///
 /// # Memory and work
 ///
-/// The function takes a request out of `requests` when a slot is free, and none while 1,000 calls wait for another
-/// attempt. The memory depends on the size of the window, not on the number of calls. The work per response depends
-/// neither on the number of calls nor on the number of callees.
+/// The function takes a request out of `requests` when the call can be sent. It takes at most [`Window::look_ahead`]
+/// requests whose callees have no free slot, and none while 1,000 calls wait for another attempt. So the memory does
+/// not depend on the number of calls. The work per response depends neither on the number of calls nor on the number of
+/// callees.
 ///
 /// # Panics
 ///
