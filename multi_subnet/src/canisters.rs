@@ -31,7 +31,7 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 pub struct Modules {
     /// The module that makes the calls.
     pub caller: Vec<u8>,
-    /// The module that answers them.
+    /// The module that responds to the calls.
     pub callee: Vec<u8>,
 }
 
@@ -40,7 +40,7 @@ pub struct Modules {
 pub struct ModulePaths {
     /// The module that makes the calls.
     pub caller: PathBuf,
-    /// The module that answers them.
+    /// The module that responds to the calls.
     pub callee: PathBuf,
 }
 
@@ -168,7 +168,7 @@ fn is_stale(modules: [&Path; 2], stamp: &Path, sources: &[PathBuf]) -> Result<bo
     Ok(false)
 }
 
-/// When the file was last changed; `None` if it does not exist.
+/// The time of the last change of a file; `None` if the file does not exist.
 fn modified(path: &Path) -> Result<Option<SystemTime>, Error> {
     match fs::metadata(path).and_then(|metadata| metadata.modified()) {
         Ok(time) => Ok(Some(time)),
@@ -177,8 +177,8 @@ fn modified(path: &Path) -> Result<Option<SystemTime>, Error> {
     }
 }
 
-/// When the file, or any file in the folder, was last changed. The folder's own time counts, too, because it
-/// changes when a file is deleted.
+/// The time of the last change of a file, or of any file in a folder. The folder's own time counts, too,
+/// because it changes when a file is deleted.
 fn newest(path: &Path) -> Result<Option<SystemTime>, Error> {
     let mut newest_change = modified(path)?;
     if path.is_dir() {

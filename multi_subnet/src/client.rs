@@ -1,5 +1,5 @@
-//! The client, which is the `pocket-ic` crate: it panics where an operation fails. Functions here turn such a
-//! panic into an error.
+//! The client, which is the `pocket-ic` crate. The client panics if an operation fails. The functions
+//! here turn such a panic into an error.
 
 use std::{
     any::Any,
@@ -13,7 +13,7 @@ use futures::FutureExt;
 
 use crate::error::Error;
 
-/// How long one request may take. The client has a limit of its own, too, but checks it only between
+/// Longest time of one request. The client has a limit of its own, too, but checks it only between
 /// requests.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -65,8 +65,8 @@ fn without_unwrap(message: &str) -> &str {
     }
 }
 
-/// Stops panics of the client from being printed, as [`ask`] returns them as errors. Other panics are still
-/// printed.
+/// Stops panics of the client from being printed, because [`ask`] returns them as errors. Other panics
+/// are still printed.
 pub fn silence_client_panics() {
     let default = take_hook();
     set_hook(Box::new(move |info| {

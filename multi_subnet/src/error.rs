@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 use pocket_ic::RejectResponse;
 use thiserror::Error as ThisError;
 
-/// Why there is no result. A message says what to do, where that is known.
+/// Why the benchmark has no result. Most messages say what to do.
 #[derive(Debug, ThisError)]
 pub enum Error {
     /// The chosen server does not have the chosen profile.
@@ -68,7 +68,7 @@ pub enum Error {
     /// A file of the workspace cannot be read or written.
     #[error("cannot {action} `{}`: {source}", path.display())]
     File {
-        /// What was tried, as a verb such as `read`.
+        /// The operation that failed, as a verb such as `read`.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -144,7 +144,7 @@ pub enum Error {
     },
 
     /// The caller did not reply within the limit of rounds.
-    #[error("`{method}` was not answered within {rounds} rounds, far more than {calls} calls need")]
+    #[error("`{method}` got no response within {rounds} rounds, far more than {calls} calls need")]
     TooManyRounds {
         /// The method that was called.
         method: &'static str,

@@ -6,9 +6,11 @@ use candid::{Decode, Encode, Nat, TypeEnv};
 use candid_parser::{IDLProg, check_prog};
 use wasmparser::{Parser, Payload};
 
-/// A measured method. It takes a number of calls and returns how many of them succeeded.
+/// The measured method that makes one call after another. It takes a number of calls and returns how
+/// many of them succeeded.
 pub const SEQUENTIAL_CALLS: &str = "sequential_calls";
-/// See [`SEQUENTIAL_CALLS`].
+/// The measured method that makes all calls at once. It takes and returns the same as
+/// [`SEQUENTIAL_CALLS`].
 pub const PARALLEL_CALLS: &str = "parallel_calls";
 /// The method that takes a strategy and a number of calls, and returns a report with the reasons of failed
 /// calls. Not every caller has it.
@@ -21,12 +23,12 @@ pub const CALLEE_VARIABLE: &str = "PUBLIC_CANISTER_ID:callee";
 /// The custom sections in which compilers store the Candid interface: readable by everybody, or by controllers.
 const INTERFACE_SECTIONS: [&str; 2] = ["icp:public candid:service", "icp:private candid:service"];
 
-/// The interface of a caller, as far as callers differ.
+/// The parts of a caller's interface in which callers differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallerInterface {
-    /// The type of its numbers.
+    /// The type of the caller's numbers.
     pub numbers: NumberType,
-    /// Whether it has the method [`RUN`].
+    /// Whether the caller has the method [`RUN`].
     pub has_run: bool,
 }
 
@@ -69,7 +71,7 @@ impl NumberType {
     }
 }
 
-/// The Candid interface that is embedded in a Wasm module; `None` if there is none, or if the module is
+/// The Candid interface that is embedded in a Wasm module. `None` if the module has none or is
 /// compressed.
 pub fn candid_interface(module: &[u8]) -> Option<&str> {
     Parser::new(0).parse_all(module).map_while(Result::ok).find_map(|payload| match payload {
@@ -80,8 +82,8 @@ pub fn candid_interface(module: &[u8]) -> Option<&str> {
     })
 }
 
-/// The caller's number type, from the interface that is embedded in its module. `None` if there is no such
-/// interface, or if it has no measured method.
+/// The caller's number type, from the interface that is embedded in its module. `None` if the module has
+/// no interface, or if the interface has no measured method.
 pub fn number_type(module: &[u8]) -> Option<NumberType> {
     let (types, arguments) = method(module, SEQUENTIAL_CALLS)?;
     let [argument] = arguments.as_slice() else {

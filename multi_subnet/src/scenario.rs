@@ -23,7 +23,7 @@ use crate::{
 /// Both limits together are many times what any profile needs, which is four rounds per sequential call on the
 /// mainnet. A caller that exceeds them will never reply.
 const ROUNDS_LIMIT: u64 = 1_000;
-/// See [`ROUNDS_LIMIT`].
+/// Rounds that a strategy may take for each call, in addition to [`ROUNDS_LIMIT`].
 const ROUNDS_PER_CALL_LIMIT: u64 = 20;
 
 /// Creates an instance and measures each strategy on it, one after another.

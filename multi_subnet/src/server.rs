@@ -18,11 +18,12 @@ use crate::{
     error::Error,
 };
 
-/// How long a running server may take to accept a connection.
+/// Longest time for a running server to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a server may take to start and to create an instance.
+/// Longest time for a server to start and to create an instance.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// The same for a server that the client may have to download first.
+/// Longest time for a server to start and to create an instance, if the client may have to download the
+/// server first.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl ServerChoice {

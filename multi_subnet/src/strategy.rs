@@ -1,4 +1,4 @@
-//! The strategies for many calls, and how a caller is told to use one.
+//! The strategies for many calls, and the methods and arguments with which a caller uses them.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ struct Failures {
 }
 
 impl Strategy {
-    /// The strategies that a caller has.
+    /// The strategies that a caller supports.
     pub fn of(interface: &CallerInterface) -> &'static [Self] {
         if interface.has_run {
             &[Self::Sequential, Self::Parallel, Self::Windowed(None)]
@@ -68,11 +68,11 @@ impl Strategy {
         }
     }
 
-    /// The argument of that method.
+    /// The argument of the method [`Self::method`].
     ///
     /// # Errors
     ///
-    /// Fails if Candid cannot encode it, which does not happen with these types.
+    /// Fails if Candid cannot encode the argument, which does not happen with these types.
     pub fn argument(
         self,
         interface: &CallerInterface,
@@ -83,7 +83,7 @@ impl Strategy {
 }
 
 impl Counts {
-    /// Decodes the reply of that method.
+    /// Decodes the reply of the method [`Strategy::method`].
     ///
     /// # Errors
     ///

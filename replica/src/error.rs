@@ -261,7 +261,7 @@ impl Trap {
         })
     }
 
-    /// The error as users see it: with the canister's id and what can be done about it.
+    /// The error as users see it: with the canister's id, and with a suggestion if there is one.
     pub fn into_user_error(self, canister: CanisterId) -> UserError {
         let end = match self.suggestion() {
             Some(suggestion) => format!(".\n{suggestion}"),

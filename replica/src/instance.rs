@@ -59,17 +59,7 @@ impl InstanceConfig {
     }
 }
 
-/// A network: subnets with canisters, the time, and what the clients see of both.
-///
-/// ```
-/// use embedded_replica::instance::{Instance, InstanceConfig};
-///
-/// let mut instance = Instance::new(InstanceConfig::with_application_subnets(2))?;
-/// let before = instance.time();
-/// instance.tick();
-/// assert_eq!(instance.time().nanos_since(before), 1);
-/// # Ok::<(), embedded_replica::instance::InstanceError>(())
-/// ```
+/// A network: subnets with their canisters, and the time.
 #[derive(Debug)]
 pub struct Instance {
     network: Network,
@@ -258,8 +248,8 @@ impl Instance {
         self.network.tick();
     }
 
-    /// Executes one round on every subnet, with blocks made by these nodes. If anything is wrong, no
-    /// round is executed.
+    /// Executes one round on every subnet, with these block makers. If `makers` is invalid, no round is
+    /// executed.
     ///
     /// # Errors
     ///

@@ -41,7 +41,8 @@ pub fn check_request(
     })
 }
 
-/// The subnet that a request of a canister on the subnet `own` goes to. None, if there is no such subnet.
+/// The subnet that a request of a canister on the subnet `own` goes to. `None` if there is no such
+/// subnet.
 pub fn destination(request: &Request, own: SubnetId, routes: &RoutingTable) -> Option<SubnetId> {
     if is_ic00(request.receiver, routes) {
         management_destination(request, own, routes).ok()
@@ -78,7 +79,7 @@ fn management_destination(
     }
 }
 
-/// The reason why a call fails that needs a threshold key.
+/// The reason for the failure of a call that needs a threshold key.
 fn no_such_key(argument: &[u8]) -> String {
     #[derive(CandidType, Deserialize)]
     struct Keyed {

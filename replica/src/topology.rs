@@ -18,28 +18,28 @@ use strum::{Display, EnumString, VariantNames};
 )]
 #[strum(serialize_all = "kebab-case", parse_err_ty = String, parse_err_fn = unknown_kind)]
 pub enum SubnetKind {
-    /// Anybody's canisters.
+    /// An application subnet: canisters of any developer.
     Application,
-    /// The bitcoin canisters.
+    /// A subnet for the bitcoin canisters.
     Bitcoin,
-    /// Canisters of one operator.
+    /// A cloud engine: canisters of one operator.
     CloudEngine,
-    /// Canisters with more at stake, on more nodes.
+    /// A fiduciary subnet: more nodes, for canisters that need more security.
     Fiduciary,
-    /// Internet Identity.
+    /// The subnet of Internet Identity (II).
     #[strum(serialize = "ii")]
     InternetIdentity,
-    /// The network nervous system (NNS), which governs the network.
+    /// The subnet of the network nervous system (NNS), which governs the network.
     #[strum(serialize = "nns")]
     NetworkNervousSystem,
-    /// Service nervous systems (SNS), which govern applications.
+    /// The subnet of service nervous systems (SNS), which govern applications.
     #[strum(serialize = "sns")]
     ServiceNervousSystem,
     /// A system subnet.
     System,
-    /// Threshold keys for tests.
+    /// A subnet with threshold keys for tests.
     TestThresholdKeys,
-    /// Anybody's canisters, under the oldest rules.
+    /// A verified application subnet: the oldest kind of application subnet.
     VerifiedApplication,
 }
 
@@ -49,7 +49,7 @@ fn unknown_kind(name: &str) -> String {
 }
 
 impl SubnetKind {
-    /// The number of nodes of such a subnet. Prices depend on it
+    /// The number of nodes of a subnet of this kind. Prices depend on it
     /// (`pocket_ic_server/src/pocket_ic.rs` in the replica's repository).
     pub const fn nodes(self) -> u64 {
         match self {
@@ -59,8 +59,8 @@ impl SubnetKind {
         }
     }
 
-    /// Whether such a subnet is of the type "system". Canisters there pay nothing and have higher limits
-    /// (`pocket_ic_server/src/pocket_ic.rs`, `conv_type`).
+    /// Whether a subnet of this kind is a system subnet. Canisters on system subnets pay nothing and
+    /// have higher limits (`pocket_ic_server/src/pocket_ic.rs`, `conv_type`).
     pub const fn is_system(self) -> bool {
         matches!(
             self,
@@ -68,7 +68,7 @@ impl SubnetKind {
         )
     }
 
-    /// Whether such a subnet can have admins. It also must have the free cost schedule
+    /// Whether a subnet of this kind can have admins, if it also has the free cost schedule
     /// (`replicated_state/src/metadata_state.rs`, `can_have_subnet_admins`).
     pub const fn can_have_admins(self) -> bool {
         matches!(self, Self::Application | Self::CloudEngine)
@@ -126,12 +126,12 @@ pub struct SubnetRequest {
 }
 
 impl SubnetRequest {
-    /// An ordinary subnet of this kind.
+    /// A subnet of this kind with the default properties.
     pub const fn of(kind: SubnetKind) -> Self {
         Self { kind, free: false, benchmarking: false, admins: None }
     }
 
-    /// The subnet's admins. None, if the subnet cannot have admins; empty, if none were given.
+    /// The subnet's admins. `None` if the subnet cannot have admins; empty if none were given.
     pub fn subnet_admins(&self) -> Option<BTreeSet<Principal>> {
         (self.free && self.kind.can_have_admins()).then(|| self.admins.clone().unwrap_or_default())
     }
@@ -142,7 +142,7 @@ impl SubnetRequest {
 pub struct SubnetInfo {
     /// How the subnet was requested.
     pub request: SubnetRequest,
-    /// Its id, key and canister ranges.
+    /// The id, key and canister ranges of the subnet.
     pub place: Place,
 }
 
@@ -183,7 +183,8 @@ pub fn places(kinds: &[SubnetKind]) -> Vec<Place> {
 }
 
 /// The kind and the place of the mainnet subnet that hosts a canister, to be created after `made` other
-/// subnets. None for ids that the mainnet does not have (`pocket_ic_server/src/pocket_ic.rs`, `route`).
+/// subnets. `None` for ids that the mainnet does not have (`pocket_ic_server/src/pocket_ic.rs`,
+/// `route`).
 pub fn mainnet_subnet(canister: CanisterId, made: u64) -> Option<(SubnetKind, Place)> {
     let number = canister_number(canister)?;
     let block = number / CANISTERS_PER_SUBNET;
@@ -208,7 +209,7 @@ fn block_of_ids(n: u64) -> RangeInclusive<u64> {
 }
 
 /// The root key, which certifies all other keys: the key of the NNS subnet, or else of the first subnet.
-/// None, if there are no subnets.
+/// `None` if there are no subnets.
 pub fn root_key(places: &[Place], kinds: &[SubnetKind]) -> Option<Arc<SubnetKey>> {
     let nns = kinds.iter().position(|kind| *kind == SubnetKind::NetworkNervousSystem);
     places.get(nns.unwrap_or(0)).map(Place::key)
@@ -229,7 +230,7 @@ pub fn cycles_minting_canister() -> CanisterId {
     canister_id(4)
 }
 
-/// The number of a canister id. None, if the id does not have the form of [`canister_id`].
+/// The number of a canister id. `None` if the id does not have the form of [`canister_id`].
 pub(crate) fn canister_number(id: CanisterId) -> Option<u64> {
     let (number, mark) = id.as_slice().split_first_chunk::<8>()?;
     (mark == [1, 1]).then(|| u64::from_be_bytes(*number))

@@ -107,7 +107,7 @@ fn a_reject_of_the_caller_is_shown_with_its_codes_and_the_instance_deleted() {
 fn a_message_without_end_is_given_up() {
     let server = FakeServer::start(Behaviour { rounds: u64::MAX, ..Behaviour::default() });
     let failed = measure(&server, &[]);
-    assert!(failed.error(1).contains("not answered within 1100 rounds"), "{}", failed.stderr);
+    assert!(failed.error(1).contains("got no response within 1100 rounds"), "{}", failed.stderr);
 }
 
 #[test]

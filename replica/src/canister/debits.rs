@@ -72,8 +72,8 @@ impl Debits {
         Err(UserError::new(
             ErrorCode::CanisterInstallCodeRateLimited,
             format!(
-                "Canister {canister} is rate limited, because installing code executed so many \
-                 instructions there. Let some rounds pass, or disable \
+                "Canister {canister} is rate limited, because its latest installations executed too \
+                 many instructions. Let some rounds pass, or disable \
                  `canister_execution_rate_limiting`"
             ),
         ))

@@ -30,7 +30,7 @@ use std::collections::VecDeque;
 use cycles_ledger::CyclesLedger;
 use icp_ledger::IcpLedger;
 
-/// What a fake canister can reach while it executes a call.
+/// The network around a fake canister, which the fake canister uses to execute calls.
 pub struct Surroundings<'a> {
     /// The network.
     pub network: &'a mut Network,
@@ -56,17 +56,17 @@ pub struct FakeCanisters {
     waiting: VecDeque<FakeCanisterCall>,
 }
 
-/// The registry of the mainnet.
+/// The id of the registry.
 fn registry() -> CanisterId {
     canister_id(0)
 }
 
-/// The ledger of ICP.
+/// The id of the ICP ledger.
 fn icp_ledger() -> CanisterId {
     canister_id(2)
 }
 
-/// The ledger of cycles.
+/// The id of the cycles ledger.
 fn cycles_ledger() -> CanisterId {
     canister_id(0x210_0002)
 }
@@ -82,9 +82,9 @@ impl FakeCanisters {
         Self::ids().contains(&canister)
     }
 
-    /// Whether the fake canisters execute a call of the management canister that has the effective
-    /// canister id `effective`. They do so for creations that are sent to the registry: `dfx` sends a
-    /// creation there when it knows no other canister.
+    /// Whether the fake canisters execute a call of the management canister with the effective canister
+    /// id `effective`. They execute creations that are sent to the registry: `dfx` sends a creation
+    /// there if it knows no other canister.
     pub fn serve_creation(effective: CanisterId, method: &str) -> bool {
         effective == registry() && method == creation::METHOD
     }
@@ -115,6 +115,10 @@ impl FakeCanisters {
     }
 
     /// Executes a user's call.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the fake canister has no such method, or cannot decode the argument.
     pub fn update(
         &mut self,
         call: &Ingress,
@@ -165,7 +169,11 @@ impl FakeCanisters {
         done.unwrap_or_else(|| self.query(receiver, method, argument, surroundings))
     }
 
-    /// Answers a query.
+    /// Executes a query.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the fake canister has no such method, or cannot decode the argument.
     pub fn query(
         &self,
         canister: CanisterId,
@@ -197,7 +205,7 @@ fn decode<T: CandidType + DeserializeOwned>(argument: &[u8]) -> Result<T, UserEr
         .map_err(|error| UserError::new(ErrorCode::CanisterCalledTrap, error.description))
 }
 
-/// Decodes an argument, has `answer` compute the result, and encodes that.
+/// Decodes an argument, computes the result with `answer`, and encodes the result.
 fn respond<A: CandidType + DeserializeOwned, R: CandidType>(
     argument: &[u8],
     answer: impl FnOnce(A) -> R,

@@ -30,14 +30,15 @@ impl Instance {
     }
 
     /// Submits a call that an agent has signed and sent to a canister or a subnet. The call is executed
-    /// once, however often it is submitted. The inner error is the reject of a subnet that does not accept
-    /// the call.
+    /// once, even if it is submitted several times. The inner error is the reject of a subnet that does
+    /// not accept the call.
     ///
     /// # Errors
     ///
-    /// - [`InstanceError::SentElsewhere`] or [`InstanceError::NotForSubnets`] if the call must be sent to
-    ///   another canister or subnet.
+    /// - [`InstanceError::SentElsewhere`] or [`InstanceError::NotForSubnets`] if the call must be sent
+    ///   to another canister or subnet.
     /// - [`InstanceError::PoolFull`] if too many messages wait for a block: submit the call again later.
+    /// - The errors of [`Self::submit`].
     pub fn submit_signed(
         &mut self,
         id: MessageId,
@@ -103,13 +104,14 @@ impl Instance {
         self.certify(id, selection)
     }
 
-    /// Executes a query that an agent has sent to a canister or a subnet. Returns the result with the key
-    /// that signs the response.
+    /// Executes a query that an agent has sent to a canister or a subnet. Returns the result with the
+    /// key that signs the response.
     ///
     /// # Errors
     ///
-    /// [`InstanceError::SentElsewhere`] or [`InstanceError::NotForSubnets`] if the query must be sent to
-    /// another canister or subnet.
+    /// - [`InstanceError::SentElsewhere`] or [`InstanceError::NotForSubnets`] if the query must be sent
+    ///   to another canister or subnet.
+    /// - The errors of [`Self::query`].
     pub fn query_node(
         &mut self,
         sent_to: Scope,
@@ -128,7 +130,8 @@ impl Instance {
         Ok(QueryResult { result, time: subnet.time(), node: subnet.config().key.node(0) })
     }
 
-    /// The certificate of a canister's certified data; `None` if its module never reads one.
+    /// The certificate of a canister's certified data. `None` if the canister has no module that reads
+    /// it.
     pub(super) fn data_certificate(&mut self, canister: CanisterId) -> Option<DataCertificate> {
         let asks = |name: &String| name.starts_with("data_certificate_");
         let module = self.canister(canister)?.module()?;
@@ -149,7 +152,7 @@ impl Instance {
         Ok(self.certification.certify(subnet, topology, selection))
     }
 
-    /// The root subnet: the one whose key is the root key.
+    /// The root subnet: its key is the root key.
     pub(super) fn root_subnet(&self) -> Result<SubnetId, InstanceError> {
         let root = self.root_key.subnet_id();
         self.subnet_info(root).map(|info| info.place.id)

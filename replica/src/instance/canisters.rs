@@ -1,4 +1,4 @@
-//! Reading and changing canisters directly, which no user of a network could do.
+//! Reading and changing canisters directly. Users of a real network cannot do this.
 
 use crate::canister::Canister;
 use crate::instance::{Instance, InstanceError};

@@ -65,7 +65,7 @@ impl Resolved {
 }
 
 impl Instance {
-    /// Resolves a call that says itself where it is sent. The inner error is the network's own.
+    /// Resolves a call that says itself where it is sent.
     pub(super) fn resolve(
         &self,
         call: &CanisterCall,
@@ -135,7 +135,12 @@ impl Instance {
         self.subnet_info(sent_to).map(|info| EffectivePrincipal::Subnet(info.place.id))
     }
 
-    /// Finds the subnet that a resolved call goes to. The inner error is the network's own.
+    /// Finds the subnet that a resolved call goes to. The inner error is a reject of the network.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSubnetHosts`] if no subnet hosts the canister.
+    /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
     pub(super) fn find_subnet(
         &self,
         call: &CanisterCall,

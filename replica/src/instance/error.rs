@@ -1,4 +1,4 @@
-//! What can be asked of an instance that makes no sense.
+//! Errors of the operations of an instance.
 
 use crate::certification::PathError;
 use crate::limits::{AWAIT_INGRESS_ROUNDS_MAX, BLOB_BYTES_MAX, INGRESS_BYTES_MAX};
@@ -11,13 +11,13 @@ use crate::types::{CanisterId, SubnetId, Time};
 #[non_exhaustive]
 pub enum InstanceError {
     /// The configuration has no subnet.
-    #[error("a network needs at least one subnet: ask for one")]
+    #[error("a network needs at least one subnet: add a subnet to its configuration")]
     NoSubnets,
     /// The configuration has two subnets of a kind that can exist only once.
-    #[error("there can be only one subnet of kind {0:?}: ask for it once")]
+    #[error("a network can have only one subnet of kind {0:?}: request it once")]
     SubnetTwice(SubnetKind),
-    /// The time was to be set to one before the current time.
-    #[error("time cannot go back: it is {now}, and {asked} was asked for")]
+    /// The requested time is before the current time.
+    #[error("time cannot go back: the current time is {now}, the requested time is {asked}")]
     TimeInPast {
         /// The current time.
         now: Time,
@@ -47,16 +47,18 @@ pub enum InstanceError {
          with such a subnet, or create the canister without choosing its id"
     )]
     SubnetsFixed(CanisterId),
-    /// A request was sent to another canister than the one that it concerns.
-    #[error("the request is sent to canister {sent_to}, but it is about {about}: send it there")]
+    /// A request was sent to a canister, but concerns another canister.
+    #[error(
+        "the request was sent to canister {sent_to}, but concerns canister {about}: send it to canister {about}"
+    )]
     SentElsewhere {
-        /// The canister that it was sent to.
+        /// The canister that the request was sent to.
         sent_to: CanisterId,
-        /// The canister that it concerns.
+        /// The canister that the request concerns.
         about: CanisterId,
     },
-    /// A request was sent to a subnet that has to be sent to a canister. The field says what subnets
-    /// accept.
+    /// A request was sent to a subnet, but must be sent to a canister. The field names the requests that
+    /// subnets accept.
     #[error(
         "only {0} of the management canister can be sent to a subnet: send this request to the \
          canister it is about"
@@ -91,8 +93,8 @@ pub enum InstanceError {
          verified application subnets can"
     )]
     SubnetCannotBeDeleted(SubnetKind),
-    /// As many messages as allowed wait for a block.
-    #[error("too many messages wait for a block: send this one again later")]
+    /// The pool of messages that wait for a block is full.
+    #[error("too many messages wait for a block: send this message again later")]
     PoolFull,
     /// An ingress message is larger than the network accepts. The field is its size in bytes.
     #[error("an ingress message may have at most {INGRESS_BYTES_MAX} bytes, not {0}")]
@@ -105,12 +107,12 @@ pub enum InstanceError {
     NotTheSender,
     /// An awaited ingress message got no response within [`AWAIT_INGRESS_ROUNDS_MAX`] rounds.
     #[error(
-        "the ingress message was not answered within {AWAIT_INGRESS_ROUNDS_MAX} rounds: instead of \
-         awaiting it, tick and ask for its status in turn (`submit_call`, `tick` and `ingress_status` of \
-         the pocket-ic crate)"
+        "the ingress message got no response within {AWAIT_INGRESS_ROUNDS_MAX} rounds: submit it without \
+         awaiting it, then execute rounds and read its status in turn (`submit_call`, `tick` and \
+         `ingress_status` of the pocket-ic crate)"
     )]
     NotAnswered,
-    /// Responses to an HTTP outcall do not fit the request.
+    /// The responses do not fit the HTTP outcall.
     #[error(transparent)]
     Outcall(#[from] OutcallError),
     /// A balance would have more cycles than it can hold.

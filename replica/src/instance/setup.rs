@@ -1,4 +1,4 @@
-//! What it takes to set up the subnets of an instance.
+//! Functions that set up the subnets of an instance.
 
 use crate::instance::InstanceError;
 use crate::keys::SubnetKey;

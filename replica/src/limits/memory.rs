@@ -21,7 +21,8 @@ pub const OS_PAGE_BYTES: usize = 4 * KIB as usize;
 /// (`config/src/subnet_config.rs`, `MAX_HEAP_DELTA_PER_ITERATION`).
 pub const ROUND_HEAP_DELTA_BYTES_MAX: i64 = 200_000_000;
 
-/// The same limit on a system subnet (`SchedulerConfig::system_subnet`).
+/// Heap delta on a system subnet, in bytes, after which a thread starts no further message and a round
+/// no further iteration (`SchedulerConfig::system_subnet`).
 pub const SYSTEM_ROUND_HEAP_DELTA_BYTES_MAX: i64 = 2_000_000_000;
 
 /// Rate limit of the heap delta: the bytes that a canister gets credited in each round. While its debit
@@ -45,10 +46,10 @@ pub const STABLE_MEMORY_MAX: u64 = 500 * GIB;
 /// (`config/src/embedders.rs`, `STABLE_MEMORY_ACCESSED_PAGE_LIMIT_MESSAGE`).
 pub const STABLE_MEMORY_ACCESS_MAX: u64 = 2 * GIB;
 
-/// The same limit for `canister_init` and the upgrade hooks (`…_UPGRADE`).
+/// Most stable memory that `canister_init` or an upgrade hook may access, in bytes (`…_UPGRADE`).
 pub const STABLE_MEMORY_ACCESS_MAX_UPGRADE: u64 = 8 * GIB;
 
-/// The same limit for queries and `canister_inspect_message` (`…_QUERY`).
+/// Most stable memory that a query or `canister_inspect_message` may access, in bytes (`…_QUERY`).
 pub const STABLE_MEMORY_ACCESS_MAX_QUERY: u64 = GIB;
 
 /// Memory capacity of a subnet for all its canisters, in bytes
@@ -102,10 +103,12 @@ pub const FETCH_LOGS_RESPONSE_BYTES_MAX: usize = 2_000_000;
 /// (`canister_logs.rs`, `fetch_canister_logs_instructions`).
 pub const FETCH_LOGS_INSTRUCTIONS: Instructions = 14_000_000;
 
-/// The same for each log record (same source).
+/// Instructions that `fetch_canister_logs` takes from the budget of the round for each log record (same
+/// source).
 pub const FETCH_LOGS_RECORD_INSTRUCTIONS: Instructions = 900;
 
-/// The same for each byte of content in the log records (same source).
+/// Instructions that `fetch_canister_logs` takes from the budget of the round for each byte of content
+/// in the log records (same source).
 pub const FETCH_LOGS_BYTE_INSTRUCTIONS: Instructions = 5;
 
 /// Bytes of a SHA-256 hash.

@@ -1,16 +1,15 @@
 //! Limits and constants of the server, and of PocketIC's protocol.
 //!
-//! Where no source is named, the number is our own choice.
+//! A number without a source is a bound of this project.
 
 use super::memory::{GIB, MIB};
 use std::time::Duration;
 
-/// How many subnets the mainnet has at most. Canister ids beyond the ranges of this many subnets cannot
-/// be ids of the mainnet (`pocket_ic_server/src/pocket_ic.rs`,
-/// `MAXIMUM_NUMBER_OF_SUBNETS_ON_MAINNET`).
+/// Most subnets of the mainnet. Canister ids beyond the ranges of this many subnets cannot be ids of the
+/// mainnet (`pocket_ic_server/src/pocket_ic.rs`, `MAXIMUM_NUMBER_OF_SUBNETS_ON_MAINNET`).
 pub const MAINNET_SUBNETS_MAX: u64 = 1_024;
 
-/// Rounds that awaiting an ingress message executes before it gives up
+/// Most rounds that awaiting an ingress message executes
 /// (`pocket_ic_server/src/pocket_ic.rs`).
 pub const AWAIT_INGRESS_ROUNDS_MAX: usize = 100;
 
@@ -22,79 +21,80 @@ pub const ROUND_TIME_INCREMENT_NANOS: u64 = 1;
 /// About the interval between two blocks on the mainnet.
 pub const HEARTBEAT_INTERVAL_NANOS: u64 = 1_000_000_000;
 
-/// How long a connection may wait for the complete head of a request. Clients close idle connections
-/// earlier than that, so the server does not close a connection that a client is about to reuse.
+/// Longest time that a connection may wait for the complete head of a request. Clients close idle
+/// connections earlier, so the server does not close a connection that a client is about to reuse.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long the body of a request may take to arrive.
+/// Longest time for the body of a request to arrive.
 pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a synchronous call of an agent may wait until it is accepted and has a certified response.
-/// After that, the agent has to poll for the response (`config/src/http_handler.rs`,
+/// Longest time that a synchronous call of an agent waits until it is accepted and has a certified
+/// response. After that, the agent has to poll for the response (`config/src/http_handler.rs`,
 /// `ingress_message_certificate_timeout_seconds`).
 pub const SYNCHRONOUS_CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the server waits after it could not accept a connection, for example because the process
+/// Time that the server waits after it could not accept a connection, for example because the process
 /// has too many open files.
 pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// How long a server that stops waits for the requests that it is processing.
+/// Longest time that a server that stops waits for the requests that it is processing.
 pub const SERVER_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a PocketIC server without requests keeps running, in seconds, unless `--ttl` says otherwise
+/// Time that a PocketIC server without requests keeps running, in seconds, unless `--ttl` says otherwise
 /// (`pocket_ic_server/src/main.rs`, `TTL_SEC`).
 pub const SERVER_TTL_SECONDS_DEFAULT: u64 = 60;
 
-/// Bytes of native stack of each thread that executes canisters: what Wasm may use, and as much again
+/// Native stack of each thread that executes canisters, in bytes: the stack of Wasm, and as much again
 /// for the replica.
 pub const SERVER_THREAD_STACK_BYTES: usize = 2 * super::WASM_STACK_BYTES;
 
-/// Bytes of a request's body: the largest ingress message in base64, and the rest of the request.
+/// Largest body of a request, in bytes: the largest ingress message in base64, and the rest of the
+/// request.
 pub const REQUEST_BODY_BYTES_MAX: usize = 8 * MIB as usize;
 
-/// Bytes of the body of a query: the largest argument of any call ([`REQUEST_BYTES_MAX`]) in base64, and
-/// the rest of the request.
+/// Largest body of a query, in bytes: the largest argument of any call ([`REQUEST_BYTES_MAX`]) in
+/// base64, and the rest of the request.
 ///
 /// [`REQUEST_BYTES_MAX`]: super::REQUEST_BYTES_MAX
 pub const QUERY_BODY_BYTES_MAX: usize = 16 * MIB as usize;
 
-/// Bytes of a body with the responses to an HTTP outcall: the largest response
+/// Largest body with the responses to an HTTP outcall, in bytes: the largest response
 /// ([`OUTCALL_RESPONSE_BYTES_MAX`]) in base64, with headers, from each of the forty nodes of the largest
 /// subnet.
 ///
 /// [`OUTCALL_RESPONSE_BYTES_MAX`]: super::OUTCALL_RESPONSE_BYTES_MAX
 pub const OUTCALL_BODY_BYTES_MAX: usize = 40 * 3 * MIB as usize;
 
-/// Bytes of one blob that a client uploads or reads, and of all blobs that the server keeps. It prevents
-/// a client from using up the machine's memory by accident.
+/// Largest blob that a client uploads or reads, and largest sum of all blobs that the server keeps, in
+/// bytes. This bound keeps a client from using up the machine's memory by accident.
 pub const BLOB_BYTES_MAX: usize = GIB as usize;
 
-/// Subnets of one instance. It prevents a client from using up the machine's memory by accident; the
-/// mainnet has a few dozen subnets.
+/// Most subnets of one instance. This bound keeps a client from using up the machine's memory by
+/// accident. The mainnet has a few dozen subnets.
 pub const INSTANCE_SUBNETS_MAX: usize = 256;
 
-/// Bytes of a snapshot that one call reads from or writes to a directory
+/// Part of a snapshot that one call reads from or writes to a directory, in bytes
 /// (`pocket_ic_server/src/pocket_ic.rs`, `MAX_CHUNK_SIZE`).
 pub const SNAPSHOT_FILE_CHUNK_BYTES: usize = 2_000_000;
 
-/// Cycles that every account of the fake cycles ledger starts with: a million trillion.
+/// Initial balance of every account of the fake cycles ledger, in cycles: a million trillion.
 pub const FAKE_LEDGER_INITIAL_CYCLES: u128 = 1_000_000_000_000_000_000;
 
-/// Cycles that a transaction on the fake cycles ledger costs (`cycles-ledger/src/config.rs`, `FEE`).
+/// Fee of a transaction on the fake cycles ledger, in cycles (`cycles-ledger/src/config.rs`, `FEE`).
 pub const FAKE_LEDGER_FEE_CYCLES: u128 = 100_000_000;
 
-/// Hundred-millionths of an ICP (e8s) that every account of the fake ICP ledger starts with: ten million
-/// ICP.
+/// Initial balance of every account of the fake ICP ledger, in hundred-millionths of an ICP (e8s): ten
+/// million ICP.
 pub const FAKE_LEDGER_INITIAL_E8S: u128 = 1_000_000_000_000_000;
 
-/// Hundred-millionths of an ICP (e8s) that a transaction on the fake ICP ledger costs
+/// Fee of a transaction on the fake ICP ledger, in hundred-millionths of an ICP (e8s)
 /// (`ledger-suite/icp`, `DEFAULT_TRANSFER_FEE`).
 pub const FAKE_LEDGER_FEE_E8S: u128 = 10_000;
 
-/// Seconds for which a fake ledger recognises a duplicate of a transaction (ICRC-1, "Transaction
+/// Time in which a fake ledger recognises a duplicate of a transaction, in seconds (ICRC-1, "Transaction
 /// deduplication").
 pub const FAKE_LEDGER_TRANSACTION_WINDOW_SECONDS: u64 = 24 * 60 * 60;
 
-/// Seconds by which the time of a fake ledger and the clock of the ledger's user may differ (ICRC-1,
+/// Largest difference between the time of a fake ledger and the clock of a user, in seconds (ICRC-1,
 /// "Transaction deduplication").
 pub const FAKE_LEDGER_PERMITTED_DRIFT_SECONDS: u64 = 2 * 60;

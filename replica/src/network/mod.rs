@@ -152,7 +152,8 @@ impl Network {
         self.tick();
     }
 
-    /// Chooses who makes the next block on some subnets. If anything is wrong, nothing is chosen.
+    /// Chooses the block makers of the next block on some subnets. If `makers` is invalid, nothing is
+    /// chosen.
     ///
     /// # Errors
     ///
@@ -206,17 +207,17 @@ fn add_routes(routes: &mut RoutingTable, subnet: &Subnet) {
     }
 }
 
-/// A subnet, as far as other subnets need to know it.
+/// The properties of a subnet that other subnets need.
 #[derive(Clone, Copy)]
 struct Peer {
     id: SubnetId,
-    /// Whether it is a system subnet. Streams to system subnets are throttled.
+    /// Whether the subnet is a system subnet. Streams to system subnets are throttled.
     system: bool,
 }
 
-/// Takes the signals and messages of other subnets for the subnet `to`. Signals discard messages of its
-/// own streams. Messages are taken as far as they fit into a block. The order of source subnets rotates
-/// from round to round.
+/// Takes the signals and messages of other subnets for the subnet `to`. The signals discard messages
+/// from the streams of `to`. Messages are taken until the block is full. The order of source subnets
+/// rotates from round to round.
 fn take_incoming(
     streams: &mut BTreeMap<(SubnetId, SubnetId), Stream>,
     subnets: &[Peer],

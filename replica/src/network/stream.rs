@@ -26,7 +26,7 @@ pub struct Stream {
     signals: VecDeque<(u64, Option<Response>)>,
 }
 
-/// What a message counts for the limits of its stream.
+/// The bytes and refunds that a message counts for in the limits of its stream.
 #[derive(Clone, Copy, Debug)]
 struct Size {
     bytes: usize,

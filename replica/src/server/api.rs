@@ -101,7 +101,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let RawBody(bytes) = RawBody::from_request(request, state).await?;
         let value = serde_json::from_slice(&bytes).map_err(|error| {
-            ApiError::bad_request(format!("the request's body is not what was expected: {error}"))
+            ApiError::bad_request(format!("the request's body cannot be decoded: {error}"))
         })?;
         Ok(Self(value))
     }

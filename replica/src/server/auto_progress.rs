@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 impl HostedInstance {
-    /// Starts auto-progress. Rounds are at least `delay` apart. The instance has the real time when
-    /// this function returns, unless the instance's time was later.
+    /// Starts auto-progress. Two rounds are at least `delay` apart. When this function returns, the
+    /// instance has the real time, unless its time was later.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// The principal, canister id or subnet id with these bytes.
 pub(super) fn principal<T: From<Principal>>(bytes: &[u8]) -> Result<T, ApiError> {
     Principal::try_from_slice(bytes).map(T::from).map_err(|error| {
-        ApiError::bad_request(format!("these {} bytes are no principal: {error}", bytes.len()))
+        ApiError::bad_request(format!("these {} bytes are not a principal: {error}", bytes.len()))
     })
 }
 

@@ -57,12 +57,13 @@ pub enum LiveError {
     /// The address cannot be listened on, for example because the port is in use.
     #[error("cannot listen on {address}: {error}; choose another port, or 0 for any that is free")]
     Listen {
-        /// Where it was to listen.
+        /// The address.
         address: SocketAddr,
-        /// What went wrong.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// A kind of subnet that is of no use without system canisters that do not exist here.
+    /// A subnet of this kind would be of no use: it needs system canisters that this network does not
+    /// have.
     #[error(
         "this network can have no {0} subnet, because it does not have the canisters of such a subnet: \
          choose application, verified-application, system, fiduciary, sns or cloud-engine"

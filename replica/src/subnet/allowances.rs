@@ -19,17 +19,17 @@ pub struct RelaxedLimits {
 }
 
 impl SubnetConfig {
-    /// Chooses a limit: system subnets have another one.
+    /// Chooses between the limit of application subnets and the limit of system subnets.
     fn limit<T>(&self, application: T, on_system: T) -> T {
         if self.system { on_system } else { application }
     }
 
-    /// The limit, which is lifted on benchmarking subnets.
+    /// The limit, or a much higher one on benchmarking subnets.
     fn lifted(&self, limit: Instructions) -> Instructions {
         if self.benchmarking { BENCHMARKING_INSTRUCTIONS_MAX } else { limit }
     }
 
-    /// The instruction budget of a round. A message can start as long as any of it is left.
+    /// The instruction budget of a round. A message can start while the budget is positive.
     pub(super) fn round_budget(&self) -> i64 {
         // The budget is the maximum of a round minus one slice, plus one. On a benchmarking subnet a
         // slice is as large as the maximum, so 1 remains.
@@ -47,7 +47,7 @@ impl SubnetConfig {
         self.limit(ROUND_HEAP_DELTA_BYTES_MAX, SYSTEM_ROUND_HEAP_DELTA_BYTES_MAX)
     }
 
-    /// Whether canisters are rate limited after installing or writing much.
+    /// Whether rate limits apply to installations and to heap delta.
     pub(super) fn limits_rates(&self) -> bool {
         !self.system && !self.relaxed.execution_rates
     }
@@ -59,7 +59,7 @@ impl SubnetConfig {
 }
 
 impl Subnet {
-    /// What executions need to know of the current round.
+    /// The properties of the current round that executions need.
     pub(super) fn round_input(&self) -> RoundInput {
         let config = &self.config;
         RoundInput {

@@ -21,7 +21,7 @@ pub struct BlockMakers {
     pub subnet: SubnetId,
     /// The node that makes the block.
     pub maker: Principal,
-    /// The nodes whose turn came before, and that failed to make the block.
+    /// The nodes that should have made the block before the maker, and failed.
     pub failed: Vec<Principal>,
 }
 

@@ -43,13 +43,13 @@ pub(super) struct IngressHistory {
 /// The record of an ingress message.
 #[derive(Debug)]
 pub struct IngressRecord {
-    /// Who sent it.
+    /// The sender.
     pub sender: Principal,
-    /// Who is called.
+    /// The canister that the message is for.
     pub receiver: CanisterId,
     /// The state of the message.
     pub state: IngressState,
-    /// Until when the same message may be submitted again.
+    /// The expiry. Until then, the same message is not executed twice.
     expiry: Time,
 }
 

@@ -12,7 +12,7 @@ use crate::types::{Cycles, Instructions};
 pub struct Metrics {
     /// The number of canisters.
     pub canisters: u64,
-    /// The size of their state in bytes. It is updated in every tenth round only.
+    /// The size of the state of all canisters, in bytes. Updated only in every tenth round.
     pub state_bytes: u64,
     /// Cycles that all canisters consumed, including deleted ones.
     pub consumed: Cycles,
@@ -42,7 +42,7 @@ impl Meter {
         self.instructions += instructions.unsigned_abs();
     }
 
-    /// Counts the cycles that a canister consumed which is being deleted. Its balance is consumed, too.
+    /// Counts the consumed cycles of a canister that is deleted. Its balance counts as consumed, too.
     pub(super) fn count_deleted(&mut self, canister: &Canister) {
         let consumed = canister.consumption.total().saturating_add(canister.balance);
         self.consumed_by_deleted = self.consumed_by_deleted.saturating_add(consumed);

@@ -56,13 +56,13 @@ pub struct SubnetConfig {
     pub key: Arc<SubnetKey>,
     /// The number of nodes. Prices depend on it.
     pub nodes: u64,
-    /// Whether the subnet charges nothing.
+    /// Whether the subnet has the free cost schedule: it charges nothing.
     pub free: bool,
-    /// Whether it is a system subnet, which has higher limits.
+    /// Whether the subnet is a system subnet, which has higher limits.
     pub system: bool,
     /// Whether instruction limits are lifted, for benchmarks.
     pub benchmarking: bool,
-    /// The principals that may manage all canisters. None, if the subnet cannot have admins.
+    /// The principals that may manage all canisters. `None` if the subnet cannot have admins.
     pub admins: Option<BTreeSet<Principal>>,
     /// The limits that do not apply.
     pub relaxed: RelaxedLimits,
@@ -128,7 +128,7 @@ pub struct Subnet {
     refunds: RefundPool,
     /// Responses of the management canister, which leave at the end of the round.
     responses: VecDeque<Response>,
-    /// Canisters that do not exist here, and whose calls are executed outside of the subnet.
+    /// Canisters that do not exist on this subnet. Calls to them are executed outside of the subnet.
     intercepted: BTreeSet<CanisterId>,
     /// The calls to these canisters that wait to be taken.
     intercepted_requests: Vec<Request>,
@@ -186,12 +186,13 @@ impl Subnet {
         self.prices
     }
 
-    /// A canister of this subnet.
+    /// The canister with this id. `None` if it does not exist on this subnet.
     pub fn canister(&self, id: CanisterId) -> Option<&Canister> {
         self.canisters.get(&id)
     }
 
-    /// A canister of this subnet, to be changed without a message.
+    /// The canister with this id, to be changed without a message. `None` if it does not exist on this
+    /// subnet.
     pub fn canister_mut(&mut self, id: CanisterId) -> Option<&mut Canister> {
         self.canisters.get_mut(&id)
     }

@@ -1,4 +1,4 @@
-//! When a subnet has something to do next.
+//! The time at which a subnet next has work to do.
 
 use crate::canister::{Canister, RoundInput, Status};
 use crate::limits::{ALLOCATION_CHARGE_INTERVAL_SECONDS, HEARTBEAT_INTERVAL_NANOS};
@@ -6,9 +6,9 @@ use crate::subnet::Subnet;
 use crate::types::{NextWork, Time};
 
 impl Subnet {
-    /// When a round next has something to do on this subnet. Until then a round would only change the
-    /// time and the metrics. Heartbeats run in every round, but count as due once in
-    /// [`HEARTBEAT_INTERVAL_NANOS`] only.
+    /// When a round next has work to do on this subnet. Until then, a round would only change the time
+    /// and the metrics. A heartbeat runs in every round, but counts as due only once in
+    /// [`HEARTBEAT_INTERVAL_NANOS`].
     pub fn next_work(&self) -> NextWork {
         if self.has_messages() {
             return NextWork::Now;
@@ -36,7 +36,7 @@ impl Subnet {
     }
 }
 
-/// When a canister without messages next has something to do.
+/// When a canister without messages next has work to do.
 fn next_of(canister: &Canister, heartbeat: Time, round: &RoundInput) -> NextWork {
     // A rate-limited canister gets credits in each round, however little time passes.
     if canister.debits.has_any() {

@@ -25,16 +25,16 @@ const FULL_EXECUTION: Priority = 100 * PERCENT;
 const PRIORITY_MIN: Priority = -20 * FULL_EXECUTION;
 const PRIORITY_MAX: Priority = 5 * FULL_EXECUTION;
 
-/// The state of a canister, as far as it matters for the schedule.
+/// The properties of a canister that the schedule depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SchedulingState {
-    /// Whether it has something to execute.
+    /// Whether the canister has something to execute.
     pub is_active: bool,
-    /// Whether it must not execute in this round, because it installed or wrote too much before.
+    /// Whether the rate limits forbid the canister to execute in this round.
     pub is_rate_limited: bool,
-    /// In percent of a core.
+    /// The compute allocation, in percent of a core.
     pub compute_allocation: u64,
-    /// When its paused message began, if there is one.
+    /// The time at which the paused message began. `None` if there is none.
     pub paused_since: Option<Time>,
 }
 

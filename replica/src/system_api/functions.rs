@@ -74,8 +74,8 @@ impl EntryPoint {
         }
     }
 
-    /// Whether the replica tracks dirty pages. It does where changes of the memory can be kept; such
-    /// an execution pays for its dirty pages (`system_api.rs`, `modification_tracking`).
+    /// Whether the replica tracks dirty pages. It does if the changes of the memory can be kept. Such an
+    /// execution pays for its dirty pages (`system_api.rs`, `modification_tracking`).
     pub const fn tracks_changes(self) -> bool {
         !matches!(
             self,

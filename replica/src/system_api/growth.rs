@@ -1,4 +1,5 @@
-//! How far heap and stable memory can grow in an execution, and which cycles growing requires.
+//! The growth of heap and stable memory in an execution: how far they can grow, and the cycles that this
+//! requires.
 //!
 //! Rules: `system_api.rs`, `allocate_execution_memory` and `effective_wasm_memory_limit`, and
 //! `sandbox_safe_system_state.rs` in the replica's repository.

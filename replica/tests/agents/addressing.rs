@@ -145,7 +145,7 @@ fn requests_about_one_canister_are_not_taken_at_another() {
         ("query", query(&user, to_management, "canister_status", one)),
     ] {
         let answer = to_canister(&network, network.other, route, &user, &content);
-        answer.assert_error(400, "send it there");
+        answer.assert_error(400, "send it to canister");
     }
 }
 

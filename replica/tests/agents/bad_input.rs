@@ -36,12 +36,12 @@ fn a_body_that_is_not_an_envelope_gets_status_400_with_a_message() {
     let endless =
         [&[0xd9, 0xd9, 0xf7, 0xa1, 0x67], b"content".as_slice(), &[0x5b], &[0xff; 8]].concat();
     for (body, words) in [
-        (b"".as_slice(), "no envelope"),
-        (b"not CBOR at all", "no envelope"),
-        (&good[..good.len() - 1], "no envelope"),
+        (b"".as_slice(), "not an envelope"),
+        (b"not CBOR at all", "not an envelope"),
+        (&good[..good.len() - 1], "not an envelope"),
         (&trailing, "followed by 1 bytes"),
-        (&deep, "no envelope"),
-        (&endless, "no envelope"),
+        (&deep, "not an envelope"),
+        (&endless, "not an envelope"),
     ] {
         for route in ["call", "query", "read_state"] {
             post(&network, "v3", network.one, route, body).assert_error(400, words);
@@ -86,7 +86,7 @@ fn a_canister_that_no_subnet_hosts_or_that_is_not_meant_is_an_error() {
     let to = |canister| unsigned(call(Principal::anonymous(), canister, soon(60)));
     post(&network, "v4", nowhere, "call", &to(nowhere)).assert_error(400, "does not belong");
     post(&network, "v4", network.other, "call", &to(network.one))
-        .assert_error(400, "send it there");
+        .assert_error(400, "send it to canister");
     let path = "api/v4/canister/no-canister/call";
     send(&network, "POST", path, CBOR, &to(network.one)).assert_error(400, "'no-canister'");
     assert_eq!(send(&network, "GET", path, CBOR, b"").status, 405);

@@ -90,7 +90,7 @@ fn broken_json_and_base64_and_principals_are_400_with_a_message() {
         ("update/set_time", r#"{"nanos_since_epoch":-1}"#.to_owned(), "-1"),
         ("update/set_time", r#"{"nanos_since_epoch":0}"#.to_owned(), "cannot go back"),
         ("read/get_cycles", r#"{"canister_id":"%%%"}"#.to_owned(), "Invalid"),
-        ("read/get_cycles", format!(r#"{{"canister_id":"{long}"}}"#), "no principal"),
+        ("read/get_cycles", format!(r#"{{"canister_id":"{long}"}}"#), "not a principal"),
         ("read/get_cycles", r#"{"canister_id":"AAAAAAAAAAABAQ=="}"#.to_owned(), "no canister"),
         ("update/add_cycles", r#"{"canister_id":"BA==","amount":1}"#.to_owned(), "no canister"),
         ("read/query", call("x", "!", r#""None""#), "Invalid"),

@@ -220,7 +220,7 @@ impl Instance {
         let function = match table.get(&mut self.store, index) {
             Some(Ref::Func(Some(function))) => function,
             Some(_) => {
-                return Err(contract(format!("place {index} of the table is empty")));
+                return Err(contract(format!("entry {index} of the table is empty")));
             }
             None => return Err(wasmtime::Error::new(Trap::FunctionNotFound(index))),
         };
@@ -245,7 +245,9 @@ fn failure(error: wasmtime::Error) -> Trap {
     }
     use wasmtime::Trap as Wasm;
     if let Some(Wasm::BadSignature) = error.downcast_ref() {
-        return Trap::Contract("a function was called that has another signature".into());
+        return Trap::Contract(
+            "a function was called with a signature that it does not have".into(),
+        );
     }
     Trap::Wasm(match error.downcast_ref::<Wasm>() {
         Some(Wasm::UnreachableCodeReached) => "unreachable",

@@ -18,8 +18,8 @@ use std::collections::BTreeSet;
 /// The canisters that the sender's delegations cover. `None` is all canisters.
 pub(super) type Targets = Option<BTreeSet<CanisterId>>;
 
-/// Verifies that the sender of a request has signed it, or that a key has signed it to which the sender
-/// has delegated this. Returns the canisters that the delegations cover.
+/// Verifies that a request is signed by its sender, or by a key to which the sender has delegated this.
+/// Returns the canisters that the delegations cover.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ pub(super) fn check_sender(
     Ok(targets)
 }
 
-/// What a chain of delegations is verified against.
+/// The data that a chain of delegations is verified against.
 struct Chain<'a> {
     root_key: &'a SubnetKey,
     now: Time,
@@ -100,7 +100,8 @@ impl Chain<'_> {
         let expiration = Time::from_nanos(delegation.expiration);
         if expiration < self.now {
             let now = self.now;
-            let text = format!("a delegation has expired at {expiration}, and it is {now}");
+            let text =
+                format!("a delegation expired at {expiration}, and the current time is {now}");
             return Err(AgentError::bad_request(text));
         }
         let targets = delegation.targets.as_ref().map_or(0, Vec::len);

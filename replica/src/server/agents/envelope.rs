@@ -109,7 +109,7 @@ impl Received {
     /// Decodes bytes that must be one envelope in CBOR and nothing else.
     fn decode(mut bytes: &[u8]) -> AgentResult<Self> {
         let raw: RawEnvelope = ciborium::from_reader(&mut bytes).map_err(|error| {
-            AgentError::bad_request(format!("the request is no envelope in CBOR: {error}"))
+            AgentError::bad_request(format!("the request is not an envelope in CBOR: {error}"))
         })?;
         if !bytes.is_empty() {
             let text = format!("the request's envelope is followed by {} bytes", bytes.len());

@@ -1,4 +1,4 @@
-//! What the handlers of routes take from a request.
+//! Extractors: parts of a request for the handlers of routes.
 
 use super::response::AgentError;
 use crate::limits::INGRESS_BYTES_MAX;
@@ -31,7 +31,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathPrincipal {
             .map_err(|error| AgentError::bad_request(error.body_text()))?;
         let principal = Principal::from_text(&id);
         principal.map(Self).map_err(|error| {
-            AgentError::bad_request(format!("'{id}' in the path is no principal: {error}"))
+            AgentError::bad_request(format!("'{id}' in the path is not a principal: {error}"))
         })
     }
 }

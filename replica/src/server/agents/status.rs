@@ -1,4 +1,4 @@
-//! The status of the network: what an agent has to know before it can verify anything.
+//! The status of the network. It has the root key, which an agent needs to verify certificates.
 
 use super::extract::Hosted;
 use super::response::{AgentResult, Cbor};

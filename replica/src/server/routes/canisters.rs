@@ -1,4 +1,4 @@
-//! Reading and changing canisters directly, which no client of a real network could do.
+//! Reading and changing canisters directly. Users of a real network cannot do this.
 
 use super::extract::{Id, Shared};
 use crate::server::api::{ApiResult, JsonBody};

@@ -1,4 +1,4 @@
-//! What the handlers of routes take from a request besides its body.
+//! Extractors for the handlers of routes, except those for bodies.
 
 use crate::server::api::ApiError;
 use crate::server::instances::Instances;

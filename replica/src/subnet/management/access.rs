@@ -10,14 +10,14 @@ use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
 use std::collections::BTreeSet;
 
-/// The admins of a subnet. None, if the subnet cannot have admins.
+/// The admins of a subnet. `None` if the subnet cannot have admins.
 pub(super) type Admins = Option<BTreeSet<Principal>>;
 
 fn is_admin(admins: &Admins, caller: Principal) -> bool {
     admins.as_ref().is_some_and(|admins| admins.contains(&caller))
 }
 
-/// Checks that the caller is an admin of the subnet. `without` makes the error for subnets that cannot
+/// Checks that the caller is an admin of the subnet. `without` creates the error for subnets that cannot
 /// have admins.
 pub(super) fn check_admin(
     admins: &Admins,

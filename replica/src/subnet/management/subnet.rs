@@ -50,7 +50,7 @@ impl Subnet {
         access::check_admin(&self.config.admins, call.caller, || {
             UserError::new(
                 ErrorCode::CanisterRejectedMessage,
-                "list_canisters can be called only where a subnet has admins",
+                "list_canisters can be called only on a subnet with admins",
             )
         })?;
         let count = self.canisters.len() as Instructions;

@@ -72,6 +72,10 @@ pub(crate) fn decompressed_bytes_stated(bytes: &[u8]) -> u64 {
 
 /// Validates and instruments a module. `bytes` is the module, plain or compressed with gzip. Returns the
 /// instrumented module and the properties of the original one.
+///
+/// # Errors
+///
+/// [`InvalidModule`] if the module violates a rule. The error names the rule.
 pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModule> {
     let bytes = decompressed(bytes)?;
     let mut scan = ModuleScan::default();

@@ -47,6 +47,10 @@ pub(super) struct ModuleScan<'a> {
 
 impl<'a> ModuleScan<'a> {
     /// Reads the next part of the module `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidModule`] if this part violates a rule. The error names the rule.
     pub fn payload(&mut self, payload: Payload<'a>, bytes: &'a [u8]) -> Result<(), InvalidModule> {
         if let Some((id, range)) = payload.as_section() {
             // The parser announces a code section before it has read all of it, so the bytes may be
@@ -90,6 +94,10 @@ impl<'a> ModuleScan<'a> {
     }
 
     /// Returns the collected properties, after the whole module was read.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidModule`] if an exported method or entry point is invalid.
     pub fn finish(mut self) -> Result<(ModuleParts<'a>, ModuleInfo), InvalidModule> {
         self.find_methods()?;
         self.parts.memory_init_segments = self.memory_init_segments.into_iter().collect();

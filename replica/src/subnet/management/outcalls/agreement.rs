@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 type Group<'a> = Vec<&'a OutcallReport>;
 
 impl Subnet {
-    /// The result of an outcall with these reports, in a block with `bytes_left` bytes. There is none
-    /// as long as the nodes can still agree, or if the result does not fit into the block.
+    /// The result of an outcall with these reports, in a block with `bytes_left` bytes. `None` while the
+    /// nodes can still agree, or if the result does not fit into the block.
     pub(super) fn replicated_result(
         &self,
         id: u64,

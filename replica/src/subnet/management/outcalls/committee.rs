@@ -65,14 +65,14 @@ impl<'a> Committee<'a> {
         self.enough().or_else(|| self.too_few()).or_else(|| self.failure())
     }
 
-    /// The responses, if enough of them can be delivered.
+    /// The responses as the result, if enough of them can be delivered.
     fn enough(&self) -> Option<OutcallResult> {
         let (least, most) = (self.counts.min_responses, self.counts.max_responses);
         let selection = self.select(&self.replies, least as usize, most as usize)?;
         Some(selection.with_result(succeeded(selection.delivered)?))
     }
 
-    /// The rejects, if there are so many that enough responses can no longer come.
+    /// The rejects as the result, if too few nodes are left for enough responses.
     fn too_few(&self) -> Option<OutcallResult> {
         let needed = (self.counts.total_requests - self.counts.min_responses) as usize + 1;
         let selection = self.select(&self.rejects, needed, self.rejects.len())?;
@@ -167,8 +167,8 @@ impl<'a> Committee<'a> {
         self.counts.total_requests as usize - self.all.len()
     }
 
-    /// The message that the responses fit into no block, if that is so. Nodes that have not reported yet
-    /// may still have short responses.
+    /// The message that the responses fit into no block. `None` if they may fit: nodes that have not
+    /// reported yet may have short responses.
     fn too_large(&self) -> Option<String> {
         let unseen = self.unseen();
         let least = self.counts.min_responses as usize;
@@ -190,7 +190,7 @@ impl<'a> Committee<'a> {
         ))
     }
 
-    /// The message that the nodes can pay for no result, if that is so.
+    /// The message that the nodes can pay for no result. `None` if they may still pay for one.
     fn out_of_cycles(&self) -> Option<String> {
         let least = self.counts.min_responses as usize;
         let rejects = self.counts.total_requests as usize - least + 1;
@@ -202,8 +202,8 @@ impl<'a> Committee<'a> {
         (unspent < cheapest).then(|| out_of_cycles(self.reports, unspent, cheapest))
     }
 
-    /// The lowest possible cost of delivering `needed` reports of this kind, if so many can still come.
-    /// The reports of nodes that have not reported yet may be empty.
+    /// The lowest possible cost of delivering `needed` reports of this kind. `None` if so many reports
+    /// can no longer come. The reports of nodes that have not reported yet may be empty.
     fn cheapest(&self, seen: &[&OutcallReport], needed: usize) -> Option<Cycles> {
         let known = seen.get(..needed.saturating_sub(self.unseen()))?;
         let empty = needed - known.len();
@@ -235,7 +235,7 @@ fn delivered_bytes(report: &OutcallReport) -> u64 {
     report.bytes() + FLEXIBLE_RESPONSE_BYTES as u64
 }
 
-/// The result of an outcall with these responses. None, if the canister's transform query returned
+/// The result of an outcall with these responses. `None` if the canister's transform query returned
 /// something that is not an HTTP response: such an outcall times out.
 fn succeeded(reports: &[&OutcallReport]) -> Option<Payload> {
     let responses = reports.iter().map(|report| {

@@ -10,7 +10,7 @@ impl Outcall {
         self.allowance.is_none_or(|allowance| spent <= allowance * nodes as Cycles)
     }
 
-    /// The cycles that all `nodes` together have left. None, if the outcall was paid for in advance.
+    /// The cycles that all `nodes` together have left. `None` if the outcall was paid for in advance.
     pub(super) fn unspent(&self, nodes: u64, reports: &[OutcallReport]) -> Option<Cycles> {
         let spent = total_spent(reports);
         Some((self.allowance? * Cycles::from(nodes)).saturating_sub(spent))

@@ -25,24 +25,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use request::{OutcallRequest, Pricing, Transform};
 
-/// What one node got from the HTTP server.
+/// The result of the HTTP request of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeResponse {
-    /// The server's response.
+    /// The response of the HTTP server.
     Reply(HttpRequestResult),
-    /// No response, and the reason.
+    /// There is no response. The reject is the reason.
     Reject(Reject),
 }
 
-/// What the nodes of an outcall got.
+/// The results of the HTTP requests of the nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeResponses {
-    /// All nodes got the same.
+    /// All nodes got the same result.
     Same(NodeResponse),
-    /// One response for each node of the subnet. The first one counts if only one node makes the
-    /// outcall.
+    /// One result for each node of the subnet. The first one counts if only one node makes the outcall.
     Each(Vec<NodeResponse>),
-    /// The responses of some nodes of a flexible outcall. The other nodes never report.
+    /// The results of some nodes of a flexible outcall. The other nodes never report.
     Committee(Vec<NodeResponse>),
 }
 
@@ -71,7 +70,7 @@ pub enum OutcallError {
     /// The responses of some nodes were given for an outcall that is not flexible.
     #[error("the outcall is not flexible: give one response for each node, or one for all")]
     NotFlexible,
-    /// The message of a reject is longer than nodes make them.
+    /// The message of a reject is longer than a node makes it. The field is its length in bytes.
     #[error(
         "a node's reject has at most {OUTCALL_REJECT_MESSAGE_BYTES_MAX} bytes of text, not {0}"
     )]
@@ -87,13 +86,13 @@ struct Outcall {
     /// Attached cycles beyond the price.
     refund: Cycles,
     since: Time,
-    /// The cycles that each node may spend. None, if the outcall was paid for in advance.
+    /// The cycles that each node may spend. `None` if the outcall was paid for in advance.
     allowance: Option<Cycles>,
     /// The reports of the nodes, once the client has provided their responses.
     reports: Option<Vec<OutcallReport>>,
 }
 
-/// The result of an outcall that the nodes agree on.
+/// The result of an outcall, on which the nodes have agreed.
 #[derive(Debug)]
 struct OutcallResult {
     result: Result<Payload, Reject>,
@@ -129,7 +128,8 @@ impl Subnet {
             .map(|(id, outcall)| (*id, &outcall.request))
     }
 
-    /// Provides what the nodes of an outcall got. The nodes agree on a result in the next round.
+    /// Provides the results of the HTTP requests of the nodes. The nodes agree on a result of the
+    /// outcall in the next round.
     ///
     /// # Errors
     ///
@@ -171,8 +171,8 @@ impl Subnet {
         }
     }
 
-    /// The result of an outcall, in a block with `bytes_left` bytes. There is none as long as the nodes
-    /// can still agree.
+    /// The result of an outcall, in a block with `bytes_left` bytes. `None` while the nodes can still
+    /// agree.
     fn outcall_result(&self, id: u64, bytes_left: u64) -> Option<OutcallResult> {
         let outcall = &self.outcalls.open[&id];
         if self.time.nanos_since(outcall.since) > OUTCALL_TIMEOUT_SECONDS * NANOS_PER_SECOND {
@@ -210,7 +210,7 @@ impl Subnet {
         }
     }
 
-    /// When an outcall next gets a result, times out, or has cycles paid back.
+    /// The time at which an outcall next gets a result, times out, or has cycles paid back.
     pub(in crate::subnet) fn next_outcall(&self) -> NextWork {
         let open = self.outcalls.open.iter().map(|(id, outcall)| {
             match self.outcall_result(*id, OUTCALL_BYTES_PER_BLOCK_MAX) {

@@ -15,7 +15,7 @@ use crate::subnet::Subnet;
 use crate::types::{Cycles, Payload};
 use ic_management_canister_types::{HttpRequestResult, ReplicationCounts, TransformArgs};
 
-/// What one node reports to the other nodes.
+/// The report of one node to the other nodes.
 #[derive(Clone, Debug)]
 pub(super) struct OutcallReport {
     /// The index of the node.
@@ -76,7 +76,7 @@ impl Outcall {
         }
     }
 
-    /// Whether the outcall's nodes, of a subnet of `nodes` nodes, could have got these responses.
+    /// Checks that the nodes of the outcall, on a subnet of `nodes` nodes, can have got these responses.
     pub(super) fn check(&self, responses: &NodeResponses, nodes: u64) -> Result<(), OutcallError> {
         let all = match responses {
             NodeResponses::Same(response) => std::slice::from_ref(response),
