@@ -154,7 +154,7 @@ impl fmt::Display for ServerChoice {
     }
 }
 
-/// What to measure: the command line with all defaults filled in.
+/// The settings of a run: the command line, with all defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Number of calls that each strategy makes.

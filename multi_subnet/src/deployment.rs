@@ -160,10 +160,11 @@ async fn set_callee(
         .map_err(|_| Error::Rejected { method: SETUP_CALLEE, reject })
 }
 
-/// Finds the caller's number type: requests 0 calls with each type, as a caller rejects an argument that it
+/// Finds the caller's number type: requests 0 calls with each type. A caller rejects an argument that it
 /// cannot decode.
 ///
-/// A caller that rejects both types may reject the number 0. The measured call then shows the actual reject.
+/// A caller that rejects both types may reject the number 0. The measured call then shows the actual
+/// reject.
 async fn find_number_type(instance: &PocketIc, caller: Principal) -> Result<NumberType, Error> {
     const ACTION: &str = "finding the caller's number type";
     for numbers in NumberType::ALL {

@@ -78,14 +78,16 @@ impl BenchmarkReport {
                 self.server, self.profile
             ),
             if self.same_subnet {
-                format!("Model time: these rounds on the mainnet, {round_length_ms} ms each.")
+                format!(
+                    "Model time: the time of these rounds on the mainnet, {round_length_ms} ms for each."
+                )
             } else {
                 format!(
-                    "Model time: these rounds on the mainnet, {round_length_ms} ms each and {rounds_per_hop} rounds \
-                     per hop between subnets."
+                    "Model time: the time of these rounds on the mainnet, {round_length_ms} ms for each, \
+                     {rounds_per_hop} rounds per hop between subnets."
                 )
             },
-            "Host time: what this machine needed for them.".into(),
+            "Host time: the time of these rounds on this machine.".into(),
         ];
         let why = |strategy| why_calls_failed(strategy, self.caller_cycles);
         notes.extend(self.strategies.iter().filter_map(why));

@@ -133,7 +133,7 @@ async fn measure(
     })
 }
 
-/// The reply to an ingress message, and what it took.
+/// The reply to an ingress message, and the rounds and the time until the reply.
 struct MeasuredReply {
     reply: Vec<u8>,
     rounds: u64,

@@ -168,25 +168,25 @@ impl Prices {
     }
 }
 
-/// What the freezing threshold of a canister depends on, besides prices.
+/// The properties of a canister that determine its freezing threshold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IdleCanister {
-    /// Bytes that the canister holds, without those of messages.
+    /// The memory usage in bytes, without messages.
     pub memory_bytes: u64,
-    /// Its memory allocation, in bytes.
+    /// The memory allocation, in bytes.
     pub memory_allocation: u64,
-    /// Bytes that its open unbounded-wait calls reserve.
+    /// Bytes that open unbounded-wait calls reserve.
     pub message_bytes: u64,
-    /// Its compute allocation, in percent.
+    /// The compute allocation, in percent.
     pub compute_allocation: u64,
-    /// Its freezing threshold, in seconds.
+    /// The freezing threshold, in seconds.
     pub freezing_threshold_seconds: u64,
-    /// Cycles that are reserved for its memory.
+    /// The reserved cycles, which pay for memory.
     pub reserved: Cycles,
 }
 
-/// The cycles by which a further reservation exceeds the limit of reserved cycles. `None` if it does not,
-/// or if there is nothing to reserve.
+/// The cycles by which a further reservation exceeds the limit of reserved cycles. `None` if the limit
+/// is not exceeded, or if `reservation` is 0.
 pub fn reservation_excess(reserved: Cycles, reservation: Cycles, limit: Cycles) -> Option<Cycles> {
     let excess = reserved.saturating_add(reservation).saturating_sub(limit);
     (reservation > 0 && excess > 0).then_some(excess)

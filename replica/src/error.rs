@@ -16,7 +16,7 @@ pub use pocket_ic::{ErrorCode, RejectCode};
 pub struct Reject {
     /// The class of the failure.
     pub code: RejectCode,
-    /// What happened.
+    /// The reject message.
     pub message: String,
     /// The error code, if there is one. Only the sender of an ingress message sees it.
     pub error_code: Option<ErrorCode>,
@@ -55,7 +55,7 @@ impl From<UserError> for Reject {
 pub struct UserError {
     /// The error code. Its first digit is the reject code.
     pub code: ErrorCode,
-    /// What happened, without the code.
+    /// The description of the failure, without the error code.
     pub description: String,
 }
 
@@ -111,10 +111,10 @@ pub enum Trap {
     /// The Wasm code trapped: unreachable code, an access out of bounds, a division by zero, …
     #[error("Canister trapped: {0}")]
     Wasm(&'static str),
-    /// The canister broke a rule of the system API.
+    /// The canister violated a rule of the system API.
     #[error("Canister violated contract: {0}")]
     Contract(String),
-    /// The message needed more instructions than one message may use.
+    /// The message used more instructions than one message may use.
     #[error("Canister exceeded the limit of {limit} instructions for single message execution")]
     InstructionLimit {
         /// The limit in instructions.
@@ -138,29 +138,30 @@ pub enum Trap {
         /// The largest size allowed, in bytes.
         limit: u64,
     },
-    /// A memory would have grown so much that the canister would be frozen, or could not reserve the
-    /// cycles for it.
+    /// The canister has too few cycles for a memory to grow: it would be frozen, or could not reserve
+    /// cycles for the memory.
     #[error(
         "Canister cannot grow memory by {bytes} bytes due to insufficient cycles. At least {missing} \
          additional cycles are required"
     )]
     MemoryGrow {
-        /// By how many bytes the memory would have grown.
+        /// The bytes by which the memory would have grown.
         bytes: u64,
         /// The cycles that the canister lacks.
         missing: Cycles,
     },
-    /// A memory would have grown so much that the setting `reserved_cycles_limit` would be exceeded.
+    /// The memory cannot grow, because the reserved cycles would exceed the setting
+    /// `reserved_cycles_limit`.
     #[error(
         "Canister cannot grow memory by {bytes} bytes due to its reserved cycles limit. The current \
          limit ({limit}) would be exceeded by {excess}"
     )]
     ReservedCyclesLimit {
-        /// By how many bytes the memory would have grown.
+        /// The bytes by which the memory would have grown.
         bytes: u64,
         /// The limit in cycles.
         limit: Cycles,
-        /// By how many cycles the limit would have been exceeded.
+        /// The cycles by which the limit would have been exceeded.
         excess: Cycles,
     },
     /// The canister has no such method.

@@ -1,5 +1,5 @@
-//! The interface of the management canister (`ic00`): its methods, which subnet a call goes to, and who
-//! may call. What the methods do is in [`subnet`](crate::subnet).
+//! The interface of the management canister (`ic00`): its methods, the subnet that a call goes to, and
+//! who may call each method. The module [`subnet`](crate::subnet) executes the methods.
 //!
 //! Rules: interface specification, "The IC management canister"; `ic00_permissions.rs`,
 //! `execution/common.rs` (`validate_sender`) and `system_api/routing.rs` in the replica's repository.
@@ -40,8 +40,8 @@ pub struct Rules {
     pub from_free_subnets: bool,
     /// Whether a call waits for the next round once the round's budget for management calls is spent.
     pub is_heavy: bool,
-    /// Whether a call waits while the canister has an aborted execution, which is to begin again. While
-    /// the canister has an execution that ran some slices, all calls wait.
+    /// Whether a call waits while the canister has an aborted execution, which will begin again. All
+    /// calls wait while the canister has an execution that has executed some slices.
     pub waits_for_aborted: bool,
     /// Whether the argument can contain the canister version of the caller.
     pub has_sender_version: bool,
@@ -92,7 +92,7 @@ pub enum Subject {
     NewCanister(Option<CanisterId>),
     /// A subnet.
     Subnet(SubnetId),
-    /// None.
+    /// Neither a canister nor a subnet.
     Nothing,
 }
 
@@ -161,7 +161,7 @@ impl Rules {
 pub struct ManagementCall {
     /// The rules of the method.
     pub rules: &'static Rules,
-    /// What the call is about, or the error that its argument cannot be decoded.
+    /// The subject of the call, or the error if the argument cannot be decoded.
     pub subject: Result<Subject, UserError>,
 }
 

@@ -1,13 +1,13 @@
 //! Statistics of queries.
 
-/// What a canister did for queries.
+/// The statistics of a canister's queries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueryStats {
-    /// Queries that were begun.
+    /// The number of queries.
     pub calls: u128,
-    /// Instructions they took.
+    /// Instructions that the queries used.
     pub instructions: u128,
-    /// Bytes of their arguments.
+    /// Bytes of the arguments.
     pub request_bytes: u128,
     /// Bytes of the replies.
     pub response_bytes: u128,

@@ -1,4 +1,4 @@
-//! What an execution gets from its round, and what it gives back to the round.
+//! The input of an execution from its round, and the result of the execution for its round.
 
 use crate::canister::call_context::CallResponse;
 use crate::cycles::Prices;
@@ -8,7 +8,7 @@ use crate::topology::RoutingTable;
 use crate::types::{Instructions, MessageId, SubnetId, Time};
 use std::sync::Arc;
 
-/// What an execution needs to know of its round and subnet.
+/// The properties of the round and of the subnet that executions need.
 #[derive(Clone, Debug)]
 pub struct RoundInput {
     /// The subnet.

@@ -61,7 +61,7 @@ pub enum InstanceError {
     /// subnets accept.
     #[error(
         "only {0} of the management canister can be sent to a subnet: send this request to the \
-         canister it is about"
+         canister that it concerns"
     )]
     NotForSubnets(&'static str),
     /// A path of the state tree cannot be read.

@@ -12,8 +12,8 @@ pub struct NetworkProfile {
     /// round, so that no two rounds have the same time.
     pub round_length_ms: u64,
     /// The number of rounds from sending a message to another subnet until it executes there. With 0, as
-    /// in PocketIC, the message executes in the same tick if the other subnet's turn comes later in the
-    /// tick, and in the next tick otherwise. A round trip then takes exactly one more tick.
+    /// in PocketIC, the message executes in the same tick if the turn of the other subnet comes later in
+    /// the tick, and in the next tick otherwise. A round trip then takes exactly one more tick.
     pub rounds_per_hop: u64,
 }
 

@@ -118,7 +118,7 @@ pub(super) fn instance_config(
     if subnets.len() > INSTANCE_SUBNETS_MAX {
         return Err(format!(
             "an instance of the embedded replica has at most {INSTANCE_SUBNETS_MAX} subnets, not {}: \
-             ask for fewer, or for several instances",
+             create an instance with fewer subnets, or several instances",
             subnets.len()
         ));
     }

@@ -49,7 +49,7 @@ fn is_in_domain(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// A host name in lower case and without a dot at its end: neither changes what it means.
+/// A host name in lower case and without a dot at its end. Both forms mean the same host.
 fn normalized(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }

@@ -214,7 +214,7 @@ impl SnapshotDir<'_> {
     }
 }
 
-/// The offset and the size of each piece of so many bytes.
+/// The offset and the size of each piece of a file with `bytes` bytes.
 fn pieces(bytes: u64) -> impl Iterator<Item = (u64, u64)> {
     let piece = move |offset: u64| (offset, (bytes - offset).min(SNAPSHOT_FILE_CHUNK_BYTES as u64));
     (0..bytes).step_by(SNAPSHOT_FILE_CHUNK_BYTES).map(piece)

@@ -51,7 +51,7 @@ pub(crate) struct NextBlock {
     failed: Vec<NodeIndex>,
 }
 
-/// What a node has done since the subnet was created.
+/// The counts of a node since the subnet was created.
 #[derive(Clone, Copy, Debug, Default)]
 struct NodeCounts {
     blocks: u64,

@@ -37,12 +37,12 @@ impl Subnet {
         self.canisters.get_mut(&sender)?.queues.pop_output(receiver)
     }
 
-    /// Whether a canister of this subnet can take the message now.
+    /// Checks that a canister of this subnet can take the message now.
     ///
     /// # Errors
     ///
-    /// The reject that the sender of a request gets for it. A response whose receiver is gone fails
-    /// with a reject, too, but nobody gets that one: [`deliver`](Self::deliver) drops the response.
+    /// The reject that the sender of a request gets. If the receiver of a response does not exist, the
+    /// reject is not sent: [`deliver`](Self::deliver) drops the response.
     pub(super) fn check_delivery(&self, message: &Message) -> Result<(), Reject> {
         let refused = |error: UserError| Reject::from_code(error.code, error.description);
         let id = message.receiver().as_canister();
@@ -87,8 +87,8 @@ impl Subnet {
         receiver.expect("delivery was checked").queues.push_input_request(request, local);
     }
 
-    /// Delivers a response. If its caller no longer waits, the response is dropped and its caller gets
-    /// the refund; if the caller is gone, the refund is lost.
+    /// Delivers a response. If the caller no longer waits, the response is dropped and the caller gets
+    /// the refund. If the caller does not exist, the refund is lost.
     pub(super) fn deliver_response(&mut self, response: Response, by_subnet: bool) {
         let call = response.call();
         let late = |credited| {

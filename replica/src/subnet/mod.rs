@@ -86,7 +86,7 @@ pub trait Router {
     fn signal(&mut self, to: SubnetId, reject: Option<Response>);
 }
 
-/// What a subnet gets from other subnets in one round.
+/// The rejects and messages that a subnet gets from other subnets in one round.
 #[derive(Debug, Default)]
 pub struct Incoming {
     /// The rejects of requests that this subnet sent.
@@ -293,7 +293,7 @@ impl Subnet {
     }
 
     /// Sends a response that the subnet itself makes: to a management call, or for a canister whose code
-    /// is gone.
+    /// was uninstalled.
     fn respond(&mut self, response: CallResponse) {
         if let Origin::Ingress { message, .. } = response.origin {
             self.history.set(message, response.result.into(), self.time);

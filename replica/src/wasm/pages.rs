@@ -9,7 +9,7 @@ pub type Page = [u8; OS_PAGE_BYTES];
 
 static ZERO: Page = [0; OS_PAGE_BYTES];
 
-/// The content of a memory. It has no size: every byte that was not written is zero.
+/// The content of a memory. The content has no size: every byte that was not written is zero.
 #[derive(Clone, Default)]
 pub struct Pages(Vec<Option<Arc<Page>>>);
 

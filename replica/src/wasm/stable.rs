@@ -214,7 +214,7 @@ impl StableMemory {
     }
 }
 
-/// A set of page numbers. It is compact if most pages are neighbours.
+/// A set of page numbers. The set is compact if most pages are neighbours.
 #[derive(Clone, Debug, Default)]
 struct PageSet {
     /// One bit for each page. The key of a word is the number of its first page, divided by 64.

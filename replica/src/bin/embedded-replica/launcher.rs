@@ -97,7 +97,7 @@ impl Arguments {
         Targets::new().with_target("embedded_replica", level).with_default(LevelFilter::WARN)
     }
 
-    /// Checks that the network can have what the options ask for.
+    /// Checks that the network supports all options.
     fn check(&self) -> Result<(), String> {
         if self.interface_version.split('.').next() != Some(STATUS_VERSION) {
             return Err(format!(
