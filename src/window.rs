@@ -56,7 +56,7 @@ use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 ///
 /// # Panics
 ///
-/// The function itself does not panic. If `requests` or `on_outcome` panics, the canister traps and the fan-out ends:
+/// The function itself does not panic. If `requests` or `on_outcome` panics, the canister traps and the function ends:
 /// its other calls are neither awaited nor counted, although the callees may execute them.
 pub async fn windowed<T: Transport>(
     transport: &T,

@@ -1,7 +1,7 @@
 //! The caller: it calls `ping` of a callee `n` times, one call after the other, all at once, or in a window (a limited
 //! number of calls at a time).
 //!
-//! Start to read here. The modules `run`, `jobs`, `portfolio` and `raw` hold the further endpoints, with their types.
+//! Start reading here. The modules `run`, `jobs`, `portfolio` and `raw` hold the further endpoints, with their types.
 
 mod callee;
 mod guards;
