@@ -163,7 +163,7 @@ pub struct Settings {
     pub same_subnet: bool,
     /// Cycles that the caller starts with.
     pub caller_cycles: u128,
-    /// How long a message to another subnet takes.
+    /// The timing of the network.
     pub profile: Profile,
     /// The server that executes the canisters.
     pub server: ServerChoice,

@@ -150,7 +150,7 @@ pub enum Error {
         method: &'static str,
         /// The number of rounds that were executed.
         rounds: u64,
-        /// The number of calls that the caller was told to make.
+        /// The number of calls that the benchmark requested from the caller.
         calls: u64,
     },
 

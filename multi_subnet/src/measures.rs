@@ -1,4 +1,4 @@
-//! Model time: how long the mainnet would take for the measured rounds.
+//! Model time: the time that the mainnet would take for the measured rounds.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::args::Profile;
 /// Hops of a call: the request to the callee's subnet, the response back.
 const HOPS_PER_CALL: u64 = 2;
 
-/// How long the mainnet would take from the round in which the caller starts to the round in which it
-/// replies.
+/// The time that the mainnet would take from the round in which the caller starts to the round in which
+/// it replies.
 ///
-/// `rounds` includes both of these rounds, so there are `rounds - 1` steps between them. How long a step
-/// takes on the mainnet depends on the profile:
+/// `rounds` includes both of these rounds, so there are `rounds - 1` steps between them. The length of a
+/// step on the mainnet depends on the profile:
 ///
 /// - With the profile `mainnet`, a step is one round.
 /// - On one subnet, a step is one round with both profiles, because no message goes to another subnet.
-/// - With the profile `pocket-ic` and two subnets, a step is the round trip of a call: request, execution and
-///   response together take one more round. On the mainnet a round trip takes two hops, and a hop takes
-///   `rounds_per_hop` rounds ([`NetworkProfile::MAINNET`]).
+/// - With the profile `pocket-ic` and two subnets, a step is the round trip of a call: request,
+///   execution and response together take one more round. On the mainnet a round trip takes two hops,
+///   and a hop takes `rounds_per_hop` rounds ([`NetworkProfile::MAINNET`]).
 ///
-/// The model time does not include the latency between user and network, nor the certification of the reply.
-/// Every strategy has both once.
+/// The model time does not include the latency between user and network, nor the certification of the
+/// reply. Every strategy has both once.
 pub fn model_time(rounds: u64, profile: Profile, same_subnet: bool) -> Duration {
     let mainnet = NetworkProfile::MAINNET;
     let rounds_per_step = match profile {

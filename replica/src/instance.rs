@@ -60,6 +60,16 @@ impl InstanceConfig {
 }
 
 /// A network: subnets with their canisters, and the time.
+///
+/// ```
+/// use embedded_replica::instance::{Instance, InstanceConfig};
+///
+/// let mut instance = Instance::new(InstanceConfig::with_application_subnets(2))?;
+/// let before = instance.time();
+/// instance.tick();
+/// assert_eq!(instance.time().nanos_since(before), 1);
+/// # Ok::<(), embedded_replica::instance::InstanceError>(())
+/// ```
 #[derive(Debug)]
 pub struct Instance {
     network: Network,
@@ -234,7 +244,7 @@ impl Instance {
         self.network.pass(nanos);
     }
 
-    /// When a round has work to do. Until then, a round would change nothing but the time.
+    /// When a round next has work to do. Until then, a round would only change the time.
     pub fn next_work(&self) -> NextWork {
         match &self.fake_canisters {
             Some(fake_canisters) if fake_canisters.have_work() => NextWork::Now,

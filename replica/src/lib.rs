@@ -56,8 +56,8 @@
 //! | [`instance`] | a whole network as one value |
 //! | [`server`] | instances over HTTP, for PocketIC's clients and for agents |
 //!
-//! No module but [`server`] reads a wall clock, starts a thread or uses an unordered map. So the same
-//! calls give the same results in every run, to the cycle.
+//! Only [`server`] reads a wall clock, starts threads and uses unordered maps. The same calls therefore
+//! give the same results in every run, including all balances of cycles.
 
 pub mod canister;
 pub mod certification;

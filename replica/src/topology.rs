@@ -140,7 +140,7 @@ impl SubnetRequest {
 /// A subnet of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubnetInfo {
-    /// How the subnet was requested.
+    /// The request that created the subnet.
     pub request: SubnetRequest,
     /// The id, key and canister ranges of the subnet.
     pub place: Place,

@@ -1,4 +1,4 @@
-//! A trace of events: what happens to messages and to cycles.
+//! A trace of events about messages and cycles.
 //!
 //! The replica only records events; its behaviour does not depend on a listener. Tests listen, and check
 //! the rules that hold for every network, without knowledge of the implementation.
@@ -59,7 +59,7 @@ pub enum Work {
     Task,
 }
 
-/// Which message of a call was dropped.
+/// The message of a call that was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drop {
     /// A request after its deadline.

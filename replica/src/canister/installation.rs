@@ -7,7 +7,7 @@ use crate::log::ExecutionLog;
 use crate::types::{Cycles, Instructions, Time};
 use ic_management_canister_types::{ChangeDetails, ChangeOrigin, UpgradeFlags};
 
-/// What happens to the canister's memories when code is installed.
+/// The mode of an installation. It determines which memories are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstallMode {
     /// The canister has no code yet.

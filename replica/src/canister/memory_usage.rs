@@ -1,4 +1,6 @@
 //! The memory usage of a canister, by kind.
+//!
+//! Sizes: `canister_state.rs` and `execution_state.rs`, `…_memory_usage`, in the replica's repository.
 
 use crate::canister::sandbox::Memories;
 use crate::limits::{GLOBAL_BYTES, OS_PAGE_BYTES};

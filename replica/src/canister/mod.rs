@@ -3,12 +3,12 @@
 //! Files form layers. A file uses only files of layers above its own, and files of its own layer
 //! without cycles:
 //!
-//! | files | what they hold |
+//! | files | content |
 //! |---|---|
-//! | `call_context`, `chunks`, `consumption`, `debits`, `history`, `memory_usage`, `query_stats`, `queues`, `round`, `sandbox`, `settings`, `slices`, `snapshot`, `task` | data that does not know the canister |
-//! | `installation`, `management_call`, `paused` | executions that have run and do not count yet, as data |
-//! | `state` | the canister: all of this together |
-//! | `balance`, `memory`, `pause`, `snapshots`, `subnet_capacity` | what changes a canister without running its code |
+//! | `call_context`, `chunks`, `consumption`, `debits`, `history`, `memory_usage`, `query_stats`, `queues`, `round`, `sandbox`, `settings`, `slices`, `snapshot`, `task` | data that does not depend on the canister |
+//! | `installation`, `management_call`, `paused` | executed installations, calls and callbacks whose effects are not applied yet |
+//! | `state` | the canister, which consists of all of these |
+//! | `balance`, `memory`, `pause`, `snapshots`, `subnet_capacity` | changes of a canister that execute none of its code |
 //! | `steps` | the steps of every execution |
 //! | `execute`, `inspect`, `install`, `query`, `response`, `tasks` | one kind of execution each |
 //! | `resume` | finishing paused executions |

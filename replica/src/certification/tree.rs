@@ -83,7 +83,7 @@ pub enum Selection {
 
 /// Supplies the contents of the stubs of a tree.
 pub trait Expand {
-    /// The tree that the stub at `path` stands for.
+    /// Builds the tree that the stub at `path` replaces.
     fn expand(&self, path: &[&[u8]]) -> Tree;
 }
 

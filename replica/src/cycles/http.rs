@@ -77,7 +77,7 @@ pub enum OutcallType {
     Flexible(Option<ReplicationCounts>),
 }
 
-/// Which nodes make an outcall.
+/// The nodes that make an outcall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replication {
     /// All nodes of the subnet, which must agree on one response.
@@ -89,7 +89,7 @@ pub enum Replication {
 }
 
 impl Replication {
-    /// How many of the subnet's `nodes` make the outcall.
+    /// The number of nodes that make the outcall, on a subnet with `nodes` nodes.
     pub fn node_count(&self, nodes: u64) -> u64 {
         match self {
             Self::FullyReplicated => nodes,

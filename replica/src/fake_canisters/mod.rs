@@ -104,7 +104,7 @@ impl FakeCanisters {
         self.waiting.iter().any(|call| call.ingress.id == message)
     }
 
-    /// How many messages wait for the next round.
+    /// The number of messages that wait for the next round.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }

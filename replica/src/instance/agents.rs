@@ -12,10 +12,10 @@ use crate::system_api::DataCertificate;
 use crate::types::*;
 use std::sync::Arc;
 
-/// The result of a query, and what a node needs to sign it.
+/// The result of a query, with the time and the key for the signature of the node.
 #[derive(Debug)]
 pub struct QueryResult {
-    /// The reply, or why there is none.
+    /// The reply, or why the query failed.
     pub result: Result<Payload, Failure>,
     /// The time of the state that the query was executed on.
     pub time: Time,

@@ -22,7 +22,7 @@ pub struct CanisterCall {
     pub caller_info: Option<Arc<CallerInfo>>,
     /// The canister that is called. It may be the management canister.
     pub canister: CanisterId,
-    /// Where the call is sent.
+    /// The subnet or the canister that the call is sent to.
     pub effective_principal: EffectivePrincipal,
     /// The name of the method.
     pub method: String,

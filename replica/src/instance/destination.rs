@@ -6,7 +6,7 @@ use crate::ic00::ManagementCall;
 use crate::instance::{CanisterCall, Instance, InstanceError};
 use crate::types::{CanisterId, SubnetId};
 
-/// Where a client sends a call, if the call itself does not determine it.
+/// The destination of a call, if the call itself does not determine it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EffectivePrincipal {
     /// To no particular subnet.
@@ -26,15 +26,15 @@ pub enum RequestKind {
     Query,
 }
 
-/// Where a call goes.
+/// The destination of a call.
 #[derive(Clone, Debug)]
 pub(super) struct Destination {
     /// The subnet that executes the call.
     pub subnet: SubnetId,
-    /// Where the call was sent.
+    /// The subnet or the canister that the call was sent to.
     pub effective_principal: EffectivePrincipal,
-    /// The resolved call, if the management canister is called. An error says that it has no such
-    /// method.
+    /// The resolved call of the management canister. `None` if another canister is called. The error is
+    /// that the management canister has no such method.
     pub management: Option<Result<ManagementCall, UserError>>,
 }
 
@@ -65,7 +65,11 @@ impl Resolved {
 }
 
 impl Instance {
-    /// Resolves a call that says itself where it is sent.
+    /// Resolves a call of a client that is not an agent, and finds its subnet.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Self::find_subnet`].
     pub(super) fn resolve(
         &self,
         call: &CanisterCall,

@@ -75,8 +75,8 @@ impl Network {
         }
     }
 
-    /// Lets this many nanoseconds pass without a round. Queries and certificates then have the time of the
-    /// round without messages that would have ended by now.
+    /// Advances the time by this many nanoseconds without a round. Queries and certificates then have
+    /// the time of the round without messages that would have ended by now.
     pub fn pass(&mut self, nanos: u64) {
         self.time = self.time.plus_nanos(nanos);
         let certified = self.time.minus_nanos(self.profile.round_length_nanos());
@@ -88,7 +88,7 @@ impl Network {
         }
     }
 
-    /// When a round next has something to do. Until then, rounds would only change the time.
+    /// When a round next has work to do. Until then, a round would only change the time.
     pub fn next_work(&self) -> NextWork {
         if self.streams.values().any(Stream::is_moving) {
             return NextWork::Now;
@@ -146,7 +146,7 @@ impl Network {
         Arc::make_mut(&mut self.routes).remove_subnet(id);
     }
 
-    /// Lets this many nanoseconds pass and executes a round, which ends at the end of that time.
+    /// Advances the time by this many nanoseconds and executes a round, which ends at the new time.
     pub fn advance(&mut self, nanos: u64) {
         self.time = self.time.plus_nanos(nanos).minus_nanos(self.profile.round_length_nanos());
         self.tick();

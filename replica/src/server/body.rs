@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use std::time::Duration;
 
-/// How long the body of a request may take to arrive. A request extension with this type replaces the
+/// Longest time for the body of a request to arrive. A request extension with this type replaces the
 /// default, which is [`REQUEST_BODY_TIMEOUT`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BodyTimeout(pub(super) Duration);

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// All instances of a server, by number, and what they share. A number is never used twice.
+/// All instances of a server, by number, with their blobs and gateways. A number is never used twice.
 #[derive(Debug)]
 pub(super) struct Instances {
     profile: NetworkProfile,
@@ -43,7 +43,7 @@ impl Instances {
         self.profile
     }
 
-    /// Creates an instance. Returns its number and what `describe` returns for it.
+    /// Creates an instance. Returns the number of the instance and the result of `describe`.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl Instances {
     ///
     /// # Errors
     ///
-    /// Fails if there is none, or if it has been deleted.
+    /// Fails if there is no such instance, or if it has been deleted.
     pub(super) fn get(&self, id: usize) -> Result<Arc<HostedInstance>, ApiError> {
         self.hosted.lock().get(id).cloned().flatten().ok_or_else(|| unknown(id))
     }
@@ -137,13 +137,13 @@ impl Instances {
         self.blobs.lock()
     }
 
-    /// Notes that a request has begun. The request ends when the returned value is dropped.
+    /// Records that a request has begun. The request ends when the returned value is dropped.
     pub(super) fn begin_request(self: &Arc<Self>) -> OpenRequest {
         self.activity.lock().open_requests += 1;
         OpenRequest(self.clone())
     }
 
-    /// How long no request has been open.
+    /// The time since the last open request ended. Zero while a request is open.
     pub(super) fn idle_time(&self) -> Duration {
         let activity = self.activity.lock();
         match activity.open_requests {

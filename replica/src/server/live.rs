@@ -25,7 +25,8 @@ pub struct LiveConfig {
     pub ip_addr: IpAddr,
     /// The port to listen on; 0 for any free port.
     pub port: u16,
-    /// How long a round takes, and how long a message to another subnet takes.
+    /// The timing of the network: the length of a round, and the rounds that a message to another subnet
+    /// takes.
     pub profile: NetworkProfile,
     /// The subnets of the network, besides an NNS and an II subnet, which every live network has. If the
     /// list is empty, the network gets one application subnet.

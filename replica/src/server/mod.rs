@@ -1,9 +1,9 @@
 //! The replica as an HTTP server on the loopback interface, in two forms.
 //!
-//! - An [`EmbeddedServer`] serves the protocol of a PocketIC server, for PocketIC's clients: the routes of
-//!   PocketIC 16.1 that exist here; all other routes respond with status 404 and a message. Every
-//!   operation is complete when its response is sent; the protocol's polling is not used. Below
-//!   `/instances/ID/api`, and on HTTP gateways, it serves the HTTP interface for agents.
+//! - An [`EmbeddedServer`] serves PocketIC's clients. It has some of the routes of PocketIC 16.1. All other
+//!   routes respond with status 404 and a message. Every operation is complete when its response is sent;
+//!   the protocol's polling is not used. Below `/instances/ID/api`, and on HTTP gateways, the server has
+//!   the HTTP interface for agents.
 //! - A [`LiveNetwork`] has one instance that auto-progresses, and serves the HTTP interface for agents.
 
 mod agents;

@@ -71,8 +71,8 @@ impl Subnet {
     }
 
     /// Puts a message into the input queue of its receiver. A request must have passed
-    /// [`check_delivery`](Self::check_delivery). `by_subnet` tells that the subnet itself made the
-    /// message, so that it counts as local.
+    /// [`check_delivery`](Self::check_delivery). `by_subnet` is true if the subnet itself made the
+    /// message, which then counts as local.
     pub(super) fn deliver(&mut self, message: Message, by_subnet: bool) {
         match message {
             Message::Request(request) => self.deliver_request(request),

@@ -22,7 +22,7 @@ pub struct Metrics {
     pub instructions: Instructions,
 }
 
-/// Counts what the metrics report.
+/// Counts messages, instructions and consumed cycles for the metrics.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     reported: Metrics,

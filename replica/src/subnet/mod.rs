@@ -82,7 +82,8 @@ pub trait Router {
     fn has_room_for_refund(&self, to: SubnetId) -> bool;
     /// Puts a message into the stream to another subnet. The caller has checked that it is not full.
     fn send(&mut self, to: SubnetId, message: StreamMessage);
-    /// Sends the signal for the next message of another subnet: taken in, or rejected with a response.
+    /// Sends the signal for the next message of another subnet. `reject` is the response if the message
+    /// was rejected.
     fn signal(&mut self, to: SubnetId, reject: Option<Response>);
 }
 
@@ -202,7 +203,7 @@ impl Subnet {
         self.canisters.values()
     }
 
-    /// Intercepts calls to these canisters, which do not exist here: the calls are kept until
+    /// Intercepts calls to these canisters, which must not exist on this subnet. The calls wait until
     /// [`take_intercepted_requests`](Self::take_intercepted_requests) takes them.
     pub fn intercept(&mut self, canisters: impl IntoIterator<Item = CanisterId>) {
         self.intercepted.extend(canisters);

@@ -1,4 +1,4 @@
-//! The time at which a subnet next has work to do.
+//! The next time at which a subnet has work to do.
 
 use crate::canister::{Canister, RoundInput, Status};
 use crate::limits::{ALLOCATION_CHARGE_INTERVAL_SECONDS, HEARTBEAT_INTERVAL_NANOS};

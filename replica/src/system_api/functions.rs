@@ -105,7 +105,7 @@ impl EntryPoints {
 /// A function of the system API.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Function {
-    /// Its name in the module `ic0`.
+    /// The name of the function in the module `ic0`.
     pub name: &'static str,
     /// The entry points that may call the function.
     pub entry_points: EntryPoints,

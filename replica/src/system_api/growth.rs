@@ -119,7 +119,7 @@ impl Host {
     }
 }
 
-/// The limits of heap and table growth that the engine asks for.
+/// The limits of heap and table growth, which the engine checks.
 impl ResourceLimiter for Host {
     fn memory_growing(
         &mut self,

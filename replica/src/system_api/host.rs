@@ -283,7 +283,7 @@ impl Host {
         }
     }
 
-    /// Whether a counter value says that the execution was stopped at its instruction limit.
+    /// Whether this counter value means that the execution was stopped at its instruction limit.
     pub(crate) const fn is_exhausted(left: i64) -> bool {
         left == OUT_OF_INSTRUCTIONS
     }

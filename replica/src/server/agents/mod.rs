@@ -1,6 +1,6 @@
 //! The HTTP interface for agents of one instance (interface specification, "HTTPS Interface").
 //!
-//! Anybody may send requests: a signature says who the sender of a request is.
+//! Anybody may send requests. The signature of a request proves who its sender is.
 
 mod authentication;
 mod call;
@@ -50,8 +50,8 @@ async fn preflight() -> StatusCode {
 /// Sets one header of a response.
 type HeaderLayer = SetResponseHeaderLayer<HeaderValue>;
 
-/// Lets web pages of all origins use the routes and read the responses, as the replica does: every
-/// request says by its signature who sends it, so pages can do no more than other clients
+/// Lets web pages of all origins use the routes and read the responses, as the replica does. The
+/// signature of a request proves who its sender is, so a page can do no more than other clients
 /// (`http_endpoints/public/src/common.rs`, `get_cors_headers`).
 ///
 /// Like the replica, it sets the same three headers on every response. A `CorsLayer` would set two of

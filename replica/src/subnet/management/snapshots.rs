@@ -205,7 +205,7 @@ fn described(id: SnapshotId, snapshot: &Snapshot) -> ic_management_canister_type
     }
 }
 
-/// Where a snapshot comes from.
+/// The source of a snapshot: taken from a canister, or uploaded.
 pub(super) fn source_of(snapshot: &Snapshot) -> SnapshotSource {
     let nothing = candid::Reserved;
     match snapshot.uploaded {

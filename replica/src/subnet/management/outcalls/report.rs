@@ -20,7 +20,7 @@ use ic_management_canister_types::{HttpRequestResult, ReplicationCounts, Transfo
 pub(super) struct OutcallReport {
     /// The index of the node.
     pub node: usize,
-    /// The transformed and encoded response, or the reason why there is none.
+    /// The transformed and encoded response, or the reject of the node.
     pub content: Result<Payload, Reject>,
     /// The cycles that the node spent of its allowance.
     pub spent: Cycles,

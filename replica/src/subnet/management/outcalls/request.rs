@@ -1,4 +1,4 @@
-//! The HTTP requests of canisters, and what canisters pay for them.
+//! The HTTP requests of canisters, and their prices.
 
 use super::Outcall;
 use crate::cycles::http::Replication;
@@ -30,29 +30,29 @@ pub struct OutcallRequest {
     pub body: Option<Vec<u8>>,
     /// The maximum size of the response in bytes, if the canister set one.
     pub max_response_bytes: Option<u64>,
-    /// How the canister transforms responses before nodes compare them.
+    /// The function with which the canister transforms responses before nodes compare them.
     pub transform: Option<Transform>,
-    /// Which nodes make the request.
+    /// The nodes that make the request.
     pub replication: Replication,
-    /// How the request is paid for.
+    /// The pricing of the request.
     pub pricing: Pricing,
 }
 
-/// How a canister transforms responses.
+/// The transform function of an outcall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transform {
-    /// The query method that transforms them.
+    /// The query method that transforms responses.
     pub method: String,
     /// Data that the query gets in addition to the response.
     pub context: Vec<u8>,
 }
 
-/// How an outcall is paid for.
+/// The pricing of an outcall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pricing {
-    /// In advance, for the largest response that is possible.
+    /// Legacy pricing: the canister pays in advance for the largest possible response.
     Legacy,
-    /// For what the outcall uses.
+    /// Pay as you go: the canister pays for the resources that the outcall uses.
     PayAsYouGo,
 }
 
