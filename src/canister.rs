@@ -160,7 +160,7 @@ async fn response_to(request: Rc<Request>) -> Result<Vec<u8>, Reason> {
     response.map(Response::into_bytes).map_err(|failure| reason(failure, &request))
 }
 
-/// The call in the terms of `ic-cdk`.
+/// The request as a call of `ic-cdk`.
 fn prepared(request: &Request) -> Call<'_, '_> {
     let call = match request.wait {
         Wait::Bounded(wait) => Call::bounded_wait(request.callee, &request.method)

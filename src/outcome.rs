@@ -108,11 +108,11 @@ pub mod reject_code {
     pub const SYS_FATAL: u32 = 1;
     /// Transient system error: trying again may help.
     pub const SYS_TRANSIENT: u32 = 2;
-    /// The canister or the method does not exist.
+    /// The destination is invalid, for instance because the canister does not exist.
     pub const DESTINATION_INVALID: u32 = 3;
     /// The callee rejected the call explicitly.
     pub const CANISTER_REJECT: u32 = 4;
-    /// The callee failed, for instance because it trapped.
+    /// The callee failed, for instance because it trapped or has no such method.
     pub const CANISTER_ERROR: u32 = 5;
     /// The response is unknown: the wait ended, or the system dropped the response.
     pub const SYS_UNKNOWN: u32 = 6;
@@ -245,7 +245,7 @@ impl ReasonKind {
     }
 
     /// Whether the same call may have another outcome a little later. An explicit reject by the callee is final:
-    /// another attempt would get the same response.
+    /// the callee has decided.
     pub fn is_transient(self) -> bool {
         match self {
             Self::QueueFull

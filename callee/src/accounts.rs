@@ -63,7 +63,7 @@ impl Account {
     ///
     /// # Errors
     ///
-    /// The reason, when the subaccount does not have 32 bytes.
+    /// The reason, if the subaccount does not have 32 bytes.
     pub fn check(&self) -> Result<(), String> {
         match &self.subaccount {
             Some(subaccount) if subaccount.len() != SUBACCOUNT_BYTES => {

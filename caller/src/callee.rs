@@ -39,7 +39,8 @@ pub fn configured() -> Principal {
 ///
 /// # Errors
 ///
-/// The reason, if there is neither of them, or if the environment variable does not name a possible callee.
+/// The reason, if no controller has set a callee and the environment variable is missing or does not name a possible
+/// callee.
 pub fn find() -> Result<Principal, String> {
     match CALLEE.with_borrow(|callee| *callee.get()) {
         Some(id) => Ok(id),

@@ -9,7 +9,7 @@ use ic_cdk::api::{accept_message, canister_self, is_controller, msg_arg_data, ms
 
 use crate::{callee, ping, run};
 
-/// The most calls that one message may ask for.
+/// The largest number of calls that one message may ask for.
 ///
 /// `parallel_calls` makes all of them in one execution. Each call takes about 25,000 instructions, half of them in
 /// system calls, and 340 bytes of memory, whether it is sent or not. So 100,000 calls take 2.5 billion of the 40

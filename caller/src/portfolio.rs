@@ -1,4 +1,5 @@
-//! Three questions to three different canisters at once: each reply, or a default and the reason why there is none.
+//! Three questions to three different canisters at once: for each a reply, or a default and the reason why there is no
+//! reply.
 
 use std::time::Duration;
 
