@@ -8,39 +8,73 @@ use crate::types::{CallbackId, Callee, CanisterId, Cycles, MessageId, Payload, T
 use candid::Principal;
 use std::sync::Arc;
 
-/// A call on its way from one canister to another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// Who calls.
-    pub sender: CanisterId,
-    /// Who is called.
-    pub receiver: Callee,
-    /// The method.
-    pub method: String,
-    /// The argument.
-    pub argument: Payload,
-    /// The attached cycles.
-    pub cycles: Cycles,
-    /// The sender's callback for the response.
+/// The header of a call between canisters. The request, the response and the caller's callback carry the
+/// same header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallHeader {
+    /// The canister that makes the call and gets the response.
+    pub caller: CanisterId,
+    /// The callee, as the caller named it.
+    pub callee: Callee,
+    /// The id of the caller's callback for the response.
     pub callback: CallbackId,
-    /// When the sender stops waiting. None, for an unbounded-wait call.
+    /// When the caller stops waiting. None, for an unbounded-wait call.
     pub deadline: Option<Time>,
 }
 
+impl CallHeader {
+    /// The id of the call.
+    pub fn id(&self) -> CallId {
+        CallId { caller: self.caller, callback: self.callback }
+    }
+
+    /// Whether the call waits for its response without a deadline.
+    pub fn is_unbounded_wait(&self) -> bool {
+        self.deadline.is_none()
+    }
+}
+
+/// The content of a call: what the caller passes to the callee.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallContent {
+    /// The name of the method.
+    pub method: String,
+    /// The argument of the method.
+    pub argument: Payload,
+    /// The attached cycles.
+    pub cycles: Cycles,
+}
+
+impl CallContent {
+    /// The size in bytes, as it counts for limits and fees.
+    pub fn bytes(&self) -> usize {
+        self.method.len() + self.argument.len()
+    }
+}
+
+/// A call on its way from one canister to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The header of the call.
+    pub header: CallHeader,
+    /// The content of the call.
+    pub content: CallContent,
+}
+
 impl Request {
-    /// The call that this request makes.
+    /// The id of the call that this request makes.
     pub fn call(&self) -> CallId {
-        CallId { caller: self.sender, callback: self.callback }
+        self.header.id()
     }
 
     /// The size in bytes, as it counts for limits and fees.
     pub fn payload_bytes(&self) -> usize {
-        self.method.len() + self.argument.len()
+        self.content.bytes()
     }
 
     /// The bytes that an unbounded-wait request takes beyond the memory reserved for its response.
     pub fn excess_bytes(&self) -> u64 {
-        match self.deadline {
+        match self.header.deadline {
             None => (self.payload_bytes() as u64).saturating_sub(RESPONSE_RESERVATION_BYTES),
             Some(_) => 0,
         }
@@ -48,43 +82,30 @@ impl Request {
 
     /// The response that rejects this request and returns all its cycles.
     pub fn rejected(&self, reject: Reject) -> Response {
-        self.response(Err(reject), self.cycles)
+        self.response(Err(reject), self.content.cycles)
     }
 
     /// The response to this request that returns `refund` of its cycles.
     pub fn response(&self, result: Result<Payload, Reject>, refund: Cycles) -> Response {
-        Response {
-            originator: self.sender,
-            respondent: self.receiver,
-            callback: self.callback,
-            refund,
-            deadline: self.deadline,
-            result: result.map_err(Reject::shortened),
-        }
+        Response { header: self.header, refund, result: result.map_err(Reject::shortened) }
     }
 }
 
 /// The response to a request. Every request gets exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// Who made the call, and gets this response.
-    pub originator: CanisterId,
-    /// Who was called.
-    pub respondent: Callee,
-    /// The originator's callback.
-    pub callback: CallbackId,
+    /// The header of the call.
+    pub header: CallHeader,
     /// The attached cycles that were not accepted.
     pub refund: Cycles,
-    /// The deadline of the request.
-    pub deadline: Option<Time>,
     /// A reply or a reject.
     pub result: Result<Payload, Reject>,
 }
 
 impl Response {
-    /// The call that this is the response to.
+    /// The id of the call that this is the response to.
     pub fn call(&self) -> CallId {
-        CallId { caller: self.originator, callback: self.callback }
+        self.header.id()
     }
 
     /// The trace event for making this response.
@@ -112,18 +133,23 @@ pub enum Message {
 }
 
 impl Message {
-    /// The call that the message belongs to.
-    pub fn call(&self) -> CallId {
+    /// The header of the call that the message belongs to.
+    pub fn header(&self) -> &CallHeader {
         match self {
-            Self::Request(request) => request.call(),
-            Self::Response(response) => response.call(),
+            Self::Request(request) => &request.header,
+            Self::Response(response) => &response.header,
         }
+    }
+
+    /// The id of the call that the message belongs to.
+    pub fn call(&self) -> CallId {
+        self.header().id()
     }
 
     /// The cycles that the message carries.
     pub fn cycles(&self) -> Cycles {
         match self {
-            Self::Request(request) => request.cycles,
+            Self::Request(request) => request.content.cycles,
             Self::Response(response) => response.refund,
         }
     }
@@ -131,16 +157,16 @@ impl Message {
     /// Who gets the message.
     pub fn receiver(&self) -> Callee {
         match self {
-            Self::Request(request) => request.receiver,
-            Self::Response(response) => response.originator.into(),
+            Self::Request(request) => request.header.callee,
+            Self::Response(response) => response.header.caller.into(),
         }
     }
 
     /// Who sent the message.
     pub fn sender(&self) -> Callee {
         match self {
-            Self::Request(request) => request.sender.into(),
-            Self::Response(response) => response.respondent,
+            Self::Request(request) => request.header.caller.into(),
+            Self::Response(response) => response.header.callee,
         }
     }
 
@@ -154,10 +180,7 @@ impl Message {
 
     /// When the caller stops waiting. None, for an unbounded-wait call.
     pub fn deadline(&self) -> Option<Time> {
-        match self {
-            Self::Request(request) => request.deadline,
-            Self::Response(response) => response.deadline,
-        }
+        self.header().deadline
     }
 }
 

@@ -28,15 +28,18 @@ pub fn check_request(
     own: SubnetId,
     routes: &RoutingTable,
 ) -> Result<(), Reject> {
-    if !is_ic00(request.receiver, routes) {
+    if !is_ic00(request.header.callee, routes) {
         return Ok(());
     }
-    let check = |rules: &Rules| rules.check_sender_version(&request.argument, version);
-    if let Err(error) = Rules::named(&request.method).and_then(check) {
+    let check = |rules: &Rules| rules.check_sender_version(&request.content.argument, version);
+    if let Err(error) = Rules::named(&request.content.method).and_then(check) {
         return Err(Reject { code: RejectCode::CanisterError, ..Reject::from(error) });
     }
     management_destination(request, own, routes).map(drop).map_err(|why| {
-        let text = format!("Unable to route management canister request {}: {why}", request.method);
+        let text = format!(
+            "Unable to route management canister request {}: {why}",
+            request.content.method
+        );
         Reject::from_code(ErrorCode::CanisterNotFound, text)
     })
 }
@@ -44,10 +47,10 @@ pub fn check_request(
 /// The subnet that a request of a canister on the subnet `own` goes to. `None` if there is no such
 /// subnet.
 pub fn destination(request: &Request, own: SubnetId, routes: &RoutingTable) -> Option<SubnetId> {
-    if is_ic00(request.receiver, routes) {
+    if is_ic00(request.header.callee, routes) {
         management_destination(request, own, routes).ok()
     } else {
-        routes.subnet_of(request.receiver.as_canister())
+        routes.subnet_of(request.header.callee.as_canister())
     }
 }
 
@@ -57,19 +60,19 @@ fn management_destination(
     own: SubnetId,
     routes: &RoutingTable,
 ) -> Result<SubnetId, String> {
-    let rules = Rules::named(&request.method).map_err(|error| error.to_string())?;
-    if !request.receiver.is_management() {
+    let rules = Rules::named(&request.content.method).map_err(|error| error.to_string())?;
+    if !request.header.callee.is_management() {
         // Only canisters of the NNS subnet may address a subnet directly.
-        return match routes.is_on_nns(request.sender) {
-            true => Ok(request.receiver.as_subnet()),
-            false => Err(format!("AlreadyResolved({})", request.receiver)),
+        return match routes.is_on_nns(request.header.caller) {
+            true => Ok(request.header.callee.as_subnet()),
+            false => Err(format!("AlreadyResolved({})", request.header.callee)),
         };
     }
     if rules.about == About::Key {
-        return Err(no_such_key(&request.argument));
+        return Err(no_such_key(&request.content.argument));
     }
     let undecodable = |error: UserError| format!("UserError({error})");
-    match rules.subject(&request.argument).map_err(undecodable)? {
+    match rules.subject(&request.content.argument).map_err(undecodable)? {
         Subject::Canister(canister) => routes
             .subnet_of(canister)
             .ok_or_else(|| format!("SubnetNotFound({canister}, {})", rules.name)),

@@ -5,11 +5,11 @@
 
 use crate::cycles::CallPrice;
 use crate::error::{ErrorCode, Reject, Trap, UserError};
-use crate::message::{CallerInfo, Response};
-use crate::system_api::{Closure, OutgoingCall};
-use crate::trace::{CallId, Work};
+use crate::message::{CallHeader, CallerInfo, Response};
+use crate::system_api::{Callbacks, OutgoingCall};
+use crate::trace::Work;
 use crate::types::{
-    CallContextId, CallbackId, Callee, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
+    CallContextId, CallbackId, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
 };
 use candid::Principal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,16 +28,7 @@ pub enum Origin {
         info: Option<Arc<CallerInfo>>,
     },
     /// A canister, which sent a request.
-    Canister {
-        /// The calling canister.
-        sender: CanisterId,
-        /// The receiver of the request: the id that the caller used.
-        receiver: Callee,
-        /// The id of the caller's callback.
-        callback: CallbackId,
-        /// The deadline of a bounded-wait call. `None` for an unbounded-wait call.
-        deadline: Option<Time>,
-    },
+    Canister(CallHeader),
     /// No caller: a task, such as a timer or a heartbeat.
     Task,
 }
@@ -47,7 +38,7 @@ impl Origin {
     pub fn caller(&self) -> Principal {
         match self {
             Self::Ingress { sender, .. } => *sender,
-            Self::Canister { sender, .. } => sender.principal(),
+            Self::Canister(header) => header.caller.principal(),
             Self::Task => Principal::management_canister(),
         }
     }
@@ -56,14 +47,14 @@ impl Origin {
     pub fn caller_info(&self) -> Option<Arc<CallerInfo>> {
         match self {
             Self::Ingress { info, .. } => info.clone(),
-            Self::Canister { .. } | Self::Task => None,
+            Self::Canister(_) | Self::Task => None,
         }
     }
 
     /// The deadline of a bounded-wait call. `None` for all other origins.
     pub fn deadline(&self) -> Option<Time> {
         match self {
-            Self::Canister { deadline, .. } => *deadline,
+            Self::Canister(header) => header.deadline,
             Self::Ingress { .. } | Self::Task => None,
         }
     }
@@ -73,23 +64,35 @@ impl From<&Origin> for Work {
     fn from(origin: &Origin) -> Self {
         match origin {
             Origin::Ingress { message, .. } => Self::Ingress(*message),
-            Origin::Canister { sender, callback, .. } => {
-                Self::Request(CallId { caller: *sender, callback: *callback })
-            }
+            Origin::Canister(header) => Self::Request(header.id()),
             Origin::Task => Self::Task,
         }
+    }
+}
+
+/// A call that was received and has no response yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedCall {
+    /// The origin of the call.
+    pub origin: Origin,
+    /// Attached cycles that the callee has not taken. They go back with the response.
+    pub cycles: Cycles,
+}
+
+impl ReceivedCall {
+    /// The response to the call. It refunds the attached cycles that are left.
+    pub fn respond(self, result: Result<Payload, Failure>) -> CallResponse {
+        CallResponse { origin: self.origin, result, refund: self.cycles }
     }
 }
 
 /// A call context: a call that the canister has not finished.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallContext {
-    /// The origin of the call.
-    pub origin: Origin,
+    /// The call. Its cycles are 0 once there is a response.
+    pub received: ReceivedCall,
     /// Whether the call has a response.
     pub responded: bool,
-    /// Attached cycles that are not accepted. 0 once there is a response.
-    pub cycles_available: Cycles,
     /// The number of calls that this call context made and whose callbacks have not run.
     pub open_calls: usize,
     /// Instructions that all executions of this call context used.
@@ -99,23 +102,26 @@ pub struct CallContext {
     pub deleted: bool,
 }
 
+impl CallContext {
+    /// Makes the response to the call.
+    fn respond(&mut self, result: Result<Payload, Failure>) -> CallResponse {
+        self.responded = true;
+        let cycles = std::mem::take(&mut self.received.cycles);
+        ReceivedCall { origin: self.received.origin.clone(), cycles }.respond(result)
+    }
+}
+
 /// The callback of an open call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback {
     /// The call context that made the call.
     pub call_context_id: CallContextId,
-    /// The receiver of the call.
-    pub callee: Callee,
-    /// The reply callback.
-    pub on_reply: Closure,
-    /// The reject callback.
-    pub on_reject: Closure,
-    /// The cleanup callback. It runs if the reply callback or the reject callback traps.
-    pub on_cleanup: Option<Closure>,
+    /// The header of the call.
+    pub header: CallHeader,
+    /// The reply callback, the reject callback and the cleanup callback.
+    pub functions: Callbacks,
     /// The cycles that were withheld for the call.
     pub price: CallPrice,
-    /// The deadline of a bounded-wait call. `None` for an unbounded-wait call.
-    pub deadline: Option<Time>,
 }
 
 /// A response to a call, before it is sent.
@@ -132,17 +138,8 @@ pub struct CallResponse {
 impl CallResponse {
     /// The response that the calling canister gets. `None` if no canister called.
     pub fn into_canister_response(self) -> Option<Response> {
-        let Origin::Canister { sender, receiver, callback, deadline } = self.origin else {
-            return None;
-        };
-        Some(Response {
-            originator: sender,
-            respondent: receiver,
-            callback,
-            refund: self.refund,
-            deadline,
-            result: self.result.map_err(Reject::from),
-        })
+        let Origin::Canister(header) = self.origin else { return None };
+        Some(Response { header, refund: self.refund, result: self.result.map_err(Reject::from) })
     }
 }
 
@@ -203,14 +200,13 @@ pub struct CallContexts {
 }
 
 impl CallContexts {
-    /// Opens a call context and returns its id.
-    pub fn open(&mut self, origin: Origin, cycles_available: Cycles) -> CallContextId {
+    /// Opens the call context of a received call, and returns the id of the call context.
+    pub fn open(&mut self, received: ReceivedCall) -> CallContextId {
         let id = CallContextId(self.next_context);
         self.next_context += 1;
         let context = CallContext {
-            origin,
+            received,
             responded: false,
-            cycles_available,
             open_calls: 0,
             instructions: 0,
             deleted: false,
@@ -235,30 +231,30 @@ impl CallContexts {
     /// Panics if no call context with this id is open.
     pub fn accept_cycles(&mut self, id: CallContextId, cycles: Cycles) {
         let context = self.contexts.get_mut(&id).expect("the context is open");
-        context.cycles_available -= cycles;
+        context.received.cycles -= cycles;
     }
 
-    /// Records a call that a call context made, and returns the id of the callback.
+    /// Records a call that a call context of the canister `caller` made, and returns the header of the
+    /// call.
     ///
     /// # Panics
     ///
     /// Panics if no call context with this id is open.
-    pub fn register(&mut self, id: CallContextId, call: &OutgoingCall) -> CallbackId {
+    pub fn register(
+        &mut self,
+        id: CallContextId,
+        call: &OutgoingCall,
+        caller: CanisterId,
+    ) -> CallHeader {
         let callback = CallbackId(self.next_callback);
         self.next_callback += 1;
         self.contexts.get_mut(&id).expect("the context is open").open_calls += 1;
         self.deadlines.extend(call.deadline.map(|deadline| (deadline, callback)));
-        let registered = Callback {
-            call_context_id: id,
-            callee: call.callee,
-            on_reply: call.on_reply,
-            on_reject: call.on_reject,
-            on_cleanup: call.on_cleanup,
-            price: call.price,
-            deadline: call.deadline,
-        };
+        let header = CallHeader { caller, callee: call.callee, callback, deadline: call.deadline };
+        let functions = call.callbacks;
+        let registered = Callback { call_context_id: id, header, functions, price: call.price };
         self.callbacks.insert(callback, registered);
-        callback
+        header
     }
 
     /// Removes and returns the callback that a response is for. `None` if the callback has had a
@@ -269,37 +265,34 @@ impl CallContexts {
             .get_mut(&callback.call_context_id)
             .expect("callbacks have contexts")
             .open_calls -= 1;
-        self.settle(id, callback.deadline);
+        self.settle(&callback.header);
         Some(callback)
     }
 
     /// Whether the callback with this id waits for a response: no response has arrived, and the deadline
     /// has not expired.
     pub fn awaits(&self, id: CallbackId) -> bool {
-        match self.callbacks.get(&id) {
-            Some(Callback { deadline: Some(deadline), .. }) => {
-                self.deadlines.contains(&(*deadline, id))
-            }
-            Some(_) => true,
-            None => false,
+        self.callbacks.get(&id).is_some_and(|callback| match callback.header.deadline {
+            Some(deadline) => self.deadlines.contains(&(deadline, id)),
+            None => true,
+        })
+    }
+
+    /// Records that a response to this call has arrived, so that the deadline no longer applies.
+    pub fn settle(&mut self, call: &CallHeader) {
+        if let Some(deadline) = call.deadline {
+            self.deadlines.remove(&(deadline, call.callback));
         }
     }
 
-    /// Records that a response for this callback has arrived, so that the deadline no longer applies.
-    pub fn settle(&mut self, id: CallbackId, deadline: Option<Time>) {
-        if let Some(deadline) = deadline {
-            self.deadlines.remove(&(deadline, id));
-        }
-    }
-
-    /// The bounded-wait callbacks without a response whose deadline is before `now`. Their deadlines are
+    /// The bounded-wait calls without a response whose deadline is before `now`. Their deadlines are
     /// removed, but the callbacks stay open: the subnet creates a reject for each.
-    pub fn expire(&mut self, now: Time) -> Vec<(CallbackId, Callback)> {
+    pub fn expire(&mut self, now: Time) -> Vec<CallHeader> {
         let mut expired = Vec::new();
         while let Some((deadline, id)) = self.deadlines.first().copied().filter(|(at, _)| *at < now)
         {
             self.deadlines.remove(&(deadline, id));
-            expired.push((id, self.callbacks[&id].clone()));
+            expired.push(self.callbacks[&id].header);
         }
         expired
     }
@@ -333,14 +326,10 @@ impl CallContexts {
             Outcome::Responded(Ok(reply)) => Some(Ok(reply)),
             Outcome::Responded(Err(reject)) => Some(Err(Failure::Rejected(reject))),
             Outcome::Nothing | Outcome::Failed(_) if !last => None,
-            Outcome::Nothing => Some(Err(no_response(&context.origin, canister))),
+            Outcome::Nothing => Some(Err(no_response(&context.received.origin, canister))),
             Outcome::Failed(trap) => Some(Err(Failure::Error(trap.into_user_error(canister)))),
         };
-        let response = result.map(|result| {
-            context.responded = true;
-            let refund = std::mem::take(&mut context.cycles_available);
-            CallResponse { origin: context.origin.clone(), result, refund }
-        });
+        let response = result.map(|result| context.respond(result));
         if last {
             self.contexts.remove(&id);
         }
@@ -353,10 +342,8 @@ impl CallContexts {
         let mut responses = Vec::new();
         for context in self.contexts.values_mut() {
             context.deleted = true;
-            if !std::mem::replace(&mut context.responded, true) {
-                let refund = std::mem::take(&mut context.cycles_available);
-                let result = Err(Failure::Error(error.clone()));
-                responses.push(CallResponse { origin: context.origin.clone(), result, refund });
+            if !context.responded {
+                responses.push(context.respond(Err(Failure::Error(error.clone()))));
             }
         }
         self.contexts.retain(|_, context| context.open_calls > 0);
@@ -378,7 +365,7 @@ impl CallContexts {
 /// the error code.
 fn no_response(origin: &Origin, canister: CanisterId) -> Failure {
     match origin {
-        Origin::Canister { .. } => {
+        Origin::Canister(_) => {
             Failure::Rejected(Reject::from_code(ErrorCode::CanisterDidNotReply, "No response"))
         }
         Origin::Ingress { .. } | Origin::Task => {

@@ -2,7 +2,7 @@
 //!
 //! Rules: `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
-use crate::canister::call_context::{CallResponse, Failure, Origin, Outcome};
+use crate::canister::call_context::{Failure, Origin, Outcome, ReceivedCall};
 use crate::canister::pause::pause;
 use crate::canister::paused::{CallExecution, PausedWork};
 use crate::canister::queues::Input;
@@ -13,10 +13,10 @@ use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::{ErrorCode, Trap, UserError};
-use crate::message::{Ingress, Message, Request};
+use crate::message::{CallContent, Ingress, Message, Request};
 use crate::system_api::{EntryPoint, ExecutionInput};
 use crate::trace::{Event, Work};
-use crate::types::{Cycles, Instructions, Payload};
+use crate::types::{Cycles, Instructions};
 use crate::wasm::{Method, MethodKind};
 
 /// Executes what is next in the canister's queues; nothing, when they are empty.
@@ -31,8 +31,8 @@ pub fn execute_next(canister: &mut Canister, round: &RoundInput) -> Option<Execu
 fn execute_ingress(canister: &mut Canister, ingress: Ingress, round: &RoundInput) -> Execution {
     let Ingress { id: message, sender, caller_info: info, method, argument, .. } = ingress;
     let origin = Origin::Ingress { message, sender, info };
-    let mut execution =
-        execute_call(canister, NewCall { origin, method, argument, cycles: 0 }, round);
+    let content = CallContent { method, argument, cycles: 0 };
+    let mut execution = execute_call(canister, NewCall { origin, content }, round);
     if execution.response.is_none() {
         execution.processing = Some(message);
     }
@@ -40,35 +40,27 @@ fn execute_ingress(canister: &mut Canister, ingress: Ingress, round: &RoundInput
 }
 
 fn execute_request(canister: &mut Canister, request: Request, round: &RoundInput) -> Execution {
-    let origin = Origin::Canister {
-        sender: request.sender,
-        receiver: request.receiver,
-        callback: request.callback,
-        deadline: request.deadline,
-    };
-    let Request { method, argument, cycles, .. } = request;
-    execute_call(canister, NewCall { origin, method, argument, cycles }, round)
+    let Request { header, content } = request;
+    execute_call(canister, NewCall { origin: Origin::Canister(header), content }, round)
 }
 
-/// A call that is about to get a context.
+/// A call, or a task, that has no call context yet.
 pub(super) struct NewCall {
     origin: Origin,
-    method: String,
-    argument: Payload,
-    cycles: Cycles,
+    content: CallContent,
 }
 
 impl NewCall {
-    /// What a task begins with.
-    pub(super) fn by_nobody() -> Self {
-        Self { origin: Origin::Task, method: String::new(), argument: vec![], cycles: 0 }
+    /// The call that a task begins with: without a caller, a method and an argument.
+    pub(super) fn task() -> Self {
+        Self { origin: Origin::Task, content: CallContent::default() }
     }
 }
 
 fn execute_call(canister: &mut Canister, call: NewCall, round: &RoundInput) -> Execution {
-    let instructions_max = instructions_max(canister, &call.method, round);
+    let instructions_max = instructions_max(canister, &call.content.method, round);
     execute(canister, call, instructions_max, round, |canister, call| {
-        let callable = callable(canister, &call.method)?;
+        let callable = callable(canister, &call.content.method)?;
         check_heap(canister, callable.0).map_err(|trap| trap.into_user_error(canister.id))?;
         Ok(callable)
     })
@@ -105,11 +97,8 @@ fn refuse(canister: &mut Canister, call: NewCall, error: UserError, fee: Cycles)
         accepted: 0,
         burned: 0,
     });
-    let response = CallResponse {
-        origin: call.origin,
-        result: Err(Failure::Error(error)),
-        refund: call.cycles,
-    };
+    let received = ReceivedCall { origin: call.origin, cycles: call.content.cycles };
+    let response = received.respond(Err(Failure::Error(error)));
     Execution { response: send(canister, response), ..Execution::default() }
 }
 
@@ -165,7 +154,7 @@ pub(super) fn execute(
             return refuse(canister, call, error, fee);
         }
     };
-    let NewCall { origin, argument, cycles, .. } = call;
+    let NewCall { origin, content: CallContent { argument, cycles, .. } } = call;
     let input = ExecutionInput {
         caller: origin.caller(),
         caller_info: origin.caller_info(),
@@ -182,7 +171,8 @@ pub(super) fn execute(
         instructions_max: round.slice_instructions_max,
         instructions: output.instructions,
     };
-    let call = CallExecution { origin, cycles, entry_point, wasm64, prepaid, output };
+    let received = ReceivedCall { origin, cycles };
+    let call = CallExecution { received, entry_point, wasm64, prepaid, output };
     match slices.count {
         1 => finish_call(canister, call, None, round),
         _ => pause(canister, PausedWork::Call(Box::new(call)), slices, round),
@@ -197,14 +187,14 @@ pub(super) fn finish_call(
     changes: Option<MemoryChanges>,
     round: &RoundInput,
 ) -> Execution {
-    let CallExecution { origin, cycles, entry_point, wasm64, prepaid, output } = call;
+    let CallExecution { received, entry_point, wasm64, prepaid, output } = call;
     let instructions = output.instructions;
     let fee = round.prices.execution(instructions, wasm64).min(prepaid);
     canister.credit(prepaid - fee);
     canister.consumption.instructions += fee;
     canister.log.append(output.log);
-    let work = Work::from(&origin);
-    let id = canister.contexts.open(origin, cycles);
+    let work = Work::from(&received.origin);
+    let id = canister.contexts.open(received);
     let mut taken = Taken::default();
     let outcome = match output.result {
         Ok(effects) => {

@@ -106,7 +106,7 @@ pub(crate) fn respond(canister: &mut Canister, result: Result<Payload, Reject>) 
     let Some(Message::Request(request)) = canister.queues.pop_output(peer) else {
         panic!("there is a request");
     };
-    canister.queues.push_input_response(request.response(result, request.cycles), false);
+    canister.queues.push_input_response(request.response(result, request.content.cycles), false);
     execute_next(canister, &round()).expect("there is a response")
 }
 

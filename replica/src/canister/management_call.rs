@@ -1,6 +1,6 @@
 //! Executed management calls, as data for their responses.
 
-use crate::canister::call_context::{CallResponse, Failure, Origin};
+use crate::canister::call_context::{CallResponse, Failure, ReceivedCall};
 use crate::error::UserError;
 use crate::trace::{Event, Trace, Work};
 use crate::types::{Cycles, Payload, SubnetId};
@@ -10,12 +10,10 @@ use crate::types::{Cycles, Payload, SubnetId};
 pub struct ExecutedManagementCall {
     /// The subnet that executed the call.
     pub subnet: SubnetId,
-    /// The origin of the call.
-    pub origin: Origin,
+    /// The call, with the attached cycles that are left.
+    pub received: ReceivedCall,
     /// Cycles that were attached to the call.
     pub attached: Cycles,
-    /// Attached cycles that are left. The response refunds them.
-    pub refund: Cycles,
 }
 
 impl ExecutedManagementCall {
@@ -28,15 +26,15 @@ impl ExecutedManagementCall {
     ) -> Option<CallResponse> {
         trace.record(|| Event::Executed {
             canister: self.subnet.into(),
-            work: Work::from(&self.origin),
+            work: Work::from(&self.received.origin),
             call_context_id: None,
             result: result.as_ref().map(|_| ()).map_err(|error| error.code),
             instructions: 0,
             fee: 0,
-            accepted: self.attached - self.refund,
+            accepted: self.attached - self.received.cycles,
             burned: 0,
         });
         let result = result.map_err(Failure::Error).transpose()?;
-        Some(CallResponse { origin: self.origin, result, refund: self.refund })
+        Some(self.received.respond(result))
     }
 }

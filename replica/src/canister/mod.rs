@@ -48,7 +48,7 @@ mod task;
 mod tasks;
 
 pub use call_context::{
-    CallContext, CallContexts, CallResponse, Callback, Failure, Origin, Outcome,
+    CallContext, CallContexts, CallResponse, Callback, Failure, Origin, Outcome, ReceivedCall,
 };
 pub use chunks::{ChunkHash, ChunkStore};
 pub use debits::Debits;

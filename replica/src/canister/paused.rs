@@ -7,7 +7,7 @@
 //! Rules: `PausedExecution` in `execution_environment/src/execution/{call_or_task,response}.rs` and
 //! `install_code.rs` in the replica's repository.
 
-use crate::canister::call_context::Origin;
+use crate::canister::call_context::ReceivedCall;
 use crate::canister::installation::InstallExecution;
 use crate::canister::management_call::ExecutedManagementCall;
 use crate::canister::sandbox::{ExecutionOutput, MemoryChanges};
@@ -51,10 +51,8 @@ pub(super) enum PausedWork {
 /// An executed call or task whose effects are not applied yet.
 #[derive(Debug)]
 pub(super) struct CallExecution {
-    /// The origin of the call.
-    pub(super) origin: Origin,
-    /// Cycles attached to the call.
-    pub(super) cycles: Cycles,
+    /// The call. A task is a call without a caller.
+    pub(super) received: ReceivedCall,
     /// The kind of entry point.
     pub(super) entry_point: EntryPoint,
     /// Whether the module has 64-bit pointers.

@@ -12,7 +12,7 @@ use crate::canister::steps::*;
 use crate::error::{ErrorCode, Reject, Trap, UserError};
 use crate::message::CallerInfo;
 use crate::system_api::{
-    Closure, DataCertificate, Effects, EntryPoint, ExecutionInput, OutgoingCall,
+    Callbacks, Closure, DataCertificate, Effects, EntryPoint, ExecutionInput, OutgoingCall,
 };
 use crate::types::{CanisterId, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
@@ -178,14 +178,16 @@ pub fn no_response(canister: CanisterId) -> Failure {
 pub fn resume_query(
     canister: &mut Canister,
     mut open: Box<OpenQuery>,
-    call: &OutgoingCall,
+    callbacks: Callbacks,
     response: Result<Payload, Reject>,
     instructions_max: Instructions,
     round: &RoundInput,
 ) -> (QueryProgress, Instructions) {
     let (entry_point, closure, argument, reject) = match response {
-        Ok(reply) => (EntryPoint::CompositeReplyCallback, call.on_reply, reply, None),
-        Err(reject) => (EntryPoint::CompositeRejectCallback, call.on_reject, vec![], Some(reject)),
+        Ok(reply) => (EntryPoint::CompositeReplyCallback, callbacks.on_reply, reply, None),
+        Err(reject) => {
+            (EntryPoint::CompositeRejectCallback, callbacks.on_reject, vec![], Some(reject))
+        }
     };
     let mut base = ExecutionInput {
         caller: open.caller,
@@ -210,7 +212,7 @@ pub fn resume_query(
         }
         Err(trap) => {
             open.sandbox.undo();
-            let trap = match call.on_cleanup {
+            let trap = match callbacks.on_cleanup {
                 None => trap,
                 Some(cleanup) => {
                     let cleanup_input = ExecutionInput {

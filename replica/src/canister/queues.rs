@@ -95,47 +95,47 @@ impl Queues {
 
     /// Puts a request in line to be sent. The caller has checked that a slot is free.
     pub fn push_output_request(&mut self, request: Request, now: Time) {
-        let pair = self.pairs.entry(request.receiver).or_default();
+        let pair = self.pairs.entry(request.header.callee).or_default();
         assert!(pair.free_slots() > 0, "call_perform checks the slots");
         pair.output_requests += 1;
         pair.input_responses += 1;
-        self.guaranteed_calls += usize::from(request.deadline.is_none());
+        self.guaranteed_calls += usize::from(request.header.is_unbounded_wait());
         self.excess_bytes += request.excess_bytes();
         let given_up = || now.floor_to_seconds().plus_secs(REQUEST_LIFETIME_SECONDS);
-        let expiry = Some(request.deadline.unwrap_or_else(given_up));
+        let expiry = Some(request.header.deadline.unwrap_or_else(given_up));
         pair.output.push_back(Queued { message: Message::Request(request), expiry });
     }
 
     /// Takes in the response to a request of the canister that is rejected instead of being sent. The
     /// caller has checked that a slot is free.
     pub fn push_rejected_request(&mut self, response: Response) {
-        let pair = self.pairs.entry(response.respondent).or_default();
+        let pair = self.pairs.entry(response.header.callee).or_default();
         pair.input_responses += 1;
-        self.guaranteed_calls += usize::from(response.deadline.is_none());
+        self.guaranteed_calls += usize::from(response.header.is_unbounded_wait());
         self.push_input_response(response, true);
     }
 
     /// Puts the answer to a request that came in before in line to be sent.
     pub fn push_output_response(&mut self, response: Response) {
-        let pair = self.pairs.entry(response.originator.into()).or_default();
-        let expiry = response.deadline;
+        let pair = self.pairs.entry(response.header.caller.into()).or_default();
+        let expiry = response.header.deadline;
         pair.output.push_back(Queued { message: Message::Response(response), expiry });
     }
 
     /// Takes in a request. The caller has checked that there is room for it.
     pub fn push_input_request(&mut self, request: Request, local: bool) {
-        let pair = self.pairs.entry(request.sender.into()).or_default();
+        let pair = self.pairs.entry(request.header.caller.into()).or_default();
         assert!(pair.has_room_for_request(), "induction checks the slots");
         pair.input_requests += 1;
         pair.output_responses += 1;
-        self.guaranteed_calls += usize::from(request.deadline.is_none());
+        self.guaranteed_calls += usize::from(request.header.is_unbounded_wait());
         self.excess_bytes += request.excess_bytes();
-        self.push_input(request.sender.into(), Message::Request(request), local);
+        self.push_input(request.header.caller.into(), Message::Request(request), local);
     }
 
     /// Takes in the response for which a slot was reserved when the request was made.
     pub fn push_input_response(&mut self, response: Response, local: bool) {
-        self.push_input(response.respondent, Message::Response(response), local);
+        self.push_input(response.header.callee, Message::Response(response), local);
     }
 
     /// Takes in a message from a user.
@@ -197,7 +197,7 @@ impl Queues {
             }
             Message::Response(response) => {
                 pair.input_responses -= 1;
-                self.guaranteed_calls -= usize::from(response.deadline.is_none());
+                self.guaranteed_calls -= usize::from(response.header.is_unbounded_wait());
             }
         }
         Some(message)
@@ -225,7 +225,7 @@ impl Queues {
             }
             Message::Response(response) => {
                 pair.output_responses -= 1;
-                self.guaranteed_calls -= usize::from(response.deadline.is_none());
+                self.guaranteed_calls -= usize::from(response.header.is_unbounded_wait());
             }
         }
         Some(message)

@@ -2,7 +2,7 @@
 //!
 //! Rules: `execution_environment/src/execution/response.rs` in the replica's repository.
 
-use crate::canister::call_context::{Callback, Origin, Outcome};
+use crate::canister::call_context::{Callback, Origin, Outcome, ReceivedCall};
 use crate::canister::pause::pause;
 use crate::canister::paused::{CallbackOutput, PausedWork, ResponseExecution};
 use crate::canister::round::{Execution, RoundInput};
@@ -25,7 +25,7 @@ pub(super) fn execute_response(
     round: &RoundInput,
 ) -> Execution {
     let bytes = response.payload_bytes();
-    let Some(callback) = canister.contexts.take_callback(response.callback) else {
+    let Some(callback) = canister.contexts.take_callback(response.header.callback) else {
         canister.credit(response.refund);
         return Execution::default();
     };
@@ -112,21 +112,22 @@ fn run_callback(
     round: &RoundInput,
 ) -> (CallbackOutput, u64) {
     let context = canister.contexts.get(callback.call_context_id);
+    let ReceivedCall { origin, cycles } = &context.received;
     let (kind, closure, argument, reject) = match response.result {
-        Ok(reply) => (EntryPoint::ReplyCallback, callback.on_reply, reply, None),
+        Ok(reply) => (EntryPoint::ReplyCallback, callback.functions.on_reply, reply, None),
         Err(reject) => {
-            (EntryPoint::RejectCallback, callback.on_reject, Payload::new(), Some(reject))
+            (EntryPoint::RejectCallback, callback.functions.on_reject, Payload::new(), Some(reject))
         }
     };
     let cleanup_reserve = round.message_instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
     let input = Arc::new(ExecutionInput {
         argument,
-        caller: context.origin.caller(),
-        caller_info: context.origin.caller_info(),
-        cycles_available: context.cycles_available,
+        caller: origin.caller(),
+        caller_info: origin.caller_info(),
+        cycles_available: *cycles,
         cycles_refunded: response.refund,
-        deadline: context.origin.deadline(),
-        may_respond: !context.responded && context.origin != Origin::Task,
+        deadline: origin.deadline(),
+        may_respond: !context.responded && *origin != Origin::Task,
         call_context_instructions: context.instructions,
         balance: canister.balance.saturating_add(returned),
         reject,
@@ -161,7 +162,7 @@ fn clean_up(
     output: &mut CallbackOutput,
     round: &RoundInput,
 ) -> u64 {
-    let Some(cleanup) = callback.on_cleanup else {
+    let Some(cleanup) = callback.functions.on_cleanup else {
         output.trap = Some(trap);
         return 0;
     };

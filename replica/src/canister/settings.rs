@@ -1,6 +1,6 @@
 //! The settings and the status of a canister.
 
-use crate::canister::call_context::Origin;
+use crate::canister::call_context::ReceivedCall;
 use crate::cycles::IdleCanister;
 use crate::limits::*;
 use crate::types::{Cycles, Time};
@@ -103,10 +103,8 @@ pub enum Status {
 /// A call of `stop_canister` that has no response yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopRequest {
-    /// The origin of the call.
-    pub origin: Origin,
-    /// Attached cycles, which the response refunds.
-    pub cycles: Cycles,
+    /// The call.
+    pub received: ReceivedCall,
     /// The time at which the call is rejected if the canister has not stopped.
     pub expiry: Time,
 }

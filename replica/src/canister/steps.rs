@@ -11,7 +11,7 @@ use crate::limits::*;
 use crate::message::Request;
 use crate::routing;
 use crate::system_api::{Effects, EntryPoint, ExecutionInput, OutgoingCall};
-use crate::trace::{CallId, Event, Responder, Work};
+use crate::trace::{Event, Responder, Work};
 use crate::types::*;
 use crate::wasm::ModuleInfo;
 use candid::Principal;
@@ -155,31 +155,23 @@ fn send_call(
     call: OutgoingCall,
     round: &RoundInput,
 ) {
-    let callback = canister.contexts.register(call_context_id, &call);
+    let header = canister.contexts.register(call_context_id, &call, canister.id);
     canister.trace.record(|| Event::Sent {
-        call: CallId { caller: canister.id, callback },
-        callee: call.callee,
+        call: header.id(),
+        callee: header.callee,
         call_context_id,
-        cycles: call.cycles,
+        cycles: call.content.cycles,
         withheld: call.price.total(),
-        deadline: call.deadline,
+        deadline: header.deadline,
     });
     canister.debit(call.price.total());
     canister.consumption.withhold(call.price);
-    canister.debit(call.cycles);
-    let request = Request {
-        sender: canister.id,
-        receiver: call.callee,
-        method: call.method,
-        argument: call.argument,
-        cycles: call.cycles,
-        callback,
-        deadline: call.deadline,
-    };
+    canister.debit(call.content.cycles);
+    let request = Request { header, content: call.content };
     match routing::check_request(&request, canister.version, round.subnet, &round.routes) {
         Ok(()) => canister.queues.push_output_request(request, round.time),
         Err(reject) => {
-            canister.contexts.settle(callback, request.deadline);
+            canister.contexts.settle(&header);
             canister.queues.push_rejected_request(request.rejected(reject));
         }
     }

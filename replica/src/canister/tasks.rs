@@ -83,7 +83,7 @@ pub fn execute_task(canister: &mut Canister, task: Task, round: &RoundInput) -> 
         return Execution::default();
     }
     let instructions_max = round.message_instructions_max;
-    execute(canister, NewCall::by_nobody(), instructions_max, round, |_, _| {
+    execute(canister, NewCall::task(), instructions_max, round, |_, _| {
         Ok((task.entry_point(), Entry::Export(task.export().into())))
     })
 }

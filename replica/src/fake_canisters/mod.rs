@@ -19,7 +19,7 @@ mod icrc1;
 
 use crate::error::{ErrorCode, UserError};
 use crate::ic00;
-use crate::message::{Ingress, Request};
+use crate::message::{CallContent, Ingress, Request};
 use crate::network::Network;
 use crate::topology::{canister_id, cycles_minting_canister};
 use crate::types::*;
@@ -134,14 +134,14 @@ impl FakeCanisters {
         call: &Request,
         surroundings: &mut Surroundings,
     ) -> (Result<Payload, UserError>, Cycles) {
-        let Request { sender, receiver, method, argument, cycles, .. } = call;
-        let receiver = receiver.as_canister();
+        let Request { header, content: CallContent { method, argument, cycles } } = call;
+        let receiver = header.callee.as_canister();
         if receiver == cycles_ledger() && method == "deposit" {
             let done = self.cycles.deposit(argument, *cycles);
             let refund = if done.is_ok() { 0 } else { *cycles };
             return (done, refund);
         }
-        let sender = sender.principal();
+        let sender = header.caller.principal();
         (self.carry_out(sender, receiver, method, argument, surroundings), *cycles)
     }
 

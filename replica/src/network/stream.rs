@@ -124,22 +124,21 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Message, Refund, Request};
+    use crate::message::{CallContent, CallHeader, Message, Refund, Request};
     use crate::topology::canister_id;
     use crate::types::CallbackId;
 
     const ALL: usize = usize::MAX;
 
     fn message(bytes: usize) -> StreamMessage {
-        StreamMessage::Message(Message::Request(Request {
-            sender: canister_id(0),
-            receiver: canister_id(1).into(),
-            method: String::new(),
-            argument: vec![0; bytes],
-            cycles: 0,
+        let header = CallHeader {
+            caller: canister_id(0),
+            callee: canister_id(1).into(),
             callback: CallbackId(0),
             deadline: None,
-        }))
+        };
+        let content = CallContent { argument: vec![0; bytes], ..CallContent::default() };
+        StreamMessage::Message(Message::Request(Request { header, content }))
     }
 
     fn refund() -> StreamMessage {

@@ -49,21 +49,21 @@ impl Subnet {
         let receiver = self.existing(id).map_err(refused)?;
         let Message::Request(request) = message else { return Ok(()) };
         receiver.check_running().map_err(refused)?;
-        if request.deadline.is_none()
+        if request.header.is_unbounded_wait()
             && self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES > GUARANTEED_MESSAGE_MEMORY_MAX
         {
             let text = "Cannot induct the request: the subnet is out of memory for messages";
             return Err(Reject::from_code(ErrorCode::CanisterOutOfMemory, text));
         }
         let minimum = receiver.settings.minimum_incoming_canister_call_cycles;
-        if request.cycles < minimum && request.sender != id {
+        if request.content.cycles < minimum && request.header.caller != id {
             let text = format!(
                 "Canister {id} takes calls with at least {minimum} cycles attached, not {}",
-                request.cycles
+                request.content.cycles
             );
             return Err(Reject::from_code(ErrorCode::InsufficientCyclesInCall, text));
         }
-        if !receiver.queues.has_room_for_request(request.sender) {
+        if !receiver.queues.has_room_for_request(request.header.caller) {
             let text = format!("Canister {id} input queue is full");
             return Err(Reject::from_code(ErrorCode::CanisterQueueFull, text));
         }
@@ -82,8 +82,8 @@ impl Subnet {
 
     fn deliver_request(&mut self, request: Request) {
         self.trace.record(|| Event::Inducted { call: request.call() });
-        let local = self.canisters.contains_key(&request.sender);
-        let receiver = self.canisters.get_mut(&request.receiver.as_canister());
+        let local = self.canisters.contains_key(&request.header.caller);
+        let receiver = self.canisters.get_mut(&request.header.callee.as_canister());
         receiver.expect("delivery was checked").queues.push_input_request(request, local);
     }
 
@@ -95,11 +95,11 @@ impl Subnet {
             let cycles = response.refund;
             Event::Dropped { call, what: Drop::Late, cycles, credited }
         };
-        let Some(canister) = self.canisters.get_mut(&response.originator) else {
+        let Some(canister) = self.canisters.get_mut(&response.header.caller) else {
             return self.trace.record(|| late(false));
         };
-        if canister.contexts.awaits(response.callback) {
-            canister.contexts.settle(response.callback, response.deadline);
+        if canister.contexts.awaits(response.header.callback) {
+            canister.contexts.settle(&response.header);
             self.push_response(response, by_subnet);
         } else {
             canister.credit(response.refund);
@@ -109,8 +109,8 @@ impl Subnet {
 
     /// Puts a response into the input queue of its caller, whose callback is settled already.
     pub(super) fn push_response(&mut self, response: Response, by_subnet: bool) {
-        let local = by_subnet || self.canisters.contains_key(&response.respondent.as_canister());
-        let Some(canister) = self.canisters.get_mut(&response.originator) else { return };
+        let local = by_subnet || self.canisters.contains_key(&response.header.callee.as_canister());
+        let Some(canister) = self.canisters.get_mut(&response.header.caller) else { return };
         self.trace.record(|| Event::Returned { call: response.call() });
         canister.queues.push_input_response(response, local);
     }

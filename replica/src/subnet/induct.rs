@@ -15,7 +15,7 @@ impl Subnet {
             let timed_out = canister.queues.time_out(now);
             for reject in timed_out.rejects {
                 self.trace.record(|| reject.made(Responder::Routing));
-                canister.contexts.settle(reject.callback, reject.deadline);
+                canister.contexts.settle(&reject.header);
                 rejects.push(reject);
             }
             for message in timed_out.dropped {
@@ -27,13 +27,10 @@ impl Subnet {
                 self.trace.record(|| Event::Dropped { call, what, cycles, credited: false });
                 self.refunds.add(call.caller, cycles);
             }
-            for (id, callback) in canister.contexts.expire(now) {
+            for header in canister.contexts.expire(now) {
                 let response = Response {
-                    originator: canister.id,
-                    respondent: callback.callee,
-                    callback: id,
+                    header,
                     refund: 0,
-                    deadline: callback.deadline,
                     result: Err(Reject::from_code(
                         ErrorCode::DeadlineExpired,
                         "Call deadline has expired: whether it was executed is unknown",
@@ -78,11 +75,11 @@ impl Subnet {
             }
         };
         match (self.check_delivery(&message), message) {
-            (_, Message::Request(request)) if is_ic00(request.receiver, &self.routes) => {
+            (_, Message::Request(request)) if is_ic00(request.header.callee, &self.routes) => {
                 self.induct_management_request(request);
             }
             (_, Message::Request(request))
-                if self.intercepted.contains(&request.receiver.as_canister()) =>
+                if self.intercepted.contains(&request.header.callee.as_canister()) =>
             {
                 self.trace.record(|| Event::Inducted { call: request.call() });
                 self.intercepted_requests.push(request);

@@ -19,7 +19,7 @@ mod route;
 mod schedule;
 mod scheduler;
 
-use crate::canister::{CallResponse, Canister, Origin, SubnetCapacity};
+use crate::canister::{CallResponse, Canister, Origin, ReceivedCall, SubnetCapacity};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
@@ -40,7 +40,7 @@ pub use ingress::{IngressRecord, IngressState};
 pub use management::{
     NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform,
 };
-use management::{Outcalls, PendingCall, RandomRequest};
+use management::{Outcalls, PendingCall};
 use metrics::Meter;
 pub use metrics::Metrics;
 use pool::IngressPool;
@@ -115,7 +115,7 @@ pub struct Subnet {
     history: IngressHistory,
     management_calls: VecDeque<PendingCall>,
     /// Calls of `raw_rand` that wait for the next round.
-    random_requests: Vec<RandomRequest>,
+    random_requests: Vec<ReceivedCall>,
     /// HTTP outcalls that have no result yet.
     outcalls: Outcalls,
     /// The instructions that management calls may still use in this round.

@@ -11,15 +11,15 @@ use crate::canister::{
 use crate::error::{ErrorCode, Reject, UserError};
 use crate::limits::*;
 use crate::subnet::Subnet;
-use crate::system_api::OutgoingCall;
+use crate::system_api::{Callbacks, OutgoingCall};
 use crate::types::{CanisterId, Instructions, Payload};
 
 /// A composite query that waits for the response to a call.
 struct Waiting {
     canister: CanisterId,
     query: Box<OpenQuery>,
-    /// The call that is being evaluated; none, before the query's first call.
-    call: Option<OutgoingCall>,
+    /// The callbacks of the call that is being evaluated. None, before the query's first call.
+    callbacks: Option<Callbacks>,
 }
 
 /// The evaluation of one query from a user.
@@ -53,25 +53,24 @@ impl Subnet {
 impl Evaluation<'_> {
     fn evaluate(mut self, canister: CanisterId, query: Query) -> Result<Payload, Failure> {
         let mut result = self.begin(canister, query);
-        while let Some(Waiting { canister, mut query, call }) = self.stack.pop() {
+        while let Some(Waiting { canister, mut query, callbacks }) = self.stack.pop() {
             self.check_limits()?;
-            result = match (result, call) {
-                (Some(result), Some(call)) => {
-                    self.resume(canister, query, &call, result.map_err(Reject::from))
+            result = match (result, callbacks) {
+                (Some(result), Some(callbacks)) => {
+                    self.resume(canister, query, callbacks, result.map_err(Reject::from))
                 }
                 // The query has not made its next call yet.
                 _ => match query.next_call() {
-                    Some(call) => {
+                    Some(OutgoingCall { callee, content, callbacks, .. }) => {
                         let nested = Query {
                             caller: canister.into(),
                             caller_info: None,
-                            method: call.method.clone(),
-                            argument: call.argument.clone(),
+                            method: content.method,
+                            argument: content.argument,
                             data_certificate: None,
                         };
-                        let callee = call.callee.as_canister();
-                        self.stack.push(Waiting { canister, query, call: Some(call) });
-                        let result = self.begin(callee, nested);
+                        self.stack.push(Waiting { canister, query, callbacks: Some(callbacks) });
+                        let result = self.begin(callee.as_canister(), nested);
                         self.budget -= QUERY_CALL_OVERHEAD_INSTRUCTIONS;
                         result
                     }
@@ -100,12 +99,13 @@ impl Evaluation<'_> {
         &mut self,
         canister: CanisterId,
         query: Box<OpenQuery>,
-        call: &OutgoingCall,
+        callbacks: Callbacks,
         response: Result<Payload, Reject>,
     ) -> Option<Result<Payload, Failure>> {
         let instructions_max = self.instructions_max();
         let caller = self.subnet.canisters.get_mut(&canister).expect("it was begun there");
-        let resumed = resume_query(caller, query, call, response, instructions_max, &self.round);
+        let resumed =
+            resume_query(caller, query, callbacks, response, instructions_max, &self.round);
         self.record(canister, resumed)
     }
 
@@ -126,7 +126,7 @@ impl Evaluation<'_> {
         match progress {
             QueryProgress::Finished(result) => Some(result),
             QueryProgress::Waiting(query) => {
-                self.stack.push(Waiting { canister, query, call: None });
+                self.stack.push(Waiting { canister, query, callbacks: None });
                 None
             }
         }

@@ -56,7 +56,7 @@ impl Subnet {
     /// Routes the next response that the subnet itself made. Returns whether one was routed.
     fn route_response(&mut self, router: &mut impl Router) -> bool {
         let Some(response) = self.responses.pop_front() else { return false };
-        let destination = self.routes.subnet_of(response.originator);
+        let destination = self.routes.subnet_of(response.header.caller);
         if !self.has_room(router, destination) {
             self.responses.push_front(response);
             return false;
@@ -80,7 +80,9 @@ impl Subnet {
                     let destination = routing::destination(request, self.config.id, &self.routes);
                     (destination, self.refusal(request, destination))
                 }
-                Message::Response(response) => (self.routes.subnet_of(response.originator), None),
+                Message::Response(response) => {
+                    (self.routes.subnet_of(response.header.caller), None)
+                }
             };
             // The stream is full: this queue takes no more turns in this round.
             if refusal.is_none() && !self.has_room(router, destination) {
@@ -130,7 +132,7 @@ impl Subnet {
     /// The reject of a request that cannot be routed.
     fn refusal(&self, request: &Request, destination: Option<SubnetId>) -> Option<Reject> {
         let Some(destination) = destination else {
-            let text = format!("No route to canister {}", request.receiver);
+            let text = format!("No route to canister {}", request.header.callee);
             return Some(Reject::from_code(ErrorCode::CanisterNotFound, text));
         };
         let bytes = request.payload_bytes();
@@ -138,7 +140,7 @@ impl Subnet {
             let text = format!(
                 "Request to canister {} has {bytes} bytes, more than the {REQUEST_BYTES_MAX_REMOTE} \
                  that may go to another subnet",
-                request.receiver
+                request.header.callee
             );
             Reject::from_code(ErrorCode::CanisterContractViolation, text)
         })

@@ -3,8 +3,9 @@
 
 use super::functions::*;
 use super::host::{OutgoingCall, PreparedCall};
-use super::{Closure, Pointer, SystemResult, contract, enter, read};
+use super::{Callbacks, Closure, Pointer, SystemResult, contract, enter, read};
 use crate::limits::*;
+use crate::message::CallContent;
 use crate::system_api::Host;
 use crate::types::{Callee, Cycles, cycles_from_halves};
 use candid::Principal;
@@ -21,17 +22,17 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         enter(&mut c, CALL_ON_CLEANUP, 0)?;
         let call = prepared(c.data_mut())?;
         let closure = Closure { function: function.wide(), env: env.wide() };
-        match call.on_cleanup.replace(closure) {
+        match call.callbacks.on_cleanup.replace(closure) {
             Some(_) => Err(contract("call_on_cleanup was called twice for one call")),
             None => Ok(()),
         }
     })?;
     linker.func_wrap("ic0", CALL_DATA_APPEND.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, CALL_DATA_APPEND, size.wide())?;
-        let call = prepared(c.data_mut())?;
-        check_request_bytes((call.method.len() + call.argument.len()) as u64 + size.wide())?;
+        let content = &prepared(c.data_mut())?.content;
+        check_request_bytes(content.bytes() as u64 + size.wide())?;
         let bytes = read(&mut c, src.wide(), size.wide())?;
-        prepared(c.data_mut())?.argument.extend(bytes);
+        prepared(c.data_mut())?.content.argument.extend(bytes);
         Ok(())
     })?;
     linker.func_wrap("ic0", CALL_CYCLES_ADD128.name, |mut c: C<'_>, high: u64, low: u64| {
@@ -113,13 +114,13 @@ fn call_new<P: Pointer>(
         .map_err(|error| contract(format!("the callee is not a principal: {error}")))?;
     c.data_mut().call = Some(PreparedCall {
         callee: callee.into(),
-        method,
-        argument: Vec::new(),
-        cycles: 0,
+        content: CallContent { method, ..CallContent::default() },
         timeout_seconds: None,
-        on_reply: Closure { function: reply_function.wide(), env: reply_env.wide() },
-        on_reject: Closure { function: reject_function.wide(), env: reject_env.wide() },
-        on_cleanup: None,
+        callbacks: Callbacks {
+            on_reply: Closure { function: reply_function.wide(), env: reply_env.wide() },
+            on_reject: Closure { function: reject_function.wide(), env: reject_env.wide() },
+            on_cleanup: None,
+        },
     });
     Ok(())
 }
@@ -127,7 +128,7 @@ fn call_new<P: Pointer>(
 /// Drops the call under construction. The cycles attached to it return to the balance.
 fn abandon(host: &mut Host) {
     if let Some(call) = host.call.take() {
-        host.credit(call.cycles);
+        host.credit(call.content.cycles);
     }
 }
 
@@ -140,7 +141,7 @@ fn add_cycles(host: &mut Host, amount: Cycles) -> SystemResult<()> {
              freezing threshold"
         )));
     }
-    call.cycles += amount;
+    call.content.cycles += amount;
     host.balance -= amount;
     Ok(())
 }
@@ -149,7 +150,7 @@ fn add_cycles(host: &mut Host, amount: Cycles) -> SystemResult<()> {
 /// balance and returns false.
 fn perform(host: &mut Host, call: PreparedCall) -> bool {
     let environment = &host.input.environment;
-    let request_bytes = (call.method.len() + call.argument.len()) as u64;
+    let request_bytes = call.content.bytes() as u64;
     let price = environment.prices.call(request_bytes, environment.wasm64);
     // An unbounded-wait call reserves memory for its response; a bounded-wait call does not.
     let reserved = match call.timeout_seconds {
@@ -164,26 +165,16 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
         || host.input.guaranteed_memory < host.memory_reserved + reserved
         || !affordable
     {
-        host.credit(call.cycles);
+        host.credit(call.content.cycles);
         return false;
     }
     host.slots_taken.insert(peer, taken + 1);
     host.memory_reserved += reserved;
     host.balance -= price.total();
-    let deadline = call
-        .timeout_seconds
-        .map(|seconds| host.input.time.plus_secs(seconds.into()).floor_to_seconds());
-    host.effects.calls.push(OutgoingCall {
-        callee: call.callee,
-        method: call.method,
-        argument: call.argument,
-        cycles: call.cycles,
-        deadline,
-        on_reply: call.on_reply,
-        on_reject: call.on_reject,
-        on_cleanup: call.on_cleanup,
-        price,
-    });
+    let PreparedCall { callee, content, timeout_seconds, callbacks } = call;
+    let after = |seconds: u32| host.input.time.plus_secs(seconds.into()).floor_to_seconds();
+    let deadline = timeout_seconds.map(after);
+    host.effects.calls.push(OutgoingCall { callee, content, deadline, callbacks, price });
     true
 }
 

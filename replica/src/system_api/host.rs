@@ -4,7 +4,7 @@ use crate::cycles::{CallPrice, Prices};
 use crate::error::{Reject, Trap};
 use crate::keys::SubnetKey;
 use crate::log::ExecutionLog;
-use crate::message::CallerInfo;
+use crate::message::{CallContent, CallerInfo};
 use crate::system_api::functions::EntryPoint;
 use crate::types::{Callee, CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
 use crate::wasm::{OUT_OF_INSTRUCTIONS, StableMemory};
@@ -146,25 +146,28 @@ pub struct Closure {
     pub env: u64,
 }
 
-/// A call that `call_perform` accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingCall {
-    /// The called canister, or the management canister.
-    pub callee: Callee,
-    /// The name of the method.
-    pub method: String,
-    /// The argument of the method.
-    pub argument: Payload,
-    /// Attached cycles.
-    pub cycles: Cycles,
-    /// The deadline of a bounded-wait call. `None` for an unbounded-wait call.
-    pub deadline: Option<Time>,
+/// The callbacks of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Callbacks {
     /// The reply callback.
     pub on_reply: Closure,
     /// The reject callback.
     pub on_reject: Closure,
     /// The cleanup callback: it runs when the reply callback or the reject callback traps.
     pub on_cleanup: Option<Closure>,
+}
+
+/// A call that `call_perform` accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingCall {
+    /// The called canister, or the management canister.
+    pub callee: Callee,
+    /// The content of the call.
+    pub content: CallContent,
+    /// The deadline of a bounded-wait call. `None` for an unbounded-wait call.
+    pub deadline: Option<Time>,
+    /// The callbacks of the call.
+    pub callbacks: Callbacks,
     /// Cycles that the caller paid in advance for the call.
     pub price: CallPrice,
 }
@@ -204,13 +207,9 @@ pub struct Effects {
 #[derive(Clone, Debug)]
 pub(super) struct PreparedCall {
     pub callee: Callee,
-    pub method: String,
-    pub argument: Payload,
-    pub cycles: Cycles,
+    pub content: CallContent,
     pub timeout_seconds: Option<u32>,
-    pub on_reply: Closure,
-    pub on_reject: Closure,
-    pub on_cleanup: Option<Closure>,
+    pub callbacks: Callbacks,
 }
 
 /// The state that the functions of the system API work on.

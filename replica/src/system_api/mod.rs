@@ -19,7 +19,7 @@ use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, OS_PAGE_BYTES, TRANSMITTED_BYTE_IN
 use crate::wasm::{CompiledModule, InvalidModule, OUT_OF_INSTRUCTIONS};
 pub use functions::{EntryPoint, EntryPoints, FUNCTIONS, Function};
 pub use host::{
-    Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, MemoryShare,
+    Callbacks, Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, MemoryShare,
     OutgoingCall, RunState,
 };
 use std::sync::LazyLock;

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::cycles::Prices;
+use crate::message::CallContent;
+use crate::system_api::Closure;
 use crate::topology::canister_id;
 use proptest::prelude::*;
 
@@ -19,13 +21,9 @@ fn outgoing(deadline: Option<u64>) -> OutgoingCall {
     let closure = Closure { function: 0, env: 0 };
     OutgoingCall {
         callee: canister_id(1).into(),
-        method: "m".into(),
-        argument: vec![],
-        cycles: 0,
+        content: CallContent { method: "m".into(), ..CallContent::default() },
         deadline: deadline.map(|seconds| Time::from_nanos(0).plus_secs(seconds)),
-        on_reply: closure,
-        on_reject: closure,
-        on_cleanup: None,
+        callbacks: Callbacks { on_reply: closure, on_reject: closure, on_cleanup: None },
         price: Prices::new(13, false).call(1, false),
     }
 }
@@ -41,15 +39,15 @@ fn failed() -> Outcome {
 /// A context with `open_calls` calls, answered before or not.
 fn context(open_calls: usize, answered: bool) -> (CallContexts, CallContextId) {
     let mut contexts = CallContexts::default();
-    let id = contexts.open(origin(), CYCLES);
+    let id = contexts.open(ReceivedCall { origin: origin(), cycles: CYCLES });
     for _ in 0..open_calls {
-        contexts.register(id, &outgoing(None));
+        contexts.register(id, &outgoing(None), own());
     }
     if answered {
         // To be there at all, an answered context had a call open when it was answered.
-        let extra = contexts.register(id, &outgoing(None));
+        let extra = contexts.register(id, &outgoing(None), own());
         assert!(contexts.conclude(id, reply(), 0, own()).is_some());
-        assert!(contexts.take_callback(extra).is_some());
+        assert!(contexts.take_callback(extra.callback).is_some());
     }
     (contexts, id)
 }
@@ -80,7 +78,7 @@ fn an_answer_with_calls_open_is_given_at_once_and_leaves_the_context_without_cyc
     assert_eq!(response.refund, CYCLES);
     let context = contexts.get(id);
     assert!(context.responded);
-    assert_eq!((context.cycles_available, context.open_calls), (0, 2));
+    assert_eq!((context.received.cycles, context.open_calls), (0, 2));
 }
 
 #[test]
@@ -90,7 +88,7 @@ fn nothing_or_a_trap_with_calls_open_answers_nothing_yet() {
         assert_eq!(contexts.conclude(id, outcome, 0, own()), None);
         let context = contexts.get(id);
         assert!(!context.responded);
-        assert_eq!(context.cycles_available, CYCLES);
+        assert_eq!(context.received.cycles, CYCLES);
     }
 }
 
@@ -105,14 +103,14 @@ fn nothing_with_nothing_open_is_answered_with_no_reply_and_all_cycles() {
 
 #[test]
 fn a_canister_gets_no_response_without_an_error_code() {
-    let caller = Origin::Canister {
-        sender: canister_id(1),
-        receiver: own().into(),
+    let caller = Origin::Canister(CallHeader {
+        caller: canister_id(1),
+        callee: own().into(),
         callback: CallbackId(0),
         deadline: None,
-    };
+    });
     let mut contexts = CallContexts::default();
-    let id = contexts.open(caller, CYCLES);
+    let id = contexts.open(ReceivedCall { origin: caller, cycles: CYCLES });
     let response = contexts.conclude(id, Outcome::Nothing, 0, own()).expect("a response is due");
     let Err(failure) = response.result else { panic!("nothing was replied") };
     let reject = Reject::from(failure);
@@ -153,47 +151,46 @@ fn a_context_counts_the_instructions_of_all_its_executions() {
 #[test]
 fn a_callback_is_taken_once() {
     let (mut contexts, id) = context(0, false);
-    let callback = contexts.register(id, &outgoing(None));
-    assert!(contexts.awaits(callback));
+    let call = contexts.register(id, &outgoing(None), own());
+    assert!(contexts.awaits(call.callback));
     assert_eq!(contexts.open_callbacks(), 1);
-    assert_eq!(contexts.take_callback(callback).map(|taken| taken.call_context_id), Some(id));
-    assert!(!contexts.awaits(callback));
-    assert_eq!(contexts.take_callback(callback), None);
+    assert_eq!(contexts.take_callback(call.callback).map(|taken| taken.call_context_id), Some(id));
+    assert!(!contexts.awaits(call.callback));
+    assert_eq!(contexts.take_callback(call.callback), None);
     assert_eq!(contexts.open_callbacks(), 0);
 }
 
 #[test]
 fn a_bounded_wait_expires_once_after_its_deadline_and_stays_open_for_its_reject() {
     let (mut contexts, id) = context(0, false);
-    let callback = contexts.register(id, &outgoing(Some(10)));
-    let patient = contexts.register(id, &outgoing(None));
+    let call = contexts.register(id, &outgoing(Some(10)), own());
+    let patient = contexts.register(id, &outgoing(None), own());
     let at = |seconds| Time::from_nanos(0).plus_secs(seconds);
     assert_eq!(contexts.expire(at(10)), []);
-    let expired: Vec<_> = contexts.expire(at(11)).into_iter().map(|(id, _)| id).collect();
-    assert_eq!(expired, [callback]);
+    assert_eq!(contexts.expire(at(11)), [call]);
     assert_eq!(contexts.expire(at(1_000)), []);
-    assert!(!contexts.awaits(callback), "a response that comes now is too late");
-    assert!(contexts.awaits(patient));
-    assert!(contexts.take_callback(callback).is_some());
+    assert!(!contexts.awaits(call.callback), "a response that comes now is too late");
+    assert!(contexts.awaits(patient.callback));
+    assert!(contexts.take_callback(call.callback).is_some());
 }
 
 #[test]
 fn a_response_that_has_arrived_does_not_expire() {
     let (mut contexts, id) = context(0, false);
-    let callback = contexts.register(id, &outgoing(Some(10)));
-    contexts.settle(callback, outgoing(Some(10)).deadline);
+    let call = contexts.register(id, &outgoing(Some(10)), own());
+    contexts.settle(&call);
     assert_eq!(contexts.expire(Time::from_nanos(u64::MAX)), []);
-    assert!(contexts.take_callback(callback).is_some());
+    assert!(contexts.take_callback(call.callback).is_some());
 }
 
 #[test]
 fn removing_the_code_answers_what_is_unanswered_and_keeps_contexts_that_wait_for_responses() {
     let mut contexts = CallContexts::default();
-    let idle = contexts.open(origin(), 5);
-    let waiting = contexts.open(origin(), 6);
-    let callback = contexts.register(waiting, &outgoing(None));
-    let answered = contexts.open(origin(), 7);
-    contexts.register(answered, &outgoing(None));
+    let idle = contexts.open(ReceivedCall { origin: origin(), cycles: 5 });
+    let waiting = contexts.open(ReceivedCall { origin: origin(), cycles: 6 });
+    let call = contexts.register(waiting, &outgoing(None), own());
+    let answered = contexts.open(ReceivedCall { origin: origin(), cycles: 7 });
+    contexts.register(answered, &outgoing(None), own());
     contexts.conclude(answered, reply(), 0, own());
     let error = UserError::new(ErrorCode::CanisterRejectedMessage, "uninstalled");
     let responses = contexts.delete_all(&error);
@@ -201,7 +198,7 @@ fn removing_the_code_answers_what_is_unanswered_and_keeps_contexts_that_wait_for
     assert!(responses.iter().all(|response| response.result == Err(Failure::Error(error.clone()))));
     assert!(!contexts.contexts.contains_key(&idle));
     assert!(contexts.get(waiting).deleted && contexts.get(answered).deleted);
-    contexts.take_callback(callback).expect("its response can still come");
+    contexts.take_callback(call.callback).expect("its response can still come");
     assert_eq!(contexts.conclude(waiting, Outcome::Nothing, 0, own()), None);
 }
 
@@ -260,7 +257,7 @@ proptest! {
         };
         let mut contexts = CallContexts::default();
         let mut records: Vec<Record> = Vec::new();
-        let mut open: Vec<(usize, CallbackId)> = Vec::new();
+        let mut open: Vec<(usize, CallHeader)> = Vec::new();
         let mut ids: Vec<CallContextId> = Vec::new();
         let mut executions = executions.into_iter();
         loop {
@@ -271,14 +268,14 @@ proptest! {
             };
             let number = match execution.new_call {
                 Some(attached) => {
-                    ids.push(contexts.open(origin(), attached));
+                    ids.push(contexts.open(ReceivedCall { origin: origin(), cycles: attached }));
                     records.push(Record { attached, ..Record::default() });
                     ids.len() - 1
                 }
                 None if open.is_empty() => continue,
                 None => {
-                    let (number, callback) = open.remove(execution.which.index(open.len()));
-                    let taken = contexts.take_callback(callback);
+                    let (number, call) = open.remove(execution.which.index(open.len()));
+                    let taken = contexts.take_callback(call.callback);
                     prop_assert_eq!(taken.map(|taken| taken.call_context_id), Some(ids[number]));
                     records[number].open -= 1;
                     number
@@ -287,11 +284,11 @@ proptest! {
             let (id, record) = (ids[number], &mut records[number]);
             // What an execution that trapped did was undone before it came here.
             if !matches!(execution.outcome, Outcome::Failed(_)) {
-                let accepted = contexts.get(id).cycles_available * execution.accept_percent / 100;
+                let accepted = contexts.get(id).received.cycles * execution.accept_percent / 100;
                 contexts.accept_cycles(id, accepted);
                 record.accepted += accepted;
                 for _ in 0..execution.calls {
-                    open.push((number, contexts.register(id, &outgoing(None))));
+                    open.push((number, contexts.register(id, &outgoing(None), own())));
                     record.open += 1;
                 }
             }

@@ -44,7 +44,7 @@ impl Queued {
 /// Whether a message that has arrived is not to be executed any more. A response never is.
 fn is_outdated_input(message: &Message, now: Time) -> bool {
     match message {
-        Message::Request(request) => request.deadline.is_some_and(|deadline| deadline < now),
+        Message::Request(request) => request.header.deadline.is_some_and(|deadline| deadline < now),
         Message::Response(_) => false,
     }
 }

@@ -4,6 +4,7 @@ mod against_model;
 mod model;
 
 use super::*;
+use crate::message::{CallContent, CallHeader};
 use crate::topology::canister_id;
 use crate::types::{CallbackId, MessageId};
 use candid::Principal;
@@ -17,19 +18,18 @@ fn is_local(peer: u64) -> bool {
 }
 
 fn request(from: u64, to: u64, call: u64, deadline: Option<Time>) -> Request {
-    Request {
-        sender: canister_id(from),
-        receiver: canister_id(to).into(),
-        method: "m".into(),
-        argument: vec![],
-        cycles: call.into(),
+    let header = CallHeader {
+        caller: canister_id(from),
+        callee: canister_id(to).into(),
         callback: CallbackId(call),
         deadline,
-    }
+    };
+    let content = CallContent { method: "m".into(), argument: vec![], cycles: call.into() };
+    Request { header, content }
 }
 
 fn answer(request: &Request) -> Response {
-    request.response(Ok(vec![]), request.cycles)
+    request.response(Ok(vec![]), request.content.cycles)
 }
 
 fn seconds(seconds: u64) -> Time {
@@ -121,7 +121,10 @@ fn a_request_waiting_for_five_minutes_is_rejected_and_its_slot_stays_until_that_
     assert_eq!(queues.time_out(seconds(310)), TimedOut::default());
     let timed_out = queues.time_out(seconds(311));
     let [reject] = &timed_out.rejects[..] else { panic!("one request timed out") };
-    assert_eq!((reject.callback, reject.refund), (waiting.callback, waiting.cycles));
+    assert_eq!(
+        (reject.header.callback, reject.refund),
+        (waiting.header.callback, waiting.content.cycles)
+    );
     assert!(reject.result.as_ref().is_err_and(|reject| reject.message.contains("timed out")));
     assert_eq!(queues.free_slots(canister_id(2)), 499);
     queues.push_input_response(reject.clone(), true);

@@ -4,8 +4,8 @@ use super::*;
 use crate::canister::harness::*;
 use crate::canister::{
     ExecutedManagementCall, Failure, InstallExecution, InstallMode, Installation,
-    LowWasmMemoryHook, Origin, Slices, Status, Task, execute_next, execute_task, install,
-    pause_installation,
+    LowWasmMemoryHook, Origin, ReceivedCall, Slices, Status, Task, execute_next, execute_task,
+    install, pause_installation,
 };
 use crate::error::{ErrorCode, Reject, RejectCode};
 use crate::ic00::empty_reply;
@@ -230,11 +230,11 @@ fn an_aborted_message_takes_all_its_slices_again() {
 /// The management call of a user who installs.
 fn management_call() -> ExecutedManagementCall {
     let sender = Principal::anonymous();
+    let origin = Origin::Ingress { message: MessageId([2; 32]), sender, info: None };
     ExecutedManagementCall {
         subnet: round().subnet,
-        origin: Origin::Ingress { message: MessageId([2; 32]), sender, info: None },
+        received: ReceivedCall { origin, cycles: 0 },
         attached: 0,
-        refund: 0,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of balances, transfers, withdrawals and deposits.
 
 use super::*;
+use crate::message::CallHeader;
 use crate::network::NetworkProfile;
 use crate::types::CallbackId;
 
@@ -168,15 +169,15 @@ fn a_canister_can_deposit_cycles_and_a_failed_call_refunds_them() {
     let mut surroundings = Surroundings { network: &mut network, default_subnets: &[] };
     let mut fake_canisters = FakeCanisters::default();
     let mut call = |method: &str, cycles| {
-        let request = Request {
-            sender: canister_id(99),
-            receiver: cycles_ledger().into(),
+        let header = CallHeader {
+            caller: canister_id(99),
+            callee: cycles_ledger().into(),
             callback: CallbackId(0),
-            method: method.into(),
-            argument: ic00::encode((DepositArgs { to: account(user(1)) },)),
-            cycles,
             deadline: None,
         };
+        let argument = ic00::encode((DepositArgs { to: account(user(1)) },));
+        let content = CallContent { method: method.into(), argument, cycles };
+        let request = Request { header, content };
         fake_canisters.respond(&request, &mut surroundings)
     };
     let (reply, refund) = call("deposit", FAKE_LEDGER_FEE_CYCLES + 7);

@@ -128,7 +128,7 @@ impl Subnet {
         let result = match slices.count {
             1 => installation.finish(canister, &round).map(|()| Completion::Reply(empty_reply())),
             _ => {
-                let executed = pending.executed(round.subnet, pending.cycles);
+                let executed = pending.executed(round.subnet, pending.received.cycles);
                 canister::pause_installation(canister, installation, executed, &round);
                 Ok(Completion::Paused)
             }

@@ -2,7 +2,7 @@
 
 use super::info::variables_hash;
 use super::{Call, PendingCall, settings};
-use crate::canister::{Canister, Debits, Demand, Origin, Settings};
+use crate::canister::{Canister, Debits, Demand, Origin, ReceivedCall, Settings};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{ManagementCall, decode, encode};
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
@@ -20,14 +20,14 @@ impl Subnet {
     ) -> Result<Payload, UserError> {
         let CreateCanisterArgs { settings, sender_canister_version } = pending.call.decode()?;
         let fee = self.prices.canister_creation();
-        let Some(balance) = pending.cycles.checked_sub(fee) else {
+        let Some(balance) = pending.received.cycles.checked_sub(fee) else {
             return Err(UserError::new(
                 ErrorCode::InsufficientCyclesForCreateCanister,
                 format!(
                     "Creating a canister requires a fee of {fee} that is deducted from the \
                      canister's initial balance but only {} cycles were received with the \
                      create_canister request.",
-                    pending.cycles
+                    pending.received.cycles
                 ),
             ));
         };
@@ -36,7 +36,7 @@ impl Subnet {
         if let Some(canister) = self.canisters.get_mut(&id) {
             canister.consumption.pay(Fee::Creation, fee);
         }
-        pending.cycles = 0;
+        pending.received.cycles = 0;
         let canister = pending.call.caller.into();
         self.trace.record(|| Event::Charged { canister, fee: Fee::Creation, cycles: fee });
         Ok(encode((CanisterIdRecord { canister_id: id.into() },)))
@@ -79,8 +79,8 @@ impl Subnet {
         let method = ManagementCall::resolve("create_canister", &argument)?;
         let caller = cycles_minting_canister().into();
         let call = Call { caller, by_canister: true, method, argument };
-        let reply =
-            self.create_canister(&mut PendingCall { call, origin: Origin::Task, cycles })?;
+        let received = ReceivedCall { origin: Origin::Task, cycles };
+        let reply = self.create_canister(&mut PendingCall { call, received })?;
         Ok(decode::<CanisterIdRecord>(&reply)?.canister_id.into())
     }
 
@@ -181,8 +181,9 @@ impl Subnet {
 
     pub(super) fn deposit_cycles(&mut self, pending: &mut PendingCall) -> Result<(), UserError> {
         let CanisterIdRecord { canister_id } = pending.call.decode()?;
-        self.authorized_canister(&pending.call, canister_id.into())?.deposit(pending.cycles);
-        pending.cycles = 0;
+        self.authorized_canister(&pending.call, canister_id.into())?
+            .deposit(pending.received.cycles);
+        pending.received.cycles = 0;
         Ok(())
     }
 }

@@ -32,8 +32,7 @@ impl Completion {
 impl PendingCall {
     /// What is left of this call, to which `attached` cycles were attached, once it is executed.
     pub(super) fn executed(&self, subnet: SubnetId, attached: Cycles) -> ExecutedManagementCall {
-        let (origin, refund) = (self.origin.clone(), self.cycles);
-        ExecutedManagementCall { subnet, origin, attached, refund }
+        ExecutedManagementCall { subnet, received: self.received.clone(), attached }
     }
 }
 
@@ -61,9 +60,9 @@ impl Subnet {
         let mut any = false;
         while let Some(mut pending) = self.next_management_call() {
             any = true;
-            let attached = pending.cycles;
+            let attached = pending.received.cycles;
             let result = self.execute_management_call(&mut pending);
-            match (&result, &pending.origin) {
+            match (&result, &pending.received.origin) {
                 (Ok(Completion::Paused), Origin::Ingress { message, .. }) => {
                     self.history.set(*message, IngressState::Processing, self.time);
                 }

@@ -22,9 +22,8 @@ impl Subnet {
                 ErrorCode::CanisterStoppingCancelled,
                 format!("Canister {canister_id}'s stop request was cancelled"),
             );
-            for StopRequest { origin, cycles, .. } in requests {
-                let result = Err(Failure::Error(error.clone()));
-                self.respond(CallResponse { origin, result, refund: cycles });
+            for StopRequest { received, .. } in requests {
+                self.respond(received.respond(Err(Failure::Error(error.clone()))));
             }
         }
         Ok(())
@@ -33,11 +32,11 @@ impl Subnet {
     /// Starts to stop a canister. The caller gets a response at the end of the round in which the
     /// canister has stopped.
     pub(super) fn stop_canister(&mut self, pending: &PendingCall) -> Result<Completion, UserError> {
-        let PendingCall { call, origin, cycles } = pending;
+        let PendingCall { call, received } = pending;
         let CanisterIdRecord { canister_id } = call.decode()?;
         let expiry = self.time.plus_secs(STOP_TIMEOUT_SECONDS);
         let canister = self.authorized_canister(call, canister_id.into())?;
-        let request = StopRequest { origin: origin.clone(), cycles: *cycles, expiry };
+        let request = StopRequest { received: received.clone(), expiry };
         canister.version += 1;
         match &mut canister.status {
             Status::Stopped => return Ok(Completion::Reply(empty_reply())),
@@ -85,11 +84,7 @@ impl Subnet {
 /// have waited too long. Returns the responses to stop requests.
 pub(in crate::subnet) fn finish_stopping(canister: &mut Canister, now: Time) -> Vec<CallResponse> {
     let Status::Stopping(requests) = &mut canister.status else { return Vec::new() };
-    let respond = |request: StopRequest, result| CallResponse {
-        origin: request.origin,
-        result,
-        refund: request.cycles,
-    };
+    let respond = |request: StopRequest, result| request.received.respond(result);
     if canister.contexts.is_empty() {
         let requests = std::mem::take(requests);
         canister.status = Status::Stopped;

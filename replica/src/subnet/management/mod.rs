@@ -20,20 +20,19 @@ mod snapshots;
 mod status;
 mod subnet;
 
-use crate::canister::{CallResponse, Canister, Failure, Origin};
+use crate::canister::{Canister, Failure, Origin, ReceivedCall};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{self, ManagementCall, Rules, Subject};
 use crate::message::{Ingress, Request};
 use crate::subnet::Subnet;
 use crate::trace::Event;
-use crate::types::{CanisterId, Cycles, Payload};
+use crate::types::{CanisterId, Payload};
 use candid::{CandidType, Principal};
 use serde::de::DeserializeOwned;
 
 pub(super) use lifecycle::finish_stopping;
 pub(super) use outcalls::Outcalls;
 pub use outcalls::{NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform};
-pub(super) use randomness::RandomRequest;
 
 /// A call or query of the management canister.
 #[derive(Debug)]
@@ -48,16 +47,14 @@ struct Call {
 #[derive(Debug)]
 pub(super) struct PendingCall {
     call: Call,
-    origin: Origin,
-    /// The attached cycles. Those that the call does not take go back with the response.
-    cycles: Cycles,
+    received: ReceivedCall,
 }
 
 impl PendingCall {
-    fn new(method: ManagementCall, argument: Payload, origin: Origin, cycles: Cycles) -> Self {
-        let by_canister = matches!(origin, Origin::Canister { .. });
-        let call = Call { caller: origin.caller(), by_canister, method, argument };
-        Self { call, origin, cycles }
+    fn new(method: ManagementCall, argument: Payload, received: ReceivedCall) -> Self {
+        let by_canister = matches!(received.origin, Origin::Canister(_));
+        let call = Call { caller: received.origin.caller(), by_canister, method, argument };
+        Self { call, received }
     }
 }
 
@@ -115,7 +112,8 @@ impl Subnet {
             self.charge_ingress(payer, ingress.id, ingress.envelope_bytes())?;
         }
         let origin = Origin::Ingress { message: ingress.id, sender: ingress.sender, info: None };
-        self.management_calls.push_back(PendingCall::new(call, ingress.argument, origin, 0));
+        let received = ReceivedCall { origin, cycles: 0 };
+        self.management_calls.push_back(PendingCall::new(call, ingress.argument, received));
         Ok(())
     }
 
@@ -136,28 +134,23 @@ impl Subnet {
     /// Takes in a management call of a canister.
     pub(super) fn induct_management_request(&mut self, request: Request) {
         self.trace.record(|| Event::Inducted { call: request.call() });
+        let origin = Origin::Canister(request.header);
+        let received = ReceivedCall { origin, cycles: request.content.cycles };
         match self.resolve_request(&request) {
             Ok(call) => {
-                let origin = origin(&request);
-                let pending = PendingCall::new(call, request.argument, origin, request.cycles);
-                self.management_calls.push_back(pending);
+                let argument = request.content.argument;
+                self.management_calls.push_back(PendingCall::new(call, argument, received));
             }
-            Err(error) => {
-                let result = Err(Failure::Error(error));
-                self.respond(CallResponse {
-                    origin: origin(&request),
-                    result,
-                    refund: request.cycles,
-                });
-            }
+            Err(error) => self.respond(received.respond(Err(Failure::Error(error)))),
         }
     }
 
     /// Resolves a management call of a canister, if the canister may make it from its subnet.
     fn resolve_request(&self, request: &Request) -> Result<ManagementCall, UserError> {
-        let call = ManagementCall::resolve(&request.method, &request.argument)?;
+        let caller = request.header.caller;
+        let call = ManagementCall::resolve(&request.content.method, &request.content.argument)?;
         let rules = call.rules;
-        if !rules.from_free_subnets && self.routes.is_on_free(request.sender) {
+        if !rules.from_free_subnets && self.routes.is_on_free(caller) {
             return Err(UserError::new(
                 ErrorCode::CanisterContractViolation,
                 format!(
@@ -166,10 +159,7 @@ impl Subnet {
                 ),
             ));
         }
-        if rules.from_other_subnets
-            || self.hosts(request.sender)
-            || self.routes.is_on_nns(request.sender)
-        {
+        if rules.from_other_subnets || self.hosts(caller) || self.routes.is_on_nns(caller) {
             return Ok(call);
         }
         Err(UserError::new(
@@ -177,7 +167,7 @@ impl Subnet {
             format!(
                 "Incorrect sender subnet id: canister {} calls {} of subnet {}, but should be on the \
                  same subnet or on the NNS subnet",
-                request.sender, rules.name, self.config.id
+                caller, rules.name, self.config.id
             ),
         ))
     }
@@ -192,14 +182,5 @@ impl Subnet {
             self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
         access::check(canister, &self.config.admins, call.rules().permitted, call.caller)?;
         Ok(canister)
-    }
-}
-
-fn origin(request: &Request) -> Origin {
-    Origin::Canister {
-        sender: request.sender,
-        receiver: request.receiver,
-        callback: request.callback,
-        deadline: request.deadline,
     }
 }

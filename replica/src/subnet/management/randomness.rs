@@ -5,38 +5,24 @@
 
 use super::PendingCall;
 use super::dispatch::Completion;
-use crate::canister::{CallResponse, Origin};
 use crate::error::UserError;
 use crate::ic00::{check_no_argument, encode};
 use crate::subnet::Subnet;
-use crate::types::Cycles;
 use sha2::{Digest, Sha256};
-
-/// A call of `raw_rand` that waits for the next round.
-#[derive(Debug)]
-pub(in crate::subnet) struct RandomRequest {
-    origin: Origin,
-    cycles: Cycles,
-}
 
 impl Subnet {
     pub(super) fn raw_rand(&mut self, pending: &PendingCall) -> Result<Completion, UserError> {
         check_no_argument(&pending.call.argument)?;
-        let origin = pending.origin.clone();
-        self.random_requests.push(RandomRequest { origin, cycles: pending.cycles });
+        self.random_requests.push(pending.received.clone());
         Ok(Completion::Deferred)
     }
 
     /// Responds to the calls of the previous round.
     pub(in crate::subnet) fn respond_to_random_requests(&mut self) {
         let waiting = std::mem::take(&mut self.random_requests);
-        for (number, RandomRequest { origin, cycles }) in waiting.into_iter().enumerate() {
+        for (number, received) in waiting.into_iter().enumerate() {
             let bytes = self.random_bytes(number as u64);
-            self.respond(CallResponse {
-                origin,
-                result: Ok(encode((bytes.as_slice(),))),
-                refund: cycles,
-            });
+            self.respond(received.respond(Ok(encode((bytes.as_slice(),)))));
         }
     }
 

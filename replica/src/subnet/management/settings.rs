@@ -20,7 +20,7 @@ use std::fmt::Display;
 
 impl Subnet {
     pub(super) fn update_settings(&mut self, pending: &PendingCall) -> Result<(), UserError> {
-        let PendingCall { call, origin, .. } = pending;
+        let PendingCall { call, received } = pending;
         let UpdateSettingsArgs { canister_id, settings: changes, sender_canister_version } =
             call.decode()?;
         let (capacity, compute_taken, now) = (self.capacity(), self.compute_taken(), self.time);
@@ -39,7 +39,7 @@ impl Subnet {
             call.record(canister, now, sender_canister_version, details);
         }
         canister.check_low_wasm_memory();
-        if let Origin::Ingress { message, .. } = origin
+        if let Origin::Ingress { message, .. } = &received.origin
             && is_paid_afterwards(call.rules().method, &call.argument)
         {
             // A canister that cannot pay now does not pay.

@@ -4,7 +4,7 @@ use super::widths::in_both_widths;
 use crate::canister::harness::*;
 use crate::canister::{Canister, Execution, execute_next};
 use crate::error::{ErrorCode, Reject};
-use crate::message::{Message, Request, Response};
+use crate::message::{CallContent, CallHeader, Message, Request, Response};
 use crate::topology::canister_id;
 use crate::types::{CallbackId, Cycles, Payload};
 
@@ -67,15 +67,14 @@ fn amounts(reply: &[u8]) -> Vec<Cycles> {
 
 /// Executes a call from another canister, with cycles attached.
 fn called(canister: &mut Canister, method: &str, argument: Payload, cycles: Cycles) -> Execution {
-    let request = Request {
-        sender: canister_id(1),
-        receiver: canister.id.into(),
-        method: method.into(),
-        argument,
-        cycles,
+    let header = CallHeader {
+        caller: canister_id(1),
+        callee: canister.id.into(),
         callback: CallbackId(0),
         deadline: None,
     };
+    let content = CallContent { method: method.into(), argument, cycles };
+    let request = Request { header, content };
     canister.queues.push_input_request(request, false);
     execute_next(canister, &round()).expect("there is a message")
 }

@@ -180,7 +180,7 @@ fn resumed(
         panic!("{method} makes a call")
     };
     let call = query.next_call().expect("there is a call");
-    resume_query(canister, query, &call, answer, QUERY_INSTRUCTIONS_MAX, &round()).0.into()
+    resume_query(canister, query, call.callbacks, answer, QUERY_INSTRUCTIONS_MAX, &round()).0.into()
 }
 
 fn task(canister: &mut Canister, task: Task) -> EntryPointResult {

@@ -174,7 +174,7 @@ fn counter_1_adds_the_earlier_executions_of_a_composite_query() {
     let mut canister = installed(COUNTING);
     let resume = |canister: &mut Canister, mut open: Box<OpenQuery>, answer| {
         let call = open.next_call().expect("there is a call");
-        resume_query(canister, open, &call, answer, QUERY_INSTRUCTIONS_MAX, &round())
+        resume_query(canister, open, call.callbacks, answer, QUERY_INSTRUCTIONS_MAX, &round())
     };
     for answer in [Ok(vec![]), Err(Reject::by_canister("no".into()))] {
         let (open, first) = composing(&mut canister, "compose");

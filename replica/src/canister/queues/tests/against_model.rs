@@ -79,7 +79,7 @@ impl Both {
             return;
         }
         let request = self.new_request(OWN, peer, timeout);
-        let expiry = request.deadline.unwrap_or(seconds(self.model.now + 300));
+        let expiry = request.header.deadline.unwrap_or(seconds(self.model.now + 300));
         self.model.open.push((peer, request.clone()));
         self.model.output.push((peer, Message::Request(request.clone()), Some(expiry)));
         self.queues.push_output_request(request, seconds(self.model.now));
@@ -96,16 +96,16 @@ impl Both {
     }
 
     fn respond(&mut self, response: Response, local: bool) {
-        let peer = (0..PEERS).find(|peer| canister_id(*peer) == response.respondent);
+        let peer = (0..PEERS).find(|peer| canister_id(*peer) == response.header.callee);
         let peer = peer.expect("the respondent is a peer");
         self.model.push_input(peer, Message::Response(response.clone()), local);
         self.queues.push_input_response(response, local);
     }
 
     fn answer(&mut self, response: Response) {
-        let peer = (0..PEERS).find(|peer| canister_id(*peer) == response.originator);
+        let peer = (0..PEERS).find(|peer| canister_id(*peer) == response.header.caller);
         let peer = peer.expect("the originator is a peer");
-        let deadline = response.deadline;
+        let deadline = response.header.deadline;
         self.model.output.push((peer, Message::Response(response.clone()), deadline));
         self.queues.push_output_response(response);
     }
@@ -141,7 +141,8 @@ impl Both {
             }
             Step::Respond { which } if !self.model.sent.is_empty() => {
                 let request = self.model.sent.remove(which.index(self.model.sent.len()));
-                let local = (0..PEERS).any(|p| canister_id(p) == request.receiver && is_local(p));
+                let local =
+                    (0..PEERS).any(|p| canister_id(p) == request.header.callee && is_local(p));
                 self.respond(answer(&request), local);
             }
             Step::Answer { which } if !self.model.executed.is_empty() => {
@@ -164,7 +165,7 @@ impl Both {
                 let (rejects, lost) = self.model.time_out();
                 let timed_out = self.queues.time_out(seconds(self.model.now));
                 let rejected: Vec<CallbackId> =
-                    timed_out.rejects.iter().map(|reject| reject.callback).collect();
+                    timed_out.rejects.iter().map(|reject| reject.header.callback).collect();
                 prop_assert_eq!(rejected, rejects);
                 let dropped: Cycles = timed_out.dropped.iter().map(Message::cycles).sum();
                 prop_assert_eq!(dropped, lost);

@@ -45,7 +45,7 @@ impl Model {
 
     pub fn guaranteed_calls(&self) -> usize {
         let calls = self.open.iter().chain(&self.owed);
-        calls.filter(|(_, request)| request.deadline.is_none()).count()
+        calls.filter(|(_, request)| request.header.deadline.is_none()).count()
     }
 
     pub fn push_input(&mut self, peer: u64, message: Message, local: bool) {
@@ -85,7 +85,8 @@ impl Model {
             Input::Ingress(_) => {}
             Input::Message(Message::Request(request)) => self.executed.push(request.clone()),
             Input::Message(Message::Response(response)) => {
-                self.open.retain(|(_, request)| request.callback != response.callback);
+                self.open
+                    .retain(|(_, request)| request.header.callback != response.header.callback);
             }
         }
     }
@@ -96,7 +97,8 @@ impl Model {
         match &message {
             Message::Request(request) => self.sent.push(request.clone()),
             Message::Response(response) => {
-                self.owed.retain(|(_, request)| request.callback != response.callback);
+                self.owed
+                    .retain(|(_, request)| request.header.callback != response.header.callback);
             }
         }
         Some(message)
@@ -111,9 +113,10 @@ impl Model {
                 _ if expiry.is_none_or(|expiry| expiry >= now) => {
                     self.output.push((peer, message, expiry));
                 }
-                Message::Request(request) => rejects.push((peer, request.callback)),
+                Message::Request(request) => rejects.push((peer, request.header.callback)),
                 Message::Response(response) => {
-                    self.owed.retain(|(_, request)| request.callback != response.callback);
+                    self.owed
+                        .retain(|(_, request)| request.header.callback != response.header.callback);
                     lost += response.refund;
                 }
             }
@@ -121,9 +124,9 @@ impl Model {
         let input = std::mem::take(&mut self.input);
         for (peer, message) in input {
             match &message {
-                Message::Request(request) if request.deadline.is_some_and(|at| at < now) => {
-                    self.owed.retain(|(_, owed)| owed.callback != request.callback);
-                    lost += request.cycles;
+                Message::Request(request) if request.header.deadline.is_some_and(|at| at < now) => {
+                    self.owed.retain(|(_, owed)| owed.header.callback != request.header.callback);
+                    lost += request.content.cycles;
                 }
                 _ => self.input.push((peer, message)),
             }

@@ -14,7 +14,7 @@ mod funds;
 mod report;
 mod request;
 
-use crate::canister::{CallResponse, Failure, Origin};
+use crate::canister::{Failure, ReceivedCall};
 use crate::error::Reject;
 use crate::limits::*;
 use crate::subnet::Subnet;
@@ -82,9 +82,8 @@ pub enum OutcallError {
 struct Outcall {
     request: OutcallRequest,
     caller: CanisterId,
-    origin: Origin,
-    /// Attached cycles beyond the price.
-    refund: Cycles,
+    /// The call, with the attached cycles beyond the price.
+    received: ReceivedCall,
     since: Time,
     /// The cycles that each node may spend. `None` if the outcall was paid for in advance.
     allowance: Option<Cycles>,
@@ -166,8 +165,7 @@ impl Subnet {
             results += 1;
             let outcall = self.outcalls.open.remove(&id).expect("it is open");
             self.settle(&outcall, &result);
-            let result = result.result.map_err(Failure::Rejected);
-            self.respond(CallResponse { origin: outcall.origin, result, refund: outcall.refund });
+            self.respond(outcall.received.respond(result.result.map_err(Failure::Rejected)));
         }
     }
 

@@ -139,7 +139,7 @@ impl Subnet {
             )));
         }
         let (price, allowance) = self.charge_for(pending, &request)?;
-        pending.cycles -= price;
+        pending.received.cycles -= price;
         let caller = CanisterId::from(pending.call.caller);
         self.trace.record(|| Event::Charged { canister: caller, fee: Fee::Outcall, cycles: price });
         if let Some(canister) = self.canisters.get_mut(&caller) {
@@ -148,8 +148,7 @@ impl Subnet {
         let outcall = Outcall {
             request,
             caller,
-            origin: pending.origin.clone(),
-            refund: pending.cycles,
+            received: pending.received.clone(),
             since: self.time,
             allowance,
             reports: None,
@@ -165,7 +164,7 @@ impl Subnet {
         pending: &PendingCall,
         request: &OutcallRequest,
     ) -> Result<(Cycles, Option<Cycles>), UserError> {
-        let (prices, attached) = (self.prices, pending.cycles);
+        let (prices, attached) = (self.prices, pending.received.cycles);
         let response_bytes = request.max_response_bytes.unwrap_or(OUTCALL_RESPONSE_BYTES_MAX);
         let needed = match request.pricing {
             Pricing::Legacy => prices.http_request(request.bytes(), response_bytes),
