@@ -1,4 +1,4 @@
-//! Chunks of modules that are too large for one message, kept until they are installed.
+//! The chunk store: chunks of modules that are too large for one message.
 //!
 //! Rules: `wasm_chunk_store.rs` in the replica's repository.
 
@@ -10,14 +10,17 @@ use std::sync::Arc;
 /// SHA-256 of a chunk.
 pub type ChunkHash = [u8; 32];
 
-/// A canister's chunks, by their hashes.
+/// The chunks of one canister, by hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChunkStore {
     chunks: BTreeMap<ChunkHash, Arc<[u8]>>,
 }
 
 impl ChunkStore {
-    /// The hash of a chunk that can be stored, and whether it is new; or why it cannot be.
+    /// Checks that a chunk can be stored. Returns its hash and whether the chunk is new.
+    ///
+    /// # Errors
+    /// Why the chunk cannot be stored: it is too large, or the store is full.
     pub fn check(&self, chunk: &[u8]) -> Result<(ChunkHash, bool), String> {
         if chunk.len() > CHUNK_BYTES_MAX {
             return Err(format!(
@@ -37,28 +40,28 @@ impl ChunkStore {
         Ok((hash, true))
     }
 
-    /// Stores a chunk that was checked.
+    /// Stores a chunk that passed [`check`](Self::check).
     pub fn insert(&mut self, hash: ChunkHash, chunk: Vec<u8>) {
         self.chunks.insert(hash, chunk.into());
     }
 
-    /// A chunk.
+    /// The chunk with this hash, if it is stored.
     pub fn get(&self, hash: &[u8]) -> Option<&[u8]> {
         self.chunks.get(hash).map(|chunk| &**chunk)
     }
 
-    /// The hashes of all chunks, in order.
+    /// The hashes of all chunks, in ascending order.
     pub fn hashes(&self) -> impl Iterator<Item = &ChunkHash> {
         self.chunks.keys()
     }
 
-    /// Bytes of the pages its chunks were written to.
+    /// The heap delta of writing all chunks, in bytes.
     pub fn heap_delta_bytes(&self) -> u64 {
         let pages = self.chunks.values().map(|chunk| chunk.len().div_ceil(OS_PAGE_BYTES));
         (pages.sum::<usize>() * OS_PAGE_BYTES) as u64
     }
 
-    /// What its chunks count for: each as much as the largest.
+    /// The memory that the chunks count as, in bytes. Each chunk counts as one of the largest size.
     pub fn bytes(&self) -> u64 {
         (self.chunks.len() * CHUNK_BYTES_MAX) as u64
     }
@@ -96,7 +99,7 @@ mod tests {
             assert_eq!(store(&mut chunks, &number.to_be_bytes()), Ok(true));
         }
         assert!(chunks.check(b"another").is_err());
-        // What is there already needs no room.
+        // A chunk that is stored already needs no space.
         assert_eq!(store(&mut chunks, &0usize.to_be_bytes()), Ok(false));
     }
 }

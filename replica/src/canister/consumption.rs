@@ -1,39 +1,39 @@
-//! What a canister spent its cycles on.
+//! The cycles that a canister spent, by use.
 //!
-//! Rules: `CyclesUseCase` and `consumed_cycles_by_use_cases` in the replica's repository. What is
-//! withheld counts as spent until it comes back. Sums end at the largest number of cycles, as balances
-//! do.
+//! Rules: `CyclesUseCase` and `consumed_cycles_by_use_cases` in the replica's repository.
+//! Cycles that are withheld for a call count as spent until they come back. Sums saturate at the largest
+//! number of cycles, as balances do.
 
 use crate::cycles::CallPrice;
 use crate::trace::Fee;
 use crate::types::Cycles;
 use ic_management_canister_types::CyclesConsumed;
 
-/// Cycles a canister has spent since it was made, by what they were spent on.
+/// The cycles that a canister has spent since its creation, by use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Consumption {
-    /// Memory.
+    /// Cycles for memory.
     pub memory: Cycles,
-    /// Compute allocation.
+    /// Cycles for the compute allocation.
     pub compute: Cycles,
-    /// Taking in messages from users.
+    /// Cycles for the induction of ingress messages.
     pub ingress: Cycles,
-    /// Executing messages and installing code, and what the management canister executes.
+    /// Cycles for executing messages, for installing code, and for management calls.
     pub instructions: Cycles,
-    /// Sending calls and getting responses.
+    /// Cycles for the transmission of requests and responses.
     pub transmission: Cycles,
-    /// What was left when it could not pay for what it had.
+    /// Cycles that were lost when the canister was uninstalled because it could not pay for its resources.
     pub uninstallation: Cycles,
-    /// Being made.
+    /// The fee for the creation of the canister.
     pub creation: Cycles,
-    /// HTTP outcalls.
+    /// Cycles for HTTP outcalls.
     pub outcalls: Cycles,
-    /// What it burned itself.
+    /// Cycles that the canister burned.
     pub burned: Cycles,
 }
 
 impl Consumption {
-    /// All of it.
+    /// The sum of all uses.
     pub fn total(&self) -> Cycles {
         let Self { memory, compute, ingress, instructions, transmission, .. } = self;
         let Self { uninstallation, creation, outcalls, burned, .. } = self;
@@ -42,12 +42,13 @@ impl Consumption {
         parts.fold(0, |sum: Cycles, part| sum.saturating_add(*part))
     }
 
-    /// Notes what it burned.
+    /// Adds cycles that the canister burned.
     pub fn burn(&mut self, cycles: Cycles) {
         self.burned = self.burned.saturating_add(cycles);
     }
 
-    /// Notes a fee, but for memory and compute allocation, which are told apart before.
+    /// Adds a fee. The fee for resources is added elsewhere, because it is for memory and for compute
+    /// allocation.
     pub fn pay(&mut self, fee: Fee, cycles: Cycles) {
         let sum = match fee {
             Fee::Ingress(_) => &mut self.ingress,
@@ -60,13 +61,14 @@ impl Consumption {
         *sum = sum.saturating_add(cycles);
     }
 
-    /// Notes what is withheld for a call.
+    /// Adds the cycles that are withheld for a call.
     pub fn withhold(&mut self, price: CallPrice) {
         self.transmission += price.request + price.response_transmission;
         self.instructions += price.response_execution;
     }
 
-    /// Notes what of that comes back.
+    /// Subtracts withheld cycles that come back: those for the transmission and those for the execution
+    /// of the response.
     pub fn give_back(&mut self, transmission: Cycles, instructions: Cycles) {
         self.transmission -= transmission;
         self.instructions -= instructions;

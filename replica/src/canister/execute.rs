@@ -1,4 +1,4 @@
-//! Executes one message: prepay, run, keep or undo, settle, answer.
+//! Executes one message: prepay, run, keep or undo the changes, settle the fee, respond.
 //!
 //! Rules: `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
@@ -19,7 +19,7 @@ use crate::trace::{Event, Work};
 use crate::types::{Cycles, Instructions};
 use crate::wasm::{Method, MethodKind};
 
-/// Executes what is next in the canister's queues; nothing, when they are empty.
+/// Executes the next message in the queues of a canister. `None` if the queues are empty.
 pub fn execute_next(canister: &mut Canister, round: &RoundInput) -> Option<Execution> {
     Some(match canister.queues.pop_input()? {
         Input::Ingress(ingress) => execute_ingress(canister, ingress, round),
@@ -66,7 +66,7 @@ fn execute_call(canister: &mut Canister, call: NewCall, round: &RoundInput) -> E
     })
 }
 
-/// How an update call of `method` is executed, if it can be.
+/// The entry point of an update call of `method`.
 fn callable(canister: &Canister, method: &str) -> Result<(EntryPoint, Entry), UserError> {
     let id = canister.id;
     let found = runnable_module(canister)?.methods.get(method);
@@ -85,7 +85,7 @@ fn callable(canister: &Canister, method: &str) -> Result<(EntryPoint, Entry), Us
     }
 }
 
-/// Answers a call that is not executed, with all its cycles; the canister has paid `fee` for it.
+/// Rejects a call that is not executed, and refunds all its cycles. The canister has paid `fee` for it.
 fn refuse(canister: &mut Canister, call: NewCall, error: UserError, fee: Cycles) -> Execution {
     canister.trace.record(|| Event::Executed {
         canister: canister.id.into(),
@@ -102,7 +102,7 @@ fn refuse(canister: &mut Canister, call: NewCall, error: UserError, fee: Cycles)
     Execution { response: send(canister, response), ..Execution::default() }
 }
 
-/// Fails when the heap is larger than new work may find it.
+/// Checks that the heap is not larger than the limit for update calls (`wasm_memory_limit`).
 fn check_heap(canister: &Canister, entry_point: EntryPoint) -> Result<(), Trap> {
     let limit = canister.settings.wasm_memory_limit;
     let bytes = canister.heap_bytes();
@@ -112,7 +112,7 @@ fn check_heap(canister: &Canister, entry_point: EntryPoint) -> Result<(), Trap> 
     Ok(())
 }
 
-/// Instructions a call of `method` may use. Those of queries are fewer, and prepaid accordingly
+/// The instruction limit of a call of `method`. A query method has a lower limit and a lower prepayment
 /// (`execution_environment.rs`, `execute_call`).
 fn instructions_max(canister: &Canister, method: &str, round: &RoundInput) -> Instructions {
     let module = canister.sandbox.as_ref().map(|sandbox| &sandbox.module().info);
@@ -122,7 +122,7 @@ fn instructions_max(canister: &Canister, method: &str, round: &RoundInput) -> In
     }
 }
 
-/// What executing a message with this limit takes from the canister's balance beforehand.
+/// The cycles that the canister prepays for a message with this instruction limit.
 pub(super) fn prepayment(
     canister: &Canister,
     instructions_max: Instructions,
@@ -131,8 +131,8 @@ pub(super) fn prepayment(
     round.prices.execution(instructions_max, canister.is_wasm64())
 }
 
-/// Executes the first message of a new call context: what `prepare` finds, once it is paid for. Where
-/// that finds nothing, the fee for an execution without instructions stays paid.
+/// Executes the first message of a new call context. After the prepayment, `prepare` finds the code to
+/// run. If it finds none, the canister pays the fee of an execution without instructions.
 pub(super) fn execute(
     canister: &mut Canister,
     call: NewCall,
@@ -179,8 +179,8 @@ pub(super) fn execute(
     }
 }
 
-/// Makes an execution of a call or a task count: keeps what it did to the memories, which is pending or
-/// in `changes`, opens its call context, and answers if it is time.
+/// Makes an execution of a call or a task count: keeps its changes of the memories, opens its call
+/// context, and responds if a response is due. The changes are in `changes`, or pending in the sandbox.
 pub(super) fn finish_call(
     canister: &mut Canister,
     call: CallExecution,

@@ -1,4 +1,4 @@
-//! What has been done to a canister: the latest changes, and how many there were.
+//! The canister history: the latest changes of a canister and the total number of changes.
 //!
 //! Rules: interface specification, `canister_info`; `canister_state/system_state.rs`,
 //! `CanisterHistory`, in the replica's repository.
@@ -9,7 +9,7 @@ use crate::limits::{
 use ic_management_canister_types::{Change, ChangeDetails};
 use std::collections::VecDeque;
 
-/// The changes of one canister.
+/// The history of one canister.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     total: u64,
@@ -17,7 +17,7 @@ pub struct History {
 }
 
 impl History {
-    /// Adds a change and forgets the oldest one, if there are too many.
+    /// Adds a change. Removes the oldest change if the history is full.
     pub fn push(&mut self, change: Change) {
         self.total += 1;
         self.changes.push_back(change);
@@ -26,23 +26,23 @@ impl History {
         }
     }
 
-    /// Forgets all changes, but not how many there were.
+    /// Removes all changes. The total number of changes stays.
     pub fn clear(&mut self) {
         self.changes.clear();
     }
 
-    /// How many changes there have been.
+    /// The total number of changes, with those that are no longer kept.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// The latest `count` changes that are kept, the oldest of them first.
+    /// The latest `count` of the kept changes, oldest first.
     pub fn latest(&self, count: u64) -> impl Iterator<Item = &Change> {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         self.changes.iter().skip(self.changes.len().saturating_sub(count))
     }
 
-    /// Bytes the kept changes count for.
+    /// The memory that the kept changes count as, in bytes.
     pub fn bytes(&self) -> u64 {
         self.changes.iter().map(bytes).sum()
     }

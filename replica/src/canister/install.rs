@@ -24,25 +24,29 @@ use candid::Principal;
 use ic_management_canister_types::{UpgradeFlags, WasmMemoryPersistence};
 use std::sync::Arc;
 
-/// The metadata section of modules that expect their heap to outlive them
+/// The metadata section of modules that keep their heap across upgrades
 /// (`execution_environment/src/execution/upgrade.rs` in the replica's repository).
 const ENHANCED_ORTHOGONAL_PERSISTENCE: &str = "enhanced-orthogonal-persistence";
 
-/// Code on its way into a canister.
+/// A request to install code.
 #[derive(Debug)]
 pub struct Installation {
-    /// What happens to the memories.
+    /// The mode. It determines what happens to the memories.
     pub mode: InstallMode,
     /// The code.
     pub source: Source,
     /// The argument of `canister_init` or `canister_post_upgrade`.
     pub argument: Payload,
-    /// Who installs.
+    /// The caller of the management canister.
     pub caller: Principal,
 }
 
-/// Runs everything it takes to install code. Fails when the canister cannot prepay that; whatever
-/// else goes wrong is paid for as far as it got.
+/// Runs all steps of an installation: compilation, `canister_pre_upgrade`, the start function, and
+/// `canister_init` or `canister_post_upgrade`. The result does not count yet: see [`Attempt::finish`].
+///
+/// # Errors
+/// If the canister cannot prepay the installation. Every other failure is part of the [`Attempt`],
+/// because the canister pays for the steps until the failure.
 pub fn install(
     canister: &mut Canister,
     installation: Installation,
@@ -68,8 +72,8 @@ pub fn install(
     Ok(Attempt { slices, has_compiled, instructions, result, mode, logs, prepaid, fee })
 }
 
-/// Whether there is code exactly where the mode asks for some, and the canister may get other code
-/// already (`execution/install_code.rs`, `validate_input`).
+/// Checks that the mode fits: only an empty canister can be installed, only code can be upgraded. Also
+/// checks the rate limit of installations (`execution/install_code.rs`, `validate_input`).
 fn check(canister: &Canister, mode: InstallMode) -> Result<(), UserError> {
     let id = canister.id;
     if mode == InstallMode::Install && canister.sandbox.is_some() {
@@ -88,11 +92,11 @@ fn check(canister: &Canister, mode: InstallMode) -> Result<(), UserError> {
     }
 }
 
-/// New code, and what it begins with.
+/// New code with the state that it begins with.
 struct NewCode {
     sandbox: Sandbox,
     certified_data: Vec<u8>,
-    /// The function that is then run.
+    /// The function that runs after the start function.
     hook: &'static str,
 }
 
@@ -103,13 +107,13 @@ impl NewCode {
     }
 }
 
-/// Runs the functions a module is asked to run around an installation.
+/// Runs the hooks of an installation and counts what they cost.
 struct Hooks<'a> {
     round: &'a RoundInput,
     caller: Principal,
-    /// Instructions, those for compiling the code included.
+    /// Instructions used so far, with those for compiling the code.
     used: Instructions,
-    /// Whether it was the new code's turn to be compiled.
+    /// Whether the installation came so far that it compiled the new code.
     has_compiled: bool,
     slices: Slices,
     burned: Cycles,
@@ -130,7 +134,7 @@ impl<'a> Hooks<'a> {
         }
     }
 
-    /// The new code, if it is any.
+    /// The new code. Counts the instructions for its compilation.
     fn code(&mut self, installation: &Installation) -> Result<Arc<Code>, UserError> {
         let Source { code, assembly, compilation } = &installation.source;
         self.used += assembly + compilation;
@@ -138,7 +142,7 @@ impl<'a> Hooks<'a> {
         code.clone()
     }
 
-    /// Asks the old code to save what it needs, then begins with the new code.
+    /// Runs `canister_pre_upgrade` of the old code, then begins with the new code.
     fn upgrade(
         &mut self,
         canister: &mut Canister,
@@ -163,7 +167,7 @@ impl<'a> Hooks<'a> {
         result
     }
 
-    /// Has the old code save what it needs, and returns what it then has certified.
+    /// Runs `canister_pre_upgrade` of the old code. Returns the certified data afterwards.
     fn save(&mut self, canister: &mut Canister, flags: UpgradeFlags) -> Result<Vec<u8>, Trap> {
         let effects = match flags.skip_pre_upgrade {
             Some(true) => Effects::default(),
@@ -174,7 +178,7 @@ impl<'a> Hooks<'a> {
         Ok(effects.certified_data.unwrap_or_else(|| canister.certified_data.clone()))
     }
 
-    /// Runs the start function and the hook of new code, as if it were in place.
+    /// Runs the start function and the hook of new code, while the canister still has the old code.
     fn begin(
         &mut self,
         canister: &mut Canister,
@@ -220,7 +224,7 @@ impl<'a> Hooks<'a> {
         self.run(canister, entry_point, Entry::Export(export.into()), argument)
     }
 
-    /// Runs a function, if the module has it. What it did to the memories is not kept yet.
+    /// Runs a function, if the module exports it. Its changes of the memories are pending.
     fn run(
         &mut self,
         canister: &mut Canister,
@@ -234,7 +238,7 @@ impl<'a> Hooks<'a> {
         let input = ExecutionInput {
             caller: self.caller,
             argument: argument.to_vec(),
-            // What earlier hooks burned is only taken once the installation has succeeded.
+            // Cycles that earlier hooks burned are taken only if the installation succeeds.
             balance: canister.balance - self.burned,
             instructions_max: self.round.install_instructions_max.saturating_sub(self.used),
             slice_instructions_max: self.slices.instructions_max,
@@ -243,7 +247,7 @@ impl<'a> Hooks<'a> {
         let executed = run(canister, entry, input, self.round);
         self.used += executed.instructions;
         self.slices.instructions += executed.instructions;
-        // Its first slice runs in the same round as the last one before.
+        // The first slice of this hook runs in the same round as the last slice of the hook before.
         self.slices.count += executed.slices - 1;
         self.logs.push(executed.log);
         let effects = executed.result?;
@@ -252,8 +256,8 @@ impl<'a> Hooks<'a> {
     }
 }
 
-/// Whether an upgrade with these flags keeps the heap. Code that is made for it must not lose it by
-/// mistake, and other code cannot use it.
+/// Whether an upgrade with these flags keeps the heap. Code with enhanced orthogonal persistence must
+/// not lose its heap by mistake, and other code cannot keep its heap.
 fn keeps_heap(
     old: &CompiledModule,
     new: &CompiledModule,
@@ -280,8 +284,8 @@ fn keeps_heap(
     Err(UserError::new(ErrorCode::CanisterContractViolation, refusal))
 }
 
-/// What becomes of a canister that cannot pay for what it has: its code, allocations, history,
-/// snapshots and cycles go. Returns the answers users get.
+/// Uninstalls a canister that cannot pay for its resources. It also loses its allocations, history,
+/// snapshots and cycles. Returns the responses to users.
 pub fn run_out(canister: &mut Canister) -> Vec<CallResponse> {
     canister.settings.compute_allocation = 0;
     canister.settings.memory_allocation = 0;
@@ -293,7 +297,8 @@ pub fn run_out(canister: &mut Canister) -> Vec<CallResponse> {
     responses
 }
 
-/// Removes code, memories and call contexts. Returns the answers users get.
+/// Removes code, memories and call contexts. Returns the responses to users. Responses to canisters go
+/// to the output queues.
 pub fn uninstall(canister: &mut Canister) -> Vec<CallResponse> {
     canister.sandbox = None;
     canister.log.clear();

@@ -1,7 +1,7 @@
-//! Queries: executions outside of any round, of which nothing lasts but statistics.
+//! Queries: executions outside of rounds. Only their statistics are kept.
 //!
-//! A composite query may wait for answers to calls it made. As long as it does, it has memories of
-//! its own; the canister itself never sees what it did
+//! A composite query can wait for the responses to its calls. While it waits, it has its own copy of the
+//! memories; the canister never sees its changes
 //! (`execution_environment/src/query_handler/query_context.rs` in the replica's repository).
 
 use crate::canister::call_context::Failure;
@@ -23,19 +23,19 @@ use std::sync::Arc;
 /// A query of a canister.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Who asks.
+    /// The caller.
     pub caller: Principal,
-    /// What came along about them.
+    /// Signed information about the caller, if there is any.
     pub caller_info: Option<Arc<CallerInfo>>,
-    /// The method.
+    /// The name of the method.
     pub method: String,
-    /// Its argument.
+    /// The argument of the method.
     pub argument: Payload,
-    /// The certificate for what the canister has certified, for queries from outside.
+    /// The certificate for the canister's certified data. Only queries from users have one.
     pub data_certificate: Option<DataCertificate>,
 }
 
-/// A composite query that made calls and has not answered yet.
+/// A composite query that made calls and has no response yet.
 #[derive(Debug)]
 pub struct OpenQuery {
     caller: Principal,
@@ -46,22 +46,22 @@ pub struct OpenQuery {
 }
 
 impl OpenQuery {
-    /// Takes its next call that nobody has executed yet.
+    /// Takes the next call that has not been executed.
     pub fn next_call(&mut self) -> Option<OutgoingCall> {
         self.calls.pop_front()
     }
 }
 
-/// How far a query has come.
+/// The progress of a query.
 #[derive(Debug)]
 pub enum QueryProgress {
-    /// It has an answer.
+    /// The query has ended, with this result.
     Finished(Result<Payload, Failure>),
-    /// It waits for answers.
+    /// The query waits for responses to its calls.
     Waiting(Box<OpenQuery>),
 }
 
-/// Begins a query, which may use this many instructions, and returns how many it did use.
+/// Begins a query with this instruction limit. Returns its progress and the instructions that it used.
 pub fn begin_query(
     canister: &mut Canister,
     query: Query,
@@ -72,8 +72,8 @@ pub fn begin_query(
         .unwrap_or_else(|error| (QueryProgress::Finished(Err(Failure::Error(error))), 0))
 }
 
-/// Has a query method transform the response to an HTTP outcall, and returns the instructions that
-/// took.
+/// Calls a query method that transforms the response to an HTTP outcall. Returns the result and the
+/// instructions that it used.
 pub fn transform(
     canister: &mut Canister,
     method: String,
@@ -90,7 +90,7 @@ pub fn transform(
     }
 }
 
-/// Begins a query of a method that is one; if that is no composite one, at this entry point.
+/// Begins a query. A query method that is not composite begins at `entry_point`.
 fn begin(
     canister: &mut Canister,
     query: Query,
@@ -138,7 +138,7 @@ fn begin(
     Ok((QueryProgress::Finished(progress), instructions))
 }
 
-/// Where a query of `method` begins, if there is such a query.
+/// The kind of the query method `method` and its code.
 fn queryable(canister: &Canister, method: &str) -> Result<(MethodKind, Entry), UserError> {
     use MethodKind::{CompositeQuery, Query};
     match runnable_module(canister)?.methods.get(method) {
@@ -165,7 +165,7 @@ fn check_not_frozen(canister: &Canister, round: &RoundInput) -> Result<(), UserE
     ))
 }
 
-/// What a query comes to that ended without an answer and with no call open.
+/// The failure of a query that ended without a response and without open calls.
 pub fn no_response(canister: CanisterId) -> Failure {
     Failure::Error(UserError::new(
         ErrorCode::CanisterDidNotReply,
@@ -173,8 +173,8 @@ pub fn no_response(canister: CanisterId) -> Failure {
     ))
 }
 
-/// Goes on with a composite query by giving it the answer to a call it made. The canister is the one
-/// it was begun on; instructions are as for [`begin_query`].
+/// Continues a composite query with the response to one of its calls. `canister` is the canister on
+/// which the query began. Instructions are as for [`begin_query`].
 pub fn resume_query(
     canister: &mut Canister,
     mut open: Box<OpenQuery>,
@@ -225,7 +225,7 @@ pub fn resume_query(
                     open.clean_up(executed, trap)
                 }
             };
-            // A failure does not answer while other calls are open.
+            // A trap ends the query only if no other calls are open.
             let failure = Failure::Error(trap.into_user_error(canister.id));
             open.calls.is_empty().then_some(Err(failure))
         }
@@ -240,7 +240,7 @@ pub fn resume_query(
 }
 
 impl OpenQuery {
-    /// Runs a callback on the query's own memories.
+    /// Runs a callback on the memories of the query.
     fn run(
         &mut self,
         canister: &mut Canister,
@@ -256,7 +256,8 @@ impl OpenQuery {
         executed
     }
 
-    /// Keeps or undoes what a cleanup did; the callback's trap remains.
+    /// Keeps or undoes the changes of a cleanup. Returns the trap of the callback, with the trap of the
+    /// cleanup if there is one.
     fn clean_up(&mut self, executed: ExecutionOutput, trap: Trap) -> Trap {
         match executed.result {
             Ok(_) => {

@@ -1,10 +1,10 @@
-//! The queues of one canister: a pair of them for every canister it talks to, with a slot reserved
-//! for each response that will come.
+//! The queues of one canister: an input and an output queue for each canister that it communicates with.
+//! A slot is reserved for each expected response.
 //!
 //! Rules: `replicated_state/src/canister_state/queues.rs` in the replica's repository. Requests and
 //! responses have [`QUEUE_CAPACITY`] slots each, per peer and direction. A call takes a request slot
-//! in the caller's output queue, until it is routed, and a response slot in the caller's input
-//! queue, until its callback runs; so at most that many calls are open per ordered pair.
+//! in the output queue of the caller until it is routed, and a response slot in the input queue of the
+//! caller until its callback runs. So this is also the number of open calls per caller and callee.
 
 mod pair;
 
@@ -19,20 +19,20 @@ use std::collections::{BTreeMap, VecDeque};
 /// All queues of a canister.
 #[derive(Debug, Default)]
 pub struct Queues {
-    /// By peer, a canister or whom else it called. Idle ones are forgotten once a round.
+    /// The pairs of queues, by peer. Idle pairs are removed once a round.
     pairs: BTreeMap<Callee, Pair>,
     ingress: VecDeque<Ingress>,
-    /// Senders with something in their input queue, by where they are.
+    /// Senders with messages in their input queues: those on the same subnet, and all others.
     local: VecDeque<Callee>,
     remote: VecDeque<Callee>,
     next: Source,
-    /// Unbounded-wait calls of which a response is still to pass through here.
+    /// The number of unbounded-wait calls whose response must still pass through these queues.
     guaranteed_calls: usize,
-    /// What requests of such calls that wait here take beyond that.
+    /// Bytes of waiting requests of such calls, beyond those that are reserved for the responses.
     excess_bytes: u64,
 }
 
-/// Whose turn it is to be executed next.
+/// The source of the next message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Source {
     #[default]
@@ -51,7 +51,7 @@ impl Source {
     }
 }
 
-/// The next thing to execute.
+/// A message to execute.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Input {
     /// From a user.
@@ -61,39 +61,42 @@ pub enum Input {
 }
 
 impl Queues {
-    /// Requests that can be made to `peer` now.
+    /// The number of free request slots to `peer`.
     pub fn free_slots(&self, peer: impl Into<Callee>) -> usize {
         self.pairs.get(&peer.into()).map_or(QUEUE_CAPACITY, Pair::free_slots)
     }
 
-    /// The same for every peer that has not all slots free.
+    /// The free request slots to each peer that has not all slots free.
     pub fn slots(&self) -> BTreeMap<Callee, usize> {
         let slots = self.pairs.iter().map(|(peer, pair)| (*peer, pair.free_slots()));
         slots.filter(|(_, free)| *free < QUEUE_CAPACITY).collect()
     }
 
-    /// Bytes that unbounded-wait calls take: those reserved for a response, or those of a larger
-    /// request as long as it waits.
+    /// Bytes that unbounded-wait calls take: those reserved for the response, or those of a larger
+    /// request while it waits.
     pub fn guaranteed_bytes(&self) -> u64 {
         self.guaranteed_calls as u64 * RESPONSE_RESERVATION_BYTES + self.excess_bytes
     }
 
-    /// Whether there is something to execute.
+    /// Whether a message waits for execution.
     pub fn has_input(&self) -> bool {
         !(self.ingress.is_empty() && self.local.is_empty() && self.remote.is_empty())
     }
 
-    /// Whether there is something to route.
+    /// Whether a message waits for routing.
     pub fn has_output(&self) -> bool {
         self.pairs.values().any(|pair| !pair.output.is_empty())
     }
 
-    /// Whether nothing is queued and nothing expected.
+    /// Whether no message is queued and no response is expected.
     pub fn is_idle(&self) -> bool {
         !self.has_input() && self.pairs.values().all(Pair::is_idle)
     }
 
-    /// Puts a request in line to be sent. The caller has checked that a slot is free.
+    /// Puts a request into the output queue.
+    ///
+    /// # Panics
+    /// If no slot is free. `call_perform` has checked the slots.
     pub fn push_output_request(&mut self, request: Request, now: Time) {
         let pair = self.pairs.entry(request.header.callee).or_default();
         assert!(pair.free_slots() > 0, "call_perform checks the slots");
@@ -106,8 +109,8 @@ impl Queues {
         pair.output.push_back(Queued { message: Message::Request(request), expiry });
     }
 
-    /// Takes in the response to a request of the canister that is rejected instead of being sent. The
-    /// caller has checked that a slot is free.
+    /// Puts the reject of a request that is not sent into the input queue. The caller has checked that a
+    /// slot is free.
     pub fn push_rejected_request(&mut self, response: Response) {
         let pair = self.pairs.entry(response.header.callee).or_default();
         pair.input_responses += 1;
@@ -115,14 +118,17 @@ impl Queues {
         self.push_input_response(response, true);
     }
 
-    /// Puts the answer to a request that came in before in line to be sent.
+    /// Puts the response to an executed request into the output queue.
     pub fn push_output_response(&mut self, response: Response) {
         let pair = self.pairs.entry(response.header.caller.into()).or_default();
         let expiry = response.header.deadline;
         pair.output.push_back(Queued { message: Message::Response(response), expiry });
     }
 
-    /// Takes in a request. The caller has checked that there is room for it.
+    /// Puts a request into the input queue.
+    ///
+    /// # Panics
+    /// If no slot is free: check [`has_room_for_request`](Self::has_room_for_request) before.
     pub fn push_input_request(&mut self, request: Request, local: bool) {
         let pair = self.pairs.entry(request.header.caller.into()).or_default();
         assert!(pair.has_room_for_request(), "induction checks the slots");
@@ -133,17 +139,17 @@ impl Queues {
         self.push_input(request.header.caller.into(), Message::Request(request), local);
     }
 
-    /// Takes in the response for which a slot was reserved when the request was made.
+    /// Puts a response into the input queue, in the slot that its request reserved.
     pub fn push_input_response(&mut self, response: Response, local: bool) {
         self.push_input(response.header.callee, Message::Response(response), local);
     }
 
-    /// Takes in a message from a user.
+    /// Queues an ingress message.
     pub fn push_ingress(&mut self, ingress: Ingress) {
         self.ingress.push_back(ingress);
     }
 
-    /// Removes the messages from users that have passed their expiry at `now`.
+    /// Removes and returns the ingress messages that have expired at `now`.
     pub fn purge_ingress(&mut self, now: Time) -> Vec<Ingress> {
         let is_expired = |ingress: &Ingress| ingress.expiry < now;
         if !self.ingress.iter().any(is_expired) {
@@ -164,8 +170,8 @@ impl Queues {
         pair.input.push_back(message);
     }
 
-    /// The next input: sources take turns, senders take turns within a source, and what one sender
-    /// sent keeps its order.
+    /// Takes the next message to execute. Sources take turns, senders take turns within a source, and the
+    /// messages of one sender keep their order.
     pub fn pop_input(&mut self) -> Option<Input> {
         for _ in 0..3 {
             let source = self.next;
@@ -203,18 +209,18 @@ impl Queues {
         Some(message)
     }
 
-    /// Peers with something to be sent to them, in order.
+    /// The peers to which messages wait, in ascending order.
     pub fn output_peers(&self) -> Vec<Callee> {
         let waiting = self.pairs.iter().filter(|(_, pair)| !pair.output.is_empty());
         waiting.map(|(peer, _)| *peer).collect()
     }
 
-    /// The next message to `peer`, left in place.
+    /// The next message to `peer`. It stays in the queue.
     pub fn peek_output(&self, peer: impl Into<Callee>) -> Option<&Message> {
         self.pairs.get(&peer.into())?.output.front().map(|queued| &queued.message)
     }
 
-    /// Takes the next message to `peer` out, to send it.
+    /// Takes the next message to `peer`.
     pub fn pop_output(&mut self, peer: impl Into<Callee>) -> Option<Message> {
         let pair = self.pairs.get_mut(&peer.into())?;
         let message = pair.output.pop_front()?.message;
@@ -236,10 +242,11 @@ impl Queues {
         self.pairs.get(&peer.into()).is_none_or(Pair::has_room_for_request)
     }
 
-    /// Removes what has passed its deadline at `now`, a time in whole seconds, and what is idle.
+    /// Removes the messages that have passed their deadline at `now`, a time in whole seconds, and the
+    /// idle pairs of queues.
     pub fn time_out(&mut self, now: Time) -> TimedOut {
         let mut timed_out = TimedOut::default();
-        // Pairs go only here: most of them are needed again within the round.
+        // Idle pairs are removed only here: most pairs are needed again within the round.
         self.pairs.retain(|_, pair| !pair.is_idle());
         if !self.pairs.values().any(|pair| pair.has_expired(now)) {
             return timed_out;

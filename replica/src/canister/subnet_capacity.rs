@@ -1,4 +1,5 @@
-//! The capacity of a subnet, and what taking some of it asks of a canister.
+//! The capacity of a subnet: whether a canister may take more memory or compute allocation, and what
+//! that costs.
 //!
 //! Rules: `canister_manager.rs`, `validate_canister_settings` and `cycles_and_memory_usage_checks`, in
 //! the replica's repository.
@@ -13,33 +14,33 @@ use crate::system_api::MemoryShare;
 use crate::trace::Fee;
 use crate::types::Cycles;
 
-/// What of a subnet is taken, and what it asks for the rest.
+/// The memory of a subnet and its prices.
 #[derive(Clone, Copy, Debug)]
 pub struct SubnetCapacity {
-    /// Bytes of memory all canisters have taken.
+    /// Bytes of memory that all canisters have taken.
     pub memory_taken: u64,
-    /// The subnet's prices.
+    /// The prices of the subnet.
     pub prices: Prices,
 }
 
-/// What new settings ask of a canister and its subnet.
+/// The resources that new settings of a canister demand.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand<'a> {
-    /// Percent of compute allocation that all canisters have taken.
+    /// The compute allocation of all canisters together, in percent.
     compute_taken: u64,
     compute_before: u64,
     memory_before: u64,
     after: &'a Settings,
-    /// Bytes the canister holds, before and after.
+    /// The memory of the canister before and after the change, in bytes.
     usage: (u64, u64),
-    /// Bytes its open calls reserve.
+    /// Bytes that the open calls of the canister reserve for guaranteed responses.
     messages: u64,
     balance: Cycles,
     reserved: Cycles,
 }
 
 impl<'a> Demand<'a> {
-    /// Of a canister that gets these settings.
+    /// The demand of a canister whose settings change to `after`.
     pub fn of(canister: &Canister, after: &'a Settings, compute_taken: u64) -> Self {
         let before = canister.memory_usage();
         let log = log_store_bytes(after.log_bytes());
@@ -55,7 +56,7 @@ impl<'a> Demand<'a> {
         }
     }
 
-    /// Of a canister that is made with these settings.
+    /// The demand of a new canister with these settings.
     pub fn of_new(settings: &'a Settings, balance: Cycles, compute_taken: u64) -> Self {
         Self {
             compute_taken,
@@ -71,18 +72,22 @@ impl<'a> Demand<'a> {
 }
 
 impl SubnetCapacity {
-    /// What executions on one of the threads find of it.
+    /// The memory for the executions of one thread.
     pub fn share(&self) -> MemoryShare {
         let available = self.memory_available() / SCHEDULER_THREADS as u64;
         MemoryShare { taken: self.memory_taken, available }
     }
 
-    /// Bytes of memory that can still be taken.
+    /// Bytes of memory that are free.
     pub fn memory_available(&self) -> u64 {
         (SUBNET_MEMORY_MAX - SUBNET_MEMORY_RESERVED).saturating_sub(self.memory_taken)
     }
 
-    /// Whether settings can be afforded, and the cycles to be reserved for them.
+    /// Checks that the subnet has the resources and the canister has the cycles for new settings. Returns
+    /// the cycles that the canister must reserve.
+    ///
+    /// # Errors
+    /// The resource or the cycles that are missing.
     pub fn check_settings(&self, demand: &Demand<'_>) -> Result<Cycles, UserError> {
         let after = demand.after;
         let (compute, memory) = (after.compute_allocation, after.memory_allocation);
@@ -104,7 +109,7 @@ impl SubnetCapacity {
                 ),
             ));
         }
-        // Freezing itself is what a canister may do.
+        // A canister may freeze itself by its settings.
         let idle = after.idle_canister(demand.usage.1, demand.messages, demand.reserved);
         let threshold = self.prices.freezing_threshold(&idle);
         if let Some(missing) = threshold.checked_sub(demand.balance).filter(|missing| *missing > 0)
@@ -142,8 +147,10 @@ impl SubnetCapacity {
         Ok(reservation)
     }
 
-    /// Has a canister pay `cost` and hold `after` bytes where it held `before`, if it can afford
-    /// both.
+    /// Makes a canister pay `cost` cycles and changes its memory from `before` to `after` bytes.
+    ///
+    /// # Errors
+    /// The memory or the cycles that are missing. Nothing is changed then.
     pub fn resize(
         &self,
         canister: &mut Canister,
@@ -191,7 +198,7 @@ impl SubnetCapacity {
         Ok(())
     }
 
-    /// Bytes in use, as far as reserving cycles is concerned.
+    /// The bytes in use, as they count for the reservation of cycles.
     fn in_use(&self) -> u64 {
         self.memory_taken + SUBNET_MEMORY_RESERVED
     }

@@ -1,4 +1,4 @@
-//! How an installation that ran takes effect.
+//! Makes an installation that ran take effect.
 
 use crate::canister::installation::{Attempt, InstallExecution, InstallMode, NewState};
 use crate::canister::management_call::ExecutedManagementCall;
@@ -10,7 +10,7 @@ use crate::ic00::empty_reply;
 use crate::trace::Fee;
 
 impl InstallExecution {
-    /// Makes the installation count, and notes it in the canister's history if it succeeded.
+    /// Applies the installation to the canister. Records a successful one in the history.
     ///
     /// # Errors
     /// Why the installation failed. The canister is as it was before, except for what that cost.
@@ -22,7 +22,7 @@ impl InstallExecution {
     }
 }
 
-/// Finishes an installation in the round of its last slice, and answers the management call.
+/// Finishes an installation in the round of its last slice, and responds to the management call.
 pub(in crate::canister) fn finish_installation(
     canister: &mut Canister,
     installation: InstallExecution,
@@ -34,8 +34,11 @@ pub(in crate::canister) fn finish_installation(
 }
 
 impl Attempt {
-    /// Puts the new code in place, if there is room for it. When anything failed, the canister stays
-    /// as it was before, except for what the attempt cost.
+    /// Charges for the attempt. If it succeeded, replaces the code and state of the canister.
+    ///
+    /// # Errors
+    /// Why the installation failed, or the memory or cycles that are missing for the new code. The
+    /// canister stays as it was, except for the fee.
     pub fn finish(self, canister: &mut Canister, round: &RoundInput) -> Result<(), UserError> {
         canister.debits.add_install_instructions(self.instructions);
         canister.credit(self.prepaid);
@@ -52,7 +55,7 @@ impl Attempt {
 }
 
 impl NewState {
-    /// Gives it to the canister, if the canister and its subnet can afford what it holds more.
+    /// Replaces the code and state, if the canister and its subnet can afford the additional memory.
     fn put(self, canister: &mut Canister, round: &RoundInput) -> Result<(), UserError> {
         let before = canister.memory_usage().total();
         let old = canister.sandbox.replace(self.sandbox);

@@ -1,4 +1,4 @@
-//! What is to be installed, as far as it could be made ready.
+//! The compiled code of an installation.
 
 use crate::canister::round::RoundInput;
 use crate::canister::sandbox::Code;
@@ -7,21 +7,21 @@ use crate::types::{CanisterId, Instructions};
 use crate::wasm::CompiledModule;
 use std::sync::Arc;
 
-/// Code that is to be installed, or why there is none. It is made ready beforehand, but what went
-/// wrong counts, and is paid for, only when it is its turn.
+/// Compiled code that is to be installed. It is compiled before the installation begins. An error
+/// becomes visible, and is paid for, only at the step of the installation that compiles.
 #[derive(Debug)]
 pub struct Source {
-    /// The code.
+    /// The code, or why the module cannot be installed.
     pub code: Result<Arc<Code>, UserError>,
-    /// Instructions that putting the module together took.
+    /// Instructions for assembling the module from chunks.
     pub assembly: Instructions,
-    /// Instructions that compiling it took, or failing to.
+    /// Instructions for compiling the module, even if that failed.
     pub compilation: Instructions,
 }
 
 impl Source {
-    /// Code from a module for a canister, which it took `assembly` instructions to put together; or
-    /// what went wrong with that.
+    /// Compiles a module for a canister. Assembling the module took `assembly` instructions; `module` is
+    /// an error if that failed.
     pub fn new(
         canister: CanisterId,
         module: Result<impl AsRef<[u8]>, UserError>,
@@ -47,7 +47,7 @@ impl Source {
         Self { code, assembly, compilation }
     }
 
-    /// Whether it has 64-bit pointers.
+    /// Whether the code has 64-bit pointers.
     pub fn is_wasm64(&self) -> bool {
         self.code.as_ref().is_ok_and(|code| code.module.info.wasm64)
     }

@@ -6,12 +6,12 @@ use crate::message::{Message, Response};
 use crate::types::Time;
 use std::collections::VecDeque;
 
-/// What passing deadlines did to the queues.
+/// The messages that were removed because their deadlines passed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TimedOut {
-    /// Rejects for the canister's own requests that were never sent.
+    /// The rejects of the canister's own requests that were not sent.
     pub rejects: Vec<Response>,
-    /// Messages that were dropped without a word.
+    /// Messages that were dropped without a reject.
     pub dropped: Vec<Message>,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Pair {
     pub(super) input: VecDeque<Message>,
     pub(super) output: VecDeque<Queued>,
     pub(super) input_requests: usize,
-    /// Reserved and filled response slots.
+    /// Response slots that are reserved or filled.
     pub(super) input_responses: usize,
     pub(super) output_requests: usize,
     pub(super) output_responses: usize,
@@ -31,7 +31,7 @@ pub(super) struct Pair {
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) message: Message,
-    /// When a waiting request is given up.
+    /// When the message is removed if it still waits.
     pub(super) expiry: Option<Time>,
 }
 
@@ -41,7 +41,8 @@ impl Queued {
     }
 }
 
-/// Whether a message that has arrived is not to be executed any more. A response never is.
+/// Whether the deadline of a message in the input queue has passed. A response in the input queue is
+/// always executed.
 fn is_outdated_input(message: &Message, now: Time) -> bool {
     match message {
         Message::Request(request) => request.header.deadline.is_some_and(|deadline| deadline < now),
@@ -65,13 +66,14 @@ impl Pair {
             && self.output_responses == 0
     }
 
-    /// Whether something in it has passed its deadline.
+    /// Whether a message has passed its deadline.
     pub(super) fn has_expired(&self, now: Time) -> bool {
         self.output.iter().any(|queued| queued.has_expired(now))
             || self.input.iter().any(|message| is_outdated_input(message, now))
     }
 
-    /// Returns the bytes that are free again, beyond those of responses.
+    /// Removes expired messages from the output queue. Returns the freed bytes of requests, beyond those
+    /// that are reserved for responses.
     pub(super) fn time_out_output(&mut self, now: Time, timed_out: &mut TimedOut) -> u64 {
         let mut excess_bytes = 0;
         let expired = |queued: &Queued| queued.has_expired(now);
