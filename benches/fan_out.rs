@@ -23,24 +23,37 @@ const CALLS: [u64; 4] = [10, 100, 500, 10_000];
 /// the request, 6 of the response) at 1,000 each.
 const FEES_PER_CALL: u128 = 260_000 + 5_000_000 + 16_000;
 
+/// The endpoints that take a number of calls. The plain example has the first two.
+const ENDPOINTS: [(Strategy, &str); 3] = [
+    (Sequential, "sequential_calls"),
+    (Parallel, "parallel_calls"),
+    (Windowed(None), "windowed_calls"),
+];
+
 fn main() {
     let modules = workspace_modules().expect("the canisters build");
     let ours = Pair::new(&modules.caller, &modules.callee);
-    let sample = Pair::new(&rust_canister("plain_caller"), &rust_canister("plain_callee"));
+    let plain = Pair::new(&rust_canister("plain_caller"), &rust_canister("plain_callee"));
 
     println!("instructions of the caller per call");
     print!("{:<24}", "calls");
     CALLS.iter().for_each(|calls| print!("{calls:>10}"));
     println!();
+    for (strategy, method) in ENDPOINTS {
+        row(&format!("{method}, ours"), strategy, |calls| ours.spend(method, encoded(calls)));
+    }
     for strategy in [Sequential, Parallel, Windowed(None)] {
-        row(&format!("{}, ours", strategy.name()), strategy, |calls| ours.run(strategy, calls));
+        row(&format!("run {}, ours", strategy.name()), strategy, |calls| ours.run(strategy, calls));
     }
     row("job, ours", Windowed(None), |calls| ours.job(calls));
-    for (strategy, method) in [(Sequential, "sequential_calls"), (Parallel, "parallel_calls")] {
-        let run =
-            |calls| sample.spend(method, encode_one(calls).expect("the arguments can be encoded"));
-        row(&format!("{}, sample", strategy.name()), strategy, run);
+    for (strategy, method) in &ENDPOINTS[..2] {
+        let run = |calls| plain.spend(method, encoded(calls));
+        row(&format!("{method}, plain"), *strategy, run);
     }
+}
+
+fn encoded(calls: u64) -> Vec<u8> {
+    encode_one(calls).expect("the arguments can be encoded")
 }
 
 fn row(name: &str, strategy: Strategy, run: impl Fn(u64) -> u128) {

@@ -3,11 +3,12 @@
 //! A guard that fails rejects the message with its reason. A guard ignores arguments that it cannot decode: the
 //! endpoint cannot decode them either, and traps.
 
-use candid::utils::ArgumentDecoder;
-use candid::{Principal, decode_args};
+use candid::utils::{ArgumentDecoder, decode_args_with_config};
+use candid::{DecoderConfig, Principal};
 use ic_cdk::api::{accept_message, canister_self, is_controller, msg_arg_data, msg_caller};
 
-use crate::{callee, ping, run};
+use crate::window::plan_window;
+use crate::{callee, ping};
 
 /// The largest number of calls that one message may ask for.
 ///
@@ -15,6 +16,10 @@ use crate::{callee, ping, run};
 /// system calls, and 340 bytes of memory, whether it is sent or not. So 100,000 calls take 2.5 billion of the 40
 /// billion instructions that a message may execute, and 34 MB of memory. Tests check both.
 pub const CALLS_MAX: u64 = 100_000;
+
+/// The work that decoding may spend on values that the guard does not need, in the units of `candid`: the same quota as
+/// in the endpoints of `ic-cdk`.
+const SKIPPING_QUOTA: usize = 10_000;
 
 /// Rejects messages from everyone but the controllers: calls cost this canister cycles and occupy the slots to its
 /// callee.
@@ -38,19 +43,19 @@ pub fn inspect() {
 
 /// For `setup_callee`: rejects an id that cannot be the callee.
 pub fn possible_callee() -> Result<(), String> {
-    check(|(id,): (Principal,)| callee::check(id, canister_self()))
+    with_arguments(|(id,): (Principal,)| callee::check(id, canister_self()))
 }
 
 /// For `sequential_calls` and `parallel_calls`: rejects too many calls, and any calls while no callee is known.
 pub fn calls_allowed() -> Result<(), String> {
-    check(|(n,): (u64,)| check_calls(n))
+    with_arguments(|(n,): (u64,)| check_calls(n))
 }
 
 /// For `windowed_calls`: checks the same, and rejects calls for which this canister has too few cycles.
 pub fn window_allowed() -> Result<(), String> {
-    check(|(n,): (u64,)| {
+    with_arguments(|(n,): (u64,)| {
         check_calls(n)?;
-        run::plan(&ping(), n).map(drop)
+        plan_window(&ping(), n).map(drop)
     })
 }
 
@@ -60,18 +65,30 @@ pub fn window_allowed() -> Result<(), String> {
 ///
 /// The reason, if `n` is too large or no callee is known.
 pub fn check_calls(n: u64) -> Result<(), String> {
-    if n > CALLS_MAX {
-        return Err(format!("{n} calls are too many: the maximum is {CALLS_MAX}"));
-    }
+    at_most(n, CALLS_MAX)?;
     callee::find().map(drop)
 }
 
+/// Checks a number of calls against a maximum.
+///
+/// # Errors
+///
+/// The reason, if `n` is larger than `max`.
+pub fn at_most(n: u64, max: u64) -> Result<(), String> {
+    if n > max {
+        return Err(format!("{n} calls are too many: the maximum is {max}"));
+    }
+    Ok(())
+}
+
 /// Applies `check` to the arguments of the current message. Arguments that cannot be decoded pass.
-pub fn check<A>(check: impl FnOnce(A) -> Result<(), String>) -> Result<(), String>
+pub fn with_arguments<A>(check: impl FnOnce(A) -> Result<(), String>) -> Result<(), String>
 where
     A: for<'a> ArgumentDecoder<'a>,
 {
-    decode_args(&msg_arg_data()).map_or(Ok(()), check)
+    let mut config = DecoderConfig::new();
+    config.set_skipping_quota(SKIPPING_QUOTA);
+    decode_args_with_config(&msg_arg_data(), &config).map_or(Ok(()), check)
 }
 
 #[cfg(test)]

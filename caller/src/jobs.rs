@@ -16,7 +16,8 @@ use parallel_calls::{Job, ReasonKind, Request, Retry, Transport, Wait, Window, w
 use serde::Deserialize;
 
 use crate::memory::{self, Memory};
-use crate::run::{Failures, failures, plan};
+use crate::run::{Failures, failures};
+use crate::window::plan_window;
 use crate::{callee, guards};
 use record::JobRecord;
 
@@ -121,10 +122,12 @@ fn start_job(spec: JobSpec) -> Result<JobId, String> {
 #[query(guard = "guards::controllers_only")]
 fn job_status(id: JobId) -> Option<JobStatus> {
     let JobRecord { job, .. } = find(id)?;
-    let state = match () {
-        () if job.cancelled => JobState::Cancelled,
-        () if job.is_finished() => JobState::Finished,
-        () => JobState::Running,
+    let state = if job.cancelled {
+        JobState::Cancelled
+    } else if job.is_finished() {
+        JobState::Finished
+    } else {
+        JobState::Running
     };
     Some(JobStatus {
         state,
@@ -209,8 +212,8 @@ async fn make_calls(id: JobId, until: Duration) {
     let ping = Rc::new(Request::new(callee, "ping").with_wait(WAIT));
     let window = match job.window {
         Some(calls) => Ok(calls),
-        None => plan(&ping, job.remaining().min(PLANNED_CALLS_MAX))
-            .or_else(|_| plan(&ping, 1))
+        None => plan_window(&ping, job.remaining().min(PLANNED_CALLS_MAX))
+            .or_else(|_| plan_window(&ping, 1))
             .map(|window| window.per_callee),
     };
     let Ok(window) = window else {

@@ -10,6 +10,7 @@ mod memory;
 mod portfolio;
 mod raw;
 mod run;
+mod window;
 
 use std::iter::repeat_n;
 use std::rc::Rc;
@@ -19,6 +20,8 @@ use futures::future::join_all;
 use ic_cdk_macros::{inspect_message, post_upgrade, pre_upgrade, update};
 use parallel_calls::canister::{Canister, ready_for_upgrade};
 use parallel_calls::{Request, Retry, call, windowed};
+
+use window::planned_window;
 
 /// Attempts per windowed call. A call is repeated, after a pause, if the system refused it for the moment: for example
 /// if other messages of this canister use all slots to the callee.
@@ -55,8 +58,9 @@ async fn parallel_calls(n: u64) -> u64 {
 /// Returns how many calls succeeded.
 #[update(guard = "guards::controllers_only", guard = "guards::window_allowed")]
 async fn windowed_calls(n: u64) -> u64 {
-    let window = run::planned_window(&ping(), n);
-    let pings = repeat_n(ping(), n as usize);
+    let ping = ping();
+    let window = planned_window(&ping, n);
+    let pings = repeat_n(ping, n as usize);
     windowed(&Canister, pings, window, RETRY, |_, _| ()).await.succeeded
 }
 

@@ -7,7 +7,8 @@ use parallel_calls::{Outcome, Reason, Request, Retry, windowed};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
-use crate::{guards, run};
+use crate::guards;
+use crate::window::{plan_window, planned_window};
 
 /// The largest number of bytes of replies that this canister passes on. Its own reply may have 2 MiB. The rest is for
 /// the other parts of the outcomes.
@@ -17,7 +18,7 @@ const REPLIES_BYTES_MAX: usize = 1_500_000;
 const MESSAGE_BYTES_MAX: usize = 200;
 
 /// The largest number of calls per message, so that the outcomes of all calls fit into one reply.
-const CALLS_MAX: usize = 1_000;
+const CALLS_MAX: u64 = 1_000;
 
 /// A call to make.
 #[derive(CandidType, Deserialize)]
@@ -55,7 +56,7 @@ async fn fan_out(requests: Vec<RawRequest>) -> Vec<RawOutcome> {
     let Some(largest) = requests.iter().max_by_key(|request| request.argument.len()) else {
         return Vec::new();
     };
-    let window = run::planned_window(largest, requests.len() as u64);
+    let window = planned_window(largest, requests.len() as u64);
 
     let mut outcomes = vec![None; requests.len()];
     let mut bytes_left = REPLIES_BYTES_MAX;
@@ -70,13 +71,11 @@ async fn fan_out(requests: Vec<RawRequest>) -> Vec<RawOutcome> {
 /// Guard: rejects too many calls, and calls for which this canister has too few cycles. Plans as if every call were as
 /// large as the largest one.
 fn requests_allowed() -> Result<(), String> {
-    guards::check(|(requests,): (Vec<RawRequest>,)| {
-        let n = requests.len();
-        if n > CALLS_MAX {
-            return Err(format!("{n} calls are too many: the maximum is {CALLS_MAX}"));
-        }
+    guards::with_arguments(|(requests,): (Vec<RawRequest>,)| {
+        let n = requests.len() as u64;
+        guards::at_most(n, CALLS_MAX)?;
         match requests.into_iter().max_by_key(|request| request.arg.len()) {
-            Some(largest) => run::plan(&largest.into(), n as u64).map(drop),
+            Some(largest) => plan_window(&largest.into(), n).map(drop),
             None => Ok(()),
         }
     })

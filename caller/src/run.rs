@@ -6,9 +6,10 @@ use candid::CandidType;
 use ic_cdk::api::{call_context_instruction_counter, time};
 use ic_cdk_macros::update;
 use parallel_calls::canister::Canister;
-use parallel_calls::{Plan, Request, Summary, Transport, Window, parallel, sequential, windowed};
+use parallel_calls::{Summary, Window, parallel, sequential, windowed};
 use serde::Deserialize;
 
+use crate::window::{plan_window, planned_window};
 use crate::{RETRY, guards, ping};
 
 /// How calls are made.
@@ -69,34 +70,13 @@ async fn run(strategy: Strategy, n: u64) -> RunReport {
 /// Guard: checks for each strategy what the guard of its own endpoint checks, for example of `windowed_calls`. A window
 /// of a given size needs no plan.
 fn run_allowed() -> Result<(), String> {
-    guards::check(|(strategy, n): (Strategy, u64)| {
+    guards::with_arguments(|(strategy, n): (Strategy, u64)| {
         guards::check_calls(n)?;
         match strategy {
-            Strategy::Windowed(None) => plan(&ping(), n).map(drop),
+            Strategy::Windowed(None) => plan_window(&ping(), n).map(drop),
             _ => Ok(()),
         }
     })
-}
-
-/// The window for `n` calls like `request`: how many can be open at once.
-///
-/// # Errors
-///
-/// The reason, if this canister has too few cycles for one open call and the price of all `n` calls.
-pub fn plan(request: &Request, n: u64) -> Result<Window, String> {
-    match Plan::new(&Canister.limits(request), n) {
-        Ok(plan) => Ok(plan.window),
-        Err(refusal) => Err(refusal.to_string()),
-    }
-}
-
-/// [`plan`], for endpoints whose guard has checked that there is a plan.
-///
-/// # Panics
-///
-/// Traps if there is no plan.
-pub fn planned_window(request: &Request, n: u64) -> Window {
-    plan(request, n).unwrap_or_else(|reason| ic_cdk::trap(reason))
 }
 
 /// The reasons for which calls failed.

@@ -3,9 +3,15 @@
 use candid::{Principal, encode_args, encode_one};
 use test_support::on_every_server;
 
-use crate::answers::{JobSpec, Way};
+use crate::answers::{JobSpec, PortfolioRequest, Way};
 use crate::forwarder::Forwarder;
-use crate::pair::{Pair, controller, nothing, stranger};
+use crate::pair::{Pair, controller, encode, nothing, stranger};
+use crate::raw_calls::request;
+
+fn portfolio_request(pair: &Pair) -> PortfolioRequest {
+    let Pair { callee, .. } = *pair;
+    PortfolioRequest { user: stranger(), token: callee, lending: callee, staking: callee }
+}
 
 /// Every update method of the caller, with an argument it understands.
 fn updates(pair: &Pair) -> Vec<(&'static str, Vec<u8>)> {
@@ -22,8 +28,8 @@ fn updates(pair: &Pair) -> Vec<(&'static str, Vec<u8>)> {
                 .expect("the value has a Candid type"),
         ),
         ("cancel_job", number()),
-        ("get_portfolio", nothing()),
-        ("fan_out", nothing()),
+        ("get_portfolio", encode(portfolio_request(pair))),
+        ("fan_out", encode(vec![request(pair.callee, "ping", nothing())])),
     ]
 }
 

@@ -219,3 +219,86 @@ fn an_argument_of_another_type_is_refused_with_a_reason() {
         }
     });
 }
+
+/// Candid's number of a vector with 2^40 elements, which take no bytes if each is `null`.
+const MANY: &[u8] = &[0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
+
+/// A principal as Candid's value.
+fn principal_value(principal: Principal) -> Vec<u8> {
+    let bytes = principal.as_slice();
+    [&[1, bytes.len() as u8], bytes].concat()
+}
+
+/// Few bytes that stand for much work: `(user, vec null)`, a record with a field `vec null` beside the owner, a record
+/// of 60 levels that doubles on each, and an option of as many levels as the message may have bytes.
+fn hostile_arguments() -> Vec<(&'static str, Vec<u8>)> {
+    const VEC: u8 = 0x6d;
+    const RECORD: u8 = 0x6c;
+    const OPT: u8 = 0x6e;
+    const NULL: u8 = 0x7f;
+    const PRINCIPAL: u8 = 0x68;
+    let header = b"DIDL".as_slice();
+    let user = principal_value(user(1));
+    let hash = |field: &str| leb128(candid::idl_hash(field));
+    let extra_argument = [header, &[1, VEC, NULL, 2, PRINCIPAL, 0], &user, MANY].concat();
+    let fields = |other: &str| {
+        let owner = [&hash("owner")[..], &[PRINCIPAL]].concat();
+        let other_field = [&hash(other)[..], &[0]].concat();
+        assert!(candid::idl_hash("owner") < candid::idl_hash(other), "fields are sorted");
+        [&[2, VEC, NULL, RECORD, 2], &owner[..], &other_field, &[1, 1]].concat()
+    };
+    let in_record = |other| [header, &fields(other), &user, MANY].concat();
+    let doubling = {
+        let levels = (0..60_u8).flat_map(|level| match level {
+            0 => vec![RECORD, 0],
+            _ => vec![RECORD, 2, 0, level - 1, 1, level - 1],
+        });
+        [header, &[60], &levels.collect::<Vec<_>>(), &[2, PRINCIPAL, 59], &user].concat()
+    };
+    let deep = {
+        let values = vec![1; 1_000_000];
+        [header, &[1, OPT, 0, 2, PRINCIPAL, 0], &user, &values[..], &[0]].concat()
+    };
+    vec![
+        ("an argument too many", extra_argument),
+        ("a field too many", in_record("memo")),
+        ("a subaccount of nulls", in_record("subaccount")),
+        ("a record that doubles", doubling),
+        ("a deep option", deep),
+    ]
+}
+
+fn leb128(mut number: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
+#[test]
+fn an_argument_of_few_bytes_that_stands_for_much_work_is_refused_for_the_price_of_a_message() {
+    /// Taking and executing a message, without the cycles for each of its bytes.
+    const REFUSAL_COST_MAX: u128 = 20_000_000;
+    /// What a user's message and a call cost the callee for each byte.
+    const CYCLES_PER_BYTE: u128 = 2_000;
+    on_every_server(|server| {
+        let callee = Callee::install(server);
+        for method in ["icrc1_balance_of", "get_position", "get_rewards"] {
+            for (what, argument) in hostile_arguments() {
+                let bytes = argument.len() as u128;
+                for asking in Asking::ALL {
+                    let before = callee.pic.cycle_balance(callee.id);
+                    let result = callee.ask(asking, method, argument.clone());
+                    let cost = before - callee.pic.cycle_balance(callee.id);
+                    let case =
+                        format!("{what} for {method}, {asking:?}: {cost} cycles, {result:?}");
+                    let max = REFUSAL_COST_MAX + CYCLES_PER_BYTE * bytes;
+                    assert!(result.is_err() && cost < max, "{case}");
+                }
+            }
+        }
+    });
+}

@@ -5,7 +5,7 @@ use test_support::{Server, on_every_server};
 use crate::pair::{DEFAULT_CYCLES, Pair, Parallel, Strategy};
 
 /// A call's fixed fees: 260,000 for the request, 5,000,000 for executing the callback.
-const CALL_FEES: u128 = 5_260_000;
+pub const CALL_FEES: u128 = 5_260_000;
 
 /// The same with instructions and transmitted bytes.
 const CALL_COST_MAX: u128 = 5_400_000;
@@ -65,13 +65,14 @@ fn open_calls_withhold_cycles_that_come_back() {
 fn a_call_that_is_not_made_costs_next_to_nothing() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
-        assert_eq!(pair.successes(Parallel, 500), 500, "the heaps have grown");
         let cost = |n| {
             let before = pair.cycles();
             assert_eq!(pair.successes(Parallel, n), 500);
             spent(before, pair.cycles())
         };
+        let [_, first] = cost(500);
         let [caller, callee] = cost(500);
+        assert!(first - callee < 1_000_000, "the first calls only grow the heap: {first} {callee}");
         let [caller_with_failures, callee_with_failures] = cost(2_000);
         assert_eq!(callee_with_failures, callee);
         assert!(

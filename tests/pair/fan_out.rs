@@ -1,8 +1,10 @@
 //! The successes and the rounds of many calls.
 
+use candid::Nat;
 use test_support::on_every_server;
 
 use crate::answers::Way;
+use crate::cycles::CALL_FEES;
 use crate::pair::{
     OPEN_CALLS_MAX, Outcome, Pair, Parallel, Sequential, Strategy, assert_refusal, controller,
 };
@@ -105,19 +107,36 @@ fn above_the_maximum_no_call_is_made_and_the_refusal_names_it() {
     });
 }
 
+/// The memory of the caller in bytes.
+fn memory_bytes(pair: &Pair) -> Nat {
+    let status = pair.pic.canister_status(pair.caller, Some(controller()));
+    status.expect("a controller may ask").memory_size
+}
+
 #[test]
 fn the_most_parallel_calls_take_a_tenth_of_a_messages_instructions_and_forty_megabytes() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
-        let memory = || {
-            let status = pair.pic.canister_status(pair.caller, Some(controller()));
-            status.expect("a controller may ask").memory_size
-        };
-        let before = memory();
+        let (memory, [cycles, _]) = (memory_bytes(&pair), pair.cycles());
+        assert_eq!(pair.successes(Parallel, CALLS_MAX), OPEN_CALLS_MAX);
+        let (grown, spent) = (memory_bytes(&pair) - memory, cycles - pair.cycles()[0]);
+        println!("parallel_calls: {spent} cycles, {grown} bytes");
+        assert!(grown < 40_000_000_u32, "{grown} bytes");
+        // Each instruction costs a cycle, so the cycles without the fees of the calls bound the instructions.
+        let fees = u128::from(OPEN_CALLS_MAX) * CALL_FEES;
+        assert!(spent < 4_000_000_000 + fees, "{spent} cycles");
+    });
+}
+
+#[test]
+fn the_most_calls_of_a_run_take_a_tenth_of_a_messages_instructions_and_forty_megabytes() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let memory = memory_bytes(&pair);
         let (report, _) = pair.report(Way::Parallel, CALLS_MAX);
         assert_eq!(report.succeeded, OPEN_CALLS_MAX);
-        let grown = memory() - before;
-        println!("{} instructions, {grown} bytes", report.instructions);
+        let grown = memory_bytes(&pair) - memory;
+        println!("run: {} instructions, {grown} bytes", report.instructions);
         assert!(report.instructions < 4_000_000_000, "{} instructions", report.instructions);
         assert!(grown < 40_000_000_u32, "{grown} bytes");
     });

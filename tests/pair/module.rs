@@ -139,7 +139,7 @@ fn each_module_serves_exactly_the_methods_of_its_interface() {
 }
 
 #[test]
-fn each_module_is_smaller_than_that_of_the_plain_example_in_the_default_build() {
+fn each_module_keeps_its_size_beside_the_plain_example_in_the_default_build() {
     for built in canisters() {
         let bytes = built.module.len();
         let plain = fs::metadata(rust_canister(built.plain)).expect("it was built").len();
