@@ -155,23 +155,15 @@ pub(super) fn execute(
         }
     };
     let NewCall { origin, content: CallContent { argument, cycles, .. } } = call;
-    let input = ExecutionInput {
-        caller: origin.caller(),
-        caller_info: origin.caller_info(),
-        argument,
-        cycles_available: cycles,
-        deadline: origin.deadline(),
-        may_respond: origin != Origin::Task,
-        instructions_max,
-        ..input(canister, entry_point, round)
-    };
+    let received = ReceivedCall { origin, cycles };
+    let call_input = call_input(canister, entry_point, &received, round);
+    let input = ExecutionInput { argument, instructions_max, ..call_input };
     let output = run(canister, entry, input, round);
     let slices = Slices {
         count: output.slices,
         instructions_max: round.slice_instructions_max,
         instructions: output.instructions,
     };
-    let received = ReceivedCall { origin, cycles };
     let call = CallExecution { received, entry_point, wasm64, prepaid, output };
     match slices.count {
         1 => finish_call(canister, call, None, round),

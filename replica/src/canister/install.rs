@@ -178,7 +178,7 @@ impl<'a> Hooks<'a> {
         Ok(effects.certified_data.unwrap_or_else(|| canister.certified_data.clone()))
     }
 
-    /// Runs the start function and the hook of new code, while the canister still has the old code.
+    /// Runs the start function and the hook of new code in the canister, then puts the old code back.
     fn begin(
         &mut self,
         canister: &mut Canister,

@@ -2,7 +2,7 @@
 //!
 //! Rules: `execution_environment/src/execution/response.rs` in the replica's repository.
 
-use crate::canister::call_context::{Callback, Origin, Outcome, ReceivedCall};
+use crate::canister::call_context::{CallContext, Callback, Origin, Outcome};
 use crate::canister::pause::pause;
 use crate::canister::paused::{CallbackOutput, PausedWork, ResponseExecution};
 use crate::canister::round::{Execution, RoundInput};
@@ -111,8 +111,8 @@ fn run_callback(
     returned: Cycles,
     round: &RoundInput,
 ) -> (CallbackOutput, u64) {
-    let context = canister.contexts.get(callback.call_context_id);
-    let ReceivedCall { origin, cycles } = &context.received;
+    let CallContext { received, responded, instructions, .. } =
+        canister.contexts.get(callback.call_context_id).clone();
     let (kind, closure, argument, reject) = match response.result {
         Ok(reply) => (EntryPoint::ReplyCallback, callback.functions.on_reply, reply, None),
         Err(reject) => {
@@ -122,17 +122,13 @@ fn run_callback(
     let cleanup_reserve = round.message_instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
     let input = Arc::new(ExecutionInput {
         argument,
-        caller: origin.caller(),
-        caller_info: origin.caller_info(),
-        cycles_available: *cycles,
         cycles_refunded: response.refund,
-        deadline: origin.deadline(),
-        may_respond: !context.responded && *origin != Origin::Task,
-        call_context_instructions: context.instructions,
+        may_respond: !responded && received.origin != Origin::Task,
+        call_context_instructions: instructions,
         balance: canister.balance.saturating_add(returned),
         reject,
         instructions_max: round.message_instructions_max - cleanup_reserve,
-        ..input(canister, kind, round)
+        ..call_input(canister, kind, &received, round)
     });
     let ran = run(canister, Entry::Closure(closure), input.clone(), round);
     let mut output = CallbackOutput {

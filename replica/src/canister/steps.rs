@@ -1,7 +1,7 @@
 //! The steps of every execution: find the code, take cycles, make the input, run, keep or undo the
 //! changes of the memories, apply the effects, conclude the call context, send the response.
 
-use crate::canister::call_context::{CallResponse, Origin, Outcome};
+use crate::canister::call_context::{CallResponse, Origin, Outcome, ReceivedCall};
 use crate::canister::round::{Execution, RoundInput};
 use crate::canister::sandbox::{Entry, ExecutionOutput, MemoryChanges};
 use crate::canister::settings::Status;
@@ -80,6 +80,25 @@ pub(super) fn input(
         call_context_instructions: 0,
         global_timer: canister.global_timer,
         data_certificate: None,
+    }
+}
+
+/// The input of an execution in the call context of `received`, as far as it depends only on the canister,
+/// the round and the call.
+pub(super) fn call_input(
+    canister: &mut Canister,
+    entry_point: EntryPoint,
+    received: &ReceivedCall,
+    round: &RoundInput,
+) -> ExecutionInput {
+    let ReceivedCall { origin, cycles } = received;
+    ExecutionInput {
+        caller: origin.caller(),
+        caller_info: origin.caller_info(),
+        cycles_available: *cycles,
+        deadline: origin.deadline(),
+        may_respond: *origin != Origin::Task,
+        ..input(canister, entry_point, round)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::subnet::{IngressState, Subnet};
 use crate::types::{Cycles, Instructions, Payload, SubnetId};
 use candid::Principal;
 
-/// How far a management call that did not fail has come.
+/// The progress of a management call that did not fail.
 pub(super) enum Completion {
     /// The call is done, with this reply.
     Reply(Payload),
@@ -30,7 +30,7 @@ impl Completion {
 }
 
 impl PendingCall {
-    /// What is left of this call, to which `attached` cycles were attached, once it is executed.
+    /// This call after its execution. `attached` are the cycles that were attached to the call.
     pub(super) fn executed(&self, subnet: SubnetId, attached: Cycles) -> ExecutedManagementCall {
         ExecutedManagementCall { subnet, received: self.received.clone(), attached }
     }
@@ -183,7 +183,7 @@ impl Subnet {
         }
     }
 
-    /// Answers a query of the management canister from a user. `call` is the resolved query.
+    /// Executes a query of the management canister from a user. `call` is the resolved query.
     ///
     /// # Errors
     ///
