@@ -200,9 +200,9 @@ pub enum Event {
         what: Drop,
         /// Cycles of the dropped message.
         cycles: Cycles,
-        /// Whether the caller got the cycles at once. Only the caller of a late response does, if it
-        /// still exists; otherwise these cycles are lost. The cycles of other dropped messages follow in
-        /// a refund.
+        /// Whether the caller got the cycles at once. This is true only for a late response with a caller
+        /// that still exists. If the caller of a late response does not exist, the cycles are lost. The
+        /// cycles of other dropped messages follow in a refund message.
         credited: bool,
     },
     /// A refund message with the cycles of a dropped request or response reached the subnet of the

@@ -151,5 +151,7 @@ fn verify(
                 .into(),
         );
     };
-    is_valid.then_some(()).ok_or_else(|| "it is invalid".to_owned())
+    is_valid
+        .then_some(())
+        .ok_or_else(|| "it does not match the public key and the content".to_owned())
 }
