@@ -19,9 +19,9 @@ use test_support::rust_canister;
 /// Numbers of calls. Of more than 500 parallel calls, some would fail.
 const CALLS: [u64; 4] = [10, 100, 500, 10_000];
 
-/// Cycles per call that are not instructions of the caller: the fees of the call and of its callback, and 16 bytes (10 of
-/// the request, 6 of the response) at 1,000 each.
-const FEES_PER_CALL: u128 = 260_000 + 5_000_000 + 16_000;
+/// Cycles per call that are not instructions of the caller: the fees of the call and of its callback, and 17 bytes (10 of
+/// the request, 7 of the response) at 1,000 each.
+const FEES_PER_CALL: u128 = 260_000 + 5_000_000 + 17_000;
 
 /// The endpoints that take a number of calls. The plain example has the first two.
 const ENDPOINTS: [(Strategy, &str); 3] = [

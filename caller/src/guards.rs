@@ -12,8 +12,8 @@ use crate::{callee, ping};
 
 /// The largest number of calls that one message may ask for.
 ///
-/// `parallel_calls` makes all of them in one execution. Each call takes about 25,000 instructions, half of them in
-/// system calls, and 340 bytes of memory, whether it is sent or not. So 100,000 calls take 2.5 billion of the 40
+/// `parallel_calls` makes all of them in one execution. Each call takes about 26,000 instructions, half of them in
+/// system calls, and 340 bytes of memory, whether it is sent or not. So 100,000 calls take 2.6 billion of the 40
 /// billion instructions that a message may execute, and 34 MB of memory. Tests check both.
 pub const CALLS_MAX: u64 = 100_000;
 
