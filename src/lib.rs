@@ -1,12 +1,12 @@
 //! Many calls from one canister to others: one after the other, all at once, or in a window.
 //!
-//! A call to another canister of the Internet Computer takes a round trip of about two seconds across subnets.
-//! Independent calls should therefore be open at the same time. A call is open from the moment it is sent until its
-//! response (a reply or a reject) arrives. Two limits apply. From one canister to another there are 500 slots for
-//! calls, and each open call occupies one. For each open call, the system sets aside about 42 billion cycles of the
-//! caller until the response arrives. Calls beyond these limits fail at once.
+//! A call to a canister on another subnet of the Internet Computer takes a round trip of about two seconds. Independent
+//! calls should therefore be open at the same time. A call is open from the moment it is sent until its response (a
+//! reply or a reject) arrives. Two limits apply. From one canister to another there are 500 slots for calls, and each
+//! open call occupies one. For each open call, the system sets aside about 42 billion cycles of the caller until the
+//! response arrives. Calls beyond these limits fail at once.
 //!
-//! This crate keeps as many calls open as the limits allow (a *window*), and sends the next call when a response
+//! This crate makes calls in a *window*: it limits how many calls are open, and sends the next call when a response
 //! arrives. For each call it returns an [`Outcome`].
 //!
 //! # Example
@@ -63,8 +63,8 @@
 //! | a few calls of different types to different canisters | [`Leg`] |
 //! | more calls than one message can make, or calls that continue after an upgrade | [`Job`] |
 //!
-//! [`Plan`] computes the window for [`fan_out`] and [`windowed`] before the first call is sent. [`Retry`] says how
-//! often a failed call is tried again. While somebody is stopping the canister, none of these functions sends a further
+//! [`Plan`] calculates the window for [`fan_out`] and [`windowed`] before the first call is sent. [`Retry`] says how
+//! often a failed call is tried again. While the canister is being stopped, none of these functions sends a further
 //! call.
 //!
 //! # Upgrades

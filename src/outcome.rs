@@ -10,8 +10,8 @@ use std::fmt;
 /// | [`NotDone`](Self::NotDone) | nothing | yes |
 /// | [`Unknown`](Self::Unknown) | perhaps all, perhaps a part, perhaps nothing | only if the call is [idempotent](crate::Request::idempotent) |
 ///
-/// `NotDone` and `Unknown` are told apart as `ic-cdk` does (`CallErrorExt::is_clean_reject`). A call is not done if it
-/// was never sent, or if the system rejected it before the callee executed anything.
+/// The rule that separates `NotDone` from `Unknown` is that of `ic-cdk` (`CallErrorExt::is_clean_reject`). A call is
+/// not done if it was never sent, or if the system rejected it before the callee executed anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<T> {
     /// The callee replied, with this reply.

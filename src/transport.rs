@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{Limits, Outcome, Reason, Request};
 
-/// The system that this library makes calls through.
+/// The connection between this library and the system (the Internet Computer itself), which makes the calls.
 ///
 /// In a canister, use [`Canister`](crate::canister::Canister). A test can use a type of its own that returns prepared
 /// responses.
@@ -26,8 +26,8 @@ pub trait Transport {
     /// The limits on the number of calls like `request` that can be open at the same time, as of now.
     fn limits(&self, request: &Request) -> Limits;
 
-    /// Whether somebody is stopping the canister. The canister is stopped when its last open call has its response. So
-    /// the library sends no further call.
+    /// Whether the canister is being stopped. The canister is stopped when its last open call has its response. So the
+    /// library sends no further call.
     fn is_stopping(&self) -> bool;
 
     /// The current time, as the duration since a fixed point in time.

@@ -143,7 +143,8 @@ struct Dispatcher<'a, T> {
     retry: Retry,
     on_outcome: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
     summary: Summary,
-    /// When the latest pause was to end. Some clocks stand still between messages, so this time counts as reached.
+    /// The time at which the latest pause should have ended. The clock of a test can stand still, so this time counts
+    /// as reached even if the clock shows an earlier one.
     pause_ended_at: Duration,
     /// Whether a response allows a further call to be sent.
     capacity_freed: bool,
@@ -178,8 +179,8 @@ impl<T: Transport> Dispatcher<'_, T> {
     }
 
     /// Handles a call that was not sent although no open call of this fan-out holds what is `missing`. The call is
-    /// delayed, and with it all calls that would fail for the same reason. Once such a delay was in vain, the other
-    /// calls are not delayed.
+    /// delayed, and with it all calls that would fail for the same reason. If the call has no attempt left, it gets its
+    /// outcome, and the other calls are no longer delayed.
     fn delay_or_settle_unsent(
         &mut self,
         call: PendingCall,

@@ -10,7 +10,7 @@ use ic_cdk_macros::{inspect_message, query, update};
 use accounts::{Account, UserAccount};
 
 /// The work that decoding may spend on values that the guard does not need, in the units of `candid`: the same quota as
-/// in the endpoints of `ic-cdk`.
+/// in the methods that `ic-cdk` generates.
 const SKIPPING_QUOTA: usize = 10_000;
 
 /// Does nothing and replies.

@@ -30,7 +30,7 @@ pub fn set(id: Principal) {
 ///
 /// # Panics
 ///
-/// Traps if no callee is known. The guards of the endpoints reject a message before this can happen.
+/// Traps if no callee is known. The guards of the methods reject a message before this can happen.
 pub fn configured() -> Principal {
     find().unwrap_or_else(|reason| ic_cdk::trap(reason))
 }

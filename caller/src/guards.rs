@@ -1,7 +1,8 @@
-//! The guards of the endpoints. They check who sends a message and what it asks for, before the endpoint does anything.
+//! The guards of the methods. They check who sends a message and what the message asks for, before the method does
+//! anything.
 //!
-//! A guard that fails rejects the message with its reason. A guard ignores arguments that it cannot decode: the
-//! endpoint cannot decode them either, and traps.
+//! A guard that fails rejects the message with its reason. A guard ignores arguments that it cannot decode: the method
+//! cannot decode them either, and traps.
 
 use candid::utils::{ArgumentDecoder, decode_args_with_config};
 use candid::{DecoderConfig, Principal};
@@ -18,7 +19,7 @@ use crate::{callee, ping};
 pub const CALLS_MAX: u64 = 100_000;
 
 /// The work that decoding may spend on values that the guard does not need, in the units of `candid`: the same quota as
-/// in the endpoints of `ic-cdk`.
+/// in the methods that `ic-cdk` generates.
 const SKIPPING_QUOTA: usize = 10_000;
 
 /// Rejects messages from everyone but the controllers: calls cost this canister cycles and occupy the slots to its

@@ -1,7 +1,7 @@
 //! The caller: it calls `ping` of a callee `n` times, one call after the other, all at once, or in a window (a limited
 //! number of calls at a time).
 //!
-//! Start reading here. The modules `run`, `jobs`, `portfolio` and `raw` hold the further endpoints, with their types.
+//! Start reading here. The modules `run`, `jobs`, `portfolio` and `raw` hold the further methods, with their types.
 
 mod callee;
 mod guards;
@@ -64,7 +64,7 @@ async fn windowed_calls(n: u64) -> u64 {
     windowed(&Canister, pings, window, RETRY, |_, _| ()).await.succeeded
 }
 
-/// The call that all three endpoints make. Equal calls share one request.
+/// The call that all three methods make. Equal calls share one request.
 ///
 /// The wait for the reply is bounded (300 s): a callee that never replies cannot keep this canister from being stopped.
 fn ping() -> Rc<Request> {

@@ -1,4 +1,4 @@
-//! One endpoint for all strategies. It returns a report: outcomes, failures by reason, instructions and time.
+//! One method for all strategies. It returns a report: outcomes, failures by reason, instructions and time.
 
 use std::iter::repeat_n;
 
@@ -67,7 +67,7 @@ async fn run(strategy: Strategy, n: u64) -> RunReport {
     }
 }
 
-/// Guard: checks for each strategy what the guard of its own endpoint checks, for example of `windowed_calls`. A window
+/// Guard: checks for each strategy what the guard of its own method checks, for example of `windowed_calls`. A window
 /// of a given size needs no plan.
 fn run_allowed() -> Result<(), String> {
     guards::with_arguments(|(strategy, n): (Strategy, u64)| {

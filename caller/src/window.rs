@@ -15,7 +15,7 @@ pub fn plan_window(request: &Request, n: u64) -> Result<Window, String> {
     }
 }
 
-/// [`plan_window`], for endpoints whose guard has checked that there is a plan.
+/// [`plan_window`], for methods whose guard has checked that there is a plan.
 ///
 /// # Panics
 ///
