@@ -60,8 +60,8 @@ impl Transport for Canister {
     /// Waits by calling `raw_rand` of the management canister, again and again. Each call takes at least two rounds. (A
     /// message cannot simply sleep: its call context ends when it has no open call.)
     ///
-    /// Returns early if the canister is stopping. It also returns when it has made two calls per second of `wait`, so
-    /// that it ends on a network whose clock stands still, as in some tests. On a network with more than about four
+    /// Returns early if the canister is being stopped. It also returns when it has made two calls per second of `wait`,
+    /// so that it ends on a network whose clock stands still, as in some tests. On a network with more than about four
     /// rounds per second, it therefore returns early, too.
     ///
     /// # Errors

@@ -121,7 +121,7 @@ impl Job {
     }
 
     /// Takes the outcome of an open call, and settles the call or keeps it for the next pass. If the call was not sent,
-    /// it waits again, and the job is [postponed](Self::postpone).
+    /// it waits again, and the job starts no call for a while ([`Self::postpone`]).
     pub fn finish_call<T>(&mut self, outcome: &Outcome<T>, now: Duration) {
         self.open = self.open.saturating_sub(1);
         let unsent = outcome.reason().map(Reason::kind).filter(|kind| kind.is_unsent());

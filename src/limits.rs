@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-/// Calls that one canister can have open to one other canister at the same time. Each takes a slot in the queue between
-/// the two (`DEFAULT_QUEUE_CAPACITY` in the replica).
+/// Calls that one canister can have open to one other canister at the same time. Each occupies a slot in the queue
+/// between the two (`DEFAULT_QUEUE_CAPACITY` in the replica).
 pub const QUEUE_SLOTS: u32 = 500;
 
 /// Calls to all callees together that a canister can always have open, whatever the other canisters of its subnet do

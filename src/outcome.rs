@@ -80,7 +80,7 @@ pub enum Reason {
         /// Liquid cycles of the canister.
         available: u128,
     },
-    /// Not sent: somebody is stopping the calling canister.
+    /// Not sent: the calling canister is being stopped.
     Stopping,
     /// Not sent: somebody cancelled the call.
     Cancelled,

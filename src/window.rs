@@ -240,7 +240,7 @@ impl<T: Transport> Dispatcher<'_, T> {
         }
     }
 
-    /// Ends all calls that are not open. Used when the canister is stopping.
+    /// Ends all calls that are not open. Used when the canister is being stopped.
     fn end_all_unsent(&mut self) {
         self.end_delayed(&Reason::Stopping);
         for call in self.queue.drain_waiting() {

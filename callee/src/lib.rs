@@ -62,8 +62,8 @@ fn controllers_only() -> Result<(), String> {
     }
 }
 
-/// Guard: rejects a subaccount of the wrong length. An argument that is not an account is left to the endpoint, which
-/// traps on it.
+/// Guard: rejects a subaccount of the wrong length. A guard ignores an argument that is not an account: the method
+/// cannot decode it either, and traps.
 fn valid_subaccount() -> Result<(), String> {
     let mut config = DecoderConfig::new();
     config.set_skipping_quota(SKIPPING_QUOTA);

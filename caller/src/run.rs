@@ -23,7 +23,7 @@ pub enum Strategy {
     Windowed(Option<u32>),
 }
 
-/// What became of the calls. `caller.did` explains each field.
+/// The results of the calls. `caller.did` explains each field.
 #[derive(CandidType)]
 pub struct RunReport {
     pub attempted: u64,
@@ -35,7 +35,7 @@ pub struct RunReport {
     pub elapsed_ns: u64,
 }
 
-/// How many calls failed for one reason.
+/// A reason, and how many calls failed for it.
 #[derive(CandidType)]
 pub struct Failures {
     pub reason: String,

@@ -19,7 +19,7 @@ pub struct JobRecord {
 /// Bytes of the job's number.
 const ID_BYTES: usize = size_of::<JobId>();
 
-/// Bytes of the callee's id: one byte for its length, then room for the longest id.
+/// Bytes of the callee's id: one byte for its length, then as many bytes as the longest id has.
 const CALLEE_BYTES: usize = 1 + Principal::MAX_LENGTH_IN_BYTES;
 
 impl Storable for JobRecord {

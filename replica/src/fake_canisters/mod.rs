@@ -2,10 +2,10 @@
 //! tools need.
 //!
 //! There are four: the cycles ledger, the ICP ledger, the cycles minting canister and the registry. Each
-//! has the id of the original and is on the subnet that hosts the original. It answers the methods that
-//! `icp` and `dfx` call, and rejects all others. Every account of a ledger starts with a large balance;
-//! transfers and fees are then booked as on a real ledger. The ledgers have no blocks, no approvals and
-//! no archives.
+//! has the id of the original and is on the subnet that hosts the original. It responds to the
+//! methods that `icp` and `dfx` call, and rejects all others. Every account of a ledger starts with
+//! a large balance; transfers and fees are then booked as on a real ledger. The ledgers have no
+//! blocks, no approvals and no archives.
 //!
 //! Interfaces: `cycles-ledger.did` of the cycles ledger, `ledger.did` of the ICP ledger, `cmc.did` of
 //! the cycles minting canister, `registry.did`.
