@@ -17,8 +17,8 @@ use ic_principal::Principal;
 use crate::limits::{GUARANTEED_CALLBACKS, METHOD_NAME_BYTES_MAX, QUEUE_SLOTS, REQUEST_BYTES_MAX};
 use crate::{Limits, Reason, Request, Transport, Wait, reject_code};
 
-/// Calls that a pause makes per second, at most. A call takes two rounds, and the fastest subnets execute about three
-/// rounds per second.
+/// Calls that a pause makes per second, at most. A call takes at least two rounds, and the fastest subnets execute
+/// about three rounds per second.
 const PAUSE_CALLS_PER_SECOND: u64 = 2;
 
 /// The [`Transport`] of the canister in which this code runs.

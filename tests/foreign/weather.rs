@@ -1,5 +1,5 @@
-//! A service as authors write one: it asks the web, draws lots, keeps a log, asks others of its kind, and keeps strangers
-//! out.
+//! A service as authors write one: it makes HTTP outcalls, uses random numbers, writes a log, calls other services of
+//! its kind, and lets only controllers change its source.
 
 use candid::Principal;
 use pocket_ic::ErrorCode;
@@ -10,7 +10,7 @@ use test_support::{Canister, Program, controller, on_every_server, stranger};
 
 const SOURCE: &str = "https://weather.example/today";
 
-/// Has the station ask the web, and answers in the web's place.
+/// Has the station make an HTTP outcall, and provides the response.
 fn refresh(station: Canister, response: CanisterHttpResponse) -> String {
     let pic = station.pic;
     let message = station.submit("refresh", "()");

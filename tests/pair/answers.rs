@@ -1,4 +1,4 @@
-//! What the canisters take and answer, as their interfaces say: written down once more, as any client of theirs would.
+//! The types of the canisters' interfaces, written once more, as a client writes them.
 
 use std::collections::BTreeMap;
 
@@ -104,7 +104,7 @@ pub struct RawRequest {
     pub arg: Vec<u8>,
 }
 
-/// What became of it.
+/// The outcome of a call.
 #[derive(CandidType, Clone, Debug, Deserialize, PartialEq, Eq)]
 pub enum RawOutcome {
     Done(Vec<u8>),

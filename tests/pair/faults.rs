@@ -12,7 +12,7 @@ use crate::pair::{OPEN_CALLS_MAX, Pair, Parallel, controller};
 const WAYS: [Way; 4] =
     [Way::Sequential, Way::Parallel, Way::Windowed(None), Way::Windowed(Some(2))];
 
-/// How long the caller waits for the answer to a ping.
+/// How long the caller waits for the response to a ping.
 pub const PING_WAIT: Duration = Duration::from_secs(300);
 
 /// What remains of it when a test looks whether it is over.

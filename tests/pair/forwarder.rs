@@ -18,7 +18,7 @@ impl Forwarder {
         Self(id)
     }
 
-    /// What a method answers to this canister.
+    /// The response of a method to this canister.
     pub fn call(
         self,
         pic: &PocketIc,

@@ -15,7 +15,7 @@ pub enum Mood {
     Reject,
     Garbage,
     TwoMegabytes,
-    /// No answer until the mood is another.
+    /// No response until the mood changes.
     Silence,
 }
 
@@ -28,7 +28,7 @@ impl Pair {
             .expect("the controller may do that");
     }
 
-    /// Tells it what to do, also with the calls it has not answered.
+    /// Sets what the callee does, also with the calls that have no response yet.
     pub fn set_mood(&self, mood: Mood) {
         self.pic
             .update_call(self.callee, controller(), "set_mood", encode(mood))

@@ -160,14 +160,14 @@ impl Pair {
             .expect("the controller may do that");
     }
 
-    /// Asks for `n` calls and executes rounds until they are answered.
+    /// Asks for `n` calls and executes rounds until they have their responses.
     pub fn run(&self, strategy: Strategy, n: u64) -> Result<Outcome, RejectResponse> {
         let message = self.submit(strategy, n)?;
         let (answer, rounds) = self.wait_for(&message);
         answer.map(|reply| Outcome { succeeded: decode(&reply), rounds })
     }
 
-    /// What a method of the caller answers to its controller.
+    /// The reply of a method of the caller to its controller.
     pub fn ask<T: CandidType + DeserializeOwned>(
         &self,
         method: &str,
@@ -185,7 +185,7 @@ impl Pair {
         }
     }
 
-    /// Executes rounds until a message is answered.
+    /// Executes rounds until a message has its response.
     pub fn wait_for(&self, message: &RawMessageId) -> (Result<Vec<u8>, RejectResponse>, u64) {
         for rounds in 1..=ROUNDS_MAX {
             self.pic.tick();
@@ -201,7 +201,7 @@ impl Pair {
         self.run(strategy, n).expect("the caller counts failures and does not fail").succeeded
     }
 
-    /// What the caller answers when it makes no calls.
+    /// The reject of a caller that makes no calls.
     pub fn refusal(&self, strategy: Strategy, n: u64) -> RejectResponse {
         self.run(strategy, n).expect_err("the caller refuses")
     }
@@ -211,7 +211,7 @@ impl Pair {
         self.pic.submit_call(self.caller, controller(), strategy.method(), encode(n))
     }
 
-    /// The answer to a message, once there is one.
+    /// The response to a message, once there is one.
     pub fn answer(&self, message: &RawMessageId) -> Option<Result<u64, RejectResponse>> {
         let answer = self.pic.ingress_status(message.clone())?;
         Some(answer.map(|reply| decode(&reply)))

@@ -1,4 +1,4 @@
-//! Three questions to three canisters: what each answers, and what is assumed of those that do not.
+//! Three questions to three canisters: what each replies, and the default for each that does not reply.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::answers::{Amount, Portfolio, PortfolioRequest, RawRequest, UserAccoun
 use crate::moody::Mood;
 use crate::pair::{Pair, callee_module, controller, create, decode, encode};
 
-/// How long each canister has to answer.
+/// How long each canister has to respond.
 const WAIT: Duration = Duration::from_secs(30);
 
 /// What remains of it when a test looks whether it is over.
@@ -110,7 +110,7 @@ impl Scene {
         assert_eq!((portfolio.user, portfolio.answered), (user(), 2));
     }
 
-    /// Asserts that the lending market answers this.
+    /// Asserts that the lending market replies this.
     #[track_caller]
     fn assert_mended(&self, position: u128) {
         let (portfolio, _) = self.pair.portfolio(self.request);

@@ -27,7 +27,7 @@ pub struct Behaviour {
     pub numbers: NumberType,
     /// Whether the caller has `setup_callee`.
     pub has_setup: bool,
-    /// Rounds until an answer is there.
+    /// Rounds until a message has its response.
     pub rounds: u64,
     /// What a measured call is rejected with.
     pub reject: Option<String>,

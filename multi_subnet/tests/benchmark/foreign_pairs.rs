@@ -22,7 +22,7 @@ impl ForeignPair {
     }
 }
 
-/// The stand-ins for the canisters of the official sample.
+/// The canisters that the tests use in place of the official sample's.
 pub fn sample_pair() -> ForeignPair {
     ForeignPair { caller: rust_canister("plain_caller"), callee: rust_canister("plain_callee") }
 }

@@ -1,4 +1,4 @@
-//! The figures of the official Rust sample, measured on a real PocketIC server, version 10.0.0.
+//! The results of the official Rust sample, measured on a real PocketIC server, version 10.0.0.
 //!
 //! The canisters are written anew after the sample's behaviour, so their instructions are not quite the same;
 //! nearly all of a call's cost are fixed fees, though, and the rest is close.

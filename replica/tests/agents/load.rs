@@ -77,7 +77,7 @@ fn load(network: &CounterNetwork, enough: fn(u32, Instant) -> bool) -> Report {
     Arc::into_inner(report).unwrap().into_inner().unwrap()
 }
 
-/// Fails unless everybody was answered and every call was executed once.
+/// Fails unless every agent got its responses and every call was executed once.
 fn check(network: &CounterNetwork, report: &mut Report) {
     assert_eq!(report.failures, Vec::<String>::new());
     report.print();

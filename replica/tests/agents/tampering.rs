@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// Which answers are tampered with, by the end of their routes, and at which byte.
+/// Which responses are changed, by the end of their routes, and at which byte.
 type Plan = Arc<Mutex<Option<(&'static str, usize)>>>;
 
 /// A server that passes everything on to another one.
@@ -36,14 +36,14 @@ impl Tampering {
         format!("http://127.0.0.1:{}/{}", self.port, self.path)
     }
 
-    /// Has a bit of this byte flipped in answers to requests whose route ends like this; in none from
-    /// the end of the answer on.
+    /// Flips a bit of this byte in responses to requests whose route ends with `route`. Shorter
+    /// responses stay as they are.
     pub fn flip(&self, route: &'static str, place: Option<usize>) {
         *self.plan.lock().unwrap() = place.map(|place| (route, place));
     }
 }
 
-/// Passes one request on, and the answer back.
+/// Passes one request on, and the response back.
 fn pass_on(mut agent: TcpStream, host: &str, plan: &Plan) {
     let Some((head, body)) = read_request(&mut agent) else { return };
     let mut server = TcpStream::connect(host).unwrap();

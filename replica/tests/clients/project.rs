@@ -34,7 +34,7 @@ pub struct Project {
     preamble: String,
 }
 
-/// What became of a command.
+/// The result of a command.
 pub struct Outcome {
     pub succeeded: bool,
     pub output: String,

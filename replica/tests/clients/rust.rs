@@ -8,7 +8,7 @@ use test_support::counter;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a method without an argument answers: a number.
+/// The number that a method without an argument replies.
 fn number(reply: Result<Vec<u8>, RejectResponse>) -> u64 {
     Decode!(&reply.unwrap(), u64).unwrap()
 }

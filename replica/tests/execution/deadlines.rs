@@ -12,7 +12,7 @@ fn advance(network: &ScriptedNetwork, seconds: u64) {
     network.pic.tick();
 }
 
-/// Calls the second canister, which answers once the gate, the first canister, is open.
+/// Calls the second canister, which responds once the gate, the first canister, is open.
 fn waiting(network: &ScriptedNetwork, seconds: u64) -> Script {
     let one = call(network.b).timeout(seconds).running(wait_for(network.a, script().reply("late")));
     script().call(one)

@@ -8,8 +8,8 @@ pub fn pong(callee: Principal) -> Call {
     call(callee).running(script().reply("pong"))
 }
 
-/// Calls one after the other: the next when the one before is answered. The reply is how many there
-/// were.
+/// Calls one after the other: each is sent when the one before has its response. The reply is the
+/// number of calls.
 pub fn sequential_calls(callee: Principal, count: u64) -> Script {
     let (left, done, next) = (0, 1, 2);
     let answered = script()

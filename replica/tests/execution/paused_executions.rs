@@ -21,7 +21,7 @@ fn long_work() -> Script {
     script().put(9, 1).append_all(half_billions(10)).count(9).reply("long")
 }
 
-/// Whether a canister answers within the next tick.
+/// Whether a canister responds within the next tick.
 fn answers_at_once(network: &ScriptedNetwork, canister: Principal) -> bool {
     let message = network.submit(canister, script().reply("short"));
     network.pic.tick();

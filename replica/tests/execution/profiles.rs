@@ -15,7 +15,7 @@ fn network(profile: NetworkProfile) -> (EmbeddedServer, ScriptedNetwork) {
     (server, network)
 }
 
-/// Rounds and milliseconds until a script has its answer.
+/// Rounds and milliseconds until a script has its response.
 fn rounds(network: &ScriptedNetwork, caller: candid::Principal, script: Script) -> (usize, u64) {
     let now = || network.pic.get_time().as_nanos_since_unix_epoch();
     let before = now();

@@ -51,7 +51,7 @@ fn fill(pic: &PocketIc, canister: Principal, script: Script) -> RawMessageId {
     pic.submit_call(canister, Principal::anonymous(), "fill", script.bytes()).unwrap()
 }
 
-/// How many ticks it takes until each of these messages is answered.
+/// How many ticks it takes until each of these messages has its response.
 fn ticks(network: &ScriptedNetwork, messages: &[RawMessageId]) -> Vec<usize> {
     let mut before = 0;
     let ticks = |message| {

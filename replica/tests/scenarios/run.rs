@@ -60,7 +60,7 @@ pub struct Run {
     pub submitted: BTreeMap<usize, Result<MessageId, u16>>,
     /// What taking them in costs, by the action.
     pub ingress_fees: BTreeMap<usize, Cycles>,
-    /// By action: the tick after which the answer was there, and the answer.
+    /// By action: the tick after which the response was there, and the response.
     pub answers: BTreeMap<usize, (usize, Result<usize, u16>)>,
     pub memories: Vec<Option<Vec<u64>>>,
 }

@@ -21,7 +21,7 @@ const ELSEWHERE: [&str; 5] = [
 const HERE: [&str; 4] =
     ["http://localhost", "http://app.localhost:3000", "http://127.0.0.1:5173", "https://[::1]:80"];
 
-/// Asks, and returns the status and whether pages of other origins may read the answer.
+/// Sends a request. Returns the status, and whether pages of other origins may read the response.
 fn ask(port: u16, method: &str, path: &str, lines: &str) -> (u16, bool) {
     let reply = exchange(port, method, path, lines, b"");
     (reply.status, reply.allows_every_origin())

@@ -36,7 +36,7 @@ fn failed() -> Outcome {
     Outcome::Failed(Trap::Called("no".into()))
 }
 
-/// A context with `open_calls` calls, answered before or not.
+/// A context with `open_calls` open calls, which has responded or not.
 fn context(open_calls: usize, answered: bool) -> (CallContexts, CallContextId) {
     let mut contexts = CallContexts::default();
     let id = contexts.open(ReceivedCall { origin: origin(), cycles: CYCLES });

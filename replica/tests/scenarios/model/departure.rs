@@ -94,7 +94,7 @@ impl Model<'_> {
         messages.iter().map(|(bytes, _)| bytes).sum::<usize>() < STREAM_BYTES_TARGET
     }
 
-    /// Whether there is room in the stream, if it goes into one.
+    /// Whether the stream that the message goes into, if any, can take the message.
     fn can_leave(&mut self, subnet: usize, message: &Message) -> bool {
         let to = match message {
             Message::Response(response) => Some(self.canisters[response.caller].subnet),

@@ -252,7 +252,7 @@ impl<'a> Model<'a> {
         Ok(())
     }
 
-    /// Makes an execution count, or forgets it, and answers its call if it is time.
+    /// Applies the effects of an execution, or drops them, and responds to its call if it is time.
     fn conclude(
         &mut self,
         index: usize,

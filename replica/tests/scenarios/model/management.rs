@@ -149,7 +149,7 @@ impl Model<'_> {
         }
     }
 
-    /// Forgets a context that is answered and on whose behalf nothing is open.
+    /// Removes a context that has responded and has no open calls.
     pub(super) fn forget_context(&mut self, index: usize, id: u64) {
         let canister = &mut self.canisters[index];
         let open = canister.callbacks.values().any(|callback| callback.context == id);

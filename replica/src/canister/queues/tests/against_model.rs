@@ -14,7 +14,7 @@ enum Step {
         count: u64,
         timeout: Option<u64>,
     },
-    /// A peer's calls arrive, as many as there is room for.
+    /// A peer's calls arrive, as many as have a free slot.
     Called {
         peer: u64,
         count: u64,
@@ -29,7 +29,7 @@ enum Step {
     Respond {
         which: prop::sample::Index,
     },
-    /// One of the calls that were executed is answered.
+    /// One of the executed calls gets its response.
     Answer {
         which: prop::sample::Index,
     },

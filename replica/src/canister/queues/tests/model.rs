@@ -18,7 +18,7 @@ pub struct Model {
     pub sent: Vec<Request>,
     /// Calls that arrived and whose response has not left, with the peer.
     pub owed: Vec<(u64, Request)>,
-    /// Those of them that were executed and not answered.
+    /// The executed ones of these calls that have no response yet.
     pub executed: Vec<Request>,
     /// Senders with input: since when they have been waiting for their turn, and among whom.
     turns: BTreeMap<u64, (u64, bool)>,
