@@ -27,8 +27,8 @@
 //!         .collect();
 //!     let Some(first) = requests.first() else { return Ok(users) };
 //!
-//!     // How many of them can be open at the same time, with the slots and cycles that are free now. `Canister` stands
-//!     // for the canister in which this code runs. The trait `Transport` has its methods.
+//!     // How many of them can be open at the same time, with the slots and cycles of this canister. `Canister` stands
+//!     // for the canister in which this code runs. The trait `Transport` gives `Canister` its methods.
 //!     let plan = Plan::new(&Canister.limits(first), requests.len() as u64)?;
 //!
 //!     // Make the calls, with at most three attempts per call.

@@ -7,8 +7,8 @@ use std::fmt;
 /// [`Transport::limits`](crate::Transport::limits) returns them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Free slots for calls to one callee: [`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS) if this canister has no other
-    /// open calls to the callee.
+    /// Slots for calls to one callee. The system does not say how many of them are free, so in a canister this is
+    /// always [`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS). A call that finds no free slot waits in the window.
     pub queue_slots: u32,
     /// Calls to all callees together that the canister may open.
     pub callbacks: u32,

@@ -139,9 +139,9 @@ fn failure_line(reason: &str, calls: u64, enough_cycles: u128) -> String {
     }
 }
 
-/// Cycles that are enough for a caller to make this many calls at once, as far as its queues allow: what the open
-/// calls reserve, and as much as one more call for the message that makes them. Rounded up to a tenth of a
-/// trillion.
+/// Cycles that are enough for a caller to make this many calls at once, as far as its queues allow:
+/// the cycles that are set aside for the open calls, and those of one more call, for the message
+/// that makes the calls. Rounded up to a tenth of a trillion.
 fn cycles_for_parallel(calls: u64) -> u128 {
     const ROUNDING: u128 = 100_000_000_000;
     let per_call = Prices::new(REFERENCE_SUBNET_SIZE, false).call(0, false).total();

@@ -16,8 +16,8 @@ use crate::{
 
 /// How many parallel calls a caller with 2 T cycles can have open.
 ///
-/// The ingress message's own execution withholds 40.005 B cycles, each open call 42.102 B:
-/// (2,000 - 40.005) / 42.102 = 46.55.
+/// The system sets aside 40.005 B cycles for the execution of the ingress message, and 42.102 B for
+/// each open call: (2,000 - 40.005) / 42.102 = 46.55.
 const CALLS_CARRIED_BY_2T: u64 = 46;
 
 /// Sequential same-subnet calls that fit into a round decide this one: about 99 of them.

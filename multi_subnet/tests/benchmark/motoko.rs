@@ -11,8 +11,9 @@ use crate::{foreign_pairs::motoko_pairs, measured::servers};
 
 /// How many parallel calls a caller with 2 T cycles can have open.
 ///
-/// An open call withholds the most that its callback can cost and 2.097 B for the response. The memory reserved for that,
-/// 2 MiB, has to be affordable for 30 days, which is another 0.643 B.
+/// For an open call, the system sets aside the largest cost of its callback, and 2.097 B for the
+/// response. The memory that is reserved for the response, 2 MiB, raises the freezing threshold (30
+/// days) by another 0.643 B.
 fn calls_carried_by_2t(compiler: MotokoCompiler) -> u64 {
     match compiler {
         // Execution withholds 40.005 B: (2,000 - 40.005) / (40.005 + 2.097 + 0.643) = 45.85. Calls with a bounded
