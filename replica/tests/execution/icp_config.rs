@@ -21,7 +21,7 @@ fn installed_thrice(pic: &PocketIc, module: &[u8]) -> [Result<(), ErrorCode>; 3]
 #[test]
 fn after_a_heavy_installation_a_canister_takes_no_other_code_for_some_rounds() {
     on_every_server(|server| {
-        // Compiling it takes 2.4 B instructions, of which 2 B are forgiven in each round.
+        // Compiling it takes 2.4 B instructions, of which 2 B are credited in each round.
         let module = wasm(&format!("(module (func {}))", "(drop (i32.const 0))".repeat(200_000)));
         let limited = Err(ErrorCode::CanisterInstallCodeRateLimited);
         for flag in [None, Some(IcpConfigFlag::Enabled)] {

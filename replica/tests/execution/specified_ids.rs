@@ -104,7 +104,8 @@ fn no_canister_can_be_created_with_an_id_that_needs_a_subnet_nobody_asked_for() 
         // 2^20 ids for each of 1,024 subnets: the first beyond them, and none at all.
         let beyond = Principal::from_slice(&[0, 0, 0, 0, 0x40, 0, 0, 0, 1, 1]);
         for id in [id(LEDGER), beyond, Principal::from_slice(&[1, 2, 3])] {
-            panic_message(|| pic.create_canister_with_id(None, None, id));
+            let refusal = panic_message(|| pic.create_canister_with_id(None, None, id));
+            assert!(refusal.contains(&id.to_text()), "{refusal}");
         }
         assert_eq!(pic.topology().subnet_configs.len(), 1);
     });

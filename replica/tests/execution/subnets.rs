@@ -125,7 +125,7 @@ fn a_subnet_with_a_place_on_the_mainnet_cannot_be_deleted() {
     on_every_server(|server| {
         let pic = server.network().with_nns_subnet().with_application_subnet().build();
         let nns = pic.topology().get_nns().unwrap();
-        panic_message(|| pic.delete_subnet(nns));
+        server.assert_refuses("cannot be deleted", || pic.delete_subnet(nns));
         assert_eq!(pic.topology().get_nns(), Some(nns));
     });
 }

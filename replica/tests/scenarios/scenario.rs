@@ -1,8 +1,8 @@
 //! Scenarios: what can happen on a network.
 
-mod making;
+mod generator;
 
-pub use making::scenario;
+pub use generator::scenario;
 
 /// A network, and what users do with it.
 #[derive(Clone, Debug)]

@@ -106,7 +106,7 @@ impl Ledger {
             }
             Event::Executed { canister, work, call_context_id, fee, accepted, burned, .. } => {
                 match work {
-                    Work::Response { .. } => self.take_back(canister.principal(), *work),
+                    Work::Response { .. } => self.refund_prepayment(canister.principal(), *work),
                     _ => self.spend(*canister, amount(*fee)),
                 }
                 self.spend(*canister, amount(*burned));
@@ -153,7 +153,7 @@ impl Ledger {
     }
 
     /// A response returns what was not accepted, and what was withheld for it and is not needed.
-    fn take_back(&mut self, canister: Principal, work: Work) {
+    fn refund_prepayment(&mut self, canister: Principal, work: Work) {
         let Work::Response { call: id, refund, unspent, .. } = work else { return };
         let (refund, unspent) = (amount(refund), amount(unspent));
         let call = self.call(id);

@@ -102,7 +102,7 @@ impl Model<'_> {
         canister.balance -= self.costs.installation(index);
         match (what, canister.installed) {
             (Manage::Install, true) => return Err(514),
-            // Code is small here, so each round forgives all that was installed.
+            // Code is small here, so each round credits all that was installed.
             _ if canister.installed_at == Some(self.tick) => return Err(209),
             (Manage::Upgrade, false) => return Err(537),
             _ => {}

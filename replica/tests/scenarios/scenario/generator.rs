@@ -25,23 +25,28 @@ pub fn scenario(seed: u64) -> Scenario {
             canisters.push(Home { subnet, cycles: cycles.into() });
         }
     }
-    let mut making =
-        Making { random, canisters: canisters.len(), fan_outs_left: 2, toil_left: 2, long_left: 2 };
+    let mut generator = Generator {
+        random,
+        canisters: canisters.len(),
+        fan_outs_left: 2,
+        toil_left: 2,
+        long_left: 2,
+    };
     let mut actions = Vec::new();
-    for _ in 0..4 + making.random.below(24) {
-        match making.random.below(600) {
-            0..=9 => actions.extend(making.flood()),
-            10 => actions.extend(making.flood_again()),
-            11..=25 => actions.extend(making.interrupt()),
-            26..=33 if is_crowded => actions.extend(making.crowd()),
-            _ => actions.push(making.action()),
+    for _ in 0..4 + generator.random.below(24) {
+        match generator.random.below(600) {
+            0..=9 => actions.extend(generator.flood()),
+            10 => actions.extend(generator.flood_again()),
+            11..=25 => actions.extend(generator.interrupt()),
+            26..=33 if is_crowded => actions.extend(generator.crowd()),
+            _ => actions.push(generator.action()),
         }
     }
     Scenario { subnets, canisters, actions }
 }
 
-/// A scenario in the making.
-struct Making {
+/// Generates the actions of a scenario.
+struct Generator {
     random: Random,
     canisters: usize,
     /// What takes long is rationed.
@@ -50,7 +55,7 @@ struct Making {
     long_left: u64,
 }
 
-impl Making {
+impl Generator {
     fn one_in(&mut self, n: u64) -> bool {
         self.random.below(n) == 0
     }
