@@ -44,6 +44,12 @@ pub const SERVER_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// (`pocket_ic_server/src/main.rs`, `TTL_SEC`).
 pub const SERVER_TTL_SECONDS_DEFAULT: u64 = 60;
 
+/// Time between two checks whether the time to live of the program is over, in milliseconds.
+pub const SERVER_TTL_CHECK_INTERVAL_MILLIS: u64 = 100;
+
+/// Time between two checks whether the server has failed, in milliseconds.
+pub const SERVER_FAILURE_CHECK_INTERVAL_MILLIS: u64 = 500;
+
 /// Native stack of each thread that executes canisters, in bytes: the stack of Wasm, and as much again
 /// for the replica.
 pub const SERVER_THREAD_STACK_BYTES: usize = 2 * super::WASM_STACK_BYTES;

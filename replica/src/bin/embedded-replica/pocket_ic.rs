@@ -3,7 +3,7 @@
 use crate::port_file::PortFile;
 use crate::shutdown::ShutdownSignals;
 use clap::Args;
-use embedded_replica::limits::SERVER_TTL_SECONDS_DEFAULT;
+use embedded_replica::limits::{SERVER_TTL_CHECK_INTERVAL_MILLIS, SERVER_TTL_SECONDS_DEFAULT};
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, PROTOCOL_VERSION, ServerConfig};
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tracing_subscriber::filter::Targets;
 
 /// How often to check whether the server has been idle or running for long enough.
-const TTL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+const TTL_CHECK_INTERVAL: Duration = Duration::from_millis(SERVER_TTL_CHECK_INTERVAL_MILLIS);
 
 /// The options of a PocketIC server.
 #[derive(Debug, Args)]

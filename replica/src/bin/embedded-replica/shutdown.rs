@@ -1,11 +1,13 @@
 //! Signals that ask the process to shut down.
 
+use embedded_replica::limits::SERVER_FAILURE_CHECK_INTERVAL_MILLIS;
 use std::io;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// How often to check whether the server has failed.
-const FAILURE_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+const FAILURE_CHECK_INTERVAL: Duration =
+    Duration::from_millis(SERVER_FAILURE_CHECK_INTERVAL_MILLIS);
 
 #[cfg(unix)]
 type Signal = tokio::signal::unix::Signal;
