@@ -63,7 +63,7 @@ fn delegations_hold_for_their_targets_their_time_and_what_they_permit() {
         refused(update(&agent, network.other, "count").await, "does not cover");
         refused(query(&agent, network.other, "read").await, "does not cover");
         let agent = network.agent(delegated(expired)).await;
-        refused(update(&agent, network.one, "count").await, "has expired");
+        refused(update(&agent, network.one, "count").await, "delegation expired at");
         let agent = network.agent(delegated(queries)).await;
         query(&agent, network.one, "read").await.unwrap();
         agent.read_state_canister_controllers(network.one).await.unwrap();
