@@ -30,7 +30,7 @@ Examples:
   cargo run                                      90 calls across two subnets
   cargo run -- --same-subnet --calls 2000        2,000 sequential calls succeed, but only 500 parallel calls:
                                                  at most 500 calls may be open from one canister to another
-  cargo run -- --caller-cycles 2_000_000_000_000 an open call reserves cycles; 2 T cycles are enough for 46 calls
+  cargo run -- --caller-cycles 2_000_000_000_000 an open call sets aside cycles; 2 T cycles are enough for 46 calls
   cargo run -- --profile mainnet --json          execute the mainnet's latencies instead of computing them
   cargo run -- --server ./pocket-ic              use a PocketIC server
 

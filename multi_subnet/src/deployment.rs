@@ -115,7 +115,7 @@ async fn install(
 fn with_hint(error: Error, module: &[u8]) -> Error {
     let Error::Client { action, reason } = error else { return error };
     let hint = if reason.contains("out of cycles") {
-        "an installation reserves 300 B cycles: give the caller at least --caller-cycles 1_000_000_000_000".into()
+        "an installation sets aside 300 B cycles: give the caller at least --caller-cycles 1_000_000_000_000".into()
     } else if reason.contains("clear_chunk_store") {
         format!(
             "the module has {} bytes; a module of more than 2,000,000 bytes needs a chunked installation, which \

@@ -112,7 +112,7 @@ fn why_calls_failed(strategy: &Measurement, caller_cycles: u128) -> Option<Strin
         )
     } else if *succeeded > 0 && caller_cycles < enough {
         format!(
-            "{strategy} calls failed, most likely for lack of cycles: each open call reserves about 42 B cycles.\n\
+            "{strategy} calls failed, most likely for lack of cycles: each open call sets aside about 42 B cycles.\n\
              Use --caller-cycles {}, or twice that if the caller has 64-bit memory.",
             underscored(enough)
         )
@@ -132,7 +132,7 @@ fn failure_line(reason: &str, calls: u64, enough_cycles: u128) -> String {
             "  {calls} because of a full queue: at most {QUEUE_CAPACITY} calls may be open from one canister to another"
         ),
         "cycles" => format!(
-            "  {calls} for lack of cycles: each open call reserves about 42 B cycles; --caller-cycles {} is enough",
+            "  {calls} for lack of cycles: each open call sets aside about 42 B cycles; --caller-cycles {} is enough",
             underscored(enough_cycles)
         ),
         _ => format!("  {calls} for the reason {reason}"),
