@@ -95,6 +95,7 @@ impl Subject {
             method: method.to_owned(),
             argument: Vec::new(),
             expiry: Time::GENESIS,
+            envelope_bytes: 0,
         };
         self.canister.queues.push_ingress(ingress);
         let execution = execute_next(&mut self.canister, &self.round).expect("there is a message");

@@ -7,6 +7,7 @@ mod agents;
 mod calls;
 mod canisters;
 mod destination;
+mod envelope;
 mod error;
 mod fake_canisters;
 mod outcalls;
@@ -23,8 +24,9 @@ use crate::topology::{SubnetKind, SubnetRequest, mainnet_subnet, places, root_ke
 use crate::trace::{Event, Trace};
 use crate::types::*;
 pub use agents::QueryResult;
-pub use calls::CanisterCall;
+pub use calls::{CanisterCall, Submission};
 pub use destination::{EffectivePrincipal, RequestKind};
+pub use envelope::Authentication;
 pub use error::InstanceError;
 use setup::{check_distinct, default_canister, subnet_config};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use crate::error::Reject;
 use crate::ic00::ManagementCall;
-use crate::limits::{INGRESS_ENVELOPE_BYTES, REFUND_BYTES, RESPONSE_RESERVATION_BYTES};
+use crate::limits::{MESSAGE_ID_BYTES, REFUND_BYTES, RESPONSE_RESERVATION_BYTES};
 use crate::trace::{CallId, Event, Responder};
 use crate::types::{CallbackId, Callee, CanisterId, Cycles, MessageId, Payload, Time};
 use candid::Principal;
@@ -240,6 +240,9 @@ pub struct Ingress {
     pub argument: Payload,
     /// When the message is dropped if it was not executed before.
     pub expiry: Time,
+    /// The size in bytes of the envelope that the message comes in. It determines the price of taking the
+    /// message in.
+    pub envelope_bytes: usize,
 }
 
 impl Ingress {
@@ -252,14 +255,9 @@ impl Ingress {
         }
     }
 
-    /// The size in bytes of the signed envelope in which an agent sends such a message. It determines the
-    /// price of taking the message in.
-    pub fn envelope_bytes(&self) -> usize {
-        INGRESS_ENVELOPE_BYTES
-            + self.method.len()
-            + self.argument.len()
-            + self.sender.as_slice().len()
-            + self.receiver.as_slice().len()
-            + self.caller_info.as_ref().map_or(0, |info| info.data.len())
+    /// The size in bytes, as it counts for the limits of messages and blocks: the envelope and the id
+    /// (`types/types/src/messages/ingress_messages.rs`, `count_bytes`, in the replica's repository).
+    pub fn counted_bytes(&self) -> usize {
+        self.envelope_bytes + MESSAGE_ID_BYTES
     }
 }

@@ -9,4 +9,5 @@ mod ledger_archive;
 mod motoko;
 mod motoko_clock;
 mod motoko_notes;
+mod reference_runs;
 mod weather;

@@ -91,6 +91,7 @@ pub(crate) fn ingress(canister: &Canister, method: &str, argument: &[u8]) -> Ing
         method: method.to_owned(),
         argument: argument.to_vec(),
         expiry: Time::GENESIS,
+        envelope_bytes: argument.len(),
     }
 }
 

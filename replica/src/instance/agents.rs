@@ -4,7 +4,7 @@ use crate::canister::Failure;
 use crate::certification::{Path, Reader, Scope, Selection, Topology, check_paths};
 use crate::error::UserError;
 use crate::fake_canisters::FakeCanisters;
-use crate::instance::{CanisterCall, Instance, InstanceError, RequestKind};
+use crate::instance::{CanisterCall, Instance, InstanceError, RequestKind, Submission};
 use crate::keys::{NodeKey, SubnetKey};
 use crate::limits::INGRESS_POOL_MESSAGES_MAX;
 use crate::subnet::{IngressState, Subnet};
@@ -41,13 +41,12 @@ impl Instance {
     /// - The errors of [`Self::submit`].
     pub fn submit_signed(
         &mut self,
-        id: MessageId,
-        expiry: Time,
+        submission: Submission,
         sent_to: Scope,
         call: CanisterCall,
     ) -> Result<Result<(), UserError>, InstanceError> {
         let resolved = self.resolve_sent(sent_to, RequestKind::Call, &call)?;
-        if self.knows(id) {
+        if self.knows(submission.id) {
             return Ok(Ok(()));
         }
         let destination = match self.find_or_add_subnet(&call, resolved)? {
@@ -55,7 +54,7 @@ impl Instance {
             Err(error) => return Ok(Err(error)),
         };
         self.check_pool(destination.subnet)?;
-        self.submit_to(destination, id, expiry, call)
+        self.submit_to(destination, submission, call)
     }
 
     /// Fails if as many messages wait for a block as the nodes of a subnet accept.

@@ -3,6 +3,7 @@
 use crate::canister::{Failure, Query};
 use crate::error::UserError;
 use crate::instance::destination::{Destination, Resolved};
+use crate::instance::envelope::{Authentication, envelope_bytes};
 use crate::instance::{EffectivePrincipal, Instance, InstanceError};
 use crate::limits::*;
 use crate::message::{CallerInfo, Ingress};
@@ -30,6 +31,17 @@ pub struct CanisterCall {
     pub argument: Payload,
 }
 
+/// What identifies and authenticates an ingress message, besides the call itself.
+#[derive(Debug)]
+pub struct Submission {
+    /// The id of the message.
+    pub id: MessageId,
+    /// The time at which the message expires.
+    pub expiry: Time,
+    /// The other parts of its envelope.
+    pub authentication: Authentication,
+}
+
 impl Instance {
     /// Submits an ingress message, which the next round executes, and returns its id. The inner error is
     /// the reject of a subnet that does not accept the message.
@@ -50,8 +62,10 @@ impl Instance {
         self.messages += 1;
         let id = message_id(self.messages, &call);
         let expiry = self.network.time().plus_secs(INGRESS_LIFETIME_SECONDS_MAX);
+        let authentication = Authentication::unsigned(self.messages);
+        let submission = Submission { id, expiry, authentication };
         Ok(match self.find_or_add_subnet(&call, Resolved::new(&call))? {
-            Ok(destination) => self.submit_to(destination, id, expiry, call)?.map(|()| id),
+            Ok(destination) => self.submit_to(destination, submission, call)?.map(|()| id),
             Err(error) => Err(error),
         })
     }
@@ -76,13 +90,12 @@ impl Instance {
         }
     }
 
-    /// Submits an ingress message with this id and this expiry. The inner error is the reject of a subnet
-    /// that does not accept the message.
+    /// Submits an ingress message. The inner error is the reject of a subnet that does not accept the
+    /// message.
     pub(super) fn submit_to(
         &mut self,
         destination: Destination,
-        id: MessageId,
-        expiry: Time,
+        submission: Submission,
         call: CanisterCall,
     ) -> Result<Result<(), UserError>, InstanceError> {
         let is_for_fake_canisters = self.is_for_fake_canisters(&call, &destination);
@@ -91,10 +104,21 @@ impl Instance {
             Ok(management) => (management, None),
             Err(error) => (None, Some(error)),
         };
+        let Submission { id, expiry, authentication } = submission;
+        let envelope_bytes = envelope_bytes(&call, expiry, &authentication);
         let CanisterCall { sender, caller_info, canister: receiver, method, argument, .. } = call;
-        let ingress =
-            Ingress { id, sender, caller_info, receiver, management, method, argument, expiry };
-        let bytes = ingress.envelope_bytes();
+        let ingress = Ingress {
+            id,
+            sender,
+            caller_info,
+            receiver,
+            management,
+            method,
+            argument,
+            expiry,
+            envelope_bytes,
+        };
+        let bytes = ingress.counted_bytes();
         if bytes > INGRESS_BYTES_MAX {
             return Err(InstanceError::IngressTooLarge(bytes));
         }

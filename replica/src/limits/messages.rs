@@ -75,12 +75,12 @@ pub const METHOD_NAME_BYTES_MAX: usize = 20_000;
 /// (`system_api.rs`, `MAX_DEBUG_MESSAGE_SIZE`, `MAX_ERROR_MESSAGE_SIZE`).
 pub const PRINTED_BYTES_MAX: usize = 32 * KIB as usize;
 
-/// Largest ingress message, in bytes (`limits/src/lib.rs`).
+/// Largest ingress message, in bytes of its envelope and its id (`limits/src/lib.rs`).
 pub const INGRESS_BYTES_MAX: usize = 2 * MIB as usize;
 
-/// Size of the signed envelope of an ingress message without sender, receiver, method name and argument,
-/// in bytes: field names, expiry and nonce, as an agent sends them for an anonymous sender.
-pub const INGRESS_ENVELOPE_BYTES: usize = 150;
+/// Size of the id of an ingress message, in bytes
+/// (`types/types/src/messages/message_id.rs`, `EXPECTED_MESSAGE_ID_LENGTH`).
+pub const MESSAGE_ID_BYTES: usize = 32;
 
 /// Largest argument, in bytes, of an ingress message `update_settings` that is charged only after its
 /// execution

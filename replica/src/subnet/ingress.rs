@@ -113,7 +113,7 @@ impl Subnet {
         if canister.module_hash().is_none() {
             return Err(crate::error::Trap::NoWasmModule.into_user_error(canister.id));
         }
-        let fee = round.prices.ingress(ingress.envelope_bytes());
+        let fee = round.prices.ingress(ingress.envelope_bytes);
         canister.check_can_pay(fee, round.prices)?;
         inspect(canister, ingress, &round)
     }
@@ -178,7 +178,7 @@ impl Subnet {
             return self.induct_management_ingress(ingress, call);
         }
         self.existing(ingress.receiver)?.check_running()?;
-        self.charge_ingress(ingress.receiver, ingress.id, ingress.envelope_bytes())?;
+        self.charge_ingress(ingress.receiver, ingress.id, ingress.envelope_bytes)?;
         if let Some(canister) = self.canisters.get_mut(&ingress.receiver) {
             canister.queues.push_ingress(ingress);
         }

@@ -29,7 +29,7 @@ impl IngressPool {
 
     pub fn push(&mut self, ingress: Ingress) {
         self.ids.insert(ingress.id);
-        self.bytes += ingress.envelope_bytes();
+        self.bytes += ingress.counted_bytes();
         self.messages.push_back(ingress);
     }
 
@@ -65,9 +65,9 @@ fn selected(queues: &mut BTreeMap<CanisterId, VecDeque<(usize, Ingress)>>) -> Ve
     while let Some(canister) = turns.pop_front().filter(|_| block.len() < INGRESS_PER_BLOCK_MAX) {
         let Some(queue) = queues.get_mut(&canister) else { continue };
         // If the next message of a canister does not fit, the canister waits for the next block.
-        let fits = |(_, ingress): &mut (_, Ingress)| ingress.envelope_bytes() <= bytes_left;
+        let fits = |(_, ingress): &mut (_, Ingress)| ingress.counted_bytes() <= bytes_left;
         let Some((_, ingress)) = queue.pop_front_if(fits) else { continue };
-        bytes_left -= ingress.envelope_bytes();
+        bytes_left -= ingress.counted_bytes();
         block.push(ingress);
         turns.push_back(canister);
     }
@@ -94,6 +94,7 @@ mod tests {
             method: String::new(),
             argument: vec![0; argument],
             expiry: Time::GENESIS,
+            envelope_bytes: argument,
         }
     }
 

@@ -103,16 +103,18 @@ fn a_method_name_may_have_20_000_bytes_and_no_byte_more() {
 }
 
 #[test]
-fn an_ingress_message_may_not_have_more_than_2_mib() {
+fn an_ingress_message_may_have_2_mib_with_its_envelope_and_its_id() {
+    // Names and lengths of the envelope's parts, the sender, the canister, and the id of the message.
+    let other = 110 + 4 + 1 + 10 + 32;
     on_every_server(|server| {
         let network = server.one_subnet();
         let send = |bytes: u64| {
             let argument = vec![0; bytes as usize];
             network.pic.update_call(network.a, Principal::anonymous(), METHOD, argument)
         };
-        // The limit holds for the whole envelope.
-        assert_eq!(number(&send(2 * MIB - 1_000).unwrap()), 2 * MIB - 1_000);
-        server.assert_refuses("2097152", || send(2 * MIB));
+        let largest = 2 * MIB - other - METHOD.len() as u64;
+        assert_eq!(number(&send(largest).unwrap()), largest);
+        server.assert_refuses("2097152", || send(largest + 1));
         assert_eq!(number(&send(8).unwrap()), 8);
     });
 }

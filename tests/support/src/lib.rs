@@ -26,7 +26,8 @@ pub mod servers;
 pub mod users;
 
 pub use canisters::{
-    Canister, MotokoCompiler, Program, motoko, python_client, rust_canister, rust_interface,
+    Canister, MotokoCompiler, Program, motoko, motoko_reference_pair, python_client, rust_canister,
+    rust_interface,
 };
 pub use counter::{counter, counter_interface};
 pub use encoding::{decode, encode, no_result, nothing};

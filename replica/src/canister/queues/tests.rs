@@ -46,6 +46,7 @@ fn ingress(number: u8) -> Ingress {
         method: "m".into(),
         argument: vec![],
         expiry: seconds(0),
+        envelope_bytes: 0,
     }
 }
 

@@ -213,7 +213,9 @@ fn no_more_messages_are_let_in_than_nodes_would_keep_until_a_block_makes_room() 
             argument: b"DIDL\x01\x6c\0\x01\0".to_vec(),
         };
         let sent_to = Scope::Canister(instance.default_effective_canister());
-        instance.submit_signed(id, Time::GENESIS.plus_secs(60), sent_to, call)
+        let expiry = Time::GENESIS.plus_secs(60);
+        let submission = Submission { id, expiry, authentication: Default::default() };
+        instance.submit_signed(submission, sent_to, call)
     };
     for number in 0..INGRESS_POOL_MESSAGES_MAX {
         assert_eq!(submit(&mut instance, number), Ok(Ok(())));

@@ -6,7 +6,7 @@ use super::extract::{EnvelopeBody, Hosted, PathPrincipal};
 use super::response::{AgentError, AgentResult, Cbor, reject};
 use crate::certification::Scope;
 use crate::error::UserError;
-use crate::instance::{Instance, RequestKind};
+use crate::instance::{Instance, RequestKind, Submission};
 use crate::limits::SYNCHRONOUS_CALL_TIMEOUT;
 use crate::server::hosted::HostedInstance;
 use crate::types::MessageId;
@@ -103,8 +103,9 @@ async fn accept(
         drop(body);
         let submit = |instance: &mut Instance| {
             let call = canister_call(&request, RequestKind::Call)?;
-            let id = request.message_id();
-            Ok(instance.submit_signed(id, request.expiry, sent_to, call)?.map(|()| id))
+            let (id, expiry) = (request.message_id(), request.expiry);
+            let submission = Submission { id, expiry, authentication: request.authentication };
+            Ok(instance.submit_signed(submission, sent_to, call)?.map(|()| id))
         };
         hosted.execute(submit).await?
     };

@@ -3,7 +3,7 @@
 use super::authentication::check_sender;
 use super::response::{AgentError, AgentResult};
 use crate::certification::Reader;
-use crate::instance::{CanisterCall, EffectivePrincipal, RequestKind};
+use crate::instance::{Authentication, CanisterCall, EffectivePrincipal, RequestKind};
 use crate::keys::SubnetKey;
 use crate::limits::{INGRESS_EXPIRY_DRIFT_NANOS, INGRESS_LIFETIME_SECONDS_MAX, NONCE_BYTES_MAX};
 use crate::server::hosted::HostedInstance;
@@ -54,6 +54,8 @@ pub(super) struct Request {
     pub id: RequestId,
     pub expiry: Time,
     pub content: EnvelopeContent,
+    /// The parts of the envelope besides the content.
+    pub authentication: Authentication,
     /// The sender.
     pub sender: Reader,
 }
@@ -138,8 +140,20 @@ impl Received {
         }
         let targets = check_sender(&envelope, &id, now, root_key)?;
         let content = envelope.content.into_owned();
+        let nonce = match &content {
+            EnvelopeContent::Call { nonce, .. } | EnvelopeContent::Query { nonce, .. } => {
+                nonce.clone()
+            }
+            EnvelopeContent::ReadState { .. } => None,
+        };
+        let authentication = Authentication {
+            nonce,
+            public_key: envelope.sender_pubkey,
+            signature: envelope.sender_sig,
+            delegations: envelope.sender_delegation,
+        };
         let sender = Reader { principal: *content.sender(), targets };
-        Ok(Request { id, expiry, content, sender })
+        Ok(Request { id, expiry, content, authentication, sender })
     }
 }
 

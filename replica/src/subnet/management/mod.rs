@@ -92,7 +92,7 @@ impl Subnet {
             return Err(by_canisters_only());
         }
         if let Some(payer) = self.payer(ingress, call)? {
-            payer.check_can_pay(self.prices.ingress(ingress.envelope_bytes()), self.prices)?;
+            payer.check_can_pay(self.prices.ingress(ingress.envelope_bytes), self.prices)?;
         }
         match call.subject.clone()? {
             Subject::Canister(id) => {
@@ -109,7 +109,7 @@ impl Subnet {
         call: ManagementCall,
     ) -> Result<(), UserError> {
         if let Some(payer) = self.payer(&ingress, &call)?.map(|canister| canister.id) {
-            self.charge_ingress(payer, ingress.id, ingress.envelope_bytes())?;
+            self.charge_ingress(payer, ingress.id, ingress.envelope_bytes)?;
         }
         let origin = Origin::Ingress { message: ingress.id, sender: ingress.sender, info: None };
         let received = ReceivedCall { origin, cycles: 0 };

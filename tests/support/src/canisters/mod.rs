@@ -7,7 +7,7 @@ mod program;
 mod python_client;
 mod rust;
 
-pub use motoko::{MotokoCompiler, motoko};
+pub use motoko::{MotokoCompiler, motoko, motoko_reference_pair};
 pub use program::{Canister, Program, TextResult, number};
 pub use python_client::python_client;
 pub use rust::{rust_canister, rust_interface};

@@ -59,15 +59,34 @@ pub fn motoko(compiler: MotokoCompiler, name: &str) -> Option<PathBuf> {
     Some(module)
 }
 
-fn compiled(compiler: MotokoCompiler) -> Option<PathBuf> {
-    or_say_why(&format!("Motoko {}", compiler.version()), compile_all(compiler))
+/// The modules of the pair in `tests/canisters/motoko_reference`, caller and callee, byte for byte as they were
+/// measured on a PocketIC server. The bytes depend on the version of the compiler, and on the order in which one
+/// process compiles the sources: the callee comes first.
+pub fn motoko_reference_pair() -> Option<[PathBuf; 2]> {
+    static PAIR: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let compiler = MotokoCompiler::Classic;
+        let folder = target().join("motoko/reference");
+        let sources = sources_in("motoko_reference");
+        or_say_why("The reference pair in Motoko", compile(compiler, &folder, sources))
+    });
+    let folder = PAIR.as_ref()?;
+    Some(["caller", "callee"].map(|name| folder.join(name).with_extension("wasm")))
 }
 
-/// Compiles all sources, and says where the modules are.
-fn compile_all(compiler: MotokoCompiler) -> Result<PathBuf, String> {
-    check_node()?;
+fn compiled(compiler: MotokoCompiler) -> Option<PathBuf> {
     let folder = target().join("motoko").join(compiler.version());
-    let sources: Vec<_> = sources()
+    let modules = compile(compiler, &folder, sources());
+    or_say_why(&format!("Motoko {}", compiler.version()), modules)
+}
+
+/// Compiles sources, given as names and texts, and says where the modules are.
+fn compile(
+    compiler: MotokoCompiler,
+    folder: &Path,
+    sources: Vec<(String, String)>,
+) -> Result<PathBuf, String> {
+    check_node()?;
+    let sources: Vec<_> = sources
         .into_iter()
         .map(|(name, text)| {
             let path = folder.join(name);
@@ -76,13 +95,22 @@ fn compile_all(compiler: MotokoCompiler) -> Result<PathBuf, String> {
         })
         .collect();
     let script = checkout().join("scripts/build-motoko.mjs");
-    run(Command::new("node").arg(script).arg(compiler.version()).arg(&folder).args(sources))?;
-    Ok(folder)
+    run(Command::new("node").arg(script).arg(compiler.version()).arg(folder).args(sources))?;
+    Ok(folder.to_owned())
 }
 
-/// The names of the sources and what is in them.
+/// The names of the sources for both compilers, and what is in them.
 fn sources() -> Vec<(String, String)> {
-    let folder = checkout().join("tests/canisters/motoko");
+    let mut sources = sources_in("motoko");
+    let (_, caller) = sources.iter().find(|(name, _)| name == "caller.mo").expect("it is there");
+    let caller_with_nat = caller.replace("Prim.nat64ToNat(n)", "n").replace("Nat64", "Nat");
+    sources.push(("caller_with_nat.mo".into(), caller_with_nat));
+    sources
+}
+
+/// The names of the sources in a folder of `tests/canisters`, in order, and what is in them.
+fn sources_in(folder: &str) -> Vec<(String, String)> {
+    let folder = checkout().join("tests/canisters").join(folder);
     let mut sources: Vec<_> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| {
@@ -92,9 +120,6 @@ fn sources() -> Vec<(String, String)> {
         })
         .collect();
     sources.sort();
-    let (_, caller) = sources.iter().find(|(name, _)| name == "caller.mo").expect("it is there");
-    let caller_with_nat = caller.replace("Prim.nat64ToNat(n)", "n").replace("Nat64", "Nat");
-    sources.push(("caller_with_nat.mo".into(), caller_with_nat));
     sources
 }
 
