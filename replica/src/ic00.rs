@@ -17,6 +17,21 @@ mod methods;
 
 pub use methods::Method;
 
+/// The method that creates a canister with new cycles. Only development networks have it.
+pub const PROVISIONAL_CREATION: &str = "provisional_create_canister_with_cycles";
+
+/// Whether a call of this method of `callee` creates a canister with new cycles.
+pub fn is_provisional_creation(callee: CanisterId, method: &str) -> bool {
+    callee.is_management() && method == PROVISIONAL_CREATION
+}
+
+/// The error for a user who calls a method that the management canister does not have. Canisters get
+/// another text, from [`Rules::named`].
+pub fn unknown_to_users(method: &str) -> UserError {
+    let text = format!("ic00 interface does not expose method {method}");
+    UserError::new(ErrorCode::CanisterMethodNotFound, text)
+}
+
 /// The rules for calls of one method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {

@@ -40,7 +40,7 @@ pub fn inspect(
         Ok(effects) if effects.message_accepted => Ok(()),
         Ok(_) => Err(UserError::new(
             ErrorCode::CanisterRejectedMessage,
-            format!("Canister {id} rejected the message in canister_inspect_message"),
+            format!("Error from Canister {id}: Canister rejected the message, in {INSPECT}"),
         )),
         Err(trap) => Err(trap.into_user_error(id)),
     }

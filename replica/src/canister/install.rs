@@ -80,8 +80,8 @@ fn check(canister: &Canister, mode: InstallMode) -> Result<(), UserError> {
         return Err(UserError::new(
             ErrorCode::CanisterNonEmpty,
             format!(
-                "Canister {id} has code already. Use the mode 'upgrade' to keep its stable memory, \
-                 or 'reinstall' to begin anew"
+                "Canister {id} is not empty: it has code already. Use the mode 'upgrade' to keep its \
+                 stable memory, or 'reinstall' to begin anew"
             ),
         ));
     }

@@ -7,9 +7,6 @@ use candid::{CandidType, Principal};
 use ic_management_canister_types::CanisterSettings;
 use serde::Deserialize;
 
-/// The method of the management canister that creates a canister on development networks.
-pub(super) const METHOD: &str = "provisional_create_canister_with_cycles";
-
 /// The arguments of a creation (`cmc.did`).
 #[derive(Debug, Default, CandidType, Deserialize)]
 pub(super) struct CreationArgs {

@@ -18,7 +18,7 @@ mod icp_ledger;
 mod icrc1;
 
 use crate::error::{ErrorCode, UserError};
-use crate::ic00;
+use crate::ic00::{self, PROVISIONAL_CREATION};
 use crate::message::{CallContent, Ingress, Request};
 use crate::network::Network;
 use crate::topology::{canister_id, cycles_minting_canister};
@@ -86,7 +86,7 @@ impl FakeCanisters {
     /// id `effective`. They execute creations that are sent to the registry: `dfx` sends a creation
     /// there if it knows no other canister.
     pub fn serve_creation(effective: CanisterId, method: &str) -> bool {
-        effective == registry() && method == creation::METHOD
+        effective == registry() && method == PROVISIONAL_CREATION
     }
 
     /// Adds a message, which the next round executes.

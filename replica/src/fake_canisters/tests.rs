@@ -3,7 +3,7 @@
 mod accounts;
 mod creation;
 
-use super::creation::{CreationArgs, METHOD, SubnetSelection};
+use super::creation::{CreationArgs, SubnetSelection};
 use super::cycles_ledger::*;
 use super::directory::{GetSubnetForCanisterArgs, SubnetForCanister};
 use super::icp_ledger::*;

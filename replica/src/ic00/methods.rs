@@ -1,6 +1,6 @@
 //! All methods of the management canister, with their rules.
 
-use super::{About, Permitted, Rules};
+use super::{About, PROVISIONAL_CREATION, Permitted, Rules};
 use About::*;
 use Method::*;
 use Permitted::*;
@@ -77,9 +77,7 @@ pub(super) const METHODS: &[Rules] = &[
     about(Subnet, SubnetInfo, "subnet_info"),
     about(Subnet, SubnetMetrics, "subnet_metrics"),
     // Methods that create cycles. The mainnet does not have them.
-    about(NewCanister, ProvisionalCreateCanister, "provisional_create_canister_with_cycles")
-        .with_version()
-        .users(),
+    about(NewCanister, ProvisionalCreateCanister, PROVISIONAL_CREATION).with_version().users(),
     about(Canister, ProvisionalTopUp, "provisional_top_up_canister").users(),
     // Methods for controllers.
     about(Canister, InstallCode, "install_code")

@@ -85,6 +85,7 @@ impl Instance {
     ///
     /// - [`InstanceError::Path`] if `reader` may not read a path, or if it is invalid.
     /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
+    /// - [`InstanceError::NoSubnetHosts`] if no subnet hosts the canister.
     pub fn read_state(
         &mut self,
         scope: Scope,
@@ -93,10 +94,10 @@ impl Instance {
     ) -> Result<Vec<u8>, InstanceError> {
         let id = match scope {
             Scope::Subnet(id) => id,
-            Scope::Canister(canister) => match self.network.subnet_of(canister) {
-                Some(id) => id,
-                None => self.root_subnet()?,
-            },
+            Scope::Canister(canister) => {
+                let hosting = self.network.subnet_of(canister);
+                hosting.ok_or(InstanceError::NoSubnetHosts(canister))?
+            }
         };
         let subnet = self.network.subnet(id).ok_or(InstanceError::NoSuchSubnet(id))?;
         let selection = check_paths(paths, reader, scope, subnet)?;

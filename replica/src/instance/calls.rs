@@ -2,6 +2,7 @@
 
 use crate::canister::{Failure, Query};
 use crate::error::UserError;
+use crate::ic00::is_provisional_creation;
 use crate::instance::destination::{Destination, Resolved};
 use crate::instance::envelope::{Authentication, envelope_bytes};
 use crate::instance::{EffectivePrincipal, Instance, InstanceError};
@@ -78,7 +79,9 @@ impl Instance {
         resolved: Resolved,
     ) -> Result<Result<Destination, UserError>, InstanceError> {
         match self.find_subnet(call, resolved.clone()) {
-            Err(InstanceError::NoSubnetHosts(canister)) if is_provisional_creation(call) => {
+            Err(InstanceError::NoSubnetHosts(canister))
+                if is_provisional_creation(call.canister, &call.method) =>
+            {
                 // On a network with fake canisters, users could add subnets without end.
                 if self.fake_canisters.is_some() {
                     return Err(InstanceError::SubnetsFixed(canister));
@@ -242,11 +245,6 @@ impl Instance {
             }
         }
     }
-}
-
-/// Whether a call creates a canister without a payment, which only users can do.
-fn is_provisional_creation(call: &CanisterCall) -> bool {
-    call.canister.is_management() && call.method == "provisional_create_canister_with_cycles"
 }
 
 /// The id of the n-th message of an instance.

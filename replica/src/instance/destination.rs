@@ -2,7 +2,7 @@
 
 use crate::certification::Scope;
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::ManagementCall;
+use crate::ic00::{ManagementCall, unknown_to_users};
 use crate::instance::{CanisterCall, Instance, InstanceError};
 use crate::types::{CanisterId, SubnetId};
 
@@ -50,8 +50,10 @@ impl Resolved {
         let is_management = call.canister.is_management();
         Self {
             effective_principal: call.effective_principal,
-            management: is_management
-                .then(|| ManagementCall::resolve(&call.method, &call.argument)),
+            management: is_management.then(|| {
+                ManagementCall::resolve(&call.method, &call.argument)
+                    .map_err(|_| unknown_to_users(&call.method))
+            }),
         }
     }
 
@@ -97,8 +99,25 @@ impl Instance {
         Ok(Resolved { effective_principal, ..resolved })
     }
 
-    /// A call that creates a canister may be sent to any canister id. If no subnet hosts that id, the root
-    /// subnet creates the canister: its certificates are valid for all canisters.
+    /// Checks that the network has a subnet for requests that agents send to this canister or subnet.
+    ///
+    /// # Errors
+    ///
+    /// - [`InstanceError::NoSubnetHosts`] if no subnet hosts the canister.
+    /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
+    pub fn check_sent_to(&self, sent_to: Scope) -> Result<(), InstanceError> {
+        match sent_to {
+            Scope::Subnet(subnet) => self.subnet_info(subnet).map(drop),
+            Scope::Canister(canister) => match self.network.subnet_of(canister) {
+                Some(_) => Ok(()),
+                None => Err(InstanceError::NoSubnetHosts(canister)),
+            },
+        }
+    }
+
+    /// A call that creates a canister may be sent to any canister id. The subnet of that id creates the
+    /// canister; the default subnet, if the id is the management canister's
+    /// (`pocket_ic_server/src/pocket_ic.rs`, `route`).
     fn effective_of_canister(
         &self,
         sent_to: CanisterId,
@@ -110,11 +129,7 @@ impl Instance {
             None => Some(call.canister),
         };
         if resolved.creates_canister() {
-            let is_hosted = self.network.subnet_of(sent_to).is_some();
-            return Ok(match is_hosted || about == Some(sent_to) {
-                true => EffectivePrincipal::Canister(sent_to),
-                false => EffectivePrincipal::Subnet(self.root_subnet()?),
-            });
+            return Ok(EffectivePrincipal::Canister(sent_to));
         }
         match about {
             Some(about) if about != sent_to => Err(InstanceError::SentElsewhere { sent_to, about }),

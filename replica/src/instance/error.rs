@@ -44,7 +44,8 @@ pub enum InstanceError {
     /// A canister was to be created with an id that no subnet hosts, and this network adds no subnets.
     #[error(
         "no subnet of this network hosts canister {0}, and subnets cannot be added: start the network \
-         with such a subnet, or create the canister without choosing its id"
+         with such a subnet, or create the canister without choosing its id, in a request to the \
+         management canister (aaaaa-aa)"
     )]
     SubnetsFixed(CanisterId),
     /// A request was sent to a canister, but concerns another canister.
@@ -115,7 +116,4 @@ pub enum InstanceError {
     /// The responses do not fit the HTTP outcall.
     #[error(transparent)]
     Outcall(#[from] OutcallError),
-    /// A balance would have more cycles than it can hold.
-    #[error("a balance of cycles must be less than 2^128: add fewer cycles")]
-    TooManyCycles,
 }

@@ -3,6 +3,7 @@
 use crate::certification::PathError;
 use crate::instance::InstanceError;
 use crate::server::body::{self, BodyError};
+use crate::server::keywords::pocket_ic_name;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -48,18 +49,26 @@ impl std::fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
+/// The HTTP status of an error.
+pub(super) fn status(error: &InstanceError) -> StatusCode {
+    match error {
+        InstanceError::NotTheSender | InstanceError::Path(PathError::Forbidden(_)) => {
+            StatusCode::FORBIDDEN
+        }
+        InstanceError::Path(PathError::NotFound(_)) => StatusCode::NOT_FOUND,
+        // Agents retry the request on this status (`ic-agent`, `execute`).
+        InstanceError::PoolFull => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
 impl From<InstanceError> for ApiError {
     fn from(error: InstanceError) -> Self {
-        let status = match error {
-            InstanceError::NotTheSender | InstanceError::Path(PathError::Forbidden(_)) => {
-                StatusCode::FORBIDDEN
-            }
-            InstanceError::Path(PathError::NotFound(_)) => StatusCode::NOT_FOUND,
-            // Agents retry the request on this status (`ic-agent`, `execute`).
-            InstanceError::PoolFull => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::BAD_REQUEST,
+        let message = match pocket_ic_name(&error) {
+            Some(name) => format!("{name}: {error}"),
+            None => error.to_string(),
         };
-        Self { status, message: error.to_string() }
+        Self { status: status(&error), message }
     }
 }
 

@@ -107,7 +107,8 @@ pub(super) fn instance_config(
     }
     if let Some(level) = raw.log_level.filter(|level| !is_log_level(level)) {
         return Err(format!(
-            "'{level}' is not a log_level: use critical, error, warning, info, debug or trace"
+            "Failed to parse log level '{level}': use critical, error, warning, info, debug or trace as \
+             the log_level"
         ));
     }
     let initial_time = match raw.initial_time {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use pocket_ic::common::rest::{
     HttpGatewayBackend, HttpGatewayConfig, HttpGatewayDetails, HttpGatewayInfo,
 };
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tokio::task::JoinHandle;
 
 /// All gateways, by number. A number is never used twice. `None` is a stopped gateway.
@@ -67,8 +67,9 @@ impl Gateways {
         let requested = config.port.unwrap_or(0);
         let failed = |error| {
             format!(
-                "cannot listen on {ip_addr}, port {requested}: {error}; choose another port, or leave it \
-                 out for any free port"
+                "Failed to bind to address {}: {error}; choose another port, or leave it out for any free \
+                 port",
+                SocketAddr::from((ip_addr, requested))
             )
         };
         let listener = listen((ip_addr, requested)).map_err(failed)?;
@@ -93,15 +94,11 @@ impl Gateways {
         self.0.lock().iter().flatten().map(|gateway| gateway.details.clone()).collect()
     }
 
-    /// Stops a gateway and closes its connections. Returns whether the gateway was running.
-    pub(super) async fn stop(&self, id: usize) -> bool {
+    /// Stops a gateway and closes its connections, if there is such a gateway.
+    pub(super) async fn stop(&self, id: usize) {
         let stopped = self.0.lock().get_mut(id).and_then(Option::take);
-        match stopped {
-            Some(gateway) => {
-                gateway.stop().await;
-                true
-            }
-            None => false,
+        if let Some(gateway) = stopped {
+            gateway.stop().await;
         }
     }
 

@@ -66,14 +66,15 @@ impl Instances {
         id
     }
 
-    /// Deletes an instance and its gateways. Requests that use the instance are completed first.
+    /// Deletes an instance and its gateways. Requests that use the instance are completed first. Deleting
+    /// an instance again has no effect.
     ///
     /// # Errors
     ///
-    /// Fails if there is no instance with this number.
+    /// Fails if there was never an instance with this number.
     pub(super) async fn delete(&self, id: usize) -> Result<(), ApiError> {
-        let deleted = self.hosted.lock().get_mut(id).and_then(Option::take);
-        let instance = deleted.ok_or_else(|| unknown(id))?;
+        let deleted = self.hosted.lock().get_mut(id).ok_or_else(|| unknown(id))?.take();
+        let Some(instance) = deleted else { return Ok(()) };
         self.gateways.stop_all_of(id).await;
         instance.stop_auto_progress().await;
         // Freeing the memory of a large instance takes long, so the lock is not held here.
@@ -98,7 +99,16 @@ impl Instances {
     ///
     /// Fails if there is no such instance, or if it has been deleted.
     pub(super) fn get(&self, id: usize) -> Result<Arc<HostedInstance>, ApiError> {
-        self.hosted.lock().get(id).cloned().flatten().ok_or_else(|| unknown(id))
+        self.find(id)?.ok_or_else(|| unknown(id))
+    }
+
+    /// The instance with this number. `None` if the instance has been deleted.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there was never such an instance.
+    pub(super) fn find(&self, id: usize) -> Result<Option<Arc<HostedInstance>>, ApiError> {
+        self.hosted.lock().get(id).cloned().ok_or_else(|| unknown(id))
     }
 
     /// Runs a short operation on an instance: see [`HostedInstance::with`].
@@ -167,7 +177,7 @@ impl Drop for OpenRequest {
 
 fn unknown(id: usize) -> ApiError {
     ApiError::not_found(format!(
-        "there is no instance {id}: it was never created, or it has been deleted"
+        "Instance not found: there is no instance {id}. It was never created, or it has been deleted"
     ))
 }
 

@@ -18,6 +18,7 @@ mod convert;
 mod gateways;
 mod hosted;
 mod instances;
+mod keywords;
 mod live;
 mod names;
 mod routes;

@@ -15,9 +15,11 @@ use std::collections::BTreeMap;
 pub(super) struct RefundPool(BTreeMap<CanisterId, Cycles>);
 
 impl RefundPool {
+    /// Adds a refund to the one that the canister already has. The sum saturates, like a balance.
     pub(super) fn add(&mut self, recipient: CanisterId, cycles: Cycles) {
         if cycles > 0 {
-            *self.0.entry(recipient).or_default() += cycles;
+            let sum = self.0.entry(recipient).or_default();
+            *sum = sum.saturating_add(cycles);
         }
     }
 
@@ -64,3 +66,6 @@ impl Subnet {
         self.trace.record(|| Event::Refunded { canister: recipient, cycles, arrived });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,7 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         let host = c.data_mut();
         let burned = cycles_from_halves(high, low).min(host.liquid_balance());
         host.balance -= burned;
-        host.effects.cycles_burned += burned;
+        host.effects.cycles_burned = host.effects.cycles_burned.saturating_add(burned);
         put(&mut c, dst, burned)
     })?;
     linker.func_wrap("ic0", MINT_CYCLES128.name, |mut c: C<'_>, high: u64, low: u64, dst: P| {
@@ -91,7 +91,8 @@ fn mint(host: &mut Host, max: Cycles) -> SystemResult<Cycles> {
     }
     let minted = max.min(Cycles::MAX - host.balance);
     host.balance += minted;
-    host.effects.cycles_minted += minted;
+    // A canister that burns what it minted can mint more than a balance can hold.
+    host.effects.cycles_minted = host.effects.cycles_minted.saturating_add(minted);
     Ok(minted)
 }
 

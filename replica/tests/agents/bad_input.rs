@@ -73,6 +73,7 @@ fn a_request_above_two_mebibytes_gets_status_413() {
     };
     let answer = post(&network, "v2", network.one, "call", &envelope(2 * 1024 * 1024));
     answer.assert_error(413, "2097152 bytes");
+    answer.assert_error(413, "error: payload_too_large\ndetails: ");
     assert_eq!(
         post(&network, "v2", network.one, "call", &envelope(2 * 1024 * 1024 - 1_000)).status,
         202
@@ -85,6 +86,23 @@ fn a_canister_that_no_subnet_hosts_or_that_is_not_meant_is_an_error() {
     let nowhere = Principal::from_text("rrkah-fqaaa-aaaaa-aaaaq-cai").unwrap();
     let to = |canister| unsigned(call(Principal::anonymous(), canister, soon(60)));
     post(&network, "v4", nowhere, "call", &to(nowhere)).assert_error(400, "does not belong");
+    // It does not matter what is asked there.
+    for (version, route) in
+        [("v2", "call"), ("v3", "call"), ("v4", "call"), ("v3", "query"), ("v3", "read_state")]
+    {
+        for canister in [nowhere, Principal::management_canister()] {
+            for body in [&b""[..], &read_state(vec![vec!["time".into()]]), &to(canister)] {
+                let answer = post(&network, version, canister, route, body);
+                answer.assert_error(400, "error: canister_not_found\ndetails: ");
+            }
+        }
+    }
+    for route in ["v4/subnet/{}/call", "v3/subnet/{}/query", "v3/subnet/{}/read_state"] {
+        let path =
+            format!("api/{}", route.replace("{}", &Principal::from_slice(&[42; 29]).to_text()));
+        let answer = send(&network, "POST", &path, CBOR, b"");
+        answer.assert_error(400, "error: subnet_not_found\ndetails: ");
+    }
     post(&network, "v4", network.other, "call", &to(network.one))
         .assert_error(400, "send it to canister");
     let path = "api/v4/canister/no-canister/call";

@@ -7,6 +7,7 @@ mod authentication;
 mod bad_input;
 mod calls;
 mod certificates;
+mod creation;
 mod delegations;
 mod dfx;
 mod gateways;

@@ -13,16 +13,14 @@ use ic_utils::interfaces::management_canister::{CanisterStatusType, FetchCaniste
 use sha2::{Digest, Sha256};
 use test_support::{counter, nothing};
 
-/// The canister to which `dfx` sends creations where it knows no better: the mainnet's first.
-const ANYWHERE: &str = "rwlgt-iiaaa-aaaaa-aaaaa-cai";
-
 const CYCLES: u128 = 3_000_000_000_000;
 
-async fn create(management: &ManagementCanister<'_>) -> Principal {
+/// Creates a canister on the subnet of another one.
+async fn create(management: &ManagementCanister<'_>, neighbour: Principal) -> Principal {
     let (canister,) = management
         .create_canister()
         .as_provisional_create_with_amount(Some(CYCLES))
-        .with_effective_canister_id(Principal::from_text(ANYWHERE).unwrap())
+        .with_effective_canister_id(neighbour)
         .call_and_wait()
         .await
         .unwrap();
@@ -45,7 +43,7 @@ fn a_canister_is_created_installed_called_upgraded_stopped_and_deleted() {
     run(async {
         let agent = network.agent(ed25519(1)).await;
         let management = ManagementCanister::create(&agent);
-        let canister = create(&management).await;
+        let canister = create(&management, network.one).await;
         let missing = agent.read_state_canister_module_hash(canister).await;
         assert!(matches!(missing, Err(AgentError::LookupPathAbsent(_))), "{missing:?}");
         install(&agent, canister, CanisterInstallMode::Install).await;
@@ -91,7 +89,7 @@ fn canisters_are_created_where_they_are_sent_or_on_the_root_subnet() {
             let created = creation.with_effective_canister_id(effective).call_and_wait().await;
             created.unwrap().0
         };
-        [at(network.one).await, at(network.other).await, create(&management).await]
+        [at(network.one).await, at(network.other).await, create(&management, network.one).await]
     });
     let subnets = made.map(|canister| network.pic.get_subnet(canister).unwrap());
     assert_eq!(subnets, [there[0], there[1], there[0]]);
@@ -103,7 +101,7 @@ fn modules_larger_than_a_message_come_in_chunks() {
     run(async {
         let agent = network.agent(ed25519(1)).await;
         let management = ManagementCanister::create(&agent);
-        let canister = create(&management).await;
+        let canister = create(&management, network.one).await;
         // A section that is passed over, with more bytes than a message may have.
         let mut module = counter();
         let content = vec![7; 2_500_000];

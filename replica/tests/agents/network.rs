@@ -35,6 +35,21 @@ impl CounterNetwork {
         Self { pic, one, other }
     }
 
+    /// A network that progresses by itself, of an NNS subnet and an application subnet, with a counter on
+    /// the application subnet and another one on the NNS subnet.
+    pub fn live_with_nns() -> Self {
+        let pic = Server::Embedded.network().with_nns_subnet().with_application_subnet().build();
+        let topology = pic.topology();
+        let subnets = [topology.get_app_subnets()[0], topology.get_nns().unwrap()];
+        let [one, other] = subnets.map(|subnet| {
+            let canister = pic.create_canister_on_subnet(None, None, subnet);
+            pic.install_canister(canister, counter(), nothing(), None);
+            canister
+        });
+        pic.auto_progress();
+        Self { pic, one, other }
+    }
+
     /// A network that progresses by itself.
     pub fn live() -> Self {
         let network = Self::still();

@@ -1,6 +1,6 @@
 // The JavaScript agent: `agent.mjs PACKAGES URL ONE OTHER`, where PACKAGES is the folder that `npm install` was run in, URL
 // that of a live network, and ONE and OTHER are counters on its two subnets. The last line that it prints is the number of
-// identities, canisters and changed bytes whose checks passed.
+// identities, canisters, changed bytes and wrong clocks whose checks passed.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -96,10 +96,25 @@ async function tampering() {
   }
 }
 
+/** An agent on a machine whose clock is wrong corrects the expiry of its requests once the network refuses them. */
+async function clocks() {
+  const now = Date.now;
+  for (const seconds of [90, 600, -600]) {
+    Date.now = () => now() + seconds * 1_000;
+    const { ed25519 } = await identities();
+    const actor = counter(await agentOf(ed25519), counters[1]);
+    const count = await actor.count();
+    assert.equal(await actor.read(), count, `a clock that is ${seconds} s fast`);
+    passed += 1;
+  }
+  Date.now = now;
+}
+
 for (const [name, identity] of Object.entries(await identities())) {
   await calls(name, await agentOf(identity));
   passed += 1;
 }
 await reads(await agentOf(new AnonymousIdentity()));
 await tampering();
+await clocks();
 console.log(`passed: ${passed}`);

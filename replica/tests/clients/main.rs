@@ -69,5 +69,5 @@ fn the_javascript_agent_is_told_what_it_can_check_and_believes_nothing_else() {
     let (_pic, url, counters) = rust::live_counters();
     let [one, other] = counters.map(|canister| canister.to_text());
     let arguments: &[&Path] = &[&client.folder(), url.as_ref(), one.as_ref(), other.as_ref()];
-    client.run(ClientScript { name: "agent.mjs", arguments, passed: 29 });
+    client.run(ClientScript { name: "agent.mjs", arguments, passed: 32 });
 }

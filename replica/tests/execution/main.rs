@@ -22,6 +22,7 @@ mod ic00;
 mod icp_config;
 mod ingress;
 mod installation;
+mod keywords;
 mod lifecycle;
 mod logs;
 mod low_memory;

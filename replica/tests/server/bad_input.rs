@@ -70,12 +70,13 @@ fn an_instance_that_does_not_exist_or_was_deleted_gets_status_404() {
         for answer in [
             get(port, &format!("/instances/{id}/read/get_time")),
             post(port, &format!("/instances/{id}/update/tick"), "{}"),
-            request(port, "DELETE", &format!("/instances/{id}/"), b""),
         ] {
             assert_eq!(answer.status, 404);
             assert!(answer.message().contains(&format!("no instance {id}")));
         }
     }
+    assert_eq!(request(port, "DELETE", "/instances/77/", b"").status, 404);
+    assert_eq!(post(port, "/instances/77/stop_progress", r#""""#).status, 404);
 }
 
 #[test]

@@ -82,6 +82,28 @@ fn the_version_line_is_the_one_that_clients_check() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "pocket-ic-server 16.1.0\n");
 }
 
+#[cfg(unix)]
+#[test]
+fn the_version_in_the_name_of_a_link_is_the_version_that_the_program_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, version) in [
+        ("pocket-ic-server-13.0.0", "13.0.0"),
+        ("pocket-ic-9.0.3", "9.0.3"),
+        ("pocket-ic-server", "16.1.0"),
+        ("pocket-ic-server-13", "16.1.0"),
+        ("pocket-ic-server-13.0.x", "16.1.0"),
+        ("pocket-ic-server-13.0.0.1", "16.1.0"),
+        ("replica-13.0.0", "16.1.0"),
+    ] {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(BINARY, &link).unwrap();
+        let output = Command::new(&link).arg("--version").output().unwrap();
+        assert!(output.status.success(), "{name}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(printed, format!("pocket-ic-server {version}\n"), "{name}");
+    }
+}
+
 #[test]
 fn the_help_says_that_the_server_is_not_pocketic_and_names_every_option() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();

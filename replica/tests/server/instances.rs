@@ -1,5 +1,6 @@
 //! Instances are independent of each other, repeatable, and gone when they are deleted.
 
+use crate::http::{post, request};
 use candid::Principal;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
@@ -85,6 +86,43 @@ fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
         }
         assert!(answered > 20, "{answered} answers while others were busy");
     });
+}
+
+#[test]
+fn what_two_handles_of_a_client_end_twice_is_ended_once_without_an_error() {
+    let server = embedded_server();
+    let mut pic = network(&server);
+    pic.make_live(None);
+    let url = server.url().parse().unwrap();
+    let mut other = PocketIc::new_from_existing_instance(url, pic.instance_id(), None);
+    other.make_live(None);
+    for _ in 0..2 {
+        for number in 0..3 {
+            let path = format!("/http_gateway/{number}/stop");
+            let answer = post(server.port(), &path, "");
+            assert_eq!((answer.status, answer.body), (200, serde_json::Value::Null));
+        }
+    }
+    let id = pic.instance_id();
+    for path in ["", "/"] {
+        let answer = request(server.port(), "DELETE", &format!("/instances/{id}{path}"), b"");
+        assert_eq!((answer.status, answer.body), (200, serde_json::Value::Null));
+    }
+    // Both handles have lost their gateway and their instance.
+    pic.stop_live();
+    other.stop_live();
+    drop(pic);
+}
+
+#[test]
+fn a_balance_ends_at_its_maximum_whatever_is_added() {
+    let server = embedded_server();
+    let pic = network(&server);
+    let canister = install(&pic);
+    for added in [u128::MAX, 1, u128::MAX] {
+        assert_eq!(pic.add_cycles(canister, added), u128::MAX);
+        assert_eq!(pic.cycle_balance(canister), u128::MAX);
+    }
 }
 
 #[test]

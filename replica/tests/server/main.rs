@@ -8,6 +8,7 @@ mod http;
 #[cfg(target_os = "linux")]
 mod idle;
 mod instances;
+mod keywords;
 mod live;
 #[cfg(target_os = "linux")]
 mod memory;

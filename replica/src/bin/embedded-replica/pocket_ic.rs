@@ -6,8 +6,9 @@ use clap::Args;
 use embedded_replica::limits::{SERVER_TTL_CHECK_INTERVAL_MILLIS, SERVER_TTL_SECONDS_DEFAULT};
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, PROTOCOL_VERSION, ServerConfig};
+use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tracing_subscriber::filter::Targets;
 
@@ -17,7 +18,9 @@ const TTL_CHECK_INTERVAL: Duration = Duration::from_millis(SERVER_TTL_CHECK_INTE
 /// The options of a PocketIC server.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Print the version of PocketIC's protocol, in the form that clients check, and end.
+    /// Print the version of PocketIC's protocol, in the form that clients check, and end. A client that
+    /// accepts an older version only can run this program through a link with that version in its name,
+    /// such as `pocket-ic-server-13.0.0`: the program then prints the version 13.0.0.
     #[arg(long)]
     pub version: bool,
 
@@ -65,6 +68,17 @@ fn host_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// The version in the name by which the program was called: `13.0.0` in `/tmp/pocket-ic-server-13.0.0`.
+/// `None` if the name contains no version.
+fn version_in(program: &OsStr) -> Option<&str> {
+    let name = Path::new(program).file_name()?.to_str()?;
+    let name = name.strip_suffix(std::env::consts::EXE_SUFFIX)?;
+    let version = name.strip_prefix("pocket-ic-server-").or(name.strip_prefix("pocket-ic-"))?;
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let has_three_numbers = version.split('.').count() == 3 && version.split('.').all(is_number);
+    has_three_numbers.then_some(version)
+}
+
 /// Serves PocketIC's clients until a shutdown signal, or until the server has been idle or running for
 /// long enough.
 ///
@@ -73,7 +87,8 @@ fn host_name(text: &str) -> Result<String, String> {
 /// Fails if the port file cannot be written, or if the address cannot be listened on.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     if arguments.version {
-        println!("pocket-ic-server {PROTOCOL_VERSION}");
+        let program = std::env::args_os().next().unwrap_or_default();
+        println!("pocket-ic-server {}", version_in(&program).unwrap_or(PROTOCOL_VERSION));
         return Ok(());
     }
     let signals = ShutdownSignals::listen()?;

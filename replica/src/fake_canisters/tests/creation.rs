@@ -92,7 +92,7 @@ fn a_duplicate_creation_creates_one_canister_and_returns_its_id() {
 fn a_creation_sent_to_the_registry_is_on_the_first_application_subnet() {
     let mut instance = network(true);
     let args = ProvisionalCreateCanisterWithCyclesArgs::default();
-    let mut provisional = call(user(1), CanisterId::MANAGEMENT, METHOD, &args);
+    let mut provisional = call(user(1), CanisterId::MANAGEMENT, PROVISIONAL_CREATION, &args);
     provisional.effective_principal = EffectivePrincipal::Canister(registry());
     let message = instance.submit(provisional).expect("it makes sense").expect("it is let in");
     assert_eq!(instance.next_work(), NextWork::Now);

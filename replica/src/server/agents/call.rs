@@ -99,7 +99,7 @@ async fn accept(
     deadline: Instant,
 ) -> AgentResult<Result<MessageId, UserError>> {
     let accept = async {
-        let request = Request::receive(hosted, &body).await?;
+        let request = Request::receive(hosted, sent_to, &body).await?;
         drop(body);
         let submit = |instance: &mut Instance| {
             let call = canister_call(&request, RequestKind::Call)?;

@@ -2,11 +2,13 @@
 
 use super::authentication::check_sender;
 use super::response::{AgentError, AgentResult};
-use crate::certification::Reader;
-use crate::instance::{Authentication, CanisterCall, EffectivePrincipal, RequestKind};
+use crate::certification::{Reader, Scope};
+use crate::ic00::is_provisional_creation;
+use crate::instance::{Authentication, CanisterCall, EffectivePrincipal, Instance, RequestKind};
 use crate::keys::SubnetKey;
 use crate::limits::{INGRESS_EXPIRY_DRIFT_NANOS, INGRESS_LIFETIME_SECONDS_MAX, NONCE_BYTES_MAX};
 use crate::server::hosted::HostedInstance;
+use crate::server::keywords::INVALID_REQUEST_EXPIRY;
 use crate::types::{CanisterId, MessageId, Time};
 use candid::Principal;
 use ic_certification::Label;
@@ -129,6 +131,16 @@ impl Received {
         Ok(Self { envelope, id })
     }
 
+    /// Whether the request creates a canister as only development networks allow.
+    fn creates_canister(&self) -> bool {
+        match &*self.envelope.content {
+            EnvelopeContent::Call { canister_id, method_name, .. } => {
+                is_provisional_creation((*canister_id).into(), method_name)
+            }
+            _ => false,
+        }
+    }
+
     /// Verifies the expiry and the signature.
     fn check(self, now: Time, root_key: &SubnetKey) -> AgentResult<Request> {
         let Self { envelope, id } = self;
@@ -158,16 +170,28 @@ impl Received {
 }
 
 impl Request {
-    /// Decodes a request, and verifies its expiry and its signature. It uses the instance only to read
-    /// the time: verifying signatures may take longer than executing a call.
+    /// Decodes a request that was sent to a canister or a subnet, and verifies its expiry and its
+    /// signature. It uses the instance only to look up the subnet and to read the time: verifying
+    /// signatures may take longer than executing a call.
     ///
     /// # Errors
     ///
-    /// Fails if the bytes are not an envelope, if the request has expired or expires too late, or if
-    /// its sender has not signed it.
-    pub(super) async fn receive(hosted: &HostedInstance, bytes: &[u8]) -> AgentResult<Self> {
-        let received = Received::decode(bytes)?;
-        let now = hosted.with(|instance| instance.time()).await?;
+    /// Fails if the network has no subnet for the request, if the bytes are not an envelope, if the
+    /// request has expired or expires too late, or if its sender has not signed it.
+    pub(super) async fn receive(
+        hosted: &HostedInstance,
+        sent_to: Scope,
+        bytes: &[u8],
+    ) -> AgentResult<Self> {
+        let received = Received::decode(bytes);
+        // The subnet for a canister to be created is looked up later: it may have to be added.
+        let creates = received.as_ref().is_ok_and(Received::creates_canister);
+        let look_up = |instance: &mut Instance| match creates {
+            true => Ok(instance.time()),
+            false => instance.check_sent_to(sent_to).map(|()| instance.time()),
+        };
+        let now = hosted.with(look_up).await??;
+        let received = received?;
         tokio::task::block_in_place(|| received.check(now, hosted.root_key()))
     }
 
@@ -198,13 +222,15 @@ fn request_id(content: &EnvelopeContent, nonce: Option<ByteBuf>) -> AgentResult<
 /// has forgotten it.
 fn check_expiry(now: Time, expiry: Time) -> AgentResult<()> {
     let latest = now.plus_secs(INGRESS_LIFETIME_SECONDS_MAX).plus_nanos(INGRESS_EXPIRY_DRIFT_NANOS);
-    if (now..=latest).contains(&expiry) {
-        return Ok(());
-    }
+    let remedy = match expiry {
+        _ if expiry < now => "send the request again with a later expiry",
+        _ if expiry > latest => "send the request again with an earlier expiry",
+        _ => return Ok(()),
+    };
     Err(AgentError::bad_request(format!(
-        "the request's ingress_expiry is {expiry}, but it must be between {now} and {latest} by the \
-         network's clock: send it again with a later expiry, or have the network follow the real time \
-         (`auto_progress`)"
+        "{INVALID_REQUEST_EXPIRY}the request's ingress_expiry is {expiry}, but it must be between {now} \
+         and {latest} by the network's clock: {remedy}, or set the clock of this machine; a PocketIC \
+         instance follows the real time only after `auto_progress`"
     )))
 }
 

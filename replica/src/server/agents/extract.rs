@@ -4,6 +4,7 @@ use super::response::AgentError;
 use crate::limits::INGRESS_BYTES_MAX;
 use crate::server::body::{self, BodyError};
 use crate::server::hosted::HostedInstance;
+use crate::server::keywords::{PAYLOAD_TOO_LARGE, gateway_text};
 use axum::body::Bytes;
 use axum::extract::{Extension, FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
@@ -45,10 +46,10 @@ impl<S: Send + Sync> FromRequest<S> for EnvelopeBody {
     async fn from_request(request: Request, _: &S) -> Result<Self, AgentError> {
         let bytes = body::read(request).await;
         let bytes = bytes.map_err(|BodyError { status, message }| match status {
-            StatusCode::PAYLOAD_TOO_LARGE => AgentError::new(
-                status,
-                format!("a request may have at most {INGRESS_BYTES_MAX} bytes"),
-            ),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let details = format!("a request may have at most {INGRESS_BYTES_MAX} bytes");
+                AgentError::new(status, gateway_text(PAYLOAD_TOO_LARGE, details))
+            }
             status => AgentError::new(status, message),
         })?;
         Ok(Self(bytes))

@@ -31,7 +31,7 @@ async fn execute(
     sent_to: Scope,
     body: &[u8],
 ) -> AgentResult<Cbor<QueryResponse>> {
-    let request = Request::receive(hosted, body).await?;
+    let request = Request::receive(hosted, sent_to, body).await?;
     let query = |instance: &mut Instance| {
         let call = canister_call(&request, RequestKind::Query)?;
         Ok(Cbor(signed(instance.query_node(sent_to, call)?, request.id)))

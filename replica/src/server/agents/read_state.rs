@@ -31,7 +31,7 @@ async fn read(
     scope: Scope,
     body: &[u8],
 ) -> AgentResult<Cbor<ReadStateResponse>> {
-    let request = Request::receive(hosted, body).await?;
+    let request = Request::receive(hosted, scope, body).await?;
     let EnvelopeContent::ReadState { paths, .. } = &request.content else {
         return Err(AgentError::bad_request("this route takes requests of type read_state"));
     };

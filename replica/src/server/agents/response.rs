@@ -3,7 +3,8 @@
 use crate::certification::cbor;
 use crate::error::{self, UserError};
 use crate::instance::InstanceError;
-use crate::server::api::ApiError;
+use crate::server::api::{self, ApiError};
+use crate::server::keywords::{gateway_name, gateway_text};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ic_transport_types::{RejectCode, RejectResponse};
@@ -38,7 +39,11 @@ impl From<ApiError> for AgentError {
 
 impl From<InstanceError> for AgentError {
     fn from(error: InstanceError) -> Self {
-        ApiError::from(error).into()
+        let text = match gateway_name(&error) {
+            Some(name) => gateway_text(name, &error),
+            None => error.to_string(),
+        };
+        Self::new(api::status(&error), text)
     }
 }
 

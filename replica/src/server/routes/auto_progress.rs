@@ -19,8 +19,11 @@ pub(super) async fn start(
     instances.get(id)?.start_auto_progress(delay(config)).await.map(Json)
 }
 
+/// Stopping the progress of a deleted instance succeeds: another handle may have deleted the instance.
 pub(super) async fn stop(State(instances): Shared, Id(id): Id) -> ApiResult<()> {
-    instances.get(id)?.stop_auto_progress().await;
+    if let Some(instance) = instances.find(id)? {
+        instance.stop_auto_progress().await;
+    }
     Ok(Json(()))
 }
 

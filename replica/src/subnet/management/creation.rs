@@ -4,7 +4,7 @@ use super::info::variables_hash;
 use super::{Call, PendingCall, settings};
 use crate::canister::{Canister, Debits, Demand, Origin, ReceivedCall, Settings};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::{ManagementCall, decode, encode};
+use crate::ic00::{ManagementCall, PROVISIONAL_CREATION, decode, encode};
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
 use crate::subnet::Subnet;
 use crate::topology::{cycles_minting_canister, nth_canister, own_range};
@@ -95,7 +95,7 @@ impl Subnet {
         user: Principal,
         argument: Payload,
     ) -> Result<Payload, UserError> {
-        let method = ManagementCall::resolve("provisional_create_canister_with_cycles", &argument)?;
+        let method = ManagementCall::resolve(PROVISIONAL_CREATION, &argument)?;
         self.provisional_create(&Call { caller: user, by_canister: false, method, argument })
     }
 

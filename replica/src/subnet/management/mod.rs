@@ -80,7 +80,8 @@ impl Subnet {
             UserError::new(
                 ErrorCode::CanisterRejectedMessage,
                 format!(
-                    "Users cannot call {} of the management canister: it can be called only by a canister",
+                    "Only canisters can call ic00 method {}. Users cannot call this method of the \
+                     management canister",
                     rules.name
                 ),
             )

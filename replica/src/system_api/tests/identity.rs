@@ -46,6 +46,7 @@ fn ids_the_root_key_caller_and_argument_can_be_read_whole_and_from_an_offset() {
 fn only_the_cycles_minting_canister_mints_cycles() {
     let text = r#"(module
       (import "ic0" "mint_cycles128" (func $mint (param i64 i64 ptr)))
+      (import "ic0" "cycles_burn128" (func $burn (param i64 i64 ptr)))
       (import "ic0" "msg_reply_data_append" (func $append (param ptr ptr)))
       (import "ic0" "msg_reply" (func $reply))
       (memory ptrs 1)
@@ -56,6 +57,12 @@ fn only_the_cycles_minting_canister_mints_cycles() {
       (func (export "canister_update mint_all")
         (call $mint (i64.const -1) (i64.const -1) (ptr.const 8))
         (call $append (ptr.const 8) (ptr.const 16))
+        (call $reply))
+      (func (export "canister_update mint_and_burn_all_twice")
+        (call $mint (i64.const -1) (i64.const -1) (ptr.const 8))
+        (call $burn (i64.const -1) (i64.const -1) (ptr.const 8))
+        (call $mint (i64.const -1) (i64.const -1) (ptr.const 8))
+        (call $burn (i64.const -1) (i64.const -1) (ptr.const 8))
         (call $reply)))"#;
     for text in both_widths(text) {
         let mut minter = install_as(cycles_minting_canister(), &text).expect("it is installed");
@@ -68,6 +75,9 @@ fn only_the_cycles_minting_canister_mints_cycles() {
         let reply = update(&mut minter, "mint_all", &[]).0.expect("it replies");
         assert!(reply != [0xff; 16]);
         assert_eq!(minter.balance, u128::MAX);
+        // What is minted or burned in one message may be more than a balance can hold.
+        assert!(update(&mut minter, "mint_and_burn_all_twice", &[]).0.is_ok());
+        assert!(minter.balance < u128::MAX);
 
         let mut other = install_as(canister_id(5), &text).expect("it is installed");
         let before = other.balance;

@@ -81,7 +81,7 @@ fn groups(reports: &[OutcallReport]) -> Vec<Group<'_>> {
 
 /// The result of an outcall that took too long.
 pub(super) fn timed_out() -> Result<Payload, Reject> {
-    Err(transient("Canister http request timed out: its nodes have not agreed on a response"))
+    Err(transient("Canister http request timed out"))
 }
 
 fn transient(message: impl Into<String>) -> Reject {

@@ -1,0 +1,62 @@
+//! Words that programs look for in the texts of errors. They are part of the interface, although no
+//! specification lists them; the sentences around them are not. "Texts that clients read" in DESIGN.md says
+//! which program looks for which words.
+
+use crate::instance::InstanceError;
+use crate::subnet::{BlockMakerError, OutcallError};
+
+/// The first words of the error for a request with an expiry that the network does not accept.
+pub(super) const INVALID_REQUEST_EXPIRY: &str = "Invalid request expiry: ";
+
+/// The name of an error for agents, as boundary nodes and gateways report it. `None` for errors that come
+/// from the replica.
+pub(super) fn gateway_name(error: &InstanceError) -> Option<&'static str> {
+    match error {
+        InstanceError::NoSubnetHosts(_)
+        | InstanceError::SubnetMissing { .. }
+        | InstanceError::SubnetsFixed(_) => Some("canister_not_found"),
+        InstanceError::NoSuchSubnet(_) => Some("subnet_not_found"),
+        _ => None,
+    }
+}
+
+/// The name of the error for a request with a body that is too large.
+pub(super) const PAYLOAD_TOO_LARGE: &str = "payload_too_large";
+
+/// An error text for agents in the form of boundary nodes and gateways.
+pub(super) fn gateway_text(name: &str, details: impl std::fmt::Display) -> String {
+    format!("error: {name}\ndetails: {details}")
+}
+
+/// The name that PocketIC's server gives to an error, with its fields (`pocket_ic_server/src/state_api`,
+/// `PocketIcError`). `None` for errors that PocketIC's server does not have.
+pub(super) fn pocket_ic_name(error: &InstanceError) -> Option<String> {
+    Some(match error {
+        InstanceError::NoSuchCanister(id) => format!("CanisterNotFound(CanisterId({id}))"),
+        InstanceError::NoCode(id) => format!("CanisterIsEmpty(CanisterId({id}))"),
+        InstanceError::NoSuchSubnet(id)
+        | InstanceError::BlockMakers(BlockMakerError::NoSuchSubnet(id)) => {
+            format!("SubnetNotFound({id})")
+        }
+        InstanceError::BlockMakers(BlockMakerError::NoSuchNode { node, .. }) => {
+            format!("BlockmakerNotFound({node})")
+        }
+        InstanceError::BlockMakers(BlockMakerError::MakesAndFails(node)) => {
+            format!("BlockmakerContainedInFailed({node})")
+        }
+        InstanceError::TimeInPast { now, asked } => {
+            format!("SettingTimeIntoPast(({}, {}))", now.as_nanos(), asked.as_nanos())
+        }
+        InstanceError::Outcall(OutcallError::NoSuchOutcall(number)) => {
+            format!("InvalidCanisterHttpRequestId({number})")
+        }
+        InstanceError::Outcall(OutcallError::WrongNumber { given, nodes }) => {
+            format!("InvalidMockCanisterHttpResponses(({given}, {nodes}))")
+        }
+        InstanceError::NoSubnetHosts(_)
+        | InstanceError::SubnetMissing { .. }
+        | InstanceError::IngressTooLarge(_)
+        | InstanceError::NotAnswered => "BadIngressMessage".into(),
+        _ => return None,
+    })
+}
