@@ -5,7 +5,7 @@ use std::fs;
 use candid::Principal;
 use pocket_ic::{PocketIc, RejectCode};
 use test_support::canisters::number;
-use test_support::{Canister, Program, on_every_server, rust_canister, stranger};
+use test_support::{Canister, Program, StatusOf, on_every_server, rust_canister, stranger};
 
 /// What a product gets.
 const CYCLES: u128 = 2_000_000_000_000;
@@ -44,7 +44,7 @@ fn a_factory_builds_canisters_that_work_and_that_it_controls() {
             let book = product.at(&pic, id);
             assert_eq!(book.ask("title", "()"), title);
             book.call("sign", r#"("Carol", null)"#);
-            let status = pic.canister_status(id, Some(factory.id)).expect("the factory may ask");
+            let status = pic.status_of(id, Some(factory.id)).expect("the factory may ask");
             assert_eq!(status.settings.controllers, [factory.id]);
         }
         // It sees what the products have left of their cycles, and can upgrade them.

@@ -8,7 +8,7 @@ use test_support::canisters::ledger::{
     SUPPLY, alice, balance, bob, install_with_archives, interface, program, transfer,
 };
 use test_support::canisters::number;
-use test_support::{Canister, DEFAULT_CYCLES, Program, controller, on_every_server};
+use test_support::{Canister, DEFAULT_CYCLES, Program, StatusOf, controller, on_every_server};
 
 /// What the ledger gives an archive, creation included.
 const ARCHIVE_CYCLES: u128 = 3_000_000_000_000;
@@ -129,9 +129,9 @@ fn a_ledger_pays_for_its_archive_and_leaves_it_to_its_controller() {
         assert!((endowment - little..endowment).contains(&left), "{left}");
 
         let status =
-            pic.canister_status(archive, Some(controller())).expect("the archive has a controller");
+            pic.status_of(archive, Some(controller())).expect("the archive has a controller");
         assert_eq!(status.settings.controllers, [controller()]);
-        let refusal = pic.canister_status(archive, Some(ledger.id)).expect_err("no controller");
+        let refusal = pic.status_of(archive, Some(ledger.id)).expect_err("no controller");
         assert_eq!(refusal.error_code, ErrorCode::CanisterStatusAccessDenied);
     });
 }

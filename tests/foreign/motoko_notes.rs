@@ -2,7 +2,7 @@
 
 use pocket_ic::ErrorCode;
 use test_support::MotokoCompiler::{self, Classic, Current};
-use test_support::{Canister, controller};
+use test_support::{Canister, StatusOf, controller};
 
 use crate::motoko::with_compiler;
 use crate::motoko_clock::rings;
@@ -18,7 +18,7 @@ fn upgrade_by(canister: Canister, compiler: MotokoCompiler) {
 
 /// The sizes of the heap and of the stable memory, in bytes.
 fn memories(canister: Canister) -> [u128; 2] {
-    let status = canister.pic.canister_status(canister.id, Some(controller()));
+    let status = canister.pic.status_of(canister.id, Some(controller()));
     let metrics = status.expect("a controller may ask for the status").memory_metrics;
     [metrics.wasm_memory_size, metrics.stable_memory_size]
         .map(|size| size.0.try_into().expect("a size is below 2^128"))

@@ -1,7 +1,7 @@
 //! The successes and the rounds of many calls.
 
 use candid::Nat;
-use test_support::on_every_server;
+use test_support::{StatusOf, on_every_server};
 
 use crate::answers::Way;
 use crate::cycles::CALL_FEES;
@@ -109,7 +109,7 @@ fn above_the_maximum_no_call_is_made_and_the_refusal_names_it() {
 
 /// The memory of the caller in bytes.
 fn memory_bytes(pair: &Pair) -> Nat {
-    let status = pair.pic.canister_status(pair.caller, Some(controller()));
+    let status = pair.pic.status_of(pair.caller, Some(controller()));
     status.expect("a controller may ask").memory_size
 }
 

@@ -15,7 +15,9 @@ use serde::de::DeserializeOwned;
 use test_support::Server;
 
 pub use test_support::users::create;
-pub use test_support::{DEFAULT_CYCLES, controller, decode, encode, no_result, nothing, stranger};
+pub use test_support::{
+    DEFAULT_CYCLES, StatusOf, controller, decode, encode, no_result, nothing, stranger,
+};
 
 /// How many calls of one canister to another can be open.
 pub const OPEN_CALLS_MAX: u64 = 500;
@@ -126,10 +128,8 @@ impl Pair {
 
     /// Raises the caller's freezing threshold until it can spend about so many cycles.
     pub fn leave_cycles(&self, cycles: u128) {
-        let status = self
-            .pic
-            .canister_status(self.caller, Some(controller()))
-            .expect("the controller may ask");
+        let status =
+            self.pic.status_of(self.caller, Some(controller())).expect("the controller may ask");
         let number = |number: Nat| u128::try_from(number.0).expect("the number fits");
         let frozen = number(status.cycles) - cycles;
         let seconds = frozen * 86_400 / number(status.idle_cycles_burned_per_day);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use candid::{CandidType, Principal, encode_args};
 use pocket_ic::RejectResponse;
 use pocket_ic::common::rest::{RawEffectivePrincipal, RawMessageId};
-use test_support::{on_every_server, rust_canister};
+use test_support::{StatusOf, on_every_server, rust_canister};
 
 use crate::answers::Way;
 use crate::moody::Mood;
@@ -78,7 +78,7 @@ impl Pair {
 
     /// By the name of the type's value, since the client's version of the type is another than ours.
     fn state_of(&self, canister: Principal) -> String {
-        let status = self.pic.canister_status(canister, Some(controller()));
+        let status = self.pic.status_of(canister, Some(controller()));
         format!("{:?}", status.expect("a controller may ask").status)
     }
 }

@@ -51,12 +51,17 @@ impl Gateways {
                     .into(),
             );
         };
-        if config.https_config.is_some() || config.domain_custom_provider_local_file.is_some() {
+        if config.https_config.is_some() {
             return Err(
-                "gateways of the embedded replica have neither TLS nor custom domain files: \
-                        leave out 'https_config' and 'domain_custom_provider_local_file'"
+                "TLS config could not be created: gateways of the embedded replica have no \
+                        TLS; leave out 'https_config'"
                     .into(),
             );
+        }
+        if config.domain_custom_provider_local_file.is_some() {
+            return Err("gateways of the embedded replica have no custom domain files: leave out \
+                        'domain_custom_provider_local_file'"
+                .into());
         }
         let ip_addr: IpAddr = match &config.ip_addr {
             Some(text) => {

@@ -108,6 +108,14 @@ fn what_is_read_in_ones_own_name_expires_and_what_is_read_anonymously_does_not()
     }
 }
 
+#[test]
+fn agents_of_an_instance_whose_time_stands_still_learn_how_it_follows_the_real_time() {
+    let network = CounterNetwork::still();
+    let content = call(ed25519(1).identity.sender().unwrap(), network.one, soon(60));
+    let body = signed(&*ed25519(1).identity, &content).encode_bytes();
+    post(&network, "v2", network.one, "call", &body).assert_error(400, "`auto_progress`");
+}
+
 /// A request to read the time that has a nonce, for which the crate of agents has no type.
 #[derive(Clone, Serialize)]
 struct ReadWithNonce {
@@ -179,6 +187,7 @@ fn a_request_that_comes_too_late_or_too_early_is_refused() {
                 answer.assert_error(400, remedy);
                 // Older agents in JavaScript look for these words at the beginning of the text.
                 assert!(answer.text().starts_with("Invalid request expiry: "), "{}", answer.text());
+                answer.assert_error(400, "set the clock of the machine");
             }
         }
     }

@@ -103,10 +103,9 @@ fn a_creation_sent_to_a_subnet_that_cannot_be_added_is_refused() {
 fn a_live_network_creates_canisters_on_its_default_subnet_and_adds_no_subnets() {
     let network = LiveNetwork::start(LiveConfig::default()).unwrap();
     let user = ed25519(1);
-    let body = creation(&user);
     let send = |canister: Principal| {
         let path = format!("/api/v4/canister/{canister}/call");
-        exchange(network.port(), "POST", &path, CBOR, &body)
+        exchange(network.port(), "POST", &path, CBOR, &creation(&user))
     };
     let answer = send(Principal::management_canister());
     assert_eq!(answer.status, 200, "{}", answer.text());

@@ -7,6 +7,7 @@ use ic_management_canister_types::*;
 use pocket_ic::ErrorCode;
 use test_support::on_every_server;
 use test_support::script::{canister, script};
+use test_support::status::CanisterStatus;
 
 #[test]
 fn only_controllers_can_change_a_canister() {
@@ -66,7 +67,7 @@ fn the_status_is_for_controllers_and_the_canister_unless_the_settings_say_otherw
 }
 
 fn decode_version(reply: &[u8]) -> u64 {
-    decode::<(CanisterStatusResult,)>(reply).0.version
+    decode::<(CanisterStatus,)>(reply).0.version
 }
 
 #[test]

@@ -12,7 +12,7 @@ use pocket_ic::common::rest::{
 use pocket_ic::{ErrorCode, PocketIc};
 use test_support::script::{call, rejected, script};
 use test_support::scripted::install;
-use test_support::{CallResult, ScriptedNetwork, Server, on_every_server};
+use test_support::{CallResult, ScriptedNetwork, Server, StatusOf, on_every_server};
 
 fn admin() -> Principal {
     Principal::self_authenticating([8; 32])
@@ -84,7 +84,7 @@ fn admins_create_canisters_for_nothing_and_other_users_create_none() {
         let pic = with_admin(server);
         let id = create(&pic, admin()).unwrap();
         assert_eq!(pic.cycle_balance(id), 0);
-        let status = pic.canister_status(id, Some(admin())).unwrap();
+        let status = pic.status_of(id, Some(admin())).unwrap();
         assert_eq!(status.settings.controllers, [admin()]);
         assert_eq!(create(&pic, somebody()), Err(ErrorCode::InvalidSubnetAdmin));
         let nobody = network(server, free());

@@ -9,7 +9,7 @@ use ic_management_canister_types::{
 use pocket_ic::{ErrorCode, RejectResponse};
 use sha2::{Digest, Sha256};
 use test_support::script::{canister, number, script};
-use test_support::{ScriptedNetwork, on_every_server};
+use test_support::{ScriptedNetwork, StatusOf, on_every_server};
 
 const MIB: usize = 1 << 20;
 
@@ -82,7 +82,7 @@ fn a_module_larger_than_a_message_is_installed_in_chunks() {
         let module = large_module(3 * MIB);
         // The client uploads it in chunks.
         network.pic.upgrade_canister(network.a, module.clone(), vec![], None).unwrap();
-        let status = network.pic.canister_status(network.a, None).unwrap();
+        let status = network.pic.status_of(network.a, None).unwrap();
         assert_eq!(status.module_hash, Some(hash(&module).hash));
         assert_eq!(status.memory_metrics.wasm_binary_size, module.len());
     });
@@ -114,7 +114,7 @@ fn chunks_are_stored_once_listed_in_order_and_cleared() {
         expected.sort();
         assert_eq!(stored(&network, network.a), expected);
         let size = || {
-            let metrics = network.pic.canister_status(network.a, None).unwrap().memory_metrics;
+            let metrics = network.pic.status_of(network.a, None).unwrap().memory_metrics;
             metrics.wasm_chunk_store_size
         };
         assert_eq!(size(), 3 * MIB);

@@ -2,7 +2,7 @@
 
 use candid::{Nat, Principal};
 use test_support::script::{call, number, numbers, script};
-use test_support::{ScriptedNetwork, on_every_server};
+use test_support::{ScriptedNetwork, StatusOf, on_every_server};
 
 use pocket_ic::{CanisterSettings, CreateCanisterParams, ErrorCode, RejectCode};
 
@@ -122,7 +122,7 @@ fn the_liquid_balance_is_what_lies_above_the_freezing_threshold() {
         assert_eq!(gap(), 0);
         for days in [30, 10_000] {
             freeze(days);
-            let status = network.pic.canister_status(network.a, None).unwrap();
+            let status = network.pic.status_of(network.a, None).unwrap();
             let burn = u64::try_from(status.idle_cycles_burned_per_day.0).unwrap();
             let threshold = burn * days;
             // The day's burn is rounded down.

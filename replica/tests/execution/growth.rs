@@ -6,7 +6,7 @@ use candid::{Nat, Principal};
 use ic_management_canister_types::CanisterSettings;
 use pocket_ic::ErrorCode;
 use test_support::script::{Script, canister, number, script};
-use test_support::{ScriptedNetwork, Server, on_every_server};
+use test_support::{ScriptedNetwork, Server, StatusOf, on_every_server};
 
 /// Wasm pages in two GiB.
 const TWO_GIB: u64 = 1 << 15;
@@ -113,7 +113,7 @@ fn growing_on_a_crowded_subnet_sets_cycles_aside() {
     on_every_server(|server| {
         let network = crowded(server);
         limit_reserved(&network, 90_000_000_000_000);
-        let reserved = || network.pic.canister_status(network.b, None).unwrap().reserved_cycles;
+        let reserved = || network.pic.status_of(network.b, None).unwrap().reserved_cycles;
         network.run(network.b, script().stable_grow(200 * GIB).reply("")).unwrap();
         assert_eq!(reserved(), Nat::from(0u8), "up to 750 GiB nothing is set aside");
         let (spent, answer) = network

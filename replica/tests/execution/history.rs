@@ -5,7 +5,7 @@ use candid::Principal;
 use ic_management_canister_types::*;
 use pocket_ic::ErrorCode;
 use test_support::script::{canister, script};
-use test_support::{ScriptedNetwork, on_every_server};
+use test_support::{ScriptedNetwork, StatusOf, on_every_server};
 
 /// What a canister has to say about another: anybody may ask.
 fn info(
@@ -100,7 +100,7 @@ fn a_change_by_a_canister_names_it_and_the_version_it_says_it_has() {
     on_every_server(|server| {
         let network = server.one_subnet();
         network.pic.set_controllers(network.b, None, vec![network.a]).unwrap();
-        let version = network.pic.canister_status(network.a, None).unwrap().version;
+        let version = network.pic.status_of(network.a, None).unwrap().version;
         for canister_version in [None, Some(version + 2)] {
             let one = management(
                 "uninstall_code",

@@ -8,7 +8,7 @@ use pocket_ic::ErrorCode;
 use test_support::script::{
     ON_PRE_UPGRADE, call, canister, canister_with, number, numbers, rejected, script, wasm,
 };
-use test_support::{ScriptedNetwork, on_every_server, panic_message};
+use test_support::{ScriptedNetwork, StatusOf, on_every_server, panic_message};
 
 /// Heap, stable memory and global.
 pub fn memories(network: &ScriptedNetwork) -> [u64; 3] {
@@ -63,7 +63,7 @@ fn an_upgrade_that_fails_leaves_the_old_canister() {
     on_every_server(|server| {
         let network = server.one_subnet();
         fill(&network);
-        let hash = || network.pic.canister_status(network.a, None).unwrap().module_hash;
+        let hash = || network.pic.status_of(network.a, None).unwrap().module_hash;
         let before = hash();
         let change = || script().set(6).store_stable(0);
         let other = canister_with("(func (export \"canister_update more\"))");
@@ -93,7 +93,7 @@ fn an_init_that_traps_installs_nothing() {
             |argument: Vec<u8>| network.pic.reinstall_canister(id, canister(), argument, None);
         let reject = install(script().trap("init").bytes()).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::CanisterCalledTrap);
-        assert_eq!(network.pic.canister_status(id, None).unwrap().module_hash, None);
+        assert_eq!(network.pic.status_of(id, None).unwrap().module_hash, None);
         install(script().put(9, 3).bytes()).unwrap();
         assert_eq!(network.cell(id, 9), 3);
     });
@@ -154,7 +154,7 @@ fn an_invalid_module_is_not_installed_and_the_error_says_why() {
             let reject = network.pic.reinstall_canister(id, module, vec![], None).unwrap_err();
             assert_eq!(reject.error_code, ErrorCode::CanisterInvalidWasm);
             assert!(reject.reject_message.contains(part), "{}", reject.reject_message);
-            assert_eq!(network.pic.canister_status(id, None).unwrap().module_hash, None);
+            assert_eq!(network.pic.status_of(id, None).unwrap().module_hash, None);
         }
         assert_eq!(network.run(network.a, script().reply("well")), Ok(b"well".to_vec()));
     });

@@ -120,10 +120,9 @@ fn a_canister_that_cannot_pay_is_out_of_cycles() {
         let pic = server.network().with_application_subnet().build();
         let poor = pic.create_canister();
         pic.install_canister(poor, canister(), vec![], None);
-        // A threshold of a hundred thousand years.
+        // No balance lasts that long.
         let settings = CanisterSettings {
-            freezing_threshold: Some(3_155_760_000_000_u64.into()),
-            memory_allocation: Some((1_u64 << 30).into()),
+            freezing_threshold: Some(1_000_000_000_000_000_000_u64.into()),
             ..Default::default()
         };
         pic.update_canister_settings(poor, None, settings).unwrap();

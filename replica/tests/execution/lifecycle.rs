@@ -7,7 +7,7 @@ use candid::{Nat, Principal};
 use pocket_ic::{CanisterSettings, EnvironmentVariable, ErrorCode};
 use std::time::Duration;
 use test_support::script::{call, script};
-use test_support::{DEFAULT_CYCLES, on_every_server};
+use test_support::{DEFAULT_CYCLES, StatusOf, on_every_server};
 
 #[test]
 fn stopping_waits_for_open_call_contexts() {
@@ -20,12 +20,12 @@ fn stopping_waits_for_open_call_contexts() {
             network.pic.tick();
         }
         assert_eq!((network.response(&held), network.response(&stopping)), (None, None));
-        let status = network.pic.canister_status(network.a, None).unwrap().status;
+        let status = network.pic.status_of(network.a, None).unwrap().status;
         assert_eq!(format!("{status:?}"), "Stopping");
         network.run(network.b, open_gate()).unwrap();
         assert_eq!(network.ticks(&held).1, Ok(b"held".to_vec()));
         assert!(network.ticks(&stopping).1.is_ok());
-        let status = network.pic.canister_status(network.a, None).unwrap().status;
+        let status = network.pic.status_of(network.a, None).unwrap().status;
         assert_eq!(format!("{status:?}"), "Stopped");
     });
 }
@@ -89,7 +89,7 @@ fn the_status_says_what_a_canister_is() {
     on_every_server(|server| {
         let network = server.one_subnet();
         fill(&network);
-        let status = network.pic.canister_status(network.a, None).unwrap();
+        let status = network.pic.status_of(network.a, None).unwrap();
         assert_eq!(format!("{:?}", status.status), "Running");
         assert_eq!(status.settings.controllers, [Principal::anonymous()]);
         assert_eq!(status.settings.freezing_threshold, 2_592_000u32);
@@ -133,7 +133,7 @@ fn settings_can_be_changed_one_by_one() {
         change(CanisterSettings { freezing_threshold, ..Default::default() }).unwrap();
         let wasm_memory_limit = Some(Nat::from(70_000u32));
         change(CanisterSettings { wasm_memory_limit, ..Default::default() }).unwrap();
-        let settings = network.pic.canister_status(network.a, None).unwrap().settings;
+        let settings = network.pic.status_of(network.a, None).unwrap().settings;
         assert_eq!(settings.freezing_threshold, 77u32);
         assert_eq!(settings.wasm_memory_limit, 70_000u32);
         let compute_allocation = Some(Nat::from(101u32));

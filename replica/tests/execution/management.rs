@@ -6,8 +6,8 @@ use ic_management_canister_types::{
     CanisterIdRecord, CanisterSettings, CreateCanisterArgs, EcdsaKeyId, SignWithEcdsaArgs,
     UpdateSettingsArgs,
 };
-use test_support::on_every_server;
 use test_support::script::{call, number, numbers, rejected, script};
+use test_support::{StatusOf, on_every_server};
 
 /// What creating a canister costs on 13 nodes.
 const CREATION: u64 = 500_000_000_000;
@@ -23,7 +23,7 @@ fn a_canister_creates_another_on_its_subnet_with_what_is_left_of_the_cycles() {
             let id = Decode!(&reply, CanisterIdRecord).unwrap().canister_id;
             assert_eq!(network.pic.cycle_balance(id), 300_000_000);
             assert_eq!(network.pic.get_subnet(id), network.pic.get_subnet(creator));
-            let status = network.pic.canister_status(id, Some(creator)).unwrap();
+            let status = network.pic.status_of(id, Some(creator)).unwrap();
             assert_eq!(status.settings.controllers, [creator]);
         }
     });
@@ -64,7 +64,7 @@ fn a_canister_manages_what_it_controls_and_nothing_else() {
             network.pic.set_controllers(network.b, None, vec![network.a]).unwrap();
             let stop = management("stop_canister", about(network.b)).on_reply(script().reply("ok"));
             assert_eq!(network.run(network.a, script().call(stop)), Ok(b"ok".to_vec()));
-            let status = network.pic.canister_status(network.b, Some(network.a)).unwrap().status;
+            let status = network.pic.status_of(network.b, Some(network.a)).unwrap().status;
             assert_eq!(format!("{status:?}"), "Stopped");
         }
     });
@@ -127,7 +127,7 @@ fn a_canister_must_name_its_own_version_if_it_names_one() {
     on_every_server(|server| {
         let network = server.one_subnet();
         network.pic.set_controllers(network.b, None, vec![network.a]).unwrap();
-        let version = || network.pic.canister_status(network.a, None).unwrap().version;
+        let version = || network.pic.status_of(network.a, None).unwrap().version;
         let update = |version| {
             let settings = CanisterSettings::default();
             let sender_canister_version = Some(version);

@@ -1,13 +1,13 @@
 //! The query statistics in the status of a canister.
 
-use test_support::on_every_server;
 use test_support::script::script;
+use test_support::{StatusOf, on_every_server};
 
 #[test]
 fn the_status_counts_queries_and_what_they_took() {
     on_every_server(|server| {
         let network = server.one_subnet();
-        let stats = || network.pic.canister_status(network.a, None).unwrap().query_stats;
+        let stats = || network.pic.status_of(network.a, None).unwrap().query_stats;
         assert_eq!(stats().num_calls_total, 0u8);
         // One for each node, all of them different; and time for all nodes to agree on them.
         for epoch in 0..4 {

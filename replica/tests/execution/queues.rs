@@ -3,9 +3,9 @@
 use crate::ic00::{decode, submit_management};
 use crate::patterns::{open_gate, parallel_calls, parallel_report, pong, wait_for};
 use candid::{Nat, Principal};
-use ic_management_canister_types::CanisterStatusResult;
 use test_support::script::{Call, call, numbers, script};
 use test_support::scripted::install;
+use test_support::status::CanisterStatus;
 use test_support::{DEFAULT_CYCLES, ScriptedNetwork, on_every_server};
 
 /// Calls one canister can have open to another.
@@ -212,7 +212,7 @@ fn a_request_larger_than_a_response_takes_its_own_bytes_while_it_waits() {
         let burned = || {
             let status = submit_management(&network, "canister_status", network.b);
             let answer = network.ticks(&status).1.unwrap();
-            decode::<(CanisterStatusResult,)>(&answer).0.idle_cycles_burned_per_day
+            decode::<(CanisterStatus,)>(&answer).0.idle_cycles_burned_per_day
         };
         // Five billion instructions keep the canister from taking anything out of its queues until
         // the round after, and from telling its status until they are over.

@@ -4,12 +4,12 @@ use crate::ic00::{about, ask, decode, set};
 use crate::patterns::pong;
 use candid::{Nat, Principal};
 use ic_management_canister_types::{
-    CanisterSettings, CanisterStatusResult, CreateCanisterArgs, DefiniteCanisterSettings,
-    LogVisibility, SnapshotVisibility, StatusVisibility,
+    CanisterSettings, CreateCanisterArgs, LogVisibility, SnapshotVisibility, StatusVisibility,
 };
 use pocket_ic::ErrorCode;
 use test_support::script::{number, rejected, script};
-use test_support::{ScriptedNetwork, on_every_server};
+use test_support::status::{CanisterStatus, Settings};
+use test_support::{ScriptedNetwork, StatusOf, on_every_server};
 
 const GIB: u64 = 1 << 30;
 
@@ -17,10 +17,8 @@ fn settings() -> CanisterSettings {
     CanisterSettings::default()
 }
 
-fn status(network: &ScriptedNetwork, canister: Principal) -> CanisterStatusResult {
-    let reply =
-        ask(&network.pic, Principal::anonymous(), canister, "canister_status", about(canister));
-    decode::<(CanisterStatusResult,)>(&reply.unwrap()).0
+fn status(network: &ScriptedNetwork, canister: Principal) -> CanisterStatus {
+    network.pic.status_of(canister, None).unwrap()
 }
 
 fn error(network: &ScriptedNetwork, settings: CanisterSettings) -> ErrorCode {
@@ -31,17 +29,17 @@ fn error(network: &ScriptedNetwork, settings: CanisterSettings) -> ErrorCode {
 fn every_setting_has_a_default_that_the_status_reports() {
     on_every_server(|server| {
         let network = server.one_subnet();
-        let expected = DefiniteCanisterSettings {
+        let expected = Settings {
             controllers: vec![Principal::anonymous()],
             compute_allocation: 0u8.into(),
             memory_allocation: 0u8.into(),
             freezing_threshold: 2_592_000u32.into(),
             reserved_cycles_limit: 5_000_000_000_000u64.into(),
-            minimum_incoming_canister_call_cycles: 0u8.into(),
+            minimum_incoming_canister_call_cycles: Some(0u8.into()),
             log_visibility: LogVisibility::Controllers,
             log_memory_limit: 4_096u32.into(),
-            snapshot_visibility: SnapshotVisibility::Controllers,
-            status_visibility: StatusVisibility::Controllers,
+            snapshot_visibility: Some(SnapshotVisibility::Controllers),
+            status_visibility: Some(StatusVisibility::Controllers),
             wasm_memory_limit: (3 * GIB).into(),
             wasm_memory_threshold: 0u8.into(),
             environment_variables: vec![],
@@ -188,7 +186,7 @@ fn a_canister_can_be_created_with_settings() {
         let id = decode::<(ic_management_canister_types::CanisterIdRecord,)>(&reply).0.canister_id;
         let created = status(&network, id);
         assert_eq!(created.settings.freezing_threshold, 77u8);
-        assert_eq!(created.memory_metrics.log_memory_store_size, 0u8);
+        assert_eq!(created.memory_metrics.log_memory_store_size, Some(0u8.into()));
         let memory_allocation = Some(Nat::from(400 * GIB));
         let reject = create(CanisterSettings { memory_allocation, ..settings() }).unwrap_err();
         assert_eq!(reject.error_code, ErrorCode::InsufficientCyclesInMemoryAllocation);

@@ -6,7 +6,7 @@ use ic_management_canister_types::*;
 use pocket_ic::{ErrorCode, RejectResponse};
 use sha2::{Digest, Sha256};
 use test_support::script::{ON_TIMER, canister, canister_with, script};
-use test_support::{CallResult, ScriptedNetwork, on_every_server};
+use test_support::{CallResult, ScriptedNetwork, StatusOf, on_every_server};
 
 const PAGE: u64 = 65_536;
 
@@ -116,7 +116,7 @@ fn metadata_tells_what_the_canister_was() {
         let chunk = UploadChunkArgs { canister_id: network.a, chunk: b"chunk".to_vec() };
         call(&network, network.a, "upload_chunk", chunk).unwrap();
         let id = take(&network, network.a);
-        let status = network.pic.canister_status(network.a, None).unwrap();
+        let status = network.pic.status_of(network.a, None).unwrap();
         let metadata = metadata(&network, &id);
         assert_eq!(metadata.source, Some(SnapshotSource::TakenFromCanister(candid::Reserved)));
         assert_eq!(metadata.wasm_module_size, canister().len() as u64);

@@ -5,7 +5,7 @@ use candid::Principal;
 use ic_management_canister_types::*;
 use pocket_ic::{ErrorCode, RejectResponse};
 use test_support::script::{canister_with, script};
-use test_support::{CallResult, ScriptedNetwork, Server, on_every_server};
+use test_support::{CallResult, ScriptedNetwork, Server, StatusOf, on_every_server};
 
 const PAGE: u64 = 65_536;
 
@@ -71,19 +71,19 @@ fn a_snapshot_brings_back_code_and_memories() {
         let network = server.one_subnet();
         fill(&network);
         let before = content(&network, network.a);
-        let module = network.pic.canister_status(network.a, None).unwrap().module_hash;
+        let module = network.pic.status_of(network.a, None).unwrap().module_hash;
         let snapshot = take(&network, None).unwrap();
         let other = canister_with("(global (mut i64) (i64.const 1))");
         network.pic.reinstall_canister(network.a, other, vec![], None).unwrap();
         network.run(network.a, script().put(3, 12).grow(9).stable_grow(3).reply("")).unwrap();
         ask(&network.pic, Principal::anonymous(), network.a, "clear_chunk_store", about(network.a))
             .unwrap();
-        let heap = network.pic.canister_status(network.a, None).unwrap().memory_metrics;
+        let heap = network.pic.status_of(network.a, None).unwrap().memory_metrics;
         assert!(heap.wasm_memory_size >= 10 * PAGE);
         for _ in 0..2 {
             load(&network, network.a, &snapshot.id).unwrap();
             assert_eq!(content(&network, network.a), before);
-            let status = network.pic.canister_status(network.a, None).unwrap();
+            let status = network.pic.status_of(network.a, None).unwrap();
             assert_eq!(status.module_hash, module);
             assert_eq!(status.memory_metrics.wasm_memory_size, PAGE);
             assert_eq!(chunks(&network, network.a), 1);
@@ -100,10 +100,10 @@ fn loading_changes_the_version_and_stands_in_the_history() {
         let network = server.one_subnet();
         fill(&network);
         let snapshot = take(&network, None).unwrap();
-        let taken = network.pic.canister_status(network.a, None).unwrap().version;
+        let taken = network.pic.status_of(network.a, None).unwrap().version;
         network.run(network.a, script().reply("")).unwrap();
         load(&network, network.a, &snapshot.id).unwrap();
-        assert_eq!(network.pic.canister_status(network.a, None).unwrap().version, taken + 2);
+        assert_eq!(network.pic.status_of(network.a, None).unwrap().version, taken + 2);
         let arguments = CanisterInfoArgs { canister_id: network.a, num_requested_changes: Some(1) };
         let info = management("canister_info", arguments);
         let info = network.run(network.b, script().call(info)).unwrap();
@@ -151,7 +151,7 @@ fn snapshots_count_for_memory_until_they_are_deleted() {
     on_every_server(|server| {
         let network = server.one_subnet();
         fill(&network);
-        let status = || network.pic.canister_status(network.a, None).unwrap();
+        let status = || network.pic.status_of(network.a, None).unwrap();
         let before = status();
         let snapshot = take(&network, None).unwrap();
         let metrics = before.memory_metrics;
@@ -193,7 +193,7 @@ fn a_snapshot_whose_memory_is_unaffordable_is_not_taken() {
         let network = server.one_subnet();
         fill(&network);
         // As it is, the canister keeps above its threshold, but not with twice the memory.
-        let burn = network.pic.canister_status(network.a, None).unwrap().idle_cycles_burned_per_day;
+        let burn = network.pic.status_of(network.a, None).unwrap().idle_cycles_burned_per_day;
         let balance = network.pic.cycle_balance(network.a);
         let days = (candid::Nat::from(balance) / burn) * 7u8 / 10u8;
         let freezing_threshold = Some(days * 86_400u32);
@@ -235,7 +235,7 @@ fn code_can_be_uninstalled_once_the_snapshot_is_taken() {
             arguments,
         );
         let snapshot = decode::<(Snapshot,)>(&reply.unwrap()).0;
-        assert_eq!(network.pic.canister_status(network.a, None).unwrap().module_hash, None);
+        assert_eq!(network.pic.status_of(network.a, None).unwrap().module_hash, None);
         let empty = take(&network, None).unwrap_err();
         assert_eq!(empty.error_code, ErrorCode::CanisterRejectedMessage);
         load(&network, network.a, &snapshot.id).unwrap();

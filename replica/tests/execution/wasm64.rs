@@ -3,7 +3,7 @@
 use candid::Principal;
 use test_support::script::{call, canister, rejected, script, wasm};
 use test_support::scripted::install_module;
-use test_support::{ScriptedNetwork, Server, on_every_server};
+use test_support::{ScriptedNetwork, Server, StatusOf, on_every_server};
 
 /// Calls `run` of the canister whose id is the argument, with the bytes after it; passes the reply
 /// on, and rejects with a text of its own on a reject. Notes in stable memory that cleanup ran.
@@ -83,7 +83,7 @@ fn cleanup_of_a_64_bit_canister_runs() {
         let argument = argument(network.b, &script().reply("").bytes());
         let update = network.pic.update_call(network.a, Principal::anonymous(), "relay", argument);
         assert!(update.unwrap_err().reject_message.contains("'run'"));
-        let status = network.pic.canister_status(network.a, None).unwrap();
+        let status = network.pic.status_of(network.a, None).unwrap();
         assert_eq!(status.memory_metrics.stable_memory_size, 65_536u32);
     });
 }

@@ -97,6 +97,14 @@ fn broken_json_and_base64_and_principals_are_400_with_a_message() {
         ("read/query", call("x", "!", r#""None""#), "Invalid"),
         ("update/submit_ingress_message", call("x", "", r#"{"SubnetId":"BA=="}"#), "no subnet"),
         ("update/tick", BLOCK_MAKERS.to_owned(), "no subnet"),
+        // In the form of clients before version 12.
+        (
+            "update/tick",
+            BLOCK_MAKERS
+                .replacen('[', r#"{"blockmakers_per_subnet":["#, 1)
+                .replace("[]}]}", "[]}]}}"),
+            "no subnet",
+        ),
         ("update/set_stable_memory", NO_BLOB.to_owned(), "no such blob"),
         ("update/delete_subnet", r#"{"subnet_id":"BA=="}"#.to_owned(), "no subnet"),
         ("read/pub_key", r#"{"subnet_id":"BA=="}"#.to_owned(), "no subnet"),

@@ -5,6 +5,7 @@
 //! - [`users`]: the users that the tests act for;
 //! - [`encoding`]: Candid of one value;
 //! - [`scripted`]: a canister that runs scripts, and a network with two of these canisters;
+//! - [`status`]: the status of canisters, also on older servers;
 //! - [`http`]: HTTP requests that no well-behaved client would send;
 //! - [`counter()`]: a canister that counts;
 //! - [`canisters`]: canisters of other people, and canisters written as other people write theirs.
@@ -23,6 +24,7 @@ pub mod packages;
 mod panics;
 pub mod scripted;
 pub mod servers;
+pub mod status;
 pub mod users;
 
 pub use canisters::{
@@ -36,6 +38,7 @@ pub use packages::or_say_why;
 pub use panics::panic_message;
 pub use scripted::{ScriptedNetwork, script};
 pub use servers::{Server, on_every_server, pocket_ic_binary};
+pub use status::StatusOf;
 pub use users::{controller, stranger};
 
 use std::env;

@@ -142,15 +142,15 @@ impl Received {
     }
 
     /// Verifies the expiry and the signature.
-    fn check(self, now: Time, root_key: &SubnetKey) -> AgentResult<Request> {
+    fn check(self, clock: Clock, root_key: &SubnetKey) -> AgentResult<Request> {
         let Self { envelope, id } = self;
         let expiry = Time::from_nanos(envelope.content.ingress_expiry());
         // Replaying an anonymous read impersonates nobody, so its expiry does not matter.
         let is_call = matches!(*envelope.content, EnvelopeContent::Call { .. });
         if is_call || *envelope.content.sender() != Principal::anonymous() {
-            check_expiry(now, expiry)?;
+            clock.check_expiry(expiry)?;
         }
-        let targets = check_sender(&envelope, &id, now, root_key)?;
+        let targets = check_sender(&envelope, &id, clock.now, root_key)?;
         let content = envelope.content.into_owned();
         let nonce = match &content {
             EnvelopeContent::Call { nonce, .. } | EnvelopeContent::Query { nonce, .. } => {
@@ -192,7 +192,8 @@ impl Request {
         };
         let now = hosted.with(look_up).await??;
         let received = received?;
-        tokio::task::block_in_place(|| received.check(now, hosted.root_key()))
+        let clock = Clock { now, is_real: hosted.is_auto_progressing() };
+        tokio::task::block_in_place(|| received.check(clock, hosted.root_key()))
     }
 
     pub(super) fn message_id(&self) -> MessageId {
@@ -218,20 +219,36 @@ fn request_id(content: &EnvelopeContent, nonce: Option<ByteBuf>) -> AgentResult<
     }
 }
 
-/// Fails if a request has expired, or if it expires so late that it could be replayed after the subnet
-/// has forgotten it.
-fn check_expiry(now: Time, expiry: Time) -> AgentResult<()> {
-    let latest = now.plus_secs(INGRESS_LIFETIME_SECONDS_MAX).plus_nanos(INGRESS_EXPIRY_DRIFT_NANOS);
-    let remedy = match expiry {
-        _ if expiry < now => "send the request again with a later expiry",
-        _ if expiry > latest => "send the request again with an earlier expiry",
-        _ => return Ok(()),
-    };
-    Err(AgentError::bad_request(format!(
-        "{INVALID_REQUEST_EXPIRY}the request's ingress_expiry is {expiry}, but it must be between {now} \
-         and {latest} by the network's clock: {remedy}, or set the clock of this machine; a PocketIC \
-         instance follows the real time only after `auto_progress`"
-    )))
+/// The clock that the expiry of a request is compared with.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    /// The network's time.
+    now: Time,
+    /// Whether the network's time follows the real time.
+    is_real: bool,
+}
+
+impl Clock {
+    /// Fails if a request has expired, or if it expires so late that it could be replayed after the subnet
+    /// has forgotten it.
+    fn check_expiry(self, expiry: Time) -> AgentResult<()> {
+        let Self { now, is_real } = self;
+        let lifetime = now.plus_secs(INGRESS_LIFETIME_SECONDS_MAX);
+        let latest = lifetime.plus_nanos(INGRESS_EXPIRY_DRIFT_NANOS);
+        let direction = match expiry {
+            _ if expiry < now => "a later",
+            _ if expiry > latest => "an earlier",
+            _ => return Ok(()),
+        };
+        let remedy = match is_real {
+            true => "or set the clock of the machine that sends it",
+            false => "or have the instance follow the real time (`auto_progress`)",
+        };
+        Err(AgentError::bad_request(format!(
+            "{INVALID_REQUEST_EXPIRY}the request's ingress_expiry is {expiry}, but it must be between \
+             {now} and {latest} by the network's clock: send it again with {direction} expiry, {remedy}"
+        )))
+    }
 }
 
 /// Converts a request into a call or a query of the instance.

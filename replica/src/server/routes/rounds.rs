@@ -7,7 +7,8 @@ use crate::server::convert::principal;
 use crate::types::Time;
 use axum::Json;
 use axum::extract::State;
-use pocket_ic::common::rest::{RawNodeId, RawTickConfigs, RawTime};
+use pocket_ic::common::rest::{RawNodeId, RawSubnetBlockmakers, RawTime};
+use serde::Deserialize;
 
 pub(super) async fn get_time(State(instances): Shared, Id(id): Id) -> ApiResult<RawTime> {
     let time = instances.with(id, |instance| instance.time()).await?;
@@ -34,14 +35,35 @@ pub(super) async fn set_certified_time(
     Ok(Json(()))
 }
 
+/// The configuration of a tick.
+#[derive(Deserialize)]
+pub(super) struct TickConfiguration {
+    blockmakers: Option<BlockMakersOfSubnets>,
+}
+
+/// The block makers of subnets, in the form of today's clients or of clients before version 12.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum BlockMakersOfSubnets {
+    List(Vec<RawSubnetBlockmakers>),
+    Record { blockmakers_per_subnet: Vec<RawSubnetBlockmakers> },
+}
+
 pub(super) async fn tick(
     State(instances): Shared,
     Id(id): Id,
-    JsonBody(config): JsonBody<RawTickConfigs>,
+    JsonBody(config): JsonBody<TickConfiguration>,
 ) -> ApiResult<()> {
     let node = |raw: &RawNodeId| principal(&raw.node_id);
     let mut makers = Vec::new();
-    for raw in config.blockmakers.unwrap_or_default() {
+    let blockmakers = match config.blockmakers {
+        Some(
+            BlockMakersOfSubnets::List(makers)
+            | BlockMakersOfSubnets::Record { blockmakers_per_subnet: makers },
+        ) => makers,
+        None => Vec::new(),
+    };
+    for raw in blockmakers {
         let failed = raw.failed_blockmakers.iter().map(node).collect::<Result<Vec<_>, _>>()?;
         let subnet = principal(&raw.subnet.subnet_id)?;
         makers.push(BlockMakers { subnet, maker: node(&raw.blockmaker)?, failed });
