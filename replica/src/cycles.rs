@@ -93,15 +93,22 @@ impl Prices {
         if self.free { 0 } else { fee * self.nodes as Cycles / REFERENCE_SUBNET_SIZE as Cycles }
     }
 
-    /// The price of executing a message that used `instructions`.
+    /// The price of executing a message that uses `instructions`.
     pub const fn execution(self, instructions: Instructions, wasm64: bool) -> Cycles {
-        self.scaled(EXECUTION_BASE_FEE) + self.instructions(instructions, wasm64)
+        self.scaled(EXECUTION_BASE_FEE + instruction_fee(instructions, wasm64))
     }
 
     /// The price of instructions, without the base fee.
     pub const fn instructions(self, instructions: Instructions, wasm64: bool) -> Cycles {
-        let factor = if wasm64 { WASM64_INSTRUCTION_FACTOR } else { 1 };
-        self.scaled(instructions as Cycles * INSTRUCTION_FEE * factor)
+        self.scaled(instruction_fee(instructions, wasm64))
+    }
+
+    /// What an execution costs that used some of its prepaid instructions: the prepaid cycles, less the
+    /// price of the unused instructions. Because the refund is rounded down, and not the cost, the cost
+    /// can be a cycle more than [`execution`](Self::execution) of the used instructions
+    /// (`cycles_account_manager/src/lib.rs`, `refund_unused_execution_cycles`).
+    pub fn spent(self, prepaid: Cycles, unused: Instructions, wasm64: bool) -> Cycles {
+        prepaid.saturating_sub(self.instructions(unused, wasm64))
     }
 
     /// The cycles that an inter-canister call withholds. `request_bytes` is the size of method name and
@@ -129,11 +136,14 @@ impl Prices {
         self.scaled(CANISTER_CREATION_FEE)
     }
 
-    /// The price of `memory_bytes` of memory and of a compute allocation, in percent, for some seconds.
-    pub const fn allocation(self, memory_bytes: u64, compute_percent: u64, seconds: u64) -> Cycles {
-        let memory = memory_bytes as Cycles * GIB_SECOND_FEE * seconds as Cycles / GIB as Cycles;
-        let compute = compute_percent as Cycles * COMPUTE_PERCENT_SECOND_FEE * seconds as Cycles;
-        self.scaled(memory + compute)
+    /// The price of `bytes` of memory for some seconds.
+    pub const fn memory(self, bytes: u64, seconds: u64) -> Cycles {
+        self.scaled(bytes as Cycles * GIB_SECOND_FEE * seconds as Cycles / GIB as Cycles)
+    }
+
+    /// The price of a compute allocation, in percent, for some seconds.
+    pub const fn compute(self, percent: u64, seconds: u64) -> Cycles {
+        self.scaled(percent as Cycles * COMPUTE_PERCENT_SECOND_FEE * seconds as Cycles)
     }
 
     /// The cycles that allocating `growth` more bytes reserves on a subnet with `taken` bytes in use (the
@@ -148,23 +158,59 @@ impl Prices {
         let above = taken.saturating_sub(SUBNET_MEMORY_THRESHOLD);
         let seconds = STORAGE_RESERVATION_SECONDS_MAX as u128 * above as u128
             / (SUBNET_MEMORY_MAX - SUBNET_MEMORY_THRESHOLD) as u128;
-        self.allocation(above, 0, seconds as u64 / 2)
+        self.memory(above, seconds as u64 / 2)
     }
 
-    /// The cycles that an idle canister of this size burns in a day.
-    pub const fn idle_burn_per_day(self, memory_bytes: u64, compute_percent: u64) -> Cycles {
-        self.allocation(memory_bytes, compute_percent, SECONDS_PER_DAY as u64)
+    /// The cycles that an idle canister burns in a day
+    /// (`cycles_account_manager.rs`, `idle_cycles_burned_rate_by_resource`).
+    pub fn idle_burn_per_day(self, canister: &IdleCanister) -> IdleBurn {
+        let seconds = SECONDS_PER_DAY as u64;
+        IdleBurn {
+            memory: self.memory(canister.memory_bytes.max(canister.memory_allocation), seconds),
+            messages: self.memory(canister.message_bytes, seconds),
+            compute: self.compute(canister.compute_allocation, seconds),
+        }
     }
 
     /// The freezing threshold, in cycles: the cycles that an idle canister burns in its freezing
     /// period, less the cycles that are reserved for its memory already
     /// (`cycles_account_manager.rs`, `freeze_threshold_cycles`).
     pub fn freezing_threshold(self, canister: &IdleCanister) -> Cycles {
-        let IdleCanister { memory_bytes, memory_allocation, message_bytes, .. } = *canister;
-        let bytes = memory_bytes.max(memory_allocation) + message_bytes;
-        let per_day = self.idle_burn_per_day(bytes, canister.compute_allocation);
+        let per_day = self.idle_burn_per_day(canister).total();
         let burned = per_day * Cycles::from(canister.freezing_threshold_seconds) / SECONDS_PER_DAY;
         burned.saturating_sub(canister.reserved)
+    }
+}
+
+/// The fee for instructions on a subnet of the reference size.
+const fn instruction_fee(instructions: Instructions, wasm64: bool) -> Cycles {
+    let factor = if wasm64 { WASM64_INSTRUCTION_FACTOR } else { 1 };
+    instructions as Cycles * INSTRUCTION_FEE * factor
+}
+
+/// The cycles that an idle canister burns in some time, by resource. Each part is rounded down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IdleBurn {
+    /// Cycles for memory.
+    pub memory: Cycles,
+    /// Cycles for the memory of messages.
+    pub messages: Cycles,
+    /// Cycles for the compute allocation.
+    pub compute: Cycles,
+}
+
+impl IdleBurn {
+    /// The sum for all resources.
+    pub const fn total(self) -> Cycles {
+        self.memory + self.messages + self.compute
+    }
+
+    /// Of the cycles for a day, the part for some seconds
+    /// (`cycles_account_manager.rs`, `charge_canister_for_resource_allocation_and_usage`).
+    pub fn of_seconds(self, seconds: u64) -> Self {
+        let part = |per_day: Cycles| per_day * Cycles::from(seconds) / SECONDS_PER_DAY;
+        let Self { memory, messages, compute } = self;
+        Self { memory: part(memory), messages: part(messages), compute: part(compute) }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Messages: requests and responses between canisters, refunds, and ingress messages from users.
 
-use crate::error::Reject;
+use crate::error::{Reject, RejectCode};
 use crate::ic00::ManagementCall;
-use crate::limits::{MESSAGE_ID_BYTES, REFUND_BYTES, RESPONSE_RESERVATION_BYTES};
+use crate::limits::*;
 use crate::trace::{CallId, Event, Responder};
 use crate::types::{CallbackId, Callee, CanisterId, Cycles, MessageId, Payload, Time};
 use candid::Principal;
@@ -72,10 +72,15 @@ impl Request {
         self.content.bytes()
     }
 
+    /// The memory that the request takes while it waits, in bytes.
+    pub fn counted_bytes(&self) -> u64 {
+        self.payload_bytes() as u64 + REQUEST_OVERHEAD_BYTES
+    }
+
     /// The bytes that an unbounded-wait request takes beyond the memory reserved for its response.
     pub fn excess_bytes(&self) -> u64 {
         match self.header.deadline {
-            None => (self.payload_bytes() as u64).saturating_sub(RESPONSE_RESERVATION_BYTES),
+            None => self.counted_bytes().saturating_sub(RESPONSE_RESERVATION_BYTES),
             Some(_) => 0,
         }
     }
@@ -118,7 +123,16 @@ impl Response {
     pub fn payload_bytes(&self) -> usize {
         match &self.result {
             Ok(reply) => reply.len(),
-            Err(reject) => reject.message.len(),
+            Err(reject) => REJECT_CODE_BYTES + reject.message.len(),
+        }
+    }
+
+    /// The memory that the response takes while it waits, in bytes. If the deadline of a call has passed,
+    /// the system stores that fact and not a response.
+    pub fn counted_bytes(&self) -> u64 {
+        match &self.result {
+            Err(reject) if reject.code == RejectCode::SysUnknown => 0,
+            _ => self.payload_bytes() as u64 + RESPONSE_OVERHEAD_BYTES,
         }
     }
 }

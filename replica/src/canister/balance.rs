@@ -1,7 +1,7 @@
 //! The cycles of a canister: fees, reservations, deposits, and the freezing threshold.
 
 use crate::canister::state::Canister;
-use crate::cycles::Prices;
+use crate::cycles::{IdleBurn, IdleCanister, Prices};
 use crate::error::{Trap, UserError};
 use crate::trace::{Event, Fee};
 use crate::types::Cycles;
@@ -9,9 +9,17 @@ use crate::types::Cycles;
 impl Canister {
     /// The freezing threshold of the canister, in cycles.
     pub fn freezing_threshold(&self, prices: Prices) -> Cycles {
-        let (usage, messages) = (self.memory_usage().total(), self.queues.guaranteed_bytes());
-        let idle = self.settings.idle_canister(usage, messages, self.reserved);
-        prices.freezing_threshold(&idle)
+        prices.freezing_threshold(&self.idle())
+    }
+
+    /// The cycles that the canister burns in a day if it is idle.
+    pub fn idle_burn_per_day(&self, prices: Prices) -> IdleBurn {
+        prices.idle_burn_per_day(&self.idle())
+    }
+
+    fn idle(&self) -> IdleCanister {
+        let (usage, messages) = (self.memory_usage().total(), self.queues.bytes());
+        self.settings.idle_canister(usage, messages, self.reserved)
     }
 
     /// Whether the balance is below the freezing threshold.

@@ -148,7 +148,7 @@ pub(super) fn execute(
     let (entry_point, entry) = match prepare(canister, &call) {
         Ok(prepared) => prepared,
         Err(error) => {
-            let fee = round.prices.execution(0, wasm64);
+            let fee = round.prices.spent(prepaid, instructions_max, wasm64);
             canister.credit(prepaid - fee);
             canister.consumption.instructions += fee;
             return refuse(canister, call, error, fee);
@@ -164,7 +164,7 @@ pub(super) fn execute(
         instructions_max: round.slice_instructions_max,
         instructions: output.instructions,
     };
-    let call = CallExecution { received, entry_point, wasm64, prepaid, output };
+    let call = CallExecution { received, entry_point, wasm64, prepaid, instructions_max, output };
     match slices.count {
         1 => finish_call(canister, call, None, round),
         _ => pause(canister, PausedWork::Call(Box::new(call)), slices, round),
@@ -179,9 +179,10 @@ pub(super) fn finish_call(
     changes: Option<MemoryChanges>,
     round: &RoundInput,
 ) -> Execution {
-    let CallExecution { received, entry_point, wasm64, prepaid, output } = call;
+    let CallExecution { received, entry_point, wasm64, prepaid, instructions_max, output } = call;
     let instructions = output.instructions;
-    let fee = round.prices.execution(instructions, wasm64).min(prepaid);
+    let unused = instructions_max.saturating_sub(instructions);
+    let fee = round.prices.spent(prepaid, unused, wasm64);
     canister.credit(prepaid - fee);
     canister.consumption.instructions += fee;
     canister.log.append(output.log);

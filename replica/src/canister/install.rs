@@ -66,9 +66,10 @@ pub fn install(
         }
     });
     let burned = if result.is_ok() { hooks.burned } else { 0 };
-    let fee = round.prices.execution(hooks.used, wasm64).min(prepaid) + burned;
     let Hooks { used, slices, logs, has_compiled, .. } = hooks;
     let instructions = used.min(round.install_instructions_max);
+    let unused = round.install_instructions_max - instructions;
+    let fee = round.prices.spent(prepaid, unused, wasm64) + burned;
     Ok(Attempt { slices, has_compiled, instructions, result, mode, logs, prepaid, fee })
 }
 

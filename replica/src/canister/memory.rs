@@ -63,10 +63,4 @@ impl Canister {
     pub fn allocated_bytes(&self) -> u64 {
         self.memory_usage().total().max(self.settings.memory_allocation)
     }
-
-    /// The bytes that the canister pays for: [`allocated_bytes`](Self::allocated_bytes), and the bytes
-    /// that its open calls reserve for responses.
-    pub fn memory_bytes(&self) -> u64 {
-        self.allocated_bytes() + self.queues.guaranteed_bytes()
-    }
 }

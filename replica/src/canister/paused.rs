@@ -59,6 +59,8 @@ pub(super) struct CallExecution {
     pub(super) wasm64: bool,
     /// Cycles that were prepaid for the execution.
     pub(super) prepaid: Cycles,
+    /// The instruction limit, for which they were prepaid.
+    pub(super) instructions_max: Instructions,
     /// The result of the execution.
     pub(super) output: ExecutionOutput,
 }

@@ -6,13 +6,15 @@
 //! in the output queue of the caller until it is routed, and a response slot in the input queue of the
 //! caller until its callback runs. So this is also the number of open calls per caller and callee.
 
+mod memory;
 mod pair;
 
 pub use pair::TimedOut;
 
-use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS, RESPONSE_RESERVATION_BYTES};
+use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS};
 use crate::message::{Ingress, Message, Request, Response};
 use crate::types::{Callee, Time};
+use memory::MessageMemory;
 use pair::{Pair, Queued};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,10 +28,7 @@ pub struct Queues {
     local: VecDeque<Callee>,
     remote: VecDeque<Callee>,
     next: Source,
-    /// The number of unbounded-wait calls whose response must still pass through these queues.
-    guaranteed_calls: usize,
-    /// Bytes of waiting requests of such calls, beyond those that are reserved for the responses.
-    excess_bytes: u64,
+    memory: MessageMemory,
 }
 
 /// The source of the next message.
@@ -72,10 +71,15 @@ impl Queues {
         slots.filter(|(_, free)| *free < QUEUE_CAPACITY).collect()
     }
 
-    /// Bytes that unbounded-wait calls take: those reserved for the response, or those of a larger
-    /// request while it waits.
+    /// Bytes of memory that unbounded-wait calls take: those reserved for responses, and those of waiting
+    /// responses and larger requests.
     pub fn guaranteed_bytes(&self) -> u64 {
-        self.guaranteed_calls as u64 * RESPONSE_RESERVATION_BYTES + self.excess_bytes
+        self.memory.guaranteed_bytes()
+    }
+
+    /// Bytes of memory that all calls take. Bounded-wait calls take the bytes of their waiting messages.
+    pub fn bytes(&self) -> u64 {
+        self.memory.bytes()
     }
 
     /// Whether a message waits for execution.
@@ -102,11 +106,11 @@ impl Queues {
         assert!(pair.free_slots() > 0, "call_perform checks the slots");
         pair.output_requests += 1;
         pair.input_responses += 1;
-        self.guaranteed_calls += usize::from(request.header.is_unbounded_wait());
-        self.excess_bytes += request.excess_bytes();
         let given_up = || now.floor_to_seconds().plus_secs(REQUEST_LIFETIME_SECONDS);
         let expiry = Some(request.header.deadline.unwrap_or_else(given_up));
-        pair.output.push_back(Queued { message: Message::Request(request), expiry });
+        let message = Message::Request(request);
+        self.memory.enqueue(&message);
+        pair.output.push_back(Queued { message, expiry });
     }
 
     /// Puts the reject of a request that is not sent into the input queue. The caller has checked that a
@@ -114,7 +118,7 @@ impl Queues {
     pub fn push_rejected_request(&mut self, response: Response) {
         let pair = self.pairs.entry(response.header.callee).or_default();
         pair.input_responses += 1;
-        self.guaranteed_calls += usize::from(response.header.is_unbounded_wait());
+        self.memory.reserve(response.header.is_unbounded_wait());
         self.push_input_response(response, true);
     }
 
@@ -122,7 +126,9 @@ impl Queues {
     pub fn push_output_response(&mut self, response: Response) {
         let pair = self.pairs.entry(response.header.caller.into()).or_default();
         let expiry = response.header.deadline;
-        pair.output.push_back(Queued { message: Message::Response(response), expiry });
+        let message = Message::Response(response);
+        self.memory.enqueue(&message);
+        pair.output.push_back(Queued { message, expiry });
     }
 
     /// Puts a request into the input queue.
@@ -134,8 +140,6 @@ impl Queues {
         assert!(pair.has_room_for_request(), "induction checks the slots");
         pair.input_requests += 1;
         pair.output_responses += 1;
-        self.guaranteed_calls += usize::from(request.header.is_unbounded_wait());
-        self.excess_bytes += request.excess_bytes();
         self.push_input(request.header.caller.into(), Message::Request(request), local);
     }
 
@@ -167,6 +171,7 @@ impl Queues {
             let schedule = if local { &mut self.local } else { &mut self.remote };
             schedule.push_back(sender);
         }
+        self.memory.enqueue(&message);
         pair.input.push_back(message);
     }
 
@@ -197,15 +202,10 @@ impl Queues {
             schedule.push_back(sender);
         }
         match &message {
-            Message::Request(request) => {
-                pair.input_requests -= 1;
-                self.excess_bytes -= request.excess_bytes();
-            }
-            Message::Response(response) => {
-                pair.input_responses -= 1;
-                self.guaranteed_calls -= usize::from(response.header.is_unbounded_wait());
-            }
+            Message::Request(_) => pair.input_requests -= 1,
+            Message::Response(_) => pair.input_responses -= 1,
         }
+        self.memory.dequeue(&message);
         Some(message)
     }
 
@@ -225,15 +225,10 @@ impl Queues {
         let pair = self.pairs.get_mut(&peer.into())?;
         let message = pair.output.pop_front()?.message;
         match &message {
-            Message::Request(request) => {
-                pair.output_requests -= 1;
-                self.excess_bytes -= request.excess_bytes();
-            }
-            Message::Response(response) => {
-                pair.output_responses -= 1;
-                self.guaranteed_calls -= usize::from(response.header.is_unbounded_wait());
-            }
+            Message::Request(_) => pair.output_requests -= 1,
+            Message::Response(_) => pair.output_responses -= 1,
         }
+        self.memory.dequeue(&message);
         Some(message)
     }
 
@@ -252,8 +247,8 @@ impl Queues {
             return timed_out;
         }
         for pair in self.pairs.values_mut() {
-            self.excess_bytes -= pair.time_out_output(now, &mut timed_out);
-            pair.time_out_input(now, &mut timed_out);
+            pair.time_out_output(now, &mut self.memory, &mut timed_out);
+            pair.time_out_input(now, &mut self.memory, &mut timed_out);
         }
         for schedule in [&mut self.local, &mut self.remote] {
             schedule.retain(|peer| self.pairs.get(peer).is_some_and(|pair| !pair.input.is_empty()));

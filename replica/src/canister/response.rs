@@ -11,7 +11,7 @@ use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::Trap;
-use crate::limits::CLEANUP_RESERVE_PERCENT;
+use crate::limits::{CLEANUP_RESERVE_PERCENT, MESSAGE_INSTRUCTIONS_MAX};
 use crate::message::Response;
 use crate::system_api::{EntryPoint, ExecutionInput};
 use crate::trace::Work;
@@ -91,7 +91,8 @@ pub(super) fn finish_response(
     if let Some(trap) = trap {
         outcome = Outcome::Failed(trap);
     }
-    let fee = round.prices.execution(instructions, execution.wasm64).min(withheld);
+    let unused = MESSAGE_INSTRUCTIONS_MAX.saturating_sub(instructions);
+    let fee = round.prices.spent(withheld, unused, execution.wasm64);
     let unspent = withheld - fee;
     canister.credit(unspent);
     canister.consumption.give_back(unsent, unspent);

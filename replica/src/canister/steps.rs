@@ -67,7 +67,7 @@ pub(super) fn input(
         may_respond: false,
         balance: canister.balance,
         memory_bytes: canister.memory_usage().total(),
-        message_bytes: canister.queues.guaranteed_bytes(),
+        message_bytes: canister.queues.bytes(),
         subnet_memory: round.subnet_memory,
         reserved: canister.reserved,
         slots: canister.queues.slots(),

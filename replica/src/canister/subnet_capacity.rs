@@ -50,7 +50,7 @@ impl<'a> Demand<'a> {
             memory_before: canister.settings.memory_allocation,
             after,
             usage: (before.total(), before.total() - before.log + log),
-            messages: canister.queues.guaranteed_bytes(),
+            messages: canister.queues.bytes(),
             balance: canister.balance,
             reserved: canister.reserved,
         }
@@ -164,7 +164,7 @@ impl SubnetCapacity {
         if growth > self.memory_available() {
             return Err(no_memory(growth, self.memory_available()));
         }
-        let messages = canister.queues.guaranteed_bytes();
+        let messages = canister.queues.bytes();
         let idle = settings.idle_canister(after, messages, canister.reserved);
         let threshold = self.prices.freezing_threshold(&idle);
         if canister.balance < threshold {

@@ -78,14 +78,14 @@ proptest! {
         let call = prices.call(bytes, wasm64);
         prop_assert_eq!(call.request, scaled(260_000 + 1_000 * u128::from(bytes), n));
         prop_assert_eq!(call.response_transmission, scaled(2_097_152_000, n));
-        let callback = scaled(5_000_000, n) + scaled(40_000_000_000 * width, n);
+        let callback = scaled(5_000_000 + 40_000_000_000 * width, n);
         prop_assert_eq!(call.response_execution, callback);
         prop_assert_eq!(
             call.total(),
             call.request + call.response_transmission + call.response_execution
         );
 
-        let execution = scaled(5_000_000, n) + scaled(u128::from(instructions) * width, n);
+        let execution = scaled(5_000_000 + u128::from(instructions) * width, n);
         prop_assert_eq!(prices.execution(instructions, wasm64), execution);
         let bytes = bytes as usize;
         prop_assert_eq!(prices.response_transmission(bytes), scaled(1_000 * bytes as u128, n));
@@ -101,7 +101,8 @@ proptest! {
         prop_assert_eq!(prices.execution(amount, true), 0);
         prop_assert_eq!(prices.ingress(bytes), 0);
         prop_assert_eq!(prices.http_request(amount, amount), 0);
-        prop_assert_eq!(prices.allocation(amount, 100, 1_000), 0);
+        prop_assert_eq!(prices.memory(amount, 1_000), 0);
+        prop_assert_eq!(prices.compute(100, 1_000), 0);
         prop_assert_eq!(prices.freezing_threshold(&idle(amount, 100, 1_000)), 0);
     }
 
@@ -119,6 +120,22 @@ proptest! {
     }
 
     #[test]
+    fn of_prepaid_cycles_the_price_of_unused_instructions_comes_back_rounded_down(
+        nodes in 1u64..60,
+        used in 0u64..=40_000_000_000,
+        wasm64: bool,
+    ) {
+        let prices = Prices::new(nodes, false);
+        let (n, width) = (u128::from(nodes), if wasm64 { 2 } else { 1 });
+        let limit = 40_000_000_000;
+        let prepaid = prices.execution(limit, wasm64);
+        let spent = prices.spent(prepaid, limit - used, wasm64);
+        prop_assert_eq!(prepaid - spent, scaled(u128::from(limit - used) * width, n));
+        let price = prices.execution(used, wasm64);
+        prop_assert!(spent == price || spent == price + 1, "{} {}", spent, price);
+    }
+
+    #[test]
     fn the_price_of_memory_is_proportional_to_size_and_time(
         nodes in 1u64..60,
         mib in 0u64..100_000,
@@ -130,14 +147,27 @@ proptest! {
         // 1024 MiB are one GiB.
         let memory = u128::from(mib) * 127_000 * u128::from(seconds) / 1_024;
         let compute = u128::from(percent) * 10_000_000 * u128::from(seconds);
-        let charge = prices.allocation(mib << 20, percent, seconds);
-        prop_assert_eq!(charge, scaled(memory + compute, n));
-        let day = prices.idle_burn_per_day(mib << 20, percent);
-        prop_assert_eq!(day, prices.allocation(mib << 20, percent, 86_400));
-        // Both are rounded down before and after scaling; the idle burn is rounded for each day.
-        let lost = (n / 13 + 2) * u128::from(seconds / 86_400 + 2);
-        let threshold = prices.freezing_threshold(&idle(mib << 20, percent, seconds));
-        prop_assert!(threshold <= charge + n / 13 + 1 && charge <= threshold + lost);
+        prop_assert_eq!(prices.memory(mib << 20, seconds), scaled(memory, n));
+        prop_assert_eq!(prices.compute(percent, seconds), scaled(compute, n));
+        let messages = mib / 2;
+        let canister = IdleCanister { message_bytes: messages << 20, ..idle(mib << 20, percent, seconds) };
+        let day = prices.idle_burn_per_day(&canister);
+        // The cycles of a day are rounded for each resource.
+        let per_day = |mib: u64| scaled(u128::from(mib) * 127_000 * 86_400 / 1_024, n);
+        let compute_per_day = scaled(u128::from(percent) * 10_000_000 * 86_400, n);
+        let all = IdleBurn {
+            memory: per_day(mib),
+            messages: per_day(messages),
+            compute: compute_per_day,
+        };
+        prop_assert_eq!(day, all);
+        let seconds = u128::from(seconds);
+        let threshold = prices.freezing_threshold(&canister);
+        prop_assert_eq!(threshold, day.total() * seconds / 86_400);
+        let burned = day.of_seconds(seconds as u64);
+        prop_assert_eq!(burned.memory, day.memory * seconds / 86_400);
+        prop_assert_eq!(burned.messages, day.messages * seconds / 86_400);
+        prop_assert_eq!(burned.compute, day.compute * seconds / 86_400);
     }
 }
 
@@ -152,6 +182,6 @@ fn growing_reserves_no_cycles_below_the_subnet_memory_threshold() {
     // The whole subnet: on average, a byte costs half the price of the last byte.
     let rest = SUBNET_MEMORY_MAX - threshold;
     let all = APPLICATION.storage_reservation(threshold, rest);
-    let last_price = APPLICATION.allocation(rest, 0, STORAGE_RESERVATION_SECONDS_MAX);
+    let last_price = APPLICATION.memory(rest, STORAGE_RESERVATION_SECONDS_MAX);
     assert_eq!(all, last_price / 2);
 }

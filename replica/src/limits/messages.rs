@@ -64,9 +64,20 @@ pub const RESPONSE_BYTES_MAX: usize = 2 * MIB as usize;
 /// Largest reply of a non-replicated query, in bytes (`types/types/src/messages.rs`).
 pub const QUERY_RESPONSE_BYTES_MAX: usize = 3 * MIB as usize;
 
+/// Memory that a waiting request takes besides method name and argument, in bytes: the structs that hold
+/// it in the replica (`types/types/src/messages/inter_canister.rs`, `count_bytes`).
+pub const REQUEST_OVERHEAD_BYTES: u64 = 176;
+
+/// Memory that a waiting response takes besides its payload, in bytes (same source).
+pub const RESPONSE_OVERHEAD_BYTES: u64 = 144;
+
+/// Size of a reject code within the payload of a response, in bytes (same source,
+/// `RejectContext::size_bytes`).
+pub const REJECT_CODE_BYTES: usize = 1;
+
 /// Memory that an open guaranteed-response call reserves for its response, in the caller and in the
-/// callee, in bytes: the largest payload and its envelope (`MAX_RESPONSE_COUNT_BYTES`).
-pub const RESPONSE_RESERVATION_BYTES: u64 = RESPONSE_BYTES_MAX as u64 + 1_000;
+/// callee, in bytes: the memory of the largest response (`MAX_RESPONSE_COUNT_BYTES`).
+pub const RESPONSE_RESERVATION_BYTES: u64 = RESPONSE_BYTES_MAX as u64 + RESPONSE_OVERHEAD_BYTES;
 
 /// Largest method name, in bytes (`request_in_prep.rs`).
 pub const METHOD_NAME_BYTES_MAX: usize = 20_000;

@@ -50,7 +50,8 @@ impl Subnet {
         let Message::Request(request) = message else { return Ok(()) };
         receiver.check_running().map_err(refused)?;
         if request.header.is_unbounded_wait()
-            && self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES > GUARANTEED_MESSAGE_MEMORY_MAX
+            && self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES + request.excess_bytes()
+                > GUARANTEED_MESSAGE_MEMORY_MAX
         {
             let text = "Cannot induct the request: the subnet is out of memory for messages";
             return Err(Reject::from_code(ErrorCode::CanisterOutOfMemory, text));

@@ -337,9 +337,8 @@ fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> V
         return Vec::new();
     }
     canister.charged_until = now;
-    let compute = canister.settings.compute_allocation;
-    let charge = prices.allocation(canister.memory_bytes(), compute, seconds);
-    let for_memory = prices.allocation(canister.memory_bytes(), 0, seconds);
+    let burned = canister.idle_burn_per_day(prices).of_seconds(seconds);
+    let charge = burned.total();
     if canister.balance.saturating_add(canister.reserved) < charge {
         return crate::canister::run_out(canister);
     }
@@ -347,7 +346,7 @@ fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> V
     let set_aside = charge.min(canister.reserved);
     canister.reserved -= set_aside;
     canister.pay(Fee::Resources, charge - set_aside);
-    canister.consumption.memory += for_memory;
-    canister.consumption.compute += charge - for_memory;
+    canister.consumption.memory += burned.memory + burned.messages;
+    canister.consumption.compute += burned.compute;
     Vec::new()
 }

@@ -152,14 +152,17 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
     let environment = &host.input.environment;
     let request_bytes = call.content.bytes() as u64;
     let price = environment.prices.call(request_bytes, environment.wasm64);
-    // An unbounded-wait call reserves memory for its response; a bounded-wait call does not.
-    let reserved = match call.timeout_seconds {
-        None => RESPONSE_RESERVATION_BYTES.max(request_bytes),
-        Some(_) => 0,
+    // An unbounded-wait call reserves memory for its response. A bounded-wait call takes the memory of its
+    // request.
+    let counted_bytes = request_bytes + REQUEST_OVERHEAD_BYTES;
+    let (reserved, best_effort) = match call.timeout_seconds {
+        None => (RESPONSE_RESERVATION_BYTES.max(counted_bytes), 0),
+        Some(_) => (0, counted_bytes),
     };
     let (peer, slots) = free_slots(host, call.callee);
     let taken = host.slots_taken.get(&peer).copied().unwrap_or(0);
-    let affordable = host.balance >= host.freezing_threshold(reserved) + price.total();
+    let threshold = host.freezing_threshold(reserved + best_effort);
+    let affordable = host.balance >= threshold + price.total();
     if slots <= taken
         || host.input.callbacks <= host.effects.calls.len()
         || host.input.guaranteed_memory < host.memory_reserved + reserved
@@ -170,6 +173,7 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
     }
     host.slots_taken.insert(peer, taken + 1);
     host.memory_reserved += reserved;
+    host.best_effort_bytes += best_effort;
     host.balance -= price.total();
     let PreparedCall { callee, content, timeout_seconds, callbacks } = call;
     let after = |seconds: u32| host.input.time.plus_secs(seconds.into()).floor_to_seconds();

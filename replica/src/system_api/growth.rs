@@ -38,7 +38,7 @@ impl EntryPoint {
 }
 
 impl Host {
-    /// The freezing threshold, in cycles, if the calls of the canister reserved `extra_bytes` more.
+    /// The freezing threshold, in cycles, if the messages of the canister took `extra_bytes` more.
     pub(super) fn freezing_threshold(&self, extra_bytes: u64) -> Cycles {
         self.threshold(0, extra_bytes)
     }
@@ -49,7 +49,10 @@ impl Host {
         environment.prices.freezing_threshold(&IdleCanister {
             memory_bytes: self.input.memory_bytes + self.grown + growth,
             memory_allocation: environment.memory_allocation,
-            message_bytes: self.input.message_bytes + self.memory_reserved + extra_message_bytes,
+            message_bytes: self.input.message_bytes
+                + self.memory_reserved
+                + self.best_effort_bytes
+                + extra_message_bytes,
             compute_allocation: environment.compute_allocation,
             freezing_threshold_seconds: environment.freezing_threshold_seconds,
             reserved: self.reserved(),

@@ -109,7 +109,7 @@ pub struct ExecutionInput {
     pub balance: Cycles,
     /// Memory usage of the canister, in bytes.
     pub memory_bytes: u64,
-    /// Bytes that the open calls of the canister reserve for guaranteed responses.
+    /// Bytes of memory that the messages of the canister take.
     pub message_bytes: u64,
     /// The memory of the subnet.
     pub subnet_memory: MemoryShare,
@@ -220,7 +220,10 @@ pub struct Host {
     pub(super) call: Option<PreparedCall>,
     pub(super) balance: Cycles,
     pub(super) slots_taken: BTreeMap<Callee, usize>,
+    /// Bytes that this execution's unbounded-wait calls reserve for their responses.
     pub(super) memory_reserved: u64,
+    /// Bytes of this execution's bounded-wait requests.
+    pub(super) best_effort_bytes: u64,
     /// Bytes by which heap and stable memory have grown in this execution.
     pub(super) grown: u64,
     /// Whether canister code runs. False while the engine instantiates the module, or the replica
@@ -246,6 +249,7 @@ impl Host {
             call: None,
             slots_taken: BTreeMap::new(),
             memory_reserved: 0,
+            best_effort_bytes: 0,
             grown: 0,
             running: false,
             stable: StableMemory::default(),
@@ -298,6 +302,7 @@ impl Host {
         self.call = None;
         self.slots_taken.clear();
         self.memory_reserved = 0;
+        self.best_effort_bytes = 0;
         self.grown = 0;
     }
 

@@ -44,31 +44,44 @@ fn an_open_call_withholds_42_102_412_000_cycles_and_1000_for_each_byte() {
     });
 }
 
+/// What memory costs in the 30 days of the default freezing threshold.
+fn thirty_days(bytes: u64) -> u64 {
+    30 * (bytes * 127_000 * 86_400 / (1 << 30))
+}
+
 #[test]
-fn a_call_is_made_if_and_only_if_its_cycles_fit_into_the_liquid_balance() {
+fn a_call_is_made_if_and_only_if_its_cycles_and_its_memory_fit_into_the_liquid_balance() {
     on_every_server(|server| {
-        let network = server.one_subnet();
-        let cost = CALL_WITHHELD + CALL_BYTE * EMPTY_CALL_BYTES;
-        // Attaches all the liquid balance but `kept`.
-        let attempt = |kept: u64| {
-            let one = call(network.b).timeout(10).on_response(script());
-            script().prepare(one).liquid().add(kept.wrapping_neg()).call_cycles_acc()
-        };
-        let script = script()
-            .liquid()
-            .append_acc()
-            .append_after(attempt(cost - 1))
-            .liquid()
-            .append_acc()
-            .append_after(attempt(cost))
-            .liquid()
-            .append_acc()
-            .reply_appended();
-        let reply = numbers(&network.run(network.a, script).unwrap());
-        let [before, refused, between, made, after] = reply[..] else { panic!("five numbers") };
-        assert_eq!((refused, made), (2, 0));
-        assert_eq!(before, between, "a call that is not made returns its cycles");
-        assert_eq!(after, 0);
+        // A bounded-wait call takes the memory of its request, an unbounded-wait call that of the largest
+        // response.
+        let request = thirty_days(176 + EMPTY_CALL_BYTES);
+        let response = thirty_days(144 + 2 * 1024 * 1024);
+        for (timeout, memory) in [(Some(10), request), (None, response)] {
+            let network = server.one_subnet();
+            let cost = CALL_WITHHELD + CALL_BYTE * EMPTY_CALL_BYTES + memory;
+            let one = call(network.b).on_response(script());
+            let one = timeout.map_or(one.clone(), |seconds| one.timeout(seconds));
+            // Attaches all the liquid balance but `kept`.
+            let attempt = |kept: u64| {
+                let prepared = script().prepare(one.clone());
+                prepared.liquid().add(kept.wrapping_neg()).call_cycles_acc()
+            };
+            let script = script()
+                .liquid()
+                .append_acc()
+                .append_after(attempt(cost - 1))
+                .liquid()
+                .append_acc()
+                .append_after(attempt(cost))
+                .liquid()
+                .append_acc()
+                .reply_appended();
+            let reply = numbers(&network.run(network.a, script).unwrap());
+            let [before, refused, between, made, after] = reply[..] else { panic!("five numbers") };
+            assert_eq!((refused, made), (2, 0));
+            assert_eq!(before, between, "a call that is not made returns its cycles");
+            assert_eq!(after, 0);
+        }
     });
 }
 
@@ -244,78 +257,6 @@ fn cycles_that_were_not_accepted_come_back_with_a_reject() {
         }
         let missing = call(network.b).cycles(1_000).method("missing").on_response(refunded());
         assert_eq!(number(&network.run(network.a, script().call(missing)).unwrap()), 1_000);
-    });
-}
-
-/// A caller and a callee that note how many instructions they used when they end.
-fn measured(callee: Principal) -> Vec<u8> {
-    let bytes: String = callee.as_slice().iter().map(|byte| format!("\\{byte:02x}")).collect();
-    test_support::script::wasm(&format!(
-        r#"(module
-            (import "ic0" "performance_counter" (func $counter (param i32) (result i64)))
-            (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
-            (import "ic0" "msg_reply" (func $reply))
-            (import "ic0" "call_new" (func $call_new (param i32 i32 i32 i32 i32 i32 i32 i32)))
-            (import "ic0" "call_data_append" (func $data (param i32 i32)))
-            (import "ic0" "call_perform" (func $perform (result i32)))
-            (memory 1)
-            (table 1 funcref)
-            (elem (i32.const 0) func $callback)
-            (data (i32.const 0) "{bytes}")
-            (data (i32.const 32) "callee")
-            (global $update (mut i64) (i64.const 0))
-            (global $callback (mut i64) (i64.const 0))
-            (func (export "canister_update callee")
-                (call $append (i32.const 0) (i32.const 100))
-                (call $reply)
-                (global.set $update (call $counter (i32.const 0))))
-            (func (export "canister_update caller")
-                (call $call_new (i32.const 0) (i32.const {size}) (i32.const 32) (i32.const 6)
-                    (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
-                (call $data (i32.const 0) (i32.const 50))
-                (drop (call $perform))
-                (global.set $update (call $counter (i32.const 0))))
-            (func $callback (param i32)
-                (call $reply)
-                (global.set $callback (call $counter (i32.const 0))))
-            (func (export "canister_update nothin"))
-            (func (export "canister_query counts")
-                (i64.store (i32.const 0) (global.get $update))
-                (i64.store (i32.const 8) (global.get $callback))
-                (call $append (i32.const 0) (i32.const 16))
-                (call $reply)))"#,
-        size = callee.as_slice().len(),
-    ))
-}
-
-#[test]
-fn the_cost_of_a_call_is_the_sum_of_its_parts() {
-    on_every_server(|server| {
-        let network = server.two_subnets();
-        let [a, b] = [network.a, network.b];
-        network.pic.reinstall_canister(a, measured(b), vec![], None).unwrap();
-        network.pic.reinstall_canister(b, measured(a), vec![], None).unwrap();
-        let anonymous = Principal::anonymous();
-        let update = |method| network.pic.update_call(a, anonymous, method, vec![]);
-        // Counts are read in the last block of a function, all of which they contain.
-        let counts =
-            |id| numbers(&network.pic.query_call(id, anonymous, "counts", vec![]).unwrap());
-        // A method of nothing costs its induction, its execution and the one instruction of a
-        // function.
-        let (nothing, _) = network.spent(a, || update("nothin").unwrap_err());
-        let induction = nothing - u128::from(EXECUTION_BASE + 1);
-        let before = network.pic.cycle_balance(b);
-        let (spent, _) = network.spent(a, || update("caller").unwrap());
-        let [in_update, in_callback] = counts(a)[..] else { panic!("two counts") };
-        let caller = EXECUTION_BASE
-            + in_update
-            + CALL_BASE
-            + CALL_BYTE * (6 + 50 + 100)
-            + EXECUTION_BASE
-            + in_callback;
-        assert_eq!(spent, induction + u128::from(caller));
-        let in_callee = counts(b)[0];
-        assert_eq!(before - network.pic.cycle_balance(b), u128::from(EXECUTION_BASE + in_callee));
     });
 }
 

@@ -7,6 +7,7 @@ mod access;
 mod admins;
 mod block_makers;
 mod call_contexts;
+mod call_costs;
 mod caller_info;
 mod chunks;
 mod composite;

@@ -183,7 +183,7 @@ fn larger_subnets_cost_in_proportion() {
         let expected = scaled(CALL_BASE + CALL_BYTE * EMPTY_CALL_BYTES)
             + scaled(RESPONSE_TRANSMISSION)
             + scaled(EXECUTION_PREPAID);
-        assert!(withheld(subnet).abs_diff(expected) <= 3, "{}", withheld(subnet));
+        assert_eq!(withheld(subnet), expected);
     });
 }
 

@@ -1,5 +1,6 @@
 //! The queues between a canister and one peer.
 
+use super::memory::MessageMemory;
 use crate::error::{ErrorCode, Reject};
 use crate::limits::QUEUE_CAPACITY;
 use crate::message::{Message, Response};
@@ -72,19 +73,22 @@ impl Pair {
             || self.input.iter().any(|message| is_outdated_input(message, now))
     }
 
-    /// Removes expired messages from the output queue. Returns the freed bytes of requests, beyond those
-    /// that are reserved for responses.
-    pub(super) fn time_out_output(&mut self, now: Time, timed_out: &mut TimedOut) -> u64 {
-        let mut excess_bytes = 0;
+    /// Removes expired messages from the output queue, and their bytes from `memory`.
+    pub(super) fn time_out_output(
+        &mut self,
+        now: Time,
+        memory: &mut MessageMemory,
+        timed_out: &mut TimedOut,
+    ) {
         let expired = |queued: &Queued| queued.has_expired(now);
         let (gone, kept) = std::mem::take(&mut self.output).into_iter().partition(expired);
         self.output = kept;
         let gone: VecDeque<Queued> = gone;
         for queued in gone {
+            memory.dequeue(&queued.message);
             match queued.message {
                 Message::Request(request) => {
                     self.output_requests -= 1;
-                    excess_bytes += request.excess_bytes();
                     let reject = Reject::from_code(
                         ErrorCode::CanisterQueueFull,
                         "Request timed out: it could not be sent before its deadline",
@@ -97,15 +101,21 @@ impl Pair {
                 }
             }
         }
-        excess_bytes
     }
 
-    pub(super) fn time_out_input(&mut self, now: Time, timed_out: &mut TimedOut) {
+    /// Removes expired requests from the input queue, and their bytes from `memory`.
+    pub(super) fn time_out_input(
+        &mut self,
+        now: Time,
+        memory: &mut MessageMemory,
+        timed_out: &mut TimedOut,
+    ) {
         let expired = |message: &Message| is_outdated_input(message, now);
         let (gone, kept) = std::mem::take(&mut self.input).into_iter().partition(expired);
         self.input = kept;
         let gone: VecDeque<Message> = gone;
         for message in gone {
+            memory.dequeue(&message);
             self.input_requests -= 1;
             self.output_responses -= 1;
             timed_out.dropped.push(message);

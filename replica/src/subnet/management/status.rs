@@ -27,7 +27,6 @@ impl Subnet {
 /// The result of `canister_status`.
 fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
     let memory = canister.memory_usage();
-    let compute = canister.settings.compute_allocation;
     CanisterStatusResult {
         status: match canister.status {
             Status::Running => CanisterStatusType::Running,
@@ -52,9 +51,7 @@ fn status(canister: &Canister, prices: Prices) -> CanisterStatusResult {
         },
         cycles: canister.balance.into(),
         reserved_cycles: canister.reserved.into(),
-        idle_cycles_burned_per_day: prices
-            .idle_burn_per_day(canister.memory_bytes(), compute)
-            .into(),
+        idle_cycles_burned_per_day: canister.idle_burn_per_day(prices).total().into(),
         query_stats: QueryStats {
             num_calls_total: canister.query_stats.calls.into(),
             num_instructions_total: canister.query_stats.instructions.into(),

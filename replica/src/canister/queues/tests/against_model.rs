@@ -187,8 +187,9 @@ impl Both {
             let has_output = model.output.iter().any(|(to, _, _)| *to == peer);
             prop_assert_eq!(queues.output_peers().contains(&id), has_output);
         }
-        let reserved = model.guaranteed_calls() as u64 * RESPONSE_RESERVATION_BYTES;
-        prop_assert_eq!(queues.guaranteed_bytes(), reserved);
+        let (guaranteed, best_effort) = model.bytes();
+        prop_assert_eq!(queues.guaranteed_bytes(), guaranteed);
+        prop_assert_eq!(queues.bytes(), guaranteed + best_effort);
         prop_assert_eq!(queues.has_output(), !model.output.is_empty());
         let has_input = !(model.input.is_empty() && model.ingress.is_empty());
         prop_assert_eq!(queues.has_input(), has_input);
@@ -228,7 +229,7 @@ proptest! {
             both.step(step)?;
         }
         both.finish()?;
-        prop_assert_eq!(both.queues.guaranteed_bytes(), 0);
+        prop_assert_eq!(both.queues.bytes(), 0);
         prop_assert!(both.queues.slots().is_empty());
     }
 }

@@ -43,9 +43,25 @@ impl Model {
             && self.count(&self.input, peer) < 500
     }
 
-    pub fn guaranteed_calls(&self) -> usize {
+    /// The bytes of memory that messages take: those of unbounded-wait calls, and those of bounded-wait
+    /// calls.
+    pub fn bytes(&self) -> (u64, u64) {
+        let waiting = || {
+            let output = self.output.iter().map(|(_, message, _)| message);
+            self.input.iter().map(|(_, message)| message).chain(output)
+        };
+        let is_guaranteed = |message: &&Message| message.header().deadline.is_none();
+        let responses = waiting().filter(|message| matches!(message, Message::Response(_)));
         let calls = self.open.iter().chain(&self.owed);
-        calls.filter(|(_, request)| request.header.deadline.is_none()).count()
+        let calls = calls.filter(|(_, request)| request.header.deadline.is_none()).count();
+        let expected = calls - responses.clone().filter(is_guaranteed).count();
+        let size = |message: &Message| 144 + message.payload_bytes() as u64;
+        let guaranteed = expected as u64 * (2 * 1024 * 1024 + 144)
+            + responses.filter(is_guaranteed).map(size).sum::<u64>();
+        let best_effort = waiting().filter(|message| !is_guaranteed(message)).map(|message| {
+            size(message) + if matches!(message, Message::Request(_)) { 176 - 144 } else { 0 }
+        });
+        (guaranteed, best_effort.sum())
     }
 
     pub fn push_input(&mut self, peer: u64, message: Message, local: bool) {
