@@ -16,7 +16,7 @@ use crate::error::{ErrorCode, Trap, UserError};
 use crate::message::{CallContent, Ingress, Message, Request};
 use crate::system_api::{EntryPoint, ExecutionInput};
 use crate::trace::{Event, Work};
-use crate::types::{Cycles, Instructions};
+use crate::types::{CanisterId, Cycles, Instructions};
 use crate::wasm::{Method, MethodKind};
 
 /// Executes the next message in the queues of a canister. `None` if the queues are empty.
@@ -74,15 +74,36 @@ fn callable(canister: &Canister, method: &str) -> Result<(EntryPoint, Entry), Us
     match found.map(|method| (method.kind, entry(method))) {
         Some((MethodKind::Update, entry)) => Ok((EntryPoint::Update, entry)),
         Some((MethodKind::Query, entry)) => Ok((EntryPoint::ReplicatedQuery, entry)),
-        Some((MethodKind::CompositeQuery, _)) => Err(UserError::new(
-            ErrorCode::CompositeQueryCalledInReplicatedMode,
-            format!("Composite query '{method}' of Canister {id} cannot be called as an update"),
-        )),
+        Some((MethodKind::CompositeQuery, _)) => Err(composite_query_called(id, method)),
         None => {
             let kind = MethodKind::Update.name();
             Err(Trap::MethodNotFound { kind, method: method.into() }.into_user_error(id))
         }
     }
+}
+
+impl Canister {
+    /// Checks that no composite query has this name.
+    ///
+    /// # Errors
+    ///
+    /// `CompositeQueryCalledInReplicatedMode`, if there is one: a user calls it as an update.
+    pub fn check_no_composite_query(&self, method: &str) -> Result<(), UserError> {
+        match runnable_module(self)?.methods.get(method).map(|method| method.kind) {
+            Some(MethodKind::CompositeQuery) => Err(composite_query_called(self.id, method)),
+            Some(MethodKind::Update | MethodKind::Query) | None => Ok(()),
+        }
+    }
+}
+
+fn composite_query_called(canister: CanisterId, method: &str) -> UserError {
+    UserError::new(
+        ErrorCode::CompositeQueryCalledInReplicatedMode,
+        format!(
+            "Composite query '{method}' of Canister {canister} cannot be called in replicated mode, \
+             as an update"
+        ),
+    )
 }
 
 /// Rejects a call that is not executed, and refunds all its cycles. The canister has paid `fee` for it.

@@ -109,12 +109,13 @@ impl Subnet {
             .canisters
             .get_mut(&ingress.receiver)
             .ok_or_else(|| UserError::canister_not_found(ingress.receiver))?;
+        let fee = round.prices.ingress(ingress.envelope_bytes);
+        canister.check_can_pay(fee, round.prices)?;
         canister.check_running()?;
         if canister.module_hash().is_none() {
             return Err(crate::error::Trap::NoWasmModule.into_user_error(canister.id));
         }
-        let fee = round.prices.ingress(ingress.envelope_bytes);
-        canister.check_can_pay(fee, round.prices)?;
+        canister.check_no_composite_query(&ingress.method)?;
         inspect(canister, ingress, &round)
     }
 

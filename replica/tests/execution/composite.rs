@@ -1,5 +1,6 @@
 //! Composite queries: queries that call queries.
 
+use crate::cycles::EXECUTION_BASE;
 use candid::Principal;
 use pocket_ic::{CanisterSettings, ErrorCode};
 use test_support::script::{Call, Script, call, number, numbers, rejected, script};
@@ -105,13 +106,30 @@ fn composite_queries_cannot_leave_their_subnet_nor_call_updates() {
 }
 
 #[test]
-fn composite_queries_are_not_for_updates() {
+fn a_user_who_calls_a_composite_query_as_an_update_is_refused_at_once_and_nothing_is_charged() {
     on_every_server(|server| {
         let network = server.one_subnet();
-        let anonymous = Principal::anonymous();
-        let answer = network.pic.update_call(network.a, anonymous, "compose", script().bytes());
-        let code = answer.unwrap_err().error_code;
-        assert_eq!(code, ErrorCode::CompositeQueryCalledInReplicatedMode);
+        let (spent, error) = network.spent(network.a, || {
+            let script = script().bytes();
+            let anonymous = Principal::anonymous();
+            network.pic.submit_call(network.a, anonymous, "compose", script).unwrap_err()
+        });
+        assert_eq!(error.error_code, ErrorCode::CompositeQueryCalledInReplicatedMode);
+        network.pic.tick();
+        assert_eq!(spent, 0);
+    });
+}
+
+#[test]
+fn a_canister_that_calls_a_composite_query_is_rejected_and_the_callee_pays_for_an_execution() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let one = call(network.b).method("compose").running(script().reply("never"));
+        let (spent, reply) =
+            network.spent(network.b, || network.run(network.a, script().call(one)).unwrap());
+        let (code, text) = rejected(&reply);
+        assert!(code == 5 && text.starts_with("IC0527: "), "{code} {text}");
+        assert_eq!(spent, u128::from(EXECUTION_BASE));
     });
 }
 

@@ -1,12 +1,13 @@
 //! Ingress messages: which of them a block takes, and how long they can wait.
 
 use crate::cycles::EXECUTION_BASE;
-use candid::Principal;
+use crate::ic00::ask;
+use candid::{CandidType, Nat, Principal};
 use pocket_ic::ErrorCode;
 use std::time::Duration;
-use test_support::on_every_server;
 use test_support::script::{Script, call, script, wasm};
 use test_support::scripted::install_module;
+use test_support::{encode, on_every_server};
 
 /// Needs 500 million instructions, a quarter of what a round has.
 fn toil() -> Script {
@@ -83,6 +84,51 @@ fn taking_in_a_message_costs_2000_cycles_for_each_byte_of_its_envelope() {
             let bytes = OTHER_BYTES + sender.as_slice().len() + method.len() + argument + further;
             let fee = FEE + 2_000 * bytes as u128;
             assert_eq!(spent, fee + u128::from(EXECUTION_BASE) + 1, "{sender} {method} {argument}");
+        }
+    });
+}
+
+/// An argument of `update_settings`.
+#[derive(CandidType, Clone)]
+struct Arguments {
+    canister_id: Principal,
+    settings: Allocation,
+    /// A field that the management canister does not know.
+    padding: String,
+}
+
+#[derive(CandidType, Clone)]
+struct Allocation {
+    compute_allocation: Option<Nat>,
+}
+
+#[test]
+fn a_small_change_of_settings_is_paid_for_when_it_is_executed_whether_it_succeeds_or_fails() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let spent = |percent: u64, padding: usize| {
+            let arguments = Arguments {
+                canister_id: network.a,
+                settings: Allocation { compute_allocation: Some(Nat::from(percent)) },
+                padding: "p".repeat(padding),
+            };
+            let bytes = encode(arguments.clone()).len() as u128;
+            let anonymous = Principal::anonymous();
+            let (spent, reply) = network.spent(network.a, || {
+                ask(&network.pic, anonymous, network.a, "update_settings", arguments)
+            });
+            assert_eq!(reply.is_ok(), percent <= 100, "{reply:?}");
+            // Without the size of the argument.
+            spent - 2_000 * bytes
+        };
+        let name = 15;
+        let afterwards = 1_200_000 + 2_000 * name;
+        let envelope = 1_200_000 + 2_000 * (110 + 2 + name + 1);
+        for percent in [0, 101] {
+            assert_eq!(spent(percent, 0), afterwards, "{percent} percent");
+            assert_eq!(spent(percent, 200), afterwards, "{percent} percent");
+            // A large argument is paid for when the message is taken in.
+            assert_eq!(spent(percent, 400), envelope, "{percent} percent");
         }
     });
 }

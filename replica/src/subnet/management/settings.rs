@@ -3,7 +3,7 @@
 //! Ranges and errors: `canister_settings.rs` and `canister_manager.rs`, `validate_canister_settings`, in
 //! the replica's repository.
 
-use super::PendingCall;
+use super::{Call, PendingCall};
 use crate::canister::{Demand, Origin, Settings};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::Method;
@@ -21,8 +21,26 @@ use std::fmt::Display;
 impl Subnet {
     pub(super) fn update_settings(&mut self, pending: &PendingCall) -> Result<(), UserError> {
         let PendingCall { call, received } = pending;
+        let arguments: UpdateSettingsArgs = call.decode()?;
+        let payer = arguments.canister_id.into();
+        let result = self.change_settings(call, arguments);
+        if let Origin::Ingress { message, .. } = &received.origin
+            && is_paid_afterwards(call.rules().method, &call.argument)
+        {
+            // The canister pays whether its settings change or not. If it cannot pay, it does not pay.
+            let bytes = call.rules().name.len() + call.argument.len();
+            let _ = self.charge_ingress(payer, *message, bytes);
+        }
+        result
+    }
+
+    fn change_settings(
+        &mut self,
+        call: &Call,
+        arguments: UpdateSettingsArgs,
+    ) -> Result<(), UserError> {
         let UpdateSettingsArgs { canister_id, settings: changes, sender_canister_version } =
-            call.decode()?;
+            arguments;
         let (capacity, compute_taken, now) = (self.capacity(), self.compute_taken(), self.time);
         let canister = self.authorized_canister(call, canister_id.into())?;
         let changes_controllers = changes.controllers.is_some();
@@ -39,13 +57,6 @@ impl Subnet {
             call.record(canister, now, sender_canister_version, details);
         }
         canister.check_low_wasm_memory();
-        if let Origin::Ingress { message, .. } = &received.origin
-            && is_paid_afterwards(call.rules().method, &call.argument)
-        {
-            // A canister that cannot pay now does not pay.
-            let bytes = call.rules().name.len() + call.argument.len();
-            let _ = self.charge_ingress(canister_id.into(), *message, bytes);
-        }
         Ok(())
     }
 }
