@@ -8,7 +8,7 @@ use pocket_ic::ErrorCode;
 use test_support::script::{
     ON_PRE_UPGRADE, call, canister, canister_with, number, numbers, rejected, script, wasm,
 };
-use test_support::{ScriptedNetwork, StatusOf, on_every_server, panic_message};
+use test_support::{ScriptedNetwork, StatusOf, encode, on_every_server, panic_message};
 
 /// Heap, stable memory and global.
 pub fn memories(network: &ScriptedNetwork) -> [u64; 3] {
@@ -272,18 +272,81 @@ fn a_module_the_subnet_has_compiled_before_takes_little_of_a_round() {
     });
 }
 
+/// What installing a module costs, without the bytes of the message. It may fail.
+pub fn installing(
+    network: &ScriptedNetwork,
+    id: Principal,
+    mode: CanisterInstallMode,
+    module: &[u8],
+) -> u128 {
+    let arguments = InstallCodeArgs {
+        mode,
+        canister_id: id,
+        wasm_module: module.to_vec(),
+        arg: vec![],
+        sender_canister_version: None,
+    };
+    // An argument has another byte, or two, for its length.
+    let bytes = encode(arguments.clone()).len();
+    let bytes = bytes + if bytes < 0x100 { 1 } else { 2 };
+    let anonymous = Principal::anonymous();
+    let install = || ask(&network.pic, anonymous, id, "install_code", arguments);
+    let (spent, _) = network.spent(id, install);
+    spent - 2_000 * bytes as u128
+}
+
+/// The same for a new canister.
+fn installing_anew(network: &ScriptedNetwork, module: &[u8]) -> u128 {
+    let id = network.pic.create_canister();
+    installing(network, id, CanisterInstallMode::Install, module)
+}
+
+#[test]
+fn functions_of_stable_memory_are_compiled_into_the_module() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let cost = |name: &str, parameters: &str, result: &str| {
+            let import =
+                format!(r#"(module (import "ic0" "{name}" (func (param {parameters}) {result})))"#);
+            installing_anew(&network, &wasm(&import))
+        };
+        let none = cost("trap", "i32 i32", "");
+        for (name, parameters, result, instructions) in [
+            ("stable_size", "", "(result i32)", 10),
+            ("stable_grow", "i32", "(result i32)", 24),
+            ("stable_read", "i32 i32 i32", "", 106),
+            ("stable_write", "i32 i32 i32", "", 91),
+            ("stable64_size", "", "(result i64)", 2),
+            ("stable64_grow", "i64", "(result i64)", 21),
+            ("stable64_read", "i64 i64 i64", "", 119),
+            ("stable64_write", "i64 i64 i64", "", 107),
+        ] {
+            let more = cost(name, parameters, result) - none;
+            assert_eq!(more, 6_000 * instructions, "{name}");
+        }
+    });
+}
+
+#[test]
+fn broken_gzip_data_is_charged_by_the_size_it_states_or_by_its_length() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let cost = |bytes: &[u8]| installing_anew(&network, bytes);
+        // 3 of 7 bytes, which are too few to state a size.
+        let short = cost(b"\x1f\x8b\x08junk");
+        let longer = cost(b"\x1f\x8b\x08 junk, junk");
+        assert_eq!(longer - short, 6_000 * 7);
+        let stating = cost(b"\x1f\x8b\x08 junk that states\0\0\x01\0");
+        assert_eq!(stating - short, 6_000 * (0x1_0000 - 7));
+    });
+}
+
 #[test]
 fn installing_costs_6000_for_each_instruction_compiled() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let cost = |nops: usize| {
-            let module = wasm(&format!("(module (func {}))", "(nop)".repeat(nops)));
-            let id = network.pic.create_canister();
-            let bytes = module.len() as u128;
-            let (spent, ()) =
-                network.spent(id, || network.pic.install_canister(id, module, vec![], None));
-            // What the message costs to induct depends on the module's bytes.
-            spent - 2_000 * bytes
+            installing_anew(&network, &wasm(&format!("(module (func {}))", "(nop)".repeat(nops))))
         };
         assert_eq!(cost(2_200) - cost(1_200), 6_000 * 1_000);
     });

@@ -41,6 +41,20 @@ const ADDED_GLOBALS: Instructions = 3;
 /// Instructions that initialising a global counts for.
 const GLOBAL_INSTRUCTIONS: Instructions = 2;
 
+/// The functions of the system API that the replica replaces with code in the module, and the
+/// instructions of that code (`embedders/src/wasm_utils/system_api_replacements.rs`). Here, the host
+/// executes these functions.
+const REPLACED_FUNCTIONS: [(&str, Instructions); 8] = [
+    ("stable_size", 10),
+    ("stable_grow", 24),
+    ("stable_read", 106),
+    ("stable_write", 91),
+    ("stable64_size", 2),
+    ("stable64_grow", 21),
+    ("stable64_read", 119),
+    ("stable64_write", 107),
+];
+
 /// The instrumented body of a function.
 pub(super) struct MeteredBody {
     /// The encoded locals and instructions.
@@ -51,7 +65,11 @@ pub(super) struct MeteredBody {
 
 /// The number of instructions that the replica compiles in addition to the functions of the module.
 pub(super) fn overhead(parts: &ModuleParts<'_>) -> Instructions {
-    HELPER_INSTRUCTIONS + GLOBAL_INSTRUCTIONS * (ADDED_GLOBALS + Instructions::from(parts.globals))
+    let globals = ADDED_GLOBALS + Instructions::from(parts.globals);
+    let replaced = REPLACED_FUNCTIONS.iter().filter(|(name, _)| parts.imports.contains(name));
+    HELPER_INSTRUCTIONS
+        + GLOBAL_INSTRUCTIONS * globals
+        + replaced.map(|(_, instructions)| instructions).sum::<Instructions>()
 }
 
 /// Adds metering and page marks to the body of a function with this number of parameters.

@@ -20,6 +20,7 @@ mod page_marks;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM64_MEMORY_MAX};
 use crate::types::Instructions;
 pub(crate) use page_marks::STORE_BYTES_MAX;
+use std::collections::BTreeSet;
 use wasm_encoder::{
     CodeSection, ConstExpr, Encode, ExportKind, ExportSection, FunctionSection, GlobalSection,
     GlobalType, MemorySection, MemoryType, Module, RawSection, SectionId, TypeSection, ValType,
@@ -57,6 +58,8 @@ pub(super) struct ModuleParts<'a> {
     pub function_types: Vec<u32>,
     /// The number of imported functions.
     pub imported_functions: u32,
+    /// The names of the imported functions.
+    pub imports: BTreeSet<&'a str>,
     /// The number of memories: 0 or 1.
     pub memories: u32,
     /// Whether the memory is a 64-bit memory.

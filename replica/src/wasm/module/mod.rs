@@ -60,11 +60,16 @@ fn decompressed(bytes: &[u8]) -> Result<Cow<'_, [u8]>, InvalidModule> {
     if plain.len() > MODULE_BYTES_MAX { Err(too_large()) } else { Ok(plain.into()) }
 }
 
-/// The size of the decompressed module, in bytes, as the gzip data states it. At least the size of
-/// `bytes`.
+/// The size of the decompressed module, in bytes, as the end of the gzip data states it. At least the size
+/// of `bytes`. Data without room for a header and an end states no size
+/// (`embedders/src/wasm_utils/decoding.rs`, `wasm_encoding_and_size`, in the replica's repository).
 pub(crate) fn decompressed_bytes_stated(bytes: &[u8]) -> u64 {
+    /// The first bytes of gzip data with the compression method DEFLATE, the only one in use.
+    const GZIP_DEFLATE: &[u8] = &[0x1f, 0x8b, 0x08];
+    const HEADER_AND_END_BYTES: usize = 8 + 8;
+    let states_size = bytes.starts_with(GZIP_DEFLATE) && bytes.len() >= HEADER_AND_END_BYTES;
     let stated = match bytes.last_chunk::<4>() {
-        Some(size) if bytes.starts_with(GZIP) => u32::from_le_bytes(*size).into(),
+        Some(size) if states_size => u32::from_le_bytes(*size).into(),
         _ => 0,
     };
     stated.max(bytes.len() as u64)

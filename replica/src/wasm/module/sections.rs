@@ -108,7 +108,7 @@ impl<'a> ModuleScan<'a> {
 
     fn imports(
         &mut self,
-        section: wasmparser::ImportSectionReader<'_>,
+        section: wasmparser::ImportSectionReader<'a>,
     ) -> Result<(), InvalidModule> {
         for import in section.into_imports() {
             let import = import?;
@@ -124,6 +124,7 @@ impl<'a> ModuleScan<'a> {
             }
             self.parts.function_types.push(function_type);
             self.parts.imported_functions += 1;
+            self.parts.imports.insert(name);
             self.info.imports.insert(name.to_owned());
         }
         Ok(())

@@ -62,6 +62,29 @@ fn damaged_gzip_data_is_refused() {
 }
 
 #[test]
+fn gzip_data_states_the_size_of_the_module_if_it_is_not_too_short() {
+    let module = wat(RICH);
+    assert_eq!(decompressed_bytes_stated(&module), module.len() as u64);
+    let small = gzip(&vec![0; 1_000_000]);
+    assert!(small.len() < 10_000);
+    assert_eq!(decompressed_bytes_stated(&small), 1_000_000);
+    let broken = |end: &[u8], length: usize| {
+        let start = [0x1f, 0x8b, 0x08].into_iter().chain([b'?'; 100]).take(length - end.len());
+        let bytes: Vec<u8> = start.chain(end.iter().copied()).collect();
+        decompressed_bytes_stated(&bytes)
+    };
+    assert_eq!(broken(b"junk", 7), 7);
+    assert_eq!(broken(b"junk", 15), 15);
+    assert_eq!(broken(&[0, 0, 1, 0], 16), 0x1_0000);
+    assert_eq!(broken(&[1, 0, 0, 0], 16), 16);
+    // Other methods than DEFLATE do not exist.
+    assert_eq!(
+        decompressed_bytes_stated(&[0x1f, 0x8b, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]),
+        16
+    );
+}
+
+#[test]
 fn a_module_with_an_incomplete_section_is_refused() {
     let module = wat(RICH);
     let mut section_ends = BTreeSet::from([8]);
