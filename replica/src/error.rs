@@ -24,7 +24,7 @@ pub struct Reject {
 
 impl Reject {
     /// A reject with this error code, which determines its reject code. The message does not begin with the
-    /// error code, unlike the message of a reject that is made from a [`UserError`].
+    /// error code.
     pub fn from_code(error_code: ErrorCode, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { code: reject_code(error_code), message, error_code: Some(error_code) }
@@ -40,13 +40,6 @@ impl Reject {
     /// bytes. Users get the whole message.
     pub fn shortened(self) -> Self {
         Self { message: shortened(self.message, REJECT_MESSAGE_BYTES_MAX), ..self }
-    }
-}
-
-impl From<UserError> for Reject {
-    /// The reject as another canister gets it: its message begins with the error code.
-    fn from(error: UserError) -> Self {
-        Self::from_code(error.code, error.to_string())
     }
 }
 
@@ -68,6 +61,20 @@ impl UserError {
     /// The error for a canister that does not exist.
     pub fn canister_not_found(canister: CanisterId) -> Self {
         Self::new(ErrorCode::CanisterNotFound, format!("Canister {canister} not found"))
+    }
+
+    /// The reject that a canister gets from a callee that failed, and for a call that the replica refused
+    /// when the canister made it. The message begins with the error code
+    /// (`execution/common.rs`, `action_to_request_response`; `reject_subnet_message_user_error`).
+    pub fn into_reject_with_code(self) -> Reject {
+        Reject::from_code(self.code, self.to_string())
+    }
+
+    /// The reject that a canister gets from the management canister, and a composite query from its
+    /// callees. The message does not begin with the error code (`From<UserError> for RejectContext` in
+    /// `types/types/src/messages/inter_canister.rs`).
+    pub fn into_reject(self) -> Reject {
+        Reject::from_code(self.code, self.description)
     }
 
     /// The code as users see it, such as `IC0503`.
@@ -100,6 +107,11 @@ fn shortened(mut text: String, bytes_max: usize) -> String {
         text.replace_range(range, GAP);
     }
     text
+}
+
+/// A part of a message that is left out if the amount is `None`.
+fn optional(amount: &Option<Cycles>, text: impl FnOnce(Cycles) -> String) -> String {
+    amount.map(text).unwrap_or_default()
 }
 
 /// Why the execution of a message failed. Everything that the execution did is rolled back.
@@ -141,14 +153,14 @@ pub enum Trap {
     /// The canister has too few cycles for a memory to grow: it would be frozen, or could not reserve
     /// cycles for the memory.
     #[error(
-        "Canister cannot grow memory by {bytes} bytes due to insufficient cycles. At least {missing} \
-         additional cycles are required"
+        "Canister cannot grow memory by {bytes} bytes due to insufficient cycles{}",
+        optional(missing, |missing| format!(". At least {missing} additional cycles are required"))
     )]
     MemoryGrow {
         /// The bytes by which the memory would have grown.
         bytes: u64,
-        /// The cycles that the canister lacks.
-        missing: Cycles,
+        /// The cycles that the canister lacks. `None` if the caller does not control the canister.
+        missing: Option<Cycles>,
     },
     /// The memory cannot grow, because the reserved cycles would exceed the setting
     /// `reserved_cycles_limit`.
@@ -179,8 +191,17 @@ pub enum Trap {
     #[error("Attempted to execute a message, but the canister contains no Wasm module")]
     NoWasmModule,
     /// The canister has too few cycles.
-    #[error("Canister is out of cycles: {0}")]
-    OutOfCycles(String),
+    #[error(
+        "Canister is out of cycles{}",
+        optional(missing, |missing| format!(": top it up with at least {missing} cycles"))
+    )]
+    OutOfCycles {
+        /// The cycles that the canister lacks. `None` if the caller does not control the canister.
+        missing: Option<Cycles>,
+    },
+    /// The canister has too few cycles above the freezing threshold to attach them to a call.
+    #[error("Canister is out of cycles: it cannot attach so many to a call")]
+    OutOfCyclesToAttach,
     /// The method ended without a reply or reject, and no call is open.
     #[error("Canister did not reply to the call")]
     DidNotReply,
@@ -206,7 +227,7 @@ impl Trap {
         match self {
             Self::Called(_) => ErrorCode::CanisterCalledTrap,
             Self::Wasm(_) => ErrorCode::CanisterTrapped,
-            Self::Contract(_) => ErrorCode::CanisterContractViolation,
+            Self::Contract(_) | Self::OutOfCyclesToAttach => ErrorCode::CanisterContractViolation,
             Self::InstructionLimit { .. } => ErrorCode::CanisterInstructionLimitExceeded,
             Self::StableMemoryAccess { .. } => ErrorCode::CanisterMemoryAccessLimitExceeded,
             Self::WasmMemoryLimit { .. } => ErrorCode::CanisterWasmMemoryLimitExceeded,
@@ -215,7 +236,7 @@ impl Trap {
             Self::MethodNotFound { .. } => ErrorCode::CanisterMethodNotFound,
             Self::FunctionNotFound(_) => ErrorCode::CanisterFunctionNotFound,
             Self::NoWasmModule => ErrorCode::CanisterWasmModuleNotFound,
-            Self::OutOfCycles(_) => ErrorCode::CanisterOutOfCycles,
+            Self::OutOfCycles { .. } => ErrorCode::CanisterOutOfCycles,
             Self::DidNotReply => ErrorCode::CanisterDidNotReply,
             Self::InvalidModule(_) => ErrorCode::CanisterInvalidWasm,
             Self::Cleanup { callback, .. } => callback.code(),
@@ -258,7 +279,10 @@ impl Trap {
             Self::NoWasmModule => "Install code into the canister before calling it.",
             Self::DidNotReply => "Make sure that every path through the method replies or rejects.",
             Self::InvalidModule(_) => "Rebuild the module for the target `wasm32-unknown-unknown`.",
-            Self::OutOfCycles(_) | Self::Cleanup { .. } | Self::Engine(_) => return None,
+            Self::OutOfCyclesToAttach => {
+                "Attach no more cycles than `canister_liquid_cycle_balance128` returns."
+            }
+            Self::OutOfCycles { .. } | Self::Cleanup { .. } | Self::Engine(_) => return None,
         })
     }
 
@@ -277,12 +301,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_canister_sees_the_error_code_before_the_message_and_a_user_does_not() {
+    fn the_error_code_stands_before_the_message_only_where_it_is_asked_for() {
         let error = Trap::Called("no".into()).into_user_error(CanisterId::MANAGEMENT);
         assert!(error.description.starts_with("Error from Canister aaaaa-aa: "));
         assert!(error.description.contains("called `ic0.trap` with message: 'no'.\n"));
-        let reject = Reject::from(error);
+        let reject = error.clone().into_reject_with_code();
         assert!(reject.message.starts_with("IC0503: Error from Canister aaaaa-aa: "));
+        assert_eq!(reject.code, RejectCode::CanisterError);
+        let reject = error.into_reject();
+        assert!(reject.message.starts_with("Error from Canister aaaaa-aa: "));
         assert_eq!(reject.code, RejectCode::CanisterError);
     }
 

@@ -5,16 +5,20 @@
 //! `execution/common.rs` (`validate_sender`) and `system_api/routing.rs` in the replica's repository.
 
 use crate::error::{ErrorCode, UserError};
-use crate::limits::{MANAGEMENT_DECODING_QUOTA, MANAGEMENT_SKIPPING_QUOTA};
 use crate::types::{CanisterId, Payload, SubnetId};
 use candid::utils::ArgumentEncoder;
-use candid::{CandidType, DecoderConfig, Principal};
+use candid::{CandidType, Principal};
 use ic_management_canister_types::CanisterIdRecord;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
+mod arguments;
+mod bitcoin;
 mod methods;
 
+pub use arguments::{
+    InstallCodeArgs, check_count, check_no_argument, check_settings, decode, decode_creation,
+};
+pub use bitcoin::{BitcoinNetwork, network as bitcoin_network};
 pub use methods::Method;
 
 /// The method that creates a canister with new cycles. Only development networks have it.
@@ -75,6 +79,8 @@ pub enum About {
     Subnet,
     /// A threshold key. The network has none.
     Key,
+    /// A bitcoin network. The system forwards the call to the bitcoin canister of that network.
+    Bitcoin,
     /// Nothing: the caller's own subnet executes the call.
     Nothing,
 }
@@ -126,11 +132,22 @@ impl Rules {
         })
     }
 
-    /// The canister or subnet that a call with this argument is about.
+    /// Checks that the whole argument can be decoded.
     ///
     /// # Errors
     ///
-    /// `InvalidManagementPayload`, if the argument cannot be decoded.
+    /// `InvalidManagementPayload`, if it cannot be decoded, or exceeds a bound that is checked while it is
+    /// decoded, such as the number of controllers.
+    pub fn check_argument(&self, argument: &[u8]) -> Result<(), UserError> {
+        arguments::check(self.method, argument)
+    }
+
+    /// The canister or subnet that a call with this argument is about. Of the argument, only the part with
+    /// the id is decoded.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidManagementPayload`, if the id cannot be decoded.
     pub fn subject(&self, argument: &[u8]) -> Result<Subject, UserError> {
         Ok(match self.about {
             About::Canister => {
@@ -140,11 +157,12 @@ impl Rules {
                 Subject::Canister(decode::<Target>(argument)?.target_canister.into())
             }
             About::NewCanister => {
-                let specified = decode::<Specified>(argument)?.specified_id;
+                // If the argument cannot be decoded, the execution of the call fails.
+                let specified = decode::<Specified>(argument).ok().and_then(|new| new.specified_id);
                 Subject::NewCanister(specified.map(CanisterId::from))
             }
             About::Subnet => Subject::Subnet(decode::<SubnetIdRecord>(argument)?.subnet_id.into()),
-            About::Key | About::Nothing => Subject::Nothing,
+            About::Key | About::Bitcoin | About::Nothing => Subject::Nothing,
         })
     }
 
@@ -153,12 +171,14 @@ impl Rules {
     /// # Errors
     ///
     /// `CanisterContractViolation`, if the version is not `version`; `InvalidManagementPayload`, if the
-    /// argument cannot be decoded.
+    /// method has a version in its argument, and the argument cannot be decoded.
     pub fn check_sender_version(&self, argument: &[u8], version: u64) -> Result<(), UserError> {
         if !self.has_sender_version {
             return Ok(());
         }
-        match decode::<SenderVersion>(argument)?.sender_canister_version {
+        self.check_argument(argument)?;
+        let claimed = decode::<SenderVersion>(argument).ok();
+        match claimed.and_then(|claimed| claimed.sender_canister_version) {
             Some(claimed) if claimed != version => Err(UserError::new(
                 ErrorCode::CanisterContractViolation,
                 format!(
@@ -176,7 +196,8 @@ impl Rules {
 pub struct ManagementCall {
     /// The rules of the method.
     pub rules: &'static Rules,
-    /// The subject of the call, or the error if the argument cannot be decoded.
+    /// The subject of the call, or the error if the argument cannot be decoded. The arguments of calls that
+    /// are about no existing canister or subnet are decoded when the calls are executed.
     pub subject: Result<Subject, UserError>,
 }
 
@@ -188,7 +209,13 @@ impl ManagementCall {
     /// `CanisterMethodNotFound`, if the management canister has no such method.
     pub fn resolve(name: &str, argument: &[u8]) -> Result<Self, UserError> {
         let rules = Rules::named(name)?;
-        Ok(Self { rules, subject: rules.subject(argument) })
+        let subject = rules.subject(argument).and_then(|subject| match subject {
+            Subject::Canister(_) | Subject::Subnet(_) => {
+                rules.check_argument(argument).map(|()| subject)
+            }
+            Subject::NewCanister(_) | Subject::Nothing => Ok(subject),
+        });
+        Ok(Self { rules, subject })
     }
 
     /// The existing canister that the call is about.
@@ -242,30 +269,4 @@ pub fn empty_reply() -> Payload {
 /// Encodes values as a Candid reply.
 pub fn encode(values: impl ArgumentEncoder) -> Payload {
     candid::encode_args(values).expect("the management canister's types are valid Candid")
-}
-
-/// Checks the argument of a method that takes no argument.
-///
-/// # Errors
-///
-/// `InvalidManagementPayload`, if the argument cannot be decoded as an empty argument list.
-pub fn check_no_argument(argument: &[u8]) -> Result<(), UserError> {
-    candid::decode_args::<()>(argument).map_err(undecodable)
-}
-
-fn undecodable(error: candid::Error) -> UserError {
-    UserError::new(ErrorCode::InvalidManagementPayload, format!("Error decoding candid: {error}"))
-}
-
-/// Decodes a Candid argument. Fields that the type does not have are ignored.
-///
-/// # Errors
-///
-/// `InvalidManagementPayload`, if the argument cannot be decoded.
-pub fn decode<T: CandidType + DeserializeOwned>(argument: &[u8]) -> Result<T, UserError> {
-    // A few bytes of Candid can describe a huge value. Real arguments need far less than these quotas.
-    let mut config = DecoderConfig::new();
-    config.set_decoding_quota(MANAGEMENT_DECODING_QUOTA);
-    config.set_skipping_quota(MANAGEMENT_SKIPPING_QUOTA);
-    candid::utils::decode_one_with_config(argument, &config).map_err(undecodable)
 }

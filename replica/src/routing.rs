@@ -2,10 +2,10 @@
 //!
 //! Rules: `system_api/src/routing.rs` in the replica's repository.
 
-use crate::error::{ErrorCode, Reject, RejectCode, UserError};
-use crate::ic00::{About, Rules, Subject, decode};
-use crate::message::Request;
-use crate::topology::RoutingTable;
+use crate::error::{ErrorCode, Reject, UserError};
+use crate::ic00::{About, Rules, Subject, bitcoin_network, decode};
+use crate::message::{CallContent, Request};
+use crate::topology::{RoutingTable, bitcoin_canister};
 use crate::types::{Callee, SubnetId};
 use candid::CandidType;
 use serde::Deserialize;
@@ -15,33 +15,64 @@ pub fn is_ic00(receiver: Callee, routes: &RoutingTable) -> bool {
     receiver.is_management() || routes.has_subnet(receiver.as_subnet())
 }
 
+/// The receiver of a call that a canister makes. The system forwards calls of the bitcoin methods to the
+/// bitcoin canister of the network that the argument names. The receiver of all other calls is the callee.
+pub fn receiver(callee: Callee, content: &CallContent) -> Callee {
+    let network = || {
+        let method = Rules::named(&content.method).ok()?.method;
+        bitcoin_network(method, &content.argument).ok()?
+    };
+    match callee.is_management().then(network).flatten() {
+        Some(network) => bitcoin_canister(network.is_main()).into(),
+        None => callee,
+    }
+}
+
 /// Checks a request when a canister makes it. The canister has the canister version `version` and is on
 /// the subnet `own`. Only management calls can fail.
 ///
 /// # Errors
 ///
-/// The reject that the caller gets at once: for an unknown method, for a wrong sender canister version,
-/// and for a call that no subnet executes.
+/// The reject that the caller gets at once: for an unknown method, for an argument that cannot be decoded,
+/// for a wrong sender canister version, and for a call that no subnet executes.
 pub fn check_request(
     request: &Request,
     version: u64,
     own: SubnetId,
     routes: &RoutingTable,
 ) -> Result<(), Reject> {
-    if !is_ic00(request.header.callee, routes) {
+    let Request { header, content } = request;
+    if !is_ic00(header.callee, routes) {
         return Ok(());
     }
-    let check = |rules: &Rules| rules.check_sender_version(&request.content.argument, version);
-    if let Err(error) = Rules::named(&request.content.method).and_then(check) {
-        return Err(Reject { code: RejectCode::CanisterError, ..Reject::from(error) });
+    let rules = Rules::named(&content.method).map_err(UserError::into_reject_with_code)?;
+    rules
+        .check_sender_version(&content.argument, version)
+        .map_err(UserError::into_reject_with_code)?;
+    check_routed_argument(rules, request)
+        .and_then(|()| management_destination(request, own, routes).map(drop))
+        .map_err(|why| {
+            let text =
+                format!("Unable to route management canister request {}: {why}", content.method);
+            Reject::from_code(ErrorCode::CanisterNotFound, text)
+        })
+}
+
+/// Checks the whole argument of a call whose argument decides where the call goes. The arguments of other
+/// calls are decoded when the calls are executed.
+fn check_routed_argument(rules: &Rules, request: &Request) -> Result<(), String> {
+    let is_routed = match rules.about {
+        About::Canister | About::TargetCanister | About::Subnet | About::Bitcoin => true,
+        About::NewCanister | About::Key | About::Nothing => false,
+    };
+    if !is_routed || !request.header.callee.is_management() {
+        return Ok(());
     }
-    management_destination(request, own, routes).map(drop).map_err(|why| {
-        let text = format!(
-            "Unable to route management canister request {}: {why}",
-            request.content.method
-        );
-        Reject::from_code(ErrorCode::CanisterNotFound, text)
-    })
+    rules.check_argument(&request.content.argument).map_err(undecodable)
+}
+
+fn undecodable(error: UserError) -> String {
+    format!("UserError({error})")
 }
 
 /// The subnet that a request of a canister on the subnet `own` goes to. `None` if there is no such
@@ -62,8 +93,8 @@ fn management_destination(
 ) -> Result<SubnetId, String> {
     let rules = Rules::named(&request.content.method).map_err(|error| error.to_string())?;
     if !request.header.callee.is_management() {
-        // Only canisters of the NNS subnet may address a subnet directly.
-        return match routes.is_on_nns(request.header.caller) {
+        // Only canisters of the root subnet may address a subnet directly.
+        return match routes.is_on_root(request.header.caller) {
             true => Ok(request.header.callee.as_subnet()),
             false => Err(format!("AlreadyResolved({})", request.header.callee)),
         };
@@ -71,7 +102,6 @@ fn management_destination(
     if rules.about == About::Key {
         return Err(no_such_key(&request.content.argument));
     }
-    let undecodable = |error: UserError| format!("UserError({error})");
     match rules.subject(&request.content.argument).map_err(undecodable)? {
         Subject::Canister(canister) => routes
             .subnet_of(canister)
@@ -97,6 +127,6 @@ fn no_such_key(argument: &[u8]) -> String {
             "ChainKeyError(\"Requested unknown or disabled threshold key: {}, existing enabled keys: []\")",
             key_id.name
         ),
-        Err(error) => format!("UserError({error})"),
+        Err(error) => undecodable(error),
     }
 }

@@ -230,6 +230,13 @@ pub fn cycles_minting_canister() -> CanisterId {
     canister_id(4)
 }
 
+/// The bitcoin canister of the main network, or else of the test network, to which the system forwards
+/// calls of the bitcoin methods (`config/src/execution_environment.rs`, `BITCOIN_MAINNET_CANISTER_ID` and
+/// `BITCOIN_TESTNET_CANISTER_ID`).
+pub fn bitcoin_canister(main: bool) -> CanisterId {
+    canister_id(if main { 0x1A0_0004 } else { 0x1A0_0001 })
+}
+
 /// The number of a canister id. `None` if the id does not have the form of [`canister_id`].
 pub(crate) fn canister_number(id: CanisterId) -> Option<u64> {
     let (number, mark) = id.as_slice().split_first_chunk::<8>()?;
@@ -255,6 +262,8 @@ pub struct RoutingTable {
     ranges: Vec<(CanisterId, CanisterId, SubnetId)>,
     /// Subnets with the free cost schedule.
     free: BTreeSet<SubnetId>,
+    /// The root subnet: the NNS subnet, or else the first subnet.
+    root: Option<SubnetId>,
 }
 
 impl RoutingTable {
@@ -267,6 +276,11 @@ impl RoutingTable {
     /// Marks a subnet as having the free cost schedule.
     pub fn set_free(&mut self, id: SubnetId) {
         self.free.insert(id);
+    }
+
+    /// Sets the root subnet. Its canisters may address subnets by their ids.
+    pub fn set_root(&mut self, id: SubnetId) {
+        self.root = Some(id);
     }
 
     /// Removes a subnet.
@@ -282,10 +296,10 @@ impl RoutingTable {
         (canister <= *last).then_some(*subnet)
     }
 
-    /// Whether a canister is on the NNS subnet, which is the subnet that hosts canister number 0.
-    pub fn is_on_nns(&self, canister: CanisterId) -> bool {
-        let subnet = self.subnet_of(canister);
-        subnet.is_some() && subnet == self.subnet_of(canister_id(0))
+    /// Whether a canister is on the root subnet: the NNS subnet or, in a network without one, the first
+    /// subnet (`pocket_ic_server/src/pocket_ic.rs`, `add_global_registry_records`).
+    pub fn is_on_root(&self, canister: CanisterId) -> bool {
+        self.root.is_some() && self.root == self.subnet_of(canister)
     }
 
     /// Whether a canister is on a subnet with the free cost schedule.

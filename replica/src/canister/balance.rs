@@ -5,6 +5,7 @@ use crate::cycles::{IdleBurn, IdleCanister, Prices};
 use crate::error::{Trap, UserError};
 use crate::trace::{Event, Fee};
 use crate::types::Cycles;
+use candid::Principal;
 
 impl Canister {
     /// The freezing threshold of the canister, in cycles.
@@ -41,20 +42,33 @@ impl Canister {
         self.balance = self.balance.saturating_sub(cycles);
     }
 
-    /// Checks that the canister can pay `amount` cycles without being frozen.
+    /// The cycles that the canister lacks to pay `amount` without being frozen. `None` if it can pay.
+    fn missing(&self, amount: Cycles, prices: Prices) -> Option<Cycles> {
+        let needed = self.freezing_threshold(prices).saturating_add(amount);
+        needed.checked_sub(self.balance).filter(|missing| *missing > 0)
+    }
+
+    /// Whether the canister can pay `amount` cycles without being frozen.
+    pub fn can_pay(&self, amount: Cycles, prices: Prices) -> bool {
+        self.missing(amount, prices).is_none()
+    }
+
+    /// Checks that the canister can pay `amount` cycles, for a call of `caller`, without being frozen.
     ///
     /// # Errors
     ///
-    /// Fails if the balance would fall below the freezing threshold. The error says how many cycles are
-    /// missing: top up the canister.
-    pub fn check_can_pay(&self, amount: Cycles, prices: Prices) -> Result<(), UserError> {
-        let needed = self.freezing_threshold(prices) + amount;
-        if self.balance >= needed {
-            return Ok(());
-        }
-        let missing = needed - self.balance;
-        let trap = Trap::OutOfCycles(format!("top it up with at least {missing} cycles"));
-        Err(trap.into_user_error(self.id))
+    /// Fails if the balance would fall below the freezing threshold. If `caller` controls the canister, the
+    /// error says how many cycles are missing. Strangers do not learn this
+    /// (`cycles_account_manager/src/lib.rs`, `reveal_top_up`).
+    pub fn check_can_pay(
+        &self,
+        amount: Cycles,
+        prices: Prices,
+        caller: Principal,
+    ) -> Result<(), UserError> {
+        let Some(missing) = self.missing(amount, prices) else { return Ok(()) };
+        let revealed = self.settings.controllers.contains(&caller).then_some(missing);
+        Err(Trap::OutOfCycles { missing: revealed }.into_user_error(self.id))
     }
 
     /// Moves cycles from the balance to the reserved cycles, which pay for memory. The balance must

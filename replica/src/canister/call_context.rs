@@ -136,10 +136,19 @@ pub struct CallResponse {
 }
 
 impl CallResponse {
-    /// The response that the calling canister gets. `None` if no canister called.
+    /// The response of a canister to the calling canister. `None` if no canister called.
     pub fn into_canister_response(self) -> Option<Response> {
+        self.into_response(Failure::into_reject_with_code)
+    }
+
+    /// The response of the management canister to the calling canister. `None` if no canister called.
+    pub fn into_management_response(self) -> Option<Response> {
+        self.into_response(Failure::into_reject)
+    }
+
+    fn into_response(self, reject: impl FnOnce(Failure) -> Reject) -> Option<Response> {
         let Origin::Canister(header) = self.origin else { return None };
-        Some(Response { header, refund: self.refund, result: self.result.map_err(Reject::from) })
+        Some(Response { header, refund: self.refund, result: self.result.map_err(reject) })
     }
 }
 
@@ -165,14 +174,24 @@ impl From<Failure> for UserError {
     }
 }
 
-impl From<Failure> for Reject {
-    /// The reject that another canister gets. Its message is shortened: see [`Reject::shortened`].
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Rejected(reject) => reject,
-            Failure::Error(error) => error.into(),
+impl Failure {
+    /// The reject that a canister gets from a callee. The message of an error begins with the error code:
+    /// see [`UserError::into_reject_with_code`]. Messages are shortened: see [`Reject::shortened`].
+    pub fn into_reject_with_code(self) -> Reject {
+        match self {
+            Self::Rejected(reject) => reject,
+            Self::Error(error) => error.into_reject_with_code(),
         }
         .shortened()
+    }
+
+    /// The reject that a canister gets from the management canister, and a composite query from its
+    /// callees: see [`UserError::into_reject`]. The messages of errors are not shortened.
+    pub fn into_reject(self) -> Reject {
+        match self {
+            Self::Rejected(reject) => reject.shortened(),
+            Self::Error(error) => error.into_reject(),
+        }
     }
 }
 

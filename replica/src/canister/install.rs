@@ -55,7 +55,7 @@ pub fn install(
     let (id, mode) = (canister.id, installation.mode);
     let wasm64 = installation.source.is_wasm64();
     let prepaid = round.prices.execution(round.install_instructions_max, wasm64);
-    withdraw(canister, prepaid, round)?;
+    withdraw(canister, prepaid, installation.caller, round)?;
     let mut hooks = Hooks::new(round, &installation);
     let result = check(canister, mode).and_then(|()| match mode {
         InstallMode::Upgrade(flags) => hooks.upgrade(canister, &installation, flags),

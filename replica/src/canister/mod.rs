@@ -61,7 +61,8 @@ pub use management_call::ExecutedManagementCall;
 pub use memory_usage::MemoryUsage;
 pub use pause::pause_installation;
 pub use query::{
-    OpenQuery, Query, QueryProgress, begin_query, no_response, resume_query, transform,
+    OpenQuery, Query, QueryProgress, begin_query, is_queryable, no_response, resume_query,
+    transform,
 };
 pub use queues::{Input, Queues, TimedOut};
 pub use resume::resume;

@@ -10,6 +10,7 @@ use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::trace::{Event, Fee};
 use crate::types::{Cycles, Time};
+use candid::Principal;
 
 impl Canister {
     /// Whether the canister has a paused execution.
@@ -33,15 +34,21 @@ impl Canister {
         self.paused.as_ref().is_some_and(|paused| paused.slices_done > 0)
     }
 
-    /// Charges a fee for an ingress message: now, or at the end of the paused execution.
+    /// Charges a fee for an ingress message of `sender`: now, or at the end of the paused execution.
     ///
     /// # Errors
     ///
     /// Fails if the balance above the freezing threshold is less than this fee and all fees that are
     /// still owed: top up the canister.
-    pub fn charge(&mut self, fee: Fee, cycles: Cycles, prices: Prices) -> Result<(), UserError> {
+    pub fn charge(
+        &mut self,
+        fee: Fee,
+        cycles: Cycles,
+        prices: Prices,
+        sender: Principal,
+    ) -> Result<(), UserError> {
         let owed = self.paused.iter().flat_map(|paused| &paused.owed).map(|(_, cycles)| cycles);
-        self.check_can_pay(owed.sum::<Cycles>() + cycles, prices)?;
+        self.check_can_pay(owed.sum::<Cycles>() + cycles, prices, sender)?;
         match &mut self.paused {
             Some(paused) => paused.owed.push((fee, cycles)),
             None => self.pay(fee, cycles),

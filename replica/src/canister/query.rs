@@ -10,14 +10,15 @@ use crate::canister::sandbox::{Entry, ExecutionOutput, Sandbox};
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::{ErrorCode, Reject, Trap, UserError};
-use crate::message::CallerInfo;
+use crate::message::{CallHeader, CallerInfo, Request};
+use crate::routing;
 use crate::system_api::{
     Callbacks, Closure, DataCertificate, Effects, EntryPoint, ExecutionInput, OutgoingCall,
 };
-use crate::types::{CanisterId, Instructions, Payload};
+use crate::types::{CallbackId, Callee, CanisterId, Instructions, Payload};
 use crate::wasm::{Method, MethodKind};
 use candid::Principal;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// A query of a canister.
@@ -46,10 +47,51 @@ pub struct OpenQuery {
 }
 
 impl OpenQuery {
-    /// Takes the next call that has not been executed.
+    /// Takes the next call that has not been executed. Its callee is the receiver of the call: for a call
+    /// of the management canister, the subnet that executes it.
     pub fn next_call(&mut self) -> Option<OutgoingCall> {
         self.calls.pop_front()
     }
+}
+
+/// The calls that one execution of a composite query made, in the order in which they are executed: the
+/// receivers take turns, in the order of their ids (`replicated_state/src/canister_state/queues.rs`,
+/// `CanisterOutputQueuesIterator`). An invalid call of the management canister is not executed, nor is a
+/// callback of such a call: as in the replica, its reject gets lost (`query_handler/tests.rs`,
+/// `composite_query_call_to_management_canister_rejects_unknown_methods`).
+fn in_order(
+    canister: &Canister,
+    calls: Vec<OutgoingCall>,
+    round: &RoundInput,
+) -> VecDeque<OutgoingCall> {
+    let mut queues: BTreeMap<Callee, VecDeque<OutgoingCall>> = BTreeMap::new();
+    for call in calls {
+        let OutgoingCall { callee, content, deadline, callbacks, price } = call;
+        let callee = routing::receiver(callee, &content);
+        let callback = CallbackId(0);
+        let header = CallHeader { caller: canister.id, callee, callback, deadline };
+        let request = Request { header, content };
+        if routing::check_request(&request, canister.version, round.subnet, &round.routes).is_err()
+        {
+            continue;
+        }
+        let callee = match routing::is_ic00(callee, &round.routes) {
+            true => routing::destination(&request, round.subnet, &round.routes)
+                .map_or(callee, Callee::from),
+            false => callee,
+        };
+        let call = OutgoingCall { callee, content: request.content, deadline, callbacks, price };
+        queues.entry(callee).or_default().push_back(call);
+    }
+    let mut turns: VecDeque<_> = queues.into_values().collect();
+    let mut ordered = VecDeque::new();
+    while let Some(mut queue) = turns.pop_front() {
+        ordered.extend(queue.pop_front());
+        if !queue.is_empty() {
+            turns.push_back(queue);
+        }
+    }
+    ordered
 }
 
 /// The progress of a query.
@@ -126,8 +168,8 @@ fn begin(
     let progress = match executed.result {
         Ok(Effects { response: None, calls, .. }) if !calls.is_empty() => {
             let sandbox = sandbox.split_off();
-            let open =
-                OpenQuery { caller, caller_info, sandbox, calls: calls.into(), instructions };
+            let calls = in_order(canister, calls, round);
+            let open = OpenQuery { caller, caller_info, sandbox, calls, instructions };
             return Ok((QueryProgress::Waiting(Box::new(open)), instructions));
         }
         Ok(Effects { response: Some(response), .. }) => response.map_err(Failure::Rejected),
@@ -136,6 +178,11 @@ fn begin(
     };
     canister.sandbox.as_mut().expect("there is code that ran").undo();
     Ok((QueryProgress::Finished(progress), instructions))
+}
+
+/// Whether a query of `method` is executed, instead of rejected at once.
+pub fn is_queryable(canister: &Canister, method: &str) -> bool {
+    queryable(canister, method).is_ok()
 }
 
 /// The kind of the query method `method` and its code.
@@ -207,7 +254,7 @@ pub fn resume_query(
     let response = match executed.result {
         Ok(effects) => {
             open.sandbox.keep();
-            open.calls.extend(effects.calls);
+            open.calls.extend(in_order(canister, effects.calls, round));
             effects.response.map(|response| response.map_err(Failure::Rejected))
         }
         Err(trap) => {

@@ -2,7 +2,7 @@
 //!
 //! Rules: `execution_environment/src/execution/response.rs` in the replica's repository.
 
-use crate::canister::call_context::{CallContext, Callback, Origin, Outcome};
+use crate::canister::call_context::{CallContext, Callback, Outcome};
 use crate::canister::pause::pause;
 use crate::canister::paused::{CallbackOutput, PausedWork, ResponseExecution};
 use crate::canister::round::{Execution, RoundInput};
@@ -124,7 +124,8 @@ fn run_callback(
     let input = Arc::new(ExecutionInput {
         argument,
         cycles_refunded: response.refund,
-        may_respond: !responded && received.origin != Origin::Task,
+        // A callback of a timer or a heartbeat may respond, too. The response goes nowhere.
+        may_respond: !responded,
         call_context_instructions: instructions,
         balance: canister.balance.saturating_add(returned),
         reject,

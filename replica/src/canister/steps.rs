@@ -32,13 +32,15 @@ pub(super) fn runnable_module(canister: &Canister) -> Result<&ModuleInfo, UserEr
     }
 }
 
-/// Takes cycles from the balance. Fails if the balance would fall below the freezing threshold.
+/// Takes cycles from the balance for a call of `caller`. Fails if the balance would fall below the freezing
+/// threshold.
 pub(super) fn withdraw(
     canister: &mut Canister,
     amount: Cycles,
+    caller: Principal,
     round: &RoundInput,
 ) -> Result<(), UserError> {
-    canister.check_can_pay(amount, round.prices)?;
+    canister.check_can_pay(amount, round.prices, caller)?;
     canister.balance -= amount;
     Ok(())
 }
@@ -171,9 +173,10 @@ pub(super) fn apply(
 fn send_call(
     canister: &mut Canister,
     call_context_id: CallContextId,
-    call: OutgoingCall,
+    mut call: OutgoingCall,
     round: &RoundInput,
 ) {
+    call.callee = routing::receiver(call.callee, &call.content);
     let header = canister.contexts.register(call_context_id, &call, canister.id);
     canister.trace.record(|| Event::Sent {
         call: header.id(),

@@ -8,7 +8,7 @@ use crate::canister::memory_usage::log_store_bytes;
 use crate::canister::settings::Settings;
 use crate::canister::state::Canister;
 use crate::cycles::{Prices, reservation_excess};
-use crate::error::{ErrorCode, UserError};
+use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::*;
 use crate::system_api::MemoryShare;
 use crate::trace::Fee;
@@ -172,14 +172,8 @@ impl SubnetCapacity {
         }
         let left = canister.balance.checked_sub(cost).filter(|left| *left >= threshold);
         let left = left.ok_or_else(|| {
-            UserError::new(
-                ErrorCode::CanisterOutOfCycles,
-                format!(
-                    "Canister {} is out of cycles: the call costs {cost} cycles above the freezing \
-                     threshold of {threshold}, and its balance is {}",
-                    canister.id, canister.balance
-                ),
-            )
+            let missing = threshold.saturating_add(cost).saturating_sub(canister.balance);
+            Trap::OutOfCycles { missing: Some(missing) }.into_user_error(canister.id)
         })?;
         let reservation = self.prices.storage_reservation(self.in_use(), growth);
         let limit = settings.reserved_cycles_limit;

@@ -64,7 +64,7 @@ impl Canister {
 
     fn can_pay_for_task(&self, round: &RoundInput) -> bool {
         let prepaid = prepayment(self, round.message_instructions_max, round);
-        self.check_can_pay(prepaid, round.prices).is_ok()
+        self.can_pay(prepaid, round.prices)
     }
 }
 

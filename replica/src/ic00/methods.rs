@@ -162,18 +162,19 @@ pub(super) const METHODS: &[Rules] = &[
         .only(SnapshotViewers)
         .users()
         .heavy(),
-    // Methods that are always refused: there are no threshold keys and no bitcoin canisters.
+    // Methods that are refused, because there are no threshold keys.
     about(Key, EcdsaPublicKey, "ecdsa_public_key"),
     about(Key, SignWithEcdsa, "sign_with_ecdsa"),
     about(Key, SchnorrPublicKey, "schnorr_public_key"),
     about(Key, SignWithSchnorr, "sign_with_schnorr"),
     about(Key, VetkdPublicKey, "vetkd_public_key"),
     about(Key, VetkdDeriveKey, "vetkd_derive_key"),
-    about(Nothing, BitcoinGetBalance, "bitcoin_get_balance"),
-    about(Nothing, BitcoinGetBlockHeaders, "bitcoin_get_block_headers"),
-    about(Nothing, BitcoinGetCurrentFeePercentiles, "bitcoin_get_current_fee_percentiles"),
-    about(Nothing, BitcoinGetUtxos, "bitcoin_get_utxos"),
-    about(Nothing, BitcoinSendTransaction, "bitcoin_send_transaction"),
+    // Methods of the bitcoin canisters.
+    about(Bitcoin, BitcoinGetBalance, "bitcoin_get_balance"),
+    about(Bitcoin, BitcoinGetBlockHeaders, "bitcoin_get_block_headers"),
+    about(Bitcoin, BitcoinGetCurrentFeePercentiles, "bitcoin_get_current_fee_percentiles"),
+    about(Bitcoin, BitcoinGetUtxos, "bitcoin_get_utxos"),
+    about(Bitcoin, BitcoinSendTransaction, "bitcoin_send_transaction"),
 ];
 
 /// The rules of a method that any canister may call.

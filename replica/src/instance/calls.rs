@@ -238,6 +238,7 @@ impl Instance {
         match destination.management {
             Some(management) => subnet
                 .query_management(caller, &method, management.ok(), argument)
+                .0
                 .map_err(Failure::Error),
             None => {
                 let query = Query { caller, caller_info, method, argument, data_certificate };

@@ -1,7 +1,7 @@
 //! The fake canisters of an instance: which calls they execute, and when.
 
 use crate::canister::Failure;
-use crate::error::Reject;
+use crate::error::UserError;
 use crate::fake_canisters::{FakeCanisterCall, FakeCanisters, Surroundings};
 use crate::instance::destination::Destination;
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
@@ -47,7 +47,8 @@ impl Instance {
                 let network = &mut self.network;
                 let mut surroundings = Surroundings { network, default_subnets: &default_subnets };
                 let (result, refund) = fake_canisters.respond(&call, &mut surroundings);
-                let response = call.response(result.map_err(Reject::from), refund);
+                let response =
+                    call.response(result.map_err(UserError::into_reject_with_code), refund);
                 if let Some(host) = self.network.subnet_mut(host) {
                     host.respond_to_intercepted(response);
                 }

@@ -202,6 +202,7 @@ fn add_routes(routes: &mut RoutingTable, subnet: &Subnet) {
     routes.add(subnet.routing_entries());
     // System subnets have the normal cost schedule, although they charge nothing.
     let config = subnet.config();
+    routes.set_root(config.root_key.subnet_id());
     if config.free && !config.system {
         routes.set_free(config.id);
     }

@@ -110,7 +110,7 @@ impl Subnet {
             .get_mut(&ingress.receiver)
             .ok_or_else(|| UserError::canister_not_found(ingress.receiver))?;
         let fee = round.prices.ingress(ingress.envelope_bytes);
-        canister.check_can_pay(fee, round.prices)?;
+        canister.check_can_pay(fee, round.prices, ingress.sender)?;
         canister.check_running()?;
         if canister.module_hash().is_none() {
             return Err(crate::error::Trap::NoWasmModule.into_user_error(canister.id));
@@ -179,7 +179,7 @@ impl Subnet {
             return self.induct_management_ingress(ingress, call);
         }
         self.existing(ingress.receiver)?.check_running()?;
-        self.charge_ingress(ingress.receiver, ingress.id, ingress.envelope_bytes)?;
+        self.charge_ingress(ingress.receiver, ingress.id, ingress.sender, ingress.envelope_bytes)?;
         if let Some(canister) = self.canisters.get_mut(&ingress.receiver) {
             canister.queues.push_ingress(ingress);
         }
@@ -196,7 +196,7 @@ impl Subnet {
         }
     }
 
-    /// Charges a canister for taking in a message of this size.
+    /// Charges a canister for taking in a message of `sender` with this size.
     ///
     /// # Errors
     ///
@@ -205,13 +205,14 @@ impl Subnet {
         &mut self,
         payer: CanisterId,
         message: MessageId,
+        sender: Principal,
         bytes: usize,
     ) -> Result<(), UserError> {
         let prices = self.prices;
         let fee = prices.ingress(bytes);
         let canister =
             self.canisters.get_mut(&payer).ok_or_else(|| UserError::canister_not_found(payer))?;
-        canister.charge(Fee::Ingress(message), fee, prices)
+        canister.charge(Fee::Ingress(message), fee, prices, sender)
     }
 }
 

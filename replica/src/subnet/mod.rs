@@ -298,7 +298,7 @@ impl Subnet {
     fn respond(&mut self, response: CallResponse) {
         if let Origin::Ingress { message, .. } = response.origin {
             self.history.set(message, response.result.into(), self.time);
-        } else if let Some(response) = response.into_canister_response() {
+        } else if let Some(response) = response.into_management_response() {
             self.trace.record(|| response.made(Responder::Callee));
             self.responses.push_back(response);
         }

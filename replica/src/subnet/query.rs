@@ -1,4 +1,5 @@
-//! Queries from users, and the calls that composite queries make to canisters of the same subnet.
+//! Queries from users, and the calls that composite queries make to canisters of the same subnet and to
+//! the management canister.
 //!
 //! Calls are evaluated depth first: a call is evaluated with all calls that it makes itself, before the
 //! next call of its caller.
@@ -6,13 +7,17 @@
 //! Rules: `execution_environment/src/query_handler/query_call_graph.rs` in the replica's repository.
 
 use crate::canister::{
-    Failure, OpenQuery, Query, QueryProgress, RoundInput, begin_query, no_response, resume_query,
+    Failure, OpenQuery, Query, QueryProgress, RoundInput, begin_query, is_queryable, no_response,
+    resume_query,
 };
 use crate::error::{ErrorCode, Reject, UserError};
+use crate::ic00::ManagementCall;
 use crate::limits::*;
+use crate::message::CallContent;
 use crate::subnet::Subnet;
 use crate::system_api::{Callbacks, OutgoingCall};
-use crate::types::{CanisterId, Instructions, Payload};
+use crate::types::{Callee, CanisterId, Instructions, Payload};
+use candid::Principal;
 
 /// A composite query that waits for the response to a call.
 struct Waiting {
@@ -57,28 +62,60 @@ impl Evaluation<'_> {
             self.check_limits()?;
             result = match (result, callbacks) {
                 (Some(result), Some(callbacks)) => {
-                    self.resume(canister, query, callbacks, result.map_err(Reject::from))
+                    self.resume(canister, query, callbacks, result.map_err(Failure::into_reject))
                 }
                 // The query has not made its next call yet.
                 _ => match query.next_call() {
                     Some(OutgoingCall { callee, content, callbacks, .. }) => {
-                        let nested = Query {
-                            caller: canister.into(),
-                            caller_info: None,
-                            method: content.method,
-                            argument: content.argument,
-                            data_certificate: None,
-                        };
                         self.stack.push(Waiting { canister, query, callbacks: Some(callbacks) });
-                        let result = self.begin(callee.as_canister(), nested);
-                        self.budget -= QUERY_CALL_OVERHEAD_INSTRUCTIONS;
-                        result
+                        self.call(canister, callee, content)
                     }
                     None => Some(Err(no_response(canister))),
                 },
             };
         }
         result.expect("a query that does not wait has a result")
+    }
+
+    /// Executes a call that a composite query of `caller` made. There is no result yet, if the callee waits
+    /// for calls itself. A call that is executed counts [`QUERY_CALL_OVERHEAD_INSTRUCTIONS`].
+    fn call(
+        &mut self,
+        caller: CanisterId,
+        callee: Callee,
+        content: CallContent,
+    ) -> Option<Result<Payload, Failure>> {
+        let CallContent { method, argument, .. } = content;
+        let caller = caller.into();
+        if callee.as_subnet() == self.subnet.config.id {
+            return Some(self.call_management(caller, &method, argument).map_err(Failure::Error));
+        }
+        let id = callee.as_canister();
+        let callee = self.subnet.canisters.get(&id);
+        let is_executed = callee.is_some_and(|callee| is_queryable(callee, &method));
+        let query = Query { caller, caller_info: None, method, argument, data_certificate: None };
+        let result = self.begin(id, query);
+        if is_executed {
+            self.budget -= QUERY_CALL_OVERHEAD_INSTRUCTIONS;
+        }
+        result
+    }
+
+    /// Executes a call of the management canister (`query_handler/query_context.rs`,
+    /// `handle_ic00_request`, and `query_handler/subnet_query.rs`).
+    fn call_management(
+        &mut self,
+        caller: Principal,
+        method: &str,
+        argument: Payload,
+    ) -> Result<Payload, UserError> {
+        let call = ManagementCall::resolve(method, &argument)?;
+        if call.rules.by_query {
+            self.budget -= QUERY_CALL_OVERHEAD_INSTRUCTIONS;
+        }
+        let (result, used) = self.subnet.query_management(caller, method, Some(call), argument);
+        self.budget -= used as i64;
+        result
     }
 
     /// Begins a query. There is no result yet, if the query waits for calls.

@@ -4,9 +4,11 @@
 use super::functions::*;
 use super::host::{OutgoingCall, PreparedCall};
 use super::{Callbacks, Closure, Pointer, SystemResult, contract, enter, read};
+use crate::error::Trap;
 use crate::limits::*;
 use crate::message::CallContent;
 use crate::system_api::Host;
+use crate::topology::bitcoin_canister;
 use crate::types::{Callee, Cycles, cycles_from_halves};
 use candid::Principal;
 use wasmtime::{Caller, Linker};
@@ -136,10 +138,7 @@ fn add_cycles(host: &mut Host, amount: Cycles) -> SystemResult<()> {
     let liquid = host.liquid_balance();
     let call = prepared(host)?;
     if amount > liquid {
-        return Err(contract(format!(
-            "{amount} cycles cannot be attached to a call: the canister has {liquid} cycles above the \
-             freezing threshold"
-        )));
+        return Err(wasmtime::Error::new(Trap::OutOfCyclesToAttach));
     }
     call.content.cycles += amount;
     host.balance -= amount;
@@ -183,16 +182,19 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
 }
 
 /// The canister whose request slots a call uses, and the number of free slots at the start of this
-/// execution. A call to the subnet id is a call to the management canister. Both ids share their
-/// slots; the id with fewer free slots counts (`sandbox_safe_system_state.rs`, available request
-/// slots).
+/// execution. A call to the subnet id is a call to the management canister, and the system forwards some
+/// calls of the management canister to the bitcoin canisters. All these ids share their slots; the id with
+/// the fewest free slots counts (`sandbox_safe_system_state.rs`, `ic00_aliases`).
 fn free_slots(host: &Host, callee: Callee) -> (Callee, usize) {
     let free = |peer| host.input.slots.get(&peer).copied().unwrap_or(QUEUE_CAPACITY);
-    let management = Callee::MANAGEMENT;
-    let subnet = Callee::from(host.input.environment.subnet);
-    if callee == management || callee == subnet {
-        (management, free(management).min(free(subnet)))
-    } else {
-        (callee, free(callee))
+    let aliases = [
+        Callee::MANAGEMENT,
+        host.input.environment.subnet.into(),
+        bitcoin_canister(true).into(),
+        bitcoin_canister(false).into(),
+    ];
+    match aliases.contains(&callee) {
+        true => (Callee::MANAGEMENT, aliases.map(free).into_iter().min().unwrap_or(0)),
+        false => (callee, free(callee)),
     }
 }

@@ -113,10 +113,14 @@ impl Host {
         Ok(())
     }
 
-    /// Checks that the canister has `cycles`, which growing by `bytes` requires.
+    /// Checks that the canister has `cycles`, which growing by `bytes` requires. Only controllers learn how
+    /// many cycles are missing.
     fn check_grow(&self, bytes: u64, cycles: Cycles) -> Result<(), Trap> {
         match cycles.checked_sub(self.balance) {
-            Some(missing) if missing > 0 => Err(Trap::MemoryGrow { bytes, missing }),
+            Some(missing) if missing > 0 => {
+                let reveals = self.input.environment.controllers.contains(&self.input.caller);
+                Err(Trap::MemoryGrow { bytes, missing: reveals.then_some(missing) })
+            }
             _ => Ok(()),
         }
     }

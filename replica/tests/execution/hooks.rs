@@ -91,6 +91,42 @@ fn a_timer_that_fires_is_no_longer_set_and_may_be_set_again() {
 }
 
 #[test]
+fn callbacks_of_a_timer_may_reply_or_reject_and_the_response_goes_nowhere() {
+    on_every_server(|server| {
+        for response in [script().reply("nobody waits"), script().reject("nobody waits")] {
+            let network = server.one_subnet();
+            let one = call(network.b).running(script().reply(""));
+            let hook = script().call(one.on_reply(script().count(9).append_all(response)));
+            network.run(network.a, script().keep(ON_TIMER, hook).timer(1).reply("")).unwrap();
+            let version = |script: Script| {
+                number(&network.ask(network.a, script.version().reply_number()).unwrap())
+            };
+            let before = version(script());
+            network.pic.tick();
+            network.pic.tick();
+            // The timer and the callback.
+            assert_eq!((network.cell(network.a, 9), version(script()) - before), (1, 2));
+        }
+    });
+}
+
+#[test]
+fn callbacks_of_a_timer_respond_at_most_once() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let one = |then| call(network.b).running(script().reply("")).on_reply(then);
+        // In the second callback, the context has responded.
+        let hook = script()
+            .call(one(script().count(9).reply("")))
+            .call(one(script().count(9).reply("again")));
+        network.run(network.a, script().keep(ON_TIMER, hook).timer(1).reply("")).unwrap();
+        network.pic.tick();
+        network.pic.tick();
+        assert_eq!(network.cell(network.a, 9), 1);
+    });
+}
+
+#[test]
 fn a_heartbeat_runs_in_every_round() {
     on_every_server(|server| {
         let network = server.one_subnet();

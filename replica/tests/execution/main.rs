@@ -5,16 +5,19 @@
 
 mod access;
 mod admins;
+mod amounts;
 mod block_makers;
 mod call_contexts;
 mod call_costs;
 mod caller_info;
 mod chunks;
 mod composite;
+mod composite_management;
 mod consumption;
 mod cycles;
 mod deadlines;
 mod determinism;
+mod early_rejects;
 mod flexible_outcalls;
 mod growth;
 mod history;

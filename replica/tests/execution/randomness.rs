@@ -56,6 +56,6 @@ fn random_bytes_are_for_canisters_and_ask_for_nothing() {
                 .argument(b"no Candid".to_vec()),
         );
         assert_eq!(code, 4);
-        assert!(text.starts_with("IC0408: "), "{text}");
+        assert!(text.starts_with("Error decoding candid"), "{text}");
     });
 }

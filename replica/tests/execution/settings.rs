@@ -1,6 +1,6 @@
 //! The settings of a canister, and their effects.
 
-use crate::ic00::{about, ask, decode, set};
+use crate::ic00::{ask, decode, set};
 use crate::patterns::pong;
 use candid::{Nat, Principal};
 use ic_management_canister_types::{

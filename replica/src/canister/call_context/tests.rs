@@ -113,7 +113,7 @@ fn a_canister_gets_no_response_without_an_error_code() {
     let id = contexts.open(ReceivedCall { origin: caller, cycles: CYCLES });
     let response = contexts.conclude(id, Outcome::Nothing, 0, own()).expect("a response is due");
     let Err(failure) = response.result else { panic!("nothing was replied") };
-    let reject = Reject::from(failure);
+    let reject = failure.into_reject_with_code();
     assert_eq!(reject.code, crate::error::RejectCode::CanisterError);
     assert_eq!(reject.message, "No response");
 }

@@ -197,7 +197,12 @@ fn fees_that_fall_due_in_the_meantime_are_paid_afterwards() {
     begin_in(&mut canister, "work", &round);
     let balance = canister.balance;
     let fee = |canister: &mut Canister, cycles| {
-        canister.charge(Fee::Ingress(MessageId([1; 32])), cycles, round.prices)
+        canister.charge(
+            Fee::Ingress(MessageId([1; 32])),
+            cycles,
+            round.prices,
+            Principal::anonymous(),
+        )
     };
     assert_eq!(fee(&mut canister, 1_000_000), Ok(()));
     let all_but_that = balance - canister.freezing_threshold(round.prices) - 1_000_000;

@@ -18,7 +18,7 @@ impl Subnet {
         let canister = self.authorized_canister(call, canister_id.into())?;
         // The call is charged for even if the chunk is stored already.
         let cost = capacity.prices.instructions(instructions, false);
-        canister.check_can_pay(cost, capacity.prices).map_err(|error| {
+        canister.check_can_pay(cost, capacity.prices, call.caller).map_err(|error| {
             chunk_store_error(format!("Error charging for 'upload_chunk': {}", error.description))
         })?;
         canister.pay(Fee::Management, cost);

@@ -7,30 +7,15 @@ use crate::canister::{
     self, ChunkStore, InstallExecution, InstallMode, Installation, RoundInput, Source,
 };
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::{Permitted, empty_reply};
+use crate::ic00::{InstallCodeArgs, Permitted, empty_reply};
 use crate::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX, SHA256_BYTES};
 use crate::subnet::Subnet;
 use crate::types::{CanisterId, Instructions, Payload};
-use candid::{CandidType, Principal};
 use ic_management_canister_types::{
     CanisterInstallMode, ChangeDetails, ChunkHash, CodeDeploymentMode, CodeDeploymentRecord,
     InstallChunkedCodeArgs, UninstallCodeArgs,
 };
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
-
-/// The argument of `install_code`. The type of the same name in `ic-management-canister-types` decodes the
-/// module byte by byte, which takes most of the time of installing a module that was compiled before.
-#[derive(CandidType, Deserialize)]
-struct InstallCodeArgs {
-    mode: CanisterInstallMode,
-    canister_id: Principal,
-    #[serde(with = "serde_bytes")]
-    wasm_module: Vec<u8>,
-    #[serde(with = "serde_bytes")]
-    arg: Vec<u8>,
-    sender_canister_version: Option<u64>,
-}
 
 /// A module to be installed.
 struct Upload {

@@ -4,7 +4,7 @@ use super::info::variables_hash;
 use super::{Call, PendingCall, settings};
 use crate::canister::{Canister, Debits, Demand, Origin, ReceivedCall, Settings};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::{ManagementCall, PROVISIONAL_CREATION, decode, encode};
+use crate::ic00::{ManagementCall, PROVISIONAL_CREATION, decode, decode_creation, encode};
 use crate::limits::PROVISIONAL_CYCLES_DEFAULT;
 use crate::subnet::Subnet;
 use crate::topology::{cycles_minting_canister, nth_canister, own_range};
@@ -18,7 +18,8 @@ impl Subnet {
         &mut self,
         pending: &mut PendingCall,
     ) -> Result<Payload, UserError> {
-        let CreateCanisterArgs { settings, sender_canister_version } = pending.call.decode()?;
+        let CreateCanisterArgs { settings, sender_canister_version } =
+            decode_creation(&pending.call.argument)?;
         let fee = self.prices.canister_creation();
         let Some(balance) = pending.received.cycles.checked_sub(fee) else {
             return Err(UserError::new(

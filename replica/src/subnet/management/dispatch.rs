@@ -172,6 +172,8 @@ impl Subnet {
                 ErrorCode::InvalidManagementPayload,
                 format!("{}: there is no threshold key on this subnet", call.rules().name),
             )),
+            // Only canisters of the root subnet, which may address a subnet, get here: calls of the
+            // management canister go to the bitcoin canisters.
             Method::BitcoinGetBalance
             | Method::BitcoinGetBlockHeaders
             | Method::BitcoinGetCurrentFeePercentiles
@@ -183,12 +185,29 @@ impl Subnet {
         }
     }
 
-    /// Executes a query of the management canister from a user. `call` is the resolved query.
+    /// Executes a query of the management canister: from a user, or a call of a composite query. `call` is
+    /// the resolved query. Returns the reply and the instructions that it counts.
     ///
     /// # Errors
     ///
-    /// `CanisterMethodNotFound`, if the method is not a query; otherwise the error of the method.
+    /// `CanisterMethodNotFound`, if the method is not a query; otherwise the error of the method. A query
+    /// that fails counts no instructions.
     pub fn query_management(
+        &mut self,
+        sender: Principal,
+        method: &str,
+        call: Option<ManagementCall>,
+        argument: Payload,
+    ) -> (Result<Payload, UserError>, Instructions) {
+        // The methods count their instructions against the budget of a round, which a query does not use.
+        let budget = self.management_budget;
+        let result = self.execute_management_query(sender, method, call, argument);
+        let used = budget.abs_diff(self.management_budget);
+        self.management_budget = budget;
+        (result, used)
+    }
+
+    fn execute_management_query(
         &mut self,
         sender: Principal,
         method: &str,

@@ -93,7 +93,8 @@ impl Subnet {
             return Err(by_canisters_only());
         }
         if let Some(payer) = self.payer(ingress, call)? {
-            payer.check_can_pay(self.prices.ingress(ingress.envelope_bytes), self.prices)?;
+            let fee = self.prices.ingress(ingress.envelope_bytes);
+            payer.check_can_pay(fee, self.prices, ingress.sender)?;
         }
         match call.subject.clone()? {
             Subject::Canister(id) => {
@@ -110,7 +111,7 @@ impl Subnet {
         call: ManagementCall,
     ) -> Result<(), UserError> {
         if let Some(payer) = self.payer(&ingress, &call)?.map(|canister| canister.id) {
-            self.charge_ingress(payer, ingress.id, ingress.envelope_bytes)?;
+            self.charge_ingress(payer, ingress.id, ingress.sender, ingress.envelope_bytes)?;
         }
         let origin = Origin::Ingress { message: ingress.id, sender: ingress.sender, info: None };
         let received = ReceivedCall { origin, cycles: 0 };
@@ -160,14 +161,14 @@ impl Subnet {
                 ),
             ));
         }
-        if rules.from_other_subnets || self.hosts(caller) || self.routes.is_on_nns(caller) {
+        if rules.from_other_subnets || self.hosts(caller) || self.routes.is_on_root(caller) {
             return Ok(call);
         }
         Err(UserError::new(
             ErrorCode::CanisterContractViolation,
             format!(
                 "Incorrect sender subnet id: canister {} calls {} of subnet {}, but should be on the \
-                 same subnet or on the NNS subnet",
+                 same subnet or on the root subnet",
                 caller, rules.name, self.config.id
             ),
         ))

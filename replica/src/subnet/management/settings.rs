@@ -6,14 +6,14 @@
 use super::{Call, PendingCall};
 use crate::canister::{Demand, Origin, Settings};
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::Method;
+use crate::ic00::{Method, check_count, check_settings};
 use crate::limits::*;
 use crate::subnet::Subnet;
 use crate::types::Cycles;
-use candid::{Nat, Principal};
+use candid::Nat;
 use ic_management_canister_types::{
     CanisterSettings, ChangeDetails, ControllersChangeRecord, DefiniteCanisterSettings,
-    EnvironmentVariable, LogVisibility, SnapshotVisibility, StatusVisibility, UpdateSettingsArgs,
+    EnvironmentVariable, UpdateSettingsArgs,
 };
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -24,12 +24,12 @@ impl Subnet {
         let arguments: UpdateSettingsArgs = call.decode()?;
         let payer = arguments.canister_id.into();
         let result = self.change_settings(call, arguments);
-        if let Origin::Ingress { message, .. } = &received.origin
+        if let Origin::Ingress { message, sender, .. } = &received.origin
             && is_paid_afterwards(call.rules().method, &call.argument)
         {
             // The canister pays whether its settings change or not. If it cannot pay, it does not pay.
             let bytes = call.rules().name.len() + call.argument.len();
-            let _ = self.charge_ingress(payer, *message, bytes);
+            let _ = self.charge_ingress(payer, *message, *sender, bytes);
         }
         result
     }
@@ -72,8 +72,8 @@ pub(super) fn changed(
     mut changes: CanisterSettings,
 ) -> Result<Settings, UserError> {
     let mut settings = settings.clone();
+    check_settings(&changes)?;
     if let Some(controllers) = changes.controllers.take() {
-        check_count("controllers", controllers.len(), CONTROLLERS_MAX)?;
         settings.controllers = controllers.into_iter().collect();
     }
     change_numbers(&mut settings, &mut changes)?;
@@ -81,7 +81,7 @@ pub(super) fn changed(
     if let Some(variables) = changes.environment_variables.take() {
         settings.environment_variables = environment_variables(variables)?;
     }
-    change_visibilities(&mut settings, changes)?;
+    change_visibilities(&mut settings, changes);
     Ok(settings)
 }
 
@@ -157,29 +157,16 @@ fn change_cycles(settings: &mut Settings, changes: &mut CanisterSettings) -> Res
 }
 
 /// Changes who may see the log, the snapshots and the status.
-fn change_visibilities(
-    settings: &mut Settings,
-    changes: CanisterSettings,
-) -> Result<(), UserError> {
+fn change_visibilities(settings: &mut Settings, changes: CanisterSettings) {
     if let Some(visibility) = changes.log_visibility {
-        if let LogVisibility::AllowedViewers(viewers) = &visibility {
-            check_viewers("log_visibility", viewers)?;
-        }
         settings.log_visibility = visibility;
     }
     if let Some(visibility) = changes.snapshot_visibility {
-        if let SnapshotVisibility::AllowedViewers(viewers) = &visibility {
-            check_viewers("snapshot_visibility", viewers)?;
-        }
         settings.snapshot_visibility = visibility;
     }
     if let Some(visibility) = changes.status_visibility {
-        if let StatusVisibility::AllowedViewers(viewers) = &visibility {
-            check_viewers("status_visibility", viewers)?;
-        }
         settings.status_visibility = visibility;
     }
-    Ok(())
 }
 
 /// The value of a numeric setting that is to be changed. It must not be above `max`.
@@ -203,18 +190,6 @@ fn check_log_limit(bytes: u64) -> Result<(), UserError> {
         ErrorCode::CanisterRejectedMessage,
         format!("log_memory_limit must be 0 or between {min} and {max}, not {bytes}"),
     ))
-}
-
-/// Checks the length of a list. The replica cannot decode a list that is too long.
-fn check_count(name: &str, count: usize, max: usize) -> Result<(), UserError> {
-    if count <= max {
-        return Ok(());
-    }
-    undecodable(name, format!("the number of elements exceeds maximum allowed {max}"))
-}
-
-fn check_viewers(name: &str, viewers: &[Principal]) -> Result<(), UserError> {
-    check_count(name, viewers.len(), VIEWERS_MAX)
 }
 
 fn undecodable<T>(name: &str, why: impl Display) -> Result<T, UserError> {

@@ -11,6 +11,7 @@ use crate::limits::*;
 use crate::subnet::Subnet;
 use crate::trace::Fee;
 use crate::types::{Instructions, Payload, Time};
+use candid::Principal;
 use ic_management_canister_types::*;
 
 impl Subnet {
@@ -57,7 +58,7 @@ impl Subnet {
             ));
         }
         let instructions = baseline + asked as Instructions;
-        charge(canister, instructions, prices)?;
+        charge(canister, instructions, prices, call.caller)?;
         let snapshot = canister.snapshots.get(number).expect("it was there before it was paid for");
         let chunk = slice(snapshot, kind)?;
         self.spend(instructions);
@@ -102,7 +103,7 @@ impl Subnet {
         check_writing_chunks(canister)?;
         let is_chunk = matches!(kind, SnapshotDataOffset::WasmChunk);
         let written = if is_chunk { CHUNK_BYTES_MAX } else { chunk.len() } as Instructions;
-        charge(canister, written, capacity.prices)?;
+        charge(canister, written, capacity.prices, call.caller)?;
         if is_chunk {
             let (hash, is_new) =
                 snapshot_mut(canister, number).chunks.check(&chunk).map_err(chunk_store_error)?;
@@ -126,14 +127,15 @@ fn snapshot_mut(canister: &mut Canister, number: u64) -> &mut Snapshot {
     canister.snapshots.get_mut(number).expect("it was found before")
 }
 
-/// Charges a canister for instructions spent on one of its snapshots.
+/// Charges a canister for instructions that a call of `caller` spends on one of its snapshots.
 fn charge(
     canister: &mut Canister,
     instructions: Instructions,
     prices: Prices,
+    caller: Principal,
 ) -> Result<(), UserError> {
     let cost = prices.instructions(instructions, false);
-    canister.check_can_pay(cost, prices).map_err(|error| {
+    canister.check_can_pay(cost, prices, caller).map_err(|error| {
         let text = format!("Canister snapshotting failed with: `{}`", error.description);
         UserError::new(ErrorCode::CanisterOutOfCycles, text)
     })?;

@@ -179,7 +179,7 @@ impl Subnet {
         budget.spend(self.prices.transform(used))?;
         let transformed = response.map_err(|failure| match failure {
             Failure::Rejected(rejected) => reject(RejectCode::CanisterReject, rejected.message),
-            Failure::Error(error) => Reject { error_code: None, ..Reject::from(error) },
+            Failure::Error(error) => Reject { error_code: None, ..error.into_reject_with_code() },
         })?;
         if transformed.len() > limit {
             return Err(fatal(format!("Transformed http response exceeds limit: {limit}")));

@@ -1,6 +1,8 @@
 //! Settings: each value has a range, and settings that are not mentioned stay as they are.
 
 use super::*;
+use candid::Principal;
+use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
 
 fn before() -> Settings {
     Settings::new([Principal::anonymous()].into())
