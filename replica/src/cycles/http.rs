@@ -10,6 +10,7 @@ use crate::types::{Cycles, Instructions};
 use candid::{CandidType, Reserved};
 use ic_management_canister_types::ReplicationCounts;
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Fees of the older pricing, in cycles: for each outcall and node, for each pair of nodes, for each byte
 /// of the request, for each byte of the largest response.
@@ -212,6 +213,11 @@ impl Prices {
     /// The price of downloading a response of this size, for one node.
     pub fn download(self, bytes: u64) -> Cycles {
         DOWNLOAD_BYTE_FEE * Cycles::from(bytes)
+    }
+
+    /// The price of waiting for a response, for one node.
+    pub fn waiting(self, elapsed: Duration) -> Cycles {
+        MILLISECOND_FEE * elapsed.as_millis()
     }
 
     /// The price of transforming a response, for one node.

@@ -3,6 +3,7 @@
 use crate::instance::{Instance, InstanceError};
 use crate::subnet::{NodeResponses, OutcallRequest};
 use crate::types::SubnetId;
+use std::time::Duration;
 
 impl Instance {
     /// The HTTP outcalls that wait for a response, each with its subnet and its number on that subnet.
@@ -15,7 +16,8 @@ impl Instance {
     }
 
     /// Provides the responses that the nodes of a subnet got to an outcall. The canister's transform
-    /// function is executed at once; the canister gets the result in one of the next rounds.
+    /// function is executed at once; the canister gets the result in one of the next rounds. `elapsed`
+    /// is how long the HTTP requests took, for which pay-as-you-go pricing charges.
     ///
     /// # Errors
     ///
@@ -27,9 +29,10 @@ impl Instance {
         subnet: SubnetId,
         number: u64,
         responses: NodeResponses,
+        elapsed: Duration,
     ) -> Result<(), InstanceError> {
         let missing = InstanceError::NoSuchSubnet(subnet);
         let subnet = self.network.subnet_mut(subnet).ok_or(missing)?;
-        Ok(subnet.respond_to_outcall(number, responses)?)
+        Ok(subnet.respond_to_outcall(number, responses, elapsed)?)
     }
 }

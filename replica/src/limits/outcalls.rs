@@ -39,6 +39,14 @@ pub const OUTCALLS_MAX: usize = 3_000;
 /// their spending are refunded (`DELIVERED_CANISTER_HTTP_REQUEST_CONTEXT_TIMEOUT`).
 pub const OUTCALL_TIMEOUT_SECONDS: u64 = 60;
 
+/// Longest time for connecting to a server, in seconds (`https_outcalls/adapter/src/config.rs`,
+/// `DEFAULT_HTTP_CONNECT_TIMEOUT_SECS`).
+pub const OUTCALL_CONNECT_TIMEOUT_SECONDS: u64 = 2;
+
+/// Longest time for an HTTP request and its response, in seconds (`https_outcalls/adapter/src/config.rs`,
+/// `DEFAULT_HTTP_REQUEST_TIMEOUT_SECS`).
+pub const OUTCALL_REQUEST_TIMEOUT_SECONDS: u64 = 30;
+
 /// Most results of outcalls in one block (`CANISTER_HTTP_MAX_RESPONSES_PER_BLOCK`).
 pub const OUTCALL_RESULTS_PER_BLOCK_MAX: usize = 500;
 

@@ -17,9 +17,10 @@ pub const AWAIT_INGRESS_ROUNDS_MAX: usize = 100;
 /// (`state_machine_tests/src/lib.rs`, `EXECUTE_ROUND_TIME_INCREMENT`).
 pub const ROUND_TIME_INCREMENT_NANOS: u64 = 1;
 
-/// Nanoseconds from one heartbeat to the next on an auto-progressing network that is otherwise idle.
-/// About the interval between two blocks on the mainnet.
-pub const HEARTBEAT_INTERVAL_NANOS: u64 = 1_000_000_000;
+/// Nanoseconds from one heartbeat to the next on an auto-progressing network that is otherwise idle. The
+/// interval between two rounds of PocketIC's auto-progress
+/// (`pocket_ic_server/src/state_api/state.rs`, `MIN_OPERATION_DELAY`).
+pub const HEARTBEAT_INTERVAL_NANOS: u64 = 100_000_000;
 
 /// Longest time that a connection may wait for the complete head of a request. Clients close idle
 /// connections earlier, so the server does not close a connection that a client is about to reuse.
@@ -71,6 +72,10 @@ pub const QUERY_BODY_BYTES_MAX: usize = 16 * MIB as usize;
 /// [`OUTCALL_RESPONSE_BYTES_MAX`]: super::OUTCALL_RESPONSE_BYTES_MAX
 pub const OUTCALL_BODY_BYTES_MAX: usize = 40 * 3 * MIB as usize;
 
+/// Most HTTP requests that the server makes at the same time for outcalls. This bound keeps canisters from
+/// using up the machine's memory and sockets.
+pub const OPEN_OUTCALLS_MAX: usize = 100;
+
 /// Largest blob that a client uploads or reads, and largest sum of all blobs that the server keeps, in
 /// bytes. This bound keeps a client from using up the machine's memory by accident.
 pub const BLOB_BYTES_MAX: usize = GIB as usize;
@@ -96,6 +101,19 @@ pub const FAKE_LEDGER_INITIAL_E8S: u128 = 1_000_000_000_000_000;
 /// Fee of a transaction on the fake ICP ledger, in hundred-millionths of an ICP (e8s)
 /// (`ledger-suite/icp`, `DEFAULT_TRANSFER_FEE`).
 pub const FAKE_LEDGER_FEE_E8S: u128 = 10_000;
+
+/// Most transfers that the fake ICP ledger remembers for the fake cycles minting canister. A bound of this
+/// project.
+pub const FAKE_LEDGER_TRANSFERS_MAX: usize = 100_000;
+
+/// The rate at which the fake cycles minting canister converts ICP to cycles, in ten-thousandths of an XDR
+/// per ICP (`pocket_ic_server/src/pocket_ic.rs`, `xdr_permyriad_per_icp`). One XDR is a trillion cycles,
+/// and one ICP has 100 million e8s, so this is also the number of cycles per e8.
+pub const FAKE_XDR_PERMYRIAD_PER_ICP: u64 = 35_200;
+
+/// Longest memo of a deposit into the fake cycles ledger, in bytes (`nns/cmc/src/main.rs`,
+/// `MAX_MEMO_LENGTH`).
+pub const FAKE_LEDGER_MEMO_BYTES_MAX: usize = 32;
 
 /// Time in which a fake ledger recognises a duplicate of a transaction, in seconds (ICRC-1, "Transaction
 /// deduplication").

@@ -7,6 +7,7 @@ use crate::instance::Instance;
 use crate::server::api::ApiError;
 use crate::server::clock::{Stopwatch, nanos};
 use crate::server::hosted::{AutoProgress, HostedInstance};
+use crate::server::outcall_requests::OutcallRequests;
 use crate::types::{NextWork, Time};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -36,11 +37,13 @@ impl HostedInstance {
             return Err(already_on());
         }
         let stopwatch = Stopwatch::start();
+        let outcalls = OutcallRequests::new(self.outcall_client.clone(), Arc::downgrade(self));
         let rounds = execute_rounds(
             Arc::downgrade(self),
             round_length,
             self.used.clone(),
             stopwatch.clone(),
+            outcalls,
         );
         *auto_progress = Some(AutoProgress { task: tokio::spawn(rounds), stopwatch });
         Ok(())
@@ -73,12 +76,14 @@ fn set_real_time(instance: &mut Instance) {
     let _ = instance.set_certified_time(Time::from_nanos(nanos(since_epoch)));
 }
 
-/// Executes a round whenever the instance has work. Ends when the instance is deleted or has panicked.
+/// Executes a round whenever the instance has work, and makes the requests of HTTP outcalls. Ends when
+/// the instance is deleted or has panicked.
 async fn execute_rounds(
     instance: Weak<HostedInstance>,
     round_length: Duration,
     used: Arc<Notify>,
     stopwatch: Stopwatch,
+    mut outcalls: OutcallRequests,
 ) {
     let time_to_work = |instance: &mut Instance| {
         instance.pass(stopwatch.lap_nanos());
@@ -93,10 +98,13 @@ async fn execute_rounds(
     };
     // Between two rounds only a weak reference is held, so that the instance can be deleted.
     while let Some(hosted) = instance.upgrade() {
-        let Ok(time_to_work) = hosted.access(time_to_work).await else { return };
+        let look = |instance: &mut Instance| (time_to_work(instance), outcalls.take_new(instance));
+        let Ok((time_to_work, new_outcalls)) = hosted.access(look).await else { return };
         drop(hosted);
+        outcalls.start(new_outcalls);
         match time_to_work {
-            Some(Duration::ZERO) => {
+            // The round that begins now ends when the work is due, or later.
+            Some(duration) if duration <= round_length => {
                 if !round_length.is_zero() {
                     tokio::time::sleep(round_length).await;
                 }
@@ -107,7 +115,8 @@ async fn execute_rounds(
             }
             Some(duration) => {
                 // Both a timeout and a notification lead to the same: look again for work.
-                let _ = tokio::time::timeout(duration, used.notified()).await;
+                let rest = duration - round_length;
+                let _ = tokio::time::timeout(rest, used.notified()).await;
             }
             None => used.notified().await,
         }

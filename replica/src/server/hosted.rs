@@ -4,6 +4,7 @@ use crate::instance::Instance;
 use crate::keys::SubnetKey;
 use crate::server::api::ApiError;
 use crate::server::clock::Stopwatch;
+use crate::server::outcalls::OutcallClient;
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(super) struct HostedInstance {
     id: usize,
     instance: tokio::sync::Mutex<Result<Instance, Panicked>>,
     shared: SharedFacts,
+    /// Makes the HTTP requests of outcalls, while auto-progress is on.
+    pub(super) outcall_client: Arc<OutcallClient>,
     /// The task that executes rounds, while auto-progress is on.
     pub(super) auto_progress: Mutex<Option<AutoProgress>>,
     /// Notified after each request that used the instance: the request may have added work.
@@ -46,7 +49,7 @@ struct SharedFacts {
 struct Panicked;
 
 impl HostedInstance {
-    pub(super) fn new(id: usize, instance: Instance) -> Self {
+    pub(super) fn new(id: usize, instance: Instance, outcall_client: Arc<OutcallClient>) -> Self {
         let shared = SharedFacts {
             root_key: instance.root_key().clone(),
             rounds: instance.network().rounds().into(),
@@ -55,6 +58,7 @@ impl HostedInstance {
         Self {
             id,
             shared,
+            outcall_client,
             instance: tokio::sync::Mutex::new(Ok(instance)),
             auto_progress: Mutex::default(),
             used: Arc::default(),

@@ -6,6 +6,7 @@ use crate::server::api::ApiError;
 use crate::server::blobs::Blobs;
 use crate::server::gateways::Gateways;
 use crate::server::hosted::HostedInstance;
+use crate::server::outcalls::{OutcallClient, OutcallDestinations};
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ pub(super) struct Instances {
     hosted: Mutex<Vec<Option<Arc<HostedInstance>>>>,
     blobs: Mutex<Blobs>,
     gateways: Gateways,
+    outcall_client: Arc<OutcallClient>,
     activity: Mutex<Activity>,
 }
 
@@ -28,12 +30,13 @@ struct Activity {
 }
 
 impl Instances {
-    pub(super) fn new(profile: NetworkProfile) -> Self {
+    pub(super) fn new(profile: NetworkProfile, outcalls: OutcallDestinations) -> Self {
         Self {
             profile,
             hosted: Mutex::new(Vec::new()),
             blobs: Mutex::default(),
             gateways: Gateways::default(),
+            outcall_client: Arc::new(OutcallClient::new(outcalls)),
             activity: Mutex::new(Activity { open_requests: 0, last_request_end: Instant::now() }),
         }
     }
@@ -62,7 +65,7 @@ impl Instances {
     pub(super) fn add(&self, instance: Instance) -> usize {
         let mut hosted = self.hosted.lock();
         let id = hosted.len();
-        hosted.push(Some(Arc::new(HostedInstance::new(id, instance))));
+        hosted.push(Some(Arc::new(HostedInstance::new(id, instance, self.outcall_client.clone()))));
         id
     }
 

@@ -7,6 +7,7 @@ use crate::network::NetworkProfile;
 use crate::server::background::Background;
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
+use crate::server::outcalls::OutcallDestinations;
 use crate::server::{agents, api::ApiError, connections};
 use crate::subnet::RelaxedLimits;
 use crate::topology::{SubnetKind, SubnetRequest};
@@ -36,6 +37,8 @@ pub struct LiveConfig {
     pub artificial_delay: Duration,
     /// Host names that clients may use, besides IP addresses, `localhost` and its subdomains.
     pub domains: Vec<String>,
+    /// The hosts to which the network makes HTTP requests for canisters.
+    pub outcalls: OutcallDestinations,
 }
 
 impl Default for LiveConfig {
@@ -47,6 +50,7 @@ impl Default for LiveConfig {
             subnets: vec![SubnetKind::Application],
             artificial_delay: Duration::ZERO,
             domains: Vec::new(),
+            outcalls: OutcallDestinations::default(),
         }
     }
 }
@@ -106,7 +110,7 @@ impl LiveNetwork {
         let subnets = instance.subnets().to_vec();
         let root_key = instance.root_key().public_key_der().to_vec();
         let default_canister = instance.default_effective_canister();
-        let instances = Instances::new(config.profile);
+        let instances = Instances::new(config.profile, config.outcalls);
         let id = instances.add(instance);
         let delay = config.artificial_delay;
         let names = Names::with(&config.domains);

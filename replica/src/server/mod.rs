@@ -21,6 +21,8 @@ mod instances;
 mod keywords;
 mod live;
 mod names;
+mod outcall_requests;
+mod outcalls;
 mod routes;
 mod snapshot_dir;
 
@@ -30,6 +32,7 @@ use background::Background;
 use instances::Instances;
 pub use live::{LiveConfig, LiveError, LiveNetwork};
 use names::Names;
+pub use outcalls::OutcallDestinations;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -50,12 +53,19 @@ pub struct ServerConfig {
     pub profile: NetworkProfile,
     /// Host names that clients may use, besides IP addresses, `localhost` and its subdomains.
     pub domains: Vec<String>,
+    /// The hosts to which the server makes HTTP requests for canisters of instances that auto-progress.
+    pub outcalls: OutcallDestinations,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        let profile = NetworkProfile::default();
-        Self { ip_addr: Ipv4Addr::LOCALHOST.into(), port: 0, profile, domains: Vec::new() }
+        Self {
+            ip_addr: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            profile: NetworkProfile::default(),
+            domains: Vec::new(),
+            outcalls: OutcallDestinations::default(),
+        }
     }
 }
 
@@ -82,7 +92,7 @@ impl EmbeddedServer {
         let listener = connections::listen((config.ip_addr, config.port))?;
         let address = listener.local_addr()?;
         tracing::debug!("listening on {address}");
-        let instances = Arc::new(Instances::new(config.profile));
+        let instances = Arc::new(Instances::new(config.profile, config.outcalls));
         let router = routes::router(instances.clone(), Names::with(&config.domains));
         let serve = connections::serve(listener, router, REQUEST_HEAD_TIMEOUT);
         Ok(Self { address, instances, _background: Background::start(serve)? })

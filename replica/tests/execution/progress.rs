@@ -77,7 +77,7 @@ fn a_timer_goes_off_by_itself_while_it_progresses() {
 }
 
 #[test]
-fn heartbeats_happen_while_it_progresses_though_nobody_asks_anything() {
+fn heartbeats_at_rest_come_about_every_100_milliseconds() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let heartbeat = r#"(func (export "canister_heartbeat")
@@ -85,8 +85,12 @@ fn heartbeats_happen_while_it_progresses_though_nobody_asks_anything() {
         let id = test_support::scripted::install_module(&network.pic, canister_with(heartbeat));
         network.pic.auto_progress();
         let before = network.cell(id, 9);
+        let start = Instant::now();
         std::thread::sleep(Duration::from_secs(3));
-        assert!(network.cell(id, 9) >= before + 2);
+        let heartbeats = network.cell(id, 9) - before;
+        let most = start.elapsed().as_millis() / 100 + 3;
+        // A busy machine makes fewer.
+        assert!(heartbeats >= 12 && u128::from(heartbeats) <= most, "{heartbeats} of {most}");
     });
 }
 

@@ -3,6 +3,7 @@
 use crate::http::{get, instance};
 use crate::instances::submit_spin;
 use pocket_ic::PocketIcBuilder;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -23,7 +24,17 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     pub fn start(port_file: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(port_file, arguments, &[])
+    }
+
+    /// Starts a server with these environment variables.
+    pub fn start_with(
+        port_file: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &OsStr)],
+    ) -> Self {
         let process = Command::new(BINARY)
+            .envs(environment.iter().copied())
             .arg("--port-file")
             .arg(port_file)
             .args(arguments)
@@ -116,6 +127,7 @@ fn the_help_says_that_the_server_is_not_pocketic_and_names_every_option() {
         "--hard-ttl",
         "--log-levels",
         "--domain",
+        "--allow-outcalls",
         "--profile",
         "--version",
     ] {

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+use test_support::http::exchange;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -102,6 +103,35 @@ fn the_help_of_serve_says_that_ledgers_are_fake_and_keys_are_public() {
     for text in ["Fake canisters", "known to everybody", "--subnet", "--port", "--profile"] {
         assert!(help.contains(text), "{text} is missing in {help}");
     }
+    for option in ["--ip-addr", "--domain", "--allow-outcalls"] {
+        assert!(help.contains(option), "{option} is missing in {help}");
+    }
+}
+
+#[test]
+fn a_live_network_accepts_the_host_names_on_its_command_line() {
+    let arguments = ["serve", "--port", "0", "--domain", "one.test", "--domain", "other.test"];
+    let mut network = Network::start(&arguments);
+    let port = port(value(&network.description(), "URL"));
+    for (name, status) in [("one.test", 200), ("a.other.test", 200), ("third.test", 403)] {
+        let host = format!("host: {name}\r\n");
+        let reply = exchange(port, "GET", "/api/v2/status", &host, b"");
+        assert_eq!(reply.status, status, "{name}: {reply:?}");
+    }
+    let scheme = error(&run(&["serve", "--port", "0", "--domain", "http://one.test"]));
+    assert!(scheme.contains("without scheme"), "{scheme}");
+}
+
+// Elsewhere the loopback interface has one address.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_live_network_listens_at_the_address_on_its_command_line() {
+    let mut network = Network::start(&["serve", "--port", "0", "--ip-addr", "127.0.0.2"]);
+    let description = network.description();
+    let url = value(&description, "URL");
+    assert!(url.starts_with("http://127.0.0.2:"), "{url}");
+    assert!(std::net::TcpStream::connect(("127.0.0.2", port(url))).is_ok());
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port(url))).is_err());
 }
 
 #[cfg(unix)]

@@ -14,3 +14,5 @@ mod live;
 mod memory;
 mod pages;
 mod signatures;
+#[cfg(target_os = "linux")]
+mod tls;

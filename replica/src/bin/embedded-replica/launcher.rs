@@ -4,6 +4,7 @@
 //! The launcher starts a network, writes a status file that says where the network listens, and ends at a
 //! signal. It saves nothing of the network, so the folder for the state stays empty.
 
+use crate::outcall_destinations;
 use crate::shutdown::ShutdownSignals;
 use clap::Parser;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
@@ -141,6 +142,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         subnets,
         artificial_delay: Duration::from_millis(arguments.artificial_delay_ms),
         domains: arguments.domain.clone(),
+        outcalls: outcall_destinations(false),
         ..LiveConfig::default()
     })
     .map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ mod serve;
 mod shutdown;
 
 use clap::{Parser, Subcommand};
+use embedded_replica::server::OutcallDestinations;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -70,6 +71,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The environment variable that has the effect of `--allow-outcalls`. Tools that start the program have no
+/// such option.
+const ALLOW_OUTCALLS: &str = "EMBEDDED_REPLICA_ALLOW_OUTCALLS";
+
+/// The hosts to which the program makes HTTP requests for canisters. `all` is the option
+/// `--allow-outcalls`.
+fn outcall_destinations(all: bool) -> OutcallDestinations {
+    let is_set = || std::env::var_os(ALLOW_OUTCALLS).is_some_and(|value| !value.is_empty());
+    OutcallDestinations::all_if(all || is_set())
 }
 
 /// Starts to write log lines of these levels to standard error.

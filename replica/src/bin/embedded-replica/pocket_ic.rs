@@ -1,5 +1,6 @@
 //! The program as a PocketIC server, which PocketIC's clients start and use.
 
+use crate::outcall_destinations;
 use crate::port_file::PortFile;
 use crate::shutdown::ShutdownSignals;
 use clap::Args;
@@ -57,10 +58,15 @@ pub struct Arguments {
     /// A host name that clients may use besides localhost and IP addresses; repeat it for several names.
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     domain: Vec<String>,
+
+    /// Let canisters of instances that progress by themselves make HTTP outcalls to all machines, not to
+    /// this machine only. EMBEDDED_REPLICA_ALLOW_OUTCALLS=1 in the environment does the same.
+    #[arg(long)]
+    allow_outcalls: bool,
 }
 
 /// Checks that a host name has no scheme, port, path or wildcard.
-fn host_name(text: &str) -> Result<String, String> {
+pub fn host_name(text: &str) -> Result<String, String> {
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     match !text.is_empty() && text.bytes().all(is_valid) {
         true => Ok(text.into()),
@@ -102,7 +108,8 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     };
     let Arguments { ip_addr, port, profile, .. } = *arguments;
     let domains = arguments.domain.clone();
-    let config = ServerConfig { ip_addr, port, profile, domains };
+    let outcalls = outcall_destinations(arguments.allow_outcalls);
+    let config = ServerConfig { ip_addr, port, profile, domains, outcalls };
     let server = EmbeddedServer::start(config).map_err(|error| {
         format!("cannot listen on {ip_addr}, port {port}: {error}; choose another --port, or 0")
     })?;

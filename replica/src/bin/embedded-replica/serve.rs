@@ -1,11 +1,14 @@
 //! `embedded-replica serve`: a live network for command line tools, started by hand.
 
+use crate::outcall_destinations;
+use crate::pocket_ic::host_name;
 use crate::shutdown::ShutdownSignals;
 use clap::Args;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::topology::SubnetKind;
 use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 /// The port in the project's `icp.yaml` and `dfx.json`.
@@ -27,6 +30,19 @@ pub struct Arguments {
     /// cloud-engine. Repeat it for several subnets. Without it, the network has two application subnets
     #[arg(long = "subnet", value_name = "KIND")]
     subnets: Vec<SubnetKind>,
+
+    /// The address to listen on. Everybody who can reach it can use the network
+    #[arg(short, long, default_value_t = Ipv4Addr::LOCALHOST.into(), value_name = "ADDRESS")]
+    ip_addr: IpAddr,
+
+    /// A host name that clients may use besides localhost and IP addresses. Repeat it for several names
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    domain: Vec<String>,
+
+    /// Let canisters make HTTP outcalls to all machines, not to this machine only.
+    /// EMBEDDED_REPLICA_ALLOW_OUTCALLS=1 in the environment does the same
+    #[arg(long)]
+    allow_outcalls: bool,
 
     /// The port to listen on; 0 for any free port
     #[arg(short, long, default_value_t = COMMITTED_PORT, value_name = "PORT")]
@@ -54,10 +70,17 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         [] => vec![SubnetKind::Application; 2],
         subnets => subnets.to_vec(),
     };
-    let Arguments { port, profile, .. } = *arguments;
-    let mut network =
-        LiveNetwork::start(LiveConfig { port, profile, subnets, ..LiveConfig::default() })
-            .map_err(|error| error.to_string())?;
+    let Arguments { ip_addr, port, profile, .. } = *arguments;
+    let mut network = LiveNetwork::start(LiveConfig {
+        ip_addr,
+        port,
+        profile,
+        subnets,
+        domains: arguments.domain.clone(),
+        outcalls: outcall_destinations(arguments.allow_outcalls),
+        ..LiveConfig::default()
+    })
+    .map_err(|error| error.to_string())?;
     for file in &arguments.forget {
         // It is no error if the file does not exist.
         let _ = std::fs::remove_file(file);

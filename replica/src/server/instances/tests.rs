@@ -3,7 +3,7 @@
 use super::*;
 
 fn instances(count: usize) -> Arc<Instances> {
-    let instances = Instances::new(NetworkProfile::POCKET_IC);
+    let instances = Instances::new(NetworkProfile::POCKET_IC, OutcallDestinations::default());
     for number in 0..count {
         let config = InstanceConfig::with_application_subnets(1);
         let (id, ()) = instances.create(config, |_| ()).expect("it can be made");

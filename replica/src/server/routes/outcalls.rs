@@ -12,6 +12,7 @@ use axum::Json;
 use axum::extract::State;
 use ic_management_canister_types::{HttpHeader, HttpMethod, HttpRequestResult};
 use pocket_ic::common::rest::*;
+use std::time::Duration;
 
 pub(super) async fn list(
     State(instances): Shared,
@@ -37,8 +38,9 @@ pub(super) async fn respond(
         true => NodeResponses::Same(first),
         false => NodeResponses::Each(std::iter::once(first).chain(others).collect()),
     };
-    let respond =
-        |instance: &mut Instance| instance.respond_to_outcall(subnet, raw.request_id, responses);
+    let respond = |instance: &mut Instance| {
+        instance.respond_to_outcall(subnet, raw.request_id, responses, Duration::ZERO)
+    };
     Ok(Json(instances.with(id, respond).await??))
 }
 
@@ -50,7 +52,8 @@ pub(super) async fn respond_flexible(
     let subnet = principal(&raw.subnet_id.subnet_id)?;
     let responses = raw.responses.into_iter().map(response).collect::<Result<_, _>>()?;
     let respond = |instance: &mut Instance| {
-        instance.respond_to_outcall(subnet, raw.request_id, NodeResponses::Committee(responses))
+        let responses = NodeResponses::Committee(responses);
+        instance.respond_to_outcall(subnet, raw.request_id, responses, Duration::ZERO)
     };
     Ok(Json(instances.with(id, respond).await??))
 }

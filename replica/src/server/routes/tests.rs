@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::network::NetworkProfile;
+use crate::server::OutcallDestinations;
 use axum::body::Body;
 use axum::http::StatusCode;
 use hyper::service::Service;
@@ -50,7 +51,8 @@ const SERVED: &[(&str, &str)] = &[
 
 /// Sends a request whose body no route accepts, and returns the status.
 async fn status(method: &str, path: &str) -> StatusCode {
-    let instances = Arc::new(Instances::new(NetworkProfile::POCKET_IC));
+    let instances =
+        Arc::new(Instances::new(NetworkProfile::POCKET_IC, OutcallDestinations::default()));
     let service = TowerToHyperService::new(router(instances, Names::default()));
     let request = Request::builder().method(method).uri(path).body(Body::from("[1]"));
     let response = service.call(request.expect("it is valid")).await;

@@ -4,6 +4,7 @@ use super::super::status::status;
 use super::*;
 use crate::instance::InstanceConfig;
 use crate::network::NetworkProfile;
+use crate::server::OutcallDestinations;
 use crate::server::instances::Instances;
 use candid::Principal;
 use ic_transport_types::{Envelope, EnvelopeContent};
@@ -13,7 +14,7 @@ use std::sync::mpsc::channel;
 
 /// An instance whose time stands still.
 fn hosted() -> Arc<HostedInstance> {
-    let instances = Instances::new(NetworkProfile::POCKET_IC);
+    let instances = Instances::new(NetworkProfile::POCKET_IC, OutcallDestinations::default());
     let config = InstanceConfig::with_application_subnets(1);
     let (id, ()) = instances.create(config, |_| ()).expect("it can be made");
     instances.get(id).expect("it is there")

@@ -1,7 +1,7 @@
 //! HTTP outcalls: HTTP requests that the nodes of a subnet make for a canister.
 //!
-//! The replica makes no HTTP requests. The client of the instance lists the pending outcalls and provides
-//! the responses that the nodes got. The rest happens as on the mainnet: each node has its response
+//! The replica makes no HTTP requests. The client of the instance, or the server while the instance
+//! auto-progresses, lists the pending outcalls and provides the responses that the nodes got. The rest happens as on the mainnet: each node has its response
 //! transformed by the canister and spends cycles; then the nodes agree on a result, which the canister
 //! gets in a block.
 //!
@@ -22,6 +22,7 @@ use crate::types::{CanisterId, Cycles, NANOS_PER_SECOND, NextWork, Payload, Time
 use ic_management_canister_types::HttpRequestResult;
 use report::OutcallReport;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 pub use request::{OutcallRequest, Pricing, Transform};
 
@@ -127,8 +128,8 @@ impl Subnet {
             .map(|(id, outcall)| (*id, &outcall.request))
     }
 
-    /// Provides the results of the HTTP requests of the nodes. The nodes agree on a result of the
-    /// outcall in the next round.
+    /// Provides the results of the HTTP requests of the nodes, and how long each request took. The nodes
+    /// agree on a result of the outcall in the next round.
     ///
     /// # Errors
     ///
@@ -137,6 +138,7 @@ impl Subnet {
         &mut self,
         id: u64,
         responses: NodeResponses,
+        elapsed: Duration,
     ) -> Result<(), OutcallError> {
         let waits = self.outcalls().any(|(waiting, _)| waiting == id);
         let outcall = self.outcalls.open.get(&id).filter(|_| waits);
@@ -144,7 +146,7 @@ impl Subnet {
         outcall.check(&responses, self.config.nodes)?;
         // Transforming a response borrows the whole subnet.
         let mut outcall = self.outcalls.open.remove(&id).expect("it is there");
-        outcall.reports = Some(self.reports(&outcall, responses));
+        outcall.reports = Some(self.reports(&outcall, responses, elapsed));
         self.outcalls.open.insert(id, outcall);
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::limits::*;
 use crate::subnet::Subnet;
 use crate::types::{Cycles, Payload};
 use ic_management_canister_types::{HttpRequestResult, ReplicationCounts, TransformArgs};
+use std::time::Duration;
 
 /// The report of one node to the other nodes.
 #[derive(Clone, Debug)]
@@ -105,31 +106,38 @@ impl Outcall {
 }
 
 impl Subnet {
-    /// The reports of the nodes that got these responses.
+    /// The reports of the nodes that got these responses, each after this time.
     pub(super) fn reports(
         &mut self,
         outcall: &Outcall,
         responses: NodeResponses,
+        elapsed: Duration,
     ) -> Vec<OutcallReport> {
         let nodes = outcall.request.replication.node_count(self.config.nodes) as usize;
         match responses {
             NodeResponses::Same(response) => {
-                let report = self.report(outcall, 0, response);
+                let report = self.report(outcall, 0, response, elapsed);
                 (0..nodes).map(|node| OutcallReport { node, ..report.clone() }).collect()
             }
             NodeResponses::Each(responses) | NodeResponses::Committee(responses) => {
-                let mut report = |(node, response)| self.report(outcall, node, response);
+                let mut report = |(node, response)| self.report(outcall, node, response, elapsed);
                 responses.into_iter().take(nodes).enumerate().map(&mut report).collect()
             }
         }
     }
 
-    fn report(&mut self, outcall: &Outcall, node: usize, response: NodeResponse) -> OutcallReport {
+    fn report(
+        &mut self,
+        outcall: &Outcall,
+        node: usize,
+        response: NodeResponse,
+        elapsed: Duration,
+    ) -> OutcallReport {
         let mut budget = Budget { allowance: outcall.allowance, spent: 0, prices: self.prices };
-        let content = match response {
+        let content = budget.spend(self.prices.waiting(elapsed)).and_then(|()| match response {
             NodeResponse::Reply(reply) => self.processed(outcall, reply, &mut budget),
             NodeResponse::Reject(reject) => Err(reject),
-        };
+        });
         let content = content.map_err(|mut reject| {
             let end = reject.message.floor_char_boundary(OUTCALL_REJECT_MESSAGE_BYTES_MAX);
             reject.message.truncate(end);

@@ -1,0 +1,8 @@
+//! The HTTP client that makes the requests of HTTP outcalls.
+
+mod client;
+mod destinations;
+mod text;
+
+pub(super) use client::OutcallClient;
+pub use destinations::OutcallDestinations;
