@@ -121,7 +121,12 @@ impl<A: Ord> Accounts<A> {
 
     /// Debits an amount plus the fee. The account must have both.
     pub(super) fn debit(&mut self, from: A, amount: u128) {
-        let left = self.balance(&from) - amount - self.fee;
+        self.burn(from, amount + self.fee);
+    }
+
+    /// Debits an amount without a fee. The account must have it.
+    pub(super) fn burn(&mut self, from: A, amount: u128) {
+        let left = self.balance(&from) - amount;
         self.balances.insert(from, left);
     }
 

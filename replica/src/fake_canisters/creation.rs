@@ -20,6 +20,19 @@ pub(super) enum SubnetSelection {
     Subnet { subnet: Principal },
 }
 
+impl CreationArgs {
+    /// These settings on this subnet. A subnet type, the older way to select a subnet, is a filter.
+    pub(super) fn new(
+        settings: Option<CanisterSettings>,
+        subnet_type: Option<String>,
+        subnet_selection: Option<SubnetSelection>,
+    ) -> Self {
+        let filter = || Some(SubnetSelection::Filter { subnet_type: Some(subnet_type?) });
+        let subnet_selection = subnet_selection.or_else(filter);
+        Self { settings, subnet_selection }
+    }
+}
+
 impl Surroundings<'_> {
     /// Creates a canister with these cycles, which also pay for the creation.
     ///

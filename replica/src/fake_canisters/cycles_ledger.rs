@@ -179,17 +179,30 @@ impl CyclesLedger {
         argument: &[u8],
         cycles: Cycles,
     ) -> Result<Payload, UserError> {
-        let Self(accounts) = self;
         let DepositArgs { to } = decode(argument)?;
+        let trap = |text| UserError::new(ErrorCode::CanisterCalledTrap, text);
+        Ok(encode((self.deposit_to(to, cycles).map_err(trap)?,)))
+    }
+
+    /// Deposits cycles into an account, less the fee.
+    ///
+    /// # Errors
+    ///
+    /// A text for the user, if the cycles do not cover the fee.
+    pub(super) fn deposit_to(
+        &mut self,
+        to: Account,
+        cycles: Cycles,
+    ) -> Result<DepositResult, String> {
+        let Self(accounts) = self;
         let Some(amount) = cycles.checked_sub(accounts.fee()) else {
-            let text = format!("A deposit needs at least {} cycles for the fee", accounts.fee());
-            return Err(UserError::new(ErrorCode::CanisterCalledTrap, text));
+            return Err(format!("A deposit needs at least {} cycles for the fee", accounts.fee()));
         };
         let to = to.normal();
         accounts.credit(to.clone(), amount);
         let balance = accounts.balance(&to);
         let block_index = accounts.next_block().into();
-        Ok(encode((DepositResult { balance, block_index },)))
+        Ok(DepositResult { balance, block_index })
     }
 
     fn withdraw(

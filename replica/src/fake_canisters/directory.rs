@@ -1,8 +1,7 @@
-//! The fake registry and the fake cycles minting canister: queries about subnets.
+//! The fake registry: queries about subnets.
 
 use super::{Surroundings, respond};
 use crate::error::UserError;
-use crate::ic00::encode;
 use crate::types::*;
 use candid::{CandidType, Principal};
 use serde::Deserialize;
@@ -31,13 +30,4 @@ pub(super) fn of_registry(
         }
     };
     (method == "get_subnet_for_canister").then(|| respond(argument, answer))
-}
-
-/// Executes a query of the cycles minting canister. Returns `None` if it has no such method.
-pub(super) fn of_minting(
-    method: &str,
-    surroundings: &Surroundings,
-) -> Option<Result<Payload, UserError>> {
-    let subnets = surroundings.default_subnets.iter().map(|subnet| subnet.principal());
-    (method == "get_default_subnets").then(|| Ok(encode((subnets.collect::<Vec<_>>(),))))
 }

@@ -5,13 +5,14 @@ use super::icrc1::{Account, TransferArgs, TransferError};
 use super::{decode, respond};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
-use crate::limits::{FAKE_LEDGER_FEE_E8S, FAKE_LEDGER_INITIAL_E8S};
+use crate::limits::{FAKE_LEDGER_FEE_E8S, FAKE_LEDGER_INITIAL_E8S, FAKE_LEDGER_TRANSFERS_MAX};
 use crate::types::*;
 use candid::{CandidType, Principal};
 use flate2::Crc;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha224};
+use std::collections::BTreeMap;
 
 /// The hash in an account identifier, without the checksum.
 type AccountHash = [u8; 28];
@@ -93,6 +94,12 @@ fn hash_of(owner: Principal, subaccount: Option<&ByteBuf>) -> AccountHash {
     hash.finalize().into()
 }
 
+/// The number in a memo of ICRC-1: eight bytes, the least significant first. Any other memo counts as zero
+/// (`nns/cmc/src/main.rs`, `get_u64_memo`).
+fn memo(bytes: Option<ByteBuf>) -> u64 {
+    bytes.and_then(|bytes| bytes.into_vec().try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
 /// The hash in an account identifier. `None` if the checksum, the first four bytes, is wrong.
 fn hash_in(name: &ByteBuf) -> Option<AccountHash> {
     let (checksum, hash) = name.split_first_chunk()?;
@@ -101,13 +108,34 @@ fn hash_in(name: &ByteBuf) -> Option<AccountHash> {
     (sum.sum().to_be_bytes() == *checksum).then_some(hash.try_into().ok()?)
 }
 
+/// A transfer of ICP, as the cycles minting canister sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct IcpTransfer {
+    from: AccountHash,
+    to: AccountHash,
+    pub(super) e8s: u128,
+    pub(super) memo: u64,
+}
+
+impl IcpTransfer {
+    /// Whether the transfer went to this account.
+    pub(super) fn is_to(&self, owner: Principal, subaccount: &ByteBuf) -> bool {
+        self.to == hash_of(owner, Some(subaccount))
+    }
+}
+
 /// The fake ICP ledger.
 #[derive(Debug)]
-pub(super) struct IcpLedger(Accounts<AccountHash>);
+pub(super) struct IcpLedger {
+    accounts: Accounts<AccountHash>,
+    /// The latest transfers by their block index, [`FAKE_LEDGER_TRANSFERS_MAX`] at most.
+    transfers: BTreeMap<u64, IcpTransfer>,
+}
 
 impl Default for IcpLedger {
     fn default() -> Self {
-        Self(Accounts::new(FAKE_LEDGER_INITIAL_E8S, FAKE_LEDGER_FEE_E8S))
+        let accounts = Accounts::new(FAKE_LEDGER_INITIAL_E8S, FAKE_LEDGER_FEE_E8S);
+        Self { accounts, transfers: BTreeMap::new() }
     }
 }
 
@@ -126,7 +154,8 @@ impl IcpLedger {
                 let transaction = transaction(args.created_at_time);
                 let from = hash_of(sender, args.from_subaccount.as_ref());
                 let to = hash_of(args.to.owner, args.to.subaccount.as_ref());
-                let done = self.0.transfer([from, to], args.amount, args.fee, &transaction, now);
+                let transfer = IcpTransfer { from, to, e8s: args.amount, memo: memo(args.memo) };
+                let done = self.transfer(transfer, args.fee, &transaction, now);
                 done.map(u128::from).map_err(TransferError::from)
             }),
             "transfer" => self.legacy_transfer(sender, argument, &transaction, now),
@@ -140,7 +169,7 @@ impl IcpLedger {
         method: &str,
         argument: &[u8],
     ) -> Option<Result<Payload, UserError>> {
-        let Self(accounts) = self;
+        let Self { accounts, .. } = self;
         Some(match method {
             "icrc1_balance_of" => respond(argument, |account: Account| {
                 accounts.balance(&hash_of(account.owner, account.subaccount.as_ref()))
@@ -169,8 +198,48 @@ impl IcpLedger {
             let text = "The recipient is not an account identifier: 4 bytes of checksum and 28 bytes of hash";
             UserError::new(ErrorCode::CanisterCalledTrap, text)
         })?;
-        let (amount, fee) = (args.amount.e8s.into(), args.fee.e8s.into());
-        let done = self.0.transfer([from, to], amount, Some(fee), &transaction, now);
+        let transfer = IcpTransfer { from, to, e8s: args.amount.e8s.into(), memo: args.memo };
+        let done = self.transfer(transfer, Some(args.fee.e8s.into()), &transaction, now);
         Ok(encode((done.map_err(LegacyTransferError::from),)))
+    }
+
+    /// Executes a transfer, and remembers it. Returns the block index.
+    fn transfer(
+        &mut self,
+        transfer: IcpTransfer,
+        fee: Option<u128>,
+        transaction: &Transaction,
+        now: Time,
+    ) -> Result<u64, Refusal> {
+        let accounts = [transfer.from, transfer.to];
+        let block = self.accounts.transfer(accounts, transfer.e8s, fee, transaction, now)?;
+        self.transfers.insert(block, transfer);
+        if self.transfers.len() > FAKE_LEDGER_TRANSFERS_MAX {
+            self.transfers.pop_first();
+        }
+        Ok(block)
+    }
+
+    /// The transfer with this block index, unless the ledger has forgotten it.
+    pub(super) fn transfer_at(&self, block: u64) -> Option<&IcpTransfer> {
+        self.transfers.get(&block)
+    }
+
+    /// The block index of the oldest transfer that the ledger remembers.
+    pub(super) fn oldest_transfer(&self) -> Option<u64> {
+        self.transfers.first_key_value().map(|(block, _)| *block)
+    }
+
+    /// Burns what a transfer has brought to its receiver.
+    pub(super) fn burn(&mut self, transfer: &IcpTransfer) {
+        self.accounts.burn(transfer.to, transfer.e8s);
+        self.accounts.next_block();
+    }
+
+    /// Sends what a transfer has brought back to its sender, without a fee. Returns the block index.
+    pub(super) fn refund(&mut self, transfer: &IcpTransfer) -> u64 {
+        self.accounts.burn(transfer.to, transfer.e8s);
+        self.accounts.credit(transfer.from, transfer.e8s);
+        self.accounts.next_block()
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct TransferArgs {
     pub(super) to: Account,
     pub(super) amount: u128,
     pub(super) fee: Option<u128>,
+    pub(super) memo: Option<serde_bytes::ByteBuf>,
     pub(super) created_at_time: Option<u64>,
 }
 

@@ -16,6 +16,7 @@ mod cycles_ledger;
 mod directory;
 mod icp_ledger;
 mod icrc1;
+mod minting;
 
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{self, PROVISIONAL_CREATION};
@@ -24,11 +25,13 @@ use crate::network::Network;
 use crate::topology::{canister_id, cycles_minting_canister};
 use crate::types::*;
 use candid::{CandidType, Principal};
+use ic_management_canister_types::UpdateSettingsArgs;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 
 use cycles_ledger::CyclesLedger;
 use icp_ledger::IcpLedger;
+use minting::{CyclesMinting, Ledgers};
 
 /// The network around a fake canister, which the fake canister uses to execute calls.
 pub struct Surroundings<'a> {
@@ -53,6 +56,7 @@ pub struct FakeCanisterCall {
 pub struct FakeCanisters {
     cycles: CyclesLedger,
     icp: IcpLedger,
+    minting: CyclesMinting,
     waiting: VecDeque<FakeCanisterCall>,
 }
 
@@ -71,6 +75,11 @@ fn cycles_ledger() -> CanisterId {
     canister_id(0x210_0002)
 }
 
+/// The id of the migration canister, which has no fake canister.
+fn migration_canister() -> CanisterId {
+    canister_id(17)
+}
+
 impl FakeCanisters {
     /// The ids of all fake canisters.
     pub fn ids() -> [CanisterId; 4] {
@@ -87,6 +96,32 @@ impl FakeCanisters {
     /// there if it knows no other canister.
     pub fn serve_creation(effective: CanisterId, method: &str) -> bool {
         effective == registry() && method == PROVISIONAL_CREATION
+    }
+
+    /// Checks that a message does not begin a migration of a canister id, for which there is no fake
+    /// canister. A tool first makes the migration canister a controller of both canisters, and then calls the
+    /// migration canister. Without this check, the call would fail with the controllers already changed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the message makes the migration canister a controller.
+    pub fn check_no_migration(message: &Ingress) -> Result<(), UserError> {
+        if !message.receiver.is_management() || message.method != "update_settings" {
+            return Ok(());
+        }
+        // The management canister refuses an invalid argument.
+        let Ok(args) = ic00::decode::<UpdateSettingsArgs>(&message.argument) else { return Ok(()) };
+        let migration = migration_canister();
+        match args.settings.controllers.iter().flatten().any(|id| *id == migration.principal()) {
+            true => Err(UserError::new(
+                ErrorCode::CanisterNotFound,
+                format!(
+                    "Canister {migration} not found: this development network has no migration canister, \
+                     so canister ids cannot be migrated"
+                ),
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Adds a message, which the next round executes.
@@ -142,6 +177,9 @@ impl FakeCanisters {
             return (done, refund);
         }
         let sender = header.caller.principal();
+        if receiver == cycles_minting_canister() && method == "create_canister" {
+            return minting::create_with_cycles(sender, argument, *cycles, surroundings);
+        }
         (self.carry_out(sender, receiver, method, argument, surroundings), *cycles)
     }
 
@@ -162,6 +200,10 @@ impl FakeCanisters {
             }
             id if id == icp_ledger() => {
                 self.icp.update(sender, method, argument, surroundings.network.time())
+            }
+            id if id == cycles_minting_canister() => {
+                let mut ledgers = Ledgers { icp: &mut self.icp, cycles: &mut self.cycles };
+                self.minting.update(sender, method, argument, &mut ledgers, surroundings)
             }
             _ => None,
         };
@@ -185,7 +227,7 @@ impl FakeCanisters {
             id if id == cycles_ledger() => self.cycles.query(method, argument),
             id if id == icp_ledger() => self.icp.query(method, argument),
             id if id == registry() => directory::of_registry(method, argument, surroundings),
-            _ => directory::of_minting(method, surroundings),
+            _ => CyclesMinting::query(method, surroundings),
         };
         answer.unwrap_or_else(|| {
             Err(UserError::new(

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod creation;
+mod minting;
 
 use super::creation::{CreationArgs, SubnetSelection};
 use super::cycles_ledger::*;
@@ -82,8 +83,8 @@ fn cycles_of(instance: &mut Instance, owner: Principal) -> u128 {
 }
 
 fn transfer(to: Principal, amount: u128) -> TransferArgs {
-    let (fee, created_at_time) = (None, None);
-    TransferArgs { from_subaccount: None, to: account(to), amount, fee, created_at_time }
+    let (fee, memo, created_at_time) = (None, None, None);
+    TransferArgs { from_subaccount: None, to: account(to), amount, fee, memo, created_at_time }
 }
 
 fn send(instance: &mut Instance, args: &TransferArgs) -> Result<u128, TransferError> {
@@ -158,6 +159,30 @@ fn the_default_subnets_and_the_subnet_of_a_canister_can_be_looked_up() {
     let found = subnet_of(made.canister_id).expect("it is found");
     assert_eq!(found.subnet_id, Some(application[1].into()));
     assert!(subnet_of(user(9)).is_err());
+}
+
+#[test]
+fn a_migration_of_a_canister_id_is_refused_before_it_changes_controllers() {
+    let mut instance = network(true);
+    let made = create(&mut instance, &creation(TRILLION, None)).expect("it is made").canister_id;
+    let set = |instance: &mut Instance, controller: Principal| {
+        let settings = CanisterSettings {
+            controllers: Some(vec![user(1), controller]),
+            ..CanisterSettings::default()
+        };
+        let args =
+            UpdateSettingsArgs { canister_id: made, settings, sender_canister_version: None };
+        let call = call(user(1), CanisterId::MANAGEMENT, "update_settings", &args);
+        instance.update(call).expect("it makes sense")
+    };
+    let migration = Principal::from_text("sbzkb-zqaaa-aaaaa-aaaiq-cai").expect("it is an id");
+    let refused = set(&mut instance, migration);
+    let Err(Failure::Error(error)) = refused else { panic!("{refused:?}") };
+    assert!(error.description.contains("no migration canister"), "{}", error.description);
+    assert_eq!(instance.controllers(made.into()), Ok(vec![user(1)]));
+    assert!(set(&mut instance, user(2)).is_ok());
+    let controllers = instance.controllers(made.into()).expect("it is there");
+    assert!(controllers.contains(&user(2)), "{controllers:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::canister::{Failure, Query};
 use crate::error::UserError;
+use crate::fake_canisters::FakeCanisters;
 use crate::ic00::is_provisional_creation;
 use crate::instance::destination::{Destination, Resolved};
 use crate::instance::envelope::{Authentication, envelope_bytes};
@@ -126,6 +127,11 @@ impl Instance {
             return Err(InstanceError::IngressTooLarge(bytes));
         }
         if let Some(error) = unknown {
+            return Ok(Err(error));
+        }
+        if self.fake_canisters.is_some()
+            && let Err(error) = FakeCanisters::check_no_migration(&ingress)
+        {
             return Ok(Err(error));
         }
         if is_for_fake_canisters {

@@ -9,6 +9,8 @@
 
 #[cfg(unix)]
 mod icp;
+#[cfg(unix)]
+mod icp_commands;
 mod packages;
 #[cfg(unix)]
 mod project;

@@ -80,6 +80,11 @@ impl Project {
         &self.live.as_ref().expect("it is served").url
     }
 
+    /// The subnets of the network `live`, each with its id and its kind.
+    pub fn subnets(&self) -> &[String] {
+        &self.live.as_ref().expect("it is served").subnets
+    }
+
     /// Has all commands from now on begin with an assignment.
     pub fn assign(&mut self, assignment: &str) {
         self.preamble.push_str(assignment);
@@ -144,6 +149,7 @@ fn make_executable(file: &Path) {
 struct Network {
     process: std::process::Child,
     url: String,
+    subnets: Vec<String>,
 }
 
 impl Network {
@@ -161,9 +167,15 @@ impl Network {
         let mut lines = output.lines().map(|line| line.expect("the output is text"));
         let url = lines.find_map(|line| Some(line.strip_prefix("URL")?.trim().to_owned()));
         // It has printed all it ever does once it has printed this.
-        assert!(lines.any(|line| line.contains("parallel_calls")));
+        let printed: Vec<String> =
+            lines.by_ref().take_while(|line| !line.contains("parallel_calls")).collect();
+        let subnets = printed.iter().skip_while(|line| !line.starts_with("subnets"));
+        let subnets = subnets
+            .take_while(|line| !line.starts_with("root key"))
+            .map(|line| line.trim_start_matches("subnets").trim().to_owned())
+            .collect();
         let url = url.expect("the network prints its URL").trim_end_matches('/').to_owned();
-        Self { process, url }
+        Self { process, url, subnets }
     }
 }
 
