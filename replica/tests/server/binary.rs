@@ -99,7 +99,9 @@ fn the_version_in_the_name_of_a_link_is_the_version_that_the_program_prints() {
     let folder = tempfile::tempdir().unwrap();
     for (name, version) in [
         ("pocket-ic-server-13.0.0", "13.0.0"),
-        ("pocket-ic-9.0.3", "9.0.3"),
+        ("pocket-ic-10.2.3", "10.2.3"),
+        // Clients of version 9 would start the program, but could not use it.
+        ("pocket-ic-9.0.3", "16.1.0"),
         ("pocket-ic-server", "16.1.0"),
         ("pocket-ic-server-13", "16.1.0"),
         ("pocket-ic-server-13.0.x", "16.1.0"),

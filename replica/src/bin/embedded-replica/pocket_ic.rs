@@ -74,15 +74,22 @@ pub fn host_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// The oldest major version of PocketIC's clients that can use this program. Clients of version 9 need the
+/// nodes of each subnet in the topology.
+const OLDEST_CLIENT: u64 = 10;
+
 /// The version in the name by which the program was called: `13.0.0` in `/tmp/pocket-ic-server-13.0.0`.
-/// `None` if the name contains no version.
+/// `None` if the name contains no version that clients of this program have.
 fn version_in(program: &OsStr) -> Option<&str> {
     let name = Path::new(program).file_name()?.to_str()?;
     let name = name.strip_suffix(std::env::consts::EXE_SUFFIX)?;
     let version = name.strip_prefix("pocket-ic-server-").or(name.strip_prefix("pocket-ic-"))?;
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let has_three_numbers = version.split('.').count() == 3 && version.split('.').all(is_number);
-    has_three_numbers.then_some(version)
+    let number = |part: &str| {
+        let has_only_digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        has_only_digits.then(|| part.parse().ok()).flatten()
+    };
+    let numbers: Vec<u64> = version.split('.').map(number).collect::<Option<_>>()?;
+    (numbers.len() == 3 && numbers[0] >= OLDEST_CLIENT).then_some(version)
 }
 
 /// Serves PocketIC's clients until a shutdown signal, or until the server has been idle or running for
