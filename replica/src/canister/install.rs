@@ -4,7 +4,7 @@ mod attempt;
 mod source;
 
 pub(super) use attempt::finish_installation;
-pub use source::Source;
+pub use source::{KnownModules, Source};
 
 use crate::canister::call_context::CallResponse;
 use crate::canister::installation::{Attempt, InstallMode, NewState};

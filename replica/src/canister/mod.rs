@@ -55,7 +55,7 @@ pub use debits::Debits;
 pub use execute::execute_next;
 pub use history::History;
 pub use inspect::inspect;
-pub use install::{Installation, Source, install, run_out, uninstall};
+pub use install::{Installation, KnownModules, Source, install, run_out, uninstall};
 pub use installation::{Attempt, InstallExecution, InstallMode};
 pub use management_call::ExecutedManagementCall;
 pub use memory_usage::MemoryUsage;

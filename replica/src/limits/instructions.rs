@@ -133,10 +133,16 @@ pub const LIST_INSTRUCTIONS: Instructions = 20_000_000;
 /// Instructions charged for each canister in the list (same source).
 pub const LIST_INSTRUCTIONS_PER_CANISTER: Instructions = 16_000;
 
-/// Divisor for the instructions that compiling takes from the budget of the round, if the subnet has
-/// compiled the module before. The caller still pays in full
-/// (`hypervisor.rs`, `DESERIALIZATION_SPEED_UP_FACTOR`).
-pub const CACHED_COMPILATION_SPEEDUP: Instructions = 100;
+/// Divisor for the instructions that compiling a module counts as, if the subnet has installed the module
+/// since its last checkpoint (`execution_environment.rs`, `DESERIALIZATION_SPEED_UP_FACTOR`).
+pub const KNOWN_MODULE_SPEEDUP: Instructions = 100;
+
+/// Rounds from one checkpoint to the next, with PocketIC (`state_machine_tests/src/lib.rs`,
+/// `checkpoint_interval_length`).
+pub const CHECKPOINT_INTERVAL_ROUNDS: u64 = 500;
+
+/// Rounds from one checkpoint of a system subnet to the next, with PocketIC (same source).
+pub const SYSTEM_CHECKPOINT_INTERVAL_ROUNDS: u64 = 200;
 
 /// Instructions charged for each dirty page: a heap page that a message changes, or a stable memory page
 /// that it writes to (`config/src/subnet_config.rs`, `DEFAULT_DIRTY_PAGE_OVERHEAD`).

@@ -47,6 +47,11 @@ impl SubnetConfig {
         self.limit(ROUND_HEAP_DELTA_BYTES_MAX, SYSTEM_ROUND_HEAP_DELTA_BYTES_MAX)
     }
 
+    /// The rounds from one checkpoint to the next.
+    pub(super) fn checkpoint_interval(&self) -> u64 {
+        self.limit(CHECKPOINT_INTERVAL_ROUNDS, SYSTEM_CHECKPOINT_INTERVAL_ROUNDS)
+    }
+
     /// Whether rate limits apply to installations and to heap delta.
     pub(super) fn limits_rates(&self) -> bool {
         !self.system && !self.relaxed.execution_rates

@@ -19,7 +19,7 @@ mod route;
 mod schedule;
 mod scheduler;
 
-use crate::canister::{CallResponse, Canister, Origin, ReceivedCall, SubnetCapacity};
+use crate::canister::{CallResponse, Canister, KnownModules, Origin, ReceivedCall, SubnetCapacity};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
@@ -120,8 +120,8 @@ pub struct Subnet {
     outcalls: Outcalls,
     /// The instructions that management calls may still use in this round.
     management_budget: i64,
-    /// The hashes of all modules that the subnet has compiled.
-    compiled: BTreeSet<[u8; 32]>,
+    /// The modules that the subnet has installed since its last checkpoint.
+    known_modules: KnownModules,
     /// The loopback stream: messages to canisters of this subnet that were not delivered directly.
     loopback: VecDeque<StreamMessage>,
     schedule: Schedule,
@@ -156,7 +156,7 @@ impl Subnet {
             random_requests: Vec::new(),
             outcalls: Outcalls::default(),
             management_budget: 0,
-            compiled: BTreeSet::new(),
+            known_modules: KnownModules::default(),
             loopback: VecDeque::new(),
             schedule: Schedule::default(),
             refunds: RefundPool::default(),
@@ -322,6 +322,9 @@ impl Subnet {
         }
         for response in responses {
             self.respond(response);
+        }
+        if self.rounds.is_multiple_of(self.config.checkpoint_interval()) {
+            self.known_modules.clear();
         }
         self.history.forget_expired(now);
         self.meter.end_round(self.rounds, self.canisters.values());

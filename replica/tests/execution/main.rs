@@ -27,6 +27,7 @@ mod icp_config;
 mod ingress;
 mod installation;
 mod keywords;
+mod known_modules;
 mod lifecycle;
 mod live_outcalls;
 mod logs;

@@ -3,8 +3,10 @@
 use crate::canister::round::RoundInput;
 use crate::canister::sandbox::Code;
 use crate::error::{Trap, UserError};
+use crate::limits::KNOWN_MODULE_SPEEDUP;
 use crate::types::{CanisterId, Instructions};
 use crate::wasm::CompiledModule;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Compiled code that is to be installed. It is compiled before the installation begins. An error
@@ -15,17 +17,45 @@ pub struct Source {
     pub code: Result<Arc<Code>, UserError>,
     /// Instructions for assembling the module from chunks.
     pub assembly: Instructions,
-    /// Instructions for compiling the module, even if that failed.
+    /// Instructions for compiling the module, even if that failed. A module that the subnet knows costs
+    /// less.
     pub compilation: Instructions,
 }
 
+/// The modules that a subnet has installed since its last checkpoint. Compiling one of them again costs
+/// less (`expected_compiled_wasms` in the replica's repository).
+#[derive(Debug, Default)]
+pub struct KnownModules(BTreeSet<[u8; 32]>);
+
+impl KnownModules {
+    /// Adds the modules with these hashes.
+    pub fn extend(&mut self, hashes: impl IntoIterator<Item = [u8; 32]>) {
+        self.0.extend(hashes);
+    }
+
+    /// Forgets all modules, at a checkpoint.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The instructions that compiling a module counts as
+    /// (`execution_environment.rs`, `adjusted_compilation_cost`).
+    fn compilation_cost(&self, module: &CompiledModule) -> Instructions {
+        match self.0.contains(&module.hash) {
+            true => module.compilation_cost() / KNOWN_MODULE_SPEEDUP,
+            false => module.compilation_cost(),
+        }
+    }
+}
+
 impl Source {
-    /// Compiles a module for a canister. Assembling the module took `assembly` instructions; `module` is
-    /// an error if that failed.
+    /// Compiles a module for a canister on a subnet with these known modules. Assembling the module took
+    /// `assembly` instructions; `module` is an error if that failed.
     pub fn new(
         canister: CanisterId,
         module: Result<impl AsRef<[u8]>, UserError>,
         assembly: Instructions,
+        known: &KnownModules,
         round: &RoundInput,
     ) -> Self {
         let bytes = match module {
@@ -40,7 +70,7 @@ impl Source {
             Code::link(module).map(Arc::new)
         });
         let compilation = match &code {
-            Ok(code) => code.module.compilation_cost(),
+            Ok(code) => known.compilation_cost(&code.module),
             Err(_) => CompiledModule::failed_compilation_cost(bytes),
         };
         let code = code.map_err(|error| Trap::InvalidModule(error.0).into_user_error(canister));

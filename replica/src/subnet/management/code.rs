@@ -91,7 +91,8 @@ impl Subnet {
     fn install(&mut self, pending: &PendingCall, upload: Upload) -> Result<Completion, UserError> {
         let (id, call) = (upload.canister, &pending.call);
         let round = RoundInput { subnet_memory: self.capacity().share(), ..self.round_input() };
-        let source = Source::new(id, upload.module, upload.assembly, &round);
+        let known = &self.known_modules;
+        let source = Source::new(id, upload.module, upload.assembly, known, &round);
         let hash = source.code.as_ref().ok().map(|code| code.module.hash);
         let (assembly, compilation, time) = (source.assembly, source.compilation, self.time);
         let details = ChangeDetails::CodeDeployment(CodeDeploymentRecord {
@@ -111,7 +112,11 @@ impl Subnet {
         let origin = call.change_origin(upload.sender_version);
         let installation = InstallExecution { attempt, time, origin, details };
         let result = match slices.count {
-            1 => installation.finish(canister, &round).map(|()| Completion::Reply(empty_reply())),
+            1 => {
+                let finished = installation.finish(canister, &round);
+                self.known_modules.extend(hash.filter(|_| finished.is_ok()));
+                finished.map(|()| Completion::Reply(empty_reply()))
+            }
             _ => {
                 let executed = pending.executed(round.subnet, pending.received.cycles);
                 canister::pause_installation(canister, installation, executed, &round);
@@ -120,11 +125,7 @@ impl Subnet {
         };
         self.spend(slices.instructions_after(0));
         if has_compiled {
-            self.spend(assembly);
-            match hash {
-                Some(hash) => self.spend_on_compiling(hash, compilation),
-                None => self.spend(compilation),
-            }
+            self.spend(assembly + compilation);
         }
         result
     }

@@ -4,7 +4,6 @@ use super::{Call, PendingCall};
 use crate::canister::{self, Canister, ExecutedManagementCall, Origin, RoundInput};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{ManagementCall, Method, empty_reply};
-use crate::limits::CACHED_COMPILATION_SPEEDUP;
 use crate::subnet::{IngressState, Subnet};
 use crate::types::{Cycles, Instructions, Payload, SubnetId};
 use candid::Principal;
@@ -48,6 +47,10 @@ impl Subnet {
         let execution = canister::resume(canister, &round);
         if !canister.is_paused() {
             self.meter.count_transaction();
+        }
+        let response = execution.response.as_ref();
+        if response.is_some_and(|response| response.result.is_ok()) {
+            self.known_modules.extend(canister.module_hash());
         }
         self.spend(execution.instructions);
         self.record_execution(execution);
@@ -109,12 +112,6 @@ impl Subnet {
     /// Subtracts instructions from the round's budget for management calls.
     pub(super) fn spend(&mut self, instructions: Instructions) {
         self.management_budget = self.management_budget.saturating_sub_unsigned(instructions);
-    }
-
-    /// Subtracts the instructions for compiling a module. A module that was compiled before costs less.
-    pub(super) fn spend_on_compiling(&mut self, hash: [u8; 32], cost: Instructions) {
-        let is_new = self.compiled.insert(hash);
-        self.spend(if is_new { cost } else { cost / CACHED_COMPILATION_SPEEDUP });
     }
 
     fn execute_management_call(

@@ -70,7 +70,8 @@ impl Subnet {
                 ),
             ));
         }
-        let source = Source::new(target, Ok(&snapshot.module), 0, &self.round_input());
+        let known = &self.known_modules;
+        let source = Source::new(target, Ok(&snapshot.module), 0, known, &self.round_input());
         let code = source.code?;
         // Cloned because the snapshot may belong to the canister that is changed. The pages are shared.
         let snapshot = snapshot.clone();
@@ -87,7 +88,6 @@ impl Subnet {
         let before = canister.memory_usage().total();
         let after = snapshot.usage_in(canister, &code).total();
         capacity.resize(canister, before, after, cost)?;
-        let hash = code.module.hash;
         snapshot.load(canister, code);
         canister.debits.add_heap_delta(snapshot.heap_delta_bytes());
         canister.check_low_wasm_memory();
@@ -100,7 +100,7 @@ impl Subnet {
         };
         let version = arguments.sender_canister_version;
         call.record(canister, now, version, ChangeDetails::LoadSnapshot(record));
-        self.spend_on_compiling(hash, compilation);
+        self.spend(compilation);
         Ok(())
     }
 
