@@ -68,7 +68,7 @@ impl Subject {
             allows_any_methods: false,
             subnet_callbacks: 0,
             guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
-            subnet_memory: MemoryShare { taken: 0, available: SUBNET_MEMORY_MAX },
+            subnet_memory: MemoryShare::on_subnet_with(0),
         };
         let settings = Settings::new([Principal::anonymous()].into());
         let mut canister = Canister::new(canister_id(0), settings, 0, Time::GENESIS);

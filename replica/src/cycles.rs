@@ -146,18 +146,19 @@ impl Prices {
         self.scaled(percent as Cycles * COMPUTE_PERCENT_SECOND_FEE * seconds as Cycles)
     }
 
-    /// The cycles that allocating `growth` more bytes reserves on a subnet with `taken` bytes in use (the
-    /// resource reservation mechanism). 0 below the threshold; above it, the price of a byte increases with
-    /// the memory in use (`cycles_account_manager.rs`, `storage_reservation_cycles`).
-    pub const fn storage_reservation(self, taken: u64, growth: u64) -> Cycles {
-        self.reservation_up_to(taken.saturating_add(growth)) - self.reservation_up_to(taken)
+    /// The cycles that allocating `growth` more bytes reserves if `used` bytes of a thread's share of the
+    /// subnet's memory are in use (the resource reservation mechanism). 0 below the threshold; above it, the
+    /// price of a byte increases with the memory in use
+    /// (`cycles_account_manager.rs`, `storage_reservation_cycles`).
+    pub const fn storage_reservation(self, used: u64, growth: u64) -> Cycles {
+        self.reservation_up_to(used.saturating_add(growth)) - self.reservation_up_to(used)
     }
 
-    const fn reservation_up_to(self, taken: u64) -> Cycles {
-        let taken = if taken < SUBNET_MEMORY_MAX { taken } else { SUBNET_MEMORY_MAX };
-        let above = taken.saturating_sub(SUBNET_MEMORY_THRESHOLD);
+    const fn reservation_up_to(self, used: u64) -> Cycles {
+        let used = if used < SUBNET_MEMORY_SHARE { used } else { SUBNET_MEMORY_SHARE };
+        let above = used.saturating_sub(SUBNET_MEMORY_SHARE_THRESHOLD);
         let seconds = STORAGE_RESERVATION_SECONDS_MAX as u128 * above as u128
-            / (SUBNET_MEMORY_MAX - SUBNET_MEMORY_THRESHOLD) as u128;
+            / (SUBNET_MEMORY_SHARE - SUBNET_MEMORY_SHARE_THRESHOLD) as u128;
         self.memory(above, seconds as u64 / 2)
     }
 

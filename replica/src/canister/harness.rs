@@ -30,7 +30,7 @@ pub(crate) fn round() -> RoundInput {
         allows_any_methods: false,
         subnet_callbacks: 0,
         guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
-        subnet_memory: MemoryShare { taken: 0, available: SUBNET_MEMORY_MAX },
+        subnet_memory: MemoryShare::on_subnet_with(0),
     }
 }
 

@@ -17,8 +17,8 @@ use crate::types::Cycles;
 /// The memory of a subnet and its prices.
 #[derive(Clone, Copy, Debug)]
 pub struct SubnetCapacity {
-    /// Bytes of memory that all canisters have taken.
-    pub memory_taken: u64,
+    /// The memory that is free.
+    pub memory: MemoryShare,
     /// The prices of the subnet.
     pub prices: Prices,
 }
@@ -72,17 +72,6 @@ impl<'a> Demand<'a> {
 }
 
 impl SubnetCapacity {
-    /// The memory for the executions of one thread.
-    pub fn share(&self) -> MemoryShare {
-        let available = self.memory_available() / SCHEDULER_THREADS as u64;
-        MemoryShare { taken: self.memory_taken, available }
-    }
-
-    /// Bytes of memory that are free.
-    pub fn memory_available(&self) -> u64 {
-        (SUBNET_MEMORY_MAX - SUBNET_MEMORY_RESERVED).saturating_sub(self.memory_taken)
-    }
-
     /// Checks that the subnet has the resources and the canister has the cycles for new settings. Returns
     /// the cycles that the canister must reserve.
     ///
@@ -93,7 +82,7 @@ impl SubnetCapacity {
         let (compute, memory) = (after.compute_allocation, after.memory_allocation);
         let before = demand.usage.0.max(demand.memory_before);
         let bytes = demand.usage.1.max(memory);
-        let available = self.memory_available().saturating_add(before);
+        let available = self.memory.available().saturating_add(before);
         if bytes > available {
             return Err(no_memory(bytes, available));
         }
@@ -124,7 +113,7 @@ impl SubnetCapacity {
             }
         }
         let reservation =
-            self.prices.storage_reservation(self.in_use(), bytes.saturating_sub(before));
+            self.prices.storage_reservation(self.memory.used(), bytes.saturating_sub(before));
         let limit = after.reserved_cycles_limit;
         if demand.reserved > limit {
             return Err(UserError::new(
@@ -161,8 +150,8 @@ impl SubnetCapacity {
         let settings = &canister.settings;
         let allocation = settings.memory_allocation;
         let growth = after.max(allocation).saturating_sub(before.max(allocation));
-        if growth > self.memory_available() {
-            return Err(no_memory(growth, self.memory_available()));
+        if !self.memory.has(growth, 0) {
+            return Err(no_memory(growth, self.memory.available()));
         }
         let messages = canister.queues.bytes();
         let idle = settings.idle_canister(after, messages, canister.reserved);
@@ -175,7 +164,7 @@ impl SubnetCapacity {
             let missing = threshold.saturating_add(cost).saturating_sub(canister.balance);
             Trap::OutOfCycles { missing: Some(missing) }.into_user_error(canister.id)
         })?;
-        let reservation = self.prices.storage_reservation(self.in_use(), growth);
+        let reservation = self.prices.storage_reservation(self.memory.used(), growth);
         let limit = settings.reserved_cycles_limit;
         if let Some(excess) = reservation_excess(canister.reserved, reservation, limit) {
             let what = format!("Canister cannot grow memory by {growth} bytes");
@@ -190,11 +179,6 @@ impl SubnetCapacity {
         }
         canister.reserve(reservation);
         Ok(())
-    }
-
-    /// The bytes in use, as they count for the reservation of cycles.
-    fn in_use(&self) -> u64 {
-        self.memory_taken + SUBNET_MEMORY_RESERVED
     }
 }
 

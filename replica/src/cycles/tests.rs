@@ -172,15 +172,15 @@ proptest! {
 }
 
 #[test]
-fn growing_reserves_no_cycles_below_the_subnet_memory_threshold() {
-    let threshold = SUBNET_MEMORY_THRESHOLD;
+fn growing_reserves_no_cycles_below_the_threshold_of_a_share() {
+    let threshold = SUBNET_MEMORY_SHARE_THRESHOLD;
     assert_eq!(APPLICATION.storage_reservation(0, threshold), 0);
     let first = APPLICATION.storage_reservation(threshold, 10 * GIB);
     let second = APPLICATION.storage_reservation(threshold + 10 * GIB, 10 * GIB);
     // The second ten GiB cost more, because the price increases with the memory in use.
     assert!(first > 0 && second > 2 * first, "{first} {second}");
-    // The whole subnet: on average, a byte costs half the price of the last byte.
-    let rest = SUBNET_MEMORY_MAX - threshold;
+    // The whole share: on average, a byte costs half the price of the last byte.
+    let rest = SUBNET_MEMORY_SHARE - threshold;
     let all = APPLICATION.storage_reservation(threshold, rest);
     let last_price = APPLICATION.memory(rest, STORAGE_RESERVATION_SECONDS_MAX);
     assert_eq!(all, last_price / 2);

@@ -60,6 +60,12 @@ pub const SUBNET_MEMORY_MAX: u64 = 2 << 40;
 /// reservation mechanism; `config/src/execution_environment.rs`, `SUBNET_MEMORY_THRESHOLD`).
 pub const SUBNET_MEMORY_THRESHOLD: u64 = 750 * GIB;
 
+/// The part of [`SUBNET_MEMORY_MAX`] for each thread, in bytes.
+pub const SUBNET_MEMORY_SHARE: u64 = SUBNET_MEMORY_MAX / SCHEDULER_THREADS as u64;
+
+/// The part of [`SUBNET_MEMORY_THRESHOLD`] for each thread, in bytes.
+pub const SUBNET_MEMORY_SHARE_THRESHOLD: u64 = SUBNET_MEMORY_THRESHOLD / SCHEDULER_THREADS as u64;
+
 /// Time, in seconds, for which new memory on a full subnet reserves its cost
 /// (`config/src/subnet_config.rs`, `max_storage_reservation_period`).
 pub const STORAGE_RESERVATION_SECONDS_MAX: u64 = 300_000_000;

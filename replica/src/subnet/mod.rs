@@ -25,6 +25,7 @@ use crate::error::UserError;
 use crate::keys::SubnetKey;
 use crate::limits::*;
 use crate::message::{Request, Response, StreamMessage};
+use crate::system_api::MemoryShare;
 use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
@@ -120,6 +121,8 @@ pub struct Subnet {
     outcalls: Outcalls,
     /// The instructions that management calls may still use in this round.
     management_budget: i64,
+    /// The bytes of memory that all canisters had taken before the management calls of this iteration.
+    memory_taken_before_calls: u64,
     /// The modules that the subnet has installed since its last checkpoint.
     known_modules: KnownModules,
     /// The loopback stream: messages to canisters of this subnet that were not delivered directly.
@@ -156,6 +159,7 @@ impl Subnet {
             random_requests: Vec::new(),
             outcalls: Outcalls::default(),
             management_budget: 0,
+            memory_taken_before_calls: 0,
             known_modules: KnownModules::default(),
             loopback: VecDeque::new(),
             schedule: Schedule::default(),
@@ -274,10 +278,17 @@ impl Subnet {
         self.config.canister_ranges.iter().any(|(first, last)| (*first..=*last).contains(&canister))
     }
 
-    /// The subnet's memory and how much of it is taken.
+    /// The bytes of memory that all canisters have taken.
+    fn memory_taken(&self) -> u64 {
+        self.canisters.values().map(Canister::allocated_bytes).sum()
+    }
+
+    /// What management calls may take of the subnet's memory.
     fn capacity(&self) -> SubnetCapacity {
-        let memory_taken = self.canisters.values().map(Canister::allocated_bytes).sum();
-        SubnetCapacity { memory_taken, prices: self.prices }
+        let before = self.memory_taken_before_calls;
+        let share = MemoryShare::on_subnet_with(before);
+        let memory = share.after_change(before, self.memory_taken());
+        SubnetCapacity { memory, prices: self.prices }
     }
 
     /// The compute allocation of all canisters together, in percent.

@@ -8,13 +8,13 @@
 //! Rules: `execution_environment/src/scheduler.rs` in the replica's repository.
 
 use crate::canister::{
-    Canister, Execution, LowWasmMemoryHook, RoundInput, SubnetCapacity, Task, execute_next,
-    execute_task, resume,
+    Canister, Execution, LowWasmMemoryHook, RoundInput, Task, execute_next, execute_task, resume,
 };
 use crate::limits::*;
 use crate::subnet::Subnet;
 use crate::subnet::ingress::IngressState;
 use crate::subnet::schedule::SchedulingState;
+use crate::system_api::MemoryShare;
 use crate::types::CanisterId;
 use std::collections::BTreeMap;
 
@@ -94,6 +94,7 @@ impl Subnet {
     pub(super) fn execute_canisters(&mut self) {
         let mut left = self.round_budget();
         self.management_budget = self.config.management_budget();
+        self.memory_taken_before_calls = self.memory_taken();
         self.deliver_outcalls();
         self.respond_to_random_requests();
         self.continue_installation();
@@ -106,9 +107,9 @@ impl Subnet {
         self.execute_management_calls();
         // After the management calls: a canister installed just now may have a timer or heartbeat.
         let mut tasks = self.due_tasks();
-        let mut capacity = None;
+        let mut memory_taken = None;
         loop {
-            let spent = self.execute_iteration(left.instructions, &mut tasks, &mut capacity);
+            let spent = self.execute_iteration(left.instructions, &mut tasks, &mut memory_taken);
             if spent.instructions == 0 {
                 break;
             }
@@ -123,8 +124,9 @@ impl Subnet {
             if left.instructions <= 0 {
                 break;
             }
+            self.memory_taken_before_calls = memory_taken.unwrap_or_else(|| self.memory_taken());
             if self.execute_management_calls() {
-                capacity = None;
+                memory_taken = None;
             }
         }
         self.meter.count_instructions(self.config.management_budget() - self.management_budget);
@@ -153,12 +155,12 @@ impl Subnet {
 
     /// Lets every canister execute its tasks and messages. The canisters are distributed over threads as
     /// on the mainnet. The iteration counts as the instructions of the busiest thread, and as the heap
-    /// delta of all threads. `capacity` caches the subnet's free memory.
+    /// delta of all threads. `memory_taken` caches the bytes that all canisters have taken.
     fn execute_iteration(
         &mut self,
         instructions: i64,
         tasks: &mut Tasks,
-        capacity: &mut Option<SubnetCapacity>,
+        memory_taken: &mut Option<u64>,
     ) -> Budget {
         let states =
             self.canisters.values().map(|canister| (canister.id, schedule_state(canister, tasks)));
@@ -166,8 +168,8 @@ impl Subnet {
         if threads.iter().all(Vec::is_empty) {
             return Budget::default();
         }
-        let capacity = capacity.get_or_insert_with(|| self.capacity());
-        let share = capacity.share();
+        let memory_taken = memory_taken.get_or_insert_with(|| self.memory_taken());
+        let share = MemoryShare::on_subnet_with(*memory_taken);
         let mut round = self.round_input();
         let guaranteed_per_thread = round.guaranteed_memory / SCHEDULER_THREADS as u64;
         let budget = Budget { instructions, ..self.round_budget() };
@@ -188,7 +190,7 @@ impl Subnet {
             self.meter.count_instructions(instructions);
             spent.instructions = spent.instructions.max(instructions);
             spent.heap_delta_bytes += budget.heap_delta_bytes - left.heap_delta_bytes;
-            capacity.memory_taken += round.subnet_memory.taken - share.taken;
+            *memory_taken += round.subnet_memory.taken_since(share);
         }
         spent
     }

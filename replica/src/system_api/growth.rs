@@ -87,8 +87,9 @@ impl Host {
         if entry_point.allocates_subnet_memory() {
             let spare =
                 if entry_point.is_callback() { SUBNET_MEMORY_RESERVED_PER_THREAD } else { 0 };
-            let available = self.input.subnet_memory.available + spare;
-            if taken > available.saturating_sub(self.effects.memory_taken) {
+            let mut share = self.input.subnet_memory;
+            share.take(self.effects.memory_taken);
+            if !share.has(taken, spare) {
                 return Ok(false);
             }
             self.reserve(taken)?;
@@ -101,8 +102,8 @@ impl Host {
     /// Reserves cycles for `bytes` of new memory (the resource reservation mechanism).
     fn reserve(&mut self, bytes: u64) -> Result<(), Trap> {
         let environment = &self.input.environment;
-        let in_use = self.input.subnet_memory.taken + self.effects.memory_taken;
-        let cycles = environment.prices.storage_reservation(in_use + SUBNET_MEMORY_RESERVED, bytes);
+        let used = self.input.subnet_memory.used() + self.effects.memory_taken;
+        let cycles = environment.prices.storage_reservation(used, bytes);
         let limit = environment.reserved_cycles_limit;
         if let Some(excess) = reservation_excess(self.reserved(), cycles, limit) {
             return Err(Trap::ReservedCyclesLimit { bytes, limit, excess });

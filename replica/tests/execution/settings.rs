@@ -117,10 +117,13 @@ fn on_a_full_subnet_memory_is_paid_in_advance() {
             set(&network.pic, canister, CanisterSettings { memory_allocation, ..settings() })
                 .map_err(|reject| reject.error_code)
         };
-        allocate(network.a, 700 * GIB).unwrap();
+        // In one round, only a part of the memory can be had without reserving cycles.
+        for gib in [180, 318, 422, 500, 558, 602, 634, 658, 676, 690] {
+            allocate(network.a, gib * GIB).unwrap();
+        }
         assert_eq!(status(&network, network.a).reserved_cycles, 0u8);
         let before = network.pic.cycle_balance(network.b);
-        allocate(network.b, 50 * GIB).unwrap();
+        allocate(network.b, 20 * GIB).unwrap();
         let reserved = u128::try_from(status(&network, network.b).reserved_cycles.0).unwrap();
         // The cycles are set aside, not spent.
         assert!(reserved > 0);
@@ -137,7 +140,7 @@ fn on_a_full_subnet_memory_is_paid_in_advance() {
         assert_eq!(set_limit(reserved - 1), Err(ErrorCode::ReservedCyclesLimitIsTooLow));
         set_limit(reserved).unwrap();
         let code = ErrorCode::ReservedCyclesLimitExceededInMemoryAllocation;
-        assert_eq!(allocate(network.b, 51 * GIB), Err(code));
+        assert_eq!(allocate(network.b, 40 * GIB), Err(code));
         // What was set aside pays for the memory first.
         let before = network.pic.cycle_balance(network.b);
         network.pic.advance_time(std::time::Duration::from_secs(1_000));

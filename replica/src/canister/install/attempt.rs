@@ -5,7 +5,7 @@ use crate::canister::management_call::ExecutedManagementCall;
 use crate::canister::round::{Execution, RoundInput};
 use crate::canister::state::Canister;
 use crate::canister::subnet_capacity::SubnetCapacity;
-use crate::error::UserError;
+use crate::error::{Trap, UserError};
 use crate::ic00::empty_reply;
 use crate::trace::Fee;
 
@@ -55,13 +55,17 @@ impl Attempt {
 }
 
 impl NewState {
-    /// Replaces the code and state, if the canister and its subnet can afford the additional memory.
+    /// Replaces the code and state, if the heap is within its limit, and the canister and its subnet can
+    /// afford the additional memory (`execution/install_code.rs`, `finish`).
     fn put(self, canister: &mut Canister, round: &RoundInput) -> Result<(), UserError> {
+        let (bytes, limit) = (self.sandbox.heap_bytes(), canister.settings.wasm_memory_limit);
+        if limit != 0 && bytes > limit {
+            return Err(Trap::WasmMemoryLimit { bytes, limit }.into_user_error(canister.id));
+        }
         let before = canister.memory_usage().total();
         let old = canister.sandbox.replace(self.sandbox);
         let after = canister.memory_usage().total();
-        let capacity =
-            SubnetCapacity { memory_taken: round.subnet_memory.taken, prices: round.prices };
+        let capacity = SubnetCapacity { memory: round.subnet_memory, prices: round.prices };
         if after > before
             && let Err(error) = capacity.resize(canister, before, after, 0)
         {

@@ -90,7 +90,7 @@ impl Subnet {
     /// Installs a module into a canister. The caller is a controller of the canister.
     fn install(&mut self, pending: &PendingCall, upload: Upload) -> Result<Completion, UserError> {
         let (id, call) = (upload.canister, &pending.call);
-        let round = RoundInput { subnet_memory: self.capacity().share(), ..self.round_input() };
+        let round = RoundInput { subnet_memory: self.capacity().memory, ..self.round_input() };
         let known = &self.known_modules;
         let source = Source::new(id, upload.module, upload.assembly, known, &round);
         let hash = source.code.as_ref().ok().map(|code| code.module.hash);

@@ -38,8 +38,7 @@ impl PendingCall {
 impl Subnet {
     /// Continues an installation that was paused in an earlier round.
     pub(in crate::subnet) fn continue_installation(&mut self) {
-        let capacity = self.capacity();
-        let round = RoundInput { subnet_memory: capacity.share(), ..self.round_input() };
+        let round = RoundInput { subnet_memory: self.capacity().memory, ..self.round_input() };
         let mut canisters = self.canisters.values_mut();
         let Some(canister) = canisters.find(|canister| canister.is_installing()) else {
             return;
