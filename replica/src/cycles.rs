@@ -8,6 +8,7 @@ pub mod http;
 
 use crate::limits::*;
 use crate::types::{Cycles, Instructions};
+use serde::{Deserialize, Serialize};
 
 /// Number of nodes of the subnet that the fees are stated for.
 pub const REFERENCE_SUBNET_SIZE: u64 = 13;
@@ -46,14 +47,14 @@ pub const COMPUTE_PERCENT_SECOND_FEE: Cycles = 10_000_000;
 const SECONDS_PER_DAY: Cycles = 24 * 60 * 60;
 
 /// The prices of one subnet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prices {
     nodes: u64,
     free: bool,
 }
 
 /// The cycles that a call withholds from the balance of its caller until its response has been executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallPrice {
     /// The base fee and the fee for the bytes of the request. Never refunded.
     pub request: Cycles,

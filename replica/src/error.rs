@@ -6,13 +6,15 @@
 
 use crate::limits::REJECT_MESSAGE_BYTES_MAX;
 use crate::types::{CanisterId, Cycles};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Error codes and reject codes, as in the newest PocketIC client.
 pub use pocket_ic::{ErrorCode, RejectCode};
 
 /// A reject as a canister sees it: a code and a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
     /// The class of the failure.
     pub code: RejectCode,
@@ -44,7 +46,7 @@ impl Reject {
 }
 
 /// A failure as the sender of an ingress message sees it: an error code and a description.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserError {
     /// The error code. Its first digit is the reject code.
     pub code: ErrorCode,
@@ -115,14 +117,14 @@ fn optional(amount: &Option<Cycles>, text: impl FnOnce(Cycles) -> String) -> Str
 }
 
 /// Why the execution of a message failed. Everything that the execution did is rolled back.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum Trap {
     /// The canister called `ic0.trap`.
     #[error("Canister called `ic0.trap` with message: '{0}'")]
     Called(String),
     /// The Wasm code trapped: unreachable code, an access out of bounds, a division by zero, …
     #[error("Canister trapped: {0}")]
-    Wasm(&'static str),
+    Wasm(Cow<'static, str>),
     /// The canister violated a rule of the system API.
     #[error("Canister violated contract: {0}")]
     Contract(String),
@@ -180,7 +182,7 @@ pub enum Trap {
     #[error("Canister has no {kind} method '{method}'")]
     MethodNotFound {
         /// `update`, `query` or `composite_query`.
-        kind: &'static str,
+        kind: Cow<'static, str>,
         /// The name that was called.
         method: String,
     },

@@ -9,7 +9,7 @@ use crate::types::{CanisterId, Payload, SubnetId};
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
 use ic_management_canister_types::CanisterIdRecord;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 mod arguments;
 mod bitcoin;
@@ -105,7 +105,7 @@ pub enum Permitted {
 }
 
 /// The canister or subnet that a call is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Subject {
     /// An existing canister.
     Canister(CanisterId),
@@ -192,9 +192,10 @@ impl Rules {
 }
 
 /// A call of the management canister: its method is looked up and its subject is decoded, once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManagementCall {
     /// The rules of the method.
+    #[serde(with = "by_name")]
     pub rules: &'static Rules,
     /// The subject of the call, or the error if the argument cannot be decoded. The arguments of calls that
     /// are about no existing canister or subnet are decoded when the calls are executed.
@@ -238,6 +239,20 @@ impl ManagementCall {
     /// Whether the call creates a canister.
     pub fn creates_canister(&self) -> bool {
         self.rules.about == About::NewCanister
+    }
+}
+
+/// Encodes the rules of a method in a saved state: by the method's name.
+mod by_name {
+    use super::Rules;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(rules: &&'static Rules, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(rules.name)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Rules, D::Error> {
+        Rules::named(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 

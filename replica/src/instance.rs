@@ -11,6 +11,7 @@ mod envelope;
 mod error;
 mod fake_canisters;
 mod outcalls;
+mod saved;
 mod setup;
 
 use crate::certification::Certification;
@@ -20,7 +21,7 @@ use crate::network::{Network, NetworkProfile};
 pub use crate::subnet::BlockMakers;
 use crate::subnet::{RelaxedLimits, Subnet};
 pub use crate::topology::SubnetInfo;
-use crate::topology::{SubnetKind, SubnetRequest, mainnet_subnet, places, root_key};
+use crate::topology::{SubnetKind, SubnetRequest, first_free, mainnet_subnet};
 use crate::trace::{Event, Trace};
 use crate::types::*;
 pub use agents::QueryResult;
@@ -28,7 +29,10 @@ pub use calls::{CanisterCall, Submission};
 pub use destination::{EffectivePrincipal, RequestKind};
 pub use envelope::Authentication;
 pub use error::InstanceError;
-use setup::{check_distinct, default_canister, subnet_config};
+pub use saved::SavedSubnet;
+use serde::{Deserialize, Serialize};
+use setup::subnet_config;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -72,18 +76,22 @@ impl InstanceConfig {
 /// assert_eq!(instance.time().nanos_since(before), 1);
 /// # Ok::<(), embedded_replica::instance::InstanceError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Instance {
     network: Network,
     subnets: Vec<SubnetInfo>,
-    /// How many subnets have been created, including those that have been deleted since.
+    /// The number of the next range for new canisters: how many subnets have been created, including those
+    /// that have been deleted since.
     subnets_created: u64,
     /// The key that certifies the keys of all subnets.
+    #[serde(with = "crate::keys::by_seed")]
     root_key: Arc<SubnetKey>,
     default_canister: CanisterId,
     messages: u64,
     relaxed: RelaxedLimits,
     fake_canisters: Option<FakeCanisters>,
+    /// Only caches.
+    #[serde(skip)]
     certification: Certification,
 }
 
@@ -96,40 +104,7 @@ impl Instance {
     /// - [`InstanceError::SubnetTwice`] if it has two subnets of a kind that can exist only once.
     /// - [`InstanceError::TimeInPast`] if the initial time is before [`Time::GENESIS`].
     pub fn new(config: InstanceConfig) -> Result<Self, InstanceError> {
-        check_time(Time::GENESIS, config.initial_time)?;
-        let kinds: Vec<SubnetKind> = config.subnets.iter().map(|subnet| subnet.kind).collect();
-        let places = places(&kinds);
-        check_distinct(&kinds, &places)?;
-        let root_key = root_key(&places, &kinds).ok_or(InstanceError::NoSubnets)?;
-        let subnets: Vec<SubnetInfo> = config
-            .subnets
-            .into_iter()
-            .zip(places)
-            .map(|(request, place)| SubnetInfo { request, place })
-            .collect();
-        let time = config.initial_time;
-        let relaxed = config.relaxed;
-        let member = |info| Subnet::new(subnet_config(info, root_key.clone(), relaxed), time);
-        let members = subnets.iter().map(member).collect();
-        let mut network = Network::new(config.profile, members, time);
-        let default_canister = default_canister(&subnets);
-        let subnets_created = subnets.len() as u64;
-        let fake_canisters = config.fake_canisters.then(FakeCanisters::default);
-        for canister in fake_canisters.iter().flat_map(|_| FakeCanisters::ids()) {
-            let host = network.subnet_of(canister).and_then(|id| network.subnet_mut(id));
-            host.into_iter().for_each(|host| host.intercept([canister]));
-        }
-        Ok(Self {
-            network,
-            subnets,
-            subnets_created,
-            root_key,
-            default_canister,
-            messages: 0,
-            fake_canisters,
-            relaxed,
-            certification: Certification::default(),
-        })
+        Self::with_saved_subnets(config, BTreeMap::new())
     }
 
     /// The subnets, in the order of the configuration.
@@ -155,7 +130,9 @@ impl Instance {
     /// Creates the subnet that hosts a canister on the mainnet, and executes a round
     /// (`pocket_ic_server/src/pocket_ic.rs`, `route`).
     fn add_subnet_hosting(&mut self, canister: CanisterId) -> Result<(), InstanceError> {
-        let subnet = mainnet_subnet(canister, self.subnets_created);
+        let ranges = self.subnets.iter().flat_map(|info| info.place.canister_ranges.clone());
+        let number = first_free(self.subnets_created, &ranges.collect::<Vec<_>>());
+        let subnet = mainnet_subnet(canister, number);
         let (kind, place) = subnet.ok_or(InstanceError::NoSubnetHosts(canister))?;
         if matches!(kind, SubnetKind::NetworkNervousSystem | SubnetKind::InternetIdentity) {
             return Err(InstanceError::SubnetMissing { canister, kind });
@@ -165,7 +142,7 @@ impl Instance {
         self.network.add_subnet(Subnet::new(config, self.network.time()));
         self.subnets.push(info);
         self.certification.reset();
-        self.subnets_created += 1;
+        self.subnets_created = number + 1;
         self.tick();
         Ok(())
     }
@@ -258,6 +235,17 @@ impl Instance {
     pub fn tick(&mut self) {
         self.answer_for_fake_canisters();
         self.network.tick();
+    }
+
+    /// Executes one round on every subnet, and then makes a checkpoint: paused executions begin again.
+    pub fn checkpoint(&mut self) {
+        self.tick();
+        self.network.checkpoint();
+    }
+
+    /// Changes the timing of the network, from the next round on.
+    pub fn set_profile(&mut self, profile: NetworkProfile) {
+        self.network.set_profile(profile);
     }
 
     /// Executes one round on every subnet, with these block makers. If `makers` is invalid, no round is

@@ -92,6 +92,31 @@ impl SubnetKey {
     }
 }
 
+/// Encodes a subnet's key in a saved state: by its seed.
+pub mod by_seed {
+    use super::{Seed, SubnetKey};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::sync::Arc;
+
+    /// Encodes the seed.
+    ///
+    /// # Errors
+    ///
+    /// If the serializer fails.
+    pub fn serialize<S: Serializer>(key: &Arc<SubnetKey>, to: S) -> Result<S::Ok, S::Error> {
+        key.seed.serialize(to)
+    }
+
+    /// Decodes the seed and derives the key.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not a seed.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<SubnetKey>, D::Error> {
+        Seed::deserialize(from).map(SubnetKey::of)
+    }
+}
+
 impl NodeKey {
     fn derive(seed: &[u8]) -> Self {
         let private = ic_ed25519::PrivateKey::generate_from_seed(seed);

@@ -46,6 +46,7 @@
 //! | [`keys`] | the keys of subnets and nodes |
 //! | [`topology`] | the kinds of subnets, and which canister ids each of them hosts |
 //! | [`ic00`] | the methods of the management canister, and who may call them |
+//! | [`pieces`] | pages, modules and chunks of a saved state, in files of their own |
 //! | [`wasm`] | Wasm modules: validation, metering, compilation; stable memory |
 //! | [`system_api`] | the functions that canisters import from `ic0` |
 //! | [`canister`] | the state, the queues and the call contexts of a canister; executing one message |
@@ -54,6 +55,7 @@
 //! | [`fake_canisters`] | built-in replacements for mainnet canisters that command line tools need |
 //! | [`certification`] | state trees, certificates, who may read what |
 //! | [`instance`] | a whole network as one value |
+//! | [`state_dir`] | state directories: saving and restoring a network |
 //! | [`server`] | instances over HTTP, for PocketIC's clients and for agents |
 //!
 //! Only [`server`] reads a wall clock, starts threads and uses unordered maps. The same calls therefore
@@ -71,8 +73,10 @@ pub mod limits;
 pub mod log;
 pub mod message;
 pub mod network;
+pub mod pieces;
 pub mod routing;
 pub mod server;
+pub mod state_dir;
 pub mod subnet;
 pub mod system_api;
 pub mod topology;

@@ -12,6 +12,7 @@ mod memory;
 mod messages;
 mod outcalls;
 mod server;
+mod state;
 
 pub use agents::*;
 pub use canister::*;
@@ -20,3 +21,4 @@ pub use memory::*;
 pub use messages::*;
 pub use outcalls::*;
 pub use server::*;
+pub use state::*;

@@ -6,21 +6,23 @@
 
 use crate::limits::*;
 use crate::types::Time;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// One record of a canister log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRecord {
     /// The index of the record. Evicting or clearing records does not reset the indices.
     pub idx: u64,
     /// The time at which the record was written.
     pub time: Time,
     /// The content. By convention, this is UTF-8.
+    #[serde(with = "serde_bytes")]
     pub content: Vec<u8>,
 }
 
 /// A buffer with the latest records, limited in bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct LogBuffer {
     records: VecDeque<LogRecord>,
     next_idx: u64,
@@ -57,7 +59,7 @@ impl LogBuffer {
 }
 
 /// The log of one execution: its debug output for display, and its records for the canister log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionLog {
     records: LogBuffer,
     printed: VecDeque<String>,
@@ -119,7 +121,7 @@ impl ExecutionLog {
 }
 
 /// The log of a canister.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanisterLog(LogBuffer);
 
 impl CanisterLog {

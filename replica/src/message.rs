@@ -6,11 +6,12 @@ use crate::limits::*;
 use crate::trace::{CallId, Event, Responder};
 use crate::types::{CallbackId, Callee, CanisterId, Cycles, MessageId, Payload, Time};
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The header of a call between canisters. The request, the response and the caller's callback carry the
 /// same header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallHeader {
     /// The canister that makes the call and gets the response.
     pub caller: CanisterId,
@@ -35,11 +36,12 @@ impl CallHeader {
 }
 
 /// The content of a call: what the caller passes to the callee.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallContent {
     /// The name of the method.
     pub method: String,
     /// The argument of the method.
+    #[serde(with = "serde_bytes")]
     pub argument: Payload,
     /// The attached cycles.
     pub cycles: Cycles,
@@ -53,7 +55,7 @@ impl CallContent {
 }
 
 /// A call on its way from one canister to another.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The header of the call.
     pub header: CallHeader,
@@ -97,13 +99,14 @@ impl Request {
 }
 
 /// The response to a request. Every request gets exactly one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
     /// The header of the call.
     pub header: CallHeader,
     /// The attached cycles that were not accepted.
     pub refund: Cycles,
     /// A reply or a reject.
+    #[serde(with = "crate::types::encoding::call_result")]
     pub result: Result<Payload, Reject>,
 }
 
@@ -138,7 +141,7 @@ impl Response {
 }
 
 /// A message between canisters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// A call.
     Request(Request),
@@ -199,7 +202,7 @@ impl Message {
 }
 
 /// The cycles of a dropped message, on their way back to the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     /// Who gets the cycles.
     pub recipient: CanisterId,
@@ -208,7 +211,7 @@ pub struct Refund {
 }
 
 /// A message in a stream between subnets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StreamMessage {
     /// A message between canisters.
     Message(Message),
@@ -227,22 +230,24 @@ impl StreamMessage {
 }
 
 /// Information about a user, signed by a canister. It travels with the user's calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallerInfo {
     /// The information.
+    #[serde(with = "serde_bytes")]
     pub data: Vec<u8>,
     /// The canister that signed it.
     pub signer: CanisterId,
 }
 
 /// An ingress message: a call from a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ingress {
     /// The id by which the sender asks for the status of the message.
     pub id: MessageId,
     /// Who calls.
     pub sender: Principal,
     /// Information about the sender, if any was sent along.
+    #[serde(with = "crate::types::encoding::shared_option")]
     pub caller_info: Option<Arc<CallerInfo>>,
     /// Who is called.
     pub receiver: CanisterId,
@@ -251,6 +256,7 @@ pub struct Ingress {
     /// The method.
     pub method: String,
     /// The argument.
+    #[serde(with = "serde_bytes")]
     pub argument: Payload,
     /// When the message is dropped if it was not executed before.
     pub expiry: Time,

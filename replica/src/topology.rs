@@ -4,17 +4,31 @@ use crate::keys::{Seed, SubnetKey};
 use crate::limits::MAINNET_SUBNETS_MAX;
 use crate::types::{CanisterId, SubnetId};
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use strum::{Display, EnumString, VariantNames};
+use strum::{Display, EnumIter, EnumString, VariantNames};
 
 /// The kinds of subnets.
 ///
 /// As text, a kind has the name that command line tools give it, such as `verified-application`.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumString, VariantNames,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumIter,
+    EnumString,
+    VariantNames,
+    Serialize,
+    Deserialize,
 )]
 #[strum(serialize_all = "kebab-case", parse_err_ty = String, parse_err_fn = unknown_kind)]
 pub enum SubnetKind {
@@ -82,6 +96,12 @@ impl SubnetKind {
         )
     }
 
+    /// The first and the last id of each canister range that the mainnet's subnet of this kind hosts. Empty
+    /// for kinds that have no fixed canister ranges on the mainnet.
+    pub fn fixed_ranges(self) -> Vec<(CanisterId, CanisterId)> {
+        self.mainnet_ranges().iter().map(ids_of).collect()
+    }
+
     /// The kind of the mainnet subnet that hosts the canister with this number.
     fn hosting_on_mainnet(number: u64) -> Self {
         let named = [
@@ -113,7 +133,7 @@ impl SubnetKind {
 const CANISTERS_PER_SUBNET: u64 = 1 << 20;
 
 /// A subnet to be created.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubnetRequest {
     /// The kind.
     pub kind: SubnetKind,
@@ -138,7 +158,7 @@ impl SubnetRequest {
 }
 
 /// A subnet of the network.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubnetInfo {
     /// The request that created the subnet.
     pub request: SubnetRequest,
@@ -147,7 +167,7 @@ pub struct SubnetInfo {
 }
 
 /// The id, key and canister ranges of a subnet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The subnet's id, which is derived from its key.
     pub id: SubnetId,
@@ -179,7 +199,43 @@ impl Place {
 /// down from the second-highest range, as in PocketIC (`pocket_ic_server/src/pocket_ic.rs`,
 /// `get_range_config`).
 pub fn places(kinds: &[SubnetKind]) -> Vec<Place> {
-    (0..).zip(kinds).map(|(number, kind)| place(kind.mainnet_ranges(), number)).collect()
+    places_beside(kinds, &[]).0
+}
+
+/// Places for subnets of these kinds in a network in which other subnets host the canisters `taken`. The
+/// ranges for new canisters are the first free ones. Also returns the number of the range after them.
+pub fn places_beside(
+    kinds: &[SubnetKind],
+    taken: &[(CanisterId, CanisterId)],
+) -> (Vec<Place>, u64) {
+    let mut next = 0;
+    let place = |kind: &SubnetKind| {
+        let number = first_free(next, taken);
+        next = number + 1;
+        place(kind.mainnet_ranges(), number)
+    };
+    let places = kinds.iter().map(place).collect();
+    (places, next)
+}
+
+/// The number of the first range for new canisters, from the number `from` on, that contains none of the
+/// canisters `taken`.
+pub fn first_free(from: u64, taken: &[(CanisterId, CanisterId)]) -> u64 {
+    let is_free = |number: &u64| {
+        let (own_first, own_last) = ids_of(&own_block(*number));
+        taken.iter().all(|(first, last)| *last < own_first || own_last < *first)
+    };
+    (from..).find(is_free).expect("no network hosts all canister ids")
+}
+
+/// The first and the last canister id of a range of canister numbers.
+fn ids_of(numbers: &RangeInclusive<u64>) -> (CanisterId, CanisterId) {
+    (canister_id(*numbers.start()), canister_id(*numbers.end()))
+}
+
+/// The range for new canisters with this number.
+fn own_block(number: u64) -> RangeInclusive<u64> {
+    block_of_ids(u64::MAX / CANISTERS_PER_SUBNET - 1 - number)
 }
 
 /// The kind and the place of the mainnet subnet that hosts a canister, to be created after `made` other
@@ -196,10 +252,7 @@ pub fn mainnet_subnet(canister: CanisterId, made: u64) -> Option<(SubnetKind, Pl
 /// The place of a subnet created after `made` others: with the ranges `mainnet`, and a range for new
 /// canisters.
 fn place(mainnet: &[RangeInclusive<u64>], made: u64) -> Place {
-    let own = block_of_ids(u64::MAX / CANISTERS_PER_SUBNET - 1 - made);
-    let ranges = mainnet.iter().chain([&own]);
-    let ids = ranges.map(|range| (canister_id(*range.start()), canister_id(*range.end())));
-    Place::new(ids.collect())
+    Place::new(mainnet.iter().chain([&own_block(made)]).map(ids_of).collect())
 }
 
 /// The canister numbers of the n-th range.
@@ -256,7 +309,7 @@ pub fn nth_canister(ranges: &[(CanisterId, CanisterId)], n: u64) -> Option<Canis
 }
 
 /// The routing table: which subnet hosts which canister ids.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoutingTable {
     /// The first and last id of each range and the subnet that hosts it, in order.
     ranges: Vec<(CanisterId, CanisterId, SubnetId)>,

@@ -5,6 +5,7 @@
 
 use crate::error::{ErrorCode, RejectCode};
 use crate::types::*;
+use serde::{Deserialize, Serialize};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Records events for a listener, if there is one.
@@ -29,7 +30,7 @@ impl Trace {
 
 /// Identifies a call between canisters. The id stays unique, because a caller never uses a callback id
 /// twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallId {
     /// The calling canister.
     pub caller: CanisterId,
@@ -82,7 +83,7 @@ pub enum Responder {
 }
 
 /// The reason for a charge that is not for an execution or a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fee {
     /// The induction of an ingress message.
     Ingress(MessageId),

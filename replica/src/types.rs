@@ -1,7 +1,9 @@
 //! Types that all layers share: identifiers, cycles, instructions and time.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
+pub mod encoding;
 mod ids;
 
 pub use ids::{Callee, CanisterId, SubnetId};
@@ -19,7 +21,9 @@ pub type Payload = Vec<u8>;
 ///
 /// The network's time is independent of the real time: it advances with rounds, and when a client sets
 /// it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Time(u64);
 
 impl Time {
@@ -88,16 +92,16 @@ pub const NANOS_PER_SECOND: u64 = 1_000_000_000;
 pub const NANOS_PER_DAY: u64 = 24 * 60 * 60 * NANOS_PER_SECOND;
 
 /// The id of a call context, unique within one canister.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallContextId(pub u64);
 
 /// The id of a callback, unique within one canister.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CallbackId(pub u64);
 
 /// The id of an ingress message, unique within the network. The id of an agent's call is the request id.
 /// The instance chooses the ids of other calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MessageId(pub [u8; 32]);
 
 /// Combines the two 64-bit halves in which the system API passes an amount of cycles.

@@ -12,11 +12,12 @@ use crate::types::{
     CallContextId, CallbackId, CanisterId, Cycles, Instructions, MessageId, Payload, Time,
 };
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The origin of a call: the caller, who gets the response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// A user, who sent an ingress message.
     Ingress {
@@ -25,6 +26,7 @@ pub enum Origin {
         /// The user.
         sender: Principal,
         /// Information about the user, signed by a canister.
+        #[serde(with = "crate::types::encoding::shared_option")]
         info: Option<Arc<CallerInfo>>,
     },
     /// A canister, which sent a request.
@@ -71,7 +73,7 @@ impl From<&Origin> for Work {
 }
 
 /// A call that was received and has no response yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceivedCall {
     /// The origin of the call.
     pub origin: Origin,
@@ -87,7 +89,7 @@ impl ReceivedCall {
 }
 
 /// A call context: a call that the canister has not finished.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallContext {
     /// The call. Its cycles are 0 once there is a response.
     pub received: ReceivedCall,
@@ -112,7 +114,7 @@ impl CallContext {
 }
 
 /// The callback of an open call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
     /// The call context that made the call.
     pub call_context_id: CallContextId,
@@ -153,7 +155,7 @@ impl CallResponse {
 }
 
 /// Why a call failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Failure {
     /// The canister rejected the call.
     Rejected(Reject),
@@ -207,7 +209,7 @@ pub enum Outcome {
 }
 
 /// All call contexts and callbacks of a canister.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct CallContexts {
     next_context: u64,
     next_callback: u64,

@@ -3,6 +3,7 @@
 //! Rules: `wasm_chunk_store.rs` in the replica's repository.
 
 use crate::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX, OS_PAGE_BYTES};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use std::sync::Arc;
 pub type ChunkHash = [u8; 32];
 
 /// The chunks of one canister, by hash.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkStore {
+    #[serde(with = "crate::pieces::bytes_by_key")]
     chunks: BTreeMap<ChunkHash, Arc<[u8]>>,
 }
 

@@ -8,9 +8,10 @@ use crate::cycles::CallPrice;
 use crate::trace::Fee;
 use crate::types::Cycles;
 use ic_management_canister_types::CyclesConsumed;
+use serde::{Deserialize, Serialize};
 
 /// The cycles that a canister has spent since its creation, by use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consumption {
     /// Cycles for memory.
     pub memory: Cycles,

@@ -7,9 +7,10 @@
 use crate::error::{ErrorCode, UserError};
 use crate::limits::{HEAP_DELTA_BYTES_PER_ROUND, INSTALL_INSTRUCTIONS_PER_ROUND};
 use crate::types::{CanisterId, Instructions};
+use serde::{Deserialize, Serialize};
 
 /// Instructions and bytes for which a canister has got no credits yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Debits {
     /// Whether the subnet limits rates. If not, all debits stay 0.
     is_limited: bool,

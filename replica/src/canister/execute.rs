@@ -77,7 +77,8 @@ fn callable(canister: &Canister, method: &str) -> Result<(EntryPoint, Entry), Us
         Some((MethodKind::CompositeQuery, _)) => Err(composite_query_called(id, method)),
         None => {
             let kind = MethodKind::Update.name();
-            Err(Trap::MethodNotFound { kind, method: method.into() }.into_user_error(id))
+            Err(Trap::MethodNotFound { kind: kind.into(), method: method.into() }
+                .into_user_error(id))
         }
     }
 }

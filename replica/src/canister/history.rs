@@ -7,10 +7,11 @@ use crate::limits::{
     CANISTER_CHANGE_BYTES, CANISTER_CHANGE_CONTROLLER_BYTES, CANISTER_HISTORY_CHANGES_MAX,
 };
 use ic_management_canister_types::{Change, ChangeDetails};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// The history of one canister.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     total: u64,
     changes: VecDeque<Change>,

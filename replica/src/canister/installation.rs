@@ -6,9 +6,10 @@ use crate::error::UserError;
 use crate::log::ExecutionLog;
 use crate::types::{Cycles, Instructions, Time};
 use ic_management_canister_types::{ChangeDetails, ChangeOrigin, UpgradeFlags};
+use serde::{Deserialize, Serialize};
 
 /// The mode of an installation. It determines which memories are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InstallMode {
     /// The canister has no code yet.
     Install,
@@ -21,7 +22,7 @@ pub enum InstallMode {
 
 /// An executed installation whose result is not applied yet. Until then, the canister has only prepaid
 /// for it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Attempt {
     /// The slices of all executed functions.
     pub slices: Slices,
@@ -41,7 +42,7 @@ pub struct Attempt {
 }
 
 /// The new state of the canister, if the installation succeeds.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct NewState {
     pub sandbox: Sandbox,
     pub certified_data: Vec<u8>,
@@ -49,7 +50,7 @@ pub(super) struct NewState {
 }
 
 /// An executed installation, and its entry in the canister history if it succeeds.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct InstallExecution {
     /// The installation.
     pub attempt: Attempt,

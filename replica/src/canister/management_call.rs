@@ -4,9 +4,10 @@ use crate::canister::call_context::{CallResponse, Failure, ReceivedCall};
 use crate::error::UserError;
 use crate::trace::{Event, Trace, Work};
 use crate::types::{Cycles, Payload, SubnetId};
+use serde::{Deserialize, Serialize};
 
 /// An executed management call: the data that its response needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutedManagementCall {
     /// The subnet that executed the call.
     pub subnet: SubnetId,

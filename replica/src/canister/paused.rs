@@ -17,9 +17,10 @@ use crate::log::ExecutionLog;
 use crate::system_api::{Effects, EntryPoint};
 use crate::trace::{CallId, Fee};
 use crate::types::{CallContextId, Cycles, Instructions, Time};
+use serde::{Deserialize, Serialize};
 
 /// A paused execution, which waits for its next slice.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct PausedExecution {
     /// The executed work, without its effects.
     pub(super) work: PausedWork,
@@ -38,7 +39,7 @@ pub(super) struct PausedExecution {
 }
 
 /// The executed work of a paused execution.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum PausedWork {
     /// The first message of a call context, or a task.
     Call(Box<CallExecution>),
@@ -49,7 +50,7 @@ pub(super) enum PausedWork {
 }
 
 /// An executed call or task whose effects are not applied yet.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CallExecution {
     /// The call. A task is a call without a caller.
     pub(super) received: ReceivedCall,
@@ -66,7 +67,7 @@ pub(super) struct CallExecution {
 }
 
 /// An executed callback whose effects are not applied yet.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ResponseExecution {
     /// The call that the response is for.
     pub(super) call: CallId,
@@ -87,7 +88,7 @@ pub(super) struct ResponseExecution {
 }
 
 /// The result of a callback, and of its cleanup callback if that was executed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct CallbackOutput {
     /// The effects of the callback, or of the cleanup callback if the callback trapped. `None` if both
     /// trapped, or if nothing was executed.

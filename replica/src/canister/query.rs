@@ -194,7 +194,8 @@ fn queryable(canister: &Canister, method: &str) -> Result<(MethodKind, Entry), U
         }
         Some(Method { kind: MethodKind::Update, .. }) | None => {
             let kind = Query.name();
-            Err(Trap::MethodNotFound { kind, method: method.into() }.into_user_error(canister.id))
+            Err(Trap::MethodNotFound { kind: kind.into(), method: method.into() }
+                .into_user_error(canister.id))
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Statistics of queries.
 
+use serde::{Deserialize, Serialize};
+
 /// The statistics of a canister's queries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueryStats {
     /// The number of queries.
     pub calls: u128,

@@ -16,10 +16,11 @@ use crate::message::{Ingress, Message, Request, Response};
 use crate::types::{Callee, Time};
 use memory::MessageMemory;
 use pair::{Pair, Queued};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// All queues of a canister.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Queues {
     /// The pairs of queues, by peer. Idle pairs are removed once a round.
     pairs: BTreeMap<Callee, Pair>,
@@ -32,7 +33,7 @@ pub struct Queues {
 }
 
 /// The source of the next message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Source {
     #[default]
     Local,

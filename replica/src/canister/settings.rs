@@ -6,10 +6,11 @@ use crate::limits::*;
 use crate::types::{Cycles, Time};
 use candid::Principal;
 use ic_management_canister_types::{LogVisibility, SnapshotVisibility, StatusVisibility};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The settings of a canister.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The controllers.
     pub controllers: BTreeSet<Principal>,
@@ -89,7 +90,7 @@ impl Settings {
 }
 
 /// The status of a canister.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     /// The canister accepts messages.
     Running,
@@ -101,7 +102,7 @@ pub enum Status {
 }
 
 /// A call of `stop_canister` that has no response yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopRequest {
     /// The call.
     pub received: ReceivedCall,

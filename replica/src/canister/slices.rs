@@ -1,9 +1,10 @@
 //! Slices: the parts of an execution, each executed in one round.
 
 use crate::types::Instructions;
+use serde::{Deserialize, Serialize};
 
 /// The slices of an execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slices {
     /// The number of slices, at least 1.
     pub count: u64,

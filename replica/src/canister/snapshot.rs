@@ -10,6 +10,7 @@ use crate::canister::task::LowWasmMemoryHook;
 use crate::limits::GLOBAL_BYTES;
 use crate::types::{CanisterId, Time};
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ impl std::fmt::Display for SnapshotId {
 }
 
 /// A snapshot of a canister.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Whether the snapshot was uploaded. Otherwise it was taken from a canister.
     pub uploaded: bool,
@@ -55,6 +56,7 @@ pub struct Snapshot {
     /// The version of the canister at that time.
     pub version: u64,
     /// The module.
+    #[serde(with = "crate::pieces::bytes")]
     pub module: Arc<[u8]>,
     /// Heap, globals and stable memory.
     pub memories: Memories,
@@ -63,6 +65,7 @@ pub struct Snapshot {
     /// The certified data.
     pub certified_data: Vec<u8>,
     /// The global timer. `None` if the snapshot was uploaded without it.
+    #[serde(with = "crate::types::encoding::nested_option")]
     pub global_timer: Option<Option<Time>>,
     /// The state of the low-memory hook. `None` if the snapshot was uploaded without it.
     pub low_wasm_memory_hook: Option<LowWasmMemoryHook>,
@@ -97,7 +100,7 @@ impl Snapshot {
 }
 
 /// A canister's snapshots, by their numbers.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Snapshots {
     next: u64,
     kept: BTreeMap<u64, Snapshot>,

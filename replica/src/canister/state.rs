@@ -20,10 +20,11 @@ use crate::trace::Trace;
 use crate::types::{CanisterId, Cycles, Time};
 use crate::wasm::ModuleInfo;
 use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// One canister.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Canister {
     /// The canister id.
     pub id: CanisterId,
@@ -66,10 +67,13 @@ pub struct Canister {
     /// The consumed cycles, by use.
     pub consumption: Consumption,
     /// Records the events of the canister.
+    #[serde(skip)]
     pub trace: Trace,
     pub(super) sandbox: Option<Sandbox>,
     /// The paused execution, if there is one.
     pub(super) paused: Option<PausedExecution>,
+    /// A cache.
+    #[serde(skip)]
     environment: Option<Arc<Environment>>,
 }
 

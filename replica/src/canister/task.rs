@@ -3,6 +3,7 @@
 //! Rules: `replicated_state/src/canister_state/system_state/task_queue.rs` in the replica's repository.
 
 use crate::system_api::EntryPoint;
+use serde::{Deserialize, Serialize};
 
 /// A task: code that a canister executes without a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl Task {
 
 /// The state of the hook `canister_on_low_wasm_memory`. The hook is executed each time the memory left
 /// for the heap falls below `wasm_memory_threshold`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LowWasmMemoryHook {
     /// Enough memory is left.
     #[default]
@@ -56,7 +57,7 @@ impl LowWasmMemoryHook {
 }
 
 /// What a canister with tasks executes first in a round.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Turn {
     /// The global timer, if it is due.
     #[default]

@@ -9,7 +9,7 @@ use crate::limits::*;
 use crate::types::{Cycles, Instructions};
 use candid::{CandidType, Reserved};
 use ic_management_canister_types::ReplicationCounts;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Fees of the older pricing, in cycles: for each outcall and node, for each pair of nodes, for each byte
@@ -79,7 +79,7 @@ pub enum OutcallType {
 }
 
 /// The nodes that make an outcall.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Replication {
     /// All nodes of the subnet, which must agree on one response.
     FullyReplicated,

@@ -5,6 +5,7 @@ use crate::limits::{
 };
 use crate::types::{CanisterId, Time};
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ pub(super) enum Refusal {
 }
 
 /// An executed transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ExecutedTransaction {
     /// The block index of the transaction.
     pub(super) block: u64,
@@ -51,7 +52,8 @@ impl Transaction {
 }
 
 /// The accounts of a ledger. `A` identifies an account.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(deserialize = "A: Deserialize<'de> + Ord"))]
 pub(super) struct Accounts<A> {
     /// The initial balance of every account.
     initial_balance: u128,

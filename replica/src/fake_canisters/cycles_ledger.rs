@@ -9,7 +9,7 @@ use crate::ic00::encode;
 use crate::limits::{FAKE_LEDGER_FEE_CYCLES, FAKE_LEDGER_INITIAL_CYCLES};
 use crate::types::*;
 use candid::{CandidType, Principal};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, CandidType, Deserialize)]
 pub(super) struct WithdrawArgs {
@@ -116,7 +116,7 @@ pub(super) struct DepositResult {
 }
 
 /// The fake cycles ledger.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CyclesLedger(Accounts<Account>);
 
 impl Default for CyclesLedger {

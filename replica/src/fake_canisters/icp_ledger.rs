@@ -125,7 +125,7 @@ impl IcpTransfer {
 }
 
 /// The fake ICP ledger.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct IcpLedger {
     accounts: Accounts<AccountHash>,
     /// The latest transfers by their block index, [`FAKE_LEDGER_TRANSFERS_MAX`] at most.

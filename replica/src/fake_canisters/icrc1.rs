@@ -1,10 +1,10 @@
 //! The Candid types of the ICRC-1 standard.
 
 use candid::{CandidType, Principal};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// An ICRC-1 account.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, CandidType, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, CandidType, Deserialize, Serialize)]
 pub(super) struct Account {
     pub(super) owner: Principal,
     pub(super) subaccount: Option<serde_bytes::ByteBuf>,

@@ -27,6 +27,7 @@ use crate::types::*;
 use candid::{CandidType, Principal};
 use ic_management_canister_types::UpdateSettingsArgs;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 use cycles_ledger::CyclesLedger;
@@ -42,7 +43,7 @@ pub struct Surroundings<'a> {
 }
 
 /// A user's message to a fake canister.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FakeCanisterCall {
     /// The subnet that records the response.
     pub host: SubnetId,
@@ -52,7 +53,7 @@ pub struct FakeCanisterCall {
 }
 
 /// All fake canisters of a network, and the messages that wait for them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct FakeCanisters {
     cycles: CyclesLedger,
     icp: IcpLedger,

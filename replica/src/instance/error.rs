@@ -16,6 +16,25 @@ pub enum InstanceError {
     /// The configuration has two subnets of a kind that can exist only once.
     #[error("a network can have only one subnet of kind {0:?}: request it once")]
     SubnetTwice(SubnetKind),
+    /// Two subnets would host the same canisters, and the state of one of them is a saved one.
+    #[error(
+        "Invalid canister ranges. Two subnets would host the same canisters, as subnet {0} does: give \
+         each saved state only once"
+    )]
+    OverlappingRanges(SubnetId),
+    /// The state of a subnet was saved by a subnet of another kind, which hosts other canisters.
+    #[error(
+        "the saved state is not that of a subnet of kind {kind:?}: the actual subnet canister ranges \
+         {problem} the canister ranges of {of}; request the kind that the subnet had"
+    )]
+    UnsuitableState {
+        /// The requested kind.
+        kind: SubnetKind,
+        /// How the saved ranges relate to those of `of`.
+        problem: &'static str,
+        /// The subnets whose ranges are not respected.
+        of: &'static str,
+    },
     /// The requested time is before the current time.
     #[error("time cannot go back: the current time is {now}, the requested time is {asked}")]
     TimeInPast {

@@ -1,9 +1,8 @@
 //! Functions that set up the subnets of an instance.
 
-use crate::instance::InstanceError;
 use crate::keys::SubnetKey;
 use crate::subnet::{RelaxedLimits, SubnetConfig};
-use crate::topology::{Place, SubnetInfo, SubnetKind, SubnetRequest, nth_canister};
+use crate::topology::{SubnetInfo, SubnetKind, SubnetRequest, nth_canister};
 use crate::types::CanisterId;
 use std::sync::Arc;
 
@@ -16,18 +15,6 @@ pub(super) fn default_canister(subnets: &[SubnetInfo]) -> CanisterId {
     let preferred = [Application, VerifiedApplication, System].into_iter().find_map(first);
     let ranges = &preferred.unwrap_or(&subnets[0]).place.canister_ranges;
     nth_canister(ranges, 0).expect("subnets host canisters")
-}
-
-/// Fails if two subnets would host the same canister ids. This happens with two subnets of a kind that
-/// has fixed canister ranges on the mainnet.
-pub(super) fn check_distinct(kinds: &[SubnetKind], places: &[Place]) -> Result<(), InstanceError> {
-    let mut taken = std::collections::BTreeSet::new();
-    for (kind, place) in kinds.iter().zip(places) {
-        if !taken.insert(place.canister_ranges[0]) {
-            return Err(InstanceError::SubnetTwice(*kind));
-        }
-    }
-    Ok(())
 }
 
 /// The configuration of a subnet.

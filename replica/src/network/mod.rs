@@ -10,21 +10,26 @@ use crate::topology::RoutingTable;
 use crate::trace::Trace;
 use crate::types::{CanisterId, NextWork, SubnetId, Time};
 pub use profile::NetworkProfile;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 pub use stream::Stream;
 
 /// The network. In each tick its subnets execute one round each, in the order of their ids.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Network {
     profile: NetworkProfile,
+    /// Each subnet is saved in a file of its own.
+    #[serde(skip)]
     subnets: BTreeMap<SubnetId, Subnet>,
     streams: BTreeMap<(SubnetId, SubnetId), Stream>,
+    #[serde(with = "crate::types::encoding::shared")]
     routes: Arc<RoutingTable>,
     rounds: u64,
     time: Time,
     /// The time of the latest round.
     round_time: Time,
+    #[serde(skip)]
     trace: Trace,
 }
 
@@ -101,6 +106,16 @@ impl Network {
         self.profile
     }
 
+    /// Changes the timing of the network, from the next round on.
+    pub fn set_profile(&mut self, profile: NetworkProfile) {
+        self.profile = profile;
+    }
+
+    /// Makes a checkpoint on every subnet: see [`Subnet::checkpoint`].
+    pub fn checkpoint(&mut self) {
+        self.subnets.values_mut().for_each(Subnet::checkpoint);
+    }
+
     /// The time of the latest round. Time cannot go back before it.
     pub fn round_time(&self) -> Time {
         self.round_time
@@ -129,6 +144,11 @@ impl Network {
     /// The subnet whose ranges contain a canister id, whether or not the canister exists.
     pub fn subnet_of(&self, canister: CanisterId) -> Option<SubnetId> {
         self.routes.subnet_of(canister)
+    }
+
+    /// Adds the subnets of a saved network, whose other parts were decoded without them.
+    pub fn restore_subnets(&mut self, subnets: impl IntoIterator<Item = Subnet>) {
+        self.subnets = subnets.into_iter().map(|subnet| (subnet.config().id, subnet)).collect();
     }
 
     /// Adds a subnet. Other subnets can send to it from their next round on.

@@ -2,9 +2,10 @@
 
 use crate::limits::ROUND_TIME_INCREMENT_NANOS;
 use crate::types::Time;
+use serde::{Deserialize, Serialize};
 
 /// The timing of a network. The profile determines when a message arrives, never what the message does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct NetworkProfile {
     /// The profile's name.
     pub name: &'static str,
@@ -50,6 +51,21 @@ impl NetworkProfile {
 impl Default for NetworkProfile {
     fn default() -> Self {
         Self::POCKET_IC
+    }
+}
+
+impl<'de> Deserialize<'de> for NetworkProfile {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Saved {
+            name: String,
+            round_length_ms: u64,
+            rounds_per_hop: u64,
+        }
+        let Saved { name, round_length_ms, rounds_per_hop } = Saved::deserialize(from)?;
+        let named = [Self::POCKET_IC, Self::MAINNET].into_iter().find(|known| known.name == name);
+        let name = named.map_or("custom", |known| known.name);
+        Ok(Self { name, round_length_ms, rounds_per_hop })
     }
 }
 

@@ -7,11 +7,12 @@
 
 use crate::limits::*;
 use crate::message::{Response, StreamMessage};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// The stream from one subnet to another: messages in the order they were sent, and signals for the
 /// messages of the reverse stream.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Stream {
     /// Messages that were not taken yet, each with the round from which on it is visible.
     messages: VecDeque<(u64, StreamMessage)>,
@@ -27,7 +28,7 @@ pub struct Stream {
 }
 
 /// The bytes and refunds that a message counts for in the limits of its stream.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Size {
     bytes: usize,
     is_refund: bool,

@@ -16,13 +16,14 @@ pub(super) struct Background {
 }
 
 impl Background {
-    /// Starts to run `serve`, which ends only if it fails.
+    /// Starts to run `serve`, which ends only if it fails. Runs `finish` at the end.
     ///
     /// # Errors
     ///
     /// Fails if the operating system does not start a thread.
     pub(super) fn start(
         serve: impl Future<Output = io::Result<()>> + Send + 'static,
+        finish: impl Future<Output = io::Result<()>> + Send + 'static,
     ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -32,10 +33,11 @@ impl Background {
         let (stop, stopped) = oneshot::channel();
         let run = move || {
             let result = runtime.block_on(async {
-                tokio::select! {
+                let result = tokio::select! {
                     result = serve => result,
                     _ = stopped => Ok(()),
-                }
+                };
+                result.and(finish.await)
             });
             runtime.shutdown_timeout(SERVER_STOP_TIMEOUT);
             result
@@ -47,25 +49,42 @@ impl Background {
     /// Why the future has ended; `None` while it runs.
     pub(super) fn failure(&mut self) -> Option<String> {
         let thread = self.thread.take_if(|thread| thread.is_finished())?;
-        Some(match thread.join() {
-            Ok(Ok(())) => "the server ended".into(),
-            Ok(Err(error)) => format!("the server ended: {error}"),
-            Err(_) => "the server panicked: the panic message above says why".into(),
-        })
+        Some(join(thread).err().unwrap_or_else(|| "the server ended".into()))
+    }
+
+    /// Stops the future, and waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the future has failed before, or if it could not finish its work.
+    pub(super) fn stop(mut self) -> Result<(), String> {
+        self.ask_to_stop();
+        self.thread.take().map_or(Ok(()), join)
+    }
+
+    fn ask_to_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The receiver is gone if the server has ended by itself.
+            let _ = stop.send(());
+        }
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The receiver is gone if the server has ended by itself.
-            let _ = stop.send(());
+        self.ask_to_stop();
+        if let Some(Err(error)) = self.thread.take().map(join) {
+            tracing::error!("{error}");
         }
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Err(_)) => tracing::error!("the server's thread panicked"),
-            Some(Ok(Err(error))) => tracing::error!("the server ended: {error}"),
-            Some(Ok(Ok(()))) | None => {}
-        }
+    }
+}
+
+/// Waits for the end of the thread.
+fn join(thread: JoinHandle<io::Result<()>>) -> Result<(), String> {
+    match thread.join() {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(format!("the server ended: {error}")),
+        Err(_) => Err("the server panicked: the panic message above says why".into()),
     }
 }
 
@@ -73,6 +92,10 @@ impl Drop for Background {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    async fn nothing() -> io::Result<()> {
+        Ok(())
+    }
 
     /// Waits until the server has ended, and returns why.
     fn failure(mut background: Background) -> String {
@@ -87,12 +110,12 @@ mod tests {
     #[test]
     fn a_server_that_fails_or_panics_says_so_and_one_that_serves_does_not() {
         let fails = async { Err(io::Error::other("the moon is down")) };
-        let fails = Background::start(fails).expect("it starts");
+        let fails = Background::start(fails, nothing()).expect("it starts");
         assert_eq!(failure(fails), "the server ended: the moon is down");
         let panics = async { panic!("for a test") };
-        let panics = Background::start(panics).expect("it starts");
+        let panics = Background::start(panics, nothing()).expect("it starts");
         assert!(failure(panics).contains("the server panicked"));
-        let mut serves = Background::start(std::future::pending()).expect("it starts");
+        let mut serves = Background::start(std::future::pending(), nothing()).expect("it starts");
         std::thread::sleep(Duration::from_millis(20));
         assert_eq!(serves.failure(), None);
     }

@@ -8,16 +8,19 @@ use crate::limits::INSTANCE_SUBNETS_MAX;
 use crate::message::CallerInfo;
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
+use crate::server::states::InstanceRequest;
+use crate::state_dir::StateDir;
 use crate::subnet::RelaxedLimits;
 use crate::topology::{SubnetKind, SubnetRequest};
 use crate::types::{MessageId, Payload, Time};
 use candid::Principal;
 use pocket_ic::common::rest::{
-    self, CanisterCyclesCostSchedule, IcpConfigFlag, InitialTime, RawCanisterCall,
-    RawCanisterResult, RawEffectivePrincipal, RawMessageId, RawSenderInfo, SubnetInstructionConfig,
-    SubnetSpec, Topology,
+    self, CanisterCyclesCostSchedule, IcpConfigFlag, IncompleteStateFlag, InitialTime,
+    RawCanisterCall, RawCanisterResult, RawEffectivePrincipal, RawMessageId, RawSenderInfo,
+    SubnetInstructionConfig, SubnetSpec, Topology,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The principal, canister id or subnet id with these bytes.
@@ -77,21 +80,18 @@ pub(super) fn reject_response(failure: Failure, certified: bool) -> pocket_ic::R
     pocket_ic::RejectResponse { reject_code, reject_message, error_code, certified }
 }
 
-/// The configuration of an instance.
+/// The instance that a client asks for. Opens the state directory.
 ///
 /// # Errors
 ///
-/// Fails if the client asks for a feature that does not exist here, or for contradictory settings. The
-/// message says what to change.
-pub(super) fn instance_config(
+/// Fails if the client asks for a feature that does not exist here, for contradictory settings, or for a
+/// state directory that cannot be used. The message says what to change.
+pub(super) fn instance_request(
     raw: rest::InstanceConfig,
     profile: NetworkProfile,
-) -> Result<InstanceConfig, String> {
-    raw.subnet_config_set.validate()?;
+) -> Result<InstanceRequest, String> {
     let icp_config = raw.icp_config.unwrap_or_default();
-    // `incomplete_state` is ignored: it concerns states that are loaded, and this replica loads none.
     let unsupported = [
-        ("state_dir", raw.state_dir.is_some()),
         ("bitcoind_addr", raw.bitcoind_addr.is_some()),
         ("dogecoind_addr", raw.dogecoind_addr.is_some()),
         ("mainnet_nns_subnet_id", raw.mainnet_nns_subnet_id == Some(true)),
@@ -115,7 +115,13 @@ pub(super) fn instance_config(
         Some(InitialTime::Timestamp(time)) => Time::from_nanos(time.nanos_since_epoch),
         None | Some(InitialTime::AutoProgress(_)) => Time::GENESIS,
     };
-    let subnets = subnets(raw.subnet_config_set)?;
+    let state_dir = raw.state_dir.as_deref().map(StateDir::open).transpose();
+    let state_dir = state_dir.map_err(|error| error.to_string())?;
+    // A saved state has subnets already.
+    if !state_dir.as_ref().is_some_and(StateDir::has_state) {
+        raw.subnet_config_set.validate()?;
+    }
+    let (subnets, subnet_states) = subnets(raw.subnet_config_set)?;
     if subnets.len() > INSTANCE_SUBNETS_MAX {
         return Err(format!(
             "an instance of the embedded replica has at most {INSTANCE_SUBNETS_MAX} subnets, not {}: \
@@ -128,7 +134,9 @@ pub(super) fn instance_config(
         execution_rates: icp_config.canister_execution_rate_limiting == disabled,
         method_names: icp_config.function_name_length_limits == disabled,
     };
-    Ok(InstanceConfig { subnets, profile, initial_time, fake_canisters: false, relaxed })
+    let config = InstanceConfig { subnets, profile, initial_time, fake_canisters: false, relaxed };
+    let incomplete = raw.incomplete_state == Some(IncompleteStateFlag::Enabled);
+    Ok(InstanceRequest { config, subnet_states, state_dir, incomplete })
 }
 
 /// Whether PocketIC knows this log level. Instances of this replica ignore it.
@@ -138,11 +146,14 @@ fn is_log_level(name: &str) -> bool {
     LONG.into_iter().chain(SHORT).any(|level| level.eq_ignore_ascii_case(name))
 }
 
-fn subnets(set: rest::ExtendedSubnetConfigSet) -> Result<Vec<SubnetRequest>, String> {
+/// The requested subnets, and the folders with the states of some of them by their indices.
+fn subnets(
+    set: rest::ExtendedSubnetConfigSet,
+) -> Result<(Vec<SubnetRequest>, BTreeMap<usize, PathBuf>), String> {
     use SubnetKind::*;
     let one = |kind, spec: Option<SubnetSpec>| spec.into_iter().map(move |spec| (kind, spec));
     let many = |kind, specs: Vec<SubnetSpec>| specs.into_iter().map(move |spec| (kind, spec));
-    one(NetworkNervousSystem, set.nns)
+    let specs: Vec<(SubnetKind, SubnetSpec)> = one(NetworkNervousSystem, set.nns)
         .chain(one(ServiceNervousSystem, set.sns))
         .chain(one(InternetIdentity, set.ii))
         .chain(one(Fiduciary, set.fiduciary))
@@ -152,15 +163,19 @@ fn subnets(set: rest::ExtendedSubnetConfigSet) -> Result<Vec<SubnetRequest>, Str
         .chain(many(Application, set.application))
         .chain(many(CloudEngine, set.cloud_engine))
         .chain(many(VerifiedApplication, set.verified_application))
-        .map(|(kind, spec)| subnet(kind, &spec))
-        .collect()
+        .collect();
+    let state =
+        |(index, (_, spec)): (usize, &(_, SubnetSpec))| Some((index, spec.get_state_path()?));
+    let states = specs.iter().enumerate().filter_map(state).collect();
+    let requests = specs.iter().map(|(kind, spec)| subnet(*kind, spec));
+    Ok((requests.collect::<Result<_, _>>()?, states))
 }
 
 fn subnet(kind: SubnetKind, spec: &SubnetSpec) -> Result<SubnetRequest, String> {
-    if spec.get_state_path().is_some() || !spec.is_supported() {
+    if !spec.is_supported() {
         return Err(
-            "a subnet cannot be loaded from a saved state: the embedded replica keeps all state \
-                    in memory; ask for a new subnet"
+            "the state of a subnet cannot be loaded from the blob store: give the folder of the subnet \
+             in a state directory ('FromPath')"
                 .into(),
         );
     }

@@ -5,6 +5,7 @@ use crate::keys::SubnetKey;
 use crate::server::api::ApiError;
 use crate::server::clock::Stopwatch;
 use crate::server::outcalls::OutcallClient;
+use crate::state_dir::StateDir;
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(super) struct HostedInstance {
     shared: SharedFacts,
     /// Makes the HTTP requests of outcalls, while auto-progress is on.
     pub(super) outcall_client: Arc<OutcallClient>,
+    /// Where the instance is saved, if it is.
+    pub(super) state_dir: tokio::sync::Mutex<Option<StateDir>>,
     /// The task that executes rounds, while auto-progress is on.
     pub(super) auto_progress: Mutex<Option<AutoProgress>>,
     /// Notified after each request that used the instance: the request may have added work.
@@ -42,6 +45,8 @@ struct SharedFacts {
     root_key: Arc<SubnetKey>,
     rounds: AtomicU64,
     has_panicked: AtomicBool,
+    /// Whether the instance may have changed since the latest save.
+    has_changed: AtomicBool,
 }
 
 /// Replaces an instance that panicked.
@@ -49,16 +54,23 @@ struct SharedFacts {
 struct Panicked;
 
 impl HostedInstance {
-    pub(super) fn new(id: usize, instance: Instance, outcall_client: Arc<OutcallClient>) -> Self {
+    pub(super) fn new(
+        id: usize,
+        instance: Instance,
+        outcall_client: Arc<OutcallClient>,
+        state_dir: Option<StateDir>,
+    ) -> Self {
         let shared = SharedFacts {
             root_key: instance.root_key().clone(),
             rounds: instance.network().rounds().into(),
             has_panicked: false.into(),
+            has_changed: false.into(),
         };
         Self {
             id,
             shared,
             outcall_client,
+            state_dir: tokio::sync::Mutex::new(state_dir),
             instance: tokio::sync::Mutex::new(Ok(instance)),
             auto_progress: Mutex::default(),
             used: Arc::default(),
@@ -124,11 +136,35 @@ impl HostedInstance {
             panicked(self.id)
         })?;
         self.shared.rounds.store(rounds, Relaxed);
+        self.set_changed();
         drop(guard);
         if rounds != before {
             self.rounds.notify_waiters();
         }
         Ok(result)
+    }
+
+    /// Reads the instance, once no request uses it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the instance has panicked.
+    pub(super) async fn read<T>(
+        &self,
+        operation: impl FnOnce(&Instance) -> T,
+    ) -> Result<T, ApiError> {
+        let guard = self.instance.lock().await;
+        guard.as_ref().map(operation).map_err(|_| panicked(self.id))
+    }
+
+    /// Records that the instance may have changed.
+    pub(super) fn set_changed(&self) {
+        self.shared.has_changed.store(true, Relaxed);
+    }
+
+    /// Whether the instance may have changed since the previous call.
+    pub(super) fn take_changed(&self) -> bool {
+        self.shared.has_changed.swap(false, Relaxed)
     }
 
     /// Whether a request uses the instance right now.

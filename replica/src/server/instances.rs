@@ -1,12 +1,14 @@
 //! All instances of a server, with its blobs, its gateways and the time of its last request.
 
-use crate::instance::{Instance, InstanceConfig, InstanceError};
+use crate::instance::Instance;
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
 use crate::server::blobs::Blobs;
 use crate::server::gateways::Gateways;
 use crate::server::hosted::HostedInstance;
 use crate::server::outcalls::{OutcallClient, OutcallDestinations};
+use crate::server::states::InstanceRequest;
+use crate::state_dir::StateDir;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,39 +52,55 @@ impl Instances {
     ///
     /// # Errors
     ///
-    /// Fails for the same reasons as [`Instance::new`].
+    /// Fails for the same reasons as [`InstanceRequest::build`].
     pub(super) fn create<T>(
         &self,
-        config: InstanceConfig,
+        request: InstanceRequest,
         describe: impl FnOnce(&Instance) -> T,
-    ) -> Result<(usize, T), InstanceError> {
-        let instance = tokio::task::block_in_place(|| Instance::new(config))?;
+    ) -> Result<(usize, T), String> {
+        let (instance, state_dir) = tokio::task::block_in_place(|| request.build())?;
         let description = describe(&instance);
-        Ok((self.add(instance), description))
+        Ok((self.add(instance, state_dir), description))
     }
 
-    /// Adds an instance and returns its number.
-    pub(super) fn add(&self, instance: Instance) -> usize {
+    /// Adds an instance, which may have a state directory, and returns its number.
+    pub(super) fn add(&self, instance: Instance, state_dir: Option<StateDir>) -> usize {
         let mut hosted = self.hosted.lock();
         let id = hosted.len();
-        hosted.push(Some(Arc::new(HostedInstance::new(id, instance, self.outcall_client.clone()))));
+        let client = self.outcall_client.clone();
+        let instance = HostedInstance::new(id, instance, client, state_dir);
+        hosted.push(Some(Arc::new(instance)));
         id
     }
 
-    /// Deletes an instance and its gateways. Requests that use the instance are completed first. Deleting
-    /// an instance again has no effect.
+    /// Deletes an instance and its gateways. Requests that use the instance are completed first. An instance
+    /// with a state directory is saved. Deleting an instance again has no effect.
     ///
     /// # Errors
     ///
-    /// Fails if there was never an instance with this number.
+    /// Fails if there was never an instance with this number, or if the instance cannot be saved.
     pub(super) async fn delete(&self, id: usize) -> Result<(), ApiError> {
         let deleted = self.hosted.lock().get_mut(id).ok_or_else(|| unknown(id))?.take();
         let Some(instance) = deleted else { return Ok(()) };
         self.gateways.stop_all_of(id).await;
-        instance.stop_auto_progress().await;
-        // Freeing the memory of a large instance takes long, so the lock is not held here.
-        tokio::task::block_in_place(|| drop(instance));
-        Ok(())
+        // A task of its own is completed even if the client closes the connection.
+        let close = tokio::spawn(async move {
+            let closed = instance.close().await;
+            // Freeing the memory of a large instance takes long, so the lock is not held here.
+            tokio::task::block_in_place(|| drop(instance));
+            closed
+        });
+        close.await.map_err(|error| ApiError::internal(error.to_string()))?
+    }
+
+    /// Ends all instances at the end of the server. Instances with a state directory are saved.
+    pub(super) async fn close_all(&self) {
+        let all: Vec<_> = self.hosted.lock().iter_mut().filter_map(Option::take).collect();
+        for instance in all {
+            if let Err(error) = instance.close().await {
+                tracing::error!("an instance is not saved: {error}");
+            }
+        }
     }
 
     /// The state of every instance, by number: `Available`, `Busy` or `Deleted`, as PocketIC's clients

@@ -8,7 +8,9 @@ use crate::server::background::Background;
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
 use crate::server::outcalls::OutcallDestinations;
+use crate::server::states;
 use crate::server::{agents, api::ApiError, connections};
+use crate::state_dir::{StateDir, StateDirError};
 use crate::subnet::RelaxedLimits;
 use crate::topology::{SubnetKind, SubnetRequest};
 use crate::types::{CanisterId, Time};
@@ -17,6 +19,7 @@ use axum::extract::{Extension, OriginalUri};
 use axum::middleware::from_fn_with_state;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The configuration of a live network.
@@ -39,6 +42,9 @@ pub struct LiveConfig {
     pub domains: Vec<String>,
     /// The hosts to which the network makes HTTP requests for canisters.
     pub outcalls: OutcallDestinations,
+    /// The directory in which the network is saved about once a second while it changes, and at its end.
+    /// If the directory contains a state, the network continues from there. `None` if nothing is saved.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Default for LiveConfig {
@@ -51,6 +57,7 @@ impl Default for LiveConfig {
             artificial_delay: Duration::ZERO,
             domains: Vec::new(),
             outcalls: OutcallDestinations::default(),
+            state_dir: None,
         }
     }
 }
@@ -77,10 +84,24 @@ pub enum LiveError {
     /// The subnets cannot be created.
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    /// The network cannot be saved or restored.
+    #[error(transparent)]
+    State(#[from] StateDirError),
+    /// The saved network has other subnets than the configuration.
+    #[error(
+        "the network saved in {} has other subnets ({saved}): leave out the subnets, or choose an empty \
+         directory", folder.display()
+    )]
+    OtherSubnets {
+        /// The state directory.
+        folder: PathBuf,
+        /// The kinds of the subnets of the saved network.
+        saved: String,
+    },
 }
 
 /// A live network: an instance that auto-progresses and serves agents. It ends when this value is
-/// dropped.
+/// dropped. If it has a state directory, it is then saved.
 ///
 /// The first subnet is always the NNS subnet, so the root key is the same in every run. Everybody can
 /// derive the private key: use it for development only.
@@ -106,17 +127,19 @@ impl LiveNetwork {
         let listen = |error| LiveError::Listen { address, error };
         let listener = connections::listen((config.ip_addr, config.port)).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let instance = Instance::new(instance_config(&config)?)?;
+        let (instance, state_dir) = instance(&config)?;
         let subnets = instance.subnets().to_vec();
         let root_key = instance.root_key().public_key_der().to_vec();
         let default_canister = instance.default_effective_canister();
         let instances = Instances::new(config.profile, config.outcalls);
-        let id = instances.add(instance);
+        let id = instances.add(instance, state_dir);
+        let hosted = instances.get(id).expect("the instance was just added");
+        let saved = hosted.clone();
         let delay = config.artificial_delay;
         let names = Names::with(&config.domains);
         let serve = async move {
-            let hosted = instances.get(id).map_err(io::Error::other)?;
             hosted.start_auto_progress(delay).await.map_err(io::Error::other)?;
+            tokio::spawn(states::save_changes(hosted.clone()));
             let router = Router::new()
                 .nest("/api", agents::routes())
                 .fallback(no_route)
@@ -125,13 +148,26 @@ impl LiveNetwork {
                 .layer(from_fn_with_state(names, names::refuse_other_hosts));
             connections::serve(listener, router, REQUEST_HEAD_TIMEOUT).await
         };
-        let background = Background::start(serve).map_err(listen)?;
+        let finish = async move {
+            saved.stop_auto_progress().await;
+            saved.save(false).await.map_err(io::Error::other)
+        };
+        let background = Background::start(serve, finish).map_err(listen)?;
         Ok(Self { address, root_key, subnets, default_canister, background })
     }
 
     /// Why the network has ended; `None` while it runs.
     pub fn failure(&mut self) -> Option<String> {
         self.background.failure()
+    }
+
+    /// Ends the network. If it has a state directory, it is saved.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the network has failed before, or if it cannot be saved.
+    pub fn stop(self) -> Result<(), String> {
+        self.background.stop()
     }
 
     /// The URL for agents, such as `http://127.0.0.1:4943/`.
@@ -158,6 +194,27 @@ impl LiveNetwork {
     pub fn default_effective_canister(&self) -> CanisterId {
         self.default_canister
     }
+}
+
+/// The instance of a live network, and its state directory: restored, or created and saved.
+fn instance(config: &LiveConfig) -> Result<(Instance, Option<StateDir>), LiveError> {
+    let requested = instance_config(config)?;
+    let Some(folder) = &config.state_dir else { return Ok((Instance::new(requested)?, None)) };
+    let mut state_dir = StateDir::open(folder)?;
+    let instance = if state_dir.has_state() {
+        let mut instance = state_dir.restore(false)?;
+        let kinds = || instance.subnets().iter().map(|info| info.request.kind);
+        if !config.subnets.is_empty() && !kinds().eq(requested.subnets.iter().map(|new| new.kind)) {
+            let saved = kinds().map(|kind| kind.to_string()).collect::<Vec<_>>().join(", ");
+            return Err(LiveError::OtherSubnets { folder: folder.clone(), saved });
+        }
+        instance.set_profile(config.profile);
+        instance
+    } else {
+        Instance::new(requested)?
+    };
+    state_dir.save(&instance, false)?;
+    Ok((instance, Some(state_dir)))
 }
 
 /// The configuration of the instance of a live network.

@@ -25,6 +25,7 @@ mod outcall_requests;
 mod outcalls;
 mod routes;
 mod snapshot_dir;
+mod states;
 
 use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::network::NetworkProfile;
@@ -70,7 +71,7 @@ impl Default for ServerConfig {
 }
 
 /// A server that PocketIC's clients can use in place of a PocketIC server. It ends when this value is
-/// dropped.
+/// dropped. Instances with a state directory are then saved.
 ///
 /// The server runs on a thread and a runtime of its own, so it may be started and dropped anywhere, in
 /// asynchronous code, too. The [crate documentation](crate) has an example.
@@ -95,7 +96,12 @@ impl EmbeddedServer {
         let instances = Arc::new(Instances::new(config.profile, config.outcalls));
         let router = routes::router(instances.clone(), Names::with(&config.domains));
         let serve = connections::serve(listener, router, REQUEST_HEAD_TIMEOUT);
-        Ok(Self { address, instances, _background: Background::start(serve)? })
+        let all = instances.clone();
+        let finish = async move {
+            all.close_all().await;
+            Ok(())
+        };
+        Ok(Self { address, instances, _background: Background::start(serve, finish)? })
     }
 
     /// The URL for clients, such as `http://127.0.0.1:8000/`.

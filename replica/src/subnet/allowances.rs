@@ -8,9 +8,10 @@ use crate::limits::*;
 use crate::subnet::{Subnet, SubnetConfig};
 use crate::system_api::MemoryShare;
 use crate::types::Instructions;
+use serde::{Deserialize, Serialize};
 
 /// Limits of the mainnet that a network can lift.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelaxedLimits {
     /// Lifts the rate limits: on instructions of installations and on heap delta, per canister.
     pub execution_rates: bool,

@@ -9,6 +9,7 @@ use crate::subnet::Subnet;
 use crate::types::{NANOS_PER_DAY, SubnetId, Time};
 use candid::Principal;
 use ic_management_canister_types::{NodeMetrics, NodeMetricsHistoryRecord};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// The index of a node within its subnet.
@@ -45,28 +46,28 @@ pub enum BlockMakerError {
 }
 
 /// The block makers of the next block, as indices. By default the first node makes every block.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NextBlock {
     maker: NodeIndex,
     failed: Vec<NodeIndex>,
 }
 
 /// The counts of a node since the subnet was created.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct NodeCounts {
     blocks: u64,
     failures: u64,
 }
 
 /// The counts of all nodes as of the last round of a day.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Day {
     last_round: Time,
     nodes: BTreeMap<NodeIndex, NodeCounts>,
 }
 
 /// The block maker counts of a subnet by day, the latest day last.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct BlockMakerMetrics {
     days: VecDeque<Day>,
     /// The makers of the next block, if they were chosen.

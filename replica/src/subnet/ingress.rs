@@ -8,17 +8,18 @@ use crate::subnet::Subnet;
 use crate::trace::Fee;
 use crate::types::{CanisterId, MessageId, Payload, Time};
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The state of an ingress message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IngressState {
     /// The message is in a block.
     Received,
     /// The message was executed and waits for the calls it made.
     Processing,
     /// The message has a result.
-    Done(Result<Payload, Failure>),
+    Done(#[serde(with = "crate::types::encoding::call_result")] Result<Payload, Failure>),
 }
 
 impl From<Result<Payload, Failure>> for IngressState {
@@ -31,7 +32,7 @@ impl From<Result<Payload, Failure>> for IngressState {
 ///
 /// A result is kept for [`INGRESS_STATUS_LIFETIME_SECONDS`], and until the message expires, so that the same
 /// message is not executed twice. A message without a result is kept until it has one.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct IngressHistory {
     records: BTreeMap<MessageId, IngressRecord>,
     /// The messages with a result, by the time at which they are forgotten.
@@ -41,7 +42,7 @@ pub(super) struct IngressHistory {
 }
 
 /// The record of an ingress message.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct IngressRecord {
     /// The sender.
     pub sender: Principal,

@@ -6,9 +6,10 @@
 use crate::canister::Canister;
 use crate::limits::STATE_BYTES_UPDATE_ROUNDS;
 use crate::types::{Cycles, Instructions};
+use serde::{Deserialize, Serialize};
 
 /// The metrics of a subnet, as of the end of its latest round.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
     /// The number of canisters.
     pub canisters: u64,
@@ -23,7 +24,7 @@ pub struct Metrics {
 }
 
 /// Counts messages, instructions and consumed cycles for the metrics.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Meter {
     reported: Metrics,
     transactions: u64,

@@ -30,6 +30,7 @@ use crate::topology::RoutingTable;
 use crate::trace::{Event, Fee, Responder, Trace};
 use crate::types::*;
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -49,11 +50,12 @@ use refunds::RefundPool;
 use schedule::Schedule;
 
 /// The configuration of a subnet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubnetConfig {
     /// The subnet's id.
     pub id: SubnetId,
     /// The subnet's key.
+    #[serde(with = "crate::keys::by_seed")]
     pub key: Arc<SubnetKey>,
     /// The number of nodes. Prices depend on it.
     pub nodes: u64,
@@ -70,6 +72,7 @@ pub struct SubnetConfig {
     /// The first and the last id of each range of canisters that the subnet hosts.
     pub canister_ranges: Vec<(CanisterId, CanisterId)>,
     /// The network's root key.
+    #[serde(with = "crate::keys::by_seed")]
     pub root_key: Arc<SubnetKey>,
 }
 
@@ -99,11 +102,12 @@ pub struct Incoming {
 }
 
 /// One subnet.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Subnet {
     config: SubnetConfig,
     prices: Prices,
     /// The routing table as of the latest round.
+    #[serde(with = "crate::types::encoding::shared")]
     routes: Arc<RoutingTable>,
     canisters: BTreeMap<CanisterId, Canister>,
     /// The number of the next canister within the range for new canisters.
@@ -138,6 +142,7 @@ pub struct Subnet {
     intercepted_requests: Vec<Request>,
     block_makers: BlockMakerMetrics,
     meter: Meter,
+    #[serde(skip)]
     trace: Trace,
 }
 
@@ -171,6 +176,23 @@ impl Subnet {
             meter: Meter::default(),
             trace: Trace::default(),
         }
+    }
+
+    /// Changes the configuration of a saved subnet that becomes part of another network. The subnet keeps
+    /// its canister ranges. It intercepts no calls.
+    pub fn reconfigure(&mut self, config: SubnetConfig) {
+        self.prices = Prices::new(config.nodes, config.free);
+        self.config = config;
+        self.intercepted = BTreeSet::new();
+        self.intercepted_requests = Vec::new();
+    }
+
+    /// Makes a checkpoint: all paused executions begin again, and the subnet forgets the modules that it
+    /// has installed (`execution_environment/src/scheduler.rs`, `CheckpointRound`, in the replica's
+    /// repository).
+    pub fn checkpoint(&mut self) {
+        self.canisters.values_mut().for_each(Canister::abort);
+        self.known_modules.clear();
     }
 
     /// The subnet's canister ranges, as routing table entries: first id, last id, subnet.

@@ -3,10 +3,11 @@
 use crate::limits::*;
 use crate::message::Ingress;
 use crate::types::{CanisterId, MessageId};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Ingress messages in the order of their arrival.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct IngressPool {
     messages: VecDeque<Ingress>,
     ids: BTreeSet<MessageId>,

@@ -7,11 +7,12 @@ use crate::message::{Refund, StreamMessage};
 use crate::subnet::{Router, Subnet};
 use crate::trace::Event;
 use crate::types::{CanisterId, Cycles};
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// The refunds that have not left the subnet yet, one per canister.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct RefundPool(BTreeMap<CanisterId, Cycles>);
 
 impl RefundPool {

@@ -12,6 +12,7 @@
 
 use crate::limits::{PAUSED_EXECUTIONS_MAX, SCHEDULER_THREADS, SUBNET_COMPUTE_CAPACITY_PERCENT};
 use crate::types::{CanisterId, Time};
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +40,7 @@ pub(super) struct SchedulingState {
 }
 
 /// The schedule of a subnet. It keeps the priorities of canisters that are or recently were active.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Schedule {
     priorities: BTreeMap<CanisterId, Priority>,
     /// Full executions of each canister with a paused message, since the message began.

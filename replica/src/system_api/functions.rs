@@ -4,9 +4,10 @@
 //! `embedders/src/wasmtime_embedder/system_api_complexity.rs` in the replica's repository.
 
 use crate::types::Instructions;
+use serde::{Deserialize, Serialize};
 
 /// The kind of entry point that executes. It decides which system API functions are allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EntryPoint {
     /// `canister_init` and `canister_post_upgrade`.
     Init,

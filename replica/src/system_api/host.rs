@@ -12,6 +12,7 @@ use crate::system_api::functions::EntryPoint;
 use crate::types::{Callee, CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
 use crate::wasm::{OUT_OF_INSTRUCTIONS, StableMemory};
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use wasmtime::{AsContextMut, Global, Memory, Val};
@@ -173,7 +174,7 @@ pub struct ExecutionInput {
 pub type DataCertificate = Arc<LazyLock<Vec<u8>, Box<dyn FnOnce() -> Vec<u8> + Send>>>;
 
 /// A function in the canister's table and the `env` value that it is called with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closure {
     /// Index of the function in the table.
     pub function: u64,
@@ -182,7 +183,7 @@ pub struct Closure {
 }
 
 /// The callbacks of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callbacks {
     /// The reply callback.
     pub on_reply: Closure,
@@ -193,7 +194,7 @@ pub struct Callbacks {
 }
 
 /// A call that `call_perform` accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutgoingCall {
     /// The called canister, or the management canister.
     pub callee: Callee,
@@ -209,7 +210,7 @@ pub struct OutgoingCall {
 
 /// The effects of an execution, except its changes of memory. They count only once the state of the
 /// canister applies them. To roll back an execution, drop its effects.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effects {
     /// The calls, in the order in which they were made.
     pub calls: Vec<OutgoingCall>,
@@ -231,6 +232,7 @@ pub struct Effects {
     /// New certified data.
     pub certified_data: Option<Vec<u8>>,
     /// The new setting of the global timer: `Some(None)` if the canister deactivated the timer.
+    #[serde(with = "crate::types::encoding::nested_option")]
     pub global_timer: Option<Option<Time>>,
     /// Whether the canister called `accept_message`.
     pub message_accepted: bool,

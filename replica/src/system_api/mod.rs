@@ -141,7 +141,7 @@ fn contract(rule: impl Into<String>) -> wasmtime::Error {
 
 /// The trap of a system API function that fails like a Wasm instruction, for example out of bounds.
 fn trapped(reason: &'static str) -> wasmtime::Error {
-    wasmtime::Error::new(Trap::Wasm(reason))
+    wasmtime::Error::new(Trap::Wasm(reason.into()))
 }
 
 /// The canister's heap for reading, and the host state.

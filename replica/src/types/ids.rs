@@ -2,13 +2,14 @@
 //! mix-ups.
 
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Defines a newtype over [`Principal`] with its conversions.
 macro_rules! principal_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub struct $name(Principal);
 
         impl $name {

@@ -1,11 +1,11 @@
 //! The content of a memory as copy-on-write pages. Pages of zeros need no space, and clones share
 //! their pages.
 
-use crate::limits::OS_PAGE_BYTES;
+use crate::limits::{OS_PAGE_BYTES, WASM64_MEMORY_MAX};
+pub use crate::pieces::Page;
+use crate::pieces::pages;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
-
-/// A page of 4 KiB.
-pub type Page = [u8; OS_PAGE_BYTES];
 
 static ZERO: Page = [0; OS_PAGE_BYTES];
 
@@ -39,6 +39,11 @@ impl Pages {
             },
             empty => *empty = Some(Arc::new(*page)),
         }
+    }
+
+    /// The number after that of the last page that was written to.
+    pub fn end(&self) -> usize {
+        self.0.len()
     }
 
     /// Reads from the address `start` until `destination` is full.
@@ -82,11 +87,40 @@ impl Pages {
         })
     }
 
+    /// Shares the pages that have the same content as those of `other`.
+    pub fn share_equal(&mut self, other: &Self) {
+        for (own, other) in self.0.iter_mut().zip(&other.0) {
+            if let (Some(own), Some(other)) = (own, other)
+                && **own == **other
+            {
+                *own = other.clone();
+            }
+        }
+    }
+
     fn slot(&mut self, number: usize) -> &mut Option<Arc<Page>> {
         if self.0.len() <= number {
             self.0.resize(number + 1, None);
         }
         &mut self.0[number]
+    }
+}
+
+impl Serialize for Pages {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let written =
+            (0..).zip(&self.0).filter_map(|(number, page)| Some((number, page.as_ref()?)));
+        pages::serialize(written, to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pages {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut pages = Self::default();
+        for (number, page) in pages::deserialize(from, WASM64_MEMORY_MAX / OS_PAGE_BYTES as u64)? {
+            *pages.slot(number as usize) = Some(page);
+        }
+        Ok(pages)
     }
 }
 

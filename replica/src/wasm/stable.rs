@@ -2,6 +2,7 @@
 
 use crate::limits::{OS_PAGE_BYTES, STABLE_MEMORY_MAX, WASM_PAGE_BYTES};
 use crate::wasm::pages::Page;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,11 +10,16 @@ use std::sync::Arc;
 ///
 /// Pages that were never written need no space. Writes change the memory in place and keep the
 /// replaced pages until [`commit`](Self::commit) or [`roll_back`](Self::roll_back).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct StableMemory {
     wasm_pages: u64,
+    #[serde(with = "saved_pages")]
     pages: BTreeMap<u64, Arc<Page>>,
+    /// Empty after a commit or a rollback, so never saved.
+    #[serde(skip)]
     undo: Undo,
+    /// Empty after a commit or a rollback, so never saved.
+    #[serde(skip)]
     accessed: PageSet,
 }
 
@@ -26,9 +32,10 @@ struct Undo {
 }
 
 /// The changes of one execution.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct StableChanges {
     wasm_pages: u64,
+    #[serde(with = "saved_pages")]
     pages: BTreeMap<u64, Arc<Page>>,
 }
 
@@ -211,6 +218,27 @@ impl StableMemory {
         if let Some(wasm_pages) = undo.wasm_pages {
             self.wasm_pages = wasm_pages;
         }
+    }
+}
+
+/// Encodes the pages of stable memory in a saved state.
+mod saved_pages {
+    use super::{Arc, BTreeMap, OS_PAGE_BYTES, Page, STABLE_MEMORY_MAX};
+    use crate::pieces::pages;
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(
+        written: &BTreeMap<u64, Arc<Page>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        pages::serialize(written.iter().map(|(number, page)| (*number, page)), to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<u64, Arc<Page>>, D::Error> {
+        let pages = pages::deserialize(from, STABLE_MEMORY_MAX / OS_PAGE_BYTES as u64)?;
+        Ok(pages.into_iter().collect())
     }
 }
 

@@ -51,7 +51,7 @@ fn the_python_clients_own_tests_pass() {
     client.run(ClientScript {
         name: "own_tests.py",
         arguments: &files.each_ref().map(PathBuf::as_path),
-        passed: 22,
+        passed: 24,
     });
 }
 

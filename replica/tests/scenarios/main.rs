@@ -13,6 +13,7 @@ mod model;
 mod predict;
 mod random;
 mod record;
+mod restored;
 mod run;
 mod scenario;
 mod soak;

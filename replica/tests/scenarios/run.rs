@@ -5,6 +5,7 @@ use crate::scenario::{Action, Manage, Scenario};
 use candid::{CandidType, Principal, encode_one};
 use embedded_replica::canister::{Failure, Status};
 use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig};
+use embedded_replica::state_dir::StateDir;
 use embedded_replica::topology::canister_id;
 use embedded_replica::trace::{Event, Work};
 use embedded_replica::types::{CanisterId, Cycles, MessageId, NextWork};
@@ -36,7 +37,7 @@ pub struct State {
 }
 
 /// What happened in one tick, and how things were after it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tick {
     /// Whether the instance said beforehand that something would be due.
     pub due: bool,
@@ -66,8 +67,15 @@ pub struct Run {
 }
 
 pub fn run(scenario: &Scenario) -> Run {
+    run_restoring(scenario, |_| false)
+}
+
+/// Runs a scenario. Before each tick for which `is_restored` holds, the network is saved, dropped and
+/// restored.
+pub fn run_restoring(scenario: &Scenario, is_restored: impl Fn(usize) -> bool + 'static) -> Run {
     let (instance, ids) = begin(scenario);
     let mut runner = Runner::new(instance, ids);
+    runner.is_restored = Box::new(is_restored);
     for (index, action) in scenario.actions.iter().enumerate() {
         match action {
             Action::Tick => runner.tick(),
@@ -155,6 +163,10 @@ fn installation(id: Principal, mode: CanisterInstallMode, arg: Vec<u8>) -> Canis
 struct Runner {
     instance: Instance,
     events: Receiver<Event>,
+    /// Events from before the network was restored.
+    earlier_events: Vec<Event>,
+    is_restored: Box<dyn Fn(usize) -> bool>,
+    folder: tempfile::TempDir,
     /// Installations asked for, by canister.
     generations: BTreeMap<usize, u64>,
     waiting: BTreeSet<usize>,
@@ -178,6 +190,9 @@ impl Runner {
         Self {
             instance,
             events,
+            earlier_events: Vec::new(),
+            is_restored: Box::new(|_| false),
+            folder: tempfile::tempdir().expect("there is a temporary folder"),
             generations: BTreeMap::new(),
             waiting: BTreeSet::new(),
             run: Run {
@@ -240,7 +255,19 @@ impl Runner {
         installation(id, mode, encode::beginning(*generation, what != Manage::Upgrade))
     }
 
+    /// Saves the network, drops it and restores it.
+    fn restore(&mut self) {
+        let state = || StateDir::open(self.folder.path()).expect("the folder is free");
+        state().save(&self.instance, false).expect("the state can be saved");
+        self.instance = state().restore(false).expect("the state can be restored");
+        self.earlier_events.extend(self.events.try_iter());
+        self.events = self.instance.listen();
+    }
+
     fn tick(&mut self) {
+        if (self.is_restored)(self.run.ticks.len()) {
+            self.restore();
+        }
         let next = self.instance.next_work();
         self.instance.tick();
         let due = next <= NextWork::At(self.instance.time());
@@ -253,7 +280,9 @@ impl Runner {
             }
             states.insert(id, state);
         }
-        self.run.ticks.push(Tick { due, events: self.events.try_iter().collect(), states });
+        let earlier = std::mem::take(&mut self.earlier_events);
+        let events = earlier.into_iter().chain(self.events.try_iter()).collect();
+        self.run.ticks.push(Tick { due, events, states });
         let (instance, run) = (&self.instance, &mut self.run);
         self.waiting.retain(|action| {
             let Ok(message) = run.submitted[action] else { return false };

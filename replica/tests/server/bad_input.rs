@@ -238,10 +238,11 @@ fn an_unsupported_instance_setting_is_an_error_that_names_the_setting() {
             r#""subnet_config_set":{{"system":[],"application":[{application}],"verified_application":[]}}"#
         )
     };
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     for (config, fragment) in [
         (set(""), "at least one subnet"),
         (set(&[application; 257].join(",")), "at most 256 subnets"),
-        (format!(r#"{},"state_dir":"/nowhere""#, set(application)), "state_dir"),
+        (format!(r#"{},"state_dir":{file:?}"#, set(application)), "is not a directory"),
         (format!(r#"{},"bitcoind_addr":["[::1]:1"]"#, set(application)), "bitcoind_addr"),
         (format!(r#"{},"dogecoind_addr":["[::1]:1"]"#, set(application)), "dogecoind_addr"),
         (format!(r#"{},"log_level":"loud""#, set(application)), "log_level"),
@@ -267,7 +268,7 @@ fn an_unsupported_instance_setting_is_an_error_that_names_the_setting() {
         ),
         (
             set(r#"{"state_config":{"FromPath":"/nowhere"},"instruction_config":"Production"}"#),
-            "in memory",
+            "is not a (subnet state) directory",
         ),
     ] {
         let answer = post(server.port(), "/instances", &format!("{{{config}}}"));

@@ -14,5 +14,6 @@ mod live;
 mod memory;
 mod pages;
 mod signatures;
+mod state_dirs;
 #[cfg(target_os = "linux")]
 mod tls;

@@ -6,6 +6,7 @@ use crate::error::{Trap, UserError};
 use crate::limits::KNOWN_MODULE_SPEEDUP;
 use crate::types::{CanisterId, Instructions};
 use crate::wasm::CompiledModule;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub struct Source {
 
 /// The modules that a subnet has installed since its last checkpoint. Compiling one of them again costs
 /// less (`expected_compiled_wasms` in the replica's repository).
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct KnownModules(BTreeSet<[u8; 32]>);
 
 impl KnownModules {

@@ -5,10 +5,11 @@
 
 use crate::limits::RESPONSE_RESERVATION_BYTES;
 use crate::message::Message;
+use serde::{Deserialize, Serialize};
 
 /// The memory of the messages that wait in the queues of a canister, and of the responses that are
 /// expected or owed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct MessageMemory {
     /// The number of unbounded-wait calls whose response is in no queue yet. Memory is reserved for each.
     reservations: usize,

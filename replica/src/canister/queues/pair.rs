@@ -5,6 +5,7 @@ use crate::error::{ErrorCode, Reject};
 use crate::limits::QUEUE_CAPACITY;
 use crate::message::{Message, Response};
 use crate::types::Time;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// The messages that were removed because their deadlines passed.
@@ -17,7 +18,7 @@ pub struct TimedOut {
 }
 
 /// The queues between the canister and one peer.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Pair {
     pub(super) input: VecDeque<Message>,
     pub(super) output: VecDeque<Queued>,
@@ -29,7 +30,7 @@ pub(super) struct Pair {
 }
 
 /// A message that waits to be sent.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Queued {
     pub(super) message: Message,
     /// When the message is removed if it still waits.

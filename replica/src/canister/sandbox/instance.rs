@@ -249,7 +249,7 @@ fn failure(error: wasmtime::Error) -> Trap {
             "a function was called with a signature that it does not have".into(),
         );
     }
-    Trap::Wasm(match error.downcast_ref::<Wasm>() {
+    let reason = match error.downcast_ref::<Wasm>() {
         Some(Wasm::UnreachableCodeReached) => "unreachable",
         Some(Wasm::MemoryOutOfBounds) => "heap out of bounds",
         Some(Wasm::TableOutOfBounds) => "table out of bounds",
@@ -259,5 +259,6 @@ fn failure(error: wasmtime::Error) -> Trap {
         Some(Wasm::BadConversionToInteger) => "float has no integer value",
         Some(Wasm::StackOverflow) => "stack overflow",
         _ => return engine_failure(error),
-    })
+    };
+    Trap::Wasm(reason.into())
 }

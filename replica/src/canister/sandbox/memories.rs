@@ -3,15 +3,20 @@
 use super::code::Code;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
 use crate::wasm::{EXPORT_GLOBAL, EXPORT_MEMORY, Pages, StableMemory};
+use serde::{Deserialize, Serialize};
 pub use wasmtime::Val;
 use wasmtime::{ExternType, ValType};
 
 /// The memories of a canister. Clones share all pages that neither of them has changed.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Memories {
     pub(super) heap: Pages,
     pub(super) heap_bytes: usize,
     /// The values of the mutable globals. `None` before the first instance exists.
+    #[serde(
+        serialize_with = "super::saved::write_optional_globals",
+        deserialize_with = "super::saved::read_optional_globals"
+    )]
     pub(super) globals: Option<Vec<Val>>,
     pub(super) stable: StableMemory,
 }
@@ -55,6 +60,11 @@ impl Memories {
     /// The values of the mutable globals, in order.
     pub fn globals(&self) -> &[Val] {
         self.globals.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the heap is large enough for all its pages.
+    pub(super) fn heap_is_complete(&self) -> bool {
+        self.heap.end() * OS_PAGE_BYTES <= self.heap_bytes
     }
 
     /// Reads `size` bytes of the heap from `offset`. `None` if the range exceeds the heap.

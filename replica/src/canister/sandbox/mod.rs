@@ -9,6 +9,7 @@
 mod code;
 mod instance;
 mod memories;
+mod saved;
 
 use crate::error::Trap;
 use crate::limits::{
@@ -21,10 +22,11 @@ use crate::wasm::{CompiledModule, Page, StableChanges, StableMemory};
 pub use code::{Code, Entry};
 use instance::Instance;
 pub use memories::{Memories, Val};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The result of an execution.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ExecutionOutput {
     pub result: Result<Effects, Trap>,
     /// Instructions that the execution used, including those for dirty pages. At most its instruction
@@ -37,15 +39,42 @@ pub struct ExecutionOutput {
 }
 
 /// A canister's code and memories.
+#[derive(Serialize, Deserialize)]
+#[serde(try_from = "SavedSandbox")]
 pub struct Sandbox {
+    #[serde(serialize_with = "saved::write_code", deserialize_with = "saved::read_code")]
     code: Arc<Code>,
     /// The memories as of the latest kept execution. Only stable memory has the changes of a pending
     /// execution, because it can roll them back itself.
     kept: Memories,
-    /// The instance. `None` if the next execution needs a new instance.
+    /// The instance. `None` if the next execution needs a new instance, as after loading a saved state.
+    #[serde(skip)]
     instance: Option<Instance>,
-    /// The execution that is neither kept nor undone yet.
+    /// The execution that is neither kept nor undone yet. `None` between two operations of the network,
+    /// so never saved.
+    #[serde(skip)]
     pending: Option<Pending>,
+}
+
+/// A sandbox as it is decoded.
+#[derive(Deserialize)]
+struct SavedSandbox {
+    #[serde(serialize_with = "saved::write_code", deserialize_with = "saved::read_code")]
+    code: Arc<Code>,
+    kept: Memories,
+}
+
+impl TryFrom<SavedSandbox> for Sandbox {
+    type Error = &'static str;
+
+    fn try_from(SavedSandbox { code, mut kept }: SavedSandbox) -> Result<Self, Self::Error> {
+        if kept.globals.is_some() && !(kept.fit(&code) && kept.heap_is_complete()) {
+            return Err("the memories do not fit the module");
+        }
+        // An instance of the module has these pages already.
+        kept.heap.share_equal(&code.module.info.image);
+        Ok(Self::with_memories(code, kept))
+    }
 }
 
 /// The changes that a pending execution made in the instance.
@@ -56,9 +85,12 @@ struct Pending {
 }
 
 /// The changes that an execution made in the memories, stored to be applied later.
+#[derive(Serialize, Deserialize)]
 pub struct MemoryChanges {
+    #[serde(serialize_with = "saved::write_changed", deserialize_with = "saved::read_changed")]
     heap: Vec<(usize, Box<Page>)>,
     heap_bytes: usize,
+    #[serde(serialize_with = "saved::write_globals", deserialize_with = "saved::read_globals")]
     globals: Vec<Val>,
     stable: StableChanges,
 }

@@ -1,12 +1,13 @@
 //! Several instances of one server, one of which panics.
 
 use super::*;
+use crate::instance::InstanceConfig;
 
 fn instances(count: usize) -> Arc<Instances> {
     let instances = Instances::new(NetworkProfile::POCKET_IC, OutcallDestinations::default());
     for number in 0..count {
         let config = InstanceConfig::with_application_subnets(1);
-        let (id, ()) = instances.create(config, |_| ()).expect("it can be made");
+        let (id, ()) = instances.create(config.into(), |_| ()).expect("it can be made");
         assert_eq!(id, number);
     }
     Arc::new(instances)

@@ -4,7 +4,7 @@ use super::auto_progress::delay;
 use super::extract::{Id, Shared};
 use super::gateways;
 use crate::server::api::{ApiError, ApiResult, JsonBody};
-use crate::server::convert::{instance_config, topology};
+use crate::server::convert::{instance_request, topology};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -28,8 +28,8 @@ pub(super) async fn create(
         _ => None,
     };
     let gateway = raw.http_gateway_config.clone();
-    let created = instance_config(raw, instances.profile())
-        .and_then(|config| instances.create(config, topology).map_err(|error| error.to_string()));
+    let created = instance_request(raw, instances.profile())
+        .and_then(|request| instances.create(request, topology));
     let (instance_id, topology) = match created {
         Ok(created) => created,
         Err(message) => {

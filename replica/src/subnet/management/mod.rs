@@ -33,18 +33,20 @@ use serde::de::DeserializeOwned;
 pub(super) use lifecycle::finish_stopping;
 pub(super) use outcalls::Outcalls;
 pub use outcalls::{NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform};
+use serde::{Deserialize, Serialize};
 
 /// A call or query of the management canister.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Call {
     caller: Principal,
     by_canister: bool,
     method: ManagementCall,
+    #[serde(with = "serde_bytes")]
     argument: Payload,
 }
 
 /// A call that waits to be executed.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct PendingCall {
     call: Call,
     received: ReceivedCall,

@@ -16,7 +16,7 @@ use std::sync::mpsc::channel;
 fn hosted() -> Arc<HostedInstance> {
     let instances = Instances::new(NetworkProfile::POCKET_IC, OutcallDestinations::default());
     let config = InstanceConfig::with_application_subnets(1);
-    let (id, ()) = instances.create(config, |_| ()).expect("it can be made");
+    let (id, ()) = instances.create(config.into(), |_| ()).expect("it can be made");
     instances.get(id).expect("it is there")
 }
 

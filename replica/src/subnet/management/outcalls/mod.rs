@@ -21,6 +21,7 @@ use crate::subnet::Subnet;
 use crate::types::{CanisterId, Cycles, NANOS_PER_SECOND, NextWork, Payload, Time};
 use ic_management_canister_types::HttpRequestResult;
 use report::OutcallReport;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ pub enum OutcallError {
 }
 
 /// An outcall that has no result yet.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Outcall {
     request: OutcallRequest,
     caller: CanisterId,
@@ -105,7 +106,7 @@ struct OutcallResult {
 }
 
 /// Cycles that a node was allowed to spend and did not spend. They are due to the caller.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Unspent {
     canister: CanisterId,
     cycles: Cycles,
@@ -113,7 +114,7 @@ struct Unspent {
 }
 
 /// The outcalls of a subnet.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::subnet) struct Outcalls {
     next: u64,
     open: BTreeMap<u64, Outcall>,

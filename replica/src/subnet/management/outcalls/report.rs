@@ -14,14 +14,16 @@ use crate::limits::*;
 use crate::subnet::Subnet;
 use crate::types::{Cycles, Payload};
 use ic_management_canister_types::{HttpRequestResult, ReplicationCounts, TransformArgs};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The report of one node to the other nodes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct OutcallReport {
     /// The index of the node.
     pub node: usize,
     /// The transformed and encoded response, or the reject of the node.
+    #[serde(with = "crate::types::encoding::call_result")]
     pub content: Result<Payload, Reject>,
     /// The cycles that the node spent of its allowance.
     pub spent: Cycles,

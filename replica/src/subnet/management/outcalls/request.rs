@@ -13,12 +13,13 @@ use ic_management_canister_types::{
     FlexibleHttpRequestArgs, HttpHeader, HttpMethod, HttpRequestArgs, ReplicationCounts,
     TransformContext,
 };
+use serde::{Deserialize, Serialize};
 
 /// The version number of pay-as-you-go pricing (interface specification, `http_request`).
 const PAY_AS_YOU_GO: u32 = 2;
 
 /// An HTTP request that nodes are to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcallRequest {
     /// The URL.
     pub url: String,
@@ -27,6 +28,7 @@ pub struct OutcallRequest {
     /// The headers.
     pub headers: Vec<HttpHeader>,
     /// The body, if there is one.
+    #[serde(with = "serde_bytes")]
     pub body: Option<Vec<u8>>,
     /// The maximum size of the response in bytes, if the canister set one.
     pub max_response_bytes: Option<u64>,
@@ -39,16 +41,17 @@ pub struct OutcallRequest {
 }
 
 /// The transform function of an outcall.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transform {
     /// The query method that transforms responses.
     pub method: String,
     /// Data that the query gets in addition to the response.
+    #[serde(with = "serde_bytes")]
     pub context: Vec<u8>,
 }
 
 /// The pricing of an outcall.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pricing {
     /// Legacy pricing: the canister pays in advance for the largest possible response.
     Legacy,

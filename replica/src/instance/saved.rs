@@ -1,0 +1,168 @@
+//! Networks and subnets from saved states.
+
+use super::setup::{default_canister, subnet_config};
+use super::{Instance, InstanceConfig, InstanceError, SubnetInfo, check_time};
+use crate::certification::Certification;
+use crate::fake_canisters::FakeCanisters;
+use crate::network::Network;
+use crate::subnet::Subnet;
+use crate::topology::{SubnetKind, SubnetRequest, places_beside, root_key};
+use crate::types::{CanisterId, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use strum::IntoEnumIterator;
+
+/// A subnet as it is saved: its description and its state.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SavedSubnet<I = SubnetInfo, S = Subnet> {
+    /// The description.
+    pub info: I,
+    /// The state.
+    pub subnet: S,
+    /// The number of ingress messages that got their ids from the instance.
+    pub messages: u64,
+}
+
+type Ranges = [(CanisterId, CanisterId)];
+
+impl Instance {
+    /// The subnets as they are saved.
+    pub(crate) fn members(&self) -> impl Iterator<Item = SavedSubnet<&SubnetInfo, &Subnet>> {
+        self.subnets.iter().filter_map(move |info| {
+            let subnet = self.network.subnet(info.place.id)?;
+            Some(SavedSubnet { info, subnet, messages: self.messages })
+        })
+    }
+
+    /// Completes an instance that was decoded, with its subnets, in the order of
+    /// [`subnets`](Self::subnets).
+    ///
+    /// # Errors
+    ///
+    /// Fails if these are other subnets.
+    pub(crate) fn with_restored_subnets(
+        mut self,
+        restored: Vec<SavedSubnet>,
+    ) -> Result<Self, String> {
+        if !restored.iter().map(|saved| &saved.info).eq(&self.subnets) {
+            return Err("the subnets are not those of the network".into());
+        }
+        self.network.restore_subnets(restored.into_iter().map(|saved| saved.subnet));
+        Ok(self)
+    }
+
+    /// Creates a network, some of whose subnets have a saved state. `saved` contains them by their index
+    /// in the configuration. Each keeps its id, its canisters and their messages. Messages on the way
+    /// from or to other subnets are lost. The network's time is not before that of any saved subnet.
+    ///
+    /// # Errors
+    ///
+    /// - The errors of [`Instance::new`].
+    /// - [`InstanceError::OverlappingRanges`] if two subnets would host the same canisters.
+    /// - [`InstanceError::UnsuitableState`] if a subnet of the requested kind cannot host the canisters of
+    ///   the saved state.
+    pub fn with_saved_subnets(
+        config: InstanceConfig,
+        saved: BTreeMap<usize, SavedSubnet>,
+    ) -> Result<Self, InstanceError> {
+        check_time(Time::GENESIS, config.initial_time)?;
+        let InstanceConfig { subnets: requests, profile, initial_time, fake_canisters, relaxed } =
+            config;
+        let (infos, next_range) = described(requests, &saved)?;
+        let kinds: Vec<SubnetKind> = infos.iter().map(|info| info.request.kind).collect();
+        let all: Vec<_> = infos.iter().map(|info| info.place.clone()).collect();
+        let root_key = root_key(&all, &kinds).ok_or(InstanceError::NoSubnets)?;
+        let times = saved.values().map(|saved| saved.subnet.time());
+        let time = times.fold(initial_time, Time::max);
+        let messages = saved.values().map(|saved| saved.messages).max().unwrap_or_default();
+        let mut saved = saved;
+        let members = infos.iter().enumerate().map(|(index, info)| {
+            let config = subnet_config(info, root_key.clone(), relaxed);
+            match saved.remove(&index) {
+                Some(SavedSubnet { mut subnet, .. }) => {
+                    subnet.reconfigure(config);
+                    subnet
+                }
+                None => Subnet::new(config, time),
+            }
+        });
+        let mut network = Network::new(profile, members.collect(), time);
+        let fake_canisters = fake_canisters.then(FakeCanisters::default);
+        for canister in fake_canisters.iter().flat_map(|_| FakeCanisters::ids()) {
+            let host = network.subnet_of(canister).and_then(|id| network.subnet_mut(id));
+            host.into_iter().for_each(|host| host.intercept([canister]));
+        }
+        Ok(Self {
+            network,
+            default_canister: default_canister(&infos),
+            subnets: infos,
+            subnets_created: next_range,
+            root_key,
+            messages,
+            fake_canisters,
+            relaxed,
+            certification: Certification::default(),
+        })
+    }
+}
+
+/// The descriptions of the requested subnets. New subnets host other canisters than saved ones.
+fn described(
+    requests: Vec<SubnetRequest>,
+    saved: &BTreeMap<usize, SavedSubnet>,
+) -> Result<(Vec<SubnetInfo>, u64), InstanceError> {
+    let taken: Vec<_> =
+        saved.values().flat_map(|saved| saved.info.place.canister_ranges.clone()).collect();
+    let is_new = |(index, _): &(usize, &SubnetRequest)| !saved.contains_key(index);
+    let new = requests.iter().enumerate().filter(is_new);
+    let new: Vec<SubnetKind> = new.map(|(_, request)| request.kind).collect();
+    let (new, next_range) = places_beside(&new, &taken);
+    let mut new = new.into_iter();
+    let mut infos: Vec<SubnetInfo> = Vec::new();
+    for (index, request) in requests.into_iter().enumerate() {
+        let place = match saved.get(&index) {
+            Some(saved) => {
+                check_kind(request.kind, &saved.info.place.canister_ranges)?;
+                saved.info.place.clone()
+            }
+            None => new.next().expect("there is a place for each new subnet"),
+        };
+        let ranges = &place.canister_ranges;
+        if let Some(other) = infos.iter().find(|info| overlap(&info.place.canister_ranges, ranges))
+        {
+            return Err(match saved.is_empty() {
+                true => InstanceError::SubnetTwice(request.kind),
+                false => InstanceError::OverlappingRanges(other.place.id),
+            });
+        }
+        infos.push(SubnetInfo { request, place });
+    }
+    Ok((infos, next_range))
+}
+
+fn overlap(some: &Ranges, others: &Ranges) -> bool {
+    some.iter()
+        .any(|(first, last)| others.iter().any(|other| *first <= other.1 && other.0 <= *last))
+}
+
+/// Checks that a subnet of this kind can host canisters of these ranges (`pocket_ic_server/src/pocket_ic.rs`,
+/// `try_new`): it hosts the ranges that its kind has on the mainnet, and none that other kinds have.
+fn check_kind(kind: SubnetKind, ranges: &Ranges) -> Result<(), InstanceError> {
+    let fixed = kind.fixed_ranges();
+    if !fixed.iter().all(|range| ranges.contains(range)) {
+        return Err(InstanceError::UnsuitableState {
+            kind,
+            problem: "do not contain",
+            of: "that kind",
+        });
+    }
+    let other = SubnetKind::iter().filter(|other| *other != kind);
+    if other.into_iter().any(|other| overlap(&other.fixed_ranges(), ranges)) {
+        return Err(InstanceError::UnsuitableState {
+            kind,
+            problem: "are not disjoint from",
+            of: "other kinds",
+        });
+    }
+    Ok(())
+}

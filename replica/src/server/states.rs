@@ -1,0 +1,133 @@
+//! Instances that are created from a saved state, or saved in a state directory.
+
+use crate::instance::{Instance, InstanceConfig};
+use crate::limits::{SAVE_INTERVAL, SAVE_PAUSE_FACTOR};
+use crate::server::api::ApiError;
+use crate::server::hosted::HostedInstance;
+use crate::state_dir::{StateDir, StateDirError, load_subnet};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::task::block_in_place;
+
+/// An instance that a client asks for.
+#[derive(Debug)]
+pub(super) struct InstanceRequest {
+    /// The configuration of a new instance. Ignored if the state directory contains a state, except for
+    /// the profile and a later time.
+    pub config: InstanceConfig,
+    /// The folders with the states of subnets, by the index of the subnet in the configuration.
+    pub subnet_states: BTreeMap<usize, PathBuf>,
+    /// The state directory, if the instance is to have one.
+    pub state_dir: Option<StateDir>,
+    /// Whether to restore a state that was not saved at the end of its instance.
+    pub incomplete: bool,
+}
+
+impl From<InstanceConfig> for InstanceRequest {
+    fn from(config: InstanceConfig) -> Self {
+        Self { config, subnet_states: BTreeMap::new(), state_dir: None, incomplete: false }
+    }
+}
+
+impl InstanceRequest {
+    /// Creates or restores the instance. Saves it at once if it has a state directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a state cannot be read or written, or for the reasons of
+    /// [`Instance::with_saved_subnets`]. The message says what to do.
+    pub(super) fn build(self) -> Result<(Instance, Option<StateDir>), String> {
+        let Self { config, subnet_states, mut state_dir, incomplete } = self;
+        let instance = match state_dir.as_mut().filter(|state_dir| state_dir.has_state()) {
+            Some(state_dir) => restore(state_dir, &config, incomplete).map_err(text)?,
+            None => {
+                let saved = |(index, folder): (usize, PathBuf)| Ok((index, load_subnet(&folder)?));
+                let saved = subnet_states.into_iter().map(saved).collect::<Result<_, _>>();
+                Instance::with_saved_subnets(config, saved.map_err(text)?)
+                    .map_err(|error| error.to_string())?
+            }
+        };
+        if let Some(state_dir) = &mut state_dir {
+            state_dir.save(&instance, true).map_err(text)?;
+        }
+        Ok((instance, state_dir))
+    }
+}
+
+fn text(error: StateDirError) -> String {
+    error.to_string()
+}
+
+/// Restores an instance. The profile is that of the server, and the time is not before the requested time.
+/// Then every subnet executes a round, as PocketIC's server lets it (`pocket_ic_server/src/pocket_ic.rs`,
+/// `create_subnet`).
+fn restore(
+    state_dir: &mut StateDir,
+    config: &InstanceConfig,
+    incomplete: bool,
+) -> Result<Instance, StateDirError> {
+    let mut instance = state_dir.restore(incomplete)?;
+    instance.set_profile(config.profile);
+    if config.initial_time > instance.time() {
+        let set = instance.set_certified_time(config.initial_time);
+        debug_assert!(set.is_ok(), "the time is later");
+    }
+    instance.tick();
+    Ok(instance)
+}
+
+impl HostedInstance {
+    /// Saves the instance, if it has a state directory. `in_use` says that it will be used on, and saved
+    /// again only at its end.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the instance has panicked, or if the state cannot be written.
+    pub(super) async fn save(&self, in_use: bool) -> Result<(), ApiError> {
+        let failed = |error: StateDirError| ApiError::internal(error.to_string());
+        let mut state_dir = self.state_dir.lock().await;
+        let Some(state_dir) = state_dir.as_mut() else { return Ok(()) };
+        let encode = |instance: &Instance| block_in_place(|| state_dir.encode(instance, in_use));
+        match self.read(encode).await?.map_err(failed)? {
+            Some(save) => block_in_place(|| state_dir.write(save)).map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the instance of a client. If it has a state directory, every subnet executes a round with a
+    /// checkpoint, and the instance is saved (`pocket_ic_server/src/pocket_ic.rs`, `drop`).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the instance has panicked, or if the state cannot be written.
+    pub(super) async fn close(&self) -> Result<(), ApiError> {
+        self.stop_auto_progress().await;
+        if self.state_dir.lock().await.is_none() {
+            return Ok(());
+        }
+        self.execute(Instance::checkpoint).await?;
+        let saved = self.save(false).await;
+        // The directory can then be used by another instance.
+        self.state_dir.lock().await.take();
+        saved
+    }
+}
+
+/// Saves an instance again and again while it changes, so that a crash loses little.
+pub(super) async fn save_changes(instance: Arc<HostedInstance>) {
+    let mut pause = SAVE_INTERVAL;
+    loop {
+        tokio::time::sleep(pause).await;
+        if !instance.take_changed() {
+            continue;
+        }
+        let began = Instant::now();
+        if let Err(error) = instance.save(false).await {
+            tracing::error!("the network is not saved: {error}");
+            instance.set_changed();
+        }
+        pause = SAVE_INTERVAL.max(began.elapsed() * SAVE_PAUSE_FACTOR);
+    }
+}

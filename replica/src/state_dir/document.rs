@@ -1,0 +1,116 @@
+//! Documents: files with one encoded value each. A document begins with a line of text, which states the
+//! format, and with a hash of the rest. The rest is CBOR.
+
+use super::StateDirError;
+use crate::limits::STATE_DOCUMENT_BYTES_MAX;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// The first line of a document. The number changes with the format of the encoded values.
+const FORMAT: &str = "embedded-replica state, format 1";
+
+/// The longest first line of any format, in bytes.
+const FORMAT_BYTES_MAX: usize = 80;
+
+const HASH_BYTES: usize = 32;
+
+/// The end of the name of a file that is being written.
+pub(super) const UNFINISHED: &str = ".unfinished";
+
+/// A document that was read.
+#[derive(Debug)]
+pub(super) struct Document {
+    path: PathBuf,
+    content: Vec<u8>,
+}
+
+impl Document {
+    /// Reads a document and checks its format and its hash.
+    pub fn read(path: &Path) -> Result<Self, StateDirError> {
+        let file = File::open(path).map_err(StateDirError::io(path))?;
+        let metadata = file.metadata().map_err(StateDirError::io(path))?;
+        let damaged = |reason: &str| StateDirError::Damaged {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
+        if !metadata.is_file() || metadata.len() > STATE_DOCUMENT_BYTES_MAX {
+            return Err(damaged("it is too large, or not a file"));
+        }
+        let mut bytes = Vec::new();
+        (&file)
+            .take(STATE_DOCUMENT_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .map_err(StateDirError::io(path))?;
+        let line = bytes.iter().take(FORMAT_BYTES_MAX).position(|byte| *byte == b'\n');
+        let line = line.ok_or_else(|| damaged("it does not begin with its format"))?;
+        if bytes[..line] != *FORMAT.as_bytes() {
+            let format = String::from_utf8_lossy(&bytes[..line]).into_owned();
+            return Err(StateDirError::OtherVersion { path: path.to_owned(), format });
+        }
+        let (hash, content) = bytes[line + 1..]
+            .split_first_chunk::<HASH_BYTES>()
+            .ok_or_else(|| damaged("it is too short"))?;
+        if Sha256::digest(content)[..] != *hash {
+            return Err(damaged("its hash does not match its content"));
+        }
+        Ok(Self { path: path.to_owned(), content: content.to_vec() })
+    }
+
+    /// Decodes the value.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, StateDirError> {
+        self.decode_part(&self.content)
+    }
+
+    /// Decodes a value that the document contains as bytes.
+    pub fn decode_part<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, StateDirError> {
+        ciborium::from_reader(bytes).map_err(|error| self.damaged(error.to_string()))
+    }
+
+    /// The error if the content of the document contradicts itself.
+    pub fn damaged(&self, reason: String) -> StateDirError {
+        StateDirError::Damaged { path: self.path.clone(), reason }
+    }
+}
+
+/// Encodes a value as the content of a document.
+pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, StateDirError> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(value, &mut bytes)
+        .map_err(|error| StateDirError::Encoding(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// Writes a document. The file has its name only once it is complete.
+pub(super) fn write(folder: &Path, name: &str, content: &[u8]) -> Result<(), StateDirError> {
+    let hash = Sha256::digest(content);
+    let parts = [FORMAT.as_bytes(), b"\n", &hash, content];
+    write_file(folder, name, parts)
+}
+
+/// Writes a file that consists of `parts`. The file has its name only once it is complete.
+pub(super) fn write_file<'a>(
+    folder: &Path,
+    name: &str,
+    parts: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<(), StateDirError> {
+    let unfinished = folder.join(format!("{name}{UNFINISHED}"));
+    let write = || {
+        let mut file = std::io::BufWriter::with_capacity(1 << 20, File::create(&unfinished)?);
+        parts.into_iter().try_for_each(|part| file.write_all(part))?;
+        file.into_inner()?.sync_all()?;
+        fs::rename(&unfinished, folder.join(name))?;
+        sync_folder(folder)
+    };
+    write().map_err(StateDirError::io(folder.join(name))).inspect_err(|_| {
+        let _ = fs::remove_file(&unfinished);
+    })
+}
+
+/// Makes the names of the files in a folder permanent. On Windows this is not possible, and not necessary.
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

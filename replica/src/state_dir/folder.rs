@@ -1,0 +1,65 @@
+//! The folders of a state: whose they are, and deleting files in them.
+
+use super::{NETWORK, StateDirError};
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// The name of the file that is locked while the directory is in use.
+const LOCK: &str = "lock";
+
+/// Files that DFINITY's PocketIC server writes into a state directory
+/// (`pocket_ic_server/src/pocket_ic.rs`).
+const OF_OTHER_SERVER: [&str; 2] = ["topology.json", "registry.proto"];
+
+/// The names in a folder.
+fn names(folder: &Path) -> std::io::Result<Vec<String>> {
+    let name = |entry: std::io::Result<fs::DirEntry>| {
+        entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
+    };
+    fs::read_dir(folder)?.map(name).collect()
+}
+
+/// Checks that a directory contains a state or nothing, and locks it. Creates it if it does not exist.
+pub(super) fn open(folder: &Path) -> Result<File, StateDirError> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(StateDirError::NotADirectory(folder.to_owned()));
+    }
+    fs::create_dir_all(folder).map_err(StateDirError::io(folder))?;
+    let names = names(folder).map_err(StateDirError::io(folder))?;
+    if names.iter().any(|name| OF_OTHER_SERVER.contains(&name.as_str())) {
+        return Err(StateDirError::OfOtherServer(folder.to_owned()));
+    }
+    // A crash in the first save leaves the folders of subnets.
+    let is_own = |name: &String| name == NETWORK || name == LOCK || is_seed(name);
+    if !names.iter().any(|name| name == NETWORK) && !names.iter().all(is_own) {
+        return Err(StateDirError::Foreign(folder.to_owned()));
+    }
+    let path = folder.join(LOCK);
+    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = lock.map_err(StateDirError::io(&path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StateDirError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(error)) => Err(StateDirError::io(&path)(error)),
+    }
+}
+
+/// Whether this is the name of a subnet's folder.
+fn is_seed(name: &str) -> bool {
+    hex::decode(name).is_ok_and(|seed| seed.len() == size_of::<crate::keys::Seed>())
+}
+
+/// The folders of subnets.
+pub(super) fn subnets(folder: &Path) -> Vec<PathBuf> {
+    let names = names(folder).unwrap_or_default();
+    names.iter().filter(|name| is_seed(name)).map(|name| folder.join(name)).collect()
+}
+
+/// Deletes the files in a folder for whose names `is_unused` holds, and the folder if it is then empty.
+pub(super) fn delete(folder: &Path, is_unused: impl Fn(&str) -> bool) {
+    for name in names(folder).unwrap_or_default().iter().filter(|name| is_unused(name)) {
+        let _ = fs::remove_file(folder.join(name));
+    }
+    // Fails if the folder is not empty.
+    let _ = fs::remove_dir(folder);
+}
