@@ -75,17 +75,30 @@ fn undecodable(error: UserError) -> String {
     format!("UserError({error})")
 }
 
+/// The receiver to which the system addresses a request of a canister on the subnet `own`: for a management
+/// call, the subnet that executes the call or, if the argument names a subnet that does not exist, that
+/// subnet; for other calls, the callee.
+pub fn addressee(request: &Request, own: SubnetId, routes: &RoutingTable) -> Callee {
+    let callee = request.header.callee;
+    match is_ic00(callee, routes) {
+        true => management_destination(request, own, routes).map_or(callee, Callee::from),
+        false => callee,
+    }
+}
+
 /// The subnet that a request of a canister on the subnet `own` goes to. `None` if there is no such
 /// subnet.
 pub fn destination(request: &Request, own: SubnetId, routes: &RoutingTable) -> Option<SubnetId> {
     if is_ic00(request.header.callee, routes) {
-        management_destination(request, own, routes).ok()
+        let subnet = management_destination(request, own, routes).ok()?;
+        routes.has_subnet(subnet).then_some(subnet)
     } else {
         routes.subnet_of(request.header.callee.as_canister())
     }
 }
 
-/// The subnet that executes a management call, or the reason why no subnet does.
+/// The subnet that executes a management call, or the reason why no subnet does. A subnet that the argument
+/// names need not exist.
 fn management_destination(
     request: &Request,
     own: SubnetId,
@@ -106,8 +119,7 @@ fn management_destination(
         Subject::Canister(canister) => routes
             .subnet_of(canister)
             .ok_or_else(|| format!("SubnetNotFound({canister}, {})", rules.name)),
-        Subject::Subnet(subnet) if routes.has_subnet(subnet) => Ok(subnet),
-        Subject::Subnet(subnet) => Err(format!("there is no subnet {subnet}")),
+        Subject::Subnet(subnet) => Ok(subnet),
         Subject::NewCanister(_) | Subject::Nothing => Ok(own),
     }
 }

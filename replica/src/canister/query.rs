@@ -75,11 +75,7 @@ fn in_order(
         {
             continue;
         }
-        let callee = match routing::is_ic00(callee, &round.routes) {
-            true => routing::destination(&request, round.subnet, &round.routes)
-                .map_or(callee, Callee::from),
-            false => callee,
-        };
+        let callee = routing::addressee(&request, round.subnet, &round.routes);
         let call = OutgoingCall { callee, content: request.content, deadline, callbacks, price };
         queues.entry(callee).or_default().push_back(call);
     }

@@ -132,7 +132,8 @@ impl Subnet {
     /// The reject of a request that cannot be routed.
     fn refusal(&self, request: &Request, destination: Option<SubnetId>) -> Option<Reject> {
         let Some(destination) = destination else {
-            let text = format!("No route to canister {}", request.header.callee);
+            let receiver = routing::addressee(request, self.config.id, &self.routes);
+            let text = format!("No route to canister {receiver}");
             return Some(Reject::from_code(ErrorCode::CanisterNotFound, text));
         };
         let bytes = request.payload_bytes();

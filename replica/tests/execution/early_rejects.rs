@@ -215,6 +215,24 @@ fn bitcoin_calls_go_to_the_bitcoin_canister() {
     });
 }
 
+#[test]
+fn calls_about_a_subnet_that_does_not_exist_have_no_route() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let subnet_id = Principal::self_authenticating([9]);
+        for one in [
+            management("subnet_info", SubnetInfoArgs { subnet_id }),
+            management(
+                "node_metrics_history",
+                NodeMetricsHistoryArgs { subnet_id, start_at_timestamp_nanos: 0 },
+            ),
+        ] {
+            let (ticks, code, text) = rejected_after(&network, one);
+            assert_eq!((ticks, code, text), (2, 3, format!("No route to canister {subnet_id}")));
+        }
+    });
+}
+
 /// What `by` gets for asking about itself under the id of a subnet: the reply, or the reject code and text.
 fn info_by_subnet(pic: &PocketIc, by: Principal, subnet: Principal) -> Result<(), (u64, String)> {
     let arguments = CanisterInfoArgs { canister_id: by, num_requested_changes: None };
