@@ -1,5 +1,6 @@
 //! The accounts of a fake ledger.
 
+use super::icrc2::Allowance;
 use crate::limits::{
     FAKE_LEDGER_PERMITTED_DRIFT_SECONDS as DRIFT, FAKE_LEDGER_TRANSACTION_WINDOW_SECONDS as WINDOW,
 };
@@ -59,6 +60,8 @@ pub(super) struct Accounts<A> {
     initial_balance: u128,
     fee: u128,
     balances: BTreeMap<A, u128>,
+    /// Allowances by the account that grants and the account that spends.
+    allowances: BTreeMap<(A, A), Allowance>,
     blocks: u64,
     /// The executed transactions with a `created_at_time`, by that time and their hash. A ledger executes
     /// each of them once.
@@ -67,7 +70,14 @@ pub(super) struct Accounts<A> {
 
 impl<A: Ord> Accounts<A> {
     pub(super) const fn new(initial_balance: u128, fee: u128) -> Self {
-        Self { initial_balance, fee, balances: BTreeMap::new(), blocks: 0, recent: BTreeMap::new() }
+        Self {
+            initial_balance,
+            fee,
+            balances: BTreeMap::new(),
+            allowances: BTreeMap::new(),
+            blocks: 0,
+            recent: BTreeMap::new(),
+        }
     }
 
     pub(super) fn balance(&self, account: &A) -> u128 {
@@ -76,6 +86,23 @@ impl<A: Ord> Accounts<A> {
 
     pub(super) fn fee(&self) -> u128 {
         self.fee
+    }
+
+    /// The allowance of a pair of accounts: the one that grants it, and the one that spends it.
+    pub(super) fn allowance(&self, pair: &(A, A), now: Time) -> Allowance {
+        let granted = self.allowances.get(pair).copied().unwrap_or_default();
+        match granted.expires_at {
+            Some(time) if Time::from_nanos(time) <= now => Allowance::default(),
+            _ => granted,
+        }
+    }
+
+    /// Sets the allowance of a pair of accounts.
+    pub(super) fn set_allowance(&mut self, pair: (A, A), allowance: Allowance) {
+        match allowance.allowance {
+            0 => self.allowances.remove(&pair),
+            _ => self.allowances.insert(pair, allowance),
+        };
     }
 
     /// Checks that a transaction is neither too old, nor created in the future, nor a duplicate. Removes

@@ -3,6 +3,7 @@
 use super::accounts::{Accounts, ExecutedTransaction, Refusal, Transaction};
 use super::creation::CreationArgs;
 use super::icrc1::{self, Account, TransferArgs, TransferError};
+use super::icrc2::{AllowanceArgs, ApproveArgs, TransferFrom, TransferFromArgs};
 use super::{Surroundings, decode, respond};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
@@ -143,6 +144,20 @@ impl CyclesLedger {
                 let done = self.0.transfer(accounts, amount, fee, &transaction, now);
                 done.map(u128::from).map_err(TransferError::from)
             }),
+            "icrc2_approve" => respond(argument, |args: ApproveArgs| {
+                let transaction = transaction(args.created_at_time);
+                let now = surroundings.network.time();
+                self.0.approve(sender, args, Account::to_normal, &transaction, now)
+            }),
+            "icrc2_transfer_from" => respond(argument, |args: TransferFromArgs| {
+                let transaction = transaction(args.created_at_time);
+                let spender = Account::new(sender, args.spender_subaccount);
+                let (from, to) = (args.from.normal(), args.to.normal());
+                let TransferFromArgs { amount, fee, .. } = args;
+                let transfer = TransferFrom { spender, from, to, amount, fee };
+                let now = surroundings.network.time();
+                self.0.transfer_from(transfer, &transaction, now).map(u128::from)
+            }),
             "withdraw" => respond(argument, |args: WithdrawArgs| {
                 let transaction = transaction(args.created_at_time);
                 self.withdraw(sender, args, &transaction, surroundings)
@@ -160,9 +175,13 @@ impl CyclesLedger {
         &self,
         method: &str,
         argument: &[u8],
+        now: Time,
     ) -> Option<Result<Payload, UserError>> {
         let Self(accounts) = self;
         Some(match method {
+            "icrc2_allowance" => respond(argument, |args: AllowanceArgs| {
+                accounts.allowance(&(args.account.normal(), args.spender.normal()), now)
+            }),
             "icrc1_balance_of" => {
                 respond(argument, |account: Account| accounts.balance(&account.normal()))
             }

@@ -2,6 +2,7 @@
 
 use super::accounts::{Accounts, ExecutedTransaction, Refusal, Transaction};
 use super::icrc1::{Account, TransferArgs, TransferError};
+use super::icrc2::{AllowanceArgs, ApproveArgs, TransferFrom, TransferFromArgs, TransferFromError};
 use super::{decode, respond};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::encode;
@@ -94,6 +95,11 @@ fn hash_of(owner: Principal, subaccount: Option<&ByteBuf>) -> AccountHash {
     hash.finalize().into()
 }
 
+/// The hash of an ICRC-1 account.
+fn hash_of_account(account: &Account) -> AccountHash {
+    hash_of(account.owner, account.subaccount.as_ref())
+}
+
 /// The number in a memo of ICRC-1: eight bytes, the least significant first. Any other memo counts as zero
 /// (`nns/cmc/src/main.rs`, `get_u64_memo`).
 fn memo(bytes: Option<ByteBuf>) -> u64 {
@@ -159,6 +165,14 @@ impl IcpLedger {
                 done.map(u128::from).map_err(TransferError::from)
             }),
             "transfer" => self.legacy_transfer(sender, argument, &transaction, now),
+            "icrc2_approve" => respond(argument, |args: ApproveArgs| {
+                let transaction = transaction(args.created_at_time);
+                self.accounts.approve(sender, args, hash_of_account, &transaction, now)
+            }),
+            "icrc2_transfer_from" => respond(argument, |args: TransferFromArgs| {
+                let transaction = transaction(args.created_at_time);
+                self.transfer_from(sender, args, &transaction, now).map(u128::from)
+            }),
             _ => return None,
         })
     }
@@ -168,6 +182,7 @@ impl IcpLedger {
         &self,
         method: &str,
         argument: &[u8],
+        now: Time,
     ) -> Option<Result<Payload, UserError>> {
         let Self { accounts, .. } = self;
         Some(match method {
@@ -176,6 +191,10 @@ impl IcpLedger {
             }),
             "account_balance" => respond(argument, |args: AccountBalanceArgs| {
                 Tokens::of(hash_in(&args.account).map_or(0, |hash| accounts.balance(&hash)))
+            }),
+            "icrc2_allowance" => respond(argument, |args: AllowanceArgs| {
+                let pair = (hash_of_account(&args.account), hash_of_account(&args.spender));
+                accounts.allowance(&pair, now)
             }),
             "icrc1_decimals" => Ok(encode((8_u8,))),
             "icrc1_symbol" => Ok(encode(("ICP",))),
@@ -213,11 +232,31 @@ impl IcpLedger {
     ) -> Result<u64, Refusal> {
         let accounts = [transfer.from, transfer.to];
         let block = self.accounts.transfer(accounts, transfer.e8s, fee, transaction, now)?;
+        self.remember(block, transfer);
+        Ok(block)
+    }
+
+    fn transfer_from(
+        &mut self,
+        sender: Principal,
+        args: TransferFromArgs,
+        transaction: &Transaction,
+        now: Time,
+    ) -> Result<u64, TransferFromError> {
+        let spender = hash_of(sender, args.spender_subaccount.as_ref());
+        let (from, to) = (hash_of_account(&args.from), hash_of_account(&args.to));
+        let TransferFromArgs { amount, fee, .. } = args;
+        let transfer = TransferFrom { spender, from, to, amount, fee };
+        let block = self.accounts.transfer_from(transfer, transaction, now)?;
+        self.remember(block, IcpTransfer { from, to, e8s: amount, memo: memo(args.memo) });
+        Ok(block)
+    }
+
+    fn remember(&mut self, block: u64, transfer: IcpTransfer) {
         self.transfers.insert(block, transfer);
         if self.transfers.len() > FAKE_LEDGER_TRANSFERS_MAX {
             self.transfers.pop_first();
         }
-        Ok(block)
     }
 
     /// The transfer with this block index, unless the ledger has forgotten it.

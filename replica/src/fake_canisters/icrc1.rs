@@ -20,6 +20,10 @@ impl Account {
     pub(super) fn normal(self) -> Self {
         Self::new(self.owner, self.subaccount)
     }
+
+    pub(super) fn to_normal(&self) -> Self {
+        self.clone().normal()
+    }
 }
 
 /// The argument of `icrc1_transfer`.

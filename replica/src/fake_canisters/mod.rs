@@ -5,7 +5,7 @@
 //! has the id of the original and is on the subnet that hosts the original. It responds to the
 //! methods that `icp` and `dfx` call, and rejects all others. Every account of a ledger starts with
 //! a large balance; transfers and fees are then booked as on a real ledger. The ledgers have no
-//! blocks, no approvals and no archives.
+//! blocks and no archives.
 //!
 //! Interfaces: `cycles-ledger.did` of the cycles ledger, `ledger.did` of the ICP ledger, `cmc.did` of
 //! the cycles minting canister, `registry.did`.
@@ -16,6 +16,7 @@ mod cycles_ledger;
 mod directory;
 mod icp_ledger;
 mod icrc1;
+mod icrc2;
 mod minting;
 
 use crate::error::{ErrorCode, UserError};
@@ -224,9 +225,10 @@ impl FakeCanisters {
         argument: &[u8],
         surroundings: &Surroundings,
     ) -> Result<Payload, UserError> {
+        let now = surroundings.network.time();
         let answer = match canister {
-            id if id == cycles_ledger() => self.cycles.query(method, argument),
-            id if id == icp_ledger() => self.icp.query(method, argument),
+            id if id == cycles_ledger() => self.cycles.query(method, argument, now),
+            id if id == icp_ledger() => self.icp.query(method, argument, now),
             id if id == registry() => directory::of_registry(method, argument, surroundings),
             _ => CyclesMinting::query(method, surroundings),
         };

@@ -1,6 +1,7 @@
 //! The fake canisters, called as users of a network call them.
 
 mod accounts;
+mod allowances;
 mod creation;
 mod minting;
 

@@ -128,12 +128,12 @@ const STEPS: &[Step] = &[
     (
         "token approve",
         "icp token approve -e live 1 $(icp identity principal --identity bob)",
-        Fails("has no method 'icrc2_approve'"),
+        Prints("to spend up to 1.00000000 ICP"),
     ),
     (
         "token allowance",
         "icp token allowance -e live $(icp identity principal --identity bob)",
-        Fails("has no method 'icrc2_allowance'"),
+        Prints("Allowance: 1.00000000 ICP"),
     ),
     ("identity list", "icp identity list", Prints("bob")),
     ("identity default", "icp identity default bob && icp identity default", Prints("bob")),
