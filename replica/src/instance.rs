@@ -87,7 +87,6 @@ pub struct Instance {
     #[serde(with = "crate::keys::by_seed")]
     root_key: Arc<SubnetKey>,
     default_canister: CanisterId,
-    messages: u64,
     relaxed: RelaxedLimits,
     fake_canisters: Option<FakeCanisters>,
     /// Only caches.
@@ -96,7 +95,8 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Creates a network.
+    /// Creates a network. With each subnet that is created, all subnets execute a round. So the network's time
+    /// is later than the initial time.
     ///
     /// # Errors
     ///
@@ -127,8 +127,8 @@ impl Instance {
         Ok(self.subnet_info(subnet)?.place.key().public_key_der().to_vec())
     }
 
-    /// Creates the subnet that hosts a canister on the mainnet, and executes a round
-    /// (`pocket_ic_server/src/pocket_ic.rs`, `route`).
+    /// Creates the subnet that hosts a canister on the mainnet (`pocket_ic_server/src/pocket_ic.rs`,
+    /// `route`).
     fn add_subnet_hosting(&mut self, canister: CanisterId) -> Result<(), InstanceError> {
         let ranges = self.subnets.iter().flat_map(|info| info.place.canister_ranges.clone());
         let number = first_free(self.subnets_created, &ranges.collect::<Vec<_>>());
@@ -138,12 +138,13 @@ impl Instance {
             return Err(InstanceError::SubnetMissing { canister, kind });
         }
         let info = SubnetInfo { request: SubnetRequest::of(kind), place };
+        self.answer_for_fake_canisters();
         let config = subnet_config(&info, self.root_key.clone(), self.relaxed);
-        self.network.add_subnet(Subnet::new(config, self.network.time()));
+        let subnet = Subnet::new(config, self.network.time());
+        add_subnet(&mut self.network, subnet);
         self.subnets.push(info);
         self.certification.reset();
         self.subnets_created = number + 1;
-        self.tick();
         Ok(())
     }
 
@@ -259,6 +260,13 @@ impl Instance {
         self.tick();
         Ok(())
     }
+}
+
+/// Adds a subnet to a network and executes a round on all subnets (`pocket_ic_server/src/pocket_ic.rs`,
+/// `create_subnet`).
+fn add_subnet(network: &mut Network, subnet: Subnet) {
+    network.add_subnet(subnet);
+    network.tick();
 }
 
 fn check_time(now: Time, asked: Time) -> Result<(), InstanceError> {

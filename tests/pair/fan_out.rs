@@ -1,7 +1,7 @@
 //! The successes and the rounds of many calls.
 
 use candid::Nat;
-use test_support::{StatusOf, on_every_server};
+use test_support::{StatusOf, in_block_order, on_every_server};
 
 use crate::answers::Way;
 use crate::cycles::CALL_FEES;
@@ -70,7 +70,8 @@ fn two_messages_at_once_share_the_500_open_calls() {
             for _ in 0..2 {
                 pair.pic.tick();
             }
-            let succeeded = messages.map(|message| pair.answer(&message));
+            let messages = in_block_order(messages.into());
+            let succeeded: Vec<_> = messages.iter().map(|message| pair.answer(message)).collect();
             assert_eq!(succeeded, [Some(Ok(400)), Some(Ok(OPEN_CALLS_MAX - 400))]);
             assert_eq!(
                 pair.successes(Parallel, OPEN_CALLS_MAX),

@@ -12,7 +12,7 @@ use crate::message::{CallerInfo, Ingress};
 use crate::subnet::{IngressState, Subnet};
 use crate::types::*;
 use candid::Principal;
-use sha2::{Digest, Sha256};
+use ic_transport_types::EnvelopeContent;
 use std::sync::Arc;
 
 /// A call of a client: an update call or a query.
@@ -61,15 +61,17 @@ impl Instance {
         &mut self,
         call: CanisterCall,
     ) -> Result<Result<MessageId, UserError>, InstanceError> {
-        self.messages += 1;
-        let id = message_id(self.messages, &call);
+        let destination = match self.find_or_add_subnet(&call, Resolved::new(&call))? {
+            Ok(destination) => destination,
+            Err(error) => return Ok(Err(error)),
+        };
         let expiry = self.network.time().plus_secs(INGRESS_LIFETIME_SECONDS_MAX);
-        let authentication = Authentication::unsigned(self.messages);
+        let subnet = self.network.subnet_mut(destination.subnet).expect("routes lead to subnets");
+        let nonce = subnet.next_nonce();
+        let id = message_id(&call, expiry, nonce);
+        let authentication = Authentication::unsigned(nonce);
         let submission = Submission { id, expiry, authentication };
-        Ok(match self.find_or_add_subnet(&call, Resolved::new(&call))? {
-            Ok(destination) => self.submit_to(destination, submission, call)?.map(|()| id),
-            Err(error) => Err(error),
-        })
+        Ok(self.submit_to(destination, submission, call)?.map(|()| id))
     }
 
     /// Finds the subnet that a resolved call goes to. Adds this subnet if the call creates a canister with
@@ -138,8 +140,9 @@ impl Instance {
             self.submit_to_fake_canisters(subnet, ingress);
             return Ok(Ok(()));
         }
+        let now = self.network.time();
         let subnet = self.network.subnet_mut(subnet).expect("routes lead to subnets");
-        Ok(subnet.submit(ingress))
+        Ok(subnet.submit(ingress, now))
     }
 
     /// The response to an ingress message; `None` until there is a response, or if there is no such
@@ -254,15 +257,21 @@ impl Instance {
     }
 }
 
-/// The id of the n-th message of an instance.
-fn message_id(n: u64, call: &CanisterCall) -> MessageId {
-    let mut hash = Sha256::new();
-    hash.update(n.to_be_bytes());
-    for part in
-        [call.sender.as_slice(), call.canister.as_slice(), call.method.as_bytes(), &call.argument]
-    {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    MessageId(hash.finalize().into())
+/// The id of a message of a client that is not an agent: the request id of an agent's call with this expiry
+/// and this nonce. The nonce is a number in 8 bytes, little-endian. So messages have the same ids, and the
+/// same order in a block, as on PocketIC's server (`state_machine_tests/src/lib.rs`, `ingress_message`).
+fn message_id(call: &CanisterCall, expiry: Time, nonce: u64) -> MessageId {
+    let content = EnvelopeContent::Call {
+        nonce: Some(nonce.to_le_bytes().to_vec()),
+        ingress_expiry: expiry.as_nanos(),
+        sender: call.sender,
+        canister_id: call.canister.principal(),
+        method_name: call.method.clone(),
+        arg: call.argument.clone(),
+        sender_info: None,
+    };
+    MessageId(*content.to_request_id())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Networks and subnets from saved states.
 
 use super::setup::{default_canister, subnet_config};
-use super::{Instance, InstanceConfig, InstanceError, SubnetInfo, check_time};
+use super::{Instance, InstanceConfig, InstanceError, SubnetInfo, add_subnet, check_time};
 use crate::certification::Certification;
 use crate::fake_canisters::FakeCanisters;
 use crate::network::Network;
@@ -19,8 +19,6 @@ pub struct SavedSubnet<I = SubnetInfo, S = Subnet> {
     pub info: I,
     /// The state.
     pub subnet: S,
-    /// The number of ingress messages that got their ids from the instance.
-    pub messages: u64,
 }
 
 type Ranges = [(CanisterId, CanisterId)];
@@ -30,7 +28,7 @@ impl Instance {
     pub(crate) fn members(&self) -> impl Iterator<Item = SavedSubnet<&SubnetInfo, &Subnet>> {
         self.subnets.iter().filter_map(move |info| {
             let subnet = self.network.subnet(info.place.id)?;
-            Some(SavedSubnet { info, subnet, messages: self.messages })
+            Some(SavedSubnet { info, subnet })
         })
     }
 
@@ -74,19 +72,22 @@ impl Instance {
         let root_key = root_key(&all, &kinds).ok_or(InstanceError::NoSubnets)?;
         let times = saved.values().map(|saved| saved.subnet.time());
         let time = times.fold(initial_time, Time::max);
-        let messages = saved.values().map(|saved| saved.messages).max().unwrap_or_default();
         let mut saved = saved;
-        let members = infos.iter().enumerate().map(|(index, info)| {
+        let mut network = Network::new(profile, Vec::new(), time);
+        // The NNS subnet is created first (`pocket_ic_server/src/pocket_ic.rs`, `try_new`).
+        let mut in_order: Vec<(usize, &SubnetInfo)> = infos.iter().enumerate().collect();
+        in_order.sort_by_key(|(_, info)| info.request.kind != SubnetKind::NetworkNervousSystem);
+        for (index, info) in in_order {
             let config = subnet_config(info, root_key.clone(), relaxed);
-            match saved.remove(&index) {
+            let subnet = match saved.remove(&index) {
                 Some(SavedSubnet { mut subnet, .. }) => {
                     subnet.reconfigure(config);
                     subnet
                 }
-                None => Subnet::new(config, time),
-            }
-        });
-        let mut network = Network::new(profile, members.collect(), time);
+                None => Subnet::new(config, network.time()),
+            };
+            add_subnet(&mut network, subnet);
+        }
         let fake_canisters = fake_canisters.then(FakeCanisters::default);
         for canister in fake_canisters.iter().flat_map(|_| FakeCanisters::ids()) {
             let host = network.subnet_of(canister).and_then(|id| network.subnet_mut(id));
@@ -98,7 +99,6 @@ impl Instance {
             subnets: infos,
             subnets_created: next_range,
             root_key,
-            messages,
             fake_canisters,
             relaxed,
             certification: Certification::default(),

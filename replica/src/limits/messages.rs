@@ -34,8 +34,8 @@ pub const STREAM_MESSAGES_MAX: usize = 10_000;
 /// (`config/src/message_routing.rs`, `TARGET_STREAM_SIZE_BYTES`).
 pub const STREAM_BYTES_TARGET: usize = 10 * MIB as usize;
 
-/// Most messages from one other subnet in a block of a system subnet, less the messages in the stream
-/// back to that subnet. A stream to a system subnet may hold twice as many
+/// Most messages from one other subnet in a block of a system subnet, less the messages that were in the
+/// stream back to that subnet after the previous round. A stream to a system subnet may hold twice as many
 /// (`limits/src/lib.rs`, `SYSTEM_SUBNET_STREAM_MSG_LIMIT`).
 pub const SYSTEM_SUBNET_MESSAGES_MAX: usize = 100;
 
@@ -104,6 +104,11 @@ pub const INGRESS_PER_BLOCK_MAX: usize = 1_000;
 
 /// Most bytes of ingress messages in one block (`limits/src/lib.rs`).
 pub const INGRESS_BYTES_PER_BLOCK_MAX: usize = 4 * MIB as usize;
+
+/// How often a canister can have its turn in the selection of a block with the same rule: one message, and
+/// further ones within its quota of bytes. With each further turn, one more message is free of the quota
+/// (`ingress_manager/src/ingress_selector.rs`, `ITERATIONS_BEFORE_WEAKEN_INCLUDE_RULE`).
+pub const INGRESS_ROUNDS_OF_STRICT_QUOTAS: usize = 4;
 
 /// Most ingress messages that wait for a block. Nodes reject further ones (configuration template of the
 /// nodes, `ingress_pool_max_count`).

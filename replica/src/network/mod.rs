@@ -5,7 +5,7 @@ mod stream;
 
 use crate::limits::{SYSTEM_SUBNET_MESSAGES_MAX, XNET_BYTES_PER_BLOCK_MAX};
 use crate::message::{Response, StreamMessage};
-use crate::subnet::{BlockMakerError, BlockMakers, Incoming, Router, Subnet};
+use crate::subnet::{BlockMakerError, BlockMakers, Incoming, Router, Subnet, SubnetConfig};
 use crate::topology::RoutingTable;
 use crate::trace::Trace;
 use crate::types::{CanisterId, NextWork, SubnetId, Time};
@@ -197,11 +197,11 @@ impl Network {
     /// subnets whose turn comes later, as in PocketIC.
     pub fn tick(&mut self) {
         self.rounds += 1;
+        let block_time = self.profile.block_time(self.time, self.round_time);
         self.time = self.profile.round_time(self.time, self.round_time);
         self.round_time = self.time;
-        let configs = self.subnets.values().map(Subnet::config);
         let subnets: Vec<Peer> =
-            configs.map(|config| Peer { id: config.id, system: config.system }).collect();
+            self.subnets.values().map(|subnet| Peer::from(subnet.config())).collect();
         for (index, subnet) in self.subnets.values_mut().enumerate() {
             let to = subnets[index];
             let incoming = take_incoming(&mut self.streams, &subnets, to, self.rounds);
@@ -212,7 +212,7 @@ impl Network {
                 subnets: &subnets,
                 streams: &mut self.streams,
             };
-            subnet.execute_round(self.time, incoming, &mut outgoing);
+            subnet.execute_round(self.time, block_time, incoming, &mut outgoing);
         }
     }
 }
@@ -234,6 +234,29 @@ struct Peer {
     id: SubnetId,
     /// Whether the subnet is a system subnet. Streams to system subnets are throttled.
     system: bool,
+    /// Whether the subnet is the root subnet: the NNS subnet, or the first subnet if there is no NNS
+    /// subnet.
+    root: bool,
+}
+
+impl From<&SubnetConfig> for Peer {
+    fn from(config: &SubnetConfig) -> Self {
+        let root = config.key.public_key_der() == config.root_key.public_key_der();
+        Self { id: config.id, system: config.system, root }
+    }
+}
+
+impl Peer {
+    /// The most messages that this subnet takes from `source` in one round. `waiting` is the number of
+    /// messages in the stream back to `source`. On system subnets, the two numbers together are limited,
+    /// but not between two system subnets of which the taking one is not the root subnet
+    /// (`xnet/payload_builder/src/lib.rs`, `get_msg_limit`).
+    fn messages_max(self, source: Self, waiting: usize) -> usize {
+        match self.system && (self.root || !source.system) {
+            true => SYSTEM_SUBNET_MESSAGES_MAX.saturating_sub(waiting),
+            false => usize::MAX,
+        }
+    }
 }
 
 /// Takes the signals and messages of other subnets for the subnet `to`. The signals discard messages
@@ -246,6 +269,13 @@ fn take_incoming(
     round: u64,
 ) -> Incoming {
     let mut incoming = Incoming::default();
+    // The limits count the messages in the streams of `to` as they were before this round: a block is made
+    // from the state of the previous round.
+    let limit = |source: &Peer| {
+        let waiting = streams.get(&(to.id, source.id)).map_or(0, Stream::held);
+        (source.id, to.messages_max(*source, waiting))
+    };
+    let limits: Vec<(SubnetId, usize)> = subnets.iter().map(limit).collect();
     for Peer { id: source, .. } in subnets {
         let Some(stream) = streams.get_mut(&(*source, to.id)) else { continue };
         let signals = stream.take_signals(round);
@@ -255,15 +285,10 @@ fn take_incoming(
         incoming.rejects.extend(signals.into_iter().flatten());
     }
     let mut bytes_left = XNET_BYTES_PER_BLOCK_MAX;
-    let (before, first) = subnets.split_at(round as usize % subnets.len());
-    for Peer { id: source, .. } in first.iter().chain(before) {
-        let waiting = streams.get(&(to.id, *source)).map_or(0, Stream::held);
+    let (before, first) = limits.split_at(round as usize % subnets.len());
+    for (source, count) in first.iter().chain(before) {
         let Some(stream) = streams.get_mut(&(*source, to.id)) else { continue };
-        let count = match to.system {
-            true => SYSTEM_SUBNET_MESSAGES_MAX.saturating_sub(waiting),
-            false => usize::MAX,
-        };
-        incoming.slices.push((*source, stream.take_visible(round, count, &mut bytes_left)));
+        incoming.slices.push((*source, stream.take_visible(round, *count, &mut bytes_left)));
     }
     incoming.slices.sort_by_key(|(source, _)| *source);
     incoming

@@ -46,6 +46,16 @@ impl NetworkProfile {
             nanos => now.max(last_round).plus_nanos(nanos),
         }
     }
+
+    /// The time at which the block of the next round is made: the time of the round, except that PocketIC
+    /// makes the block before it advances the time by [`ROUND_TIME_INCREMENT_NANOS`]
+    /// (`state_machine_tests/src/lib.rs`, `do_execute_round`).
+    pub(crate) fn block_time(self, now: Time, last_round: Time) -> Time {
+        match self.round_length_nanos() {
+            0 => now,
+            _ => self.round_time(now, last_round),
+        }
+    }
 }
 
 impl Default for NetworkProfile {

@@ -85,8 +85,11 @@ impl Subnet {
                 .limit(SLICE_INSTRUCTIONS_MAX, SYSTEM_INSTALL_SLICE_INSTRUCTIONS_MAX),
             allows_any_methods: config.relaxed.method_names,
             subnet_callbacks: self.open_callbacks(),
-            guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX
-                .saturating_sub(self.guaranteed_bytes()),
+            // On system subnets, `call_perform` does not limit the memory of messages.
+            guaranteed_memory: config.limit(
+                GUARANTEED_MESSAGE_MEMORY_MAX.saturating_sub(self.guaranteed_bytes()),
+                u64::MAX,
+            ),
             subnet_memory: MemoryShare::default(),
         }
     }

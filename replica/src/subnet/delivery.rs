@@ -4,8 +4,9 @@
 //! round (`induct`), or directly from a canister of the same subnet in the middle of a round. The same
 //! rules apply to both.
 //!
-//! Rules: `messaging/src/routing/stream_handler.rs` and `induct_messages_on_same_subnet` in
-//! `execution_environment/src/scheduler.rs`, in the replica's repository.
+//! Rules: `messaging/src/routing/stream_handler.rs`, `induct_messages_on_same_subnet` in
+//! `execution_environment/src/scheduler.rs`, and `induct_messages_to_self` in
+//! `replicated_state/src/canister_state/system_state.rs`, in the replica's repository.
 
 use crate::error::{ErrorCode, Reject, UserError};
 use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
@@ -17,7 +18,8 @@ use crate::types::{Callee, CanisterId};
 impl Subnet {
     /// Delivers messages from the output queues of canisters to canisters of the same subnet. For each
     /// sender, messages to itself come first. A message that cannot be delivered stays in its output
-    /// queue, and leaves by the loopback stream at the end of the round.
+    /// queue, and leaves by the loopback stream at the end of the round. So does every message of a
+    /// canister to itself while the canister is stopping.
     pub(super) fn deliver_within_subnet(&mut self) {
         for sender in self.senders() {
             let mut receivers = self.canisters[&sender].queues.output_peers();
@@ -32,7 +34,11 @@ impl Subnet {
 
     /// Takes the next message out of an output queue, if it can be delivered.
     fn pop_deliverable(&mut self, sender: CanisterId, receiver: Callee) -> Option<Message> {
-        let next = self.canisters[&sender].queues.peek_output(receiver)?;
+        let canister = &self.canisters[&sender];
+        if receiver == Callee::from(sender) {
+            canister.check_running().ok()?;
+        }
+        let next = canister.queues.peek_output(receiver)?;
         self.check_delivery(next).ok()?;
         self.canisters.get_mut(&sender)?.queues.pop_output(receiver)
     }
@@ -49,7 +55,11 @@ impl Subnet {
         let receiver = self.existing(id).map_err(refused)?;
         let Message::Request(request) = message else { return Ok(()) };
         receiver.check_running().map_err(refused)?;
+        // On system subnets, messages within the subnet are not limited.
+        let is_limited =
+            !(self.config.system && self.canisters.contains_key(&request.header.caller));
         if request.header.is_unbounded_wait()
+            && is_limited
             && self.guaranteed_bytes() + RESPONSE_RESERVATION_BYTES + request.excess_bytes()
                 > GUARANTEED_MESSAGE_MEMORY_MAX
         {

@@ -3,8 +3,9 @@
 use crate::error::{ErrorCode, Reject};
 use crate::message::{Message, Response, StreamMessage};
 use crate::routing::is_ic00;
-use crate::subnet::{Incoming, Router, Subnet};
+use crate::subnet::{Incoming, PendingCall, Router, Subnet};
 use crate::trace::{Drop, Event, Responder};
+use crate::types::Time;
 
 impl Subnet {
     /// Removes expired messages from all queues, and rejects the calls whose deadline has passed.
@@ -42,6 +43,31 @@ impl Subnet {
         }
         for response in rejects {
             self.push_response(response, false);
+        }
+        self.time_out_management(now);
+    }
+
+    /// Removes the expired requests that wait for the management canister, and its expired responses.
+    fn time_out_management(&mut self, now: Time) {
+        let has_expired = |deadline: Option<Time>| deadline.is_some_and(|deadline| deadline < now);
+        let requests = self.management_calls.extract(|pending| {
+            pending.request().is_some_and(|(header, _)| has_expired(header.deadline))
+        });
+        let requests = requests.iter().filter_map(PendingCall::request);
+        let mut dropped: Vec<_> =
+            requests.map(|(header, cycles)| (header.id(), Drop::Request, cycles)).collect();
+        for responses in self.responses.values_mut() {
+            responses.retain(|response| {
+                let is_kept = !has_expired(response.header.deadline);
+                let what = (response.call(), Drop::Response, response.refund);
+                dropped.extend((!is_kept).then_some(what));
+                is_kept
+            });
+        }
+        self.responses.retain(|_, responses| !responses.is_empty());
+        for (call, what, cycles) in dropped {
+            self.trace.record(|| Event::Dropped { call, what, cycles, credited: false });
+            self.refunds.add(call.caller, cycles);
         }
     }
 

@@ -4,9 +4,9 @@ use crate::canister::{Failure, inspect};
 use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::message::Ingress;
-use crate::subnet::Subnet;
+use crate::subnet::{PendingCall, Subnet};
 use crate::trace::Fee;
-use crate::types::{CanisterId, MessageId, Payload, Time};
+use crate::types::*;
 use candid::Principal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,17 +88,24 @@ impl IngressHistory {
 }
 
 impl Subnet {
-    /// Accepts a message into the ingress pool. The next round takes it from there.
+    /// Accepts a message into the ingress pool at the time `now`. The next round takes it from there.
     ///
     /// # Errors
     ///
     /// The reason why the message is not accepted: its canister does not exist, is not running, has no
     /// code, cannot pay, or refuses the message in `canister_inspect_message`; or the caller may not call
     /// the management canister's method.
-    pub fn submit(&mut self, ingress: Ingress) -> Result<(), UserError> {
+    pub fn submit(&mut self, ingress: Ingress, now: Time) -> Result<(), UserError> {
         self.check_ingress(&ingress)?;
-        self.ingress_pool.push(ingress);
+        self.ingress_pool.push(ingress, now);
         Ok(())
+    }
+
+    /// The nonce for the next message of a client that is not an agent.
+    pub fn next_nonce(&mut self) -> u64 {
+        let nonce = self.nonces;
+        self.nonces += 1;
+        nonce
     }
 
     fn check_ingress(&mut self, ingress: &Ingress) -> Result<(), UserError> {
@@ -159,9 +166,59 @@ impl Subnet {
         self.ingress_pool.has_room()
     }
 
-    /// Takes in messages from the ingress pool, as many as fit into a block.
-    pub(super) fn induct_ingress(&mut self) {
-        for ingress in self.ingress_pool.take_block() {
+    /// Takes the messages for a block from the ingress pool, as many as fit into the block. A message
+    /// waits while its canister cannot take it. `now` is the time at which the block is made.
+    pub(super) fn take_block(&mut self, now: Time) -> Vec<Ingress> {
+        let mut pool = std::mem::take(&mut self.ingress_pool);
+        let mut fees = BTreeMap::new();
+        let block = pool.take_block(now, |ingress| self.is_valid_in_block(ingress, &mut fees));
+        self.ingress_pool = pool;
+        block
+    }
+
+    /// Whether a block can have a message now: the canister that is called runs, and the payer can pay for
+    /// taking in the message beside the messages that were checked before, whose fees are in `fees`
+    /// (`ingress_manager/src/ingress_selector.rs`, `validate_ingress`).
+    fn is_valid_in_block(
+        &self,
+        ingress: &Ingress,
+        fees: &mut BTreeMap<CanisterId, Cycles>,
+    ) -> bool {
+        let payer = match &ingress.management {
+            Some(call) => self.payer(ingress, call),
+            None => self.existing(ingress.receiver).and_then(|canister| {
+                canister.check_running()?;
+                Ok(Some(canister))
+            }),
+        };
+        let Ok(payer) = payer else { return false };
+        let Some(payer) = payer else { return true };
+        let before = fees.entry(payer.id).or_default();
+        let fee = *before + self.prices.ingress(ingress.envelope_bytes);
+        if payer.check_can_pay(fee, self.prices, ingress.sender).is_err() {
+            return false;
+        }
+        *before = fee;
+        true
+    }
+
+    /// When a block can next have a message that waits in the ingress pool.
+    pub(super) fn next_ingress(&self) -> NextWork {
+        let next = |ingress: &Ingress| {
+            let earliest =
+                ingress.expiry.minus_nanos(INGRESS_LIFETIME_SECONDS_MAX * NANOS_PER_SECOND);
+            match self.is_valid_in_block(ingress, &mut BTreeMap::new()) {
+                true if earliest > self.time => NextWork::At(earliest),
+                true => NextWork::Now,
+                false => NextWork::Never,
+            }
+        };
+        self.ingress_pool.iter().map(next).min().unwrap_or(NextWork::Never)
+    }
+
+    /// Takes in the messages of a block.
+    pub(super) fn induct_ingress(&mut self, block: Vec<Ingress>) {
+        for ingress in block {
             self.history.receive(&ingress);
             let id = ingress.id;
             if let Err(error) = self.induct_one(ingress) {
@@ -173,9 +230,6 @@ impl Subnet {
 
     /// Charges for a message and puts it into its canister's queue.
     fn induct_one(&mut self, mut ingress: Ingress) -> Result<(), UserError> {
-        if ingress.expiry < self.time {
-            return Err(timed_out());
-        }
         if let Some(call) = ingress.management.take() {
             return self.induct_management_ingress(ingress, call);
         }
@@ -187,13 +241,21 @@ impl Subnet {
         Ok(())
     }
 
-    /// Removes expired messages from the queues of canisters. Their result is an error.
+    /// Removes expired messages that wait for execution: from the queues of canisters, and management calls
+    /// (`scheduler.rs`, `purge_expired_ingress_messages`). Their result is an error.
     pub(super) fn purge_expired_ingress(&mut self) {
+        let (now, records) = (self.time, &self.history.records);
+        let has_expired =
+            |message: MessageId| records.get(&message).is_some_and(|record| record.expiry < now);
+        let calls = self.management_calls.extract(|call| call.message().is_some_and(has_expired));
+        let mut expired: Vec<MessageId> = calls.iter().filter_map(PendingCall::message).collect();
         for canister in self.canisters.values_mut() {
-            for ingress in canister.queues.purge_ingress(self.time) {
-                let state = IngressState::Done(Err(Failure::Error(timed_out())));
-                self.history.set(ingress.id, state, self.time);
-            }
+            expired
+                .extend(canister.queues.purge_ingress(now).into_iter().map(|ingress| ingress.id));
+        }
+        for message in expired {
+            let state = IngressState::Done(Err(Failure::Error(timed_out())));
+            self.history.set(message, state, now);
         }
     }
 

@@ -7,6 +7,7 @@
 mod allowances;
 mod block_makers;
 mod delivery;
+mod finish;
 mod induct;
 mod ingress;
 mod management;
@@ -19,15 +20,14 @@ mod route;
 mod schedule;
 mod scheduler;
 
-use crate::canister::{CallResponse, Canister, KnownModules, Origin, ReceivedCall, SubnetCapacity};
+use crate::canister::{CallResponse, Canister, KnownModules, Origin, SubnetCapacity};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
-use crate::limits::*;
 use crate::message::{Request, Response, StreamMessage};
 use crate::system_api::MemoryShare;
 use crate::topology::RoutingTable;
-use crate::trace::{Event, Fee, Responder, Trace};
+use crate::trace::{Event, Responder, Trace};
 use crate::types::*;
 use candid::Principal;
 use serde::{Deserialize, Serialize};
@@ -39,10 +39,10 @@ use block_makers::BlockMakerMetrics;
 pub use block_makers::{BlockMakerError, BlockMakers};
 use ingress::IngressHistory;
 pub use ingress::{IngressRecord, IngressState};
+use management::{CallQueues, Outcalls, PendingCall};
 pub use management::{
     NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform,
 };
-use management::{Outcalls, PendingCall};
 use metrics::Meter;
 pub use metrics::Metrics;
 use pool::IngressPool;
@@ -117,10 +117,12 @@ pub struct Subnet {
     round_time: Time,
     rounds: u64,
     ingress_pool: IngressPool,
+    /// How many nonces were given to messages of clients that are not agents.
+    nonces: u64,
     history: IngressHistory,
-    management_calls: VecDeque<PendingCall>,
-    /// Calls of `raw_rand` that wait for the next round.
-    random_requests: Vec<ReceivedCall>,
+    management_calls: CallQueues<PendingCall>,
+    /// How often random bytes were drawn.
+    random_draws: u64,
     /// HTTP outcalls that have no result yet.
     outcalls: Outcalls,
     /// The instructions that management calls may still use in this round.
@@ -134,8 +136,8 @@ pub struct Subnet {
     schedule: Schedule,
     /// The cycles of dropped messages, which leave at the end of the round.
     refunds: RefundPool,
-    /// Responses of the management canister, which leave at the end of the round.
-    responses: VecDeque<Response>,
+    /// Responses of the management canister, by their receivers. They leave at the end of the round.
+    responses: BTreeMap<CanisterId, VecDeque<Response>>,
     /// Canisters that do not exist on this subnet. Calls to them are executed outside of the subnet.
     intercepted: BTreeSet<CanisterId>,
     /// The calls to these canisters that wait to be taken.
@@ -159,9 +161,10 @@ impl Subnet {
             round_time: now,
             rounds: 0,
             ingress_pool: IngressPool::default(),
+            nonces: 0,
             history: IngressHistory::default(),
-            management_calls: VecDeque::new(),
-            random_requests: Vec::new(),
+            management_calls: CallQueues::default(),
+            random_draws: 0,
             outcalls: Outcalls::default(),
             management_budget: 0,
             memory_taken_before_calls: 0,
@@ -169,7 +172,7 @@ impl Subnet {
             loopback: VecDeque::new(),
             schedule: Schedule::default(),
             refunds: RefundPool::default(),
-            responses: VecDeque::new(),
+            responses: BTreeMap::new(),
             intercepted: BTreeSet::new(),
             intercepted_requests: Vec::new(),
             block_makers: BlockMakerMetrics::default(),
@@ -242,8 +245,7 @@ impl Subnet {
 
     /// Sends the response to an intercepted call.
     pub fn respond_to_intercepted(&mut self, response: Response) {
-        self.trace.record(|| response.made(Responder::Callee));
-        self.responses.push_back(response);
+        self.send_response(response);
     }
 
     /// Records all events from now on in this trace.
@@ -274,8 +276,16 @@ impl Subnet {
         self.time = time;
     }
 
-    /// Executes one round at `time`, with the messages of other subnets.
-    pub fn execute_round(&mut self, time: Time, incoming: Incoming, router: &mut impl Router) {
+    /// Executes one round at `time`, with the messages of other subnets. `block_time` is the time at which
+    /// the block of ingress messages is made. It is not later than `time`.
+    pub fn execute_round(
+        &mut self,
+        time: Time,
+        block_time: Time,
+        incoming: Incoming,
+        router: &mut impl Router,
+    ) {
+        let block = self.take_block(block_time);
         self.time = time;
         self.round_time = time;
         self.rounds += 1;
@@ -284,7 +294,7 @@ impl Subnet {
         self.block_makers.record_round(time);
         self.time_out();
         self.induct_streams(incoming, router);
-        self.induct_ingress();
+        self.induct_ingress(block);
         self.purge_expired_ingress();
         self.execute_canisters();
         self.finish_execution();
@@ -332,9 +342,14 @@ impl Subnet {
         if let Origin::Ingress { message, .. } = response.origin {
             self.history.set(message, response.result.into(), self.time);
         } else if let Some(response) = response.into_management_response() {
-            self.trace.record(|| response.made(Responder::Callee));
-            self.responses.push_back(response);
+            self.send_response(response);
         }
+    }
+
+    /// Puts a response into the queue to its receiver.
+    fn send_response(&mut self, response: Response) {
+        self.trace.record(|| response.made(Responder::Callee));
+        self.responses.entry(response.header.caller).or_default().push_back(response);
     }
 
     /// The canisters with messages in their output queues, in the order of their ids.
@@ -342,47 +357,4 @@ impl Subnet {
         let waiting = self.canisters.values().filter(|canister| canister.queues.has_output());
         waiting.map(|canister| canister.id).collect()
     }
-
-    /// Ends the execution of a round: grants credits to rate-limited canisters, stops canisters without
-    /// open call contexts, charges for memory and compute, and forgets old ingress records.
-    fn finish_execution(&mut self) {
-        let now = self.time;
-        let mut responses = Vec::new();
-        for canister in self.canisters.values_mut() {
-            canister.debits.grant_credits();
-            responses.extend(management::finish_stopping(canister, now));
-            responses.extend(charge_for_resources(canister, self.prices, now));
-        }
-        for response in responses {
-            self.respond(response);
-        }
-        if self.rounds.is_multiple_of(self.config.checkpoint_interval()) {
-            self.known_modules.clear();
-        }
-        self.history.forget_expired(now);
-        self.meter.end_round(self.rounds, self.canisters.values());
-    }
-}
-
-/// Charges for memory and compute allocation, every [`ALLOCATION_CHARGE_INTERVAL_SECONDS`] of the
-/// network's time. A canister that cannot pay is uninstalled. Returns the rejects for its callers.
-fn charge_for_resources(canister: &mut Canister, prices: Prices, now: Time) -> Vec<CallResponse> {
-    let seconds = now.nanos_since(canister.charged_until) / NANOS_PER_SECOND;
-    // A paused execution continues with the balance that it began with.
-    if seconds < ALLOCATION_CHARGE_INTERVAL_SECONDS || canister.is_paused() {
-        return Vec::new();
-    }
-    canister.charged_until = now;
-    let burned = canister.idle_burn_per_day(prices).of_seconds(seconds);
-    let charge = burned.total();
-    if canister.balance.saturating_add(canister.reserved) < charge {
-        return crate::canister::run_out(canister);
-    }
-    // Reserved cycles are used first.
-    let set_aside = charge.min(canister.reserved);
-    canister.reserved -= set_aside;
-    canister.pay(Fee::Resources, charge - set_aside);
-    canister.consumption.memory += burned.memory + burned.messages;
-    canister.consumption.compute += burned.compute;
-    Vec::new()
 }

@@ -17,17 +17,15 @@ impl Subnet {
         let round = self.round_input();
         let canisters = self.canisters.values();
         let next = canisters.map(|canister| next_of(canister, heartbeat, &round)).min();
-        next.unwrap_or(NextWork::Never).min(self.next_outcall())
+        next.unwrap_or(NextWork::Never).min(self.next_outcall()).min(self.next_ingress())
     }
 
-    /// Whether messages wait for the next round: to be taken in, executed or sent.
+    /// Whether messages wait for the next round: to be executed or sent.
     fn has_messages(&self) -> bool {
         let waits = |canister: &Canister| {
             canister.queues.has_input() || canister.queues.has_output() || canister.is_paused()
         };
-        !(self.ingress_pool.is_empty()
-            && self.management_calls.is_empty()
-            && self.random_requests.is_empty()
+        !(self.management_calls.is_empty()
             && self.loopback.is_empty()
             && self.refunds.is_empty()
             && self.responses.is_empty()

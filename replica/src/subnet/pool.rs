@@ -1,24 +1,35 @@
 //! The ingress pool: ingress messages that wait for a block.
+//!
+//! Rules: `ingress_manager/src/ingress_selector.rs` and `types/types/src/batch/ingress.rs` in the replica's
+//! repository.
 
 use crate::limits::*;
 use crate::message::Ingress;
-use crate::types::{CanisterId, MessageId};
+use crate::types::{CanisterId, MessageId, Time};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Ingress messages in the order of their arrival.
+/// The order of messages in the pool and in a block: by expiry, then by message id.
+type Key = (Time, MessageId);
+
+/// An ingress message in the pool.
+#[derive(Debug, Serialize, Deserialize)]
+struct Pooled {
+    ingress: Ingress,
+    /// When the message arrived.
+    arrival: Time,
+}
+
+/// Ingress messages that wait for a block.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct IngressPool {
-    messages: VecDeque<Ingress>,
+    messages: BTreeMap<Key, Pooled>,
     ids: BTreeSet<MessageId>,
     bytes: usize,
 }
 
 impl IngressPool {
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
     pub fn contains(&self, message: MessageId) -> bool {
         self.ids.contains(&message)
     }
@@ -28,112 +39,147 @@ impl IngressPool {
         self.messages.len() < INGRESS_POOL_MESSAGES_MAX && self.bytes < INGRESS_POOL_BYTES_MAX
     }
 
-    pub fn push(&mut self, ingress: Ingress) {
-        self.ids.insert(ingress.id);
-        self.bytes += ingress.counted_bytes();
-        self.messages.push_back(ingress);
+    /// All messages, in the order of a block.
+    pub fn iter(&self) -> impl Iterator<Item = &Ingress> {
+        self.messages.values().map(|pooled| &pooled.ingress)
     }
 
-    /// Takes the messages for one block. If not all messages fit, canisters take turns, and the messages of
-    /// each canister are taken in the order of their arrival (`ingress_manager/src/ingress_selector.rs` in
-    /// the replica's repository).
-    pub fn take_block(&mut self) -> Vec<Ingress> {
-        let messages = std::mem::take(self);
-        if messages.messages.len() <= INGRESS_PER_BLOCK_MAX
-            && messages.bytes <= INGRESS_BYTES_PER_BLOCK_MAX
+    /// Adds a message that arrives at the time `arrival`.
+    pub fn push(&mut self, ingress: Ingress, arrival: Time) {
+        self.ids.insert(ingress.id);
+        self.bytes += ingress.counted_bytes();
+        self.messages.insert((ingress.expiry, ingress.id), Pooled { ingress, arrival });
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Ingress> {
+        let Pooled { ingress, .. } = self.messages.remove(key)?;
+        self.ids.remove(&ingress.id);
+        self.bytes -= ingress.counted_bytes();
+        Some(ingress)
+    }
+
+    /// Takes the messages for a block that is made at `now`, ordered by expiry and then by message id. Drops
+    /// the messages that have expired. Messages that expire too late, or that are not valid now, wait.
+    pub fn take_block(
+        &mut self,
+        now: Time,
+        is_valid: impl FnMut(&Ingress) -> bool,
+    ) -> Vec<Ingress> {
+        while let Some((key, _)) = self.messages.first_key_value()
+            && key.0 < now
         {
-            return messages.messages.into();
+            let key = *key;
+            self.remove(&key);
         }
-        // The messages by canister, each with its place in the order of arrival.
-        let mut queues: BTreeMap<CanisterId, VecDeque<(usize, Ingress)>> = BTreeMap::new();
-        for (arrival, ingress) in messages.messages.into_iter().enumerate() {
-            let canister = ingress.effective_canister().unwrap_or(ingress.receiver);
-            queues.entry(canister).or_default().push_back((arrival, ingress));
-        }
-        let block = selected(&mut queues);
-        let mut left: Vec<(usize, Ingress)> = queues.into_values().flatten().collect();
-        left.sort_by_key(|(arrival, _)| *arrival);
-        left.into_iter().for_each(|(_, ingress)| self.push(ingress));
-        block
+        let latest = now.plus_secs(INGRESS_LIFETIME_SECONDS_MAX);
+        let in_time = self.messages.iter().take_while(|(key, _)| key.0 <= latest);
+        let mut selected = Selection::of(in_time).select(is_valid);
+        selected.sort_unstable();
+        selected.iter().filter_map(|key| self.remove(key)).collect()
     }
 }
 
-/// Selects as many messages as fit into a block, one of each canister in turn.
-fn selected(queues: &mut BTreeMap<CanisterId, VecDeque<(usize, Ingress)>>) -> Vec<Ingress> {
-    let mut turns: VecDeque<CanisterId> = queues.keys().copied().collect();
-    let mut block = Vec::new();
-    let mut bytes_left = INGRESS_BYTES_PER_BLOCK_MAX;
-    while let Some(canister) = turns.pop_front().filter(|_| block.len() < INGRESS_PER_BLOCK_MAX) {
-        let Some(queue) = queues.get_mut(&canister) else { continue };
-        // If the next message of a canister does not fit, the canister waits for the next block.
-        let fits = |(_, ingress): &mut (_, Ingress)| ingress.counted_bytes() <= bytes_left;
-        let Some((_, ingress)) = queue.pop_front_if(fits) else { continue };
-        bytes_left -= ingress.counted_bytes();
-        block.push(ingress);
-        turns.push_back(canister);
+/// The messages to one canister, while the messages of a block are selected.
+#[derive(Default)]
+struct Queue<'a> {
+    /// The next message is the last one.
+    waiting: Vec<(Key, &'a Pooled)>,
+    selected: usize,
+    selected_bytes: usize,
+}
+
+/// The selection of the messages of a block.
+struct Selection<'a> {
+    queues: BTreeMap<CanisterId, Queue<'a>>,
+    /// Canisters with waiting messages, in the order in which their messages are selected.
+    canisters: Vec<CanisterId>,
+    /// The bytes of messages that each canister may get, beside its first messages.
+    quota: usize,
+    selected: Vec<Key>,
+    bytes_left: usize,
+}
+
+impl<'a> Selection<'a> {
+    /// A selection from these messages. They must be ordered by expiry and then by message id.
+    fn of(messages: impl Iterator<Item = (&'a Key, &'a Pooled)>) -> Self {
+        let mut queues: BTreeMap<CanisterId, Queue> = BTreeMap::new();
+        for (key, pooled) in messages {
+            queues.entry(pooled.ingress.receiver).or_default().waiting.push((*key, pooled));
+        }
+        // The message that arrived first is the last one. Of several that arrived at the same time, the
+        // one with the highest message id comes first.
+        for queue in queues.values_mut() {
+            queue.waiting.sort_by_key(|(_, pooled)| Reverse(pooled.arrival));
+        }
+        let canisters: Vec<CanisterId> = queues.keys().copied().collect();
+        let bytes_left = INGRESS_BYTES_PER_BLOCK_MAX;
+        let quota = bytes_left / canisters.len().max(1);
+        Self { queues, canisters, quota, selected: Vec::new(), bytes_left }
     }
-    block
+
+    /// Selects messages until the block is full or no valid message is left. In each turn of a canister, as
+    /// many of its messages are selected as its quota allows. After each round of turns, what the block
+    /// still has room for raises the quotas.
+    fn select(mut self, mut is_valid: impl FnMut(&Ingress) -> bool) -> Vec<Key> {
+        let mut rounds = 0;
+        while !self.canisters.is_empty() && self.bytes_left > 0 {
+            rounds += 1;
+            let mut turn = 0;
+            while let Some(canister) = self.canisters.get(turn).copied() {
+                if !self.take_turn(canister, rounds, &mut is_valid) {
+                    return self.finish();
+                }
+                match self.queues[&canister].waiting.is_empty() {
+                    true => _ = self.canisters.swap_remove(turn),
+                    false => turn += 1,
+                }
+            }
+            self.quota += self.bytes_left / self.canisters.len().max(1);
+        }
+        self.finish()
+    }
+
+    /// Selects messages to one canister. Returns whether the block has room for more.
+    fn take_turn(
+        &mut self,
+        canister: CanisterId,
+        round: usize,
+        is_valid: &mut impl FnMut(&Ingress) -> bool,
+    ) -> bool {
+        let Some(queue) = self.queues.get_mut(&canister) else { return true };
+        while let Some((key, pooled)) = queue.waiting.last() {
+            if self.selected.len() >= INGRESS_PER_BLOCK_MAX {
+                return false;
+            }
+            if !is_valid(&pooled.ingress) {
+                queue.waiting.pop();
+                continue;
+            }
+            let bytes = pooled.ingress.counted_bytes();
+            if bytes > self.bytes_left {
+                return false;
+            }
+            let beyond_quota = round.saturating_sub(INGRESS_ROUNDS_OF_STRICT_QUOTAS).max(1);
+            if queue.selected >= beyond_quota && queue.selected_bytes + bytes > self.quota {
+                return true;
+            }
+            self.bytes_left -= bytes;
+            queue.selected += 1;
+            queue.selected_bytes += bytes;
+            self.selected.push(*key);
+            queue.waiting.pop();
+        }
+        true
+    }
+
+    /// The selected messages. A block that is full to the last byte is too large by one message.
+    fn finish(mut self) -> Vec<Key> {
+        if self.bytes_left == 0 {
+            self.selected.pop();
+        }
+        self.selected
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::topology::canister_id;
-    use crate::types::Time;
-    use candid::Principal;
-
-    /// A message with a unique id, which begins with this byte.
-    fn ingress(receiver: u64, byte: u8, number: usize, argument: usize) -> Ingress {
-        let mut id = [byte; 32];
-        id[24..].copy_from_slice(&number.to_be_bytes());
-        Ingress {
-            id: MessageId(id),
-            sender: Principal::anonymous(),
-            caller_info: None,
-            receiver: canister_id(receiver),
-            management: None,
-            method: String::new(),
-            argument: vec![0; argument],
-            expiry: Time::GENESIS,
-            envelope_bytes: argument,
-        }
-    }
-
-    fn pool(messages: impl IntoIterator<Item = Ingress>) -> IngressPool {
-        let mut pool = IngressPool::default();
-        messages.into_iter().for_each(|ingress| pool.push(ingress));
-        pool
-    }
-
-    fn bytes<'a>(messages: impl IntoIterator<Item = &'a Ingress>) -> Vec<u8> {
-        messages.into_iter().map(|ingress| ingress.id.0[0]).collect()
-    }
-
-    #[test]
-    fn a_block_has_a_thousand_messages_of_all_canisters_and_the_others_keep_their_order() {
-        let few = [(2, 1), (2, 2), (3, 3)].map(|(receiver, byte)| ingress(receiver, byte, 0, 0));
-        let many = (0..INGRESS_PER_BLOCK_MAX).map(|number| ingress(1, 0, number, 0));
-        let mut pool = pool(many.chain(few));
-        let block = pool.take_block();
-        assert_eq!(block.len(), INGRESS_PER_BLOCK_MAX);
-        assert_eq!(bytes(&block)[..6], [0, 1, 3, 0, 2, 0]);
-        assert!(block.iter().all(|ingress| !pool.contains(ingress.id)));
-        pool.push(ingress(4, 4, 0, 0));
-        assert!(pool.messages.iter().all(|ingress| pool.contains(ingress.id)));
-        assert_eq!(bytes(&pool.take_block()), [0, 0, 0, 4]);
-        assert!(pool.is_empty() && pool.ids.is_empty() && pool.bytes == 0);
-    }
-
-    #[test]
-    fn the_pool_is_limited_by_messages_and_by_bytes() {
-        let mut small = pool((1..INGRESS_POOL_MESSAGES_MAX).map(|number| ingress(1, 0, number, 0)));
-        assert!(small.has_room());
-        small.push(ingress(1, 1, 0, 0));
-        assert!(!small.has_room());
-        small.take_block();
-        assert!(small.has_room(), "a block makes room");
-
-        let large = |count| pool((0..count).map(|number| ingress(1, 0, number, 2_000_000)));
-        assert!(large(49).has_room() && !large(50).has_room());
-    }
-}
+mod tests;

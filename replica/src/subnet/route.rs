@@ -6,13 +6,15 @@ use crate::message::{Message, Request, Response, StreamMessage};
 use crate::routing;
 use crate::subnet::{Router, Subnet};
 use crate::trace::{Drop, Event, Responder};
-use crate::types::{Callee, CanisterId, SubnetId};
+use crate::types::{Callee, CanisterId, SubnetId, Time};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaChaRng;
 use std::collections::VecDeque;
 
 /// A sender of messages. Senders take turns.
 enum Sender {
-    /// The subnet itself, with its responses.
-    Subnet,
+    /// The subnet itself, with the receivers of its responses.
+    Subnet(VecDeque<CanisterId>),
     /// A canister, with the receivers of its output queues.
     Canister(CanisterId, VecDeque<Callee>),
 }
@@ -24,10 +26,18 @@ struct Rejects {
     oversized: Vec<Response>,
 }
 
+/// Which of the canisters that send messages comes first in a round: a random one, drawn by the generator
+/// of the real replica from the time of the round (`replicated_state/src/replicated_state.rs`,
+/// `OutputIterator`).
+fn first_sender(now: Time, senders: usize) -> usize {
+    ChaChaRng::seed_from_u64(now.as_nanos()).gen_range(0..senders.max(1))
+}
+
 impl Subnet {
     /// Moves messages from output queues into streams: into the loopback stream if the receiver is on
-    /// this subnet, into the stream to its subnet otherwise. Senders take turns, the subnet first; the
-    /// output queues of each sender take turns; each turn is one message. Messages that do not fit stay.
+    /// this subnet, into the stream to its subnet otherwise. Senders take turns, the subnet first, and then
+    /// the canisters, beginning with a random one; the output queues of each sender take turns; each turn
+    /// is one message. Messages that do not fit stay.
     pub(super) fn route(&mut self, router: &mut impl Router) {
         self.route_refunds(router);
         let canisters = self
@@ -35,13 +45,14 @@ impl Subnet {
             .into_iter()
             .map(|id| Sender::Canister(id, self.canisters[&id].queues.output_peers().into()));
         let mut senders: VecDeque<Sender> = canisters.collect();
+        senders.rotate_left(first_sender(self.time, senders.len()));
         if !self.responses.is_empty() {
-            senders.push_front(Sender::Subnet);
+            senders.push_front(Sender::Subnet(self.responses.keys().copied().collect()));
         }
         let mut rejects = Rejects::default();
         while let Some(mut sender) = senders.pop_front() {
             let may_have_more = match &mut sender {
-                Sender::Subnet => self.route_response(router),
+                Sender::Subnet(receivers) => self.route_response(receivers, router),
                 Sender::Canister(id, peers) => self.route_one(*id, peers, router, &mut rejects),
             };
             if may_have_more {
@@ -54,15 +65,28 @@ impl Subnet {
     }
 
     /// Routes the next response that the subnet itself made. Returns whether one was routed.
-    fn route_response(&mut self, router: &mut impl Router) -> bool {
-        let Some(response) = self.responses.pop_front() else { return false };
-        let destination = self.routes.subnet_of(response.header.caller);
-        if !self.has_room(router, destination) {
-            self.responses.push_front(response);
-            return false;
+    fn route_response(
+        &mut self,
+        receivers: &mut VecDeque<CanisterId>,
+        router: &mut impl Router,
+    ) -> bool {
+        while let Some(receiver) = receivers.pop_front() {
+            let destination = self.routes.subnet_of(receiver);
+            if !self.has_room(router, destination) {
+                continue;
+            }
+            let Some(responses) = self.responses.get_mut(&receiver) else { continue };
+            let response = responses.pop_front();
+            match responses.is_empty() {
+                true => _ = self.responses.remove(&receiver),
+                false => receivers.push_back(receiver),
+            }
+            if let Some(response) = response {
+                self.put(router, destination, Message::Response(response));
+                return true;
+            }
         }
-        self.put(router, destination, Message::Response(response));
-        true
+        false
     }
 
     /// Routes the next message of a canister's output queues. Returns whether one was routed.

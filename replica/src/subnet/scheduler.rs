@@ -96,7 +96,6 @@ impl Subnet {
         self.management_budget = self.config.management_budget();
         self.memory_taken_before_calls = self.memory_taken();
         self.deliver_outcalls();
-        self.respond_to_random_requests();
         self.continue_installation();
         let nothing = Tasks::default();
         self.schedule.begin_round(

@@ -1,13 +1,13 @@
 //! Ingress messages: which of them a block takes, and how long they can wait.
 
 use crate::cycles::EXECUTION_BASE;
-use crate::ic00::ask;
+use crate::ic00::{ask, submit_management};
 use candid::{CandidType, Nat, Principal};
-use pocket_ic::ErrorCode;
+use pocket_ic::{CanisterSettings, ErrorCode};
 use std::time::Duration;
 use test_support::script::{Script, call, script, wasm};
 use test_support::scripted::install_module;
-use test_support::{encode, on_every_server};
+use test_support::{encode, in_block_order, on_every_server};
 
 /// Needs 500 million instructions, a quarter of what a round has.
 fn toil() -> Script {
@@ -18,7 +18,8 @@ fn toil() -> Script {
 fn a_message_that_waits_five_minutes_in_the_queue_of_its_canister_fails() {
     on_every_server(|server| {
         let network = server.one_subnet();
-        let messages: Vec<_> = (0..6).map(|_| network.submit(network.a, toil())).collect();
+        let messages = (0..6).map(|_| network.submit(network.a, toil())).collect();
+        let messages = in_block_order(messages);
         network.pic.tick();
         let done = messages.iter().filter(|message| network.response(message).is_some()).count();
         assert!((3..5).contains(&done), "{done} fit into a round");
@@ -32,19 +33,86 @@ fn a_message_that_waits_five_minutes_in_the_queue_of_its_canister_fails() {
 }
 
 #[test]
+fn a_management_call_that_waits_five_minutes_for_its_turn_fails() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        // Eight billion instructions, which take four rounds. Meanwhile, management calls wait.
+        let long = network.submit(network.a, script().spin(1_000_000_000).reply("done"));
+        network.pic.tick();
+        let waiting = submit_management(&network, "stop_canister", network.a);
+        network.pic.tick();
+        assert_eq!((network.response(&long), network.response(&waiting)), (None, None));
+        network.pic.advance_time(Duration::from_secs(6 * 60));
+        network.pic.tick();
+        let reject = network.response(&waiting).expect("it has timed out").unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::IngressMessageTimeout);
+        assert_eq!(network.ticks(&long).1, Ok(b"done".to_vec()));
+    });
+}
+
+#[test]
+fn a_message_that_expires_before_a_block_takes_it_has_no_status_and_costs_nothing() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let lifetime = Duration::from_secs(5 * 60);
+        let before = network.pic.cycle_balance(network.a);
+        let message = network.submit(network.a, script().count(9).reply(""));
+        network.pic.advance_time(lifetime + Duration::from_nanos(1));
+        network.pic.tick();
+        assert_eq!((network.response(&message), network.cell(network.a, 9)), (None, 0));
+        // The canister pays for its memory. A message costs at least 1,200,000 cycles.
+        let spent = before - network.pic.cycle_balance(network.a);
+        assert!(spent < 1_000_000, "{spent} cycles");
+        // A block takes a message up to its expiry.
+        let message = network.submit(network.a, script().count(9).reply(""));
+        network.pic.advance_time(lifetime);
+        network.pic.tick();
+        assert!(network.response(&message).is_some_and(|response| response.is_ok()));
+    });
+}
+
+#[test]
+fn a_block_takes_only_messages_that_a_canister_can_pay_for_together() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let (pic, id) = (&network.pic, network.a);
+        // The canister is frozen but for 2,400,000 cycles. Taking in one message costs about 1,600,000.
+        let daily = pic.canister_status(id, None).unwrap().idle_cycles_burned_per_day;
+        let frozen = Nat::from(pic.cycle_balance(id) - 4_000_000);
+        let settings = CanisterSettings {
+            freezing_threshold: Some(frozen * 86_400u32 / daily),
+            ..CanisterSettings::default()
+        };
+        pic.update_canister_settings(id, None, settings).unwrap();
+        let messages = [(); 2].map(|()| network.submit(id, script().reply("done")));
+        pic.tick();
+        let responses = messages.each_ref().map(|message| network.response(message));
+        let taken = responses.iter().flatten().collect::<Vec<_>>();
+        assert_eq!(taken.len(), 1, "{responses:?}");
+        let reject = taken[0].as_ref().unwrap_err();
+        assert_eq!(reject.error_code, ErrorCode::CanisterOutOfCycles, "it cannot be executed");
+        pic.add_cycles(id, 1_000_000_000_000);
+        pic.tick();
+        let responses = messages.each_ref().map(|message| network.response(message));
+        assert!(responses.contains(&Some(Ok(b"done".to_vec()))), "{responses:?}");
+    });
+}
+
+#[test]
 fn a_block_takes_four_mebibytes_of_all_canisters_in_turn() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let large = || script().append(&"a".repeat(1_800_000)).reply_number();
-        let to_a: Vec<_> = (0..3).map(|_| network.submit(network.a, large())).collect();
+        let to_a = in_block_order((0..3).map(|_| network.submit(network.a, large())).collect());
         let to_b = network.submit(network.b, script().reply("b"));
         network.pic.tick();
         let done: Vec<bool> =
             to_a.iter().map(|message| network.response(message).is_some()).collect();
-        assert_eq!(done, [true, true, false]);
+        // Messages are selected from the highest id on.
+        assert_eq!(done, [false, true, true]);
         assert_eq!(network.response(&to_b), Some(Ok(b"b".to_vec())));
         network.pic.tick();
-        assert!(network.response(&to_a[2]).is_some());
+        assert!(network.response(&to_a[0]).is_some());
     });
 }
 

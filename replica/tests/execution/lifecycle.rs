@@ -31,6 +31,26 @@ fn stopping_waits_for_open_call_contexts() {
 }
 
 #[test]
+fn a_stopping_canister_takes_in_its_own_messages_only_at_the_beginning_of_a_round() {
+    on_every_server(|server| {
+        let network = server.two_subnets();
+        let far = call(network.b).running(script().reply("")).on_response(script().reply(""));
+        let own = call(network.a).running(script().call(far)).on_response(script().reply("done"));
+        let call = || network.submit(network.a, script().call(own.clone()));
+        // The response of the far call comes in the second tick, in which the canister responds to itself.
+        assert_eq!(network.ticks(&call()), (2, Ok(b"done".to_vec())));
+        let stopped = call();
+        network.pic.tick();
+        let stopping = submit_management(&network, "stop_canister", network.a);
+        network.pic.tick();
+        assert_eq!(network.response(&stopped), None);
+        network.pic.tick();
+        assert_eq!(network.response(&stopped), Some(Ok(b"done".to_vec())));
+        assert!(network.response(&stopping).is_some_and(|response| response.is_ok()));
+    });
+}
+
+#[test]
 fn a_stop_request_times_out_after_five_minutes_and_the_canister_goes_on_stopping() {
     on_every_server(|server| {
         let network = server.two_subnets();

@@ -1,12 +1,14 @@
 //! Calls of canisters to the management canister.
 
 use crate::ic00::{about, management, reject};
-use candid::Decode;
+use candid::{Decode, Encode, Principal};
 use ic_management_canister_types::{
-    CanisterIdRecord, CanisterSettings, CreateCanisterArgs, UpdateSettingsArgs,
+    CanisterIdRecord, CanisterSettings, CreateCanisterArgs,
+    ProvisionalCreateCanisterWithCyclesArgs, UpdateSettingsArgs,
 };
+use pocket_ic::common::rest::{RawEffectivePrincipal, RawMessageId};
 use test_support::script::{numbers, rejected, script};
-use test_support::{StatusOf, on_every_server};
+use test_support::{StatusOf, in_block_order, on_every_server};
 
 /// What creating a canister costs on 13 nodes.
 const CREATION: u64 = 500_000_000_000;
@@ -126,5 +128,49 @@ fn the_management_canister_has_500_slots_under_all_its_names() {
             .store(9);
         assert_eq!(numbers(&network.run(network.a, script).unwrap()), [0, 2]);
         assert_eq!(network.cell(network.a, 9), 2);
+    });
+}
+
+#[test]
+fn management_calls_of_canisters_and_of_users_take_turns() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let create = || {
+            let one = management("create_canister", CreateCanisterArgs::default());
+            one.cycles(2 * CREATION).on_reply(script().append_argument().reply_appended())
+        };
+        // Each of two canisters makes a call, and one of them makes a second one.
+        let twice = script().call(create().on_reply(script())).call(create());
+        let calls = [(network.a, twice), (network.b, script().call(create()))];
+        let calls = calls.map(|(caller, script)| network.submit(caller, script));
+        network.pic.tick();
+        let by_user = || {
+            let subnet = network.pic.get_subnet(network.a).unwrap();
+            let subnet = RawEffectivePrincipal::SubnetId(subnet.as_slice().to_vec());
+            let (management, anonymous) =
+                (Principal::management_canister(), Principal::anonymous());
+            let method = "provisional_create_canister_with_cycles";
+            let arguments = ProvisionalCreateCanisterWithCyclesArgs::default();
+            let argument = Encode!(&arguments).unwrap();
+            let pic = &network.pic;
+            pic.submit_call_with_effective_principal(
+                management, subnet, anonymous, method, argument,
+            )
+            .unwrap()
+        };
+        let by_users = in_block_order([by_user(), by_user()].into());
+        network.pic.tick();
+        network.pic.tick();
+        // New canisters get ids in ascending order.
+        let created = |message: &RawMessageId| {
+            let reply = network.response(message).unwrap().unwrap();
+            let id = Decode!(&reply, CanisterIdRecord).unwrap().canister_id;
+            u64::from_be_bytes(id.as_slice()[..8].try_into().unwrap())
+        };
+        let [second_of_a, first_of_b] = calls.each_ref().map(created);
+        let [first_of_users, second_of_users] = [&by_users[0], &by_users[1]].map(created);
+        // Which of the two canisters comes first is random.
+        assert_eq!(first_of_b.abs_diff(first_of_users), 1);
+        assert_eq!([second_of_users, second_of_a], [2, 3].map(|more| first_of_users + more));
     });
 }

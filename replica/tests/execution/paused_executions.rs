@@ -1,7 +1,7 @@
 //! Messages and installations with more instructions than one round executes of them: two billion. They are paused at the
 //! end of a round (deterministic time slicing, DTS).
 
-use crate::ic00::{submit, submit_management};
+use crate::ic00::{about, management, submit, submit_management};
 use candid::Principal;
 use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
 use pocket_ic::common::rest::RawMessageId;
@@ -9,7 +9,7 @@ use pocket_ic::{ErrorCode, PocketIc};
 use std::time::{Duration, Instant};
 use test_support::script::{Script, call, script, wasm};
 use test_support::scripted::{install, install_module};
-use test_support::{ScriptedNetwork, on_every_server};
+use test_support::{DEFAULT_CYCLES, ScriptedNetwork, on_every_server};
 
 /// Each turn moves ten megabytes at fifty instructions a byte.
 fn half_billions(count: u64) -> Script {
@@ -273,5 +273,29 @@ fn a_long_message_goes_on_by_itself_on_a_network_that_progresses_by_itself() {
         network.pic.auto_progress();
         let long = network.submit(network.a, long_work());
         assert_eq!(network.pic.await_call_no_ticks(long).unwrap(), b"long");
+    });
+}
+
+#[test]
+fn a_management_call_that_waits_for_a_paused_message_is_dropped_when_its_deadline_passes() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let long = network.submit(network.b, long_work());
+        let deposit = management("deposit_cycles", about(network.b)).cycles(1_000_000_000_000);
+        let deposit = deposit.timeout(1).on_reject(script().reject_code().reply_number());
+        let message = network.submit(network.a, script().call(deposit));
+        network.pic.tick();
+        network.pic.advance_time(Duration::from_secs(3));
+        network.pic.tick();
+        let before = network.pic.cycle_balance(network.a);
+        let unknown = 6u64.to_le_bytes().to_vec();
+        assert_eq!(network.response(&message), Some(Ok(unknown)), "the outcome is unknown");
+        // The call is dropped in the next round. Its cycles come back in a message of their own.
+        network.pic.tick();
+        network.pic.tick();
+        assert_eq!(network.pic.cycle_balance(network.a), before + 1_000_000_000_000);
+        assert_eq!(network.ticks(&long).1, Ok(b"long".to_vec()));
+        network.pic.tick();
+        assert!(network.pic.cycle_balance(network.b) < DEFAULT_CYCLES);
     });
 }

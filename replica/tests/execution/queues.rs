@@ -6,7 +6,7 @@ use candid::{Nat, Principal};
 use test_support::script::{Call, call, numbers, script};
 use test_support::scripted::install;
 use test_support::status::CanisterStatus;
-use test_support::{DEFAULT_CYCLES, ScriptedNetwork, on_every_server};
+use test_support::{DEFAULT_CYCLES, ScriptedNetwork, in_block_order, on_every_server};
 
 /// Calls one canister can have open to another.
 const OPEN_CALLS_MAX: u64 = 500;
@@ -83,12 +83,12 @@ fn open_calls_count_across_messages_and_only_for_their_pair() {
             script().put(5, 0).repeat(300, one).load(5).reply_number()
         };
         // The callee comes first in a tick, so its answers are one tick away.
-        let first = network.submit(network.b, made(network.a));
-        let second = network.submit(network.b, made(network.a));
-        let third = network.submit(network.b, made(other));
+        let messages = [(); 2].map(|()| network.submit(network.b, made(network.a)));
+        let other = network.submit(network.b, made(other));
         network.pic.tick();
-        let made: Vec<u64> = [first, second, third]
+        let made: Vec<u64> = in_block_order(messages.into())
             .iter()
+            .chain([&other])
             .map(|message| numbers(&network.response(message).unwrap().unwrap())[0])
             .collect();
         assert_eq!(made, [300, 200, 300]);
@@ -168,7 +168,7 @@ fn calls_from_one_canister_to_another_keep_their_order() {
 }
 
 /// Ids of canisters that do not exist, on the canister's own subnet.
-fn nobody(network: &ScriptedNetwork) -> Vec<Principal> {
+pub fn nobody(network: &ScriptedNetwork) -> Vec<Principal> {
     let range = &network.pic.topology().subnet_configs[&network.pic.get_subnet(network.a).unwrap()];
     let first = Principal::from(range.canister_ranges[0].start.clone());
     let id = |n: u8| {

@@ -3,10 +3,10 @@
 use crate::patterns::{parallel_calls, parallel_report, pong, sequential_calls};
 use candid::{Encode, Principal};
 use ic_management_canister_types::CanisterIdRecord;
-use pocket_ic::{IngressStatusResult, Time};
+use pocket_ic::{IngressStatusResult, PocketIcBuilder, Time};
 use std::time::Duration;
 use test_support::script::{Script, call, number, script};
-use test_support::{ScriptedNetwork, on_every_server, panic_message};
+use test_support::{ScriptedNetwork, in_block_order, on_every_server, panic_message};
 
 /// Nanoseconds since the epoch at which networks begin: 2021-05-06 19:17:10 UTC.
 const GENESIS: u64 = 1_620_328_630_000_000_000;
@@ -107,7 +107,8 @@ fn a_message_starts_while_the_round_has_budget_left_and_may_overdraw_it() {
         let network = server.one_subnet();
         // 1.2 billion instructions of a budget of 2 billion each.
         let long = || script().spin(150_000_000).reply("done");
-        let messages: Vec<_> = (0..3).map(|_| network.submit(network.a, long())).collect();
+        let messages = (0..3).map(|_| network.submit(network.a, long())).collect();
+        let messages = in_block_order(messages);
         network.pic.tick();
         let done: Vec<bool> = messages.iter().map(|id| network.response(id).is_some()).collect();
         assert_eq!(done, [true, true, false]);
@@ -117,15 +118,20 @@ fn a_message_starts_while_the_round_has_budget_left_and_may_overdraw_it() {
 }
 
 #[test]
-fn messages_to_one_canister_execute_in_the_order_they_were_submitted() {
+fn messages_of_the_same_instant_execute_in_the_order_of_their_ids_and_later_ones_after_them() {
     on_every_server(|server| {
         let network = server.one_subnet();
-        let messages: Vec<_> =
-            (0..5).map(|_| network.submit(network.a, script().count(0).reply_number())).collect();
+        let submit = || {
+            let count = |_| network.submit(network.a, script().count(0).reply_number());
+            in_block_order((0..8).map(count).collect())
+        };
+        let mut messages = submit();
+        network.pic.advance_time(Duration::from_nanos(1));
+        messages.extend(submit());
         assert!(messages.iter().all(|id| network.response(id).is_none()));
         network.pic.tick();
         let replies = messages.iter().map(|id| number(&network.response(id).unwrap().unwrap()));
-        assert_eq!(replies.collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+        assert_eq!(replies.collect::<Vec<_>>(), (1..=16).collect::<Vec<_>>());
     });
 }
 
@@ -160,19 +166,16 @@ fn awaiting_gives_up_after_100_ticks_and_the_message_goes_on() {
 }
 
 #[test]
-fn time_begins_at_genesis_unless_it_is_told_otherwise() {
+fn a_network_begins_one_nanosecond_per_subnet_after_genesis_or_the_time_it_is_given() {
     on_every_server(|server| {
-        let pic = server.network().with_application_subnet().build();
-        let since = pic.get_time().as_nanos_since_unix_epoch() - GENESIS;
-        assert!(since < 1_000_000_000, "{since} ns after genesis");
+        let one_subnet = || server.network().with_application_subnet();
+        let time =
+            |network: PocketIcBuilder| network.build().get_time().as_nanos_since_unix_epoch();
+        assert_eq!(time(one_subnet()), GENESIS + 1);
+        assert_eq!(time(one_subnet().with_application_subnet().with_system_subnet()), GENESIS + 3);
         let later = GENESIS + 86_400_000_000_000;
-        let pic = server
-            .network()
-            .with_application_subnet()
-            .with_initial_time(Time::from_nanos_since_unix_epoch(later))
-            .build();
-        let since = pic.get_time().as_nanos_since_unix_epoch() - later;
-        assert!(since < 1_000_000_000, "{since} ns after the time it was given");
+        let given = one_subnet().with_initial_time(Time::from_nanos_since_unix_epoch(later));
+        assert_eq!(time(given), later + 1);
     });
 }
 

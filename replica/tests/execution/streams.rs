@@ -81,24 +81,84 @@ fn what_a_full_stream_does_not_take_waits_and_expires() {
 }
 
 #[test]
-fn a_block_of_a_system_subnet_takes_a_hundred_messages_from_another_subnet() {
+fn canisters_whose_messages_leave_a_subnet_in_the_same_round_take_turns_from_a_random_one_on() {
     on_every_server(|server| {
-        let pic = server.network().with_system_subnet().with_application_subnet().build();
-        let topology = pic.topology();
-        let subnets = [topology.get_app_subnets()[0], topology.get_system_subnets()[0]];
-        let [a, b] = subnets.map(|subnet| {
-            let id = pic.create_canister_on_subnet(None, None, subnet);
-            pic.install_canister(id, canister(), vec![], None);
+        let network = server.two_subnets();
+        let subnet = network.pic.get_subnet(network.a).unwrap();
+        let callers = [(); 3].map(|()| {
+            let id = network.pic.create_canister_on_subnet(None, None, subnet);
+            network.pic.install_canister(id, canister(), vec![], None);
             id
         });
-        let network = ScriptedNetwork { pic, a, b };
-        let count = call(b).running(script().count(9).reply("")).on_response(script());
-        network.submit(a, script().repeat(250, script().call(count)));
-        let counts = [(); 5].map(|()| {
+        let forwarded = || script().append_argument().reply_appended();
+        let one = call(network.b).running(script().count(9).load(9).reply_number());
+        let one = one.on_reply(forwarded());
+        let mut orders = std::collections::BTreeSet::new();
+        for round in 0..12 {
+            let messages = callers.map(|id| network.submit(id, script().call(one.clone())));
             network.pic.tick();
-            network.cell(b, 9)
-        });
-        // Which subnet comes first decides whether the first hundred arrive at once.
-        assert!(counts[..3] == [100, 200, 250] || counts[1..4] == [100, 200, 250], "{counts:?}");
+            network.pic.tick();
+            let places = messages
+                .map(|message| number(&network.response(&message).unwrap().unwrap()) - 3 * round);
+            orders.insert(places);
+        }
+        let rotations = [[1, 2, 3], [3, 1, 2], [2, 3, 1]];
+        assert!(orders.iter().all(|order| rotations.contains(order)), "{orders:?}");
+        assert!(orders.len() > 1, "{orders:?}");
+    });
+}
+
+/// A canister on an application subnet, `a`, and a canister on a system subnet, `b`.
+fn with_system_subnet(server: Server) -> ScriptedNetwork {
+    let pic = server.network().with_system_subnet().with_application_subnet().build();
+    let topology = pic.topology();
+    let subnets = [topology.get_app_subnets()[0], topology.get_system_subnets()[0]];
+    let [a, b] = subnets.map(|subnet| {
+        let id = pic.create_canister_on_subnet(None, None, subnet);
+        pic.install_canister(id, canister(), vec![], None);
+        id
+    });
+    ScriptedNetwork { pic, a, b }
+}
+
+/// The counter in cell 9 of a canister after each of the next `ticks` ticks. The ticks before the first
+/// count are left out: how many there are depends on which subnet comes first in a tick.
+fn counts(network: &ScriptedNetwork, canister: Principal, ticks: usize) -> Vec<u64> {
+    let count = || {
+        network.pic.tick();
+        network.cell(canister, 9)
+    };
+    let first = (0..3).map(|_| count()).find(|count| *count > 0).expect("messages arrive");
+    let later: Vec<u64> = (1..ticks).map(|_| count()).collect();
+    [vec![first], later].concat()
+}
+
+/// Has a canister call another one `count` times. The callee counts the calls in its cell 9.
+fn count_calls(network: &ScriptedNetwork, from: Principal, to: Principal, count: u64) {
+    let one = call(to).running(script().count(9).reply("")).on_response(script());
+    network.submit(from, script().repeat(count, script().call(one)));
+}
+
+#[test]
+fn a_system_subnet_takes_a_hundred_messages_from_another_subnet_in_every_second_round() {
+    on_every_server(|server| {
+        // The responses to a hundred calls fill the stream back until the caller's subnet has taken them.
+        let network = with_system_subnet(server);
+        count_calls(&network, network.a, network.b, 150);
+        assert_eq!(counts(&network, network.b, 3), [100, 100, 150]);
+
+        let network = with_system_subnet(server);
+        count_calls(&network, network.a, network.b, 250);
+        assert_eq!(counts(&network, network.b, 5), [100, 100, 200, 200, 250]);
+    });
+}
+
+#[test]
+fn a_system_subnet_takes_fewer_responses_while_its_calls_are_in_the_stream() {
+    on_every_server(|server| {
+        let network = with_system_subnet(server);
+        let one = call(network.a).running(script().reply("")).on_response(script().count(9));
+        network.submit(network.b, script().repeat(51, script().call(one)));
+        assert_eq!(counts(&network, network.b, 2), [49, 51]);
     });
 }

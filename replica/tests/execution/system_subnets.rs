@@ -1,12 +1,13 @@
 //! The differences between system subnets and others.
 
 use crate::ic00::submit;
+use crate::queues::nobody;
 use crate::subnets::{install_on, run};
 use candid::Principal;
 use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs, UploadChunkArgs};
 use pocket_ic::ErrorCode;
-use test_support::on_every_server;
 use test_support::script::{call, number, numbers, script, wasm};
+use test_support::{ScriptedNetwork, on_every_server};
 
 #[test]
 fn a_system_subnet_charges_nothing() {
@@ -124,5 +125,20 @@ fn uploads_count_for_nothing_in_rounds_of_a_system_subnet() {
         });
         pic.tick();
         assert!(messages.into_iter().all(|message| pic.ingress_status(message).is_some()));
+    });
+}
+
+#[test]
+fn memory_for_responses_does_not_bound_calls_on_a_system_subnet() {
+    on_every_server(|server| {
+        let pic = server.network().with_system_subnet().build();
+        let id = install_on(&pic, pic.topology().get_system_subnets()[0]);
+        let network = ScriptedNetwork { pic, a: id, b: id };
+        let calls = nobody(&network).into_iter().fold(script().put(5, 0), |calls, peer| {
+            let one = script().call(call(peer).on_response(script())).unless(script().count(5));
+            calls.repeat(500, one)
+        });
+        let made = network.run(id, calls.load(5).reply_number()).unwrap();
+        assert_eq!(number(&made), 3_500);
     });
 }

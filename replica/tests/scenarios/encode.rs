@@ -39,7 +39,7 @@ impl Ids {
             Target::Canister(canister) => self.canisters[canister],
             Target::Missing => self.missing,
             Target::Nowhere => self.nowhere,
-            Target::Deposit(_) => Principal::management_canister(),
+            Target::Deposit(_) | Target::Random => Principal::management_canister(),
         }
     }
 
@@ -67,10 +67,12 @@ pub fn body(body: &Body, ids: &Ids) -> Vec<u8> {
 pub fn request(call: &Call, ids: &Ids) -> (&'static str, usize) {
     let method = match call.to {
         Target::Deposit(_) => "deposit_cycles",
+        Target::Random => "raw_rand",
         _ => call.method.name(),
     };
     let bytes = match (&call.to, &call.argument) {
         (Target::Deposit(to), _) => deposit(ids.beneficiary(*to)).len(),
+        (Target::Random, _) => nothing().len(),
         (_, Argument::Body(argument)) => body(argument, ids).len(),
         (_, Argument::Zeros(bytes)) => *bytes as usize,
     };
@@ -157,6 +159,7 @@ fn prepared(call: &Call, ids: &Ids) -> script::Call {
         .on_reject(encode(&call.on_reject, Entry::RejectCallback, ids));
     prepared = match (&call.to, &call.argument) {
         (Target::Deposit(to), _) => prepared.argument(deposit(ids.beneficiary(*to))),
+        (Target::Random, _) => prepared.argument(nothing()),
         (_, Argument::Body(argument)) => prepared.argument(body(argument, ids)),
         (_, Argument::Zeros(bytes)) => prepared.zeros(*bytes),
     };
@@ -169,4 +172,8 @@ fn prepared(call: &Call, ids: &Ids) -> script::Call {
 
 fn deposit(canister: Principal) -> Vec<u8> {
     Encode!(&CanisterIdRecord { canister_id: canister }).expect("the text is Candid")
+}
+
+fn nothing() -> Vec<u8> {
+    Encode!().expect("the text is Candid")
 }

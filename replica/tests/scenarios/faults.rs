@@ -2,7 +2,9 @@
 
 use crate::checks::check;
 use crate::run::{Run, State, run};
-use crate::scenario::{Action, Argument, Body, Call, Home, Method, Scenario, Step, Target};
+use crate::scenario::{
+    Action, Argument, Body, Call, Home, Method, Scenario, Step, SubnetType, Target,
+};
 use embedded_replica::trace::{Event, Responder, Work};
 
 /// Two canisters on two subnets, of which one makes three calls with cycles to the other.
@@ -23,7 +25,7 @@ fn seen() -> Run {
     let body = Body(vec![Step::Call(Box::new(call)), Step::Reply { bytes: 1 }]);
     let home = |subnet| Home { subnet, cycles: 100_000_000_000_000 };
     let run = run(&Scenario {
-        subnets: 2,
+        subnets: vec![SubnetType::Application; 2],
         canisters: vec![home(0), home(1)],
         actions: vec![Action::Call { canister: 0, method: Method::Run, body }, Action::Tick],
     });
@@ -50,7 +52,7 @@ fn seen_slowly() -> Run {
     };
     let body = Body(vec![toil, Step::Call(Box::new(call)), Step::Reply { bytes: 1 }]);
     let run = run(&Scenario {
-        subnets: 1,
+        subnets: vec![SubnetType::Application],
         canisters: vec![home, home],
         actions: vec![Action::Call { canister: 0, method: Method::Run, body }, Action::Tick],
     });

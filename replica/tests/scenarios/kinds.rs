@@ -11,8 +11,14 @@ impl Run {
         for (_, answer) in self.answers.values() {
             kinds.insert(answer.map_or_else(|code| format!("answer {code}"), |_| "reply".into()));
         }
-        for submitted in self.submitted.values() {
-            kinds.extend(submitted.err().map(|code| format!("submitted {code}")));
+        for (action, submitted) in &self.submitted {
+            match submitted {
+                Err(code) => _ = kinds.insert(format!("submitted {code}")),
+                Ok(_) if !self.answers.contains_key(action) => {
+                    kinds.insert("no status".into());
+                }
+                Ok(_) => {}
+            }
         }
         let mut slices = BTreeMap::new();
         for event in self.ticks.iter().flat_map(|tick| &tick.events) {

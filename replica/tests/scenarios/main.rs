@@ -5,9 +5,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod begin;
 mod checks;
 mod encode;
 mod faults;
+mod fees;
 mod kinds;
 mod model;
 mod predict;
@@ -23,7 +25,7 @@ mod told;
 const SCENARIOS: u64 = 1_000;
 
 /// Outcomes that scenarios are made to reach.
-const KINDS: [&str; 31] = [
+const KINDS: [&str; 32] = [
     "answer 202",
     "answer 207",
     "answer 406",
@@ -36,6 +38,7 @@ const KINDS: [&str; 31] = [
     "answer 536",
     "answer 537",
     "reply",
+    "no status",
     "reject 2",
     "reject 3",
     "reject 4",

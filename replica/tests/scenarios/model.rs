@@ -10,9 +10,11 @@ mod management;
 mod paused;
 mod round;
 mod turns;
+mod waiting;
 
 use crate::encode::{self, CELLS, Ids};
 use crate::record::{Cost, Costs, Done, What};
+use crate::run::SubnetFacts;
 use crate::scenario::{Action, Argument, Body, Call, Home, Manage, Method, Step, Target};
 use candid::Principal;
 use std::collections::{BTreeMap, VecDeque};
@@ -20,6 +22,7 @@ use std::rc::Rc;
 
 use paused::{Begun, Paused};
 use turns::Turns;
+use waiting::Waiting;
 
 const SECOND: u64 = 1_000_000_000;
 const CAPACITY: usize = 500;
@@ -36,6 +39,8 @@ const STREAM_BYTES_TARGET: usize = 10 << 20;
 const REFUND_BYTES: usize = 50;
 const BLOCK_BYTES_MAX: usize = 4 << 20;
 const ROUND_BUDGET: i64 = 2_000_000_001;
+/// Messages from one subnet that a system subnet takes at once, less those that it has for that subnet.
+const SYSTEM_MESSAGES_MAX: usize = 100;
 
 const SYS_TRANSIENT: u8 = 2;
 const DESTINATION_INVALID: u8 = 3;
@@ -139,11 +144,12 @@ struct Canister {
 
 #[derive(Default)]
 struct Subnet {
+    facts: SubnetFacts,
     loopback: VecDeque<Travelling>,
     /// What dropped messages carried, by caller.
     refunds: BTreeMap<usize, u128>,
-    pool: VecDeque<usize>,
-    management: VecDeque<Origin>,
+    pool: Vec<usize>,
+    management: Waiting,
     responses: VecDeque<Response>,
     turns: Turns,
 }
@@ -153,8 +159,16 @@ struct Subnet {
 struct Stream {
     /// For each message from there, the reject it got, if it did.
     signals: Vec<Option<Response>>,
-    /// With their bytes, which count until the other subnet has signalled that it took the message.
-    messages: VecDeque<(usize, Option<Travelling>)>,
+    /// Each counts until the other subnet has signalled that it took the message.
+    messages: VecDeque<Sent>,
+}
+
+/// A message in a stream.
+struct Sent {
+    bytes: usize,
+    is_refund: bool,
+    /// Nothing, once it is taken.
+    what: Option<Travelling>,
 }
 
 pub struct Model<'a> {
@@ -170,6 +184,8 @@ pub struct Model<'a> {
     streams: BTreeMap<(usize, usize), Stream>,
     /// When each user's message is given up.
     expiry: BTreeMap<usize, u64>,
+    /// When each user's message came.
+    arrival: BTreeMap<usize, u64>,
     /// What canisters executed.
     pub done: Vec<Vec<Done>>,
     /// What users' messages came to and when: the length of a reply, or an error code.
@@ -180,7 +196,7 @@ impl<'a> Model<'a> {
     pub fn new(
         ids: &'a Ids,
         homes: &[Home],
-        subnets: usize,
+        subnets: &[SubnetFacts],
         actions: &'a [Action],
         costs: &'a mut Costs,
         (now, last_round, rounds): (u64, u64, usize),
@@ -217,9 +233,13 @@ impl<'a> Model<'a> {
             rounds,
             tick: 0,
             canisters: homes.iter().zip(&ids.canisters).zip(balances).map(canister).collect(),
-            subnets: (0..subnets).map(|_| Subnet::default()).collect(),
+            subnets: subnets
+                .iter()
+                .map(|facts| Subnet { facts: *facts, ..Subnet::default() })
+                .collect(),
             streams: BTreeMap::new(),
             expiry: BTreeMap::new(),
+            arrival: BTreeMap::new(),
             done: vec![Vec::new(); homes.len()],
             answers: BTreeMap::new(),
         }
@@ -259,12 +279,22 @@ impl<'a> Model<'a> {
                 return Err(537);
             }
         }
-        if canister.balance < self.costs.ingress_fee(action) {
+        if canister.balance < self.ingress_fee(index, action) {
             return Err(207);
         }
+        self.arrival.insert(action, self.now);
         self.expiry.insert(action, self.now + LIFETIME_SECONDS * SECOND);
-        self.subnets[canister.subnet].pool.push_back(action);
+        self.subnets[canister.subnet].pool.push(action);
         Ok(())
+    }
+
+    /// What a canister pays of a price. On system subnets nothing.
+    fn fee(&self, canister: usize, price: u128) -> u128 {
+        if self.subnets[self.canisters[canister].subnet].facts.system { 0 } else { price }
+    }
+
+    fn ingress_fee(&self, canister: usize, action: usize) -> u128 {
+        self.fee(canister, self.costs.ingress_fee(action))
     }
 
     fn check_running(&self, canister: usize) -> Result<(), u16> {
@@ -276,19 +306,22 @@ impl<'a> Model<'a> {
     }
 
     pub fn tick(&mut self) {
+        let before = self.now;
         self.now = if self.now > self.last_round { self.now } else { self.last_round + 1 };
         self.last_round = self.now;
         self.rounds += 1;
         for subnet in 0..self.subnets.len() {
-            self.round(subnet);
+            let block = self.take_block(subnet, before);
+            self.round(subnet, block);
         }
         self.tick += 1;
     }
 
-    fn round(&mut self, subnet: usize) {
+    fn round(&mut self, subnet: usize, block: Vec<usize>) {
         self.time_out(subnet);
+        self.time_out_management(subnet);
         self.induct_streams(subnet);
-        self.induct_ingress(subnet);
+        self.induct_ingress(subnet, block);
         self.execute_canisters(subnet);
         self.finish_stopping(subnet);
         self.charge_for_resources(subnet);
@@ -316,6 +349,14 @@ impl<'a> Model<'a> {
 
 /// Bytes of Candid for nothing.
 const EMPTY_REPLY: usize = 6;
+
+/// Bytes of Candid for 32 random bytes.
+const RANDOM_REPLY: usize = 42;
+
+/// Whether a call goes to the management canister.
+const fn is_management(to: Target) -> bool {
+    matches!(to, Target::Deposit(_) | Target::Random)
+}
 
 fn rejected(request: &Request, code: u8) -> Response {
     answered(request, Err(code), request.call.cycles.into())

@@ -11,7 +11,7 @@ pub fn compare(scenario: &Scenario, run: &Run) -> Result<(), String> {
     let mut model = Model::new(
         &run.ids,
         &scenario.canisters,
-        scenario.subnets,
+        &run.subnets,
         &scenario.actions,
         &mut costs,
         run.begin,

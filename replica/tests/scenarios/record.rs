@@ -54,6 +54,8 @@ pub struct Costs {
     pub resources: BTreeMap<(usize, usize), (u128, bool)>,
     /// By action.
     pub ingress_fees: BTreeMap<usize, u128>,
+    /// The ids of messages, by action.
+    pub message_ids: BTreeMap<usize, [u8; 32]>,
 }
 
 impl Costs {

@@ -1,24 +1,34 @@
 //! Runs a scenario on the replica and records everything that can be seen.
 
+use crate::begin::{begin, installation, management};
 use crate::encode::{self, Ids};
+use crate::fees::ingress_fee;
 use crate::scenario::{Action, Manage, Scenario};
-use candid::{CandidType, Principal, encode_one};
+use candid::Principal;
 use embedded_replica::canister::{Failure, Status};
-use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig};
+use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance};
 use embedded_replica::state_dir::StateDir;
-use embedded_replica::topology::canister_id;
+use embedded_replica::subnet::Subnet;
 use embedded_replica::trace::{Event, Work};
-use embedded_replica::types::{CanisterId, Cycles, MessageId, NextWork};
-use ic_management_canister_types::*;
+use embedded_replica::types::{Cycles, MessageId, NextWork};
+use ic_management_canister_types::{CanisterIdRecord, CanisterInstallMode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::Receiver;
-use test_support::script::canister;
 
 /// Ticks after the last action within which everything must have come to rest.
 const TICKS_TO_REST_MAX: usize = 200;
 
 /// Ticks in which what is left in streams, messages nobody waits for and signals, arrives.
 const TICKS_FOR_SIGNALS: usize = 4;
+
+/// What is known of a subnet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SubnetFacts {
+    /// Whether it is a system subnet, which charges nothing.
+    pub system: bool,
+    /// Whether it was created first.
+    pub root: bool,
+}
 
 /// What can be seen of a canister between rounds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +59,10 @@ pub struct Tick {
 #[derive(Clone)]
 pub struct Run {
     pub ids: Ids,
+    /// In the order of their turns.
+    pub subnets: Vec<SubnetFacts>,
+    /// The canisters that pay for nothing.
+    pub free: BTreeSet<Principal>,
     /// The network's time, that of the latest round, and how many there were, when it began.
     pub begin: (u64, u64, usize),
     pub balances: Vec<Cycles>,
@@ -73,8 +87,11 @@ pub fn run(scenario: &Scenario) -> Run {
 /// Runs a scenario. Before each tick for which `is_restored` holds, the network is saved, dropped and
 /// restored.
 pub fn run_restoring(scenario: &Scenario, is_restored: impl Fn(usize) -> bool + 'static) -> Run {
-    let (instance, ids) = begin(scenario);
-    let mut runner = Runner::new(instance, ids);
+    let (instance, subnets, ids) = begin(scenario);
+    let homes = scenario.canisters.iter().zip(&ids.canisters);
+    let free = homes.filter(|(home, _)| subnets[home.subnet].system).map(|(_, id)| *id).collect();
+    let mut runner = Runner::new(instance, subnets, ids);
+    runner.run.free = free;
     runner.is_restored = Box::new(is_restored);
     for (index, action) in scenario.actions.iter().enumerate() {
         match action {
@@ -87,77 +104,6 @@ pub fn run_restoring(scenario: &Scenario, is_restored: impl Fn(usize) -> bool + 
         }
     }
     runner.finish()
-}
-
-/// A network with the scenario's canisters.
-fn begin(scenario: &Scenario) -> (Instance, Ids) {
-    let mut instance = Instance::new(InstanceConfig::with_application_subnets(scenario.subnets))
-        .expect("there are subnets");
-    // In the order of their turns.
-    let mut places: Vec<_> = instance.subnets().iter().map(|info| info.place.clone()).collect();
-    places.sort_by_key(|place| place.id);
-    let mut ids = Vec::new();
-    for home in &scenario.canisters {
-        let arguments = ProvisionalCreateCanisterWithCyclesArgs {
-            amount: Some(home.cycles.into()),
-            settings: Some(CanisterSettings {
-                freezing_threshold: Some(0u8.into()),
-                ..CanisterSettings::default()
-            }),
-            ..Default::default()
-        };
-        let method = "provisional_create_canister_with_cycles";
-        let effective_principal = EffectivePrincipal::Subnet(places[home.subnet].id);
-        let reply = instance.update(management(method, &arguments, effective_principal));
-        let reply = reply.expect("the canister replies").expect("the canister is created");
-        let record: CanisterIdRecord = candid::decode_one(&reply).expect("the text is Candid");
-        let id = record.canister_id;
-        // Installing costs more than some have.
-        instance.add_cycles(id.into(), INSTALLATION_CYCLES).expect("it is there");
-        let beginning = encode::beginning(0, true);
-        let install = installation(id, CanisterInstallMode::Install, beginning);
-        instance.update(install).expect("the canister replies").expect("the code is installed");
-        ids.push(id);
-    }
-    let first = places[0].canister_ranges[0].0;
-    let missing = after(first.principal(), 1_000);
-    (instance, Ids { canisters: ids, missing, nowhere: canister_id(u64::MAX).principal() })
-}
-
-/// What installing needs beforehand, nearly all of which comes back.
-const INSTALLATION_CYCLES: Cycles = 300_100_000_000;
-
-/// The id so many places after this one.
-fn after(id: Principal, places: u64) -> Principal {
-    let bytes: [u8; 8] =
-        id.as_slice()[..8].try_into().expect("ids of canisters begin with a number");
-    canister_id(u64::from_be_bytes(bytes) + places).principal()
-}
-
-fn management(
-    method: &str,
-    arguments: &impl CandidType,
-    effective_principal: EffectivePrincipal,
-) -> CanisterCall {
-    CanisterCall {
-        sender: Principal::anonymous(),
-        caller_info: None,
-        canister: CanisterId::MANAGEMENT,
-        effective_principal,
-        method: method.into(),
-        argument: encode_one(arguments).expect("the text is Candid"),
-    }
-}
-
-fn installation(id: Principal, mode: CanisterInstallMode, arg: Vec<u8>) -> CanisterCall {
-    let arguments = InstallCodeArgs {
-        mode,
-        canister_id: id,
-        wasm_module: canister(),
-        arg,
-        sender_canister_version: None,
-    };
-    management("install_code", &arguments, EffectivePrincipal::Canister(id.into()))
 }
 
 struct Runner {
@@ -174,7 +120,7 @@ struct Runner {
 }
 
 impl Runner {
-    fn new(mut instance: Instance, ids: Ids) -> Self {
+    fn new(mut instance: Instance, subnets: Vec<SubnetFacts>, ids: Ids) -> Self {
         let events = instance.listen();
         let balances = ids
             .canisters
@@ -197,6 +143,8 @@ impl Runner {
             waiting: BTreeSet::new(),
             run: Run {
                 ids,
+                subnets,
+                free: BTreeSet::new(),
                 begin,
                 balances,
                 ticks: Vec::new(),
@@ -287,7 +235,8 @@ impl Runner {
         self.waiting.retain(|action| {
             let Ok(message) = run.submitted[action] else { return false };
             let answer = instance.ingress_status(message, None).expect("anybody may ask");
-            let Some(answer) = answer else { return true };
+            // A message that no block took in time has no status.
+            let Some(answer) = answer else { return knows(instance, message) };
             let answer = answer.map(|reply| reply.len()).map_err(|failure| error_code(&failure));
             run.answers.insert(*action, (tick, answer));
             false
@@ -303,7 +252,10 @@ impl Runner {
             let rests =
                 |state: &State| state.is_idle && !state.has_open_contexts && !state.is_paused;
             // Messages may be in streams, which show nothing.
-            self.run.rested = self.waiting.is_empty()
+            // A message may wait for a block as long as its canister cannot take it.
+            let submitted = |action: &usize| self.run.submitted[action].as_ref().ok();
+            let is_pooled = |message: &MessageId| pooled(&self.instance, *message);
+            self.run.rested = self.waiting.iter().filter_map(submitted).all(is_pooled)
                 && !last.events.iter().any(executes)
                 && last.states.values().all(rests);
             if self.run.rested {
@@ -346,6 +298,17 @@ fn state(instance: &Instance, id: Principal) -> Option<State> {
     })
 }
 
+/// Whether a message waits for a block.
+fn pooled(instance: &Instance, message: MessageId) -> bool {
+    instance.network().subnets().any(|subnet| subnet.has_pooled(message))
+}
+
+/// Whether a message waits for a block or has a status.
+fn knows(instance: &Instance, message: MessageId) -> bool {
+    let has_status = |subnet: &Subnet| subnet.ingress_record(message).is_some();
+    pooled(instance, message) || instance.network().subnets().any(has_status)
+}
+
 fn error_code(failure: &Failure) -> u16 {
     match failure {
         Failure::Rejected(reject) => reject.error_code.map_or(0, |code| code as u16),
@@ -364,31 +327,5 @@ impl Run {
                 _ => None,
             })
         })
-    }
-}
-
-/// What taking in a message costs: the message, and each byte of its envelope.
-fn ingress_fee(call: &CanisterCall) -> Cycles {
-    let parts = [
-        call.sender.as_slice().len(),
-        call.canister.as_slice().len(),
-        call.method.len(),
-        call.argument.len(),
-    ];
-    let bytes =
-        ENVELOPE_BYTES + parts.map(|bytes| bytes + length_bytes(bytes)).iter().sum::<usize>();
-    1_200_000 + 2_000 * bytes as Cycles
-}
-
-/// The bytes of an envelope besides the call: field names, expiry, nonce, and types of the parts.
-const ENVELOPE_BYTES: usize = 110;
-
-/// The bytes that CBOR needs to state the length of a part, besides the byte that states its type.
-fn length_bytes(bytes: usize) -> usize {
-    match bytes {
-        0..24 => 0,
-        24..0x100 => 1,
-        0x100..0x1_0000 => 2,
-        _ => 4,
     }
 }

@@ -7,9 +7,17 @@ pub use generator::scenario;
 /// A network, and what users do with it.
 #[derive(Clone, Debug)]
 pub struct Scenario {
-    pub subnets: usize,
+    /// In the order of their creation.
+    pub subnets: Vec<SubnetType>,
     pub canisters: Vec<Home>,
     pub actions: Vec<Action>,
+}
+
+/// A system subnet charges nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubnetType {
+    Application,
+    System,
 }
 
 /// Where a canister lives and what it begins with.
@@ -127,4 +135,6 @@ pub enum Target {
     /// The management canister, to deposit the attached cycles with a canister; with the missing
     /// one, if there is none of this number.
     Deposit(usize),
+    /// The management canister of the caller's subnet, for random bytes.
+    Random,
 }

@@ -25,8 +25,13 @@ impl Run {
     /// What the model has to be told.
     pub fn costs(&self, scenario: &Scenario) -> Costs {
         let count = scenario.canisters.len();
+        let submitted = self.submitted.iter();
+        let id = |(action, submitted): (&usize, &Result<MessageId, u16>)| {
+            Some((*action, submitted.ok()?.0))
+        };
         let mut costs = Costs {
             ingress_fees: self.ingress_fees.clone(),
+            message_ids: submitted.filter_map(id).collect(),
             executions: vec![Default::default(); count],
             installations: vec![Default::default(); count],
             ..Costs::default()

@@ -36,7 +36,7 @@ pub use encoding::{decode, encode, no_result, nothing};
 pub use golden::assert_golden;
 pub use packages::or_say_why;
 pub use panics::panic_message;
-pub use scripted::{ScriptedNetwork, script};
+pub use scripted::{ScriptedNetwork, in_block_order, script};
 pub use servers::{Server, on_every_server, pocket_ic_binary};
 pub use status::StatusOf;
 pub use users::{controller, stranger};

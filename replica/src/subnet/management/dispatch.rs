@@ -88,11 +88,13 @@ impl Subnet {
     fn next_management_call(&mut self) -> Option<PendingCall> {
         let has_budget = self.management_budget > 0;
         let anybody_paused = self.canisters.values().any(Canister::is_paused);
-        let next = |pending: &PendingCall| {
+        let mut calls = std::mem::take(&mut self.management_calls);
+        let next = calls.next(|pending| {
             (has_budget || !pending.call.rules().is_heavy)
                 && !(anybody_paused && self.has_to_wait(&pending.call))
-        };
-        self.management_calls.remove(self.management_calls.iter().position(next)?)
+        });
+        self.management_calls = calls;
+        next
     }
 
     /// Whether a call must wait for a paused execution: of the canister that the call is about, or of an
@@ -157,7 +159,7 @@ impl Subnet {
             Method::NodeMetricsHistory => self.node_metrics_history(call).map(Completion::Reply),
             Method::SubnetInfo => self.subnet_info(call).map(Completion::Reply),
             Method::SubnetMetrics => self.subnet_metrics(call).map(Completion::Reply),
-            Method::RawRand => self.raw_rand(pending),
+            Method::RawRand => self.raw_rand(call).map(Completion::Reply),
             // Unreachable by canisters: calls that need a threshold key are not routed to any subnet.
             Method::EcdsaPublicKey
             | Method::SignWithEcdsa

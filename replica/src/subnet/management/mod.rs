@@ -13,6 +13,7 @@ mod info;
 mod lifecycle;
 mod logs;
 mod outcalls;
+mod queue;
 mod randomness;
 mod settings;
 mod snapshot_data;
@@ -23,16 +24,17 @@ mod subnet;
 use crate::canister::{Canister, Failure, Origin, ReceivedCall};
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{self, ManagementCall, Rules, Subject};
-use crate::message::{Ingress, Request};
+use crate::message::{CallHeader, Ingress, Request};
 use crate::subnet::Subnet;
 use crate::trace::Event;
-use crate::types::{CanisterId, Payload};
+use crate::types::{CanisterId, Cycles, MessageId, Payload};
 use candid::{CandidType, Principal};
 use serde::de::DeserializeOwned;
 
 pub(super) use lifecycle::finish_stopping;
 pub(super) use outcalls::Outcalls;
 pub use outcalls::{NodeResponse, NodeResponses, OutcallError, OutcallRequest, Pricing, Transform};
+pub(super) use queue::{CallQueues, CallSender};
 use serde::{Deserialize, Serialize};
 
 /// A call or query of the management canister.
@@ -57,6 +59,22 @@ impl PendingCall {
         let by_canister = matches!(received.origin, Origin::Canister(_));
         let call = Call { caller: received.origin.caller(), by_canister, method, argument };
         Self { call, received }
+    }
+
+    /// The request that made the call, with its cycles. `None` if a user made the call.
+    pub(super) fn request(&self) -> Option<(&CallHeader, Cycles)> {
+        match &self.received.origin {
+            Origin::Canister(header) => Some((header, self.received.cycles)),
+            _ => None,
+        }
+    }
+
+    /// The ingress message that made the call. `None` if a canister made it.
+    pub(super) fn message(&self) -> Option<MessageId> {
+        match self.received.origin {
+            Origin::Ingress { message, .. } => Some(message),
+            _ => None,
+        }
     }
 }
 
@@ -117,14 +135,15 @@ impl Subnet {
         }
         let origin = Origin::Ingress { message: ingress.id, sender: ingress.sender, info: None };
         let received = ReceivedCall { origin, cycles: 0 };
-        self.management_calls.push_back(PendingCall::new(call, ingress.argument, received));
+        let sender = CallSender::User(call.canister());
+        self.management_calls.push(sender, PendingCall::new(call, ingress.argument, received));
         Ok(())
     }
 
     /// The canister that pays for taking in a management call of a user, if there is one. Small calls of
     /// `update_settings` are paid for after their execution, so that a canister frozen by its settings
     /// can be unfrozen (`cycles_account_manager.rs`, `ingress_induction_cost`).
-    fn payer(
+    pub(super) fn payer(
         &self,
         ingress: &Ingress,
         call: &ManagementCall,
@@ -138,12 +157,17 @@ impl Subnet {
     /// Takes in a management call of a canister.
     pub(super) fn induct_management_request(&mut self, request: Request) {
         self.trace.record(|| Event::Inducted { call: request.call() });
+        let caller = request.header.caller;
+        let sender = match self.canisters.contains_key(&caller) {
+            true => CallSender::Local(caller),
+            false => CallSender::Remote(caller),
+        };
         let origin = Origin::Canister(request.header);
         let received = ReceivedCall { origin, cycles: request.content.cycles };
         match self.resolve_request(&request) {
             Ok(call) => {
                 let argument = request.content.argument;
-                self.management_calls.push_back(PendingCall::new(call, argument, received));
+                self.management_calls.push(sender, PendingCall::new(call, argument, received));
             }
             Err(error) => self.respond(received.respond(Err(Failure::Error(error)))),
         }

@@ -46,7 +46,9 @@ pub fn check(run: &Run) -> Vec<String> {
     let all: Amount = ledger.balances.values().sum();
     for (number, tick) in run.ticks.iter().enumerate() {
         tick.events.iter().for_each(|event| ledger.book(event));
-        let paused = run.paused(number).filter(|(_, work)| !matches!(work, Work::Response { .. }));
+        let paused = run
+            .paused(number)
+            .filter(|(id, work)| !matches!(work, Work::Response { .. }) && !run.free.contains(id));
         ledger.compare(number, tick, all, paused.map(|(id, _)| (id, PREPAID)).collect());
     }
     if run.rested && ledger.refunds != 0 {

@@ -67,12 +67,37 @@ impl Model<'_> {
         }
     }
 
+    /// Drops what waits for the management canister, and its responses, once nobody waits for them.
+    pub(super) fn time_out_management(&mut self, subnet: usize) {
+        let now = self.seconds();
+        let is_late = |deadline: Option<u64>| deadline.is_some_and(|at| at < now);
+        let subnet = &mut self.subnets[subnet];
+        let late = subnet.management.give_up(|origin| match origin {
+            Origin::User(_) => false,
+            Origin::Canister(request) => is_late(request.deadline),
+        });
+        let mut dropped = Vec::new();
+        for origin in late {
+            let Origin::Canister(request) = origin else { unreachable!("it is a request") };
+            dropped.push((request.caller, u128::from(request.call.cycles)));
+        }
+        subnet.responses.retain(|response| {
+            if is_late(response.deadline) {
+                dropped.push((response.caller, response.refund));
+            }
+            !is_late(response.deadline)
+        });
+        for (caller, cycles) in dropped.into_iter().filter(|(_, cycles)| *cycles > 0) {
+            *subnet.refunds.entry(caller).or_default() += cycles;
+        }
+    }
+
     pub(super) fn return_response(&mut self, response: Response) {
         let canister = &self.canisters[response.caller];
         let subnet = canister.subnet;
         let local = match canister.callbacks.get(&response.number) {
-            Some(Callback { call, .. }) if matches!(call.to, Target::Deposit(_)) => {
-                self.destination(call.to) == Some(subnet)
+            Some(Callback { call, .. }) if is_management(call.to) => {
+                self.destination(response.caller, call.to) == Some(subnet)
             }
             _ => self.is_on(subnet, response.from),
         };
@@ -117,6 +142,8 @@ impl Model<'_> {
 
         let sources: Vec<usize> =
             (0..self.subnets.len()).filter(|source| *source != subnet).collect();
+        let limits: Vec<usize> =
+            (0..self.subnets.len()).map(|source| self.limit(subnet, source)).collect();
         for source in &sources {
             for signal in std::mem::take(&mut self.stream(*source, subnet).signals) {
                 self.stream(subnet, *source).messages.pop_front();
@@ -125,7 +152,7 @@ impl Model<'_> {
                 }
             }
         }
-        let mut slices = self.take_slices(subnet);
+        let mut slices = self.take_slices(subnet, &limits);
         for source in sources {
             for message in slices.remove(&source).into_iter().flatten() {
                 let reject = self.induct(subnet, message);
@@ -134,22 +161,31 @@ impl Model<'_> {
         }
     }
 
+    /// How many messages a subnet takes from another one at once, at the beginning of a round. The first
+    /// subnet takes few if it is a system subnet; other system subnets do so from application subnets.
+    fn limit(&mut self, subnet: usize, source: usize) -> usize {
+        let (own, other) = (self.subnets[subnet].facts, self.subnets[source].facts);
+        match own.system && (own.root || !other.system) {
+            true => SYSTEM_MESSAGES_MAX.saturating_sub(self.stream(subnet, source).messages.len()),
+            false => usize::MAX,
+        }
+    }
+
     /// What fits into a block, beginning with another subnet in each round.
-    fn take_slices(&mut self, subnet: usize) -> BTreeMap<usize, Vec<Travelling>> {
+    fn take_slices(&mut self, subnet: usize, limits: &[usize]) -> BTreeMap<usize, Vec<Travelling>> {
         let mut left = BLOCK_BYTES_MAX;
         let mut slices: BTreeMap<usize, Vec<Travelling>> = BTreeMap::new();
         let count = self.subnets.len();
         for turn in 0..count {
             let source = (self.rounds + turn) % count;
-            for (bytes, message) in &mut self.stream(source, subnet).messages {
-                if message.is_none() {
-                    continue;
-                }
-                if *bytes > left {
+            let untaken = |sent: &&mut Sent| sent.what.is_some();
+            let messages = self.stream(source, subnet).messages.iter_mut().filter(untaken);
+            for sent in messages.take(limits[source]) {
+                if sent.bytes > left {
                     break;
                 }
-                left -= *bytes;
-                slices.entry(source).or_default().extend(message.take());
+                left -= sent.bytes;
+                slices.entry(source).or_default().extend(sent.what.take());
             }
         }
         slices
@@ -171,7 +207,12 @@ impl Model<'_> {
         match message {
             Message::Response(response) => self.return_response(response),
             Message::Request(request) if request.to == Principal::management_canister() => {
-                self.subnets[subnet].management.push_back(Origin::Canister(request));
+                let caller = request.caller;
+                let group = match self.is_on(subnet, self.canisters[caller].id) {
+                    true => waiting::LOCAL,
+                    false => waiting::REMOTE,
+                };
+                self.subnets[subnet].management.push(group, caller, Origin::Canister(request));
             }
             Message::Request(request) => match self.refusal(&request) {
                 Some(code) => return Some(rejected(&request, code)),
@@ -211,13 +252,62 @@ impl Model<'_> {
         self.push_input(to, from, Message::Request(request), local);
     }
 
-    pub(super) fn induct_ingress(&mut self, subnet: usize) {
-        for action in std::mem::take(&mut self.subnets[subnet].pool) {
+    /// Which messages of users are in the block of a round: those that their canisters can take and pay
+    /// for, together with the others. Each canister's are looked at in the order in which they came, of
+    /// those that came at once the last first.
+    pub(super) fn take_block(&mut self, subnet: usize, now: u64) -> Vec<usize> {
+        let place = |action: &usize| (self.expiry[action], self.costs.message_ids[action]);
+        let mut pool = std::mem::take(&mut self.subnets[subnet].pool);
+        pool.retain(|action| self.expiry[action] >= now);
+        pool.sort_by_key(|action| {
+            let (canister, managed) = self.subject(*action);
+            let receiver = (!managed).then(|| self.canisters[canister].id);
+            (receiver, self.arrival[action], std::cmp::Reverse(place(action)))
+        });
+        let (mut block, mut fees) = (Vec::new(), BTreeMap::new());
+        pool.retain(|action| {
+            let (canister, managed) = self.subject(*action);
+            let fee = fees.get(&canister).unwrap_or(&0) + self.ingress_fee(canister, *action);
+            let is_valid = self.canisters[canister].exists
+                && (managed || self.check_running(canister).is_ok())
+                && self.canisters[canister].balance >= fee;
+            if is_valid {
+                fees.insert(canister, fee);
+                block.push(*action);
+            }
+            !is_valid
+        });
+        block.sort_by_key(place);
+        self.subnets[subnet].pool = pool;
+        block
+    }
+
+    /// The canister that a user's message is about, and whether the message goes to the management canister.
+    fn subject(&self, action: usize) -> (usize, bool) {
+        match &self.actions[action] {
+            Action::Call { canister, .. } => (*canister, false),
+            Action::Manage { canister, .. } => (*canister, true),
+            Action::Tick | Action::Wait { .. } => unreachable!("these are no messages"),
+        }
+    }
+
+    pub(super) fn induct_ingress(&mut self, subnet: usize, block: Vec<usize>) {
+        for action in block {
             if let Err(code) = self.induct_one(subnet, action) {
                 self.answers.insert(action, (self.tick, Err(code)));
             }
         }
-        // What waits in queues for too long fails.
+        // What waits for too long fails.
+        let (expiry, now) = (&self.expiry, self.now);
+        let is_late = |action: &usize| expiry[action] < now;
+        let late = self.subnets[subnet].management.give_up(|origin| match origin {
+            Origin::User(action) => is_late(action),
+            Origin::Canister(_) => false,
+        });
+        for origin in late {
+            let Origin::User(action) = origin else { unreachable!("users' messages expire") };
+            self.answers.insert(action, (self.tick, Err(202)));
+        }
         for index in self.on(subnet) {
             let ingress = std::mem::take(&mut self.canisters[index].ingress);
             for action in ingress {
@@ -230,15 +320,8 @@ impl Model<'_> {
     }
 
     fn induct_one(&mut self, subnet: usize, action: usize) -> Result<(), u16> {
-        if self.expiry[&action] < self.now {
-            return Err(202);
-        }
-        let fee = self.costs.ingress_fee(action);
-        let (index, managed) = match &self.actions[action] {
-            Action::Call { canister, .. } => (*canister, false),
-            Action::Manage { canister, .. } => (*canister, true),
-            Action::Tick | Action::Wait { .. } => unreachable!("these are no messages"),
-        };
+        let (index, managed) = self.subject(action);
+        let fee = self.ingress_fee(index, action);
         if !self.canisters[index].exists {
             return Err(301);
         }
@@ -247,7 +330,10 @@ impl Model<'_> {
         }
         self.charge(index, fee)?;
         match managed {
-            true => self.subnets[subnet].management.push_back(Origin::User(action)),
+            true => {
+                let management = &mut self.subnets[subnet].management;
+                management.push(waiting::USERS, index, Origin::User(action));
+            }
             false => self.canisters[index].ingress.push_back(action),
         }
         Ok(())

@@ -1,6 +1,9 @@
 //! The end of a round in the model: messages leave, canisters stop, and canisters pay for their resources.
 
 use super::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaChaRng;
+use std::collections::BTreeSet;
 
 impl Model<'_> {
     /// Delivers what goes to canisters of the same subnet, to itself first.
@@ -11,6 +14,10 @@ impl Model<'_> {
             peers.sort_by_key(|peer| (*peer != canister.id, *peer));
             for peer in peers {
                 if !self.is_on(subnet, peer) {
+                    continue;
+                }
+                // A canister that does not run takes nothing from itself.
+                if peer == self.canisters[index].id && self.check_running(index).is_err() {
                     continue;
                 }
                 while let Some((message, _)) = self.canisters[index].output[&peer].front() {
@@ -33,21 +40,30 @@ impl Model<'_> {
     }
 
     /// Sends everything that is left: one message of the management canister, then one of each
-    /// canister, and so on; each canister's queues take turns, too. What does not fit into a stream
-    /// waits.
+    /// canister, and so on; each one's queues take turns, too. A random canister comes first. What does not
+    /// fit into a stream waits.
     pub(super) fn route(&mut self, subnet: usize) {
         self.route_refunds(subnet);
         // Whose turn it is: nobody for the management canister, and the queues of each.
         let mut turns: VecDeque<(Option<usize>, VecDeque<Principal>)> = VecDeque::new();
-        turns.push_back((None, [Principal::management_canister()].into()));
         for index in self.on(subnet) {
-            turns.push_back((Some(index), self.canisters[index].output.keys().copied().collect()));
+            let output = self.canisters[index].output.iter().filter(|(_, queue)| !queue.is_empty());
+            let peers: VecDeque<Principal> = output.map(|(peer, _)| *peer).collect();
+            if !peers.is_empty() {
+                turns.push_back((Some(index), peers));
+            }
         }
+        let first = ChaChaRng::seed_from_u64(self.now).gen_range(0..turns.len().max(1));
+        turns.rotate_left(first);
+        let receivers = self.subnets[subnet].responses.iter();
+        let receivers = receivers.map(|response| self.canisters[response.caller].id);
+        let receivers: BTreeSet<Principal> = receivers.collect();
+        turns.push_front((None, receivers.into_iter().collect()));
         let mut rejects = [Vec::new(), Vec::new()];
         while let Some((sender, mut queues)) = turns.pop_front() {
             let Some(queue) = queues.pop_front() else { continue };
             let message = match sender {
-                None => self.subnets[subnet].responses.front().cloned().map(Message::Response),
+                None => self.response_to(subnet, queue).map(|(_, response)| response),
                 Some(index) => {
                     let waiting = self.canisters[index].output[&queue].front();
                     waiting.map(|(message, _)| message.clone())
@@ -59,7 +75,10 @@ impl Model<'_> {
                 continue;
             };
             match sender {
-                None => drop(self.subnets[subnet].responses.pop_front()),
+                None => {
+                    let at = self.response_to(subnet, queue).map(|(at, _)| at);
+                    self.subnets[subnet].responses.remove(at.expect("it was there"));
+                }
                 Some(index) => {
                     let output = self.canisters[index].output.get_mut(&queue);
                     output.expect("it was there").pop_front();
@@ -72,6 +91,14 @@ impl Model<'_> {
         rejects.into_iter().flatten().for_each(|response| self.return_response(response));
     }
 
+    /// The next response of the management canister to a canister, and its place among all of them.
+    fn response_to(&self, subnet: usize, receiver: Principal) -> Option<(usize, Message)> {
+        let responses = &self.subnets[subnet].responses;
+        let is_for_it = |response: &Response| self.canisters[response.caller].id == receiver;
+        let at = responses.iter().position(is_for_it)?;
+        Some((at, Message::Response(responses[at].clone())))
+    }
+
     /// Sends off what dropped messages carried, the most first.
     fn route_refunds(&mut self, subnet: usize) {
         let mut refunds: Vec<(usize, u128)> =
@@ -82,7 +109,8 @@ impl Model<'_> {
             if home == subnet {
                 self.subnets[subnet].loopback.push_back(refund);
             } else if self.has_room(subnet, home) {
-                self.stream(subnet, home).messages.push_back((REFUND_BYTES, Some(refund)));
+                let sent = Sent { bytes: REFUND_BYTES, is_refund: true, what: Some(refund) };
+                self.stream(subnet, home).messages.push_back(sent);
             } else {
                 self.subnets[subnet].refunds.insert(to, cycles);
             }
@@ -91,20 +119,27 @@ impl Model<'_> {
 
     fn has_room(&mut self, from: usize, to: usize) -> bool {
         let messages = &self.stream(from, to).messages;
-        messages.iter().map(|(bytes, _)| bytes).sum::<usize>() < STREAM_BYTES_TARGET
+        messages.iter().map(|sent| sent.bytes).sum::<usize>() < STREAM_BYTES_TARGET
+    }
+
+    /// Streams to system subnets take fewer requests and responses.
+    fn has_room_for_message(&mut self, from: usize, to: usize) -> bool {
+        let messages = self.stream(from, to).messages.iter().filter(|sent| !sent.is_refund);
+        let is_full = messages.count() >= 2 * SYSTEM_MESSAGES_MAX;
+        self.has_room(from, to) && !(is_full && self.subnets[to].facts.system)
     }
 
     /// Whether the stream that the message goes into, if any, can take the message.
     fn can_leave(&mut self, subnet: usize, message: &Message) -> bool {
         let to = match message {
             Message::Response(response) => Some(self.canisters[response.caller].subnet),
-            Message::Request(request) => self.destination(request.call.to),
+            Message::Request(request) => self.destination(request.caller, request.call.to),
         };
         match (to, message) {
             (None, _) => true,
             (Some(to), _) if to == subnet => true,
             (Some(_), Message::Request(request)) if request.bytes > REMOTE_BYTES_MAX => true,
-            (Some(to), _) => self.has_room(subnet, to),
+            (Some(to), _) => self.has_room_for_message(subnet, to),
         }
     }
 
@@ -120,7 +155,7 @@ impl Model<'_> {
     fn send_off(&mut self, subnet: usize, message: Message, rejects: &mut [Vec<Response>; 2]) {
         let to = match &message {
             Message::Response(response) => Some(self.canisters[response.caller].subnet),
-            Message::Request(request) => self.destination(request.call.to),
+            Message::Request(request) => self.destination(request.caller, request.call.to),
         };
         match (to, message) {
             (None, Message::Request(request)) => {
@@ -136,16 +171,18 @@ impl Model<'_> {
             }
             (Some(to), message) => {
                 let bytes = self.bytes(&message);
-                let message = Some(Travelling::Message(message));
-                self.stream(subnet, to).messages.push_back((bytes, message));
+                let what = Some(Travelling::Message(message));
+                let sent = Sent { bytes, is_refund: false, what };
+                self.stream(subnet, to).messages.push_back(sent);
             }
             (None, Message::Response(_)) => unreachable!("all callers have a subnet"),
         }
     }
 
     /// The subnet a call goes to. Ids are on subnets whether or not there are such canisters.
-    pub(super) fn destination(&self, to: Target) -> Option<usize> {
+    pub(super) fn destination(&self, caller: usize, to: Target) -> Option<usize> {
         let id = match to {
+            Target::Random => return Some(self.canisters[caller].subnet),
             Target::Deposit(to) => self.ids.beneficiary(to),
             _ => self.ids.of(to),
         };

@@ -5,16 +5,16 @@ use super::*;
 use crate::encode::TOIL_INSTRUCTIONS;
 
 const MESSAGE_INSTRUCTIONS: u64 = 40_000_000_000;
-/// A twentieth is for the cleanup.
-const CALLBACK_INSTRUCTIONS: u64 = 38_000_000_000;
+const SYSTEM_MESSAGE_INSTRUCTIONS: u64 = 50_000_000_000;
 
 /// An execution on its way: what it works on counts when it succeeds.
 struct Running<'a> {
     entry: Entry,
     /// When it began.
     now: u64,
-    /// Instructions of its toil.
+    /// Instructions of its toil, and how many there may be.
     toil: u64,
+    most_toil: u64,
     answered: bool,
     available: u128,
     balance: u128,
@@ -112,7 +112,7 @@ impl<'a> Model<'a> {
     /// What a call of the method takes from the canister's balance beforehand.
     pub(super) fn prepaid(&self, index: usize, method: Method) -> u128 {
         let is_query = self.canisters[index].installed && method == Method::Ask;
-        if is_query { QUERY_PREPAID } else { PREPAID }
+        self.fee(index, if is_query { QUERY_PREPAID } else { PREPAID })
     }
 
     /// Whether a call can be executed: it can be paid for, and there is something to execute.
@@ -130,11 +130,13 @@ impl<'a> Model<'a> {
 
     fn execute_response(&mut self, index: usize, response: &Response, begun: &Begun) {
         let Cost { instructions, text, .. } = begun.cost;
+        let bytes = response.result.unwrap_or(text) as u128;
+        let unsent = self.fee(index, (RESPONSE_BYTES_MAX - bytes) * BYTE_FEE);
+        let spent = EXECUTION_FEE + u128::from(instructions);
+        let unspent = self.fee(index, PREPAID.saturating_sub(spent));
         let canister = &mut self.canisters[index];
         let callback = canister.callbacks.remove(&response.number).expect("it was awaited");
-        let bytes = response.result.unwrap_or(text) as u128;
-        canister.balance += response.refund + (RESPONSE_BYTES_MAX - bytes) * BYTE_FEE;
-        let fee = EXECUTION_FEE + u128::from(instructions);
+        canister.balance += response.refund + unsent;
         let reject = response.result.err();
         let what = What::Response(response.number, reject, response.refund);
         let id = callback.context;
@@ -162,8 +164,8 @@ impl<'a> Model<'a> {
                 self.canisters[index].stable = cleaning.stable;
             }
         }
-        running.balance += PREPAID - fee;
-        self.canisters[index].balance += PREPAID - fee;
+        running.balance += unspent;
+        self.canisters[index].balance += unspent;
         if gone {
             result = Ok(());
         }
@@ -173,10 +175,16 @@ impl<'a> Model<'a> {
     fn begin<'b>(&self, index: usize, context: u64, entry: Entry, begun: &Begun) -> Running<'b> {
         let canister = &self.canisters[index];
         let context = &canister.contexts[&context];
+        let most_toil = match self.subnets[canister.subnet].facts.system {
+            true => SYSTEM_MESSAGE_INSTRUCTIONS,
+            false => MESSAGE_INSTRUCTIONS,
+        };
         Running {
             entry,
             now: begun.now,
             toil: 0,
+            // A twentieth of a callback's instructions is for the cleanup.
+            most_toil: if entry == Entry::Callback { most_toil / 20 * 19 } else { most_toil },
             answered: context.answered,
             available: context.available,
             balance: canister.balance,
@@ -244,6 +252,7 @@ impl<'a> Model<'a> {
         let open = self.canisters[index].callbacks.values().filter(|callback| callback.to == to);
         let made = running.calls.iter().filter(|(call, _)| self.ids.of(call.to) == to);
         let price = PREPAID + CALL_FEE + (bytes as u128 + RESPONSE_BYTES_MAX) * BYTE_FEE;
+        let price = self.fee(index, price);
         if open.count() + made.count() >= CAPACITY || running.balance - cycles < price {
             return self.run(index, running, &call.refused.0);
         }
@@ -331,11 +340,7 @@ impl Running<'_> {
     fn toil(&mut self, times: u64) -> Result<(), u16> {
         self.check_may_call()?;
         self.toil += times * TOIL_INSTRUCTIONS;
-        let limit = match self.entry {
-            Entry::Callback => CALLBACK_INSTRUCTIONS,
-            _ => MESSAGE_INSTRUCTIONS,
-        };
-        if self.toil > limit { Err(522) } else { Ok(()) }
+        if self.toil > self.most_toil { Err(522) } else { Ok(()) }
     }
 
     fn check_may_call(&self) -> Result<(), u16> {

@@ -14,7 +14,15 @@ impl Model<'_> {
                         self.answers.insert(action, (self.tick, result.map(|()| EMPTY_REPLY)));
                     }
                 }
-                Origin::Canister(request) => self.deposit(subnet, request),
+                Origin::Canister(request) => {
+                    let response = match request.call.to {
+                        Target::Random => {
+                            answered(&request, Ok(RANDOM_REPLY), request.call.cycles.into())
+                        }
+                        _ => self.deposit(request),
+                    };
+                    self.subnets[subnet].responses.push_back(response);
+                }
             }
         }
     }
@@ -22,32 +30,33 @@ impl Model<'_> {
     /// The next call that is not about a canister in the middle of something. Deposits need not wait
     /// for one that is to begin anew.
     fn next_management_call(&mut self, subnet: usize) -> Option<Origin> {
+        let mut waiting = std::mem::take(&mut self.subnets[subnet].management);
         let can_be_executed = |origin: &Origin| match origin {
             Origin::User(action) => match self.actions[*action] {
                 Action::Manage { canister, .. } => self.canisters[canister].paused.is_none(),
                 _ => unreachable!("this is a management call"),
             },
             Origin::Canister(Request { call, .. }) => {
-                let Target::Deposit(to) = call.to else { unreachable!("this is a deposit") };
+                let Target::Deposit(to) = call.to else { return true };
                 let to = self.find(self.ids.beneficiary(to)).map(|to| &self.canisters[to].paused);
                 !matches!(to, Some(Some(Paused { done: 1.., .. })))
             }
         };
-        let at = self.subnets[subnet].management.iter().position(can_be_executed)?;
-        self.subnets[subnet].management.remove(at)
+        let next = waiting.next(can_be_executed);
+        self.subnets[subnet].management = waiting;
+        next
     }
 
-    fn deposit(&mut self, subnet: usize, request: Request) {
+    fn deposit(&mut self, request: Request) -> Response {
         let Target::Deposit(to) = request.call.to else { unreachable!("this is a deposit") };
         let cycles = u128::from(request.call.cycles);
-        let response = match self.find(self.ids.beneficiary(to)) {
+        match self.find(self.ids.beneficiary(to)) {
             Some(to) => {
                 self.canisters[to].balance += cycles;
                 answered(&request, Ok(EMPTY_REPLY), 0)
             }
             None => answered(&request, Err(DESTINATION_INVALID), cycles),
-        };
-        self.subnets[subnet].responses.push_back(response);
+        }
     }
 
     fn manage(&mut self, action: usize, index: usize, what: Manage) -> Option<Result<(), u16>> {
@@ -95,15 +104,17 @@ impl Model<'_> {
     }
 
     fn install(&mut self, index: usize, what: Manage) -> Result<(), u16> {
+        let prepaid = self.fee(index, INSTALL_PREPAID);
+        let system = self.subnets[self.canisters[index].subnet].facts.system;
         let canister = &mut self.canisters[index];
-        if canister.balance < INSTALL_PREPAID {
+        if canister.balance < prepaid {
             return Err(207);
         }
         canister.balance -= self.costs.installation(index);
         match (what, canister.installed) {
             (Manage::Install, true) => return Err(514),
             // Code is small here, so each round credits all that was installed.
-            _ if canister.installed_at == Some(self.tick) => return Err(209),
+            _ if canister.installed_at == Some(self.tick) && !system => return Err(209),
             (Manage::Upgrade, false) => return Err(537),
             _ => {}
         }

@@ -13,6 +13,11 @@ const BILLION: u64 = 1_000_000_000;
 pub fn scenario(seed: u64) -> Scenario {
     let mut random = Random::new(seed);
     let subnets = 1 + random.below(SUBNETS_MAX) as usize;
+    let subnet_type = |_| match random.below(5) {
+        0 => SubnetType::System,
+        _ => SubnetType::Application,
+    };
+    let types: Vec<SubnetType> = (0..subnets).map(subnet_type).collect();
     let mut canisters = Vec::new();
     let is_crowded = random.below(8) == 0;
     let most = if is_crowded { CANISTERS_PER_SUBNET_MAX } else { CANISTERS_PER_SUBNET };
@@ -42,7 +47,7 @@ pub fn scenario(seed: u64) -> Scenario {
             _ => actions.push(generator.action()),
         }
     }
-    Scenario { subnets, canisters, actions }
+    Scenario { subnets: types, canisters, actions }
 }
 
 /// Generates the actions of a scenario.
@@ -92,15 +97,16 @@ impl Generator {
 
     /// More calls than are executed in a round, and a pause in which some of them expire.
     fn flood(&mut self) -> Vec<Action> {
-        let large = self.one_in(3);
-        let answer = match large {
+        let (times, answer) = match self.random.below(4) {
             // Replies that fill a stream.
-            true => vec![Step::Reply { bytes: 1_000_000 }],
-            false => vec![Step::Toil { times: 1 }, Step::Reply { bytes: 1 }],
+            0 => (14, vec![Step::Reply { bytes: 1_000_000 }]),
+            // More calls than a system subnet takes.
+            1 => (51 + self.random.below(250), vec![Step::Reply { bytes: 1 }]),
+            _ => (50, vec![Step::Toil { times: 1 }, Step::Reply { bytes: 1 }]),
         };
         let mut call = self.call_made_often();
         call.to = Target::Canister(self.canister());
-        call.times = if large { 14 } else { 50 };
+        call.times = times;
         call.method = Method::Run;
         call.argument = Argument::Body(Body(answer));
         self.pause_after(call)
@@ -253,7 +259,8 @@ impl Generator {
         let to = match self.random.below(40) {
             0 => Target::Missing,
             1 => Target::Nowhere,
-            2..=3 => Target::Deposit(self.random.below(self.canisters as u64 + 1) as usize),
+            2 => Target::Random,
+            3..=4 => Target::Deposit(self.random.below(self.canisters as u64 + 1) as usize),
             _ => Target::Canister(self.canister()),
         };
         let mut call = Call {

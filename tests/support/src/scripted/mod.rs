@@ -9,4 +9,4 @@ mod network;
 #[allow(missing_docs, reason = "steps have the names of the functions in `canister.wat`")]
 pub mod script;
 
-pub use network::{ScriptedNetwork, install, install_module};
+pub use network::{ScriptedNetwork, in_block_order, install, install_module};

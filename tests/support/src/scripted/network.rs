@@ -33,6 +33,13 @@ impl Server {
     }
 }
 
+/// Puts messages that were submitted at the same time into the order in which a block has them: by message
+/// id.
+pub fn in_block_order(mut messages: Vec<RawMessageId>) -> Vec<RawMessageId> {
+    messages.sort_by(|one, other| one.message_id.cmp(&other.message_id));
+    messages
+}
+
 /// Creates a canister that runs scripts.
 pub fn install(pic: &PocketIc) -> Principal {
     install_module(pic, canister())
