@@ -31,7 +31,7 @@ fn an_error_begins_with_its_name_on_pocketics_server() {
         (
             "update/set_time",
             r#"{"nanos_since_epoch":1}"#.to_owned(),
-            "SettingTimeIntoPast((1620328630000000000, 1))",
+            "SettingTimeIntoPast((1620328630000000001, 1))",
         ),
         ("read/pub_key", r#"{"subnet_id":"BA=="}"#.to_owned(), "SubnetNotFound(2vxsx-fae)"),
         ("update/tick", maker.to_owned(), "SubnetNotFound(2vxsx-fae)"),
