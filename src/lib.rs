@@ -80,10 +80,13 @@
 mod call_queue;
 mod job;
 mod leg;
+mod options;
 mod outcome;
 mod plan;
+mod reason;
 mod request;
 mod retry;
+mod slots;
 mod strategies;
 mod transport;
 mod window;
@@ -99,12 +102,15 @@ mod scripted_transport;
 pub use canister::{Canister, ready_for_upgrade};
 pub use job::Job;
 pub use leg::{Leg, Part, count_answered};
-pub use outcome::{Outcome, Reason, ReasonKind, Summary, reject_code};
+pub use options::{Cancel, FanOut, ReplyLimit};
+pub use outcome::{Failure, Outcome, Reply, Summary, Verdict};
 pub use plan::{Limit, Limits, Plan, PlanError, Window};
+pub use reason::{Reason, ReasonKind, reject_code};
 pub use request::{Request, Wait};
 pub use retry::Retry;
-pub use strategies::{parallel, sequential};
-pub use transport::{Transport, call};
+pub use slots::{SHARED_SLOTS, SlotTable, Slots};
+pub use strategies::{call, parallel, sequential};
+pub use transport::{Response, Transport};
 pub use window::{fan_out, windowed};
 
 /// Compiles the code in the documents.
