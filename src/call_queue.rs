@@ -164,7 +164,7 @@ impl<'s> CallQueue<'s> {
     }
 
     /// The next call of the source, whether or not it has a free slot.
-    pub fn take_new(&mut self) -> Option<PendingCall> {
+    fn take_new(&mut self) -> Option<PendingCall> {
         let request = self.source.next()?;
         let number = self.taken;
         self.taken += 1;
@@ -183,14 +183,19 @@ impl<'s> CallQueue<'s> {
         Some(call)
     }
 
-    /// Removes all calls that wait for a slot, and returns them in the order of the source.
-    pub fn drain_waiting(&mut self) -> Vec<PendingCall> {
+    /// Takes a call that is not open, whether or not it could be sent now: first those that wait for a slot, in the order of
+    /// the source, then those that wait for a point in time, then those of the source.
+    pub fn take_unsent(&mut self) -> Option<PendingCall> {
         self.ready.clear();
         self.held_by_others.clear();
-        self.waiting = 0;
-        let mut calls: Vec<PendingCall> = self.queues.drain_waiting().collect();
-        calls.sort_unstable_by_key(|call| call.number);
-        calls
+        // The heap of delayed calls puts them in order.
+        while self.waiting > 0
+            && let Some(call) = self.queues.take_waiting()
+        {
+            self.waiting -= 1;
+            self.push_delayed(Duration::ZERO, call);
+        }
+        self.pop_delayed().or_else(|| self.take_new())
     }
 
     /// Notes that a call was sent.

@@ -77,7 +77,7 @@ impl Transport for Canister {
     /// Each of these calls takes at least two rounds and costs about 5.5 million cycles on a subnet of 13 nodes. On the
     /// mainnet, that is about one call per second. A local network without round times executes thousands of rounds per
     /// second, so there a second of waiting costs up to 40 billion cycles. Calls that can wait without an open message,
-    /// such as those of a [`Job`](crate::Job), wait with a timer instead: a timer costs as much as one such call, however
+    /// such as those of a [`Job`](crate::Job), wait with a timer instead: a timer costs about 16 million cycles, however
     /// long it waits.
     ///
     /// # Errors
@@ -162,9 +162,11 @@ fn check(request: &Request) -> Result<(), Reason> {
 
 /// Makes a call and waits for its response.
 async fn response_to(request: Rc<Request>, wait: Wait) -> Response {
-    let call = prepared(&request, wait);
-    let (response, refunded) =
-        if request.cycles == 0 { (call.await, 0) } else { Box::pin(with_refund(call)).await };
+    let (response, refunded) = if request.cycles == 0 {
+        (prepared(&request, wait).await, 0)
+    } else {
+        Box::pin(with_refund(prepared(&request, wait))).await
+    };
     let result =
         response.map(CallResponse::into_bytes).map_err(|failure| reason(failure, &request));
     Response { result, refunded }

@@ -93,8 +93,8 @@ pub struct PlanError {
 }
 
 impl Plan {
-    /// The share of the free slots and of the free cycles, in percent, that [`Plan::new`] uses for the window. The rest is
-    /// for other messages of the canister. So of 500 slots, a window uses 450.
+    /// The share of the free slots, of the calls that the canister may open, and of the free cycles, in percent, that
+    /// [`Plan::new`] uses for the window. The rest is for other messages of the canister. So of 500 slots, a window uses 450.
     pub const SHARE_PERCENT: u32 = 90;
 
     /// Plans a window for `calls` calls, with a share of [`Plan::SHARE_PERCENT`].
@@ -145,6 +145,10 @@ impl Plan {
     pub fn with_share(limits: &Limits, calls: u64, percent: u32) -> Result<Self, PlanError> {
         let error = |limit, required, available| PlanError { limit, required, available };
         let percent = percent.min(100);
+        let part = |number: u32| match number {
+            0 => 0,
+            _ => (u64::from(number) * u64::from(percent) / 100).max(1) as u32,
+        };
         let wanted = u32::try_from(calls).unwrap_or(u32::MAX).max(1);
         let spent = limits.spent_per_call.saturating_mul(u128::from(calls));
         let required = limits.cycles_per_call.saturating_add(spent);
@@ -159,7 +163,7 @@ impl Plan {
         let (total, total_limit) = [
             (wanted, Limit::Calls),
             (affordable, Limit::Cycles),
-            (limits.callbacks, Limit::Callbacks),
+            (part(limits.callbacks), Limit::Callbacks),
         ]
         .into_iter()
         .min_by_key(|&(calls, _)| calls)
@@ -170,7 +174,7 @@ impl Plan {
         if limits.queue_slots == 0 {
             return Err(error(Limit::Queue, 1, 0));
         }
-        let slots = (u64::from(limits.queue_slots) * u64::from(percent) / 100).max(1) as u32;
+        let slots = part(limits.queue_slots);
         let limited_by = if slots < total { Limit::Queue } else { total_limit };
         Ok(Self { window: Window::new(total.min(slots), total), limited_by })
     }

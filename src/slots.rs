@@ -67,22 +67,23 @@ impl Slots {
 
     /// Calculates the share of each window: the largest number with which all windows together fit.
     fn share_out(&self) {
-        if self.wanted.borrow().len() <= 1 {
-            self.share.set(u32::MAX);
-            return;
-        }
-        let mut wanted = self.wanted.borrow().clone();
-        wanted.sort_unstable();
-        let mut share = u32::MAX;
-        let mut left = SHARED_SLOTS;
-        for (number, wanted_by_one) in wanted.iter().enumerate() {
-            let windows = (wanted.len() - number) as u32;
-            if wanted_by_one.saturating_mul(windows) > left {
-                share = (left / windows).max(1);
-                break;
+        let wanted = self.wanted.borrow();
+        let mut share = 0;
+        // Windows that want less than the share leave slots to the others, whose share grows. Few steps are enough.
+        let share = loop {
+            let small = wanted.iter().filter(|wanted| **wanted <= share);
+            let (windows, slots) =
+                small.fold((0, 0), |(windows, slots), wanted| (windows + 1, slots + wanted));
+            let large = wanted.len() as u32 - windows;
+            if large == 0 || wanted.len() == 1 {
+                break u32::MAX;
             }
-            left = left.saturating_sub(*wanted_by_one);
-        }
+            let next = (SHARED_SLOTS - slots) / large;
+            if next <= share {
+                break share.max(1);
+            }
+            share = next;
+        };
         self.share.set(share);
     }
 }

@@ -74,9 +74,12 @@ pub async fn windowed<T: Transport>(
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     window: Window,
     retry: Retry,
-    on_outcome: impl FnMut(u64, Outcome<Reply>),
+    mut on_outcome: impl FnMut(u64, Outcome<Reply>),
 ) -> Summary {
-    FanOut::new(window).with_retry(retry).run(transport, requests, on_outcome).await
+    // Not by `FanOut::run`: a future within a future would make the canister larger.
+    let mut source = requests.into_iter().map(Into::into);
+    let options = FanOut::new(window).with_retry(retry);
+    drive(transport, &mut source, &options, &mut on_outcome).await
 }
 
 impl FanOut {
@@ -308,6 +311,9 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
     /// Delays a call that is to be tried again, and settles any other.
     fn delay_or_settle(&mut self, mut call: PendingCall, outcome: Outcome<Reply>) {
         call.attempts += 1;
+        if outcome.is_done() {
+            return self.settle(call, outcome);
+        }
         let retry = self.retry(&call);
         if retry.should_retry(call.request.idempotent, call.attempts, &outcome) {
             call.refunded += outcome.refunded();
@@ -321,15 +327,12 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
         }
     }
 
-    fn settle(&mut self, call: PendingCall, outcome: Outcome<Reply>) {
+    fn settle(&mut self, call: PendingCall, mut outcome: Outcome<Reply>) {
         self.queue.note_settled(&call);
         // If an earlier attempt is unknown, then so is the call: the last attempt says nothing about the earlier one.
-        let mut outcome = match (call.unknown_reason, outcome) {
-            (Some(reason), Outcome::NotDone(failure)) => {
-                Outcome::failed(Failure { reason, ..failure })
-            }
-            (_, outcome) => outcome,
-        };
+        if let (Some(reason), Outcome::NotDone(failure)) = (call.unknown_reason, &outcome) {
+            outcome = Outcome::failed(Failure { reason, refunded: failure.refunded });
+        }
         outcome.add_refund(call.refunded);
         self.summary.count(&outcome);
         (self.on_outcome)(call.number, outcome);
@@ -351,11 +354,7 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
 
     /// Ends all calls that are not open. Used when the canister is being stopped, for instance.
     fn end_all_unsent(&mut self, reason: &Reason) {
-        self.end_delayed(reason);
-        for call in self.queue.drain_waiting() {
-            self.settle(call, Outcome::failed(reason.clone()));
-        }
-        while let Some(call) = self.queue.take_new() {
+        while let Some(call) = self.queue.take_unsent() {
             self.settle(call, Outcome::failed(reason.clone()));
         }
     }

@@ -86,11 +86,11 @@ impl CalleeQueues {
         }
     }
 
-    /// Removes all calls that wait for a slot.
-    pub fn drain_waiting(&mut self) -> impl Iterator<Item = PendingCall> {
-        self.all.iter_mut().flatten().flat_map(|queue| {
+    /// Removes a call that waits for a slot, if there is one.
+    pub fn take_waiting(&mut self) -> Option<PendingCall> {
+        self.all.iter_mut().flatten().find_map(|queue| {
             queue.is_ready = false;
-            queue.waiting.drain(..)
+            queue.waiting.pop_front()
         })
     }
 }

@@ -2,7 +2,6 @@
 //! the response any more.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -22,10 +21,8 @@ thread_local! {
     static SLOTS: RefCell<SlotTable> = RefCell::default();
     /// Number of open calls.
     static OPEN: Cell<u32> = const { Cell::new(0) };
-    /// The open calls whose futures were dropped.
-    static ABANDONED: RefCell<HashMap<u64, OpenCall>> = RefCell::default();
-    /// The number of the next abandoned call.
-    static NEXT_ABANDONED: Cell<u64> = const { Cell::new(0) };
+    /// The open calls whose futures were dropped, each at its place. A place without a call can be used again.
+    static ABANDONED: RefCell<Vec<Option<OpenCall>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The slots for calls to this callee.
@@ -50,7 +47,7 @@ enum State {
         slots: Rc<Slots>,
     },
     /// The response has arrived. Nobody has taken it yet.
-    Ended(Response),
+    Ended(Box<Response>),
     Taken,
 }
 
@@ -65,7 +62,7 @@ impl OpenCall {
 
     /// A call that has its response already.
     pub fn ended(response: Response) -> Self {
-        Self { state: State::Ended(response) }
+        Self { state: State::Ended(Box::new(response)) }
     }
 }
 
@@ -74,15 +71,16 @@ impl Future for OpenCall {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
         if let State::Open { response, slots } = &mut self.state {
-            let Poll::Ready(response) = response.as_mut().poll(context) else {
-                return Poll::Pending;
-            };
-            slots.note_response();
-            OPEN.set(OPEN.get() - 1);
-            self.state = State::Ended(response);
+            let response = response.as_mut().poll(context);
+            if response.is_ready() {
+                slots.note_response();
+                OPEN.set(OPEN.get() - 1);
+                self.state = State::Taken;
+            }
+            return response;
         }
         match std::mem::replace(&mut self.state, State::Taken) {
-            State::Ended(response) => Poll::Ready(response),
+            State::Ended(response) => Poll::Ready(*response),
             _ => panic!("the future of a call was polled after it was ready"),
         }
     }
@@ -97,12 +95,17 @@ impl Drop for OpenCall {
         if !matches!(self.state, State::Open { .. }) {
             return;
         }
-        let number = NEXT_ABANDONED.replace(NEXT_ABANDONED.get() + 1);
         let mut call = Self { state: std::mem::replace(&mut self.state, State::Taken) };
-        let waker = Waker::from(Arc::new(AbandonedCall { number }));
+        let place = ABANDONED.with_borrow_mut(|calls| {
+            calls.iter().position(Option::is_none).unwrap_or_else(|| {
+                calls.push(None);
+                calls.len() - 1
+            })
+        });
+        let waker = Waker::from(Arc::new(AbandonedCall { place }));
         // `ic-cdk` keeps the waker of the latest poll until the response arrives.
         if Pin::new(&mut call).poll(&mut Context::from_waker(&waker)).is_pending() {
-            ABANDONED.with_borrow_mut(|calls| calls.insert(number, call));
+            ABANDONED.with_borrow_mut(|calls| calls[place] = Some(call));
         }
     }
 }
@@ -110,7 +113,7 @@ impl Drop for OpenCall {
 /// The waker of an abandoned call. `ic-cdk` drops it when the response arrives, whether it wakes it or, if the callback
 /// traps, does not.
 struct AbandonedCall {
-    number: u64,
+    place: usize,
 }
 
 impl Wake for AbandonedCall {
@@ -119,7 +122,7 @@ impl Wake for AbandonedCall {
 
 impl Drop for AbandonedCall {
     fn drop(&mut self) {
-        let call = ABANDONED.with_borrow_mut(|calls| calls.remove(&self.number));
+        let call = ABANDONED.with_borrow_mut(|calls| calls[self.place].take());
         let Some(mut call) = call else { return };
         if let State::Open { slots, .. } = std::mem::replace(&mut call.state, State::Taken) {
             slots.note_response();

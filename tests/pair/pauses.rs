@@ -1,5 +1,6 @@
 //! Pauses between attempts: they are over when the clock of the network says so, however fast its rounds are.
 
+use std::thread::sleep;
 use std::time::Duration;
 
 use candid::{Principal, encode_args};
@@ -41,6 +42,7 @@ fn a_pause_is_over_when_the_clock_has_moved_as_far_as_it_says() {
         let pair = Pair::ready(server, 1);
         let patient = pair.patient_caller();
         let message = pair.submit_pause(patient, 10);
+        pair.wait(Duration::ZERO, 20);
         for _ in 0..9 {
             pair.wait(SECOND, 20);
             assert_eq!(pair.pause_of(&message), None);
@@ -85,9 +87,14 @@ fn a_callee_that_is_stopped_for_three_seconds_is_called_again_after_them_on_a_fa
     let message = pic
         .submit_call(patient, controller(), "repeated_calls", argument)
         .expect("the canister accepts messages");
-    std::thread::sleep(3 * SECOND);
+    sleep(3 * SECOND);
     pic.start_canister(pair.callee, Some(controller())).expect("it starts");
-    let reply = pic.await_call(message).expect("the canister replies");
+    // The attempts are made after 0, 1, 3, 7 and 15 seconds.
+    let reply = (0..300).find_map(|_| {
+        sleep(SECOND / 10);
+        pic.ingress_status(message.clone())
+    });
+    let reply = reply.expect("the message ends").expect("the canister replies");
     assert_eq!(decode::<u64>(&reply), 3);
 }
 
