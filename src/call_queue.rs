@@ -25,12 +25,19 @@ pub struct PendingCall {
     pub request: Rc<Request>,
     /// Attempts so far. An attempt that [`CallQueue::requeue`] took back does not count.
     pub attempts: u32,
-    /// The reason of the first attempt whose outcome is unknown, if there is one.
-    pub unknown_reason: Option<Reason>,
-    /// Cycles that came back in the attempts so far.
-    pub refunded: u128,
+    /// What is kept of earlier attempts. In a box, because most calls have one attempt, and every call is moved often.
+    pub earlier: Option<Box<EarlierAttempts>>,
     /// Index of the callee's queue.
     queue: usize,
+}
+
+/// What is kept of the earlier attempts of a call.
+#[derive(Debug, Default)]
+pub struct EarlierAttempts {
+    /// The reason of the first attempt whose outcome is unknown, if there is one.
+    pub unknown_reason: Option<Reason>,
+    /// Cycles that came back.
+    pub refunded: u128,
 }
 
 /// What a call that could not be sent waits for.
@@ -169,7 +176,7 @@ impl<'s> CallQueue<'s> {
         let number = self.taken;
         self.taken += 1;
         let queue = self.queues.add_call(request.callee, self.slots, self.window.per_callee);
-        Some(PendingCall { number, request, attempts: 0, unknown_reason: None, refunded: 0, queue })
+        Some(PendingCall { number, request, attempts: 0, earlier: None, queue })
     }
 
     /// The delayed call that is due first, whether or not it is due now. Ends what [`Self::block`] blocked.

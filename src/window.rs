@@ -316,9 +316,10 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
         }
         let retry = self.retry(&call);
         if retry.should_retry(call.request.idempotent, call.attempts, &outcome) {
-            call.refunded += outcome.refunded();
+            let earlier = call.earlier.get_or_insert_default();
+            earlier.refunded += outcome.refunded();
             if let Outcome::Unknown(failure) = outcome {
-                call.unknown_reason.get_or_insert(failure.reason);
+                earlier.unknown_reason.get_or_insert(failure.reason);
             }
             let delay = retry.delay_after(call.attempts);
             self.queue.push_delayed(self.transport.now().saturating_add(delay), call);
@@ -329,11 +330,13 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
 
     fn settle(&mut self, call: PendingCall, mut outcome: Outcome<Reply>) {
         self.queue.note_settled(&call);
-        // If an earlier attempt is unknown, then so is the call: the last attempt says nothing about the earlier one.
-        if let (Some(reason), Outcome::NotDone(failure)) = (call.unknown_reason, &outcome) {
-            outcome = Outcome::failed(Failure { reason, refunded: failure.refunded });
+        if let Some(earlier) = call.earlier {
+            // If an earlier attempt is unknown, then so is the call: the last attempt says nothing about the earlier one.
+            if let (Some(reason), Outcome::NotDone(failure)) = (earlier.unknown_reason, &outcome) {
+                outcome = Outcome::failed(Failure { reason, refunded: failure.refunded });
+            }
+            outcome.add_refund(earlier.refunded);
         }
-        outcome.add_refund(call.refunded);
         self.summary.count(&outcome);
         (self.on_outcome)(call.number, outcome);
     }
