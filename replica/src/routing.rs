@@ -3,12 +3,14 @@
 //! Rules: `system_api/src/routing.rs` in the replica's repository.
 
 use crate::error::{ErrorCode, Reject, UserError};
-use crate::ic00::{About, Rules, Subject, bitcoin_network, decode};
+use crate::ic00::{About, Method, Rules, Subject, bitcoin_network, decode};
 use crate::message::{CallContent, Request};
 use crate::topology::{RoutingTable, bitcoin_canister};
 use crate::types::{Callee, SubnetId};
-use candid::CandidType;
-use serde::Deserialize;
+use ic_management_canister_types::{
+    EcdsaKeyId, EcdsaPublicKeyArgs, SchnorrAlgorithm, SchnorrKeyId, SchnorrPublicKeyArgs,
+    SignWithEcdsaArgs, SignWithSchnorrArgs, VetKDDeriveKeyArgs, VetKDKeyId, VetKDPublicKeyArgs,
+};
 
 /// Whether calls to this receiver are calls of the management canister: by its own id or a subnet's.
 pub fn is_ic00(receiver: Callee, routes: &RoutingTable) -> bool {
@@ -113,7 +115,7 @@ fn management_destination(
         };
     }
     if rules.about == About::Key {
-        return Err(no_such_key(&request.content.argument));
+        return Err(no_such_key(rules.method, &request.content.argument));
     }
     match rules.subject(&request.content.argument).map_err(undecodable)? {
         Subject::Canister(canister) => routes
@@ -124,21 +126,39 @@ fn management_destination(
     }
 }
 
-/// The reason for the failure of a call that needs a threshold key.
-fn no_such_key(argument: &[u8]) -> String {
-    #[derive(CandidType, Deserialize)]
-    struct Keyed {
-        key_id: KeyId,
-    }
-    #[derive(CandidType, Deserialize)]
-    struct KeyId {
-        name: String,
-    }
-    match decode::<Keyed>(argument) {
-        Ok(Keyed { key_id }) => format!(
-            "ChainKeyError(\"Requested unknown or disabled threshold key: {}, existing enabled keys: []\")",
-            key_id.name
-        ),
-        Err(error) => undecodable(error),
-    }
+/// The reason for the failure of a call that needs a threshold key, which no subnet has
+/// (`system_api/routing.rs`, `route_chain_key_message`). Clients look for its words, and callers pay for its
+/// length.
+fn no_such_key(method: Method, argument: &[u8]) -> String {
+    let text = match (key(method, argument), method) {
+        (Err(error), _) => return undecodable(error),
+        (Ok(key), Method::EcdsaPublicKey | Method::SchnorrPublicKey | Method::VetkdPublicKey) => {
+            format!("Requested unknown threshold key: {key}, existing keys: []")
+        }
+        (Ok(key), _) => {
+            format!("Requested unknown or disabled threshold key: {key}, existing enabled keys: []")
+        }
+    };
+    format!("ChainKeyError(\"{text}\")")
+}
+
+/// The threshold key that a call names: its scheme, its curve or algorithm, and its name.
+fn key(method: Method, argument: &[u8]) -> Result<String, UserError> {
+    let ecdsa = |key: EcdsaKeyId| format!("ecdsa:{:?}:{}", key.curve, key.name);
+    let schnorr = |key: SchnorrKeyId| {
+        let algorithm = match key.algorithm {
+            SchnorrAlgorithm::Bip340secp256k1 => "Bip340Secp256k1",
+            SchnorrAlgorithm::Ed25519 => "Ed25519",
+        };
+        format!("schnorr:{algorithm}:{}", key.name)
+    };
+    let vetkd = |key: VetKDKeyId| format!("vetkd:{:?}:{}", key.curve, key.name);
+    Ok(match method {
+        Method::EcdsaPublicKey => ecdsa(decode::<EcdsaPublicKeyArgs>(argument)?.key_id),
+        Method::SignWithEcdsa => ecdsa(decode::<SignWithEcdsaArgs>(argument)?.key_id),
+        Method::SchnorrPublicKey => schnorr(decode::<SchnorrPublicKeyArgs>(argument)?.key_id),
+        Method::SignWithSchnorr => schnorr(decode::<SignWithSchnorrArgs>(argument)?.key_id),
+        Method::VetkdPublicKey => vetkd(decode::<VetKDPublicKeyArgs>(argument)?.key_id),
+        _ => vetkd(decode::<VetKDDeriveKeyArgs>(argument)?.key_id),
+    })
 }

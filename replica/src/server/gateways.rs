@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use pocket_ic::common::rest::{
     HttpGatewayBackend, HttpGatewayConfig, HttpGatewayDetails, HttpGatewayInfo,
 };
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use tokio::task::JoinHandle;
 
 /// All gateways, by number. A number is never used twice. `None` is a stopped gateway.
@@ -31,17 +31,40 @@ impl Gateway {
     }
 }
 
+/// Listens on an address for a gateway that is about to start: on `ip_addr`, or else on the loopback
+/// interface; on `port`, or else on any free port.
+///
+/// # Errors
+///
+/// Fails if the address cannot be listened on. The message says what to change.
+pub(super) fn listen_for(ip_addr: Option<&str>, port: Option<u16>) -> Result<TcpListener, String> {
+    let ip_addr: IpAddr = match ip_addr {
+        Some(text) => {
+            text.parse().map_err(|error| format!("'{text}' is not an IP address: {error}"))?
+        }
+        None => Ipv4Addr::LOCALHOST.into(),
+    };
+    let address = SocketAddr::from((ip_addr, port.unwrap_or(0)));
+    listen((address.ip(), address.port())).map_err(|error| {
+        format!(
+            "Failed to bind to address {address}: {error}; choose another port, or leave it out for any \
+             free port"
+        )
+    })
+}
+
 impl Gateways {
-    /// Starts a gateway. `router` makes its routes, from the number of the instance and the host names
+    /// Starts a gateway on a listener. `router` makes its routes, from the number of the instance and the host names
     /// that clients may use.
     ///
     /// # Errors
     ///
-    /// Fails if the configuration asks for a feature that does not exist here, or if the address cannot
-    /// be listened on. The message says what to change.
+    /// Fails if the configuration asks for a feature that does not exist here. The message says what to
+    /// change.
     pub(super) fn start(
         &self,
         config: HttpGatewayConfig,
+        listener: TcpListener,
         router: impl FnOnce(usize, Names) -> Router,
     ) -> Result<HttpGatewayInfo, String> {
         let HttpGatewayBackend::PocketIcInstance(instance) = config.forward_to else {
@@ -63,22 +86,7 @@ impl Gateways {
                         'domain_custom_provider_local_file'"
                 .into());
         }
-        let ip_addr: IpAddr = match &config.ip_addr {
-            Some(text) => {
-                text.parse().map_err(|error| format!("'{text}' is not an IP address: {error}"))?
-            }
-            None => Ipv4Addr::LOCALHOST.into(),
-        };
-        let requested = config.port.unwrap_or(0);
-        let failed = |error| {
-            format!(
-                "Failed to bind to address {}: {error}; choose another port, or leave it out for any free \
-                 port",
-                SocketAddr::from((ip_addr, requested))
-            )
-        };
-        let listener = listen((ip_addr, requested)).map_err(failed)?;
-        let port = listener.local_addr().map_err(failed)?.port();
+        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
         let names = Names::with(config.domains.as_deref().unwrap_or_default());
         let task = tokio::spawn(serve(listener, router(instance, names), REQUEST_HEAD_TIMEOUT));
         let mut gateways = self.0.lock();

@@ -4,8 +4,8 @@
 use crate::ic00::{about, ask, management, reject, somebody, submit_management};
 use crate::patterns::{open_gate, wait_for};
 use candid::Principal;
-use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs};
-use pocket_ic::{CanisterSettings, RejectResponse};
+use ic_management_canister_types::*;
+use pocket_ic::RejectResponse;
 use test_support::script::{canister, script, wasm};
 use test_support::scripted::install_module;
 use test_support::{nothing, on_every_server};
@@ -121,7 +121,7 @@ fn a_canister_that_cannot_pay_is_out_of_cycles() {
         let poor = pic.create_canister();
         pic.install_canister(poor, canister(), vec![], None);
         // No balance lasts that long.
-        let settings = CanisterSettings {
+        let settings = pocket_ic::CanisterSettings {
             freezing_threshold: Some(1_000_000_000_000_000_000_u64.into()),
             ..Default::default()
         };
@@ -131,5 +131,62 @@ fn a_canister_that_cannot_pay_is_out_of_cycles() {
         assert_words(submitted, "is out of cycles");
         let queried = pic.query_call(poor, Principal::anonymous(), "ask", script().bytes());
         assert_words(queried, "frozen");
+    });
+}
+
+#[test]
+fn a_threshold_key_that_no_subnet_has_is_named_with_its_scheme() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let name = || "no_such_key".to_owned();
+        let ecdsa = || EcdsaKeyId { curve: EcdsaCurve::Secp256k1, name: name() };
+        let schnorr = |algorithm| SchnorrKeyId { algorithm, name: name() };
+        let vetkd = || VetKDKeyId { curve: VetKDCurve::Bls12_381_G2, name: name() };
+        let (canister_id, derivation_path) = (None, Vec::new);
+        let keys = [
+            (
+                "ecdsa:Secp256k1",
+                management(
+                    "ecdsa_public_key",
+                    EcdsaPublicKeyArgs {
+                        canister_id,
+                        derivation_path: derivation_path(),
+                        key_id: ecdsa(),
+                    },
+                ),
+            ),
+            (
+                "schnorr:Ed25519",
+                management(
+                    "schnorr_public_key",
+                    SchnorrPublicKeyArgs {
+                        canister_id,
+                        derivation_path: derivation_path(),
+                        key_id: schnorr(SchnorrAlgorithm::Ed25519),
+                    },
+                ),
+            ),
+            (
+                "vetkd:Bls12_381_G2",
+                management(
+                    "vetkd_public_key",
+                    VetKDPublicKeyArgs { canister_id, context: vec![], key_id: vetkd() },
+                ),
+            ),
+        ];
+        for (scheme, public_key) in keys {
+            let (_, text) = reject(&network, public_key);
+            let words = format!("unknown threshold key: {scheme}:no_such_key, existing keys: []");
+            assert!(text.contains(&words), "'{words}' is not in: {text}");
+        }
+        let signature = SignWithSchnorrArgs {
+            message: vec![],
+            derivation_path: derivation_path(),
+            key_id: schnorr(SchnorrAlgorithm::Bip340secp256k1),
+            aux: None,
+        };
+        let (_, text) = reject(&network, management("sign_with_schnorr", signature));
+        let words = "threshold key: schnorr:Bip340Secp256k1:no_such_key, existing enabled keys: []";
+        assert!(text.contains(words), "'{words}' is not in: {text}");
     });
 }

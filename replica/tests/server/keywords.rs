@@ -66,6 +66,15 @@ fn what_instances_and_gateways_lack_is_named_as_on_pocketics_server() {
     let message = taken.body["Error"]["message"].as_str().unwrap();
     let words = format!("Failed to bind to address 127.0.0.1:{port}: ");
     assert!(message.starts_with(&words), "{message}");
+    // An instance whose gateway cannot have its port is not created.
+    let config = format!(
+        r#"{{"http_gateway_config":{{"port":{port}}},"subnet_config_set":{{"system":[],"application":
+            [{{"state_config":"New","instruction_config":"Production"}}],"verified_application":[]}}}}"#
+    );
+    let refused = post(port, "/instances", &config);
+    let message = refused.body["Error"]["message"].as_str().unwrap();
+    assert!(message.starts_with(&words), "{message}");
+    assert_eq!(crate::http::get(port, "/instances").body, serde_json::json!(["Available"]));
     let config = r#"{"log_level":"loud","subnet_config_set":{"system":[],"application":
         [{"state_config":"New","instruction_config":"Production"}],"verified_application":[]}}"#;
     let refused = post(port, "/instances", config);

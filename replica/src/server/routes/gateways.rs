@@ -5,6 +5,7 @@ use super::middleware::{no_route, note_activity, refuse_web_pages};
 use crate::server::agents::{self, Hosted};
 use crate::server::api::{ApiError, ApiResult, JsonBody};
 use crate::server::convert;
+use crate::server::gateways::listen_for;
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
 use axum::extract::{Extension, Request, State};
@@ -14,9 +15,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use pocket_ic::common::rest::*;
+use std::net::TcpListener;
 use std::sync::Arc;
 
-/// Starts a gateway.
+/// Starts a gateway on a listener.
 ///
 /// # Errors
 ///
@@ -24,11 +26,13 @@ use std::sync::Arc;
 pub(super) fn start(
     instances: &Arc<Instances>,
     config: HttpGatewayConfig,
+    listener: TcpListener,
 ) -> Result<HttpGatewayInfo, String> {
     if let HttpGatewayBackend::PocketIcInstance(id) = config.forward_to {
         instances.get(id).map_err(|error| error.message)?;
     }
-    instances.gateways().start(config, |instance, names| router(instances.clone(), instance, names))
+    let router = |instance, names| router(instances.clone(), instance, names);
+    instances.gateways().start(config, listener, router)
 }
 
 /// Clients find an error in the body of the response; they ignore its status.
@@ -36,7 +40,9 @@ pub(super) async fn create(
     State(instances): Shared,
     JsonBody(config): JsonBody<HttpGatewayConfig>,
 ) -> Response {
-    match start(&instances, config) {
+    let started = listen_for(config.ip_addr.as_deref(), config.port)
+        .and_then(|listener| start(&instances, config, listener));
+    match started {
         Ok(info) => (StatusCode::CREATED, Json(CreateHttpGatewayResponse::Created(info))),
         Err(message) => {
             (StatusCode::BAD_REQUEST, Json(CreateHttpGatewayResponse::Error { message }))

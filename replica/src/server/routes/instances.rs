@@ -5,11 +5,13 @@ use super::extract::{Id, Shared};
 use super::gateways;
 use crate::server::api::{ApiError, ApiResult, JsonBody};
 use crate::server::convert::{instance_request, topology};
+use crate::server::gateways::listen_for;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use pocket_ic::common::rest::*;
+use std::net::TcpListener;
 
 pub(super) async fn list(State(instances): Shared) -> Json<Vec<String>> {
     Json(instances.list())
@@ -28,6 +30,11 @@ pub(super) async fn create(
         _ => None,
     };
     let gateway = raw.http_gateway_config.clone();
+    // An instance whose gateway cannot have its port is not created.
+    let listener = match gateway.as_ref().map(listener).transpose() {
+        Ok(listener) => listener,
+        Err(message) => return refusal(message),
+    };
     let created = instance_request(raw, instances.profile())
         .and_then(|request| instances.create(request, topology));
     let (instance_id, topology) = match created {
@@ -43,8 +50,9 @@ pub(super) async fn create(
             return error.into_response();
         }
     }
-    let gateway =
-        gateway.map(|config| gateways::start(&instances, of_instance(instance_id, config)));
+    let gateway = gateway.zip(listener).map(|(config, listener)| {
+        gateways::start(&instances, of_instance(instance_id, config), listener)
+    });
     let http_gateway_info = match gateway.transpose() {
         Ok(info) => info,
         Err(message) => {
@@ -61,6 +69,11 @@ pub(super) async fn create(
 fn refusal(message: String) -> Response {
     let refusal = CreateInstanceResponse::Error { message };
     (StatusCode::BAD_REQUEST, Json(refusal)).into_response()
+}
+
+/// A listener for a gateway that is created together with an instance.
+fn listener(config: &InstanceHttpGatewayConfig) -> Result<TcpListener, String> {
+    listen_for(config.ip_addr.as_deref(), config.port)
 }
 
 /// The configuration of a gateway that is created together with an instance.
