@@ -244,7 +244,7 @@ impl ManagementCall {
 
 /// Encodes the rules of a method in a saved state: by the method's name.
 mod by_name {
-    use super::Rules;
+    use crate::ic00::Rules;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub fn serialize<S: Serializer>(rules: &&'static Rules, to: S) -> Result<S::Ok, S::Error> {

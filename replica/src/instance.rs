@@ -112,6 +112,11 @@ impl Instance {
         &self.subnets
     }
 
+    /// Whether the network has [fake canisters](crate::fake_canisters).
+    pub fn has_fake_canisters(&self) -> bool {
+        self.fake_canisters.is_some()
+    }
+
     /// The canister id that selects the default subnet: the one where a canister is created unless the
     /// caller selects another. The id does not change when that subnet is deleted.
     pub fn default_effective_canister(&self) -> CanisterId {

@@ -94,7 +94,7 @@ impl SubnetKey {
 
 /// Encodes a subnet's key in a saved state: by its seed.
 pub mod by_seed {
-    use super::{Seed, SubnetKey};
+    use crate::keys::{Seed, SubnetKey};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::sync::Arc;
 

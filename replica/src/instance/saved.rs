@@ -46,7 +46,21 @@ impl Instance {
             return Err("the subnets are not those of the network".into());
         }
         self.network.restore_subnets(restored.into_iter().map(|saved| saved.subnet));
+        if self.has_fake_canisters() {
+            intercept_fake_canisters(&mut self.network);
+        }
         Ok(self)
+    }
+
+    /// Executes the rounds with which PocketIC's server begins a restored network: the server adds one
+    /// subnet after the other, and each time all subnets that have been added execute a round
+    /// (`pocket_ic_server/src/pocket_ic.rs`, `create_subnet`).
+    pub fn resume(&mut self) {
+        let mut waiting = self.network.take_subnets();
+        for (_, info) in in_order_of_creation(&self.subnets) {
+            self.network.restore_subnets(waiting.remove(&info.place.id));
+            self.network.tick();
+        }
     }
 
     /// Creates a network, some of whose subnets have a saved state. `saved` contains them by their index
@@ -74,10 +88,7 @@ impl Instance {
         let time = times.fold(initial_time, Time::max);
         let mut saved = saved;
         let mut network = Network::new(profile, Vec::new(), time);
-        // The NNS subnet is created first (`pocket_ic_server/src/pocket_ic.rs`, `try_new`).
-        let mut in_order: Vec<(usize, &SubnetInfo)> = infos.iter().enumerate().collect();
-        in_order.sort_by_key(|(_, info)| info.request.kind != SubnetKind::NetworkNervousSystem);
-        for (index, info) in in_order {
+        for (index, info) in in_order_of_creation(&infos) {
             let config = subnet_config(info, root_key.clone(), relaxed);
             let subnet = match saved.remove(&index) {
                 Some(SavedSubnet { mut subnet, .. }) => {
@@ -89,9 +100,8 @@ impl Instance {
             add_subnet(&mut network, subnet);
         }
         let fake_canisters = fake_canisters.then(FakeCanisters::default);
-        for canister in fake_canisters.iter().flat_map(|_| FakeCanisters::ids()) {
-            let host = network.subnet_of(canister).and_then(|id| network.subnet_mut(id));
-            host.into_iter().for_each(|host| host.intercept([canister]));
+        if fake_canisters.is_some() {
+            intercept_fake_canisters(&mut network);
         }
         Ok(Self {
             network,
@@ -103,6 +113,22 @@ impl Instance {
             relaxed,
             certification: Certification::default(),
         })
+    }
+}
+
+/// The subnets with their indices. The NNS subnet is created first (`pocket_ic_server/src/pocket_ic.rs`,
+/// `try_new`).
+fn in_order_of_creation(infos: &[SubnetInfo]) -> Vec<(usize, &SubnetInfo)> {
+    let mut in_order: Vec<(usize, &SubnetInfo)> = infos.iter().enumerate().collect();
+    in_order.sort_by_key(|(_, info)| info.request.kind != SubnetKind::NetworkNervousSystem);
+    in_order
+}
+
+/// Has the subnets that would host the originals of fake canisters intercept the calls to them.
+fn intercept_fake_canisters(network: &mut Network) {
+    for canister in FakeCanisters::ids() {
+        let host = network.subnet_of(canister).and_then(|id| network.subnet_mut(id));
+        host.into_iter().for_each(|host| host.intercept([canister]));
     }
 }
 

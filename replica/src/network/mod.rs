@@ -146,9 +146,14 @@ impl Network {
         self.routes.subnet_of(canister)
     }
 
-    /// Adds the subnets of a saved network, whose other parts were decoded without them.
+    /// Adds subnets of a saved network, whose other parts were decoded without them.
     pub fn restore_subnets(&mut self, subnets: impl IntoIterator<Item = Subnet>) {
-        self.subnets = subnets.into_iter().map(|subnet| (subnet.config().id, subnet)).collect();
+        self.subnets.extend(subnets.into_iter().map(|subnet| (subnet.config().id, subnet)));
+    }
+
+    /// Takes all subnets, so that [`restore_subnets`](Self::restore_subnets) can return them one by one.
+    pub fn take_subnets(&mut self) -> BTreeMap<SubnetId, Subnet> {
+        std::mem::take(&mut self.subnets)
     }
 
     /// Adds a subnet. Other subnets can send to it from their next round on.

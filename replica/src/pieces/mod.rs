@@ -103,7 +103,7 @@ pub fn file_number(name: &str) -> Option<u64> {
 
 /// Encodes bytes as a piece.
 pub mod bytes {
-    use super::{Piece, load, save};
+    use crate::pieces::{Piece, SavedBytes, load, save};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::sync::Arc;
 
@@ -122,13 +122,13 @@ pub mod bytes {
     ///
     /// If no state is being loaded, or if the bytes cannot be read.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<[u8]>, D::Error> {
-        load::bytes(super::SavedBytes::deserialize(from)?)
+        load::bytes(SavedBytes::deserialize(from)?)
     }
 }
 
 /// Encodes a map whose values are pieces.
 pub mod bytes_by_key {
-    use super::{Piece, SavedBytes, load, save};
+    use crate::pieces::{Piece, SavedBytes, load, save};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::collections::BTreeMap;
     use std::sync::Arc;
@@ -166,7 +166,7 @@ pub mod bytes_by_key {
 
 /// Encodes the pages of a memory.
 pub mod pages {
-    use super::{Page, Run, load, save};
+    use crate::pieces::{Page, Run, load, save};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::sync::Arc;
 

@@ -85,6 +85,7 @@ impl Instances {
         self.gateways.stop_all_of(id).await;
         // A task of its own is completed even if the client closes the connection.
         let close = tokio::spawn(async move {
+            instance.stop_auto_progress().await;
             let closed = instance.close().await;
             // Freeing the memory of a large instance takes long, so the lock is not held here.
             tokio::task::block_in_place(|| drop(instance));
@@ -93,9 +94,9 @@ impl Instances {
         close.await.map_err(|error| ApiError::internal(error.to_string()))?
     }
 
-    /// Ends all instances at the end of the server. Instances with a state directory are saved.
-    pub(super) async fn close_all(&self) {
-        let all: Vec<_> = self.hosted.lock().iter_mut().filter_map(Option::take).collect();
+    /// Saves all instances with a state directory, at the end of the server.
+    pub(super) async fn save_all(&self) {
+        let all: Vec<_> = self.hosted.lock().iter().flatten().cloned().collect();
         for instance in all {
             if let Err(error) = instance.close().await {
                 tracing::error!("an instance is not saved: {error}");

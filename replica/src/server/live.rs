@@ -87,6 +87,12 @@ pub enum LiveError {
     /// The network cannot be saved or restored.
     #[error(transparent)]
     State(#[from] StateDirError),
+    /// The saved network was an instance of PocketIC's protocol.
+    #[error(
+        "the network saved in {} is an instance of a PocketIC client, which has no ledgers for the command \
+         line tools: choose an empty directory", .0.display()
+    )]
+    NotLive(PathBuf),
     /// The saved network has other subnets than the configuration.
     #[error(
         "the network saved in {} has other subnets ({saved}): leave out the subnets, or choose an empty \
@@ -122,6 +128,8 @@ impl LiveNetwork {
     /// - [`LiveError::Listen`] if the address cannot be listened on: choose another port, or 0.
     /// - [`LiveError::Kind`] if a subnet of this kind cannot exist here: leave it out.
     /// - [`LiveError::Instance`] if the subnets cannot be created.
+    /// - [`LiveError::State`], [`LiveError::NotLive`] or [`LiveError::OtherSubnets`] if the network in the
+    ///   state directory cannot be restored, or a new one cannot be saved: choose an empty directory.
     pub fn start(config: LiveConfig) -> Result<Self, LiveError> {
         let address = SocketAddr::from((config.ip_addr, config.port));
         let listen = |error| LiveError::Listen { address, error };
@@ -132,6 +140,7 @@ impl LiveNetwork {
         let root_key = instance.root_key().public_key_der().to_vec();
         let default_canister = instance.default_effective_canister();
         let instances = Instances::new(config.profile, config.outcalls);
+        let is_saved = state_dir.is_some();
         let id = instances.add(instance, state_dir);
         let hosted = instances.get(id).expect("the instance was just added");
         let saved = hosted.clone();
@@ -139,7 +148,9 @@ impl LiveNetwork {
         let names = Names::with(&config.domains);
         let serve = async move {
             hosted.start_auto_progress(delay).await.map_err(io::Error::other)?;
-            tokio::spawn(states::save_changes(hosted.clone()));
+            if is_saved {
+                tokio::spawn(states::save_changes(hosted.clone()));
+            }
             let router = Router::new()
                 .nest("/api", agents::routes())
                 .fallback(no_route)
@@ -203,6 +214,9 @@ fn instance(config: &LiveConfig) -> Result<(Instance, Option<StateDir>), LiveErr
     let mut state_dir = StateDir::open(folder)?;
     let instance = if state_dir.has_state() {
         let mut instance = state_dir.restore(false)?;
+        if !instance.has_fake_canisters() {
+            return Err(LiveError::NotLive(folder.clone()));
+        }
         let kinds = || instance.subnets().iter().map(|info| info.request.kind);
         if !config.subnets.is_empty() && !kinds().eq(requested.subnets.iter().map(|new| new.kind)) {
             let saved = kinds().map(|kind| kind.to_string()).collect::<Vec<_>>().join(", ");

@@ -98,7 +98,7 @@ impl EmbeddedServer {
         let serve = connections::serve(listener, router, REQUEST_HEAD_TIMEOUT);
         let all = instances.clone();
         let finish = async move {
-            all.close_all().await;
+            all.save_all().await;
             Ok(())
         };
         Ok(Self { address, instances, _background: Background::start(serve, finish)? })

@@ -60,9 +60,8 @@ fn text(error: StateDirError) -> String {
     error.to_string()
 }
 
-/// Restores an instance. The profile is that of the server, and the time is not before the requested time.
-/// Then every subnet executes a round, as PocketIC's server lets it (`pocket_ic_server/src/pocket_ic.rs`,
-/// `create_subnet`).
+/// Restores an instance, and executes its first rounds. The profile is that of the server, and the time is
+/// not before the requested time.
 fn restore(
     state_dir: &mut StateDir,
     config: &InstanceConfig,
@@ -74,7 +73,7 @@ fn restore(
         let set = instance.set_certified_time(config.initial_time);
         debug_assert!(set.is_ok(), "the time is later");
     }
-    instance.tick();
+    instance.resume();
     Ok(instance)
 }
 
@@ -96,17 +95,17 @@ impl HostedInstance {
         }
     }
 
-    /// Ends the instance of a client. If it has a state directory, every subnet executes a round with a
-    /// checkpoint, and the instance is saved (`pocket_ic_server/src/pocket_ic.rs`, `drop`).
+    /// Saves the instance of a client at its end, if it has a state directory. Every subnet executes a round
+    /// with a checkpoint before (`pocket_ic_server/src/pocket_ic.rs`, `drop`).
     ///
     /// # Errors
     ///
     /// Fails if the instance has panicked, or if the state cannot be written.
     pub(super) async fn close(&self) -> Result<(), ApiError> {
-        self.stop_auto_progress().await;
         if self.state_dir.lock().await.is_none() {
             return Ok(());
         }
+        self.stop_auto_progress().await;
         self.execute(Instance::checkpoint).await?;
         let saved = self.save(false).await;
         // The directory can then be used by another instance.

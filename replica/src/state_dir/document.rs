@@ -10,7 +10,9 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The first line of a document. The number changes with the format of the encoded values.
+/// The first line of a document. The number must change if an earlier version would misread an encoded
+/// value: if a field is added, removed, or gets another meaning. A value without a field that is not
+/// optional cannot be decoded in any case.
 const FORMAT: &str = "embedded-replica state, format 1";
 
 /// The longest first line of any format, in bytes.
@@ -57,7 +59,8 @@ impl Document {
         if Sha256::digest(content)[..] != *hash {
             return Err(damaged("its hash does not match its content"));
         }
-        Ok(Self { path: path.to_owned(), content: content.to_vec() })
+        bytes.drain(..line + 1 + HASH_BYTES);
+        Ok(Self { path: path.to_owned(), content: bytes })
     }
 
     /// Decodes the value.

@@ -95,7 +95,7 @@ impl StateDir {
 
     /// Whether the directory contains a state.
     pub fn has_state(&self) -> bool {
-        self.folder.join(NETWORK).exists()
+        contains_state(&self.folder)
     }
 
     /// Restores the network.
@@ -219,6 +219,11 @@ impl StateDir {
             });
         }
     }
+}
+
+/// Whether a directory contains a state.
+pub fn contains_state(folder: &Path) -> bool {
+    folder.join(NETWORK).exists()
 }
 
 /// The name of a subnet's folder.

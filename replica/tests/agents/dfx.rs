@@ -69,7 +69,7 @@ pub async fn create(agent: &Agent, effective: Principal) -> Principal {
     canister
 }
 
-async fn install(agent: &Agent, canister: Principal, module: &[u8], mode: CanisterInstallMode) {
+pub async fn install(agent: &Agent, canister: Principal, module: &[u8], mode: CanisterInstallMode) {
     let management = ManagementCanister::create(agent);
     let install = management.install_code(&canister, module).with_mode(mode);
     install.with_raw_arg(nothing()).call_and_wait().await.unwrap();

@@ -17,4 +17,5 @@ mod load;
 mod management;
 mod network;
 mod raw;
+mod saved;
 mod tampering;

@@ -32,7 +32,6 @@ mod lifecycle;
 mod live_outcalls;
 mod logs;
 mod low_memory;
-mod malformed;
 mod management;
 mod metadata;
 mod metering;

@@ -12,6 +12,7 @@ mod faults;
 mod fees;
 mod kinds;
 mod model;
+mod parts;
 mod predict;
 mod random;
 mod record;

@@ -103,7 +103,7 @@ fn the_help_of_serve_says_that_ledgers_are_fake_and_keys_are_public() {
     for text in ["Fake canisters", "known to everybody", "--subnet", "--port", "--profile"] {
         assert!(help.contains(text), "{text} is missing in {help}");
     }
-    for option in ["--ip-addr", "--domain", "--allow-outcalls"] {
+    for option in ["--ip-addr", "--domain", "--allow-outcalls", "--state"] {
         assert!(help.contains(option), "{option} is missing in {help}");
     }
 }

@@ -77,9 +77,9 @@ fn an_instance_with_a_state_directory_continues_where_it_was_deleted() {
     let pic = network(&server).with_state(state).build();
     assert_eq!(pic.topology(), topology);
     assert_eq!(pic.cycle_balance(canister), cycles);
-    // A round before the end, and one at the beginning.
+    // A round before the end, and one for each subnet at the beginning.
     let passed = pic.get_time().as_nanos_since_unix_epoch() - time.as_nanos_since_unix_epoch();
-    assert_eq!(passed, 2);
+    assert_eq!(passed, 3);
     assert_eq!(call(&pic, canister, "count"), 2);
 }
 

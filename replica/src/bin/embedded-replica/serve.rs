@@ -6,10 +6,11 @@ use crate::shutdown::ShutdownSignals;
 use clap::Args;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
+use embedded_replica::state_dir::contains_state;
 use embedded_replica::topology::SubnetKind;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The port in the project's `icp.yaml` and `dfx.json`.
 const COMMITTED_PORT: u16 = 4943;
@@ -17,8 +18,8 @@ const COMMITTED_PORT: u16 = 4943;
 /// Run a local network for `icp`, `dfx` and agents.
 ///
 /// The network has the subnets that you choose, an NNS subnet and an II subnet. It runs by itself until
-/// Ctrl-C, and nothing of it is saved. Its keys are the same in every run and known to everybody: their
-/// signatures prove nothing outside this network.
+/// Ctrl-C. Nothing of it is saved, unless you give a directory with --state. Its keys are the same in
+/// every run and known to everybody: their signatures prove nothing outside this network.
 ///
 /// Fake canisters replace the mainnet canisters that the tools need to create canisters: the cycles
 /// ledger (um5iw-rqaaa-aaaaq-qaaba-cai), the ICP ledger (ryjl3-tyaaa-aaaaa-aaaba-cai), the cycles
@@ -53,7 +54,12 @@ pub struct Arguments {
     #[arg(long, default_value = "pocket-ic", value_name = "PROFILE")]
     profile: NetworkProfile,
 
-    /// A file to delete when the network has started, such as a file in which a tool keeps the ids of
+    /// A directory in which the network is saved, about once a second while it changes and when it ends.
+    /// If the directory contains a saved network, that network continues, with its subnets
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    /// A file to delete when a new network has started, such as a file in which a tool keeps the ids of
     /// the canisters of the previous network. Repeat it for several files
     #[arg(long, value_name = "FILE")]
     forget: Vec<PathBuf>,
@@ -66,7 +72,10 @@ pub struct Arguments {
 /// Fails if the network cannot start, or if it fails later.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     let mut signals = ShutdownSignals::listen()?;
+    let continues = arguments.state.as_deref().is_some_and(contains_state);
     let subnets = match arguments.subnets.as_slice() {
+        // A saved network has subnets already.
+        [] if continues => Vec::new(),
         [] => vec![SubnetKind::Application; 2],
         subnets => subnets.to_vec(),
     };
@@ -78,22 +87,28 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         subnets,
         domains: arguments.domain.clone(),
         outcalls: outcall_destinations(arguments.allow_outcalls),
+        state_dir: arguments.state.clone(),
         ..LiveConfig::default()
     })
     .map_err(|error| error.to_string())?;
-    for file in &arguments.forget {
+    for file in arguments.forget.iter().filter(|_| !continues) {
         // It is no error if the file does not exist.
         let _ = std::fs::remove_file(file);
     }
-    print!("{}", description(&network, profile));
-    signals.wait_unless(|| network.failure())
+    print!("{}", description(&network, profile, arguments.state.as_deref()));
+    signals.wait_unless(|| network.failure())?;
+    network.stop()
 }
 
 /// The text that describes the network to the user.
-fn description(network: &LiveNetwork, profile: NetworkProfile) -> String {
-    let mut text = String::from(
+fn description(network: &LiveNetwork, profile: NetworkProfile, state: Option<&Path>) -> String {
+    let saved = match state {
+        Some(folder) => format!("it is saved in {}", folder.display()),
+        None => "nothing is saved".into(),
+    };
+    let mut text = format!(
         "A local network with the interface of the Internet Computer is running. Ctrl-C ends it, and \
-         nothing is saved.\n\n",
+         {saved}.\n\n",
     );
     let mut line = |name: &str, value: &str| {
         writeln!(text, "{name:<10}{value}").expect("a string takes everything");

@@ -1,0 +1,162 @@
+//! Live networks that are saved, end, and continue.
+
+use crate::calls::{query, update};
+use crate::dfx::{agent, create, install};
+use crate::identities::ed25519;
+use crate::network::{number, run};
+use candid::Principal;
+use embedded_replica::server::{LiveConfig, LiveNetwork};
+use embedded_replica::topology::SubnetKind;
+use ic_utils::interfaces::management_canister::builders::CanisterInstallMode;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use test_support::counter;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A live network that is saved in `folder`.
+fn network(folder: &Path) -> LiveNetwork {
+    LiveNetwork::start(config(folder)).unwrap()
+}
+
+fn config(folder: &Path) -> LiveConfig {
+    LiveConfig { subnets: Vec::new(), state_dir: Some(folder.into()), ..LiveConfig::default() }
+}
+
+/// Installs a counter and counts to 1.
+async fn deploy(network: &LiveNetwork) -> Principal {
+    let agent = agent(network, ed25519(1)).await;
+    let canister = create(&agent, network.default_effective_canister().principal()).await;
+    install(&agent, canister, &counter(), CanisterInstallMode::Install).await;
+    assert_eq!(number(&update(&agent, canister, "count").await.unwrap()), 1);
+    canister
+}
+
+async fn count(network: &LiveNetwork, canister: Principal) -> u64 {
+    let agent = agent(network, ed25519(1)).await;
+    number(&update(&agent, canister, "count").await.unwrap())
+}
+
+#[test]
+fn a_live_network_with_a_state_directory_continues_with_its_canisters_and_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = network(folder.path());
+    let subnets = first.subnets().to_vec();
+    let canister = run(deploy(&first));
+    let before = run(async {
+        let agent = agent(&first, ed25519(1)).await;
+        number(&query(&agent, canister, "now").await.unwrap())
+    });
+    first.stop().unwrap();
+    for expected in 2..4 {
+        let again = network(folder.path());
+        assert_eq!(again.subnets(), subnets);
+        assert_eq!(run(count(&again, canister)), expected);
+        let after = run(async {
+            let agent = agent(&again, ed25519(1)).await;
+            number(&query(&agent, canister, "now").await.unwrap())
+        });
+        assert!(after > before, "{after} is not later than {before}");
+        drop(again);
+    }
+}
+
+#[test]
+fn a_live_network_does_not_continue_with_other_subnets_or_as_an_instance_without_ledgers() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(network(folder.path()));
+    let subnets = vec![SubnetKind::System];
+    let other = LiveNetwork::start(LiveConfig { subnets, ..config(folder.path()) });
+    let message = other.err().unwrap().to_string();
+    assert!(message.contains("has other subnets (nns, ii, application)"), "{message}");
+    let folder = tempfile::tempdir().unwrap();
+    let server = test_support::servers::embedded_server();
+    let builder = test_support::servers::network_on(&server).with_application_subnet();
+    drop(builder.with_state_dir(folder.path().to_owned()).build());
+    let message = LiveNetwork::start(config(folder.path())).err().unwrap().to_string();
+    assert!(message.contains("an instance of a PocketIC client"), "{message}");
+}
+
+/// The program, killed if a test leaves it running.
+struct Program {
+    process: Child,
+    url: String,
+}
+
+impl Program {
+    fn start(folder: &Path) -> Self {
+        let mut process = Command::new(BINARY)
+            .args(["serve", "--port", "0", "--subnet", "application", "--state"])
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        assert!(first.contains(&*folder.to_string_lossy()), "{first}");
+        let url = lines.find_map(|line| Some(line.unwrap().strip_prefix("URL")?.trim().to_owned()));
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, url: url.unwrap() }
+    }
+
+    async fn agent(&self) -> ic_agent::Agent {
+        let agent = ic_agent::Agent::builder().with_url(&self.url).build().unwrap();
+        agent.fetch_root_key().await.unwrap();
+        agent
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_network_that_is_killed_loses_the_latest_moment_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = network(folder.path());
+    let canister = run(deploy(&first));
+    first.stop().unwrap();
+    let killed = Program::start(folder.path());
+    let state = folder.path().join("network.state");
+    let saved = || std::fs::metadata(&state).unwrap().modified().unwrap();
+    run(async {
+        let agent = killed.agent().await;
+        assert_eq!(number(&update(&agent, canister, "count").await.unwrap()), 2);
+    });
+    // Two further saves: the first one may have begun before.
+    for _ in 0..2 {
+        let (before, started) = (saved(), Instant::now());
+        while saved() == before {
+            assert!(started.elapsed() < PATIENCE, "the network is not saved");
+            std::thread::sleep(Duration::from_millis(20));
+            run(async { query(&killed.agent().await, canister, "read").await.unwrap() });
+        }
+    }
+    drop(killed);
+    let again = Program::start(folder.path());
+    run(async {
+        let agent = again.agent().await;
+        assert_eq!(number(&query(&agent, canister, "read").await.unwrap()), 2);
+        assert_eq!(number(&update(&agent, canister, "count").await.unwrap()), 3);
+    });
+}
+
+#[test]
+fn a_network_at_rest_is_not_saved_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = network(folder.path());
+    run(deploy(&network));
+    let state = folder.path().join("network.state");
+    let saved = || std::fs::metadata(&state).unwrap().modified().unwrap();
+    // The save after the last call.
+    std::thread::sleep(Duration::from_secs(4));
+    let before = saved();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(saved(), before);
+}
