@@ -4,6 +4,7 @@ use crate::instance::Instance;
 use crate::keys::SubnetKey;
 use crate::server::api::ApiError;
 use crate::server::clock::Stopwatch;
+use crate::server::outcall_requests::OutcallRequests;
 use crate::server::outcalls::OutcallClient;
 use crate::state_dir::StateDir;
 use parking_lot::Mutex;
@@ -20,8 +21,8 @@ pub(super) struct HostedInstance {
     id: usize,
     instance: tokio::sync::Mutex<Result<Instance, Panicked>>,
     shared: SharedFacts,
-    /// Makes the HTTP requests of outcalls, while auto-progress is on.
-    pub(super) outcall_client: Arc<OutcallClient>,
+    /// The HTTP requests of outcalls, which are made while auto-progress is on.
+    pub(super) outcalls: Arc<tokio::sync::Mutex<OutcallRequests>>,
     /// Where the instance is saved, if it is.
     pub(super) state_dir: tokio::sync::Mutex<Option<StateDir>>,
     /// The task that executes rounds, while auto-progress is on.
@@ -69,7 +70,7 @@ impl HostedInstance {
         Self {
             id,
             shared,
-            outcall_client,
+            outcalls: Arc::new(tokio::sync::Mutex::new(OutcallRequests::new(outcall_client))),
             state_dir: tokio::sync::Mutex::new(state_dir),
             instance: tokio::sync::Mutex::new(Ok(instance)),
             auto_progress: Mutex::default(),
