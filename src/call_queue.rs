@@ -1,13 +1,16 @@
 //! Which call is sent next: the calls that wait for each callee, and whether the callee has a free slot.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 use ic_principal::Principal;
 
-use crate::{Reason, ReasonKind, Request, Window};
+use crate::{Reason, ReasonKind, Request, Slots, Window};
+use callees::CalleeQueues;
+
+mod callees;
 
 /// The largest number of calls that may wait for another attempt. While this many wait, no further call is taken out of
 /// the source. This bounds the memory when every call fails.
@@ -22,10 +25,30 @@ pub struct PendingCall {
     pub request: Rc<Request>,
     /// Attempts so far. An attempt that [`CallQueue::requeue`] took back does not count.
     pub attempts: u32,
-    /// The reason of the first attempt whose outcome is unknown, if there is one.
-    pub unknown_reason: Option<Reason>,
+    /// What is kept of earlier attempts. In a box, because most calls have one attempt, and every call is moved often.
+    pub earlier: Option<Box<EarlierAttempts>>,
     /// Index of the callee's queue.
     queue: usize,
+}
+
+/// What is kept of the earlier attempts of a call.
+#[derive(Debug, Default)]
+pub struct EarlierAttempts {
+    /// The reason of the first attempt whose outcome is unknown, if there is one.
+    pub unknown_reason: Option<Reason>,
+    /// Cycles that came back.
+    pub refunded: u128,
+}
+
+/// What a call that could not be sent waits for.
+#[derive(Debug)]
+pub enum Requeued {
+    /// For the response to an open call of this fan-out, which frees what is missing.
+    ForOwnResponse,
+    /// For a slot that other calls of this canister occupy.
+    ForOthers,
+    /// For nothing: no open call of this canister can free what is missing. Holds the call.
+    No(PendingCall),
 }
 
 /// The calls that are still to be made, and the slots they need.
@@ -34,10 +57,16 @@ pub struct PendingCall {
 /// heap of delayed calls.
 pub struct CallQueue<'s> {
     source: &'s mut dyn Iterator<Item = Rc<Request>>,
+    /// Finds the slots to a callee.
+    slots: &'s dyn Fn(Principal) -> Rc<Slots>,
     /// Calls taken out of the source so far.
     taken: u64,
     window: Window,
+    /// Whether no call may overtake an earlier call to the same callee.
+    in_order: bool,
     queues: CalleeQueues,
+    /// The callee queues that wait for slots which other calls of this canister occupy.
+    held_by_others: Vec<usize>,
     /// The callee queues that have both a waiting call and, as far as is known, a free slot. Served in turn.
     ready: VecDeque<usize>,
     /// Calls that wait for a slot.
@@ -53,12 +82,20 @@ pub struct CallQueue<'s> {
 
 impl<'s> CallQueue<'s> {
     /// A queue of all calls of `source`. Calls to the same callee keep the order of the source.
-    pub fn new(source: &'s mut dyn Iterator<Item = Rc<Request>>, window: Window) -> Self {
+    pub fn new(
+        source: &'s mut dyn Iterator<Item = Rc<Request>>,
+        slots: &'s dyn Fn(Principal) -> Rc<Slots>,
+        window: Window,
+        in_order: bool,
+    ) -> Self {
         Self {
             source,
+            slots,
             taken: 0,
             window,
+            in_order,
             queues: CalleeQueues::default(),
+            held_by_others: Vec::new(),
             ready: VecDeque::new(),
             waiting: 0,
             delayed: BinaryHeap::new(),
@@ -82,6 +119,11 @@ impl<'s> CallQueue<'s> {
         self.delayed.peek().map(|Reverse(first)| first.due)
     }
 
+    /// Whether calls wait for slots that other calls of this canister occupy.
+    pub fn waits_for_others(&self) -> bool {
+        !self.held_by_others.is_empty()
+    }
+
     /// The next call that has a free slot. `now` is only called when the time matters, since reading it costs
     /// instructions.
     pub fn next(&mut self, now: impl Fn() -> Duration) -> Option<PendingCall> {
@@ -92,6 +134,7 @@ impl<'s> CallQueue<'s> {
         if !self.has_capacity() {
             return None;
         }
+        self.release_freed();
         while is_due(self) {
             let call = self.pop_delayed()?;
             if self.has_slot(call.queue) {
@@ -128,37 +171,44 @@ impl<'s> CallQueue<'s> {
     }
 
     /// The next call of the source, whether or not it has a free slot.
-    pub fn take_new(&mut self) -> Option<PendingCall> {
+    fn take_new(&mut self) -> Option<PendingCall> {
         let request = self.source.next()?;
         let number = self.taken;
         self.taken += 1;
-        let queue = self.queues.add_call(request.callee);
-        Some(PendingCall { number, request, attempts: 0, unknown_reason: None, queue })
+        let queue = self.queues.add_call(request.callee, self.slots, self.window.per_callee);
+        Some(PendingCall { number, request, attempts: 0, earlier: None, queue })
     }
 
     /// The delayed call that is due first, whether or not it is due now. Ends what [`Self::block`] blocked.
     pub fn pop_delayed(&mut self) -> Option<PendingCall> {
         let Reverse(DelayedCall { call, .. }) = self.delayed.pop()?;
         self.short_of_cycles = false;
-        self.queues.get(call.queue).is_full = false;
+        let queue = self.queues.get(call.queue);
+        queue.delayed -= 1;
+        queue.is_full = false;
         self.mark_ready(call.queue);
         Some(call)
     }
 
-    /// Removes all calls that wait for a slot, and returns them in the order of the source.
-    pub fn drain_waiting(&mut self) -> Vec<PendingCall> {
+    /// Takes a call that is not open, whether or not it could be sent now: first those that wait for a slot, in the order of
+    /// the source, then those that wait for a point in time, then those of the source.
+    pub fn take_unsent(&mut self) -> Option<PendingCall> {
         self.ready.clear();
-        self.waiting = 0;
-        let mut calls: Vec<PendingCall> =
-            self.queues.all.iter_mut().flat_map(CalleeQueue::drain).collect();
-        calls.sort_unstable_by_key(|call| call.number);
-        calls
+        self.held_by_others.clear();
+        // The heap of delayed calls puts them in order.
+        while self.waiting > 0
+            && let Some(call) = self.queues.take_waiting()
+        {
+            self.waiting -= 1;
+            self.push_delayed(Duration::ZERO, call);
+        }
+        self.pop_delayed().or_else(|| self.take_new())
     }
 
     /// Notes that a call was sent.
     pub fn note_sent(&mut self, call: &PendingCall) {
         self.open += 1;
-        self.queues.get(call.queue).open += 1;
+        self.queues.get(call.queue).share.note_sent();
     }
 
     /// Notes that an open call got its response.
@@ -166,7 +216,7 @@ impl<'s> CallQueue<'s> {
         self.open -= 1;
         self.short_of_cycles = false;
         let queue = self.queues.get(call.queue);
-        queue.open -= 1;
+        queue.share.note_response();
         queue.is_full = false;
         self.mark_ready(call.queue);
     }
@@ -177,25 +227,59 @@ impl<'s> CallQueue<'s> {
     }
 
     /// Puts a call that could not be sent back to the front of its queue, if the response to an open call will free
-    /// what is `missing`.
-    ///
-    /// # Errors
-    ///
-    /// Returns the call if no open call can free it.
-    pub fn requeue(&mut self, call: PendingCall, missing: ReasonKind) -> Result<(), PendingCall> {
+    /// what is `missing`. `waits_for_others` says whether calls may wait for the slots of other calls of this canister.
+    pub fn requeue(
+        &mut self,
+        call: PendingCall,
+        missing: ReasonKind,
+        waits_for_others: bool,
+    ) -> Requeued {
         let index = call.queue;
         let queue = self.queues.get(index);
-        if missing == ReasonKind::QueueFull && queue.open > 0 {
+        let mut requeued = Requeued::ForOwnResponse;
+        if missing == ReasonKind::QueueFull && queue.share.open() > 0 {
             queue.is_full = true;
+        } else if missing == ReasonKind::QueueFull
+            && waits_for_others
+            && queue.share.open_elsewhere() > 0
+        {
+            queue.is_full = true;
+            queue.open_when_refused = queue.share.open_elsewhere();
+            self.held_by_others.push(index);
+            requeued = Requeued::ForOthers;
         } else if missing == ReasonKind::Cycles && self.open > 0 {
             self.short_of_cycles = true;
         } else {
-            return Err(call);
+            return Requeued::No(call);
         }
         queue.waiting.push_front(call);
         self.waiting += 1;
         self.mark_ready(index);
-        Ok(())
+        requeued
+    }
+
+    /// Lets calls be sent again that wait for slots which other calls of this canister occupy.
+    pub fn release_all(&mut self) {
+        for index in std::mem::take(&mut self.held_by_others) {
+            self.queues.get(index).is_full = false;
+            self.mark_ready(index);
+        }
+    }
+
+    /// Lets calls be sent again that waited for slots which other calls of this canister occupied, if some of those have
+    /// their responses now.
+    fn release_freed(&mut self) {
+        let mut next = 0;
+        while let Some(&index) = self.held_by_others.get(next) {
+            let queue = self.queues.get(index);
+            if queue.share.open_elsewhere() < queue.open_when_refused {
+                queue.is_full = false;
+                self.held_by_others.swap_remove(next);
+                self.mark_ready(index);
+            } else {
+                next += 1;
+            }
+        }
     }
 
     /// Sends no call that would fail for the same reason as `call`, until a [delayed](Self::push_delayed) call is due.
@@ -209,6 +293,7 @@ impl<'s> CallQueue<'s> {
 
     /// Keeps a call until the time `due`.
     pub fn push_delayed(&mut self, due: Duration, call: PendingCall) {
+        self.queues.get(call.queue).delayed += 1;
         self.delayed.push(Reverse(DelayedCall { due, call }));
     }
 
@@ -231,91 +316,8 @@ impl<'s> CallQueue<'s> {
 
     fn has_slot(&mut self, index: usize) -> bool {
         let queue = self.queues.get(index);
-        queue.open < self.window.per_callee && !queue.is_full
-    }
-}
-
-/// One queue for each callee that has an unsettled call. The index of a queue stays the same for that time.
-#[derive(Debug, Default)]
-struct CalleeQueues {
-    all: Vec<CalleeQueue>,
-    indices: HashMap<Principal, usize>,
-    /// Indices that can be used again.
-    free: Vec<usize>,
-    /// Index of the queue of the latest call. The next call often goes to the same callee.
-    latest: usize,
-}
-
-/// The calls to one callee.
-#[derive(Debug)]
-struct CalleeQueue {
-    callee: Principal,
-    /// Calls that are not settled.
-    unsettled: usize,
-    /// Open calls.
-    open: u32,
-    /// Calls that wait for a slot.
-    waiting: VecDeque<PendingCall>,
-    /// Whether the system refused a call to this callee because no slot was free. Then no call is sent to it until a
-    /// response frees a slot.
-    is_full: bool,
-    /// Whether the queue is in [`CallQueue::ready`].
-    is_ready: bool,
-}
-
-impl CalleeQueues {
-    fn get(&mut self, index: usize) -> &mut CalleeQueue {
-        &mut self.all[index]
-    }
-
-    /// Adds an unsettled call, and returns the index of its queue.
-    fn add_call(&mut self, callee: Principal) -> usize {
-        let is_latest = |queue: &CalleeQueue| queue.unsettled > 0 && queue.callee == callee;
-        if !self.all.get(self.latest).is_some_and(is_latest) {
-            self.latest = *self.indices.entry(callee).or_insert_with(|| {
-                let queue = CalleeQueue::new(callee);
-                match self.free.pop() {
-                    Some(index) => {
-                        self.all[index] = queue;
-                        index
-                    }
-                    None => {
-                        self.all.push(queue);
-                        self.all.len() - 1
-                    }
-                }
-            });
-        }
-        self.all[self.latest].unsettled += 1;
-        self.latest
-    }
-
-    /// Removes a settled call, and with the last one the queue.
-    fn remove_call(&mut self, index: usize) {
-        let queue = &mut self.all[index];
-        queue.unsettled -= 1;
-        if queue.unsettled == 0 {
-            self.indices.remove(&queue.callee);
-            self.free.push(index);
-        }
-    }
-}
-
-impl CalleeQueue {
-    fn new(callee: Principal) -> Self {
-        Self {
-            callee,
-            unsettled: 0,
-            open: 0,
-            waiting: VecDeque::new(),
-            is_full: false,
-            is_ready: false,
-        }
-    }
-
-    fn drain(&mut self) -> impl Iterator<Item = PendingCall> {
-        self.is_ready = false;
-        self.waiting.drain(..)
+        let is_in_turn = !self.in_order || (queue.share.open() == 0 && queue.delayed == 0);
+        queue.share.has_slot() && !queue.is_full && is_in_turn
     }
 }
 

@@ -2,47 +2,61 @@
 //!
 //! The [crate documentation](crate) has an example.
 
+mod open_calls;
 mod prices;
 
-use std::cell::Cell;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ic_cdk::api::{CanisterStatusCode, canister_liquid_cycle_balance, canister_status, time};
-use ic_cdk::call::{Call, CallFailed, Response};
+use ic_cdk::call::{Call, CallFailed, Response as CallResponse};
 use ic_principal::Principal;
 
-use crate::limits::{GUARANTEED_CALLBACKS, METHOD_NAME_BYTES_MAX, QUEUE_SLOTS, REQUEST_BYTES_MAX};
-use crate::{Limits, Reason, Request, Transport, Wait, reject_code};
+use crate::limits::{METHOD_NAME_BYTES_MAX, QUEUE_SLOTS, REQUEST_BYTES_MAX};
+use crate::{Limits, Reason, Request, Response, Slots, Transport, Wait, reject_code};
+use open_calls::{OpenCall, PendingResponse, with_refund};
 
-/// Calls that a pause makes per second, at most. A call takes at least two rounds, and the fastest subnets execute
-/// about three rounds per second.
-const PAUSE_CALLS_PER_SECOND: u64 = 2;
+/// Calls of `raw_rand` after which a pause counts as one on a network whose clock stands still, if the clock has moved by
+/// less than [`MOVEMENT_MIN`] meanwhile.
+const STILL_CALLS_MAX: u32 = 100;
+
+/// The least movement of a running clock during [`STILL_CALLS_MAX`] calls. A clock that stands still moves by a
+/// nanosecond per round, so that the times of rounds differ. On a fast machine, a network without round times needs about
+/// 100 microseconds for a call.
+const MOVEMENT_MIN: Duration = Duration::from_micros(10);
+
+/// The largest heap of a canister, in bytes, unless its settings say otherwise (`wasm_memory_limit`).
+const HEAP_BYTES_MAX: usize = 3 * 1024 * 1024 * 1024;
+
+/// The part of the free heap for the replies of a fan-out: a quarter. The canister needs memory to use the replies, too.
+const REPLIES_PART: usize = 4;
 
 /// The [`Transport`] of the canister in which this code runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Canister;
 
 impl Transport for Canister {
-    type ResponseFuture = Pin<Box<dyn Future<Output = Result<Vec<u8>, Reason>>>>;
+    type ResponseFuture = OpenCall;
 
-    fn send(&self, request: &Rc<Request>) -> Result<Self::ResponseFuture, Reason> {
+    fn send(&self, request: &Rc<Request>, wait: Wait) -> Result<Self::ResponseFuture, Reason> {
         check(request)?;
-        let mut response = Box::pin(response_to(request.clone()));
+        let mut response: PendingResponse = Box::pin(response_to(request.clone(), wait));
         // `ic-cdk` sends a call when its future is polled for the first time. This is the first time.
         match response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Err(reason)) if reason.kind().is_unsent() => Err(reason),
-            Poll::Ready(result) => Ok(Box::pin(std::future::ready(result))),
-            Poll::Pending => Ok(response),
+            Poll::Ready(Response { result: Err(reason), .. }) if reason.kind().is_unsent() => {
+                Err(reason)
+            }
+            Poll::Ready(response) => Ok(OpenCall::ended(response)),
+            Poll::Pending => Ok(OpenCall::new(response, request.callee)),
         }
     }
 
     fn limits(&self, request: &Request) -> Limits {
         Limits {
-            queue_slots: QUEUE_SLOTS,
-            callbacks: QUEUE_SLOTS.saturating_sub(AWAITED_CALLS.get()).max(GUARANTEED_CALLBACKS),
+            // At least one, because a window waits for the slots that other calls occupy.
+            queue_slots: open_calls::slots(request.callee).available().max(1),
+            callbacks: QUEUE_SLOTS,
             liquid_cycles: canister_liquid_cycle_balance(),
             cycles_per_call: prices::withheld(request),
             spent_per_call: prices::spent(request),
@@ -57,36 +71,54 @@ impl Transport for Canister {
         Duration::from_nanos(time())
     }
 
-    /// Waits by calling `raw_rand` of the management canister, again and again. Each call takes at least two rounds. (A
-    /// message cannot simply sleep: its call context ends when it has no open call.)
+    /// Waits by calling `raw_rand` of the management canister, again and again, until the time is over. (A message cannot
+    /// simply sleep: its call context ends when it has no open call.) Returns early only if the canister is being stopped.
     ///
-    /// Returns early if the canister is being stopped. It also returns when it has made two calls per second of `wait`,
-    /// so that it ends on a network whose clock stands still, as in some tests. On a network with more than about four
-    /// rounds per second, it therefore returns early, too.
+    /// Each of these calls takes at least two rounds and costs about 5.5 million cycles on a subnet of 13 nodes. On the
+    /// mainnet, that is about one call per second. A local network without round times executes thousands of rounds per
+    /// second, so there a second of waiting costs up to 40 billion cycles. Calls that can wait without an open message,
+    /// such as those of a [`Job`](crate::Job), wait with a timer instead: a timer costs about 16 million cycles, however
+    /// long it waits.
     ///
     /// # Errors
     ///
-    /// The reason why `raw_rand` could not be called, for instance [`Reason::Cycles`].
+    /// - The reason why `raw_rand` could not be called, for instance [`Reason::Cycles`].
+    /// - [`Reason::ClockStopped`]: during 100 calls, the clock has moved by less than 10 microseconds.
     async fn pause(&self, wait: Duration) -> Result<(), Reason> {
         let until = self.now().saturating_add(wait);
         let raw_rand = Rc::new(Request::new(Principal::management_canister(), "raw_rand"));
-        for _ in 0..=wait.as_secs().saturating_mul(PAUSE_CALLS_PER_SECOND) {
-            match response_to(raw_rand.clone()).await {
-                Err(reason) if reason.kind().is_unsent() => return Err(reason),
-                _ if self.now() >= until || self.is_stopping() => break,
-                _ => {}
+        let (mut still_since, mut still_calls) = (self.now(), 0);
+        loop {
+            self.send(&raw_rand, raw_rand.wait)?.await;
+            let now = self.now();
+            if now >= until || self.is_stopping() {
+                return Ok(());
+            }
+            still_calls += 1;
+            if now >= still_since + MOVEMENT_MIN {
+                (still_since, still_calls) = (now, 0);
+            } else if still_calls >= STILL_CALLS_MAX {
+                return Err(Reason::ClockStopped);
             }
         }
-        Ok(())
+    }
+
+    fn slots(&self, callee: Principal) -> Rc<Slots> {
+        open_calls::slots(callee)
+    }
+
+    /// A quarter of the heap that is free, if the heap may have 3 GiB.
+    fn reply_bytes_max(&self) -> usize {
+        HEAP_BYTES_MAX.saturating_sub(heap_bytes()) / REPLIES_PART
     }
 }
 
-thread_local! {
-    /// Open calls whose responses are awaited.
-    static AWAITED_CALLS: Cell<u32> = const { Cell::new(0) };
-    /// Calls whose futures were dropped while they were open. The library does not see their responses, so this number
-    /// never decreases.
-    static ABANDONED_CALLS: Cell<u32> = const { Cell::new(0) };
+/// Bytes of the heap of this canister.
+fn heap_bytes() -> usize {
+    #[cfg(target_arch = "wasm32")]
+    return core::arch::wasm32::memory_size(0) * 65_536;
+    #[cfg(not(target_arch = "wasm32"))]
+    return 0;
 }
 
 /// Checks that an upgrade is safe: every call of this library has its response, or the canister is stopped.
@@ -95,45 +127,21 @@ thread_local! {
 /// the calls are indices into the function table of the old module. In the new module, another function can have the
 /// same index, and the system would execute it.
 ///
-/// If the future of a call was dropped, or if a trap ended the message that awaited it, the library does not learn of
-/// the response. Such a call counts as open until the canister is stopped: stopping waits for all responses.
+/// The library counts a call until its response arrives, also if nobody awaits it any more: because its future was dropped,
+/// or because a trap ended the message that awaited it.
 ///
 /// # Errors
 ///
-/// A message with the number of open calls, if there are any. Stop the canister, upgrade it, and start it again.
+/// A message with the number of open calls, if there are any. Stop the canister, upgrade it, and start it again: stopping
+/// waits for all responses.
 pub fn ready_for_upgrade() -> Result<(), String> {
-    let open = AWAITED_CALLS.get() + ABANDONED_CALLS.get();
+    let open = open_calls::count();
     if open == 0 || canister_status() == CanisterStatusCode::Stopped {
         return Ok(());
     }
     Err(format!(
         "{open} calls are open: stop this canister before upgrading it, and start it afterwards"
     ))
-}
-
-/// Counts a call as open until it is dropped.
-struct OpenCallGuard {
-    has_response: bool,
-}
-
-impl OpenCallGuard {
-    fn new() -> Self {
-        AWAITED_CALLS.set(AWAITED_CALLS.get() + 1);
-        Self { has_response: false }
-    }
-
-    fn response_arrived(mut self) {
-        self.has_response = true;
-    }
-}
-
-impl Drop for OpenCallGuard {
-    fn drop(&mut self) {
-        AWAITED_CALLS.set(AWAITED_CALLS.get() - 1);
-        if !self.has_response {
-            ABANDONED_CALLS.set(ABANDONED_CALLS.get() + 1);
-        }
-    }
 }
 
 /// Refuses a call for which the system would trap this canister instead of rejecting the call.
@@ -153,16 +161,20 @@ fn check(request: &Request) -> Result<(), Reason> {
 }
 
 /// Makes a call and waits for its response.
-async fn response_to(request: Rc<Request>) -> Result<Vec<u8>, Reason> {
-    let guard = OpenCallGuard::new();
-    let response = prepared(&request).await;
-    guard.response_arrived();
-    response.map(Response::into_bytes).map_err(|failure| reason(failure, &request))
+async fn response_to(request: Rc<Request>, wait: Wait) -> Response {
+    let (response, refunded) = if request.cycles == 0 {
+        (prepared(&request, wait).await, 0)
+    } else {
+        Box::pin(with_refund(prepared(&request, wait))).await
+    };
+    let result =
+        response.map(CallResponse::into_bytes).map_err(|failure| reason(failure, &request));
+    Response { result, refunded }
 }
 
 /// The request as a call of `ic-cdk`.
-fn prepared(request: &Request) -> Call<'_, '_> {
-    let call = match request.wait {
+fn prepared(request: &Request, wait: Wait) -> Call<'_, '_> {
+    let call = match wait {
         Wait::Bounded(wait) => Call::bounded_wait(request.callee, &request.method)
             // The system counts whole seconds. Round up, so that the wait is not shorter than requested.
             .change_timeout(u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)),

@@ -141,9 +141,9 @@ impl Job {
     }
 
     /// Starts no call for 10 seconds, because a slot ([`ReasonKind::QueueFull`]) or cycles ([`ReasonKind::Cycles`]) are
-    /// missing. Does nothing for [`ReasonKind::Stopping`].
+    /// missing. Does nothing for other kinds, for instance [`ReasonKind::Stopping`].
     pub fn postpone(&mut self, waiting_for: ReasonKind, now: Duration) {
-        if waiting_for != ReasonKind::Stopping {
+        if matches!(waiting_for, ReasonKind::QueueFull | ReasonKind::Cycles) {
             self.waiting_for = Some(waiting_for);
             self.not_before = now + POSTPONE_DELAY;
         }

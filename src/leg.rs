@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::transport::{self, Transport};
-use crate::{Outcome, Reason, Request, Wait};
+use crate::strategies::call;
+use crate::{Failure, Outcome, Reason, Request, Retry, Transport, Wait};
 
 /// One of several different calls that are made together: the request, how to decode the reply, and a default value to
 /// use if there is no reply.
@@ -11,14 +11,18 @@ use crate::{Outcome, Reason, Request, Wait};
 /// Await several legs together, for instance with `futures::future::join3`. All are sent at once. A leg that fails does
 /// not affect the others. Each leg takes at most as long as its request [waits](Leg::within).
 ///
+/// A leg is tried once. If no slot is free at that moment, for instance because a large window to the same callee leaves
+/// none, the leg fails at once with [`Reason::QueueFull`]. (A [planned](crate::Plan) window leaves 50 slots.) A leg
+/// [with a retry](Leg::with_retry) waits for a slot instead.
+///
 /// ```
 /// # use ic_principal::Principal;
-/// # use parallel_calls::{Leg, Limits, Reason, Request, Transport, count_answered};
+/// # use parallel_calls::{Leg, Limits, Reason, Request, Transport, Wait, count_answered};
 /// # use std::{future::{Ready, ready}, time::Duration};
 /// # struct Fake;
 /// # impl Transport for Fake {
 /// #     type ResponseFuture = Ready<Result<Vec<u8>, Reason>>;
-/// #     fn send(&self, request: &std::rc::Rc<Request>) -> Result<Self::ResponseFuture, Reason> {
+/// #     fn send(&self, request: &std::rc::Rc<Request>, _: Wait) -> Result<Self::ResponseFuture, Reason> {
 /// #         let reply = if request.method == "balance" { Ok(vec![7]) } else { Err(Reason::Deadline("late".into())) };
 /// #         Ok(ready(reply))
 /// #     }
@@ -65,7 +69,7 @@ where
     D: FnOnce(Vec<u8>) -> Result<T, String>,
 {
     /// A leg that makes the call `request` and decodes its reply with `decode`. Its value is `default` if there is no
-    /// reply, or if `decode` fails.
+    /// reply, if `decode` fails, or if the reply [says](Request::judged_by) that the callee did nothing.
     pub fn new(request: Request, decode: D, default: T) -> Self {
         Self { request, decode, default }
     }
@@ -76,14 +80,25 @@ where
         self
     }
 
+    /// Sets how often the call is tried. Each attempt waits as long as [`within`](Self::within) says, and there are pauses
+    /// between them, so a leg with several attempts can take several times as long.
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.request = self.request.with_retry(retry);
+        self
+    }
+
     /// Makes the call and waits for its response.
     pub async fn call<C: Transport>(self, transport: &C) -> Part<T> {
-        match transport::call(transport, self.request).await.decode(self.decode) {
-            Outcome::Done(value) => Part { value, missing: None },
-            Outcome::NotDone(reason) | Outcome::Unknown(reason) => {
-                Part { value: self.default, missing: Some(reason) }
+        let missing = match call(transport, self.request).await.decode(self.decode) {
+            Outcome::Done(value) => return Part { value, missing: None },
+            Outcome::NotDone(Failure { reason, .. }) | Outcome::Unknown(Failure { reason, .. }) => {
+                reason
             }
-        }
+            Outcome::ReplyDropped { bytes, .. } => {
+                Reason::Undecodable(format!("a reply of {bytes} bytes was dropped"))
+            }
+        };
+        Part { value: self.default, missing: Some(missing) }
     }
 }
 

@@ -46,11 +46,14 @@
 //! # Outcomes
 //!
 //! - [`Outcome::Done`]: the callee replied.
+//! - [`Outcome::ReplyDropped`]: the callee replied with more bytes than the fan-out keeps ([`ReplyLimit`]).
 //! - [`Outcome::NotDone`]: the callee did nothing. The call can safely be made again.
 //! - [`Outcome::Unknown`]: the callee may have executed the call, wholly or in part. Make the call again only if it is
 //!   [idempotent](Request::idempotent): if making it twice has the same effect as making it once.
 //!
-//! The last two carry a [`Reason`].
+//! The last two carry a [`Failure`] with a [`Reason`]. Many canisters reply with errors, for instance ledgers
+//! (`variant { Ok; Err }`). A request [with a verdict](Request::judged_by) says what a reply means: then a reply can be
+//! done, not done, worth another attempt, or unknown. Every outcome says how many attached cycles came back.
 //!
 //! # Which function to take
 //!
@@ -61,11 +64,20 @@
 //! | a few independent calls, at most 500 per callee | [`parallel`], or `futures::future::join_all` over [`call`] |
 //! | any number of calls, to one or several callees | [`fan_out`] for the outcomes in order, [`windowed`] for the outcomes as they arrive |
 //! | a few calls of different types to different canisters | [`Leg`] |
+//! | the same with a deadline, in order, or with a handle to cancel it | [`FanOut`] |
 //! | more calls than one message can make, or calls that continue after an upgrade | [`Job`] |
 //!
 //! [`Plan`] calculates the window for [`fan_out`] and [`windowed`] before the first call is sent. [`Retry`] says how
-//! often a failed call is tried again. While the canister is being stopped, none of these functions sends a further
-//! call.
+//! often a failed call is tried again; a request can have [its own](Request::with_retry). While the canister is being
+//! stopped, none of these functions sends a further call.
+//!
+//! # Several fan-outs at the same time
+//!
+//! The messages of a canister share its 500 slots to each callee. A planned window uses at most 450 of them, so that calls
+//! outside of windows find a slot. Several windows [share](Slots) these 450 slots. A call of a window, or a call with a
+//! retry, that finds no slot because other calls of the canister occupy them waits for one of these, and loses no attempt.
+//! A call of [`parallel`], [`sequential`] or [`call`], and a [`Leg`], fails at once if no slot is free, unless its request
+//! has a retry. Within a window, callees take turns.
 //!
 //! # Upgrades
 //!
@@ -80,10 +92,13 @@
 mod call_queue;
 mod job;
 mod leg;
+mod options;
 mod outcome;
 mod plan;
+mod reason;
 mod request;
 mod retry;
+mod slots;
 mod strategies;
 mod transport;
 mod window;
@@ -99,12 +114,15 @@ mod scripted_transport;
 pub use canister::{Canister, ready_for_upgrade};
 pub use job::Job;
 pub use leg::{Leg, Part, count_answered};
-pub use outcome::{Outcome, Reason, ReasonKind, Summary, reject_code};
+pub use options::{Cancel, FanOut, ReplyLimit};
+pub use outcome::{Failure, Outcome, Reply, Summary, Verdict};
 pub use plan::{Limit, Limits, Plan, PlanError, Window};
+pub use reason::{Reason, ReasonKind, reject_code};
 pub use request::{Request, Wait};
 pub use retry::Retry;
-pub use strategies::{parallel, sequential};
-pub use transport::{Transport, call};
+pub use slots::{SHARED_SLOTS, SlotTable, Slots};
+pub use strategies::{call, parallel, sequential};
+pub use transport::{Response, Transport};
 pub use window::{fan_out, windowed};
 
 /// Compiles the code in the documents.

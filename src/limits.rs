@@ -12,7 +12,7 @@ pub const QUEUE_SLOTS: u32 = 500;
 /// (`CANISTER_GUARANTEED_CALLBACK_QUOTA` in the replica).
 ///
 /// Beyond this number, all canisters of a subnet share one million open calls. The system does not say how many of
-/// these are free. [`Canister`](crate::canister::Canister) therefore plans at most [`QUEUE_SLOTS`] open calls in total.
+/// these are free. [`Canister`](crate::canister::Canister) therefore plans with [`QUEUE_SLOTS`] open calls in total.
 pub const GUARANTEED_CALLBACKS: u32 = 50;
 
 /// The longest bounded wait. The system shortens a longer wait to this (`MAX_CALL_TIMEOUT_SECONDS` in the replica).

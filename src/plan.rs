@@ -7,16 +7,20 @@ use std::fmt;
 /// [`Transport::limits`](crate::Transport::limits) returns them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Slots for calls to one callee. The system does not say how many of them are free, so in a canister this is
-    /// always [`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS). A call that finds no free slot waits in the window.
+    /// Slots for calls to the callee that a window can use: in a canister, [`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)
+    /// without the calls to this callee that are open now and belong to no window. Windows
+    /// [share](crate::Slots) their slots.
     pub queue_slots: u32,
-    /// Calls to all callees together that the canister may open.
+    /// Calls to all callees together that the window may open.
     pub callbacks: u32,
     /// Cycles of the canister above its freezing threshold.
     pub liquid_cycles: u128,
     /// Cycles that the system sets aside while one call is open, the attached cycles included.
     pub cycles_per_call: u128,
-    /// The part of [`cycles_per_call`](Self::cycles_per_call) that does not come back with the response.
+    /// The part of [`cycles_per_call`](Self::cycles_per_call) that does not come back with the response. Attached cycles
+    /// count as coming back, because the callee decides how many it keeps. If you know how many it keeps, add them here.
+    /// If the callees keep more than planned, the last calls may lack cycles: they wait for the cycles of other calls, or
+    /// end as [not done](crate::Reason::Cycles).
     pub spent_per_call: u128,
 }
 
@@ -53,7 +57,8 @@ impl Window {
     }
 }
 
-/// The largest window in which no call fails because slots or cycles are missing.
+/// The largest window in which no call fails because slots or cycles are missing, and which leaves slots and cycles for
+/// other messages of the canister.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The window.
@@ -88,7 +93,11 @@ pub struct PlanError {
 }
 
 impl Plan {
-    /// Plans a window for `calls` calls.
+    /// The share of the free slots, of the calls that the canister may open, and of the free cycles, in percent, that
+    /// [`Plan::new`] uses for the window. The rest is for other messages of the canister. So of 500 slots, a window uses 450.
+    pub const SHARE_PERCENT: u32 = 90;
+
+    /// Plans a window for `calls` calls, with a share of [`Plan::SHARE_PERCENT`].
     ///
     /// The plan first subtracts the cycles that all calls will spend from the liquid cycles. So the cycles are enough
     /// until the last call.
@@ -111,11 +120,12 @@ impl Plan {
     ///     spent_per_call: 6_000_000,
     /// };
     /// let plan = Plan::new(&limits, 2_000)?;
-    /// assert_eq!((plan.window.per_callee, plan.limited_by), (47, Limit::Cycles));
+    /// assert_eq!((plan.window.per_callee, plan.limited_by), (42, Limit::Cycles));
     ///
     /// let rich = Limits { liquid_cycles: 100_000_000_000_000, ..limits };
     /// let plan = Plan::new(&rich, 2_000)?;
-    /// assert_eq!((plan.window.per_callee, plan.limited_by), (500, Limit::Queue));
+    /// assert_eq!((plan.window.per_callee, plan.limited_by), (450, Limit::Queue));
+    /// assert_eq!(Plan::with_share(&rich, 2_000, 100)?.window.per_callee, 500);
     ///
     /// let poor = Limits { liquid_cycles: 40_000_000_000, ..limits };
     /// let error = Plan::new(&poor, 2_000).unwrap_err();
@@ -123,24 +133,37 @@ impl Plan {
     /// # Ok::<_, parallel_calls::PlanError>(())
     /// ```
     pub fn new(limits: &Limits, calls: u64) -> Result<Self, PlanError> {
+        Self::with_share(limits, calls, Self::SHARE_PERCENT)
+    }
+
+    /// Plans a window like [`Plan::new`], with another share of the free slots and cycles, in percent. More than 100 counts
+    /// as 100. A window always has room for one call, if one call is possible.
+    ///
+    /// # Errors
+    ///
+    /// The same as of [`Plan::new`].
+    pub fn with_share(limits: &Limits, calls: u64, percent: u32) -> Result<Self, PlanError> {
+        let error = |limit, required, available| PlanError { limit, required, available };
+        let percent = percent.min(100);
+        let part = |number: u32| match number {
+            0 => 0,
+            _ => (u64::from(number) * u64::from(percent) / 100).max(1) as u32,
+        };
         let wanted = u32::try_from(calls).unwrap_or(u32::MAX).max(1);
         let spent = limits.spent_per_call.saturating_mul(u128::from(calls));
         let required = limits.cycles_per_call.saturating_add(spent);
-        let Some(for_open_calls) = limits.liquid_cycles.checked_sub(spent) else {
-            let available = limits.liquid_cycles;
-            return Err(PlanError { limit: Limit::Cycles, required, available });
-        };
-        let affordable = for_open_calls
-            .checked_div(limits.cycles_per_call)
-            .map_or(u32::MAX, |calls| u32::try_from(calls).unwrap_or(u32::MAX));
-        let error = |limit, required, available| PlanError { limit, required, available };
-        if affordable == 0 {
+        let Some(for_open_calls) =
+            limits.liquid_cycles.checked_sub(spent).filter(|left| *left >= limits.cycles_per_call)
+        else {
             return Err(error(Limit::Cycles, required, limits.liquid_cycles));
-        }
+        };
+        let affordable = (for_open_calls.saturating_mul(percent.into()) / 100)
+            .checked_div(limits.cycles_per_call)
+            .map_or(u32::MAX, |calls| u32::try_from(calls).unwrap_or(u32::MAX).max(1));
         let (total, total_limit) = [
             (wanted, Limit::Calls),
             (affordable, Limit::Cycles),
-            (limits.callbacks, Limit::Callbacks),
+            (part(limits.callbacks), Limit::Callbacks),
         ]
         .into_iter()
         .min_by_key(|&(calls, _)| calls)
@@ -151,8 +174,9 @@ impl Plan {
         if limits.queue_slots == 0 {
             return Err(error(Limit::Queue, 1, 0));
         }
-        let limited_by = if limits.queue_slots < total { Limit::Queue } else { total_limit };
-        Ok(Self { window: Window::new(total.min(limits.queue_slots), total), limited_by })
+        let slots = part(limits.queue_slots);
+        let limited_by = if slots < total { Limit::Queue } else { total_limit };
+        Ok(Self { window: Window::new(total.min(slots), total), limited_by })
     }
 }
 

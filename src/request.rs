@@ -7,11 +7,12 @@ use std::time::Duration;
 use ic_principal::Principal;
 
 use crate::limits::BOUNDED_WAIT_MAX;
+use crate::{Retry, Verdict};
 
 /// The Candid encoding of no arguments.
 const NO_ARGUMENTS: &[u8] = b"DIDL\0\0";
 
-/// A call to be made: who is called, with which argument, and how long to wait.
+/// A call to be made: who is called, with which argument, how long to wait, and what the reply means.
 ///
 /// Equal calls can share one request in an [`Rc`]. This saves a copy per call.
 ///
@@ -27,7 +28,7 @@ const NO_ARGUMENTS: &[u8] = b"DIDL\0\0";
 /// assert!(request.idempotent);
 /// # Ok::<_, ic_principal::PrincipalError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Request {
     /// The canister to call.
     pub callee: Principal,
@@ -42,6 +43,10 @@ pub struct Request {
     /// Whether making the call twice has the same effect as making it once. Only then is the call repeated when its
     /// outcome is [unknown](crate::Outcome::Unknown).
     pub idempotent: bool,
+    /// How often the call is tried. `None`: as often as the function that makes the call says.
+    pub retry: Option<Retry>,
+    /// What a reply means. `None`: every reply counts as done.
+    pub verdict: Option<fn(&[u8]) -> Verdict>,
 }
 
 /// How long a call waits for its response.
@@ -59,6 +64,17 @@ pub enum Wait {
     Unbounded,
 }
 
+impl Wait {
+    /// The same wait, or one that is over after `longest`. An unbounded wait stays unbounded: to end it early would leave
+    /// the outcome of the call unknown.
+    pub fn at_most(self, longest: Duration) -> Self {
+        match self {
+            Self::Bounded(wait) => Self::Bounded(wait.min(longest)),
+            Self::Unbounded => Self::Unbounded,
+        }
+    }
+}
+
 impl Request {
     /// A call of `method` without arguments and without cycles. It waits for [`BOUNDED_WAIT_MAX`].
     pub fn new(callee: Principal, method: impl Into<Cow<'static, str>>) -> Self {
@@ -69,6 +85,8 @@ impl Request {
             cycles: 0,
             wait: Wait::Bounded(BOUNDED_WAIT_MAX),
             idempotent: false,
+            retry: None,
+            verdict: None,
         }
     }
 
@@ -93,6 +111,54 @@ impl Request {
     /// Marks the call as [`idempotent`](Self::idempotent): making it twice has the same effect as making it once.
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;
+        self
+    }
+
+    /// Sets how often this call is tried, whatever function makes it.
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// Sets the function that says what a reply means.
+    ///
+    /// ```
+    /// use candid::{CandidType, Nat, Principal, decode_one};
+    /// use parallel_calls::{Request, Verdict};
+    /// use serde::Deserialize;
+    ///
+    /// /// Why an ICRC-1 ledger made no transfer.
+    /// #[derive(CandidType, Deserialize, Debug)]
+    /// enum TransferError {
+    ///     BadFee { expected_fee: Nat },
+    ///     BadBurn { min_burn_amount: Nat },
+    ///     InsufficientFunds { balance: Nat },
+    ///     TooOld,
+    ///     CreatedInFuture { ledger_time: u64 },
+    ///     Duplicate { duplicate_of: Nat },
+    ///     TemporarilyUnavailable,
+    ///     GenericError { error_code: Nat, message: String },
+    /// }
+    ///
+    /// fn transfer_verdict(reply: &[u8]) -> Verdict {
+    ///     match decode_one::<Result<Nat, TransferError>>(reply) {
+    ///         // A duplicate was transferred by an earlier attempt.
+    ///         Ok(Ok(_) | Err(TransferError::Duplicate { .. })) => Verdict::Done,
+    ///         Ok(Err(TransferError::TemporarilyUnavailable)) => {
+    ///             Verdict::TryAgain("the ledger is unavailable for the moment".into())
+    ///         }
+    ///         Ok(Err(error)) => Verdict::NotDone(format!("{error:?}")),
+    ///         Err(error) => Verdict::Unknown(format!("the reply cannot be decoded: {error}")),
+    ///     }
+    /// }
+    ///
+    /// # let ledger = Principal::anonymous();
+    /// let request = Request::new(ledger, "icrc1_transfer").judged_by(transfer_verdict);
+    /// # let reply = candid::encode_one(Err::<Nat, _>(TransferError::TemporarilyUnavailable)).unwrap();
+    /// # assert!(matches!(request.verdict.unwrap()(&reply), Verdict::TryAgain(_)));
+    /// ```
+    pub fn judged_by(mut self, verdict: fn(&[u8]) -> Verdict) -> Self {
+        self.verdict = Some(verdict);
         self
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Outcome, Request};
+use crate::Outcome;
 
 /// How often a call is tried, and how long to wait between two attempts (exponential backoff).
 ///
@@ -10,9 +10,10 @@ use crate::{Outcome, Request};
 /// and cannot do harm:
 ///
 /// - the call is [not done](Outcome::NotDone), or
-/// - its outcome is [unknown](Outcome::Unknown), and the request is [idempotent](Request::idempotent).
+/// - its outcome is [unknown](Outcome::Unknown), and the request is [idempotent](crate::Request::idempotent).
 ///
-/// The delay doubles from attempt to attempt.
+/// The delay doubles from attempt to attempt. An attempt is never made before its delay is over by the clock of the
+/// network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// Attempts per call, the first one included. 0 counts as 1.
@@ -39,18 +40,19 @@ impl Retry {
         self.initial_delay.saturating_mul(factor).min(self.max_delay)
     }
 
-    /// Whether to try a call again whose attempt number `attempts`, counted from 1, had this outcome.
-    pub fn should_retry<T>(&self, request: &Request, attempts: u32, outcome: &Outcome<T>) -> bool {
-        attempts < self.attempts && is_repeatable(request.idempotent, outcome)
+    /// Whether to try a call again whose attempt number `attempts`, counted from 1, had this outcome. `idempotent` is that
+    /// of its [request](crate::Request::idempotent).
+    pub fn should_retry<T>(&self, idempotent: bool, attempts: u32, outcome: &Outcome<T>) -> bool {
+        attempts < self.attempts && is_repeatable(idempotent, outcome)
     }
 }
 
 /// Whether another attempt may help and cannot do harm.
 pub(crate) fn is_repeatable<T>(idempotent: bool, outcome: &Outcome<T>) -> bool {
     match outcome {
-        Outcome::Done(_) => false,
-        Outcome::NotDone(reason) => reason.kind().is_transient(),
-        Outcome::Unknown(reason) => idempotent && reason.kind().is_transient(),
+        Outcome::Done(_) | Outcome::ReplyDropped { .. } => false,
+        Outcome::NotDone(failure) => failure.reason.kind().is_transient(),
+        Outcome::Unknown(failure) => idempotent && failure.reason.kind().is_transient(),
     }
 }
 
@@ -58,7 +60,6 @@ pub(crate) fn is_repeatable<T>(idempotent: bool, outcome: &Outcome<T>) -> bool {
 mod tests {
     use super::*;
     use crate::{Reason, ReasonKind, reject_code};
-    use ic_principal::Principal;
 
     #[test]
     fn delays_double_up_to_the_longest() {
@@ -84,21 +85,24 @@ mod tests {
             (Reason::rejected(reject_code::SYS_UNKNOWN, String::new()), false, true),
             (Reason::Undecodable(String::new()), false, false),
             (Reason::Interrupted, false, true),
+            (Reason::Expired, false, false),
+            (Reason::ClockStopped, false, false),
+            (Reason::Declined(String::new()), false, false),
+            (Reason::Unavailable(String::new()), true, true),
+            (Reason::Unclear(String::new()), false, true),
         ];
         assert_eq!(reasons.len(), ReasonKind::ALL.len());
-        let once = Request::new(Principal::anonymous(), "pay");
-        let often = once.clone().idempotent();
         for (reason, repeated, repeated_if_idempotent) in reasons {
             let outcome = Outcome::<()>::failed(reason);
             let retry = Retry::attempts(3);
-            assert_eq!(retry.should_retry(&once, 1, &outcome), repeated, "{outcome:?}");
+            assert_eq!(retry.should_retry(false, 1, &outcome), repeated, "{outcome:?}");
             assert_eq!(
-                retry.should_retry(&often, 2, &outcome),
+                retry.should_retry(true, 2, &outcome),
                 repeated_if_idempotent,
                 "{outcome:?}"
             );
-            assert!(!retry.should_retry(&often, 3, &outcome), "{outcome:?}");
+            assert!(!retry.should_retry(true, 3, &outcome), "{outcome:?}");
         }
-        assert!(!Retry::attempts(3).should_retry(&often, 1, &Outcome::Done(())));
+        assert!(!Retry::attempts(3).should_retry(true, 1, &Outcome::Done(())));
     }
 }

@@ -3,25 +3,28 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::{Limits, Outcome, Reason, Request};
+use ic_principal::Principal;
+
+use crate::{Failure, Limits, Outcome, Reason, Reply, Request, Slots, Wait};
 
 /// The connection between this library and the system (the Internet Computer itself), which makes the calls.
 ///
 /// In a canister, use [`Canister`](crate::canister::Canister). A test can use a type of its own that returns prepared
 /// responses.
 pub trait Transport {
-    /// The future of the response to a call that was sent: the reply as bytes, or the reason for a
-    /// [reject](Reason::rejected).
-    type ResponseFuture: Future<Output = Result<Vec<u8>, Reason>>;
+    /// The future of the response to a call that was sent: a [`Response`], or without refunds, a `Result` of the reply
+    /// as bytes or the reason for a [reject](Reason::rejected).
+    type ResponseFuture: Future<Output: Into<Response>>;
 
-    /// Sends a call. The call is sent when this function returns, not when the future is polled.
+    /// Sends a call. The call is sent when this function returns, not when the future is polled. `wait` is that of the
+    /// request, or a shorter one.
     ///
     /// # Errors
     ///
     /// - [`Reason::QueueFull`]: no slot is free.
     /// - [`Reason::Cycles`]: the canister has too few cycles for the call.
     /// - [`Reason::Rejected`]: the call can never be sent, for instance because its argument is too large.
-    fn send(&self, request: &Rc<Request>) -> Result<Self::ResponseFuture, Reason>;
+    fn send(&self, request: &Rc<Request>, wait: Wait) -> Result<Self::ResponseFuture, Reason>;
 
     /// The limits on the number of calls like `request` that can be open at the same time, as of now.
     fn limits(&self, request: &Request) -> Limits;
@@ -33,48 +36,56 @@ pub trait Transport {
     /// The current time, as the duration since a fixed point in time.
     fn now(&self) -> Duration;
 
-    /// Waits for about `wait`. The library calls it while none of its calls is open.
+    /// Waits for at least `wait` by the clock of [`now`](Self::now), and ends earlier only if the canister is being
+    /// stopped. A `wait` of zero lets other messages of the canister execute. The library calls this function while none
+    /// of its calls is open.
     ///
     /// # Errors
     ///
-    /// The reason why the transport cannot wait, for instance [`Reason::Cycles`].
+    /// - The reason why the transport cannot wait, for instance [`Reason::Cycles`].
+    /// - [`Reason::ClockStopped`]: the clock stands still.
     fn pause(&self, wait: Duration) -> impl Future<Output = Result<(), Reason>>;
-}
 
-/// Makes one call and waits for its response.
-///
-/// Takes a [`Request`], a reference to one (which is copied), or an [`Rc<Request>`](Rc) that several equal calls share.
-///
-/// A canister that is [stopping](Transport::is_stopping) sends nothing: the outcome is then
-/// [not done](Outcome::NotDone), for the reason [`Reason::Stopping`].
-///
-/// Await several calls one after the other, or together with `futures::future::join_all`:
-///
-/// ```no_run
-/// use futures::future::join_all;
-/// use ic_principal::Principal;
-/// use parallel_calls::{Canister, Request, Summary, call};
-///
-/// /// Calls `ping` ten times at once, and returns how many calls succeeded.
-/// async fn ping(callee: Principal) -> u64 {
-///     let ping = Request::new(callee, "ping");
-///     let outcomes = join_all((0..10).map(|_| call(&Canister, &ping))).await;
-///     Summary::of(&outcomes).succeeded
-/// }
-/// ```
-pub async fn call<T: Transport>(
-    transport: &T,
-    request: impl Into<Rc<Request>>,
-) -> Outcome<Vec<u8>> {
-    if transport.is_stopping() {
-        return Outcome::NotDone(Reason::Stopping);
+    /// The slots for calls to `callee`, which all fan-outs of the canister share. A transport that does not count them
+    /// returns new [`Slots`].
+    fn slots(&self, _callee: Principal) -> Rc<Slots> {
+        Rc::default()
     }
-    match transport.send(&request.into()) {
-        Ok(response) => outcome(response.await),
-        Err(reason) => Outcome::failed(reason),
+
+    /// Bytes of replies that fit into the memory that is free now. By default, 512 MiB.
+    fn reply_bytes_max(&self) -> usize {
+        512 * 1024 * 1024
     }
 }
 
-pub(crate) fn outcome(response: Result<Vec<u8>, Reason>) -> Outcome<Vec<u8>> {
-    response.map_or_else(Outcome::failed, Outcome::Done)
+/// The response to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The reply, or the reason why there is none.
+    pub result: Result<Vec<u8>, Reason>,
+    /// Cycles that came back with the response.
+    pub refunded: u128,
+}
+
+impl From<Result<Vec<u8>, Reason>> for Response {
+    fn from(result: Result<Vec<u8>, Reason>) -> Self {
+        Self { result, refunded: 0 }
+    }
+}
+
+impl Response {
+    /// The outcome of an attempt of the call `request` with this response.
+    pub(crate) fn outcome(self, request: &Request) -> Outcome<Reply> {
+        let Self { result, refunded } = self;
+        match result {
+            Err(reason) => Outcome::failed(Failure { reason, refunded }),
+            Ok(bytes) => match request.verdict {
+                None => Outcome::Done(Reply { bytes, refunded }),
+                Some(verdict) => {
+                    let verdict = verdict(&bytes);
+                    Outcome::judged(Reply { bytes, refunded }, verdict)
+                }
+            },
+        }
+    }
 }

@@ -9,9 +9,15 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use crate::call_queue::{CallQueue, PendingCall};
-use crate::transport::{Transport, outcome};
-use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
+use crate::call_queue::{CallQueue, PendingCall, Requeued};
+use crate::options::ReplyBudget;
+use crate::{
+    Cancel, Failure, FanOut, Outcome, Reason, ReasonKind, Reply, ReplyLimit, Request, Response,
+    Retry, Summary, Transport, Wait, Window,
+};
+
+/// The longest part of a pause. After each part, the library looks whether the fan-out was cancelled.
+const PAUSE_PART: Duration = Duration::from_secs(1);
 
 /// Makes all calls. At most as many are open at a time as the window allows.
 ///
@@ -19,6 +25,10 @@ use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 /// call (no free slot, not enough cycles), the call waits for the response to another call, which frees a slot and
 /// cycles. Such a refusal does not count as an attempt. If no other call is open, and for all other failures, `retry`
 /// says whether the call is tried again.
+///
+/// Callees take turns: no callee waits because there are many calls to another one. Several windows of one canister
+/// [share the slots](crate::Slots) to a callee. A call that finds no slot while other calls of this canister occupy them,
+/// whether they belong to a window or not, waits for one of these. This does not count as an attempt, either.
 ///
 /// `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome, in the order of the
 /// responses. The returned [`Summary`] counts the outcomes.
@@ -45,7 +55,8 @@ use crate::{Outcome, Reason, ReasonKind, Request, Retry, Summary, Window};
 /// response arrives. A slow callee can therefore delay the second attempt of a call to another callee, at most until
 /// the longest wait of an open call is over. While no call is open, the library waits with [`Transport::pause`]. If
 /// `pause` fails, the calls that wait for another attempt end as not done, with the reason that `pause` returned, and
-/// every other call is tried once.
+/// every other call is tried once. No attempt is made before its pause is over by the clock. If the clock stands still,
+/// `pause` fails ([`Reason::ClockStopped`]).
 ///
 /// # Memory and work
 ///
@@ -63,29 +74,58 @@ pub async fn windowed<T: Transport>(
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     window: Window,
     retry: Retry,
-    mut on_outcome: impl FnMut(u64, Outcome<Vec<u8>>),
+    mut on_outcome: impl FnMut(u64, Outcome<Reply>),
 ) -> Summary {
+    // Not by `FanOut::run`: a future within a future would make the canister larger.
     let mut source = requests.into_iter().map(Into::into);
-    drive(transport, CallQueue::new(&mut source, window), retry, &mut on_outcome).await
+    let options = FanOut::new(window).with_retry(retry);
+    drive(transport, &mut source, &options, &mut on_outcome).await
 }
 
-/// [`windowed`] for a source of any type, so that a canister contains this code once.
-async fn drive<'a, T: Transport>(
-    transport: &'a T,
-    queue: CallQueue<'a>,
-    retry: Retry,
-    on_outcome: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
+impl FanOut {
+    /// Makes all calls like [`windowed`], with the options of this fan-out.
+    pub async fn run<T: Transport>(
+        &self,
+        transport: &T,
+        requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
+        mut on_outcome: impl FnMut(u64, Outcome<Reply>),
+    ) -> Summary {
+        let mut source = requests.into_iter().map(Into::into);
+        drive(transport, &mut source, self, &mut on_outcome).await
+    }
+
+    /// Makes all calls like [`fan_out`], with the options of this fan-out.
+    pub async fn collect<T: Transport>(
+        &self,
+        transport: &T,
+        requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
+    ) -> Vec<Outcome<Reply>> {
+        let of_memory = || ReplyLimit::of_memory(transport.reply_bytes_max());
+        let budget = ReplyBudget::new(self.replies.unwrap_or_else(of_memory));
+        let mut outcomes = Vec::new();
+        self.run(transport, requests, |number, outcome| {
+            let index = number as usize;
+            if outcomes.len() <= index {
+                outcomes.resize_with(index + 1, || None);
+            }
+            outcomes[index] = Some(budget.keep(outcome));
+        })
+        .await;
+        // Every call has been settled, so no element is `None`.
+        outcomes.into_iter().flatten().collect()
+    }
+}
+
+/// [`FanOut::run`] for a source of any type, so that a canister contains this code once.
+async fn drive<T: Transport>(
+    transport: &T,
+    source: &mut dyn Iterator<Item = Rc<Request>>,
+    options: &FanOut,
+    on_outcome: &mut dyn FnMut(u64, Outcome<Reply>),
 ) -> Summary {
-    let dispatcher = RefCell::new(Dispatcher {
-        transport,
-        queue,
-        retry,
-        on_outcome,
-        summary: Summary::default(),
-        pause_ended_at: Duration::ZERO,
-        capacity_freed: false,
-        waits_for_others: true,
-    });
+    let slots = |callee| transport.slots(callee);
+    let queue = CallQueue::new(source, &slots, options.window, options.in_order);
+    let dispatcher = RefCell::new(Dispatcher::new(transport, queue, options, on_outcome));
     let mut chains = FuturesUnordered::new();
     loop {
         poll_fn(|context| {
@@ -102,9 +142,9 @@ async fn drive<'a, T: Transport>(
             }
         })
         .await;
-        let Some(pause) = dispatcher.borrow_mut().pause() else { break };
+        let Some(pause) = dispatcher.borrow().pause() else { break };
         if let Err(reason) = transport.pause(pause).await {
-            dispatcher.borrow_mut().end_delayed(&reason);
+            dispatcher.borrow_mut().end_pauses(&reason);
         }
     }
     drop(chains);
@@ -129,7 +169,7 @@ async fn run_chain<T: Transport>(
     while let Some(OpenCall { call, response }) = next {
         let response = response.await;
         let mut dispatcher = dispatcher.borrow_mut();
-        dispatcher.accept_response(call, response);
+        dispatcher.accept_response(call, response.into());
         next = dispatcher.send_next();
         // One response may allow more than the one call that this chain sends next.
         dispatcher.capacity_freed = dispatcher.queue.has_capacity();
@@ -140,37 +180,71 @@ async fn run_chain<T: Transport>(
 struct Dispatcher<'a, T> {
     transport: &'a T,
     queue: CallQueue<'a>,
-    retry: Retry,
-    on_outcome: &'a mut dyn FnMut(u64, Outcome<Vec<u8>>),
+    on_outcome: &'a mut dyn FnMut(u64, Outcome<Reply>),
     summary: Summary,
-    /// The time at which the latest pause should have ended. The clock of a test can stand still, so this time counts
-    /// as reached even if the clock shows an earlier one.
-    pause_ended_at: Duration,
+    retry: Retry,
+    cancel: Option<&'a Cancel>,
+    /// When the whole fan-out should be over.
+    ends_at: Option<Duration>,
+    /// From when on no call is sent.
+    sends_until: Option<Duration>,
     /// Whether a response allows a further call to be sent.
     capacity_freed: bool,
-    /// Whether to wait for slots and cycles that other messages of this canister hold.
-    waits_for_others: bool,
+    /// Whether to try a call again if the system refuses it for want of slots or cycles, and no open call of this
+    /// canister occupies them.
+    retries_unsent: bool,
+    /// Whether the library can wait while none of its calls is open.
+    can_pause: bool,
 }
 
-impl<T: Transport> Dispatcher<'_, T> {
+impl<'a, T: Transport> Dispatcher<'a, T> {
+    fn new(
+        transport: &'a T,
+        queue: CallQueue<'a>,
+        options: &'a FanOut,
+        on_outcome: &'a mut dyn FnMut(u64, Outcome<Reply>),
+    ) -> Self {
+        // Reading the time costs instructions.
+        let after = |time: Option<Duration>| time.map(|time| transport.now().saturating_add(time));
+        let (ends_at, sends_until) = (after(options.deadline), after(options.sending_time));
+        Self {
+            transport,
+            queue,
+            on_outcome,
+            summary: Summary::default(),
+            retry: options.retry,
+            cancel: options.cancel.as_ref(),
+            ends_at,
+            sends_until: ends_at.into_iter().chain(sends_until).min(),
+            capacity_freed: false,
+            retries_unsent: true,
+            can_pause: true,
+        }
+    }
+
     /// Sends the next call that the system accepts.
     fn send_next(&mut self) -> Option<OpenCall<T::ResponseFuture>> {
-        if self.queue.has_capacity() && self.transport.is_stopping() {
-            self.end_all_unsent();
+        if (self.queue.has_capacity() || self.queue.open() == 0)
+            && let Some(reason) = self.reason_to_end()
+        {
+            self.end_all_unsent(&reason);
         }
-        while let Some(call) = self.queue.next(|| self.transport.now().max(self.pause_ended_at)) {
-            match self.transport.send(&call.request) {
+        while let Some(call) = self.queue.next(|| self.transport.now()) {
+            match self.transport.send(&call.request, self.wait(&call.request)) {
                 Ok(response) => {
                     self.queue.note_sent(&call);
                     self.summary.record_in_flight(self.queue.open());
-                    self.waits_for_others = true;
+                    (self.retries_unsent, self.can_pause) = (true, true);
                     return Some(OpenCall { call, response });
                 }
                 Err(reason) => {
                     let kind = reason.kind();
                     self.summary.refused += u64::from(kind.is_unsent());
-                    if let Err(call) = self.queue.requeue(call, kind) {
-                        self.delay_or_settle_unsent(call, kind, Outcome::failed(reason));
+                    match self.queue.requeue(call, kind, self.can_pause) {
+                        Requeued::ForOwnResponse | Requeued::ForOthers => {}
+                        Requeued::No(call) => {
+                            self.delay_or_settle_unsent(call, kind, Outcome::failed(reason));
+                        }
                     }
                 }
             }
@@ -178,28 +252,56 @@ impl<T: Transport> Dispatcher<'_, T> {
         None
     }
 
-    /// Handles a call that was not sent although no open call of this fan-out holds what is `missing`. The call is
+    /// Why no further call may be sent.
+    fn reason_to_end(&self) -> Option<Reason> {
+        if self.cancel.is_some_and(Cancel::is_cancelled) {
+            Some(Reason::Cancelled)
+        } else if self.transport.is_stopping() {
+            Some(Reason::Stopping)
+        } else if self.sends_until.is_some_and(|end| self.transport.now() >= end) {
+            Some(Reason::Expired)
+        } else {
+            None
+        }
+    }
+
+    /// How long to wait for the response to a call that is sent now.
+    fn wait(&self, request: &Request) -> Wait {
+        match self.ends_at {
+            None => request.wait,
+            Some(end) => request.wait.at_most(end.saturating_sub(self.transport.now())),
+        }
+    }
+
+    fn retry(&self, call: &PendingCall) -> Retry {
+        call.request.retry.unwrap_or(self.retry)
+    }
+
+    /// Handles a call that was not sent although no open call of this canister holds what is `missing`. The call is
     /// delayed, and with it all calls that would fail for the same reason. If the call has no attempt left, it gets its
     /// outcome, and the other calls are no longer delayed.
     fn delay_or_settle_unsent(
         &mut self,
         call: PendingCall,
         missing: ReasonKind,
-        outcome: Outcome<Vec<u8>>,
+        outcome: Outcome<Reply>,
     ) {
         let attempts = call.attempts + 1;
-        if self.waits_for_others && self.retry.should_retry(&call.request, attempts, &outcome) {
+        let retry = self.retry(&call);
+        let idempotent = call.request.idempotent;
+        if self.retries_unsent && retry.should_retry(idempotent, attempts, &outcome) {
             self.queue.block(&call, missing);
             self.delay_or_settle(call, outcome);
         } else {
-            self.waits_for_others = false;
+            self.retries_unsent = false;
             self.settle(call, outcome);
         }
     }
 
-    fn accept_response(&mut self, call: PendingCall, response: Result<Vec<u8>, Reason>) {
+    fn accept_response(&mut self, call: PendingCall, response: Response) {
         self.queue.note_response(&call);
-        self.delay_or_settle(call, outcome(response));
+        let outcome = response.outcome(&call.request);
+        self.delay_or_settle(call, outcome);
     }
 
     fn take_capacity_freed(&mut self) -> bool {
@@ -207,77 +309,82 @@ impl<T: Transport> Dispatcher<'_, T> {
     }
 
     /// Delays a call that is to be tried again, and settles any other.
-    fn delay_or_settle(&mut self, mut call: PendingCall, outcome: Outcome<Vec<u8>>) {
+    fn delay_or_settle(&mut self, mut call: PendingCall, outcome: Outcome<Reply>) {
         call.attempts += 1;
-        if self.retry.should_retry(&call.request, call.attempts, &outcome) {
-            if let Outcome::Unknown(reason) = outcome {
-                call.unknown_reason.get_or_insert(reason);
+        if outcome.is_done() {
+            return self.settle(call, outcome);
+        }
+        let retry = self.retry(&call);
+        if retry.should_retry(call.request.idempotent, call.attempts, &outcome) {
+            let earlier = call.earlier.get_or_insert_default();
+            earlier.refunded += outcome.refunded();
+            if let Outcome::Unknown(failure) = outcome {
+                earlier.unknown_reason.get_or_insert(failure.reason);
             }
-            let delay = self.retry.delay_after(call.attempts);
+            let delay = retry.delay_after(call.attempts);
             self.queue.push_delayed(self.transport.now().saturating_add(delay), call);
         } else {
             self.settle(call, outcome);
         }
     }
 
-    fn settle(&mut self, call: PendingCall, outcome: Outcome<Vec<u8>>) {
+    fn settle(&mut self, call: PendingCall, mut outcome: Outcome<Reply>) {
         self.queue.note_settled(&call);
-        // If an earlier attempt is unknown, then so is the call: the last attempt says nothing about the earlier one.
-        let outcome = match (call.unknown_reason, outcome) {
-            (Some(reason), Outcome::NotDone(_)) => Outcome::Unknown(reason),
-            (_, outcome) => outcome,
-        };
+        if let Some(earlier) = call.earlier {
+            // If an earlier attempt is unknown, then so is the call: the last attempt says nothing about the earlier one.
+            if let (Some(reason), Outcome::NotDone(failure)) = (earlier.unknown_reason, &outcome) {
+                outcome = Outcome::failed(Failure { reason, refunded: failure.refunded });
+            }
+            outcome.add_refund(earlier.refunded);
+        }
         self.summary.count(&outcome);
         (self.on_outcome)(call.number, outcome);
     }
 
     /// Ends all delayed calls. Used when the transport cannot pause. The other calls are tried once, so that each gets
     /// its own reason.
+    fn end_pauses(&mut self, reason: &Reason) {
+        (self.retries_unsent, self.can_pause) = (false, false);
+        self.end_delayed(reason);
+        self.queue.release_all();
+    }
+
     fn end_delayed(&mut self, reason: &Reason) {
-        self.waits_for_others = false;
         while let Some(call) = self.queue.pop_delayed() {
-            self.settle(call, Outcome::NotDone(reason.clone()));
+            self.settle(call, Outcome::failed(reason.clone()));
         }
     }
 
-    /// Ends all calls that are not open. Used when the canister is being stopped.
-    fn end_all_unsent(&mut self) {
-        self.end_delayed(&Reason::Stopping);
-        for call in self.queue.drain_waiting() {
-            self.settle(call, Outcome::NotDone(Reason::Stopping));
-        }
-        while let Some(call) = self.queue.take_new() {
-            self.settle(call, Outcome::NotDone(Reason::Stopping));
+    /// Ends all calls that are not open. Used when the canister is being stopped, for instance.
+    fn end_all_unsent(&mut self, reason: &Reason) {
+        while let Some(call) = self.queue.take_unsent() {
+            self.settle(call, Outcome::failed(reason.clone()));
         }
     }
 
-    /// How long until the next delayed call is due, if there is one.
-    fn pause(&mut self) -> Option<Duration> {
-        self.pause_ended_at = self.queue.next_due()?;
-        Some(self.pause_ended_at.saturating_sub(self.transport.now()))
+    /// How long to wait until a call may be sent, if a call waits. A part of this time, if it is long.
+    fn pause(&self) -> Option<Duration> {
+        if self.queue.waits_for_others() {
+            return Some(Duration::ZERO);
+        }
+        let due = self.queue.next_due()?;
+        let due = self.sends_until.map_or(due, |end| end.min(due));
+        Some(due.saturating_sub(self.transport.now()).min(PAUSE_PART))
     }
 }
 
 /// Makes all calls like [`windowed`], and returns their outcomes in the order of the requests.
 ///
-/// The outcomes of all calls are in memory together, with all replies.
+/// The outcomes of all calls are in memory together. So are the replies, up to a limit that follows from the free memory
+/// ([`ReplyLimit`]); a reply beyond this limit is dropped ([`Outcome::ReplyDropped`]). Set the limit with
+/// [`FanOut::keeping`].
 pub async fn fan_out<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     window: Window,
     retry: Retry,
-) -> Vec<Outcome<Vec<u8>>> {
-    let mut outcomes = Vec::new();
-    windowed(transport, requests, window, retry, |number, outcome| {
-        let index = number as usize;
-        if outcomes.len() <= index {
-            outcomes.resize_with(index + 1, || None);
-        }
-        outcomes[index] = Some(outcome);
-    })
-    .await;
-    // Every call has been settled, so no element is `None`.
-    outcomes.into_iter().flatten().collect()
+) -> Vec<Outcome<Reply>> {
+    FanOut::new(window).with_retry(retry).collect(transport, requests).await
 }
 
 #[cfg(test)]

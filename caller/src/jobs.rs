@@ -12,7 +12,7 @@ use ic_cdk_macros::{query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer, set_timer_interval_serial};
 use ic_stable_structures::StableVec;
 use parallel_calls::canister::Canister;
-use parallel_calls::{Job, ReasonKind, Request, Retry, Transport, Wait, Window, windowed};
+use parallel_calls::{FanOut, Job, ReasonKind, Request, Transport, Wait, Window};
 use serde::Deserialize;
 
 use crate::memory::{self, Memory};
@@ -226,16 +226,11 @@ async fn make_calls(id: JobId, until: Duration) {
             now < until && !Canister.is_stopping() && change(id, |job| job.start_call(now));
         started.then(|| ping.clone())
     });
-    windowed(
-        &Canister,
-        calls,
-        Window::of(window).without_look_ahead(),
-        Retry::NEVER,
-        |_, outcome| {
-            change(id, |job| job.finish_call(&outcome, Canister.now()));
-        },
-    )
-    .await;
+    // Calls that wait for slots of other calls are given back to the job when the time of the task is over.
+    let fan_out = FanOut::new(Window::of(window).without_look_ahead())
+        .sending_for(until.saturating_sub(Canister.now()));
+    let finish = |_, outcome| change(id, |job| job.finish_call(&outcome, Canister.now()));
+    fan_out.run(&Canister, calls, finish).await;
 }
 
 /// The numbers of the jobs that this canister remembers.

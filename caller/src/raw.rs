@@ -3,7 +3,7 @@
 use candid::{CandidType, Principal};
 use ic_cdk_macros::update;
 use parallel_calls::canister::Canister;
-use parallel_calls::{Outcome, Reason, Request, Retry, windowed};
+use parallel_calls::{Failure, Outcome, Reply, Request, Retry, windowed};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
@@ -82,17 +82,18 @@ fn requests_allowed() -> Result<(), String> {
 }
 
 /// The outcome, without a reply that does not fit into the bytes that are left.
-fn shortened(outcome: Outcome<Vec<u8>>, bytes_left: &mut usize) -> RawOutcome {
+fn shortened(outcome: Outcome<Reply>, bytes_left: &mut usize) -> RawOutcome {
     match outcome {
-        Outcome::Done(reply) => match bytes_left.checked_sub(reply.len()) {
+        Outcome::Done(Reply { bytes, .. }) => match bytes_left.checked_sub(bytes.len()) {
             Some(left) => {
                 *bytes_left = left;
-                RawOutcome::Done(reply.into())
+                RawOutcome::Done(bytes.into())
             }
-            None => RawOutcome::TooLong(reply.len() as u64),
+            None => RawOutcome::TooLong(bytes.len() as u64),
         },
-        Outcome::NotDone(reason) => RawOutcome::NotDone(reason.into()),
-        Outcome::Unknown(reason) => RawOutcome::Unknown(reason.into()),
+        Outcome::ReplyDropped { bytes, .. } => RawOutcome::TooLong(bytes as u64),
+        Outcome::NotDone(failure) => RawOutcome::NotDone(failure.into()),
+        Outcome::Unknown(failure) => RawOutcome::Unknown(failure.into()),
     }
 }
 
@@ -102,8 +103,8 @@ impl From<RawRequest> for Request {
     }
 }
 
-impl From<Reason> for RawReason {
-    fn from(reason: Reason) -> Self {
+impl From<Failure> for RawReason {
+    fn from(Failure { reason, .. }: Failure) -> Self {
         let mut message = reason.to_string();
         message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
         Self { kind: reason.kind().label().into(), message }

@@ -35,17 +35,19 @@ const RESPONSE_BYTES: u128 = 200;
 /// also state the price for 13 nodes. So this function returns the larger one of this price and our own.
 pub fn withheld(request: &Request) -> u128 {
     let call = on_this_subnet(WITHHELD_PER_CALL + bytes(request) * FEE_PER_BYTE);
-    let call = call.saturating_add(request.cycles).max(super::prepared(request).get_cost());
+    let call =
+        call.saturating_add(request.cycles).max(super::prepared(request, request.wait).get_cost());
     match request.wait {
         Wait::Bounded(_) => call,
         Wait::Unbounded => call.saturating_add(on_this_subnet(WITHHELD_PER_UNBOUNDED_WAIT)),
     }
 }
 
-/// Cycles that do not come back with the response, if the response has few bytes and the callback few instructions.
+/// Cycles that do not come back with the response, if the response has few bytes, the callback few instructions, and the
+/// callee keeps none of the attached cycles.
 pub fn spent(request: &Request) -> u128 {
     let bytes = bytes(request) + RESPONSE_BYTES;
-    on_this_subnet(SPENT_PER_CALL + bytes * FEE_PER_BYTE).saturating_add(request.cycles)
+    on_this_subnet(SPENT_PER_CALL + bytes * FEE_PER_BYTE)
 }
 
 /// Converts a price for 13 nodes into the price on the subnet of this canister. All prices are proportional to the

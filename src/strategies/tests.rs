@@ -45,7 +45,7 @@ fn parallel_calls_are_open_at_the_same_time_and_reported_in_order() {
         respond(script);
     });
     assert_eq!((summary.succeeded, summary.max_in_flight), (26, 40));
-    assert_eq!(outcomes[5], Outcome::Done(vec![5]));
+    assert_eq!(outcomes[5], Outcome::Done(vec![5].into()));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn parallel_calls_are_not_sent_when_the_canister_is_stopping() {
     let summary = script.drive(calls, |_| unreachable!("no call is open"));
     assert_eq!((summary.attempted(), summary.failed(ReasonKind::Stopping)), (40, 40));
     assert_eq!((summary.max_in_flight, summary.refused), (0, 0));
-    assert_eq!(outcomes, vec![Outcome::NotDone(Reason::Stopping); 40]);
+    assert_eq!(outcomes, vec![Outcome::failed(Reason::Stopping); 40]);
     assert!(script.sent.borrow().is_empty());
 }
 
@@ -114,6 +114,6 @@ fn single_calls_keep_the_stop_check_in_a_loop_and_in_join_all() {
     let outcomes = script.drive(join_all((0..9).map(|_| call(&script, ping.clone()))), |_| {
         unreachable!("no call is open")
     });
-    assert_eq!(outcomes, vec![Outcome::NotDone(Reason::Stopping); 9]);
+    assert_eq!(outcomes, vec![Outcome::failed(Reason::Stopping); 9]);
     assert!(script.sent.borrow().is_empty());
 }

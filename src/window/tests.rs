@@ -6,7 +6,9 @@ use super::*;
 use crate::scripted_transport::{ScriptedTransport, callee};
 use crate::{ReasonKind, reject_code};
 
+mod options;
 mod properties;
+mod sharing;
 
 fn pings(calls: u64) -> impl Iterator<Item = Request> {
     (0..calls).map(|_| Request::new(callee(1), "ping"))
@@ -86,8 +88,8 @@ fn each_call_is_tried_once_and_keeps_its_reason_if_the_transport_cannot_pause() 
     let fan_out = fan_out(&script, pings(5), Window::of(10), Retry::attempts(9));
     let outcomes = script.drive(fan_out, |_| unreachable!("nothing is sent"));
     let short_of_cycles = Reason::Cycles { required: 1, available: 0 };
-    assert_eq!(outcomes[0], Outcome::NotDone(pause_error));
-    assert_eq!(outcomes[1..], vec![Outcome::NotDone(short_of_cycles); 4]);
+    assert_eq!(outcomes[0], Outcome::failed(pause_error));
+    assert_eq!(outcomes[1..], vec![Outcome::failed(short_of_cycles); 4]);
     assert_eq!((script.refused.get(), script.pauses.get()), (5, 1));
     assert_eq!(script.now.get(), Duration::ZERO);
 }
@@ -105,8 +107,8 @@ fn an_unknown_call_stays_unknown_if_the_transport_cannot_pause() {
         let response = if script.open()[0] == 0 { late() } else { busy() };
         script.respond(script.open()[0], Err(response));
     });
-    assert_eq!(outcomes[0], Outcome::Unknown(late()));
-    assert_eq!(outcomes[1], Outcome::NotDone(Reason::Cycles { required: 40, available: 3 }));
+    assert_eq!(outcomes[0], Outcome::failed(late()));
+    assert_eq!(outcomes[1], Outcome::failed(Reason::Cycles { required: 40, available: 3 }));
     assert_eq!(script.sent.borrow().len(), 2);
 }
 
@@ -141,7 +143,7 @@ fn a_call_with_an_unknown_attempt_stays_unknown_if_its_last_attempt_is_not_done(
         let response = if script.sent.borrow().len() == 1 { late() } else { busy() };
         script.respond(script.open()[0], Err(response));
     });
-    assert_eq!(outcomes, [Outcome::Unknown(late())]);
+    assert_eq!(outcomes, [Outcome::failed(late())]);
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn a_stopping_canister_sends_no_further_call_and_waits_for_the_open_ones() {
     assert_eq!(script.sent.borrow().len(), 10);
     assert_eq!((summary.succeeded, summary.failed(ReasonKind::Stopping)), (10, 40));
     assert_eq!(outcomes.len(), 50);
-    assert_eq!(outcomes[&49], Outcome::NotDone(Reason::Stopping));
+    assert_eq!(outcomes[&49], Outcome::failed(Reason::Stopping));
 }
 
 #[test]
@@ -200,7 +202,7 @@ fn outcomes_have_the_order_of_the_requests() {
         let latest = *script.open().last().expect("a call is open");
         script.respond(latest, Ok(vec![latest as u8]));
     });
-    assert_eq!(outcomes, (0..5).map(|call| Outcome::Done(vec![call])).collect::<Vec<_>>());
+    assert_eq!(outcomes, (0..5).map(|call| Outcome::Done(vec![call].into())).collect::<Vec<_>>());
 }
 
 #[test]

@@ -12,7 +12,9 @@ use test_support::{on_every_server, rust_canister};
 
 use crate::answers::{JobSpec, JobState, JobStatus};
 use crate::moody::Mood;
-use crate::pair::{OPEN_CALLS_MAX, Pair, Parallel, caller_module, controller, nothing};
+use crate::pair::{
+    OPEN_CALLS_MAX, PLANNED_CALLS_MAX, Pair, Parallel, caller_module, controller, nothing,
+};
 
 /// How long it may take until the caller looks after its jobs.
 pub const INTERVAL: Duration = Duration::from_secs(2);
@@ -93,7 +95,7 @@ fn a_job_makes_all_its_calls() {
             for (n, id) in jobs {
                 let job = pair.finished(id);
                 assert_eq!((job.calls, job.succeeded, job.remaining), (n, n, 0));
-                assert_eq!(job.max_in_flight, n.min(500) as u32);
+                assert_eq!(job.max_in_flight, n.min(PLANNED_CALLS_MAX) as u32);
                 assert_eq!(job.failures(), BTreeMap::new());
             }
         }
@@ -229,7 +231,7 @@ fn a_job_may_have_as_many_calls_as_can_be_written() {
         let id = pair.start_job(calls(u64::MAX));
         pair.wait(INTERVAL, 4);
         let job = pair.job(id);
-        assert_eq!((job.calls, job.in_flight), (u64::MAX, 500));
+        assert_eq!((job.calls, job.in_flight), (u64::MAX, PLANNED_CALLS_MAX));
         assert_eq!(job.succeeded + job.remaining, u64::MAX);
         let cancelled: Result<(), String> = pair.ask("cancel_job", id);
         assert_eq!(cancelled, Ok(()));

@@ -22,6 +22,9 @@ pub use test_support::{
 /// How many calls of one canister to another can be open.
 pub const OPEN_CALLS_MAX: u64 = 500;
 
+/// How many of them a planned window uses.
+pub const PLANNED_CALLS_MAX: u64 = 450;
+
 /// Where the caller looks for its callee when it was told none.
 const CALLEE_VARIABLE: &str = "PUBLIC_CANISTER_ID:callee";
 
@@ -107,6 +110,12 @@ impl Pair {
     /// The same, and the caller was created with so many cycles.
     pub fn ready_with_cycles(server: Server, subnets: usize, cycles: u128) -> Self {
         Self::install_with_cycles(server, subnets, cycles).introduced()
+    }
+
+    /// The same on this network, on its first application subnet.
+    pub fn ready_on(pic: PocketIc) -> Self {
+        let subnet = pic.topology().get_app_subnets()[0];
+        Self::install_on(pic, [subnet; 2], DEFAULT_CYCLES).introduced()
     }
 
     /// The same on one subnet of 34 nodes.

@@ -11,8 +11,8 @@ use test_support::{StatusOf, on_every_server, rust_canister};
 use crate::answers::Way;
 use crate::moody::Mood;
 use crate::pair::{
-    DEFAULT_CYCLES, OPEN_CALLS_MAX, Pair, Parallel, callee_module, controller, create,
-    create_with_cycles, encode, nothing,
+    DEFAULT_CYCLES, OPEN_CALLS_MAX, PLANNED_CALLS_MAX, Pair, Parallel, callee_module, controller,
+    create, create_with_cycles, encode, nothing,
 };
 
 /// How long a bounded wait lasts at most, and an attempt to stop a canister.
@@ -25,11 +25,11 @@ struct CanisterIdRecord {
 
 impl Pair {
     /// Beside the caller, a canister with the same library that waits as long as it takes.
-    fn patient_caller(&self) -> Principal {
+    pub fn patient_caller(&self) -> Principal {
         self.patient_caller_with_cycles(DEFAULT_CYCLES)
     }
 
-    fn patient_caller_with_cycles(&self, cycles: u128) -> Principal {
+    pub fn patient_caller_with_cycles(&self, cycles: u128) -> Principal {
         let id = create_with_cycles(&self.pic, self.pic.topology().get_app_subnets()[0], cycles);
         self.install_code(
             id,
@@ -39,7 +39,7 @@ impl Pair {
     }
 
     /// Lets it ping the callee.
-    fn submit_patient(&self, patient: Principal, method: &str, n: u64) -> RawMessageId {
+    pub fn submit_patient(&self, patient: Principal, method: &str, n: u64) -> RawMessageId {
         let argument = encode_args((self.callee, n)).expect("the value has a Candid type");
         self.pic
             .submit_call(patient, controller(), method, argument)
@@ -47,14 +47,14 @@ impl Pair {
     }
 
     /// How many of its calls succeed, how many are open at most, and how many sends fail.
-    fn patient_calls(&self, patient: Principal, method: &str, n: u64) -> (u64, u32, u64) {
+    pub fn patient_calls(&self, patient: Principal, method: &str, n: u64) -> (u64, u32, u64) {
         let (answer, _) = self.wait_for(&self.submit_patient(patient, method, n));
         candid::decode_args(&answer.expect("the caller counts failures and does not reject"))
             .expect("three numbers")
     }
 
     /// Upgrades it, some rounds after its code was installed: the network limits the rate of that.
-    fn upgrade_patient(&self, patient: Principal) -> Result<(), RejectResponse> {
+    pub fn upgrade_patient(&self, patient: Principal) -> Result<(), RejectResponse> {
         self.wait(Duration::ZERO, 5);
         let module = fs::read(rust_canister("patient_caller")).expect("the canister was built");
         self.pic.upgrade_canister(patient, module, nothing(), Some(controller()))
@@ -89,15 +89,16 @@ fn windowed_calls_that_wait_as_long_as_it_takes_all_succeed() {
         for subnets in [1, 2] {
             let pair = Pair::ready(server, subnets);
             let patient = pair.patient_caller();
-            for (method, succeeded, refused) in
-                [("parallel_calls", OPEN_CALLS_MAX, 1_500), ("windowed_calls", 2_000, 0)]
-            {
+            for (method, succeeded, open, refused) in [
+                ("parallel_calls", OPEN_CALLS_MAX, OPEN_CALLS_MAX, 1_500),
+                ("windowed_calls", 2_000, PLANNED_CALLS_MAX, 0),
+            ] {
                 let counts = pair.patient_calls(patient, method, 2_000);
-                assert_eq!(counts, (succeeded, OPEN_CALLS_MAX as u32, refused), "{method}");
+                assert_eq!(counts, (succeeded, open as u32, refused), "{method}");
             }
             let poor = pair.patient_caller_with_cycles(2_000_000_000_000);
             // One less than where waits are bounded: memory for the answers raises the freezing threshold.
-            assert_eq!(pair.patient_calls(poor, "windowed_calls", 2_000), (2_000, 45, 0));
+            assert_eq!(pair.patient_calls(poor, "windowed_calls", 2_000), (2_000, 40, 0));
         }
     });
 }
@@ -137,7 +138,7 @@ fn a_callee_without_responses_keeps_only_callers_with_unbounded_waits_from_stopp
 }
 
 #[test]
-fn after_a_trap_with_open_calls_only_a_stop_keeps_their_responses_from_a_new_program() {
+fn after_a_trap_an_upgrade_is_refused_until_the_last_response_has_arrived() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let patient = pair.patient_caller();
@@ -147,20 +148,21 @@ fn after_a_trap_with_open_calls_only_a_stop_keeps_their_responses_from_a_new_pro
         // This one answers at once, the callee does not.
         let near = create(&pair.pic, 0);
         pair.install_code(near, callee_module());
-        let argument = encode(vec![pair.callee, near]);
-        pair.pic
+        let argument = encode(vec![vec![pair.callee; 13], vec![near; 3]].concat());
+        let message = pair
+            .pic
             .submit_call(patient, controller(), "trap_amid_calls", argument)
             .expect("the canister accepts messages");
         pair.wait(Duration::ZERO, 5);
-        let refusal = pair.upgrade_patient(patient).expect_err("a call is open");
+        let refusal = pair.upgrade_patient(patient).expect_err("calls are open");
+        assert!(refusal.reject_message.contains("13 calls are open"), "{refusal:?}");
         assert!(refusal.reject_message.contains("stop this canister"), "{refusal:?}");
 
         pair.mend();
-        pair.pic.stop_canister(patient, Some(controller())).expect("nothing is open");
-        pair.upgrade_patient(patient).expect("it is stopped");
-        pair.pic.start_canister(patient, Some(controller())).expect("it is stopped");
+        let rejected = pair.pic.ingress_status(message).expect("the message has ended");
+        assert!(rejected.is_err(), "{rejected:?}");
+        pair.upgrade_patient(patient).expect("nothing is open any more");
         assert_eq!(pair.patient_calls(patient, "windowed_calls", 3), (3, 3, 0));
-        pair.upgrade_patient(patient).expect("nothing is open");
     });
 }
 

@@ -141,7 +141,10 @@ fn windowed_calls_to_a_callee_with_full_queues_are_tried_five_times() {
         assert!(pair.report_of(&silent).is_some(), "the caller has given up, the callee owes");
 
         let cost = pair.cost(|| {
-            let (report, _) = pair.report(Way::Windowed(None), 500);
+            let message = pair.submit_run(Way::Windowed(None), 500);
+            // The pauses between five attempts take 15 seconds.
+            (0..20).for_each(|_| pair.wait(Duration::from_secs(1), 10));
+            let report = pair.report_of(&message).expect("all attempts have been made");
             assert_eq!(report.failures(), [("sys_transient", 500)].into());
         });
         // Beside the tries, there are the calls that take the time between them.

@@ -67,8 +67,8 @@ fn across_subnets_2000_sequential_calls_succeed_and_500_parallel_ones() {
         sequential.assert(2_000, 2_001);
         parallel.assert(500, 2);
         assert_eq!(parallel.failures("queue_full"), Some(1_500));
-        // A round trip for each 500.
-        windowed.assert(2_000, 5);
+        // A round trip for each 450.
+        windowed.assert(2_000, 6);
     }
 }
 
@@ -80,7 +80,8 @@ fn two_trillion_cycles_pay_for_only_some_of_ninety_parallel_calls() {
         sequential.assert(90, 91);
         parallel.assert(CALLS_CARRIED_BY_2T, 2);
         assert_eq!(parallel.failures("cycles"), Some(90 - CALLS_CARRIED_BY_2T));
-        windowed.assert(90, 3);
+        // Nine tenths of these at a time.
+        windowed.assert(90, 4);
     }
 }
 

@@ -194,3 +194,26 @@ fn a_composite_query_lists_the_canisters_of_its_subnet_if_its_canister_is_an_adm
         assert_eq!(listed, [CanisterIdRange { start: a, end: b }]);
     });
 }
+
+#[test]
+fn what_a_composite_query_asks_the_management_canister_counts_instructions() {
+    on_every_server(|server| {
+        let canister = Principal::from_text("lxzze-o7777-77777-aaaaa-cai").unwrap();
+        let pic = network(server, free().with_subnet_admins(vec![canister]));
+        assert_eq!(install(&pic), canister);
+        // The whole query has 5 billion instructions. A call counts 50 million, and listing 20 million more.
+        let ask = |method, argument, times| {
+            let done = script().count_down(9).load(9).unless(script().reply("done"));
+            let one = call(Principal::management_canister()).method(method).argument(argument);
+            let steps = script().put(9, times).repeat(times, script().call(one.on_reply(done)));
+            let reply = pic.query_call(canister, Principal::anonymous(), "compose", steps.bytes());
+            reply.map_err(|reject| reject.error_code)
+        };
+        let too_many = Err(ErrorCode::QueryCallGraphTotalInstructionLimitExceeded);
+        let status = || Encode!(&about(canister)).unwrap();
+        assert_eq!(ask("canister_status", status(), 95), Ok(b"done".to_vec()));
+        assert_eq!(ask("canister_status", status(), 105), too_many);
+        assert_eq!(ask("list_canisters", Encode!().unwrap(), 65), Ok(b"done".to_vec()));
+        assert_eq!(ask("list_canisters", Encode!().unwrap(), 75), too_many);
+    });
+}

@@ -6,7 +6,7 @@ use crate::subnets::install_on;
 use candid::{CandidType, Encode, Principal};
 use ic_management_canister_types::*;
 use pocket_ic::PocketIc;
-use test_support::script::{Call, call, canister_with, number, rejected, script};
+use test_support::script::{Call, call, canister, canister_with, number, rejected, script};
 use test_support::{ScriptedNetwork, StatusOf, encode, on_every_server};
 
 /// A call with an argument that is no Candid.
@@ -155,6 +155,25 @@ fn executed_management_calls_are_rejected_without_the_error_code_in_the_text() {
             assert_eq!(found, code, "{text}");
             assert!(!text.starts_with("IC0") && !text.is_empty(), "{text}");
         }
+    });
+}
+
+#[test]
+fn a_canister_gets_the_whole_text_of_a_management_call_that_failed() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        network.pic.set_controllers(network.b, None, vec![network.a]).unwrap();
+        let long = "x".repeat(10_000) + "end";
+        let install = InstallCodeArgs {
+            mode: CanisterInstallMode::Reinstall,
+            canister_id: network.b,
+            wasm_module: canister(),
+            arg: script().trap(&long).bytes(),
+            sender_canister_version: None,
+        };
+        let (code, text) = reject(&network, management("install_code", install));
+        assert_eq!(code, 5);
+        assert!(text.contains(&long) && !text.starts_with("IC0"), "{text}");
     });
 }
 

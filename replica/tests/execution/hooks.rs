@@ -115,7 +115,7 @@ fn callbacks_of_a_timer_respond_at_most_once() {
     on_every_server(|server| {
         let network = server.one_subnet();
         let one = |then| call(network.b).running(script().reply("")).on_reply(then);
-        // In the second callback, the context has responded.
+        // In the second callback, the call context has responded.
         let hook = script()
             .call(one(script().count(9).reply("")))
             .call(one(script().count(9).reply("again")));

@@ -32,6 +32,7 @@ mod lifecycle;
 mod live_outcalls;
 mod logs;
 mod low_memory;
+mod malformed;
 mod management;
 mod metadata;
 mod metering;

@@ -7,19 +7,20 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::scripted_transport::{ScriptedTransport, callee};
-use crate::{Outcome, Reason, Request, Retry, Summary, Window, windowed};
+use crate::{FanOut, Outcome, Reason, Reply, Request, Retry, Summary, Verdict, Window, windowed};
 
 /// A call, and the response to each attempt.
 #[derive(Clone, Debug)]
 struct TestCall {
     callee: u8,
     idempotent: bool,
-    /// For each attempt: the reject code, or `None` for a reply.
+    /// For each attempt: the reject code, or `None` for a reply. From 11 on: a reply by which the callee did nothing for
+    /// good (11), did nothing for the moment (12), or leaves open what it did (13).
     responses: Vec<Option<u32>>,
 }
 
 fn test_call() -> impl Strategy<Value = TestCall> {
-    let response = prop_oneof![3 => Just(None), 2 => (1_u32..=7).prop_map(Some)];
+    let response = prop_oneof![3 => Just(None), 2 => (1_u32..=7).prop_map(Some), 1 => (11_u32..=13).prop_map(Some)];
     (0..4_u8, any::<bool>(), vec(response, 4))
         .prop_map(|(callee, idempotent, responses)| TestCall { callee, idempotent, responses })
 }
@@ -28,7 +29,8 @@ impl TestCall {
     /// The request, with the number of the call as its argument.
     fn request(&self, number: u64) -> Request {
         let argument = number.to_le_bytes().to_vec();
-        let request = Request::new(callee(self.callee), "any").with_argument(argument);
+        let request =
+            Request::new(callee(self.callee), "any").with_argument(argument).judged_by(verdict);
         if self.idempotent { request.idempotent() } else { request }
     }
 
@@ -36,33 +38,61 @@ impl TestCall {
     fn response(&self, attempt: usize) -> Result<Vec<u8>, Reason> {
         match self.responses[attempt - 1] {
             None => Ok(vec![attempt as u8]),
+            Some(code @ 11..) => Ok(vec![attempt as u8, code as u8]),
             Some(code) => Err(Reason::rejected(code, format!("attempt {attempt}"))),
         }
     }
 
+    /// The outcome of an attempt: `Ok` if it is done, and otherwise the reason, whether the callee certainly did nothing,
+    /// and whether another attempt may help.
+    fn result(&self, attempt: usize) -> Result<Vec<u8>, (Reason, bool, bool)> {
+        let text = || format!("attempt {attempt}");
+        let reply = match self.response(attempt) {
+            Ok(reply) => reply,
+            Err(reason) => {
+                let code = self.responses[attempt - 1].expect("a reject has a code");
+                return Err((reason, code <= 3, matches!(code, 2 | 5..=7)));
+            }
+        };
+        match reply[..] {
+            [_, 11] => Err((Reason::Declined(text()), true, false)),
+            [_, 12] => Err((Reason::Unavailable(text()), true, true)),
+            [_, _] => Err((Reason::Unclear(text()), false, true)),
+            _ => Ok(reply),
+        }
+    }
+
     /// The outcome after at most so many attempts, by the rules of the documentation.
-    fn expected(&self, attempts: usize) -> Outcome<Vec<u8>> {
+    fn expected(&self, attempts: usize) -> Outcome<Reply> {
         let mut first_unknown = None;
         for attempt in 1..=attempts {
-            let is_retried = match self.responses[attempt - 1] {
-                None => false,
-                Some(2) => true,
-                Some(5..=7) => self.idempotent,
-                Some(_) => false,
+            let (reason, is_clean, may_help) = match self.result(attempt) {
+                Ok(reply) => return Outcome::Done(reply.into()),
+                Err(failure) => failure,
             };
-            if !is_retried || attempt == attempts {
-                return match (self.response(attempt), self.responses[attempt - 1]) {
-                    (Ok(reply), _) => Outcome::Done(reply),
-                    (Err(reason), Some(1..=3)) => first_unknown.unwrap_or(Outcome::NotDone(reason)),
-                    (Err(reason), _) => Outcome::Unknown(reason),
-                };
+            let outcome = if is_clean {
+                first_unknown.clone().unwrap_or(Outcome::NotDone(reason.into()))
+            } else {
+                Outcome::Unknown(reason.into())
+            };
+            if attempt == attempts || !may_help || !(is_clean || self.idempotent) {
+                return outcome;
             }
-            if let (Err(reason), Some(4..)) = (self.response(attempt), self.responses[attempt - 1])
-            {
-                first_unknown.get_or_insert(Outcome::Unknown(reason));
+            if !is_clean {
+                first_unknown.get_or_insert(outcome);
             }
         }
         unreachable!("the last attempt returns")
+    }
+}
+
+fn verdict(reply: &[u8]) -> Verdict {
+    let text = format!("attempt {}", reply[0]);
+    match reply.get(1) {
+        None => Verdict::Done,
+        Some(11) => Verdict::NotDone(text),
+        Some(12) => Verdict::TryAgain(text),
+        Some(_) => Verdict::Unknown(text),
     }
 }
 
@@ -194,7 +224,8 @@ proptest! {
             } else if is_unsent {
                 // It was to be tried again. No earlier attempt is unknown, since the call is said to be not done.
                 let responses = &calls[number].responses[..sent];
-                prop_assert!(responses.iter().all(|response| *response == Some(2)), "{:?}", outcome);
+                let is_clean = |response: &Option<u32>| matches!(response, Some(2 | 12));
+                prop_assert!(responses.iter().all(is_clean), "{:?}", outcome);
             } else {
                 // A call with fewer attempts than allowed ended with the response to its last attempt.
                 let expected = calls[number].expected(sent);
@@ -204,5 +235,113 @@ proptest! {
                 prop_assert!(is_expected, "{:?} and not {:?}", outcome, expected);
             }
         }
+    }
+}
+
+/// Calls by index, for each attempt that was sent.
+fn sent_calls(script: &ScriptedTransport) -> Vec<usize> {
+    script.sent.borrow().iter().map(number_of).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn in_order_each_call_follows_the_final_outcome_of_the_one_before(
+        calls in vec(test_call(), 0..40),
+        total in 1_u32..10,
+        slots in 1_usize..4,
+        attempts in 1_u32..=4,
+        choices in vec(any::<u16>(), 1..64),
+    ) {
+        let script = ScriptedTransport::new(slots, 100);
+        let fan_out =
+            FanOut::new(Window::of(total)).with_retry(Retry::attempts(attempts)).in_order();
+        let mut choices = choices.into_iter().cycle();
+        let mut outcomes = BTreeMap::new();
+        script.drive(
+            fan_out.run(&script, requests(&calls), |number, outcome| {
+                outcomes.insert(number as usize, outcome);
+            }),
+            |script| {
+                let open = script.open();
+                let call = open[usize::from(choices.next().expect("endless")) % open.len()];
+                let sent = sent_calls(script);
+                let attempt = sent[..=call].iter().filter(|&&number| number == sent[call]).count();
+                script.respond(call, calls[sent[call]].response(attempt));
+            },
+        );
+        // The outcomes do not depend on the order, and to each callee all attempts are in the order of the requests.
+        let expected = calls.iter().map(|call| call.expected(attempts as usize));
+        prop_assert_eq!(outcomes, expected.enumerate().collect::<BTreeMap<_, _>>());
+        let sent = sent_calls(&script);
+        for callee in 0..4 {
+            prop_assert!(sent.iter().filter(|&&number| calls[number].callee == callee).is_sorted());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn windows_that_share_a_callee_all_finish_and_none_takes_more_than_its_share(
+        sizes in vec((1_u64..120, 1_u32..600), 2..6),
+        held in 0_usize..500,
+        choices in vec(any::<u16>(), 1..64),
+    ) {
+        let script = ScriptedTransport::new(500, 10_000);
+        script.hold(callee(1), held);
+        let running = std::cell::Cell::new(sizes.len());
+        let mut windows: Vec<_> = (0_u8..)
+            .zip(&sizes)
+            .map(|(window, &(calls, size))| {
+                let request = move |_| Request::new(callee(1), "any").with_argument(vec![window]);
+                let (script, running) = (&script, &running);
+                let mut fan_out = Box::pin(async move {
+                    let calls = (0..calls * 6).map(request);
+                    windowed(script, calls, Window::of(size), Retry::NEVER, |_, _| ()).await
+                });
+                move |context: &mut std::task::Context<'_>| {
+                    let std::task::Poll::Ready(summary) = fan_out.as_mut().poll(context) else {
+                        return false;
+                    };
+                    assert_eq!(summary.succeeded, calls * 6, "{summary:?}");
+                    running.set(running.get() - 1);
+                    true
+                }
+            })
+            .collect();
+        let mut messages: Vec<&mut dyn FnMut(&mut std::task::Context<'_>) -> bool> = Vec::new();
+        for window in &mut windows {
+            messages.push(window);
+        }
+        // The largest share with which all windows fit into 450 slots.
+        let fits = |share: &u32| sizes.iter().map(|&(_, size)| size.min(*share)).sum::<u32>() <= 450;
+        let share = (1..=600).take_while(fits).last().expect("six windows of one call fit");
+        let mut before: Vec<usize> = Vec::new();
+        let mut choices = choices.into_iter().cycle();
+        script.drive_all(&mut messages, |script| {
+            let open = script.open();
+            assert!(open.len() + held <= 500);
+            let sent = script.sent.borrow();
+            let of = |window: usize| {
+                open.iter().filter(|&&call| sent[call].argument[0] == window as u8).count()
+            };
+            let now: Vec<usize> = (0..sizes.len()).map(of).collect();
+            // All windows know of each other once all have been polled. A window that has too many calls from before
+            // sends none.
+            if running.get() == sizes.len() && !before.is_empty() {
+                for (window, &(_, size)) in sizes.iter().enumerate() {
+                    assert!(now[window] <= before[window].max(size.min(share) as usize));
+                }
+            }
+            before = now;
+            drop(sent);
+            let call = open[usize::from(choices.next().expect("endless")) % open.len()];
+            script.respond(call, Ok(Vec::new()));
+        });
+        prop_assert_eq!(running.get(), 0);
+        prop_assert!(script.open().is_empty());
     }
 }

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 
 use candid::{CandidType, Principal};
-use ic_cdk::api::{msg_reject, msg_reply, trap};
+use ic_cdk::api::{msg_cycles_accept, msg_reject, msg_reply, trap};
 use ic_cdk::call::Call;
 use serde::Deserialize;
 
@@ -46,6 +46,17 @@ async fn ping() {
 #[ic_cdk::update(manual_reply = true)]
 async fn get_position(_user: Principal) {
     respond(&candid::encode_one(candid::Nat::from(7_u8)).unwrap_or_default()).await;
+}
+
+/// Keeps so many of the attached cycles. Rejects the call if the amount is odd.
+#[ic_cdk::update(manual_reply = true)]
+fn charge(amount: u64) {
+    msg_cycles_accept(amount.into());
+    if amount % 2 == 0 {
+        msg_reply(b"DIDL\0\0");
+    } else {
+        msg_reject("not today");
+    }
 }
 
 async fn respond(reply: &[u8]) {

@@ -1,12 +1,17 @@
 //! A test caller that uses the library in ways that the caller of this workspace does not: calls without a timeout
-//! (unbounded wait), retries, and a trap while calls are open.
+//! (unbounded wait), retries, pauses, attached cycles, replies that are kept, and a trap while calls are open.
 
 #![allow(missing_docs, reason = "`export_candid` generates a function without")]
 
+use std::time::Duration;
+
 use candid::Principal;
-use ic_cdk::api::{call_context_instruction_counter, trap};
+use ic_cdk::api::{call_context_instruction_counter, time, trap};
 use parallel_calls::canister::{Canister, ready_for_upgrade};
-use parallel_calls::{Plan, Request, Retry, Summary, Transport, Wait, Window, parallel, windowed};
+use parallel_calls::{
+    FanOut, Outcome, Plan, Request, Retry, Summary, Transport, Wait, Window, fan_out, parallel,
+    windowed,
+};
 
 fn pings(callee: Principal, n: u64) -> impl Iterator<Item = Request> {
     (0..n).map(move |_| Request::new(callee, "ping").with_wait(Wait::Unbounded))
@@ -47,6 +52,80 @@ async fn persistent_calls(callees: Vec<Principal>, each: u64) -> (u64, u64) {
 async fn trap_amid_calls(callees: Vec<Principal>) {
     let pings = callees.into_iter().map(|callee| Request::new(callee, "ping"));
     windowed(&Canister, pings, Window::of(500), Retry::NEVER, |_, _| trap("amid calls")).await;
+}
+
+/// Pauses for so many seconds. Returns how long that took, in nanoseconds of the network's clock, or the reason why the
+/// pause failed.
+#[ic_cdk::update]
+async fn pause(seconds: u64) -> Result<u64, String> {
+    let start = time();
+    let paused = Canister.pause(Duration::from_secs(seconds)).await;
+    paused.map_err(|reason| reason.to_string())?;
+    Ok(time() - start)
+}
+
+/// Makes `n` calls with so many attempts each. Returns the number of successful calls.
+#[ic_cdk::update]
+async fn repeated_calls(callee: Principal, n: u64, attempts: u32) -> u64 {
+    let pings = pings(callee, n).map(Request::idempotent);
+    let retry = Retry::attempts(attempts);
+    windowed(&Canister, pings, Window::of(500), retry, |_, _| ()).await.succeeded
+}
+
+/// The planned window for `n` calls.
+#[ic_cdk::query]
+fn planned_window(callee: Principal, n: u64) -> u32 {
+    let limits = Canister.limits(&Request::new(callee, "ping"));
+    Plan::new(&limits, n).map_or(0, |plan| plan.window.per_callee)
+}
+
+/// Attaches so many cycles to each call of `charge`, with an argument that says how many of them the callee keeps. Returns
+/// the largest number of open calls, and for each call the cycles that came back.
+#[ic_cdk::update]
+async fn paid_calls(callee: Principal, attached: u64, kept: Vec<u64>) -> (u32, Vec<u64>) {
+    let request = |kept| {
+        let argument = candid::encode_one(kept).unwrap_or_default();
+        Request::new(callee, "charge").with_argument(argument).with_cycles(attached.into())
+    };
+    let plan = Plan::new(&Canister.limits(&request(0)), kept.len() as u64)
+        .unwrap_or_else(|error| trap(error.to_string()));
+    let mut refunds = vec![0; kept.len()];
+    let requests = kept.into_iter().map(request);
+    let fan_out = FanOut::new(plan.window).with_retry(Retry::attempts(3));
+    let summary = fan_out
+        .run(&Canister, requests, |number, outcome| {
+            refunds[number as usize] = outcome.refunded() as u64;
+        })
+        .await;
+    (summary.max_in_flight, refunds)
+}
+
+/// Grows the heap of this canister by so many Wasm pages, without writing to them.
+#[ic_cdk::update]
+fn grow_heap(pages: u32) {
+    #[cfg(target_arch = "wasm32")]
+    if core::arch::wasm32::memory_grow(0, pages as usize) == usize::MAX {
+        trap("the heap cannot grow");
+    }
+    let _ = pages;
+}
+
+/// Makes `n` calls and keeps their replies. Returns the number of replies that were kept, their bytes, and the number of
+/// replies that were dropped.
+#[ic_cdk::update]
+async fn kept_replies(callee: Principal, n: u64) -> (u64, u64, u64) {
+    let (mut kept, mut bytes, mut dropped) = (0, 0, 0);
+    for outcome in fan_out(&Canister, pings(callee, n), Window::of(400), Retry::NEVER).await {
+        match outcome {
+            Outcome::Done(reply) => {
+                kept += 1;
+                bytes += reply.bytes.len() as u64;
+            }
+            Outcome::ReplyDropped { .. } => dropped += 1,
+            Outcome::NotDone(failure) | Outcome::Unknown(failure) => trap(failure.to_string()),
+        }
+    }
+    (kept, bytes, dropped)
 }
 
 #[ic_cdk::pre_upgrade]

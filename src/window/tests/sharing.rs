@@ -1,0 +1,181 @@
+//! Several windows, and calls without a window, that share the slots to a callee.
+
+use std::cell::Cell;
+use std::task::Context;
+
+use super::{busy, pings, reply};
+use crate::scripted_transport::{ScriptedTransport, callee};
+use crate::{
+    FanOut, Limits, Outcome, Plan, Reason, ReasonKind, Request, Retry, Summary, Transport, Window,
+    windowed,
+};
+
+/// Polls a fan-out, and keeps its summary.
+fn poll<'f>(
+    mut fan_out: std::pin::Pin<Box<dyn Future<Output = Summary> + 'f>>,
+    summary: &'f Cell<Option<Summary>>,
+) -> impl FnMut(&mut Context<'_>) -> bool + 'f {
+    move |context| match fan_out.as_mut().poll(context) {
+        std::task::Poll::Ready(ready) => {
+            summary.set(Some(ready));
+            true
+        }
+        std::task::Poll::Pending => false,
+    }
+}
+
+fn to(number: u8, calls: u64) -> impl Iterator<Item = Request> {
+    (0..calls).map(move |_| Request::new(callee(number), "ping"))
+}
+
+#[test]
+fn calls_that_find_no_slot_wait_for_others_of_the_canister_without_losing_attempts() {
+    for retry in [Retry::NEVER, Retry::attempts(3)] {
+        let script = ScriptedTransport::new(500, 1_000);
+        script.hold(callee(1), 500);
+        script.at_pauses(|script| {
+            if script.pauses.get() == 20 {
+                script.hold(callee(1), 498);
+            }
+        });
+        let summary =
+            script.drive(windowed(&script, pings(7), Window::of(5), retry, |_, _| ()), reply);
+        assert_eq!((summary.succeeded, summary.max_in_flight), (7, 2));
+        assert_eq!(script.pauses.get(), 20);
+        assert!(summary.refused <= 10, "{}", summary.refused);
+        assert!(script.now.get().is_zero(), "waiting for a slot needs no time");
+    }
+}
+
+#[test]
+fn a_callee_whose_slots_others_hold_does_not_delay_calls_to_another() {
+    let script = ScriptedTransport::new(500, 1_000);
+    script.hold(callee(1), 500);
+    let free_slots = Cell::new(false);
+    let requests = to(1, 5).chain(to(2, 50));
+    let fan_out = windowed(&script, requests, Window::of(10), Retry::NEVER, |_, _| ());
+    let summary = script.drive(fan_out, |script| {
+        if script.sent.borrow().len() == 50 && !free_slots.replace(true) {
+            assert!(script.sent.borrow().iter().all(|request| request.callee == callee(2)));
+            script.hold(callee(1), 0);
+        }
+        reply(script);
+    });
+    assert_eq!(summary.succeeded, 55);
+    assert_eq!(script.pauses.get(), 0, "a response to another call is enough to look again");
+}
+
+#[test]
+fn calls_that_wait_for_others_end_for_their_reason_if_the_transport_cannot_pause() {
+    let script = ScriptedTransport::new(500, 1_000);
+    script.hold(callee(1), 500);
+    script.pause_fails.replace(Some(Reason::Cycles { required: 2, available: 1 }));
+    let fan_out = FanOut::new(Window::of(5)).with_retry(Retry::attempts(3));
+    let outcomes =
+        script.drive(fan_out.collect(&script, pings(3)), |_| unreachable!("nothing is open"));
+    assert_eq!(outcomes, vec![Outcome::failed(Reason::QueueFull); 3]);
+}
+
+#[test]
+fn calls_that_wait_for_others_end_when_the_canister_is_stopping() {
+    let script = ScriptedTransport::new(500, 1_000);
+    script.hold(callee(1), 500);
+    script.at_pauses(|script| script.stopping.set(true));
+    let fan_out = windowed(&script, pings(3), Window::of(5), Retry::NEVER, |_, _| ());
+    let summary = script.drive(fan_out, |_| unreachable!("nothing is open"));
+    assert_eq!(summary.failed(ReasonKind::Stopping), 3);
+}
+
+#[test]
+fn a_second_window_gets_half_of_the_slots_and_the_first_gets_them_back_afterwards() {
+    let script = ScriptedTransport::new(500, 10_000);
+    let summaries = [Cell::new(None), Cell::new(None)];
+    let window = Window::of(450);
+    let first = windowed(&script, to(1, 20_000), window, Retry::NEVER, |_, _| ());
+    let second = windowed(&script, pings(2_000), window, Retry::NEVER, |_, _| ());
+    let mut first = poll(Box::pin(first), &summaries[0]);
+    let mut second = poll(Box::pin(second), &summaries[1]);
+    // Slots that the second window did not use while both were running, after its first thousand calls.
+    let most_open = Cell::new(0);
+    script.drive_all(&mut [&mut first, &mut second], |script| {
+        most_open.set(script.open().len().max(most_open.get()));
+        reply(script);
+    });
+    let [first, second] =
+        [0, 1].map(|window: usize| summaries[window].take().expect("both have ended"));
+    assert_eq!((first.succeeded, first.max_in_flight), (20_000, 450));
+    assert_eq!((second.succeeded, second.max_in_flight), (2_000, 225));
+    assert_eq!((first.refused, most_open.get()), (0, 500));
+    assert!(second.refused <= 225, "{}", second.refused);
+}
+
+#[test]
+fn a_small_window_beside_a_large_one_without_a_free_slot_makes_its_calls() {
+    let script = ScriptedTransport::new(500, 10_000);
+    let summaries = [Cell::new(None), Cell::new(None)];
+    let large = windowed(&script, to(1, 100_000), Window::of(500), Retry::NEVER, |_, _| ());
+    let small = windowed(&script, pings(3), Window::of(3), Retry::attempts(5), |_, _| ());
+    let mut large = poll(Box::pin(large), &summaries[0]);
+    let mut small = poll(Box::pin(small), &summaries[1]);
+    let small_ended_with = Cell::new(None);
+    script.drive_all(&mut [&mut large, &mut small], |script| {
+        if let Some(summary) = summaries[1].take() {
+            small_ended_with.set(small_ended_with.take().or(Some(script.sent.borrow().len())));
+            summaries[1].set(Some(summary));
+        }
+        reply(script);
+    });
+    let small = summaries[1].take().expect("it has ended");
+    assert_eq!((small.succeeded, small.attempted()), (3, 3));
+    let sent = small_ended_with.get().expect("the small window ends before the large one");
+    assert!(sent < 2_000, "{sent} calls were sent before the small window ended");
+}
+
+#[test]
+fn the_slots_of_a_plan_are_counted_for_each_callee() {
+    let script = ScriptedTransport::new(500, 10_000);
+    script.hold(callee(1), 490);
+    let plan = |number| {
+        let request = Request::new(callee(number), "ping");
+        let limits = Limits {
+            queue_slots: script.slots(callee(number)).available(),
+            ..script.limits(&request)
+        };
+        Plan::new(&limits, 1_000).expect("there are slots").window.per_callee
+    };
+    assert_eq!((plan(1), plan(2)), (9, 450));
+}
+
+#[test]
+fn attached_cycles_that_come_back_pay_for_further_calls() {
+    // Six calls with 10 T attached, and 39.5 T.
+    const T: u128 = 1_000_000_000_000;
+    let limits = Limits {
+        queue_slots: 500,
+        callbacks: 500,
+        liquid_cycles: 39 * T + T / 2,
+        cycles_per_call: 10 * T + 42_102_412_000,
+        spent_per_call: 6_000_000,
+    };
+    assert_eq!(Plan::new(&limits, 6).map(|plan| plan.window.total), Ok(3));
+    // The author knows that the callee keeps them.
+    let kept = Limits { spent_per_call: 10 * T, ..limits };
+    assert!(Plan::new(&kept, 6).is_err());
+}
+
+#[test]
+fn a_call_with_a_retry_waits_for_a_slot_and_one_without_fails_at_once() {
+    let script = ScriptedTransport::new(500, 1_000);
+    script.hold(callee(1), 500);
+    let ping = Request::new(callee(1), "ping");
+    let outcome = script.drive(crate::call(&script, &ping), |_| unreachable!("nothing is open"));
+    assert_eq!(outcome, Outcome::failed(Reason::QueueFull));
+
+    script.at_pauses(|script| script.hold(callee(1), 499));
+    let patient = ping.with_retry(Retry::attempts(2));
+    let outcome = script.drive(crate::call(&script, &patient), |script| {
+        let is_first = script.sent.borrow().len() == 1;
+        script.respond(script.open()[0], if is_first { Err(busy()) } else { Ok(vec![1]) });
+    });
+    assert_eq!(outcome, Outcome::Done(vec![1].into()));
+}

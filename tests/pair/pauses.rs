@@ -1,0 +1,119 @@
+//! Pauses between attempts: they are over when the clock of the network says so, however fast its rounds are.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use candid::{Principal, encode_args};
+use embedded_replica::network::NetworkProfile;
+use embedded_replica::server::{EmbeddedServer, ServerConfig};
+use pocket_ic::common::rest::RawMessageId;
+use pocket_ic::{PocketIc, PocketIcBuilder};
+use test_support::{on_every_server, servers};
+
+use crate::pair::{Pair, controller, decode, encode};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+impl Pair {
+    fn submit_pause(&self, patient: Principal, seconds: u64) -> RawMessageId {
+        self.pic
+            .submit_call(patient, controller(), "pause", encode(seconds))
+            .expect("the canister accepts messages")
+    }
+
+    /// How long a pause took, or why it failed, once it is over.
+    fn pause_of(&self, message: &RawMessageId) -> Option<Result<Duration, String>> {
+        let reply = self.pic.ingress_status(message.clone())?;
+        let paused: Result<u64, String> = decode(&reply.expect("the canister replies"));
+        Some(paused.map(Duration::from_nanos))
+    }
+
+    fn submit_repeated(&self, patient: Principal, n: u64, attempts: u32) -> RawMessageId {
+        let argument = encode_args((self.callee, n, attempts)).expect("the values have types");
+        self.pic
+            .submit_call(patient, controller(), "repeated_calls", argument)
+            .expect("the canister accepts messages")
+    }
+}
+
+#[test]
+fn a_pause_is_over_when_the_clock_has_moved_as_far_as_it_says() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 1);
+        let patient = pair.patient_caller();
+        let message = pair.submit_pause(patient, 10);
+        pair.wait(Duration::ZERO, 20);
+        for _ in 0..9 {
+            pair.wait(SECOND, 20);
+            assert_eq!(pair.pause_of(&message), None);
+        }
+        pair.wait(SECOND, 20);
+        let paused = pair.pause_of(&message).expect("ten seconds are over");
+        assert!(paused.expect("the clock runs") >= 10 * SECOND);
+    });
+}
+
+#[test]
+fn on_a_clock_that_stands_still_a_pause_fails_and_no_attempt_is_spent() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 1);
+        let patient = pair.patient_caller();
+        let (reply, _) = pair.wait_for(&pair.submit_pause(patient, 1));
+        let paused: Result<u64, String> = decode(&reply.expect("the canister replies"));
+        assert!(paused.expect_err("time stands still").contains("advance the time"));
+
+        pair.moody_callee();
+        pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops");
+        let message = pair.submit_repeated(patient, 3, 5);
+        pair.wait(Duration::ZERO, 100);
+        pair.pic.start_canister(pair.callee, Some(controller())).expect("it starts");
+        assert_eq!(pair.calls_that_arrived(), 0);
+        pair.wait(SECOND, 5);
+        let reply = pair.pic.ingress_status(message).expect("the second attempt succeeds");
+        assert_eq!(decode::<u64>(&reply.expect("the canister replies")), 3);
+    });
+}
+
+#[test]
+fn a_callee_that_is_stopped_for_three_seconds_is_called_again_after_them_on_a_fast_network() {
+    let server = servers::embedded_server();
+    let pair = Pair::on(servers::network_on(&server));
+    let patient = pair.patient_caller();
+    pair.pic.stop_canister(pair.callee, Some(controller())).expect("it stops");
+    // From now on, rounds follow one another as fast as this machine executes them.
+    let mut pic: PocketIc = pair.pic;
+    pic.make_live(None);
+    let argument = encode_args((pair.callee, 3_u64, 5_u32)).expect("the values have types");
+    let message = pic
+        .submit_call(patient, controller(), "repeated_calls", argument)
+        .expect("the canister accepts messages");
+    sleep(3 * SECOND);
+    pic.start_canister(pair.callee, Some(controller())).expect("it starts");
+    // The attempts are made after 0, 1, 3, 7 and 15 seconds.
+    let reply = (0..300).find_map(|_| {
+        sleep(SECOND / 10);
+        pic.ingress_status(message.clone())
+    });
+    let reply = reply.expect("the message ends").expect("the canister replies");
+    assert_eq!(decode::<u64>(&reply), 3);
+}
+
+#[test]
+fn a_pause_takes_its_time_on_a_network_with_the_rounds_of_the_mainnet() {
+    let config = ServerConfig { profile: NetworkProfile::MAINNET, ..ServerConfig::default() };
+    let server = EmbeddedServer::start(config).expect("a port is free");
+    let pair = Pair::on(servers::network_on(&server));
+    let patient = pair.patient_caller();
+    let message = pair.submit_pause(patient, 10);
+    let (reply, rounds) = pair.wait_for(&message);
+    let paused: Result<u64, String> = decode(&reply.expect("the canister replies"));
+    let paused = Duration::from_nanos(paused.expect("the clock runs"));
+    assert!((10 * SECOND..13 * SECOND).contains(&paused), "{paused:?}");
+    assert!((20..28).contains(&rounds), "{rounds}");
+}
+
+impl Pair {
+    fn on(network: PocketIcBuilder) -> Self {
+        Self::ready_on(network.with_application_subnet().build())
+    }
+}
