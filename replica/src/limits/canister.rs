@@ -21,6 +21,22 @@ pub const FUNCTION_INSTRUCTIONS_MAX: u64 = 1_000_000;
 /// (`WASM_FUNCTION_COMPLEXITY_LIMIT`).
 pub const FUNCTION_COMPLEXITY_MAX: u64 = 1_000_000;
 
+/// Greatest sum, over the functions of a module, of the square of the values that a function merges or passes
+/// (`wasm/module/effort.rs`). A bound of this project: compiling takes about ten seconds more. Of large modules
+/// that LLVM has compiled, those with 11 MB of code have 0.6 billion, one with 27 MB has 3.7 billion.
+pub const COMPILE_MERGED_SQUARED_MAX: u64 = 5_000_000_000;
+
+/// Most merged values of a module, counted once for each branch. A bound of this project. Large modules have
+/// 7 million in 10 MB of code.
+pub const COMPILE_BRANCHED_MAX: u64 = 20_000_000;
+
+/// Greatest sum, over the functions of a module, of blocks and branches times locals. A bound of this project.
+/// Large modules have 10 million in 11 MB of code.
+pub const COMPILE_LIVE_MAX: u64 = 50_000_000;
+
+/// Most targets of all branch tables of a module. A bound of this project. Large modules have 0.3 million.
+pub const BRANCH_TABLE_TARGETS_MAX: u64 = 2_000_000;
+
 /// Most globals that a module may define.
 pub const GLOBALS_MAX: u32 = 1_000;
 

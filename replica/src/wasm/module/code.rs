@@ -1,7 +1,9 @@
-//! The rules for code: the size and complexity of a function, and the allowed instructions.
+//! The rules for code: the size and complexity of a function, the effort to compile it, and the allowed
+//! instructions.
 
+use super::effort::{Arities, Effort, EffortCounter};
 use super::{InvalidModule, invalid};
-use crate::limits::{FUNCTION_COMPLEXITY_MAX, FUNCTION_INSTRUCTIONS_MAX};
+use crate::limits::*;
 use wasmparser::{FunctionBody, Operator};
 
 /// The properties of a function's code that the replica needs.
@@ -11,14 +13,25 @@ pub(super) struct FunctionSummary {
     pub memory_init_segments: Vec<u32>,
     /// Whether the code drops data or element segments.
     pub drops_segments: bool,
+    /// The effort to compile the function.
+    pub effort: Effort,
 }
 
-/// Checks the body of a function. `number` counts the functions that the module defines.
+/// Checks the body of a function. `number` counts the functions that the module defines; `of_type` is the type
+/// of the function.
 pub(super) fn check_function(
     number: u32,
+    of_type: u32,
     body: &FunctionBody<'_>,
+    arities: Arities<'_>,
 ) -> Result<FunctionSummary, InvalidModule> {
     let mut summary = FunctionSummary::default();
+    let (parameters, results) = arities.of_type(of_type);
+    let mut locals = u64::from(parameters);
+    for declared in body.get_locals_reader()? {
+        locals += u64::from(declared?.0);
+    }
+    let mut effort = EffortCounter::new(arities, locals, results);
     let mut operators = body.get_operators_reader()?;
     let (mut instructions, mut sum) = (0u64, 0u64);
     while !operators.eof() {
@@ -37,6 +50,7 @@ pub(super) fn check_function(
         }
         instructions += 1;
         sum += complexity(&operator);
+        effort.count(&operator);
     }
     if sum > FUNCTION_COMPLEXITY_MAX {
         return invalid(format!(
@@ -50,6 +64,7 @@ pub(super) fn check_function(
              {FUNCTION_INSTRUCTIONS_MAX}; split the function into smaller ones"
         ));
     }
+    summary.effort = effort.finish();
     Ok(summary)
 }
 

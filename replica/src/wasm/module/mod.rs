@@ -1,12 +1,13 @@
 //! Validates a canister module and instruments it for the engine.
 //!
-//! `sections` and `code` check the rules of the network and collect the properties of the module. The
+//! `sections` and `code` check the rules of the network, and a bound of this project (`effort`), and collect the properties of the module. The
 //! validator of `wasmparser` checks the rules of the Wasm standard. Then the module is instrumented.
 //!
 //! Rules of the network: `embedders/src/wasm_utils/validation.rs` in the replica's repository, and the
 //! interface specification, "Canister module format".
 
 mod code;
+mod effort;
 mod info;
 mod sections;
 

@@ -1,5 +1,6 @@
 //! The rules for sections: imports, exports, memory, tables, globals, data and metadata.
 
+use super::effort::{Arities, Effort};
 use super::info::{MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
 use super::{InvalidModule, code, invalid};
 use crate::limits::*;
@@ -43,6 +44,8 @@ pub(super) struct ModuleScan<'a> {
     memory_init_segments: BTreeSet<u32>,
     /// The initial size of the memory, in bytes.
     memory_bytes: u64,
+    /// The effort to compile the functions that were read.
+    effort: Effort,
 }
 
 impl<'a> ModuleScan<'a> {
@@ -234,7 +237,12 @@ impl<'a> ModuleScan<'a> {
     }
 
     fn function_body(&mut self, body: wasmparser::FunctionBody<'a>) -> Result<(), InvalidModule> {
-        let summary = code::check_function(self.parts.bodies.len() as u32, &body)?;
+        let number = self.parts.bodies.len();
+        let arities = Arities { types: &self.parts.arities, functions: &self.parts.function_types };
+        let of_type = self.parts.imported_functions as usize + number;
+        let of_type = self.parts.function_types.get(of_type).copied().unwrap_or(u32::MAX);
+        let summary = code::check_function(number as u32, of_type, &body, arities)?;
+        self.effort.add(summary.effort, number)?;
         self.memory_init_segments.extend(summary.memory_init_segments);
         self.info.drops_segments |= summary.drops_segments;
         self.parts.bodies.push(body);

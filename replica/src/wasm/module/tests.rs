@@ -1,6 +1,7 @@
 //! Tests which modules are refused, and that the reason names the cause.
 
 mod damaged;
+mod effort;
 mod encoding;
 
 use super::sections::ENTRY_POINTS;
