@@ -55,7 +55,8 @@ impl Instance {
     ///
     /// - [`InstanceError::NoSubnetHosts`] if no subnet hosts the canister.
     /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
-    /// - [`InstanceError::SubnetMissing`] or [`InstanceError::SubnetsFixed`] if a subnet cannot be added.
+    /// - [`InstanceError::SubnetMissing`], [`InstanceError::SubnetsFixed`] or
+    ///   [`InstanceError::TooManySubnets`] if a subnet cannot be added.
     /// - [`InstanceError::IngressTooLarge`] if the message is too large.
     pub fn submit(
         &mut self,
@@ -180,16 +181,38 @@ impl Instance {
         &mut self,
         message: MessageId,
     ) -> Result<Result<Payload, Failure>, InstanceError> {
-        if !self.knows(message) {
-            return Err(InstanceError::NoSuchMessage);
-        }
+        self.check_submitted(message)?;
         for _ in 0..AWAIT_INGRESS_ROUNDS_MAX {
-            if let Some(result) = self.ingress_status(message, None)? {
+            if let Some(result) = self.await_round(message)? {
                 return Ok(result);
             }
-            self.tick();
         }
         Err(InstanceError::NotAnswered)
+    }
+
+    /// Checks that an ingress message was submitted.
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::NoSuchMessage`] if there is no such message.
+    pub fn check_submitted(&self, message: MessageId) -> Result<(), InstanceError> {
+        if self.knows(message) { Ok(()) } else { Err(InstanceError::NoSuchMessage) }
+    }
+
+    /// The response to an ingress message. If there is none yet, executes a round and returns `None`.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Self::ingress_status`].
+    pub fn await_round(
+        &mut self,
+        message: MessageId,
+    ) -> Result<Option<Result<Payload, Failure>>, InstanceError> {
+        let result = self.ingress_status(message, None)?;
+        if result.is_none() {
+            self.tick();
+        }
+        Ok(result)
     }
 
     /// Whether a message with this id waits, is being executed, or has a status that has not expired.

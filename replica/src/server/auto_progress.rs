@@ -11,7 +11,7 @@ use crate::server::outcall_requests::OutcallRequests;
 use crate::types::{NextWork, Time};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 impl HostedInstance {
     /// Starts auto-progress. Two rounds are at least `delay` apart. When this function returns, the
@@ -37,12 +37,13 @@ impl HostedInstance {
             return Err(already_on());
         }
         let stopwatch = Stopwatch::start();
+        let outcalls = OutcallRequests::new(self.outcall_client.clone(), Arc::downgrade(self));
         let rounds = execute_rounds(
             Arc::downgrade(self),
             round_length,
             self.used.clone(),
             stopwatch.clone(),
-            self.outcalls.clone(),
+            outcalls,
         );
         *auto_progress = Some(AutoProgress { task: tokio::spawn(rounds), stopwatch });
         Ok(())
@@ -82,29 +83,25 @@ async fn execute_rounds(
     round_length: Duration,
     used: Arc<Notify>,
     stopwatch: Stopwatch,
-    outcalls: Arc<Mutex<OutcallRequests>>,
+    mut outcalls: OutcallRequests,
 ) {
-    let mut outcalls = outcalls.lock_owned().await;
-    let time_to_work = |instance: &mut Instance| match instance.next_work() {
-        NextWork::Now => Some(Duration::ZERO),
-        NextWork::At(time) => Some(Duration::from_nanos(time.nanos_since(instance.time()))),
-        NextWork::Never => None,
+    let time_to_work = |instance: &mut Instance| {
+        instance.pass(stopwatch.lap_nanos());
+        match instance.next_work() {
+            NextWork::Now => Some(Duration::ZERO),
+            NextWork::At(time) => Some(Duration::from_nanos(time.nanos_since(instance.time()))),
+            NextWork::Never => None,
+        }
     };
     let round = |instance: &mut Instance| {
         tokio::task::block_in_place(|| instance.advance(stopwatch.lap_nanos()));
     };
     // Between two rounds only a weak reference is held, so that the instance can be deleted.
     while let Some(hosted) = instance.upgrade() {
-        let look = |instance: &mut Instance| {
-            instance.pass(stopwatch.lap_nanos());
-            if outcalls.have_response() {
-                tokio::task::block_in_place(|| outcalls.deliver(instance));
-            }
-            (time_to_work(instance), outcalls.take_new(instance))
-        };
+        let look = |instance: &mut Instance| (time_to_work(instance), outcalls.take_new(instance));
         let Ok((time_to_work, new_outcalls)) = hosted.access(look).await else { return };
         drop(hosted);
-        outcalls.begin(new_outcalls);
+        outcalls.start(new_outcalls);
         match time_to_work {
             // The round that begins now ends when the work is due, or later.
             Some(duration) if duration <= round_length => {
@@ -112,20 +109,17 @@ async fn execute_rounds(
                     tokio::time::sleep(round_length).await;
                 }
                 let Some(hosted) = instance.upgrade() else { return };
-                if hosted.access(round).await.is_err() {
+                let compiled = hosted.compile_waiting_modules().await;
+                if compiled.is_err() || hosted.access(round).await.is_err() {
                     return;
                 }
             }
-            // Whatever ends the wait, the task looks again for work.
-            Some(duration) => tokio::select! {
-                () = tokio::time::sleep(duration - round_length) => {}
-                () = used.notified() => {}
-                () = outcalls.response() => {}
-            },
-            None => tokio::select! {
-                () = used.notified() => {}
-                () = outcalls.response() => {}
-            },
+            Some(duration) => {
+                // Both a timeout and a notification lead to the same: look again for work.
+                let rest = duration - round_length;
+                let _ = tokio::time::timeout(rest, used.notified()).await;
+            }
+            None => used.notified().await,
         }
     }
 }

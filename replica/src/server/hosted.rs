@@ -4,7 +4,6 @@ use crate::instance::Instance;
 use crate::keys::SubnetKey;
 use crate::server::api::ApiError;
 use crate::server::clock::Stopwatch;
-use crate::server::outcall_requests::OutcallRequests;
 use crate::server::outcalls::OutcallClient;
 use crate::state_dir::StateDir;
 use parking_lot::Mutex;
@@ -21,8 +20,8 @@ pub(super) struct HostedInstance {
     id: usize,
     instance: tokio::sync::Mutex<Result<Instance, Panicked>>,
     shared: SharedFacts,
-    /// The HTTP requests of outcalls, which are made while auto-progress is on.
-    pub(super) outcalls: Arc<tokio::sync::Mutex<OutcallRequests>>,
+    /// Makes the HTTP requests of outcalls, while auto-progress is on.
+    pub(super) outcall_client: Arc<OutcallClient>,
     /// Where the instance is saved, if it is.
     pub(super) state_dir: tokio::sync::Mutex<Option<StateDir>>,
     /// The task that executes rounds, while auto-progress is on.
@@ -70,7 +69,7 @@ impl HostedInstance {
         Self {
             id,
             shared,
-            outcalls: Arc::new(tokio::sync::Mutex::new(OutcallRequests::new(outcall_client))),
+            outcall_client,
             state_dir: tokio::sync::Mutex::new(state_dir),
             instance: tokio::sync::Mutex::new(Ok(instance)),
             auto_progress: Mutex::default(),
@@ -111,6 +110,19 @@ impl HostedInstance {
         operation: impl FnOnce(&mut Instance) -> T,
     ) -> Result<T, ApiError> {
         self.with(|instance| tokio::task::block_in_place(|| operation(instance))).await
+    }
+
+    /// Compiles the modules that wait for the next round. Other requests can use the instance meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the instance has panicked.
+    pub(super) async fn compile_waiting_modules(&self) -> Result<(), ApiError> {
+        for module in self.access(|instance| instance.waiting_modules()).await? {
+            // An invalid module is refused again, and with a response, when it is installed.
+            let _ = tokio::task::block_in_place(|| crate::wasm::compile(&module));
+        }
+        Ok(())
     }
 
     /// Runs an operation on the instance, once no other request uses it, at the instance's own time. A

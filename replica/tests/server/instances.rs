@@ -1,12 +1,13 @@
 //! Instances are independent of each other, repeatable, and gone when they are deleted.
 
-use crate::http::{post, request};
+use crate::http::{get, post, request};
 use candid::Principal;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use pocket_ic::{PocketIc, PocketIcBuilder};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 use test_support::servers::embedded_server;
 
 /// Counts up in its heap; `spin` takes about a second.
@@ -123,6 +124,46 @@ fn a_balance_ends_at_its_maximum_whatever_is_added() {
         assert_eq!(pic.add_cycles(canister, added), u128::MAX);
         assert_eq!(pic.cycle_balance(canister), u128::MAX);
     }
+}
+
+/// A module that takes a compiler a second or two. The engine keeps compiled modules on the disk, so no run gets
+/// the module of another.
+fn laborious() -> Vec<u8> {
+    let count = 150;
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+    let assignments: String = (0..count)
+        .map(|local| {
+            format!("(local.set {local} (i64.add (local.get {local}) (i64.const {})))", now >> 1)
+        })
+        .collect();
+    let text = format!(
+        "(module (func (local {}) {} {assignments} {}))",
+        "i64 ".repeat(count),
+        "(loop ".repeat(count),
+        "(br_if 0 (i64.eqz (local.get 0))))".repeat(count)
+    );
+    wat::parse_str(text).unwrap()
+}
+
+#[test]
+fn an_instance_responds_while_a_module_is_compiled_for_its_next_round() {
+    let server = embedded_server();
+    let pic = network(&server);
+    let canister = pic.create_canister();
+    let path = format!("/instances/{}/read/get_time", pic.instance_id());
+    let started = Instant::now();
+    let longest = std::thread::scope(|scope| {
+        let installing = scope.spawn(|| pic.install_canister(canister, laborious(), vec![], None));
+        let mut longest = Duration::ZERO;
+        while !installing.is_finished() {
+            let asked = Instant::now();
+            assert_eq!(get(server.port(), &path).status, 200);
+            longest = longest.max(asked.elapsed());
+        }
+        longest
+    });
+    println!("{:?} for the installation, {longest:?} for the slowest response", started.elapsed());
+    assert!(longest < started.elapsed() / 4, "{longest:?} of {:?}", started.elapsed());
 }
 
 #[test]

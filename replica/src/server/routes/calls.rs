@@ -2,6 +2,8 @@
 
 use super::extract::{Id, Shared};
 use crate::canister::Failure;
+use crate::instance::InstanceError;
+use crate::limits::AWAIT_INGRESS_ROUNDS_MAX;
 use crate::server::api::{ApiResult, JsonBody};
 use crate::server::convert::*;
 use axum::Json;
@@ -32,8 +34,17 @@ pub(super) async fn await_ingress(
     JsonBody(raw): JsonBody<RawMessageId>,
 ) -> ApiResult<RawCanisterResult> {
     let message = message_id(&raw)?;
-    let result = instances.execute(id, |instance| instance.await_ingress(message)).await??;
-    Ok(Json(canister_result(result, true)))
+    let hosted = instances.get(id)?;
+    hosted.with(|instance| instance.check_submitted(message)).await??;
+    // Between the rounds, other requests can use the instance.
+    for _ in 0..AWAIT_INGRESS_ROUNDS_MAX {
+        hosted.compile_waiting_modules().await?;
+        let result = hosted.execute(|instance| instance.await_round(message)).await??;
+        if let Some(result) = result {
+            return Ok(Json(canister_result(result, true)));
+        }
+    }
+    Err(InstanceError::NotAnswered.into())
 }
 
 pub(super) async fn ingress_status(

@@ -68,6 +68,8 @@ pub(super) async fn tick(
         let subnet = principal(&raw.subnet.subnet_id)?;
         makers.push(BlockMakers { subnet, maker: node(&raw.blockmaker)?, failed });
     }
-    instances.execute(id, move |instance| instance.tick_with(&makers)).await??;
+    let hosted = instances.get(id)?;
+    hosted.compile_waiting_modules().await?;
+    hosted.execute(move |instance| instance.tick_with(&makers)).await??;
     Ok(Json(()))
 }

@@ -7,7 +7,7 @@ use crate::canister::{
     self, ChunkStore, InstallExecution, InstallMode, Installation, RoundInput, Source,
 };
 use crate::error::{ErrorCode, UserError};
-use crate::ic00::{InstallCodeArgs, Permitted, empty_reply};
+use crate::ic00::{self, InstallCodeArgs, Method, Permitted, empty_reply};
 use crate::limits::{CHUNK_BYTES_MAX, CHUNKS_MAX, SHA256_BYTES};
 use crate::subnet::Subnet;
 use crate::types::{CanisterId, Instructions, Payload};
@@ -142,6 +142,23 @@ impl Subnet {
         }
         Ok(())
     }
+}
+
+/// The module in the argument of a method that installs code. `chunks` finds the chunk store of a canister.
+/// `None` if there is none, or if it cannot be assembled from chunks.
+pub(super) fn module_of<'a>(
+    method: Method,
+    argument: &[u8],
+    chunks: impl FnOnce(CanisterId) -> Option<&'a ChunkStore>,
+) -> Option<Vec<u8>> {
+    if method == Method::InstallCode {
+        return Some(ic00::decode::<InstallCodeArgs>(argument).ok()?.wasm_module);
+    }
+    let arguments: InstallChunkedCodeArgs = ic00::decode(argument).ok()?;
+    let store = chunks(arguments.store_canister.unwrap_or(arguments.target_canister).into())?;
+    let (hashes, hash) = (&arguments.chunk_hashes_list, &arguments.wasm_module_hash);
+    check_hashes(hashes, hash).ok()?;
+    assemble(store, hashes, hash).ok()
 }
 
 /// Checks the length of the module's hash and the number of chunks.

@@ -20,6 +20,7 @@ mod snapshot_data;
 mod snapshots;
 mod status;
 mod subnet;
+mod waiting_modules;
 
 use crate::canister::{Canister, Failure, Origin, ReceivedCall};
 use crate::error::{ErrorCode, UserError};

@@ -133,6 +133,12 @@ impl<T> CallQueues<T> {
         }
     }
 
+    /// All calls, not in the order of their turns.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        let groups = [&self.local, &self.users, &self.remote];
+        groups.into_iter().flat_map(|turns| turns.queues.values().flatten())
+    }
+
     fn turns(&mut self, group: Group) -> &mut Turns<T> {
         match group {
             Group::Local => &mut self.local,
