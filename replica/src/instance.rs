@@ -17,6 +17,7 @@ mod setup;
 use crate::certification::Certification;
 use crate::fake_canisters::FakeCanisters;
 use crate::keys::SubnetKey;
+use crate::limits::INSTANCE_SUBNETS_MAX;
 use crate::network::{Network, NetworkProfile};
 pub use crate::subnet::BlockMakers;
 use crate::subnet::{RelaxedLimits, Subnet};
@@ -101,6 +102,7 @@ impl Instance {
     /// # Errors
     ///
     /// - [`InstanceError::NoSubnets`] if the configuration has no subnet.
+    /// - [`InstanceError::TooManySubnets`] if it has more than [`INSTANCE_SUBNETS_MAX`] subnets.
     /// - [`InstanceError::SubnetTwice`] if it has two subnets of a kind that can exist only once.
     /// - [`InstanceError::TimeInPast`] if the initial time is before [`Time::GENESIS`].
     pub fn new(config: InstanceConfig) -> Result<Self, InstanceError> {
@@ -142,6 +144,7 @@ impl Instance {
         if matches!(kind, SubnetKind::NetworkNervousSystem | SubnetKind::InternetIdentity) {
             return Err(InstanceError::SubnetMissing { canister, kind });
         }
+        check_count(self.subnets.len() + 1)?;
         let info = SubnetInfo { request: SubnetRequest::of(kind), place };
         self.answer_for_fake_canisters();
         let config = subnet_config(&info, self.root_key.clone(), self.relaxed);
@@ -237,6 +240,12 @@ impl Instance {
         }
     }
 
+    /// The modules that calls install which wait for the next round. To compile them before
+    /// ([`compile`](crate::wasm::compile)) makes the round shorter, and changes nothing else.
+    pub fn waiting_modules(&self) -> Vec<Vec<u8>> {
+        self.network.subnets().flat_map(Subnet::waiting_modules).collect()
+    }
+
     /// Executes one round on every subnet.
     pub fn tick(&mut self) {
         self.answer_for_fake_canisters();
@@ -272,6 +281,13 @@ impl Instance {
 fn add_subnet(network: &mut Network, subnet: Subnet) {
     network.add_subnet(subnet);
     network.tick();
+}
+
+fn check_count(subnets: usize) -> Result<(), InstanceError> {
+    match subnets {
+        0..=INSTANCE_SUBNETS_MAX => Ok(()),
+        _ => Err(InstanceError::TooManySubnets(subnets)),
+    }
 }
 
 fn check_time(now: Time, asked: Time) -> Result<(), InstanceError> {

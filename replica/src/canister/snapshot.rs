@@ -115,6 +115,12 @@ impl Snapshots {
         number
     }
 
+    /// Puts back a snapshot that had this number and was removed.
+    pub fn put_back(&mut self, number: u64, snapshot: Snapshot) {
+        debug_assert!(number < self.next, "the number was never used");
+        self.kept.insert(number, snapshot);
+    }
+
     /// The snapshot with this number.
     pub fn get(&self, number: u64) -> Option<&Snapshot> {
         self.kept.get(&number)

@@ -1,6 +1,6 @@
 //! Reading and changing canisters directly. Users of a real network cannot do this.
 
-use crate::canister::Canister;
+use crate::canister::{Canister, Snapshot, SnapshotId};
 use crate::instance::{Instance, InstanceError};
 use crate::limits::BLOB_BYTES_MAX;
 use crate::types::*;
@@ -26,6 +26,30 @@ impl Instance {
     pub fn controllers(&self, id: CanisterId) -> Result<Vec<Principal>, InstanceError> {
         let canister = self.canister(id).ok_or(InstanceError::NoSuchCanister(id))?;
         Ok(canister.settings.controllers.iter().copied().collect())
+    }
+
+    /// The snapshot with this id; `None` if there is none.
+    pub fn snapshot(&self, id: &[u8]) -> Option<&Snapshot> {
+        let id = SnapshotId::parse(id)?;
+        self.canister(id.canister)?.snapshots.get(id.number)
+    }
+
+    /// Removes a snapshot, if it exists. This costs nothing and takes no round.
+    pub fn remove_snapshot(&mut self, id: &[u8]) {
+        if let Some(id) = SnapshotId::parse(id)
+            && let Ok(canister) = self.canister_mut(id.canister)
+        {
+            canister.snapshots.remove(id.number);
+        }
+    }
+
+    /// Puts back a snapshot that had this id and was removed, if its canister still exists.
+    pub fn put_back_snapshot(&mut self, id: &[u8], snapshot: Snapshot) {
+        if let Some(id) = SnapshotId::parse(id)
+            && let Ok(canister) = self.canister_mut(id.canister)
+        {
+            canister.snapshots.put_back(id.number, snapshot);
+        }
     }
 
     /// A canister's whole stable memory.

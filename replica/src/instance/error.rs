@@ -1,7 +1,9 @@
 //! Errors of the operations of an instance.
 
 use crate::certification::PathError;
-use crate::limits::{AWAIT_INGRESS_ROUNDS_MAX, BLOB_BYTES_MAX, INGRESS_BYTES_MAX};
+use crate::limits::{
+    AWAIT_INGRESS_ROUNDS_MAX, BLOB_BYTES_MAX, INGRESS_BYTES_MAX, INSTANCE_SUBNETS_MAX,
+};
 use crate::subnet::{BlockMakerError, OutcallError};
 use crate::topology::SubnetKind;
 use crate::types::{CanisterId, SubnetId, Time};
@@ -35,6 +37,12 @@ pub enum InstanceError {
         /// The subnets whose ranges are not respected.
         of: &'static str,
     },
+    /// The instance would have too many subnets. The field is their number.
+    #[error(
+        "an instance of the embedded replica has at most {INSTANCE_SUBNETS_MAX} subnets, not {0}: use fewer \
+         subnets, or several instances"
+    )]
+    TooManySubnets(usize),
     /// The requested time is before the current time.
     #[error("time cannot go back: the current time is {now}, the requested time is {asked}")]
     TimeInPast {

@@ -1,7 +1,9 @@
 //! Networks and subnets from saved states.
 
 use super::setup::{default_canister, subnet_config};
-use super::{Instance, InstanceConfig, InstanceError, SubnetInfo, add_subnet, check_time};
+use super::{
+    Instance, InstanceConfig, InstanceError, SubnetInfo, add_subnet, check_count, check_time,
+};
 use crate::certification::Certification;
 use crate::fake_canisters::FakeCanisters;
 use crate::network::Network;
@@ -78,6 +80,7 @@ impl Instance {
         saved: BTreeMap<usize, SavedSubnet>,
     ) -> Result<Self, InstanceError> {
         check_time(Time::GENESIS, config.initial_time)?;
+        check_count(config.subnets.len())?;
         let InstanceConfig { subnets: requests, profile, initial_time, fake_canisters, relaxed } =
             config;
         let (infos, next_range) = described(requests, &saved)?;

@@ -29,6 +29,26 @@ pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest time for the body of a request to arrive.
 pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Longest time in which a client takes nothing of a response that waits to be read. After that, the
+/// connection is closed.
+pub const RESPONSE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Most connections of a server, together with those of its gateways. If a client opens another one, the
+/// connections without a request are closed.
+pub const CONNECTIONS_MAX: usize = 800;
+
+/// Most bytes that a server holds in bodies of requests that are being read or executed, in blobs that are
+/// being decompressed, and in responses that wait to be read: twice the largest blob.
+pub const BODIES_BYTES_MAX: usize = 2 * BLOB_BYTES_MAX;
+
+/// Size of a body, in bytes, from which it counts for [`BODIES_BYTES_MAX`]. The number of connections
+/// bounds what smaller bodies need.
+pub const COUNTED_BODY_BYTES_MIN: usize = 64 << 10;
+
+/// Most bytes that the server reserves for a body because of the length in the head of the request, before
+/// the body arrives.
+pub const BODY_BYTES_RESERVED_MAX: usize = 64 * MIB as usize;
+
 /// Longest time that a synchronous call of an agent waits until it is accepted and has a certified
 /// response. After that, the agent has to poll for the response (`config/src/http_handler.rs`,
 /// `ingress_message_certificate_timeout_seconds`).
@@ -38,7 +58,11 @@ pub const SYNCHRONOUS_CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// has too many open files.
 pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Longest time that a server that stops waits for the requests that it is processing.
+/// Longest time in which a server that ends completes open requests. A synchronous call of an agent gets
+/// its response in this time.
+pub const SERVER_DRAIN_TIMEOUT: Duration = SYNCHRONOUS_CALL_TIMEOUT;
+
+/// Longest time that a server waits for its threads after [`SERVER_DRAIN_TIMEOUT`].
 pub const SERVER_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time that a PocketIC server without requests keeps running, in seconds, unless `--ttl` says otherwise
@@ -50,6 +74,12 @@ pub const SERVER_TTL_CHECK_INTERVAL_MILLIS: u64 = 100;
 
 /// Time between two checks whether the server has failed, in milliseconds.
 pub const SERVER_FAILURE_CHECK_INTERVAL_MILLIS: u64 = 500;
+
+/// Most bytes that the program holds for standard error until they are written.
+pub const STANDARD_ERROR_BYTES_MAX: usize = 16 * MIB as usize;
+
+/// Longest time that anything in the program waits for standard error to be read.
+pub const STANDARD_ERROR_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Native stack of each thread that executes canisters, in bytes: the stack of Wasm, and as much again
 /// for the replica.
@@ -87,6 +117,10 @@ pub const INSTANCE_SUBNETS_MAX: usize = 256;
 /// Part of a snapshot that one call reads from or writes to a directory, in bytes
 /// (`pocket_ic_server/src/pocket_ic.rs`, `MAX_CHUNK_SIZE`).
 pub const SNAPSHOT_FILE_CHUNK_BYTES: usize = 2_000_000;
+
+/// Largest file with the metadata of a snapshot, in bytes. Metadata with all globals and chunks that a
+/// canister can have is much smaller.
+pub const SNAPSHOT_METADATA_BYTES_MAX: usize = MIB as usize;
 
 /// Initial balance of every account of the fake cycles ledger, in cycles: a million trillion.
 pub const FAKE_LEDGER_INITIAL_CYCLES: u128 = 1_000_000_000_000_000_000;

@@ -4,6 +4,7 @@ use crate::certification::PathError;
 use crate::instance::InstanceError;
 use crate::server::body::{self, BodyError};
 use crate::server::keywords::pocket_ic_name;
+use crate::server::load::Overloaded;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -69,6 +70,12 @@ impl From<InstanceError> for ApiError {
             None => error.to_string(),
         };
         Self { status: status(&error), message }
+    }
+}
+
+impl From<Overloaded> for ApiError {
+    fn from(error: Overloaded) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, message: error.to_string() }
     }
 }
 

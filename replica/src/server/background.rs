@@ -1,27 +1,47 @@
 //! A future that serves, run in the background: on a runtime and a thread of its own.
 
-use crate::limits::{SERVER_STOP_TIMEOUT, SERVER_THREAD_STACK_BYTES};
+use crate::limits::{SERVER_DRAIN_TIMEOUT, SERVER_STOP_TIMEOUT, SERVER_THREAD_STACK_BYTES};
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
-/// A future that runs in the background until this value is dropped.
+/// Asks everything that serves to complete open requests and to end. Clones are the same signal.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StopSignal(Arc<watch::Sender<bool>>);
+
+impl StopSignal {
+    /// Gives the signal.
+    pub(super) fn give(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Waits until the signal is given.
+    pub(super) async fn given(&self) {
+        // The only possible error is that there is no sender, and `self` has one.
+        let _ = self.0.subscribe().wait_for(|given| *given).await;
+    }
+}
+
+/// A future that runs in the background until this value is dropped. It gets the signal to stop then, and
+/// [`SERVER_DRAIN_TIMEOUT`] to end.
 ///
 /// The value may be created and dropped anywhere, in asynchronous code, too.
 #[derive(Debug)]
 pub(super) struct Background {
-    stop: Option<oneshot::Sender<()>>,
+    stop: StopSignal,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Background {
-    /// Starts to run `serve`, which ends only if it fails. Runs `finish` at the end.
+    /// Starts to run `serve`, which ends if it fails, or soon after the signal `stop`. Runs `finish` at the end.
     ///
     /// # Errors
     ///
     /// Fails if the operating system does not start a thread.
     pub(super) fn start(
+        stop: StopSignal,
         serve: impl Future<Output = io::Result<()>> + Send + 'static,
         finish: impl Future<Output = io::Result<()>> + Send + 'static,
     ) -> io::Result<Self> {
@@ -30,12 +50,16 @@ impl Background {
             .thread_name("embedded-replica")
             .thread_stack_size(SERVER_THREAD_STACK_BYTES)
             .build()?;
-        let (stop, stopped) = oneshot::channel();
+        let stopped = stop.clone();
         let run = move || {
+            let too_late = async {
+                stopped.given().await;
+                tokio::time::sleep(SERVER_DRAIN_TIMEOUT).await;
+            };
             let result = runtime.block_on(async {
                 let result = tokio::select! {
                     result = serve => result,
-                    _ = stopped => Ok(()),
+                    () = too_late => Ok(()),
                 };
                 result.and(finish.await)
             });
@@ -43,7 +67,7 @@ impl Background {
             result
         };
         let thread = std::thread::Builder::new().name("embedded-replica".into()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stop, thread: Some(thread) })
     }
 
     /// Why the future has ended; `None` while it runs.
@@ -58,21 +82,14 @@ impl Background {
     ///
     /// Fails if the future has failed before, or if it could not finish its work.
     pub(super) fn stop(mut self) -> Result<(), String> {
-        self.ask_to_stop();
+        self.stop.give();
         self.thread.take().map_or(Ok(()), join)
-    }
-
-    fn ask_to_stop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The receiver is gone if the server has ended by itself.
-            let _ = stop.send(());
-        }
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.ask_to_stop();
+        self.stop.give();
         if let Some(Err(error)) = self.thread.take().map(join) {
             tracing::error!("{error}");
         }
@@ -110,13 +127,31 @@ mod tests {
     #[test]
     fn a_server_that_fails_or_panics_says_so_and_one_that_serves_does_not() {
         let fails = async { Err(io::Error::other("the moon is down")) };
-        let fails = Background::start(fails, nothing()).expect("it starts");
+        let fails = Background::start(StopSignal::default(), fails, nothing()).expect("it starts");
         assert_eq!(failure(fails), "the server ended: the moon is down");
         let panics = async { panic!("for a test") };
-        let panics = Background::start(panics, nothing()).expect("it starts");
+        let panics =
+            Background::start(StopSignal::default(), panics, nothing()).expect("it starts");
         assert!(failure(panics).contains("the server panicked"));
-        let mut serves = Background::start(std::future::pending(), nothing()).expect("it starts");
+        let serves = Background::start(StopSignal::default(), std::future::pending(), nothing());
+        let mut serves = serves.expect("it starts");
         std::thread::sleep(Duration::from_millis(20));
         assert_eq!(serves.failure(), None);
+    }
+    #[test]
+    fn a_server_that_is_dropped_completes_what_it_does() {
+        let (stop, (done, completed)) = (StopSignal::default(), std::sync::mpsc::channel());
+        let stopped = stop.clone();
+        let serves = Background::start(
+            stop,
+            async move {
+                stopped.given().await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                done.send(()).map_err(io::Error::other)
+            },
+            nothing(),
+        );
+        drop(serves.expect("it starts"));
+        assert_eq!(completed.try_recv(), Ok(()));
     }
 }

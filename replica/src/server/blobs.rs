@@ -1,12 +1,16 @@
 //! Blobs: bytes that clients upload, to refer to them by their hash in later requests.
 
-use crate::limits::BLOB_BYTES_MAX;
+use crate::limits::{BLOB_BYTES_MAX, MIB};
 use crate::server::api::ApiError;
+use crate::server::load::RequestBytes;
 use axum::body::Bytes;
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::io::Read;
+
+/// Bytes of a blob that are decompressed at once.
+const BLOB_STEP_BYTES: u64 = MIB;
 
 /// The id of a blob: its SHA-256 hash.
 pub(super) type BlobId = [u8; 32];
@@ -57,22 +61,28 @@ impl Blobs {
     }
 }
 
-/// Decompresses a blob.
+/// Decompresses a blob. Counts its bytes in `counted`.
 ///
 /// # Errors
 ///
-/// Fails if the bytes are not in gzip format, or if the decompressed blob is larger than
-/// [`BLOB_BYTES_MAX`].
-pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, ApiError> {
+/// Fails if the bytes are not in gzip format, if the decompressed blob is larger than [`BLOB_BYTES_MAX`], or if
+/// the server holds too many bytes.
+pub(super) fn unpack(packed: &[u8], counted: &RequestBytes) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::new();
-    let limit = BLOB_BYTES_MAX as u64 + 1;
-    GzDecoder::new(packed).take(limit).read_to_end(&mut bytes).map_err(|error| {
-        ApiError::bad_request(format!("the blob cannot be decompressed with gzip: {error}"))
-    })?;
-    match bytes.len() {
-        0..=BLOB_BYTES_MAX => Ok(bytes),
-        _ => Err(ApiError::bad_request(format!(
-            "a blob may have at most {BLOB_BYTES_MAX} bytes when it is decompressed"
-        ))),
+    let mut decoder = GzDecoder::new(packed);
+    loop {
+        let before = bytes.len();
+        decoder.by_ref().take(BLOB_STEP_BYTES).read_to_end(&mut bytes).map_err(|error| {
+            ApiError::bad_request(format!("the blob cannot be decompressed with gzip: {error}"))
+        })?;
+        if bytes.len() == before {
+            return Ok(bytes);
+        }
+        if bytes.len() > BLOB_BYTES_MAX {
+            return Err(ApiError::bad_request(format!(
+                "a blob may have at most {BLOB_BYTES_MAX} bytes when it is decompressed"
+            )));
+        }
+        counted.add(bytes.len() - before)?;
     }
 }

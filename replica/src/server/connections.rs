@@ -1,18 +1,51 @@
-//! Connections: accepting them, serving them, and closing those on which no request arrives.
+//! Connections: accepting them, serving them, and closing those on which nothing moves.
 
-use crate::limits::ACCEPT_RETRY_DELAY;
+mod stream;
+
+use crate::limits::{ACCEPT_RETRY_DELAY, REQUEST_HEAD_TIMEOUT, RESPONSE_WRITE_TIMEOUT};
 use crate::server::api::ApiError;
+use crate::server::background::StopSignal;
+use crate::server::load::{Load, RequestBytes, with_body};
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::any::Any;
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
+use stream::PatientStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower_http::catch_panic::CatchPanicLayer;
+
+/// How long a server waits for its clients.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Longest time for the head of a request to arrive.
+    pub(super) head: Duration,
+    /// Longest time in which a client reads nothing of a response.
+    pub(super) write: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { head: REQUEST_HEAD_TIMEOUT, write: RESPONSE_WRITE_TIMEOUT }
+    }
+}
+
+/// What the listeners of a server share: the load, and the signal that ends the server.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shared {
+    pub(super) load: Arc<Load>,
+    pub(super) stop: StopSignal,
+}
 
 /// Listens on an address.
 ///
@@ -25,8 +58,9 @@ pub(super) fn listen(address: (std::net::IpAddr, u16)) -> io::Result<std::net::T
     Ok(listener)
 }
 
-/// Accepts and serves connections until this future is dropped, which closes all of them. A connection
-/// is closed if the head of a request does not arrive within `head_timeout`.
+/// Accepts and serves connections until the signal to stop. Then no connection is accepted any more, and this
+/// future ends when all open requests are completed. To drop the future closes all connections at once. A
+/// connection is also closed if its client keeps the server waiting longer than `patience`.
 ///
 /// # Errors
 ///
@@ -34,40 +68,127 @@ pub(super) fn listen(address: (std::net::IpAddr, u16)) -> io::Result<std::net::T
 pub(super) async fn serve(
     listener: std::net::TcpListener,
     router: Router,
-    head_timeout: Duration,
+    patience: Patience,
+    shared: Shared,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let router = router.layer(CatchPanicLayer::custom(panic_response));
+    let router = router
+        .layer(CatchPanicLayer::custom(panic_response))
+        .layer(from_fn_with_state(shared.load.clone(), count_bytes));
     let mut connections = JoinSet::new();
+    let mut accept = |(stream, _), counted| {
+        let (router, shared) = (router.clone(), shared.clone());
+        connections.spawn(async move {
+            serve_connection(stream, router, patience, shared).await;
+            drop(counted);
+        });
+        // Forget connections that have ended.
+        while connections.try_join_next().is_some() {}
+    };
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve_connection(stream, router.clone(), head_timeout));
-                }
+                Ok(accepted) => tokio::select! {
+                    counted = shared.load.connection() => accept(accepted, Some(counted)),
+                    () = shared.stop.given() => break,
+                },
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
                     tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             },
-            Some(_) = connections.join_next() => {}
+            () = shared.stop.given() => break,
         }
     }
+    // These clients have connected before the signal.
+    while let Ok(Ok(accepted)) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+        accept(accepted, None);
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+    Ok(())
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, head_timeout: Duration) {
+async fn serve_connection(stream: TcpStream, router: Router, patience: Patience, shared: Shared) {
     // Requests are small, and a client waits for each response: sending without delay halves the time
     // of a request.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("cannot set TCP_NODELAY: {error}");
     }
-    let served = http1::Builder::new()
+    let stream = PatientStream::new(stream, patience.write);
+    let is_sending = stream.is_sending();
+    let requests = OpenRequests::default();
+    let (opened, router) = (requests.clone(), TowerToHyperService::new(router));
+    let service = service_fn(move |request| {
+        let open = opened.begin();
+        let response = router.call(request);
+        async move { response.await.map(|response| response.map(|body| with_body(body, open))) }
+    });
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    if let Err(error) = served.await {
+        .header_read_timeout(patience.head)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        // First, so that the server has read what has arrived before it looks for open requests.
+        biased;
+        served = connection.as_mut() => served,
+        () = ends(&shared) => {
+            // A client that has sent a part of a head only would have much time for the rest.
+            if requests.count() == 0 && !is_sending.load(Relaxed) {
+                return;
+            }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
         tracing::debug!("a connection ended: {error}");
     }
+}
+
+/// Waits until a connection must not begin another request: the server stops, or a client waits for a
+/// connection.
+async fn ends(shared: &Shared) {
+    tokio::select! {
+        () = shared.stop.given() => {}
+        () = shared.load.crowded() => {}
+    }
+}
+
+/// The number of open requests of a connection: those without a complete response.
+#[derive(Clone, Debug, Default)]
+struct OpenRequests(Arc<AtomicUsize>);
+
+/// A request that counts as open until this value is dropped.
+struct OpenRequest(OpenRequests);
+
+impl OpenRequests {
+    fn begin(&self) -> OpenRequest {
+        self.0.fetch_add(1, Relaxed);
+        OpenRequest(self.clone())
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Counts the bytes of a request until it has a response, and those of the response until it is sent.
+async fn count_bytes(
+    State(load): State<Arc<Load>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    request.extensions_mut().insert(RequestBytes::new(load.clone()));
+    let response = next.run(request).await;
+    load.hold(response).map_err(ApiError::from)
 }
 
 /// The response to a request whose handler panicked.

@@ -4,7 +4,6 @@
 use crate::canister::Failure;
 use crate::error::{self, UserError};
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig, SubnetInfo};
-use crate::limits::INSTANCE_SUBNETS_MAX;
 use crate::message::CallerInfo;
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
@@ -122,13 +121,6 @@ pub(super) fn instance_request(
         raw.subnet_config_set.validate()?;
     }
     let (subnets, subnet_states) = subnets(raw.subnet_config_set)?;
-    if subnets.len() > INSTANCE_SUBNETS_MAX {
-        return Err(format!(
-            "an instance of the embedded replica has at most {INSTANCE_SUBNETS_MAX} subnets, not {}: \
-             create an instance with fewer subnets, or several instances",
-            subnets.len()
-        ));
-    }
     let disabled = Some(IcpConfigFlag::Disabled);
     let relaxed = RelaxedLimits {
         execution_rates: icp_config.canister_execution_rate_limiting == disabled,

@@ -1,8 +1,7 @@
 //! Gateways: listeners of their own, each of which serves the HTTP interface for agents of one instance
 //! at the root path.
 
-use crate::limits::REQUEST_HEAD_TIMEOUT;
-use crate::server::connections::{listen, serve};
+use crate::server::connections::{Patience, Shared, listen, serve};
 use crate::server::names::Names;
 use axum::Router;
 use parking_lot::Mutex;
@@ -54,8 +53,8 @@ pub(super) fn listen_for(ip_addr: Option<&str>, port: Option<u16>) -> Result<Tcp
 }
 
 impl Gateways {
-    /// Starts a gateway on a listener. `router` makes its routes, from the number of the instance and the host names
-    /// that clients may use.
+    /// Starts a gateway on a listener. It ends with the server that `shared` is of, if it is not stopped before.
+    /// `router` makes its routes, from the number of the instance and the host names that clients may use.
     ///
     /// # Errors
     ///
@@ -65,6 +64,7 @@ impl Gateways {
         &self,
         config: HttpGatewayConfig,
         listener: TcpListener,
+        shared: Shared,
         router: impl FnOnce(usize, Names) -> Router,
     ) -> Result<HttpGatewayInfo, String> {
         let HttpGatewayBackend::PocketIcInstance(instance) = config.forward_to else {
@@ -88,7 +88,8 @@ impl Gateways {
         }
         let port = listener.local_addr().map_err(|error| error.to_string())?.port();
         let names = Names::with(config.domains.as_deref().unwrap_or_default());
-        let task = tokio::spawn(serve(listener, router(instance, names), REQUEST_HEAD_TIMEOUT));
+        let serve = serve(listener, router(instance, names), Patience::default(), shared);
+        let task = tokio::spawn(serve);
         let mut gateways = self.0.lock();
         let id = gateways.len();
         let details = HttpGatewayDetails {
@@ -112,6 +113,15 @@ impl Gateways {
         let stopped = self.0.lock().get_mut(id).and_then(Option::take);
         if let Some(gateway) = stopped {
             gateway.stop().await;
+        }
+    }
+
+    /// Waits until all gateways have ended, after the server has got the signal to stop.
+    pub(super) async fn drain(&self) {
+        let gateways: Vec<Gateway> = self.0.lock().iter_mut().filter_map(Option::take).collect();
+        for gateway in gateways {
+            // The only possible errors are that the gateway was aborted or has panicked.
+            let _ = gateway.task.await;
         }
     }
 

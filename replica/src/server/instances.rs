@@ -4,6 +4,7 @@ use crate::instance::Instance;
 use crate::network::NetworkProfile;
 use crate::server::api::ApiError;
 use crate::server::blobs::Blobs;
+use crate::server::connections::Shared;
 use crate::server::gateways::Gateways;
 use crate::server::hosted::HostedInstance;
 use crate::server::outcalls::{OutcallClient, OutcallDestinations};
@@ -20,8 +21,10 @@ pub(super) struct Instances {
     /// `None` is a deleted instance.
     hosted: Mutex<Vec<Option<Arc<HostedInstance>>>>,
     blobs: Mutex<Blobs>,
+    unpacking: tokio::sync::Mutex<()>,
     gateways: Gateways,
     outcall_client: Arc<OutcallClient>,
+    shared: Shared,
     activity: Mutex<Activity>,
 }
 
@@ -37,8 +40,10 @@ impl Instances {
             profile,
             hosted: Mutex::new(Vec::new()),
             blobs: Mutex::default(),
+            unpacking: tokio::sync::Mutex::default(),
             gateways: Gateways::default(),
             outcall_client: Arc::new(OutcallClient::new(outcalls)),
+            shared: Shared::default(),
             activity: Mutex::new(Activity { open_requests: 0, last_request_end: Instant::now() }),
         }
     }
@@ -164,9 +169,19 @@ impl Instances {
         &self.gateways
     }
 
+    /// What the listeners of the server share.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// The blobs that clients have uploaded.
     pub(super) fn blobs(&self) -> MutexGuard<'_, Blobs> {
         self.blobs.lock()
+    }
+
+    /// Held while a blob is decompressed.
+    pub(super) fn unpacking(&self) -> &tokio::sync::Mutex<()> {
+        &self.unpacking
     }
 
     /// Records that a request has begun. The request ends when the returned value is dropped.

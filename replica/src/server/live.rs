@@ -2,9 +2,9 @@
 //! serves the HTTP interface for agents, and nothing else.
 
 use crate::instance::{Instance, InstanceConfig, InstanceError, SubnetInfo};
-use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::network::NetworkProfile;
 use crate::server::background::Background;
+use crate::server::connections::Patience;
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
 use crate::server::outcalls::OutcallDestinations;
@@ -144,6 +144,8 @@ impl LiveNetwork {
         let id = instances.add(instance, state_dir);
         let hosted = instances.get(id).expect("the instance was just added");
         let saved = hosted.clone();
+        let shared = instances.shared().clone();
+        let stop = shared.stop.clone();
         let delay = config.artificial_delay;
         let names = Names::with(&config.domains);
         let serve = async move {
@@ -157,13 +159,13 @@ impl LiveNetwork {
                 .layer(Extension(hosted))
                 .layer(agents::allow_other_origins())
                 .layer(from_fn_with_state(names, names::refuse_other_hosts));
-            connections::serve(listener, router, REQUEST_HEAD_TIMEOUT).await
+            connections::serve(listener, router, Patience::default(), shared).await
         };
         let finish = async move {
             saved.stop_auto_progress().await;
             saved.save(false).await.map_err(io::Error::other)
         };
-        let background = Background::start(serve, finish).map_err(listen)?;
+        let background = Background::start(stop, serve, finish).map_err(listen)?;
         Ok(Self { address, root_key, subnets, default_canister, background })
     }
 

@@ -20,6 +20,7 @@ mod hosted;
 mod instances;
 mod keywords;
 mod live;
+mod load;
 mod names;
 mod outcall_requests;
 mod outcalls;
@@ -27,9 +28,9 @@ mod routes;
 mod snapshot_dir;
 mod states;
 
-use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::network::NetworkProfile;
 use background::Background;
+use connections::Patience;
 use instances::Instances;
 pub use live::{LiveConfig, LiveError, LiveNetwork};
 use names::Names;
@@ -71,7 +72,9 @@ impl Default for ServerConfig {
 }
 
 /// A server that PocketIC's clients can use in place of a PocketIC server. It ends when this value is
-/// dropped. Instances with a state directory are then saved.
+/// dropped: it completes open requests, but does not wait for them for ever
+/// ([`SERVER_DRAIN_TIMEOUT`](crate::limits::SERVER_DRAIN_TIMEOUT)). Instances with a state directory are then
+/// saved.
 ///
 /// The server runs on a thread and a runtime of its own, so it may be started and dropped anywhere, in
 /// asynchronous code, too. The [crate documentation](crate) has an example.
@@ -95,13 +98,19 @@ impl EmbeddedServer {
         tracing::debug!("listening on {address}");
         let instances = Arc::new(Instances::new(config.profile, config.outcalls));
         let router = routes::router(instances.clone(), Names::with(&config.domains));
-        let serve = connections::serve(listener, router, REQUEST_HEAD_TIMEOUT);
-        let all = instances.clone();
+        let (served, all, shared) =
+            (instances.clone(), instances.clone(), instances.shared().clone());
+        let stop = shared.stop.clone();
+        let serve = async move {
+            connections::serve(listener, router, Patience::default(), shared).await?;
+            served.gateways().drain().await;
+            Ok(())
+        };
         let finish = async move {
             all.save_all().await;
             Ok(())
         };
-        Ok(Self { address, instances, _background: Background::start(serve, finish)? })
+        Ok(Self { address, instances, _background: Background::start(stop, serve, finish)? })
     }
 
     /// The URL for clients, such as `http://127.0.0.1:8000/`.

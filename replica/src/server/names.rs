@@ -35,10 +35,14 @@ impl Names {
     }
 }
 
-/// Whether the value of an `origin` header is on this machine: `localhost`, a subdomain of it, or a
-/// loopback address.
+/// Whether the value of an `origin` header is a page that this machine serves: by HTTP, from `localhost`, a
+/// subdomain of it, or a loopback address. Under other schemes, such as `file` or that of a browser extension,
+/// the name `localhost` does not mean this machine.
 pub(super) fn is_local_origin(origin: &[u8]) -> bool {
     let Ok(origin) = Uri::try_from(origin) else { return false };
+    if !matches!(origin.scheme_str(), Some("http" | "https")) {
+        return false;
+    }
     let host = normalized(origin.host().unwrap_or_default());
     let address: Result<IpAddr, _> = host.trim_start_matches('[').trim_end_matches(']').parse();
     address.map_or(is_in_domain(&host, "localhost"), |address| address.is_loopback())

@@ -1,73 +1,40 @@
-//! The HTTP requests for the outcalls of one instance.
+//! The HTTP requests for the outcalls of one instance, made while the instance auto-progresses.
 //!
 //! As in PocketIC, the server makes one request for each outcall, and all nodes of the subnet get the
-//! response to this request (`pocket_ic_server/src/pocket_ic.rs`, `ProcessCanisterHttpInternal`). Requests
-//! begin while the instance auto-progresses, and the instance gets the responses while it auto-progresses.
-//! In between, the instance does not wait for them.
+//! response to this request (`pocket_ic_server/src/pocket_ic.rs`, `ProcessCanisterHttpInternal`). The
+//! instance does not wait for a request. It is used again only when the response is there: then the
+//! canister transforms the response.
 
 use crate::instance::Instance;
+use crate::server::hosted::HostedInstance;
 use crate::server::outcalls::OutcallClient;
-use crate::subnet::{NodeResponse, NodeResponses, OutcallRequest};
+use crate::subnet::{NodeResponses, OutcallRequest};
 use crate::types::SubnetId;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 use tokio::task::JoinSet;
 
-/// An outcall whose request is to be made: its subnet, its number on this subnet, and the request.
-type NewOutcall = (SubnetId, u64, OutcallRequest);
-
-/// A response: the subnet and the number of the outcall, the response, and how long the request took.
-type OutcallResponse = (SubnetId, u64, NodeResponse, Duration);
+/// An outcall that waits for its request: its subnet, its number on this subnet, and the request.
+type Waiting = (SubnetId, u64, OutcallRequest);
 
 /// The requests that the server makes for the outcalls of one instance. Dropping this value cancels
 /// them.
-#[derive(Debug)]
 pub(super) struct OutcallRequests {
     client: Arc<OutcallClient>,
+    instance: Weak<HostedInstance>,
     /// The number of the next outcall of each subnet. The numbers of a subnet increase.
     next: BTreeMap<SubnetId, u64>,
-    open: JoinSet<OutcallResponse>,
-    /// Responses that the instance has not got yet.
-    responses: Vec<OutcallResponse>,
+    tasks: JoinSet<()>,
 }
 
 impl OutcallRequests {
     /// No requests yet.
-    pub(super) fn new(client: Arc<OutcallClient>) -> Self {
-        Self { client, next: BTreeMap::new(), open: JoinSet::new(), responses: Vec::new() }
+    pub(super) fn new(client: Arc<OutcallClient>, instance: Weak<HostedInstance>) -> Self {
+        Self { client, instance, next: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
-    /// Waits for a response. If no request is open, this takes forever. The future can be dropped without
-    /// the loss of a response.
-    pub(super) async fn response(&mut self) {
-        match self.open.join_next().await {
-            Some(done) => self.responses.extend(done),
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Whether there is a response that the instance has not got.
-    pub(super) fn have_response(&mut self) -> bool {
-        while let Some(done) = self.open.try_join_next() {
-            self.responses.extend(done);
-        }
-        !self.responses.is_empty()
-    }
-
-    /// Hands the responses so far to the instance, which executes the transform functions of canisters.
-    pub(super) fn deliver(&mut self, instance: &mut Instance) {
-        for (subnet, number, response, elapsed) in self.responses.drain(..) {
-            let responses = NodeResponses::Same(response);
-            // The outcall can have ended: by its timeout, or because a client provided a response.
-            if let Err(error) = instance.respond_to_outcall(subnet, number, responses, elapsed) {
-                tracing::debug!("a response to outcall {number} of {subnet} is too late: {error}");
-            }
-        }
-    }
-
-    /// Takes the outcalls of an instance whose requests this value has not made yet.
-    pub(super) fn take_new(&mut self, instance: &Instance) -> Vec<NewOutcall> {
+    /// Takes the outcalls of an instance that wait for a request that this value has not made.
+    pub(super) fn take_new(&mut self, instance: &Instance) -> Vec<Waiting> {
         let mut new = Vec::new();
         for (subnet, number, request) in instance.outcalls() {
             let next = self.next.entry(subnet).or_default();
@@ -79,14 +46,29 @@ impl OutcallRequests {
         new
     }
 
-    /// Begins the requests of these outcalls.
-    pub(super) fn begin(&mut self, outcalls: Vec<NewOutcall>) {
-        for (subnet, number, request) in outcalls {
-            let client = self.client.clone();
-            self.open.spawn(async move {
-                let (response, elapsed) = client.request(&request).await;
-                (subnet, number, response, elapsed)
-            });
+    /// Starts to make the requests of these outcalls.
+    pub(super) fn start(&mut self, outcalls: Vec<Waiting>) {
+        // The set keeps the results of ended tasks until they are taken.
+        while self.tasks.try_join_next().is_some() {}
+        for outcall in outcalls {
+            self.tasks.spawn(make(self.client.clone(), self.instance.clone(), outcall));
         }
+    }
+}
+
+/// Makes the request of an outcall, and hands the response to the instance.
+async fn make(
+    client: Arc<OutcallClient>,
+    instance: Weak<HostedInstance>,
+    (subnet, number, request): Waiting,
+) {
+    let (response, elapsed) = client.request(&request).await;
+    let Some(hosted) = instance.upgrade() else { return };
+    let responses = NodeResponses::Same(response);
+    let respond =
+        |instance: &mut Instance| instance.respond_to_outcall(subnet, number, responses, elapsed);
+    // The outcall can have ended meanwhile: by its timeout, or because a client provided a response.
+    if let Ok(Err(error)) = hosted.execute(respond).await {
+        tracing::debug!("the response to the outcall {number} of {subnet} came too late: {error}");
     }
 }

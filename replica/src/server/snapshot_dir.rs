@@ -6,7 +6,9 @@
 //! are read and written through methods of the management canister, which take rounds.
 
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
-use crate::limits::SNAPSHOT_FILE_CHUNK_BYTES;
+use crate::limits::{
+    CHUNK_BYTES_MAX, CHUNKS_MAX, SNAPSHOT_FILE_CHUNK_BYTES, SNAPSHOT_METADATA_BYTES_MAX,
+};
 use crate::server::api::ApiError;
 use crate::server::convert::reject_response;
 use crate::types::CanisterId;
@@ -34,7 +36,7 @@ pub(super) struct SnapshotDir<'a> {
 }
 
 impl SnapshotDir<'_> {
-    /// Writes a snapshot into the directory.
+    /// Writes a snapshot into the directory. If that fails, the directory is as it was before.
     ///
     /// # Errors
     ///
@@ -42,34 +44,61 @@ impl SnapshotDir<'_> {
     /// rejects a call.
     pub(super) fn download(mut self, snapshot: SnapshotId) -> Result<(), ApiError> {
         let metadata = self.metadata(&snapshot)?;
+        let existed = self.path.exists();
         self.make_empty()?;
-        let text = serde_json::to_vec_pretty(&metadata).expect("metadata is valid JSON");
-        fs::write(self.path.join(METADATA), text).map_err(|error| self.failed(METADATA, error))?;
+        let written = self.write(&snapshot, metadata);
+        if written.is_err() {
+            self.remove_files(existed);
+        }
+        written
+    }
+
+    /// Writes all files into the empty directory. The metadata comes last, so that a directory with metadata is
+    /// complete.
+    fn write(
+        &mut self,
+        snapshot: &SnapshotId,
+        metadata: ReadCanisterSnapshotMetadataResult,
+    ) -> Result<(), ApiError> {
         use SnapshotDataKind::{StableMemory, WasmChunk, WasmMemory, WasmModule};
-        self.save(&snapshot, MODULE, metadata.wasm_module_size, |offset, size| WasmModule {
+        let text = serde_json::to_vec_pretty(&metadata).expect("metadata is valid JSON");
+        self.save(snapshot, MODULE, metadata.wasm_module_size, |offset, size| WasmModule {
             offset,
             size,
         })?;
-        self.save(&snapshot, HEAP, metadata.wasm_memory_size, |offset, size| WasmMemory {
+        self.save(snapshot, HEAP, metadata.wasm_memory_size, |offset, size| WasmMemory {
             offset,
             size,
         })?;
         if metadata.stable_memory_size > 0 {
-            self.save(&snapshot, STABLE, metadata.stable_memory_size, |offset, size| {
+            self.save(snapshot, STABLE, metadata.stable_memory_size, |offset, size| {
                 StableMemory { offset, size }
             })?;
         }
         for ChunkHash { hash } in metadata.wasm_chunk_store {
             let name = chunk_file(&hash);
-            let chunk = self.data(&snapshot, WasmChunk { hash })?;
+            let chunk = self.data(snapshot, WasmChunk { hash })?;
             fs::create_dir_all(self.path.join(CHUNKS))
                 .and_then(|()| fs::write(self.path.join(&name), chunk))
                 .map_err(|error| self.failed(&name, error))?;
         }
-        Ok(())
+        fs::write(self.path.join(METADATA), text).map_err(|error| self.failed(METADATA, error))
     }
 
-    /// Creates a snapshot from the files of the directory and returns its id.
+    /// Removes the files of an unfinished download, and the directory unless it has `existed` before.
+    fn remove_files(&self, existed: bool) {
+        // The error of the download is reported, whatever else fails.
+        for name in [METADATA, MODULE, HEAP, STABLE] {
+            let _ = fs::remove_file(self.path.join(name));
+        }
+        let _ = fs::remove_dir_all(self.path.join(CHUNKS));
+        if !existed {
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+
+    /// Creates a snapshot from the files of the directory and returns its id. If that fails, the canister has
+    /// the snapshots that it had before.
     ///
     /// # Errors
     ///
@@ -78,34 +107,76 @@ impl SnapshotDir<'_> {
         mut self,
         replace_snapshot: Option<SnapshotId>,
     ) -> Result<SnapshotId, ApiError> {
-        let text = self.file(METADATA)?;
+        let text = self.file(METADATA, SNAPSHOT_METADATA_BYTES_MAX)?;
         let metadata: ReadCanisterSnapshotMetadataResult =
             serde_json::from_slice(&text).map_err(|error| self.failed(METADATA, error))?;
+        self.check_files(&metadata)?;
+        let replaced = replace_snapshot.as_ref().and_then(|id| self.instance.snapshot(id).cloned());
         let arguments = UploadCanisterSnapshotMetadataArgs {
             canister_id: self.canister.into(),
-            replace_snapshot,
+            replace_snapshot: replace_snapshot.clone(),
             wasm_module_size: metadata.wasm_module_size,
-            globals: metadata.globals.into_iter().flatten().collect(),
+            globals: metadata.globals.iter().flatten().cloned().collect(),
             wasm_memory_size: metadata.wasm_memory_size,
             stable_memory_size: metadata.stable_memory_size,
-            certified_data: metadata.certified_data,
-            global_timer: metadata.global_timer,
-            on_low_wasm_memory_hook_status: metadata.on_low_wasm_memory_hook_status,
+            certified_data: metadata.certified_data.clone(),
+            global_timer: metadata.global_timer.clone(),
+            on_low_wasm_memory_hook_status: metadata.on_low_wasm_memory_hook_status.clone(),
         };
         let (result,): (UploadCanisterSnapshotMetadataResult,) =
             self.call("upload_canister_snapshot_metadata", arguments)?;
         let snapshot = result.snapshot_id;
-        use SnapshotDataOffset::{StableMemory, WasmChunk, WasmMemory, WasmModule};
-        self.load(&snapshot, MODULE, metadata.wasm_module_size, |offset| WasmModule { offset })?;
-        self.load(&snapshot, HEAP, metadata.wasm_memory_size, |offset| WasmMemory { offset })?;
-        self.load(&snapshot, STABLE, metadata.stable_memory_size, |offset| StableMemory {
-            offset,
-        })?;
-        for ChunkHash { hash } in metadata.wasm_chunk_store {
-            let chunk = self.file(&chunk_file(&hash))?;
-            self.add(&snapshot, WasmChunk, chunk)?;
+        let read = self.read(&snapshot, metadata);
+        if read.is_err() {
+            self.instance.remove_snapshot(&snapshot);
+            if let (Some(id), Some(replaced)) = (replace_snapshot, replaced) {
+                self.instance.put_back_snapshot(&id, replaced);
+            }
         }
-        Ok(snapshot)
+        read.map(|()| snapshot)
+    }
+
+    /// Uploads the data of a snapshot from the files.
+    fn read(
+        &mut self,
+        snapshot: &SnapshotId,
+        metadata: ReadCanisterSnapshotMetadataResult,
+    ) -> Result<(), ApiError> {
+        use SnapshotDataOffset::{StableMemory, WasmChunk, WasmMemory, WasmModule};
+        self.load(snapshot, MODULE, metadata.wasm_module_size, |offset| WasmModule { offset })?;
+        self.load(snapshot, HEAP, metadata.wasm_memory_size, |offset| WasmMemory { offset })?;
+        self.load(snapshot, STABLE, metadata.stable_memory_size, |offset| StableMemory { offset })?;
+        for ChunkHash { hash } in metadata.wasm_chunk_store {
+            let chunk = self.file(&chunk_file(&hash), CHUNK_BYTES_MAX)?;
+            self.add(snapshot, WasmChunk, chunk)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that all files exist and have the sizes that the metadata says, before anything is uploaded.
+    fn check_files(&self, metadata: &ReadCanisterSnapshotMetadataResult) -> Result<(), ApiError> {
+        for (name, bytes) in [
+            (MODULE, metadata.wasm_module_size),
+            (HEAP, metadata.wasm_memory_size),
+            (STABLE, metadata.stable_memory_size),
+        ] {
+            if bytes == 0 {
+                continue;
+            }
+            let found = self.open(name)?.1;
+            if found != bytes {
+                let error =
+                    format!("it has {found} bytes; according to {METADATA}, it has {bytes}");
+                return Err(self.failed(name, error));
+            }
+        }
+        let chunks = &metadata.wasm_chunk_store;
+        if chunks.len() > CHUNKS_MAX {
+            let error =
+                format!("it lists {} chunks; a canister has at most {CHUNKS_MAX}", chunks.len());
+            return Err(self.failed(METADATA, error));
+        }
+        chunks.iter().try_for_each(|ChunkHash { hash }| self.open(&chunk_file(hash)).map(drop))
     }
 
     /// Writes one part of a snapshot into a file, in pieces.
@@ -136,8 +207,7 @@ impl SnapshotDir<'_> {
         if bytes == 0 {
             return Ok(());
         }
-        let file = File::open(self.path.join(name));
-        let mut file = file.map_err(|error| self.failed(name, error))?;
+        let (mut file, _) = self.open(name)?;
         for (offset, size) in pieces(bytes) {
             let mut chunk = vec![0; size as usize];
             file.read_exact(&mut chunk).map_err(|error| self.failed(name, error))?;
@@ -205,8 +275,30 @@ impl SnapshotDir<'_> {
         }
     }
 
-    fn file(&self, name: &str) -> Result<Vec<u8>, ApiError> {
-        fs::read(self.path.join(name)).map_err(|error| self.failed(name, error))
+    /// Opens a file. Returns it with its size in bytes. Only a regular file has a size and ends.
+    fn open(&self, name: &str) -> Result<(File, u64), ApiError> {
+        let path = self.path.join(name);
+        let is_regular = |metadata: &fs::Metadata| metadata.is_file();
+        let irregular = || self.failed(name, "it is not a regular file");
+        // To open a pipe would wait for somebody who writes.
+        let found = fs::metadata(&path).map_err(|error| self.failed(name, error))?;
+        Some(found).filter(is_regular).ok_or_else(irregular)?;
+        let file = File::open(&path).map_err(|error| self.failed(name, error))?;
+        let opened = file.metadata().map_err(|error| self.failed(name, error))?;
+        let opened = Some(opened).filter(is_regular).ok_or_else(irregular)?;
+        Ok((file, opened.len()))
+    }
+
+    /// The content of a file, which may have `bytes_max` bytes.
+    fn file(&self, name: &str, bytes_max: usize) -> Result<Vec<u8>, ApiError> {
+        let mut content = Vec::new();
+        let (file, _) = self.open(name)?;
+        let read = file.take(bytes_max as u64 + 1).read_to_end(&mut content);
+        read.map_err(|error| self.failed(name, error))?;
+        match content.len() > bytes_max {
+            true => Err(self.failed(name, format!("it has more than {bytes_max} bytes"))),
+            false => Ok(content),
+        }
     }
 
     fn failed(&self, name: &str, error: impl Display) -> ApiError {

@@ -180,28 +180,6 @@ fn an_instance_is_used_while_a_server_lets_its_outcalls_wait() {
 }
 
 #[test]
-fn an_instance_that_stops_and_progresses_again_makes_no_request_twice() {
-    on_every_server(|server| {
-        let network = progressing(server);
-        let (release, released) = channel::<()>();
-        let released = std::sync::Mutex::new(released);
-        let site = Site::start(move |stream, _| {
-            released.lock().unwrap().recv().unwrap();
-            write!(stream, "{}", response("200 OK", "", "answer")).unwrap();
-        });
-        let waiting = network.submit(network.a, script().call(outcall(get_from(&site.url("/")))));
-        site.wait_for_requests(1);
-        network.pic.stop_progress();
-        release.send(()).unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-        assert_eq!(network.pic.get_canister_http().len(), 1, "nothing happens until it goes on");
-        network.pic.auto_progress();
-        assert_eq!(body(&network.pic.await_call_no_ticks(waiting)), b"answer");
-        assert_eq!(site.requests().len(), 1);
-    });
-}
-
-#[test]
 fn an_outcall_that_pays_as_it_goes_pays_for_the_time_of_its_request() {
     let network = progressing(Server::Embedded);
     let pause = Duration::from_millis(400);

@@ -1,8 +1,10 @@
 //! Invalid input gets an error with the reason, and the server and its instances keep working.
 
 use crate::http::{get, instance, post, request, request_with};
+use pocket_ic::PocketIcBuilder;
 use pocket_ic::common::rest::RawCanisterId;
 use std::time::{Duration, Instant};
+use test_support::panic_message;
 use test_support::servers::embedded_server;
 
 /// A management canister call with this method and payload, in base64.
@@ -125,9 +127,39 @@ fn broken_json_and_base64_and_principals_are_400_with_a_message() {
 #[test]
 fn text_where_a_number_belongs_gets_status_400_with_a_message() {
     let server = embedded_server();
-    let answer = get(server.port(), "/instances/first/read/get_time");
-    assert_eq!(answer.status, 400);
-    assert!(answer.message().contains("whole number"), "{}", answer.message());
+    let port = server.port();
+    assert_eq!(instance(port), 0);
+    for id in ["first", "+0", "-0", "00", "0x0", "%2B0", "0 ", "18446744073709551616"] {
+        let id = id.replace(' ', "%20");
+        for path in [
+            format!("/instances/{id}/read/get_time"),
+            format!("/instances/{id}/read/get_time/"),
+            format!("/instances/{id}/api/v2/status"),
+        ] {
+            let answer = get(port, &path);
+            assert_eq!(answer.status, 400, "{path}");
+            assert!(answer.message().contains("whole number"), "{path}: {}", answer.message());
+        }
+        let answer = post(port, &format!("/http_gateway/{id}/stop"), "");
+        assert_eq!(answer.status, 400, "{id}");
+    }
+}
+
+#[test]
+fn canisters_with_chosen_ids_add_no_more_subnets_than_an_instance_may_have() {
+    let server = embedded_server();
+    let url = server.url().parse().unwrap();
+    let mut network = PocketIcBuilder::new().with_server_url(url);
+    for _ in 0..255 {
+        network = network.with_application_subnet();
+    }
+    let pic = network.build();
+    let [first, second] = ["6hsbt-vqaaa-aaaaf-aaafq-cai", "ghsi2-tqaaa-aaaan-aaaca-cai"]
+        .map(|id| candid::Principal::from_text(id).unwrap());
+    assert_eq!(pic.create_canister_with_id(None, None, first), Ok(first));
+    let error = panic_message(|| pic.create_canister_with_id(None, None, second));
+    assert!(error.contains("at most 256 subnets"), "{error}");
+    assert_eq!(pic.topology().subnet_configs.len(), 256);
 }
 
 #[test]

@@ -4,13 +4,14 @@ use crate::http::{get, instance};
 use crate::instances::submit_spin;
 use pocket_ic::PocketIcBuilder;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use test_support::http::{exchange, send};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn run(arguments: &[&str]) -> Output {
     Command::new(BINARY).args(arguments).output().unwrap()
@@ -19,7 +20,7 @@ pub fn run(arguments: &[&str]) -> Output {
 /// A server process with a port file, killed if a test leaves it running.
 pub struct ServerProcess {
     pub process: Child,
-    port_file: PathBuf,
+    pub port_file: PathBuf,
 }
 
 impl ServerProcess {
@@ -61,7 +62,7 @@ impl ServerProcess {
     }
 
     /// Waits until it has ended, and returns whether it ended well.
-    fn ended_well(&mut self) -> bool {
+    pub fn ended_well(&mut self) -> bool {
         let started = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -73,7 +74,7 @@ impl ServerProcess {
     }
 
     #[cfg(unix)]
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
@@ -219,7 +220,12 @@ fn a_second_server_with_the_same_port_file_leaves_the_first_alone() {
 #[test]
 fn the_server_removes_its_port_file_when_a_signal_ends_it() {
     let folder = tempfile::tempdir().unwrap();
-    for signal in ["-TERM", "-INT"] {
+    let ignored = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = ignored.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap());
+    // A process inherits that SIGHUP, the first signal, is ignored, for example from `nohup`.
+    let hangup = mask.is_some_and(|mask| mask & 1 == 0).then_some("-HUP");
+    for signal in ["-TERM", "-INT", "-QUIT"].into_iter().chain(hangup) {
         let port_file = folder.path().join(signal);
         let mut server = ServerProcess::start(&port_file, &[]);
         instance(server.port());

@@ -13,7 +13,9 @@ mod live;
 #[cfg(target_os = "linux")]
 mod memory;
 mod pages;
+mod process;
 mod signatures;
+mod snapshots;
 mod state_dirs;
 #[cfg(target_os = "linux")]
 mod tls;

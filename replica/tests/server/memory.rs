@@ -3,6 +3,7 @@
 use crate::binary::ServerProcess;
 use candid::Principal;
 use pocket_ic::PocketIcBuilder;
+use std::time::{Duration, Instant};
 
 /// Makes a megabyte of its heap and one of its stable memory its own.
 const HOARDER: &str = r#"(module
@@ -61,6 +62,46 @@ fn instances_that_were_deleted_leave_no_memory_behind() {
     // Of what they had, not a tenth: the allocator may keep an arena more.
     let had = instances as u64 * HOARDED_KIB;
     assert!(after < before + had / 10, "{before} KiB before, {after} KiB after");
+}
+
+/// Writes 8 MiB of stable memory with each call.
+const WRITER: &str = r#"(module
+    (import "ic0" "msg_reply" (func $reply))
+    (import "ic0" "stable64_grow" (func $grow (param i64) (result i64)))
+    (import "ic0" "stable64_write" (func $write (param i64 i64 i64)))
+    (memory 128)
+    (func (export "canister_update write")
+        (memory.fill (i32.const 0) (i32.const 1) (i32.const 8388608))
+        (call $write
+            (i64.mul (call $grow (i64.const 128)) (i64.const 65536)) (i64.const 0) (i64.const 8388608))
+        (call $reply)))"#;
+
+#[test]
+fn stable_memory_of_a_deleted_instance_returns_to_the_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = ServerProcess::start(&folder.path().join("port"), &[]);
+    let port = server.port();
+    let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
+    let pic = PocketIcBuilder::new().with_server_url(url).with_application_subnet().build();
+    let canister = pic.create_canister();
+    pic.install_canister(canister, wat::parse_str(WRITER).unwrap(), vec![], None);
+    let before = resident_kib(server.process.id());
+    let written_kib = 40 * 8 * 1_024;
+    for _ in 0..40 {
+        pic.update_call(canister, Principal::anonymous(), "write", vec![]).unwrap();
+    }
+    let written = resident_kib(server.process.id());
+    assert!(written > before + written_kib, "{before} KiB before, {written} KiB written");
+    drop(pic);
+    // Some allocators return memory a moment later.
+    let started = Instant::now();
+    let mut after = written;
+    while after > before + written_kib / 10 && started.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(100));
+        after = resident_kib(server.process.id());
+    }
+    println!("resident memory: {before} KiB; {written} KiB written; {after} KiB after");
+    assert!(after < before + written_kib / 10, "{before} KiB before, {after} KiB after");
 }
 
 #[test]

@@ -7,14 +7,18 @@ use test_support::servers::embedded_server;
 
 const PAGE: &str = "origin: https://example.com\r\n";
 
-/// Origins of pages that may be anybody's: elsewhere, at an address that is not this machine's, and
-/// what a browser says of a page without one.
-const ELSEWHERE: [&str; 5] = [
+/// Origins of pages that may be anybody's: elsewhere, at an address that is not this machine's, what a browser says
+/// of a page without one, and what no server of this machine sends.
+const ELSEWHERE: [&str; 9] = [
     "https://example.com",
     "http://192.0.2.7",
     "http://localhost.example.com:3000",
     "null",
     "http://127.0.0.1@example.com",
+    "file://localhost",
+    "chrome-extension://localhost",
+    "moz-extension://127.0.0.1",
+    "localhost",
 ];
 
 /// Origins of pages that this machine serves: whoever made them can connect anyway.

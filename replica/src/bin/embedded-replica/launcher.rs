@@ -131,7 +131,7 @@ impl Arguments {
 /// be written.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     arguments.check()?;
-    let mut signals = ShutdownSignals::listen()?;
+    let signals = ShutdownSignals::listen()?;
     let subnets = match arguments.subnets.as_slice() {
         [] => vec![SubnetKind::Application],
         subnets => subnets.to_vec(),

@@ -2,15 +2,16 @@
 //! command line tools (`serve`), and as the network launcher of `icp network start`.
 
 mod launcher;
+mod memory;
 mod pocket_ic;
 mod port_file;
 mod serve;
 mod shutdown;
+mod stderr;
 
 use clap::{Parser, Subcommand};
 use embedded_replica::server::OutcallDestinations;
 use std::ffi::OsString;
-use std::io;
 use std::process::ExitCode;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
@@ -48,6 +49,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    stderr::report_panics();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let done = match launcher::is_called_by(&arguments) {
         true => {
@@ -64,13 +66,11 @@ fn main() -> ExitCode {
             }
         }
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("embedded-replica: {message}");
-            ExitCode::FAILURE
-        }
+    if let Err(message) = &done {
+        stderr::say(message);
     }
+    stderr::finish();
+    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The environment variable that has the effect of `--allow-outcalls`. Tools that start the program have no
@@ -86,6 +86,6 @@ fn outcall_destinations(all: bool) -> OutcallDestinations {
 
 /// Starts to write log lines of these levels to standard error.
 fn log(levels: Targets) {
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| stderr::StandardError);
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();
 }

@@ -3,11 +3,13 @@
 use crate::outcall_destinations;
 use crate::port_file::PortFile;
 use crate::shutdown::ShutdownSignals;
+use crate::stderr;
 use clap::Args;
 use embedded_replica::limits::{SERVER_TTL_CHECK_INTERVAL_MILLIS, SERVER_TTL_SECONDS_DEFAULT};
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, PROTOCOL_VERSION, ServerConfig};
 use std::ffi::OsStr;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,8 +35,8 @@ pub struct Arguments {
     #[arg(short, long, default_value_t = 0, value_name = "PORT")]
     port: u16,
 
-    /// Write the port to this file when the server listens, and delete the file at the end. If the file
-    /// exists already, another server serves the clients, and this one ends at once.
+    /// Write the port to this file when the server listens, and delete the file at the end. If another
+    /// server that runs has this file, that server serves the clients, and this one ends at once.
     #[arg(long, value_name = "FILE")]
     port_file: Option<PathBuf>,
 
@@ -97,19 +99,19 @@ fn version_in(program: &OsStr) -> Option<&str> {
 ///
 /// # Errors
 ///
-/// Fails if the port file cannot be written, or if the address cannot be listened on.
+/// Fails if the port file or the version cannot be written, or if the address cannot be listened on.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
     if arguments.version {
         let program = std::env::args_os().next().unwrap_or_default();
-        println!("pocket-ic-server {}", version_in(&program).unwrap_or(PROTOCOL_VERSION));
-        return Ok(());
+        let version = version_in(&program).unwrap_or(PROTOCOL_VERSION);
+        return writeln!(io::stdout(), "pocket-ic-server {version}")
+            .map_err(|error| format!("cannot write to standard output: {error}"));
     }
     let signals = ShutdownSignals::listen()?;
-    let port_file = match &arguments.port_file {
-        Some(path) => match PortFile::claim(path) {
-            Ok(Some(file)) => Some(file),
-            Ok(None) => return Ok(()),
-            Err(error) => return Err(format!("cannot create {}: {error}", path.display())),
+    let mut port_file = match &arguments.port_file {
+        Some(path) => match PortFile::claim(path)? {
+            Some(file) => Some(file),
+            None => return Ok(()),
         },
         None => None,
     };
@@ -120,15 +122,13 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     let server = EmbeddedServer::start(config).map_err(|error| {
         format!("cannot listen on {ip_addr}, port {port}: {error}; choose another --port, or 0")
     })?;
-    match &port_file {
-        Some(file) => file
-            .announce(server.port())
-            .map_err(|error| format!("cannot write {}: {error}", file.path.display()))?,
-        None => eprintln!(
-            "embedded-replica: listening on {}; ends after {} s without a request (--ttl)",
+    match &mut port_file {
+        Some(file) => file.announce(server.port())?,
+        None => stderr::say(format_args!(
+            "listening on {}; ends after {} s without a request (--ttl)",
             server.url(),
             arguments.ttl
-        ),
+        )),
     }
     wait_for_the_end(arguments, &server, signals);
     // Delete the file before the port closes: a client that finds the file expects a server.
@@ -144,4 +144,5 @@ fn wait_for_the_end(arguments: &Arguments, server: &EmbeddedServer, mut signals:
     let is_over =
         || server.idle_time() >= ttl || hard_ttl.is_some_and(|limit| started.elapsed() >= limit);
     while !is_over() && !signals.arrive_within(TTL_CHECK_INTERVAL) {}
+    signals.end_at_the_next();
 }

@@ -1,26 +1,58 @@
 //! The port file: PocketIC's clients read the server's port from it.
+//!
+//! A server locks its port file as long as it runs. So a server can tell the file of a running server from a
+//! file that a killed server has left.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File, OpenOptions};
+#[cfg(not(unix))]
+use std::io::ErrorKind;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// The port file of this process. The file is deleted when this value is dropped.
+/// How long a server that runs elsewhere has to respond.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The port file of this process. The file is deleted when this value is dropped, unless it is the file of
+/// another process by then.
 pub struct PortFile {
-    /// The path of the file.
-    pub path: PathBuf,
+    path: PathBuf,
+    file: File,
 }
 
 impl PortFile {
-    /// Creates an empty file. Returns `None` if the file exists already: another server owns it then.
+    /// Creates an empty file, or takes over the file of a server that no longer runs. Returns `None` if
+    /// another server uses the file.
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be created for another reason.
-    pub fn claim(path: &Path) -> io::Result<Option<Self>> {
-        match OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(_) => Ok(Some(Self { path: path.to_owned() })),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(error),
+    /// Fails if the path is not that of a regular file, or if the file cannot be created. The message says
+    /// what to change.
+    pub fn claim(path: &Path) -> Result<Option<Self>, String> {
+        let failed = |error: io::Error| format!("cannot create {}: {error}", path.display());
+        loop {
+            // A link is refused even if it leads to a file: at the end, the link would be deleted.
+            if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+                return Err(format!(
+                    "{} is not a regular file: choose another --port-file",
+                    path.display()
+                ));
+            }
+            let Some(mut file) = open(path).map_err(failed)? else { return Ok(None) };
+            // The server that held the lock may have deleted the file before this process got the lock.
+            if !is_at(&file, path) {
+                continue;
+            }
+            // PocketIC's own server locks nothing.
+            let mut content = String::new();
+            let _ = file.read_to_string(&mut content);
+            if content.trim().parse().is_ok_and(responds) {
+                return Ok(None);
+            }
+            file.set_len(0).map_err(failed)?;
+            io::Seek::rewind(&mut file).map_err(failed)?;
+            return Ok(Some(Self { path: path.to_owned(), file }));
         }
     }
 
@@ -29,14 +61,67 @@ impl PortFile {
     /// # Errors
     ///
     /// Fails if the file cannot be written.
-    pub fn announce(&self, port: u16) -> io::Result<()> {
-        OpenOptions::new().write(true).open(&self.path)?.write_all(format!("{port}\n").as_bytes())
+    pub fn announce(&mut self, port: u16) -> Result<(), String> {
+        let written = self.file.write_all(format!("{port}\n").as_bytes());
+        written.map_err(|error| format!("cannot write {}: {error}", self.path.display()))
     }
 }
 
 impl Drop for PortFile {
     fn drop(&mut self) {
-        // The file may have been deleted by somebody else.
-        let _ = fs::remove_file(&self.path);
+        if is_at(&self.file, &self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
+}
+
+/// Opens and locks a file. `None` if another process has locked it.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<Option<File>> {
+    use std::fs::TryLockError;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Opens a file. `None` if it exists: elsewhere than on Unix, clients could not read a locked file.
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match OpenOptions::new().read(true).write(true).create_new(true).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an open file is the one at this path.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let at_path = fs::symlink_metadata(path).map(identity);
+    file.metadata().map(identity).is_ok_and(|open| at_path.is_ok_and(|found| found == open))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+/// Whether a PocketIC server listens on a port of this machine.
+fn responds(port: u16) -> bool {
+    let ask = || -> io::Result<bool> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut connection = TcpStream::connect_timeout(&address, STATUS_TIMEOUT)?;
+        connection.set_read_timeout(Some(STATUS_TIMEOUT))?;
+        connection
+            .write_all(b"GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        let mut start = [0; 12];
+        connection.read_exact(&mut start)?;
+        Ok(&start == b"HTTP/1.1 200")
+    };
+    ask().unwrap_or(false)
 }

@@ -3,12 +3,14 @@
 use crate::outcall_destinations;
 use crate::pocket_ic::host_name;
 use crate::shutdown::ShutdownSignals;
+use crate::stderr;
 use clap::Args;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::state_dir::contains_state;
 use embedded_replica::topology::SubnetKind;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
@@ -71,7 +73,7 @@ pub struct Arguments {
 ///
 /// Fails if the network cannot start, or if it fails later.
 pub fn run(arguments: &Arguments) -> Result<(), String> {
-    let mut signals = ShutdownSignals::listen()?;
+    let signals = ShutdownSignals::listen()?;
     let continues = arguments.state.as_deref().is_some_and(contains_state);
     let subnets = match arguments.subnets.as_slice() {
         // A saved network has subnets already.
@@ -95,7 +97,11 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         // It is no error if the file does not exist.
         let _ = std::fs::remove_file(file);
     }
-    print!("{}", description(&network, profile, arguments.state.as_deref()));
+    let text = description(&network, profile, arguments.state.as_deref());
+    // The network runs even if nobody wants to read this.
+    if let Err(error) = io::stdout().write_all(text.as_bytes()) {
+        stderr::say(format_args!("cannot write to standard output: {error}"));
+    }
     signals.wait_unless(|| network.failure())?;
     network.stop()
 }

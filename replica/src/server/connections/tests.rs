@@ -1,7 +1,6 @@
 //! Requests that panic, and clients that are too slow.
 
 use super::*;
-use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::server::api::{JsonBody, RawBody};
 use crate::server::body::BodyTimeout;
 use axum::extract::Extension;
@@ -11,10 +10,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
 /// A server with these routes, and its address.
-fn start(router: Router, head_timeout: Duration) -> (JoinHandle<io::Result<()>>, SocketAddr) {
+fn start(router: Router, patience: Patience) -> (JoinHandle<io::Result<()>>, SocketAddr) {
+    start_with(router, patience, Shared::default())
+}
+
+fn start_with(
+    router: Router,
+    patience: Patience,
+    shared: Shared,
+) -> (JoinHandle<io::Result<()>>, SocketAddr) {
     let listener = listen((Ipv4Addr::LOCALHOST.into(), 0)).expect("a port is free");
     let address = listener.local_addr().expect("it listens");
-    (tokio::spawn(serve(listener, router, head_timeout)), address)
+    (tokio::spawn(serve(listener, router, patience, shared)), address)
 }
 
 /// Sends a request as it is and reads until the server closes the connection.
@@ -34,7 +41,7 @@ async fn a_request_that_panics_gets_500_and_a_message_and_others_are_served() {
         }
     };
     let router = Router::new().route("/panics", get(panics)).fallback(async || "served");
-    let (server, address) = start(router, REQUEST_HEAD_TIMEOUT);
+    let (server, address) = start(router, Patience::default());
     for (path, status, body) in
         [("/panics", "500", "{\"message\":\"the replica panicked"), ("/", "200", "served")]
     {
@@ -48,7 +55,8 @@ async fn a_request_that_panics_gets_500_and_a_message_and_others_are_served() {
 #[tokio::test]
 async fn a_client_that_does_not_finish_a_head_is_cut_off_and_others_are_served() {
     let router = Router::new().fallback(async || "served");
-    let (server, address) = start(router, Duration::from_millis(50));
+    let (server, address) =
+        start(router, Patience { head: Duration::from_millis(50), ..Patience::default() });
     let mut slow = TcpStream::connect(address).await.expect("it listens");
     slow.write_all(b"GET / HTTP/1.1\r\nhost: ").await.expect("it reads");
     let response = send(address, "GET / HTTP/1.0\r\n\r\n").await;
@@ -65,7 +73,7 @@ async fn a_body_that_does_not_arrive_is_408_and_one_that_does_is_read() {
         .route("/raw", post(async |RawBody(_): RawBody| ()))
         .route("/json", post(async |JsonBody(_): JsonBody<u64>| ()))
         .layer(Extension(BodyTimeout(Duration::from_millis(50))));
-    let (server, address) = start(router, REQUEST_HEAD_TIMEOUT);
+    let (server, address) = start(router, Patience::default());
     for (path, sent, expected) in [
         ("/raw", "123456789", "200"),
         ("/raw", "123", "408"),
@@ -76,6 +84,113 @@ async fn a_body_that_does_not_arrive_is_408_and_one_that_does_is_read() {
             format!("POST {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: 9\r\n\r\n{sent}");
         let response = send(address, &request).await;
         assert_eq!(response.split(' ').nth(1), Some(expected), "{path}: {response}");
+    }
+    server.abort();
+}
+
+/// Waits until the server closes a connection, and returns what it has sent.
+async fn rest(mut connection: TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let read = connection.read_to_end(&mut bytes);
+    let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+    // A connection may also be reset.
+    let _ = read.expect("the connection is still open");
+    bytes
+}
+
+/// Connects and sends this.
+async fn connect(address: SocketAddr, sent: &str) -> TcpStream {
+    let mut connection = TcpStream::connect(address).await.expect("it listens");
+    connection.write_all(sent.as_bytes()).await.expect("it reads");
+    connection
+}
+
+#[tokio::test]
+async fn a_response_that_nobody_reads_is_dropped_after_a_while() {
+    struct Dropped(tokio::sync::mpsc::UnboundedSender<()>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let (sender, mut dropped) = tokio::sync::mpsc::unbounded_channel();
+    // Larger than what the operating system keeps for a connection.
+    let large = async move || {
+        let body = axum::body::Body::from(vec![7; 64 << 20]);
+        Response::new(with_body(body, Dropped(sender.clone())))
+    };
+    let patience = Patience { write: Duration::from_millis(50), ..Patience::default() };
+    let (server, address) = start(Router::new().fallback(large), patience);
+    let unread = connect(address, "GET / HTTP/1.1\r\n\r\n").await;
+    let waited = tokio::time::timeout(Duration::from_secs(10), dropped.recv()).await;
+    assert_eq!(waited, Ok(Some(())), "the response is still there");
+    assert!(rest(unread).await.len() < 64 << 20);
+    let read = rest(connect(address, "GET / HTTP/1.0\r\n\r\n").await).await;
+    assert!(read.len() > 64 << 20, "a response that is read is complete");
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_server_that_ends_answers_open_requests_and_takes_no_others() {
+    let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+    let slow = async move || {
+        let _ = begun.send(());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        "answered"
+    };
+    let shared = Shared::default();
+    let router = Router::new().route("/slow", get(slow));
+    let (server, address) = start_with(router, Patience::default(), shared.clone());
+    let idle = connect(address, "").await;
+    let half = connect(address, "GET /slow HTT").await;
+    let mut open = Vec::new();
+    for _ in 0..50 {
+        open.push(connect(address, "GET /slow HTTP/1.1\r\n\r\n").await);
+        begins.recv().await.expect("it begins");
+    }
+    shared.stop.give();
+    for connection in open {
+        let response = String::from_utf8(rest(connection).await).expect("it is text");
+        assert!(response.ends_with("answered"), "{response}");
+    }
+    for connection in [idle, half] {
+        assert_eq!(rest(connection).await, b"");
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(10), server).await;
+    ended.expect("it ends").expect("it does not panic").expect("it does not fail");
+    TcpStream::connect(address).await.expect_err("nobody listens any more");
+}
+
+#[tokio::test]
+async fn clients_that_do_not_use_their_connections_make_room_for_others() {
+    let shared = Shared { load: Arc::new(Load::new(3, 0)), ..Shared::default() };
+    let router = Router::new().fallback(async || "served");
+    let (server, address) = start_with(router, Patience::default(), shared);
+    let mut waiting = Vec::new();
+    for sent in ["", "GET / HTT", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
+        waiting.push(connect(address, sent).await);
+    }
+    for _ in 0..5 {
+        let response = send(address, "GET / HTTP/1.0\r\n\r\n").await;
+        assert!(response.ends_with("served"), "{response}");
+    }
+    for connection in waiting {
+        rest(connection).await;
+    }
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_request_beyond_what_the_server_holds_is_refused_and_others_are_not() {
+    let shared = Shared { load: Arc::new(Load::new(10, 1 << 20)), ..Shared::default() };
+    let router = Router::new().route("/", post(async |RawBody(body): RawBody| body));
+    let (server, address) = start_with(router, Patience::default(), shared);
+    for (bytes, status) in [(2 << 20, "503"), (10, "200"), (300_000, "200")] {
+        let head = "POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: ";
+        let request = format!("{head}{bytes}\r\n\r\n{}", "a".repeat(bytes));
+        let response = String::from_utf8(rest(connect(address, &request).await).await);
+        let response = response.expect("it is text");
+        assert_eq!(response.split(' ').nth(1), Some(status), "{bytes}: {response:.300}");
     }
     server.abort();
 }

@@ -3,6 +3,7 @@
 use super::extract::Shared;
 use crate::server::api::{ApiError, RawBody};
 use crate::server::blobs;
+use crate::server::load::RequestBytes;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
@@ -12,12 +13,17 @@ use tokio::task::block_in_place;
 /// JSON.
 pub(super) async fn store(
     State(instances): Shared,
+    counted: RequestBytes,
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<String, ApiError> {
     let blob = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
         None => body,
-        Some(b"gzip") => block_in_place(|| blobs::unpack(&body))?.into(),
+        Some(b"gzip") => {
+            // One after the other: each may need much more memory than its packed form.
+            let _turn = instances.unpacking().lock().await;
+            block_in_place(|| blobs::unpack(&body, &counted))?.into()
+        }
         Some(_) => {
             return Err(ApiError::bad_request(
                 "the content encoding of a blob must be 'gzip' or missing: there is no other",

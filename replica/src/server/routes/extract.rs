@@ -16,9 +16,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match Path::from_request_parts(parts, state).await {
-            Ok(Path(id)) => Ok(Self(id)),
-            Err(_) => Err(ApiError::bad_request("the number in the path is not a whole number")),
-        }
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        let id = text.ok().and_then(|Path(text)| number(&text));
+        id.map(Self)
+            .ok_or_else(|| ApiError::bad_request("the number in the path is not a whole number"))
     }
+}
+
+/// Parses a number as the server writes it: in decimal digits, without a sign or zeros before it.
+pub(super) fn number(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|number: &usize| number.to_string() == text)
 }

@@ -31,8 +31,9 @@ pub(super) fn start(
     if let HttpGatewayBackend::PocketIcInstance(id) = config.forward_to {
         instances.get(id).map_err(|error| error.message)?;
     }
+    let shared = instances.shared().clone();
     let router = |instance, names| router(instances.clone(), instance, names);
-    instances.gateways().start(config, listener, router)
+    instances.gateways().start(config, listener, shared, router)
 }
 
 /// Clients find an error in the body of the response; they ignore its status.

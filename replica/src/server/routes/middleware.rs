@@ -2,6 +2,7 @@
 
 use super::extract::Shared;
 use crate::server::api::ApiError;
+use crate::server::load::with_body;
 use crate::server::names;
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::{Method, header};
@@ -22,14 +23,14 @@ pub(super) async fn refuse_web_pages(request: Request, next: Next) -> Result<Res
     }
 }
 
-/// Counts a request as open until it has a response.
+/// Counts a request as open until its response is sent.
 pub(super) async fn note_activity(
     State(instances): Shared,
     request: Request,
     next: Next,
 ) -> Response {
-    let _open = instances.begin_request();
-    next.run(request).await
+    let open = instances.begin_request();
+    next.run(request).await.map(|body| with_body(body, open))
 }
 
 /// The response where no route has this path.

@@ -28,7 +28,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use extract::Shared;
+use extract::{Shared, number};
 use middleware::{no_method, no_route, note_activity, refuse_web_pages};
 
 type Route = (&'static str, MethodRouter<Arc<Instances>>);
@@ -109,7 +109,7 @@ async fn find_instance(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let id = parameters.get("instance").and_then(|id| id.parse().ok());
+    let id = parameters.get("instance").and_then(|id| number(id));
     let id = id.ok_or_else(|| {
         ApiError::bad_request("the number of the instance in the path is not a whole number")
     })?;

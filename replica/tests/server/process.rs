@@ -1,0 +1,259 @@
+//! The program as a process among others: standard streams, the port file, signals, and its end.
+
+use crate::binary::{BINARY, PATIENCE, ServerProcess, run};
+use crate::http::{get, instance};
+use crate::instances::submit_spin;
+use candid::Principal;
+use pocket_ic::{PocketIc, PocketIcBuilder};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use test_support::http::exchange;
+use test_support::servers::embedded_server;
+
+/// Prints a hundred lines of a thousand bytes in each call.
+const PRINTER: &str = r#"(module
+    (import "ic0" "debug_print" (func $print (param i32 i32)))
+    (import "ic0" "msg_reply" (func $reply))
+    (memory 1)
+    (func (export "canister_update print") (local $left i32)
+        (memory.fill (i32.const 0) (i32.const 97) (i32.const 1000))
+        (local.set $left (i32.const 100))
+        (loop $more
+            (call $print (i32.const 0) (i32.const 1000))
+            (br_if $more
+                (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+        (call $reply)))"#;
+
+/// A network on a server at this port.
+fn network(port: u16) -> PocketIc {
+    let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
+    PocketIcBuilder::new().with_server_url(url).with_application_subnet().build()
+}
+
+fn print(port: u16) {
+    let pic = network(port);
+    let canister = pic.create_canister();
+    pic.install_canister(canister, wat::parse_str(PRINTER).unwrap(), vec![], None);
+    for _ in 0..3 {
+        pic.update_call(canister, Principal::anonymous(), "print", vec![]).unwrap();
+    }
+}
+
+/// Starts a server with these streams.
+fn start(port_file: &Path, stdout: Stdio, stderr: Stdio) -> ServerProcess {
+    let mut command = Command::new(BINARY);
+    command.arg("--port-file").arg(port_file).stdout(stdout).stderr(stderr);
+    ServerProcess { process: command.spawn().unwrap(), port_file: port_file.to_owned() }
+}
+
+#[test]
+fn a_canister_that_prints_waits_for_no_reader_of_standard_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = start(&folder.path().join("port"), Stdio::null(), Stdio::piped());
+    let unread = server.process.stderr.take();
+    print(server.port());
+    drop(unread);
+    print(server.port());
+}
+
+#[test]
+fn a_reader_of_standard_error_gets_all_that_canisters_print() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = start(&folder.path().join("port"), Stdio::null(), Stdio::piped());
+    let mut stderr = server.process.stderr.take().unwrap();
+    print(server.port());
+    server.signal("-TERM");
+    let mut printed = String::new();
+    stderr.read_to_string(&mut printed).unwrap();
+    let lines = printed.lines().filter(|line| line.contains(&"a".repeat(1_000)));
+    assert_eq!(lines.count(), 300);
+    assert!(server.ended_well());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn streams_that_cannot_be_written_to_harm_no_server_and_a_version_that_is_not_printed_is_an_error()
+{
+    let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = start(&folder.path().join("port"), full(), full());
+    print(server.port());
+    server.signal("-TERM");
+    assert!(server.ended_well());
+
+    let version = Command::new(BINARY).arg("--version").stdout(full()).output().unwrap();
+    assert_eq!(version.status.code(), Some(1));
+    let error = String::from_utf8(version.stderr).unwrap();
+    assert!(error.contains("standard output") && !error.contains("panicked"), "{error}");
+
+    let mut serve = Command::new(BINARY);
+    serve.args(["serve", "--port", "0"]).stdout(full()).stderr(full());
+    let mut network = serve.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(network.try_wait().unwrap(), None, "it runs");
+    network.kill().unwrap();
+    network.wait().unwrap();
+}
+
+/// The error of a server that cannot have this port file.
+fn refused(path: &Path) -> String {
+    let output = run(&["--port-file", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", path.display());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_port_file_that_is_no_regular_file_is_an_error_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let dangling = folder.path().join("dangling");
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &dangling).unwrap();
+    for path in [folder.path(), Path::new("/dev/null"), &dangling] {
+        let error = refused(path);
+        assert!(error.contains("not a regular file"), "{error}");
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
+    }
+    assert!(fs::symlink_metadata(dangling).is_ok(), "the link is still there");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_port_file_that_a_killed_server_has_left_is_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("port");
+    let mut killed = ServerProcess::start(&path, &[]);
+    let before = killed.port();
+    killed.process.kill().unwrap();
+    killed.process.wait().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{before}\n"));
+    let mut next = ServerProcess::start(&path, &[]);
+    let started = Instant::now();
+    while fs::read_to_string(&path).unwrap() == format!("{before}\n") {
+        assert_eq!(next.process.try_wait().unwrap(), None, "it ends");
+        assert!(started.elapsed() < PATIENCE, "it does not write its port");
+    }
+    instance(next.port());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_port_file_of_a_server_of_another_kind_that_runs_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("port");
+    // It has no lock on the file.
+    let other = embedded_server();
+    let content = format!("{}\n", other.port());
+    fs::write(&path, &content).unwrap();
+    assert!(ServerProcess::start(&path, &[]).ended_well());
+    assert_eq!(fs::read_to_string(&path).unwrap(), content);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_removes_no_port_file_but_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("port");
+    let mut server = ServerProcess::start(&path, &[]);
+    server.port();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "1234\n").unwrap();
+    server.signal("-TERM");
+    assert!(server.ended_well());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "1234\n");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_under_nohup_outlives_its_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("port");
+    let mut nohup = Command::new("sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$0\" --port-file \"$1\"", BINARY]).arg(&path);
+    nohup.stdout(Stdio::null()).stderr(Stdio::null());
+    let server = ServerProcess { process: nohup.spawn().unwrap(), port_file: path };
+    let port = server.port();
+    server.signal("-HUP");
+    std::thread::sleep(Duration::from_millis(300));
+    instance(port);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_lets_open_requests_get_their_responses() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = ServerProcess::start(&folder.path().join("port"), &[]);
+    let port = server.port();
+    let pic = network(port);
+    submit_spin(&pic);
+    let id = pic.instance_id();
+    let path = |operation: &str| format!("/instances/{id}/{operation}");
+    let busy = path("update/tick");
+    let tick = std::thread::spawn(move || exchange(port, "POST", &busy, "", b"{}").status);
+    while get(port, "/instances").body != serde_json::json!(["Busy"]) {
+        assert!(!tick.is_finished(), "it has ended already");
+    }
+    let head = format!("GET {} HTTP/1.1\r\nconnection: close\r\n\r\n", path("read/get_time"));
+    let open: Vec<TcpStream> = (0..50)
+        .map(|_| {
+            let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            connection.write_all(head.as_bytes()).unwrap();
+            connection
+        })
+        .collect();
+    server.signal("-TERM");
+    for mut connection in open {
+        let mut response = String::new();
+        connection.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    }
+    assert_eq!(tick.join().unwrap(), 200);
+    assert!(server.ended_well());
+    std::mem::forget(pic);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_a_server_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("port");
+    let mut server = ServerProcess::start(&path, &[]);
+    let port = server.port();
+    // The body never comes.
+    let mut open = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    open.write_all(b"POST /blobstore HTTP/1.1\r\ncontent-length: 9\r\n\r\n").unwrap();
+    while get(port, "/instances").status != 200 {}
+    server.signal("-TERM");
+    while path.exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let started = Instant::now();
+    while server.process.try_wait().unwrap().is_none() {
+        server.signal("-TERM");
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(started.elapsed() < Duration::from_secs(5), "it waits");
+    }
+    assert!(!server.process.wait().unwrap().success());
+}
+
+#[test]
+fn a_download_that_lasts_longer_than_the_time_to_live_is_completed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = ServerProcess::start(&folder.path().join("port"), &["--ttl", "1"]);
+    let port = server.port();
+    let blob = vec![7; 64 << 20];
+    let id = exchange(port, "POST", "/blobstore", "host: localhost\r\n", &blob);
+    assert_eq!(id.status, 200);
+    let mut download = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let head = format!("GET /blobstore/{} HTTP/1.1\r\nconnection: close\r\n\r\n", id.text());
+    download.write_all(head.as_bytes()).unwrap();
+    let mut received = vec![0; 1 << 20];
+    download.read_exact(&mut received).unwrap();
+    std::thread::sleep(Duration::from_millis(2_500));
+    download.read_to_end(&mut received).unwrap();
+    assert!(received.len() > blob.len(), "{} bytes", received.len());
+    assert!(server.ended_well());
+}
