@@ -127,8 +127,11 @@ pub enum InstanceError {
     /// An ingress message is larger than the network accepts. The field is its size in bytes.
     #[error("an ingress message may have at most {INGRESS_BYTES_MAX} bytes, not {0}")]
     IngressTooLarge(usize),
-    /// No ingress message with this id was submitted, or its status has expired.
-    #[error("there is no ingress message with this id: submit it first")]
+    /// No ingress message with this id was submitted, or its status has expired, or no block took the message
+    /// before it expired.
+    #[error(
+        "there is no ingress message with this id: submit it first, and read its status within five minutes"
+    )]
     NoSuchMessage,
     /// Only the sender of an ingress message may read its status.
     #[error("only the sender of an ingress message can see its status")]

@@ -47,9 +47,15 @@ pub const STREAM_REFUNDS_MAX: usize = STREAM_MESSAGES_MAX / 2;
 /// holds them.
 pub const REFUND_BYTES: usize = 50;
 
-/// Most bytes of messages from other subnets in one block
-/// (`xnet/payload_builder/src/lib.rs`, `POOL_SLICE_BYTE_SIZE_MAX`).
-pub const XNET_BYTES_PER_BLOCK_MAX: usize = 4 * MIB as usize;
+/// Most bytes of messages from other subnets in one block: 95 percent of the bytes of a block, because the
+/// size of a slice of a stream can be estimated only roughly (`consensus/src/consensus/payload.rs`,
+/// `MAX_XNET_PAYLOAD_SIZE_ERROR_MARGIN_PERCENT`).
+pub const XNET_BYTES_PER_BLOCK_MAX: usize = 4 * MIB as usize * 95 / 100;
+
+/// About how many bytes a message from another subnet counts in a block beside its payload: those of its
+/// encoding, and 16 for its place in the slice (`xnet/payload_builder/src/certified_slice_pool.rs`,
+/// `message_byte_size`). The encoding of a request needs about 60 bytes, that of a response about 45.
+pub const XNET_MESSAGE_OVERHEAD_BYTES: usize = 70;
 
 /// Largest method name and argument together of a call to another subnet, in bytes
 /// (`types/types/src/messages.rs`, `system_api.rs`).

@@ -82,7 +82,7 @@ impl Stream {
     }
 
     /// Takes the messages that are visible in `round`: at most `count` messages with at most
-    /// `bytes_left` bytes, from which their size is subtracted.
+    /// `bytes_left` bytes in a block, from which their size in the block is subtracted.
     pub fn take_visible(
         &mut self,
         round: u64,
@@ -92,10 +92,11 @@ impl Stream {
         let mut taken = Vec::new();
         while let Some((from, message)) = self.messages.front().filter(|_| taken.len() < count) {
             let size = Size::from(message);
-            if *from > round || size.bytes > *bytes_left {
+            let in_block = size.bytes + XNET_MESSAGE_OVERHEAD_BYTES;
+            if *from > round || in_block > *bytes_left {
                 break;
             }
-            *bytes_left -= size.bytes;
+            *bytes_left -= in_block;
             self.taken.push_back(size);
             taken.extend(self.messages.pop_front().map(|(_, message)| message));
         }
@@ -176,8 +177,9 @@ mod tests {
         for bytes in [3, 3, 1] {
             stream.push(message(bytes), 0);
         }
-        assert_eq!(take(&mut stream, 0, 5), 1, "no message overtakes another");
-        assert_eq!(take(&mut stream, 0, 5), 2);
+        let room = 5 + XNET_MESSAGE_OVERHEAD_BYTES;
+        assert_eq!(take(&mut stream, 0, room), 1, "no message overtakes another");
+        assert_eq!(take(&mut stream, 0, room + XNET_MESSAGE_OVERHEAD_BYTES), 2);
     }
 
     #[test]

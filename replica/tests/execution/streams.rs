@@ -40,28 +40,35 @@ fn rejects_by_one_subnet_overtake_replies_from_another() {
     });
 }
 
-/// Has a canister make calls with large requests, and count the reject codes they get from cell 10 on.
-fn send_large(network: &ScriptedNetwork, count: u64, timeout: u64) {
+/// Has a canister make calls with requests of this size, and count the reject codes they get from cell 10 on.
+fn send_large(network: &ScriptedNetwork, bytes: u64, count: u64, timeout: u64) {
     let codes = (0..7).fold(script(), |steps, code| {
         let is_it = script().reject_code().add(u64::wrapping_neg(code));
         steps.append_all(is_it).unless(script().count(10 + code))
     });
-    let large = call(network.b).method("size").zeros(LARGE).timeout(timeout);
+    let large = call(network.b).method("size").zeros(bytes).timeout(timeout);
     let large = large.on_reply(script()).on_reject(codes);
     network.submit(network.a, script().repeat(count, script().call(large)));
 }
 
 #[test]
-fn a_block_takes_four_mebibytes_from_other_subnets() {
+fn a_block_takes_95_percent_of_four_mebibytes_from_other_subnets() {
     on_every_server(|server| {
-        let network = server.two_subnets();
-        let executed = || {
-            let spent = network.pic.cycle_balance(network.b);
-            network.pic.tick();
-            (spent - network.pic.cycle_balance(network.b)) / 5_000_000
-        };
-        send_large(&network, 7, 300);
-        assert_eq!([(); 4].map(|()| executed()), [3, 3, 1, 0]);
+        for (bytes, count, expected) in [
+            (2_000_000, 3, [1, 1, 1, 0]),
+            (LARGE, 7, [3, 3, 1, 0]),
+            (1_000_000, 7, [3, 3, 1, 0]),
+            (990_000, 5, [4, 1, 0, 0]),
+        ] {
+            let network = server.two_subnets();
+            let executed = || {
+                let spent = network.pic.cycle_balance(network.b);
+                network.pic.tick();
+                (spent - network.pic.cycle_balance(network.b)) / 5_000_000
+            };
+            send_large(&network, bytes, count, 300);
+            assert_eq!([(); 4].map(|()| executed()), expected, "{bytes}");
+        }
     });
 }
 
@@ -69,7 +76,7 @@ fn a_block_takes_four_mebibytes_from_other_subnets() {
 fn what_a_full_stream_does_not_take_waits_and_expires() {
     on_every_server(|server| {
         let network = server.two_subnets();
-        send_large(&network, 12, 1);
+        send_large(&network, LARGE, 12, 1);
         network.pic.tick();
         network.pic.advance_time(Duration::from_secs(2));
         network.pic.tick();

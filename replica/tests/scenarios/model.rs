@@ -37,7 +37,10 @@ const RESPONSE_BYTES_MAX: u128 = 2 << 20;
 const REMOTE_BYTES_MAX: usize = 2 << 20;
 const STREAM_BYTES_TARGET: usize = 10 << 20;
 const REFUND_BYTES: usize = 50;
-const BLOCK_BYTES_MAX: usize = 4 << 20;
+/// Of four mebibytes, five percent are left free.
+const BLOCK_BYTES_MAX: usize = (4 << 20) * 95 / 100;
+/// About what a message needs in a block besides its own bytes.
+const MESSAGE_BYTES: usize = 70;
 const ROUND_BUDGET: i64 = 2_000_000_001;
 /// Messages from one subnet that a system subnet takes at once, less those that it has for that subnet.
 const SYSTEM_MESSAGES_MAX: usize = 100;

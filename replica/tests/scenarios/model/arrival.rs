@@ -181,10 +181,10 @@ impl Model<'_> {
             let untaken = |sent: &&mut Sent| sent.what.is_some();
             let messages = self.stream(source, subnet).messages.iter_mut().filter(untaken);
             for sent in messages.take(limits[source]) {
-                if sent.bytes > left {
+                if sent.bytes + MESSAGE_BYTES > left {
                     break;
                 }
-                left -= sent.bytes;
+                left -= sent.bytes + MESSAGE_BYTES;
                 slices.entry(source).or_default().extend(sent.what.take());
             }
         }
