@@ -94,7 +94,6 @@ impl Subnet {
     pub(super) fn execute_canisters(&mut self) {
         let mut left = self.round_budget();
         self.management_budget = self.config.management_budget();
-        self.memory_taken_before_calls = self.memory_taken();
         self.deliver_outcalls();
         self.continue_installation();
         let nothing = Tasks::default();
@@ -123,7 +122,6 @@ impl Subnet {
             if left.instructions <= 0 {
                 break;
             }
-            self.memory_taken_before_calls = memory_taken.unwrap_or_else(|| self.memory_taken());
             if self.execute_management_calls() {
                 memory_taken = None;
             }

@@ -38,11 +38,11 @@ impl PendingCall {
 impl Subnet {
     /// Continues an installation that was paused in an earlier round.
     pub(in crate::subnet) fn continue_installation(&mut self) {
+        let installing = self.canisters.values().find(|canister| canister.is_installing());
+        let Some(id) = installing.map(|canister| canister.id) else { return };
+        self.memory_taken_before_calls = self.memory_taken();
         let round = RoundInput { subnet_memory: self.capacity().memory, ..self.round_input() };
-        let mut canisters = self.canisters.values_mut();
-        let Some(canister) = canisters.find(|canister| canister.is_installing()) else {
-            return;
-        };
+        let Some(canister) = self.canisters.get_mut(&id) else { return };
         let execution = canister::resume(canister, &round);
         if !canister.is_paused() {
             self.meter.count_transaction();
@@ -59,6 +59,10 @@ impl Subnet {
     /// calls wait for the next round, and one other call is executed in each iteration. Returns whether
     /// any call was executed.
     pub(in crate::subnet) fn execute_management_calls(&mut self) -> bool {
+        if self.management_calls.is_empty() {
+            return false;
+        }
+        self.memory_taken_before_calls = self.memory_taken();
         let mut any = false;
         while let Some(mut pending) = self.next_management_call() {
             any = true;
