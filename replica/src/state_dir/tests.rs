@@ -1,1 +1,177 @@
+//! Saving: what is written when, and what is left after a failure.
 
+use super::*;
+use crate::ic00::encode;
+use crate::instance::{CanisterCall, EffectivePrincipal, InstanceConfig};
+use crate::types::CanisterId;
+use candid::Principal;
+use ic_management_canister_types::*;
+use std::collections::BTreeSet;
+
+/// Each `canister_update set` writes the first byte of the argument to the start of a page of its heap.
+const SETTER: &str = r#"(module
+    (import "ic0" "msg_arg_data_copy" (func $copy (param i32 i32 i32)))
+    (import "ic0" "msg_reply" (func $reply))
+    (memory 1)
+    (func (export "canister_update set")
+        (call $copy (i32.const 4096) (i32.const 0) (i32.const 1))
+        (call $reply)))"#;
+
+fn call(canister: CanisterId, method: &str, argument: Vec<u8>) -> CanisterCall {
+    CanisterCall {
+        sender: Principal::anonymous(),
+        caller_info: None,
+        canister,
+        effective_principal: EffectivePrincipal::None,
+        method: method.into(),
+        argument,
+    }
+}
+
+fn update(instance: &mut Instance, call: CanisterCall) -> Vec<u8> {
+    instance.update(call).expect("the call makes sense").expect("the canister replies")
+}
+
+/// A network with one canister.
+fn network() -> (Instance, CanisterId) {
+    let config = InstanceConfig::with_application_subnets(1);
+    let mut instance = Instance::new(config).expect("there is a subnet");
+    let arguments = ProvisionalCreateCanisterWithCyclesArgs::default();
+    let method = "provisional_create_canister_with_cycles";
+    let creation = call(CanisterId::MANAGEMENT, method, encode((arguments,)));
+    let reply = update(&mut instance, creation);
+    let record: CanisterIdRecord = candid::decode_one(&reply).expect("an id");
+    let install = InstallCodeArgs {
+        mode: CanisterInstallMode::Install,
+        canister_id: record.canister_id,
+        wasm_module: wat::parse_str(SETTER).expect("the module is well-formed"),
+        arg: vec![],
+        sender_canister_version: None,
+    };
+    let mut install = call(CanisterId::MANAGEMENT, "install_code", encode((install,)));
+    install.effective_principal = EffectivePrincipal::Canister(record.canister_id.into());
+    update(&mut instance, install);
+    (instance, record.canister_id.into())
+}
+
+fn open(folder: &Path) -> StateDir {
+    StateDir::open(folder).expect("the directory is free")
+}
+
+/// The number of rounds of the network in a directory.
+fn saved_rounds(folder: &Path) -> u64 {
+    open(folder).restore(false).expect("there is a state").network().rounds()
+}
+
+/// The names of all files, below the names of their folders.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).expect("the directory is readable");
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        let path = entry.expect("the directory is readable").path();
+        match path.is_dir() {
+            true => names.extend(files(&path)),
+            false => names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned())),
+        }
+    }
+    names
+}
+
+fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+    names.map(str::to_owned).into()
+}
+
+#[test]
+fn the_network_continues_while_its_state_is_written() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (mut instance, canister) = network();
+    let mut state = open(folder.path());
+    let save = state.encode(&instance, false).expect("it can be encoded").expect("it is new");
+    let rounds = instance.network().rounds();
+    update(&mut instance, call(canister, "set", vec![7]));
+    state.write(save).expect("it can be written");
+    drop(state);
+    assert_eq!(saved_rounds(folder.path()), rounds);
+}
+
+#[test]
+fn an_unchanged_network_is_not_saved_again_and_a_changed_page_is_written_alone() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (mut instance, canister) = network();
+    let mut state = open(folder.path());
+    state.save(&instance, false).expect("it can be saved");
+    assert!(state.encode(&instance, false).expect("it can be encoded").is_none());
+    let before = names(["lock", "network.state", "subnet-1.state", "pieces-0"]);
+    assert_eq!(files(folder.path()), before);
+    update(&mut instance, call(canister, "set", vec![7]));
+    state.save(&instance, false).expect("it can be saved");
+    let after = names(["lock", "network.state", "subnet-2.state", "pieces-0", "pieces-1"]);
+    assert_eq!(files(folder.path()), after);
+    let subnet = folder.path().join(folder_of(&instance.subnets()[0]));
+    let page = std::fs::metadata(subnet.join("pieces-1")).expect("the file exists");
+    assert_eq!(page.len(), crate::limits::OS_PAGE_BYTES as u64);
+}
+
+#[test]
+fn a_save_that_fails_leaves_the_state_of_the_save_before_and_the_next_one_succeeds() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (mut instance, canister) = network();
+    open(folder.path()).save(&instance, false).expect("it can be saved");
+    let rounds = instance.network().rounds();
+    let subnet = folder.path().join(folder_of(&instance.subnets()[0]));
+    // Where a directory is, no file can be written.
+    for obstacle in [
+        folder.path().join("network.state.unfinished"),
+        subnet.join("subnet-2.state.unfinished"),
+        subnet.join("pieces-1.unfinished"),
+    ] {
+        let mut state = open(folder.path());
+        let mut continued = state.restore(false).expect("there is a state");
+        update(&mut continued, call(canister, "set", vec![7]));
+        std::fs::create_dir(&obstacle).expect("the folder is writable");
+        let error = state.save(&continued, false).expect_err("the file cannot be written");
+        assert!(matches!(error, StateDirError::Io { .. }), "{error}");
+        std::fs::remove_dir(&obstacle).expect("the folder is writable");
+        drop(state);
+        assert_eq!(saved_rounds(folder.path()), rounds, "{}", obstacle.display());
+    }
+    let mut state = open(folder.path());
+    update(&mut instance, call(canister, "set", vec![7]));
+    state.restore(false).expect("there is a state");
+    state.save(&instance, false).expect("it can be saved");
+    drop(state);
+    assert_eq!(saved_rounds(folder.path()), instance.network().rounds());
+    assert_eq!(files(folder.path()).iter().filter(|name| name.starts_with("subnet")).count(), 1);
+}
+
+#[test]
+fn a_state_with_an_impossible_memory_is_damaged() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (instance, _) = network();
+    open(folder.path()).save(&instance, false).expect("it can be saved");
+    let subnet = folder.path().join(folder_of(&instance.subnets()[0]));
+    let document = Document::read(&subnet.join("subnet-1.state")).expect("it can be read");
+    let mut value: ciborium::Value = document.decode().expect("it is CBOR");
+    assert!(replace(&mut value, "heap_bytes", 0u64.into()), "there is a heap");
+    let changed = document::encode(&value).expect("it can be encoded");
+    document::write(&subnet, "subnet-1.state", &changed).expect("it can be written");
+    let error = open(folder.path()).restore(false).expect_err("the heap is too small");
+    assert!(error.to_string().contains("do not fit the module"), "{error}");
+}
+
+/// Replaces the first field with this name. Returns whether there is one.
+fn replace(value: &mut ciborium::Value, name: &str, by: ciborium::Value) -> bool {
+    match value {
+        ciborium::Value::Map(fields) => fields.iter_mut().any(|(field, value)| {
+            if field.as_text() == Some(name) {
+                *value = by.clone();
+                return true;
+            }
+            replace(value, name, by.clone())
+        }),
+        ciborium::Value::Array(items) => {
+            items.iter_mut().any(|item| replace(item, name, by.clone()))
+        }
+        _ => false,
+    }
+}
