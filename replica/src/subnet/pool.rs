@@ -30,10 +30,6 @@ pub(super) struct IngressPool {
 }
 
 impl IngressPool {
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
     pub fn contains(&self, message: MessageId) -> bool {
         self.ids.contains(&message)
     }
