@@ -39,8 +39,6 @@ impl ServerProcess {
             .arg("--port-file")
             .arg(port_file)
             .args(arguments)
-            // What the allocator keeps for each thread would hide what the server keeps.
-            .env("MALLOC_ARENA_MAX", "1")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -13,7 +13,7 @@ impl Subnet {
     pub fn waiting_modules(&self) -> Vec<Vec<u8>> {
         let pooled = self.ingress_pool.iter().filter_map(|ingress| {
             let method = ingress.management.as_ref()?;
-            installs(method).then(|| (method, &ingress.argument))
+            Some((method, &ingress.argument))
         });
         let taken_in = self.management_calls.iter().map(|pending| {
             let Call { method, argument, .. } = &pending.call;
