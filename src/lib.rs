@@ -20,10 +20,7 @@
 //!     // The calls to make.
 //!     let requests: Vec<Request> = users
 //!         .iter()
-//!         .map(|user| {
-//!             let argument = candid::encode_one(user).expect("a principal can be encoded");
-//!             Request::new(ledger, "notify").with_argument(argument)
-//!         })
+//!         .map(|user| Request::call(ledger, "notify", (user,)))
 //!         .collect();
 //!     let Some(first) = requests.first() else { return Ok(users) };
 //!
@@ -86,6 +83,8 @@
 //!
 //! # Features
 //!
+//! - `candid` (default): arguments and replies with types ([`Request::call`], [`Request::replying`], [`Leg::typed`],
+//!   [`fan_out_typed`]). Without this feature, they are bytes.
 //! - `ic-cdk` (default): the module [`canister`], a [`Transport`] over `ic-cdk`. Without this feature, the crate does
 //!   not depend on `ic-cdk`, and you implement [`Transport`] yourself, for instance in a test.
 
@@ -101,6 +100,8 @@ mod retry;
 mod slots;
 mod strategies;
 mod transport;
+#[cfg(feature = "candid")]
+mod typed;
 mod window;
 
 #[cfg(feature = "ic-cdk")]
@@ -123,6 +124,8 @@ pub use retry::Retry;
 pub use slots::{SHARED_SLOTS, SlotTable, Slots};
 pub use strategies::{call, parallel, sequential};
 pub use transport::{Response, Transport};
+#[cfg(feature = "candid")]
+pub use typed::{JudgedReply, ReplyError, decode_reply, fan_out_typed};
 pub use window::{fan_out, windowed};
 
 /// Compiles the code in the documents.

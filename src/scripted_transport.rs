@@ -16,6 +16,9 @@ use crate::{Limits, Reason, Request, Response, SlotTable, Slots, Transport, Wait
 
 type ScriptedResponse = Result<Vec<u8>, Reason>;
 
+/// What a test does at some moment.
+type Action = Box<dyn FnMut(&ScriptedTransport)>;
+
 /// A [`Transport`] that a test controls.
 pub struct ScriptedTransport {
     /// Slots for calls to each callee.
@@ -33,7 +36,7 @@ pub struct ScriptedTransport {
     /// Calls of others to a callee, which occupy slots.
     pub held: RefCell<BTreeMap<Principal, usize>>,
     /// What happens at the end of each pause.
-    on_pause: RefCell<Box<dyn FnMut(&ScriptedTransport)>>,
+    on_pause: RefCell<Action>,
     /// The error of [`Transport::pause`], if it is to fail.
     pub pause_fails: RefCell<Option<Reason>>,
     /// Number of calls of [`Transport::pause`].

@@ -112,10 +112,10 @@ impl Pair {
         Self::install_with_cycles(server, subnets, cycles).introduced()
     }
 
-    /// The same on this network, on its first application subnet.
+    /// The same on this network, on its first and its last application subnet.
     pub fn ready_on(pic: PocketIc) -> Self {
-        let subnet = pic.topology().get_app_subnets()[0];
-        Self::install_on(pic, [subnet; 2], DEFAULT_CYCLES).introduced()
+        let subnets = pic.topology().get_app_subnets();
+        Self::install_on(pic, [subnets[0], subnets[subnets.len() - 1]], DEFAULT_CYCLES).introduced()
     }
 
     /// The same on one subnet of 34 nodes.

@@ -148,7 +148,7 @@ fn after_a_trap_an_upgrade_is_refused_until_the_last_response_has_arrived() {
         // This one answers at once, the callee does not.
         let near = create(&pair.pic, 0);
         pair.install_code(near, callee_module());
-        let argument = encode(vec![vec![pair.callee; 13], vec![near; 3]].concat());
+        let argument = encode([vec![pair.callee; 13], vec![near; 3]].concat());
         let message = pair
             .pic
             .submit_call(patient, controller(), "trap_amid_calls", argument)

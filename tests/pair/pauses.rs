@@ -14,6 +14,12 @@ use crate::pair::{Pair, controller, decode, encode};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// A server whose networks have the rounds of the mainnet.
+pub fn server_with_mainnet_rounds() -> EmbeddedServer {
+    let config = ServerConfig { profile: NetworkProfile::MAINNET, ..ServerConfig::default() };
+    EmbeddedServer::start(config).expect("a port is free")
+}
+
 impl Pair {
     fn submit_pause(&self, patient: Principal, seconds: u64) -> RawMessageId {
         self.pic
@@ -100,8 +106,7 @@ fn a_callee_that_is_stopped_for_three_seconds_is_called_again_after_them_on_a_fa
 
 #[test]
 fn a_pause_takes_its_time_on_a_network_with_the_rounds_of_the_mainnet() {
-    let config = ServerConfig { profile: NetworkProfile::MAINNET, ..ServerConfig::default() };
-    let server = EmbeddedServer::start(config).expect("a port is free");
+    let server = server_with_mainnet_rounds();
     let pair = Pair::on(servers::network_on(&server));
     let patient = pair.patient_caller();
     let message = pair.submit_pause(patient, 10);

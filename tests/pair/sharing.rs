@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use candid::{Principal, encode_args};
 use test_support::on_every_server;
+use test_support::servers::network_on;
 
 use crate::answers::{PortfolioRequest, RawOutcome, Way};
 use crate::jobs::{INTERVAL, calls};
@@ -12,6 +13,7 @@ use crate::moody::Mood;
 use crate::pair::{
     OPEN_CALLS_MAX, PLANNED_CALLS_MAX, Pair, Windowed, controller, decode, no_result, nothing,
 };
+use crate::pauses::server_with_mainnet_rounds;
 use crate::raw_calls::request;
 
 /// The calls of a window that has enough calls for the whole test.
@@ -78,6 +80,19 @@ fn beside_a_window_that_takes_all_slots_small_windows_wait_for_their_share() {
             assert!(pair.report_of(&large).is_none(), "the large window still makes calls");
         }
     });
+}
+
+#[test]
+fn with_the_rounds_of_the_mainnet_small_calls_find_slots_too() {
+    let server = server_with_mainnet_rounds();
+    let network = || network_on(&server).with_application_subnet().with_application_subnet();
+    for window in [None, Some(500)] {
+        let pair = Pair::ready_on(network().build());
+        let large = pair.submit_run(Way::Windowed(window), MANY);
+        pair.wait(Duration::ZERO, 20);
+        pair.assert_small_calls_succeed();
+        assert!(pair.report_of(&large).is_none(), "the large window still makes calls");
+    }
 }
 
 #[test]
