@@ -190,13 +190,13 @@ fn reason(failure: CallFailed, request: &Request) -> Reason {
             let (required, available) =
                 (prices::withheld(request), canister_liquid_cycle_balance());
             if available < required {
-                Reason::Cycles { required, available }
+                Reason::cycles(required, available)
             } else {
                 Reason::QueueFull
             }
         }
         CallFailed::InsufficientLiquidCycleBalance(shortage) => {
-            Reason::Cycles { required: shortage.required, available: shortage.available }
+            Reason::cycles(shortage.required, shortage.available)
         }
         CallFailed::CallRejected(reject) => {
             Reason::rejected(reject.raw_reject_code(), reject.reject_message().into())

@@ -94,9 +94,7 @@ where
             Outcome::NotDone(Failure { reason, .. }) | Outcome::Unknown(Failure { reason, .. }) => {
                 reason
             }
-            Outcome::ReplyDropped { bytes, .. } => {
-                Reason::Undecodable(format!("a reply of {bytes} bytes was dropped"))
-            }
+            Outcome::ReplyDropped { .. } => Reason::Undecodable("it was dropped".into()),
         };
         Part { value: self.default, missing: Some(missing) }
     }

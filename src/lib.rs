@@ -118,7 +118,7 @@ pub use leg::{Leg, Part, count_answered};
 pub use options::{Cancel, FanOut, ReplyLimit};
 pub use outcome::{Failure, Outcome, Reply, Summary, Verdict};
 pub use plan::{Limit, Limits, Plan, PlanError, Window};
-pub use reason::{Reason, ReasonKind, reject_code};
+pub use reason::{Reason, ReasonKind, Shortage, reject_code};
 pub use request::{Request, Wait};
 pub use retry::Retry;
 pub use slots::{SHARED_SLOTS, SlotTable, Slots};

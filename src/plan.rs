@@ -145,9 +145,9 @@ impl Plan {
     pub fn with_share(limits: &Limits, calls: u64, percent: u32) -> Result<Self, PlanError> {
         let error = |limit, required, available| PlanError { limit, required, available };
         let percent = percent.min(100);
-        let part = |number: u32| match number {
-            0 => 0,
-            _ => (u64::from(number) * u64::from(percent) / 100).max(1) as u32,
+        let part = |number: u32| {
+            let part = u64::from(number) * u64::from(percent) / 100;
+            (part as u32).max(number.min(1))
         };
         let wanted = u32::try_from(calls).unwrap_or(u32::MAX).max(1);
         let spent = limits.spent_per_call.saturating_mul(u128::from(calls));

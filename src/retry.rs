@@ -74,7 +74,7 @@ mod tests {
     fn a_call_is_repeated_if_it_is_not_done_or_is_idempotent() {
         let reasons = [
             (Reason::QueueFull, true, true),
-            (Reason::Cycles { required: 2, available: 1 }, true, true),
+            (Reason::cycles(2, 1), true, true),
             (Reason::Stopping, false, false),
             (Reason::Cancelled, false, false),
             (Reason::rejected(reject_code::SYS_FATAL, String::new()), false, false),

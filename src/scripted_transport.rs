@@ -198,7 +198,7 @@ impl Transport for ScriptedTransport {
             Err(reason)
         };
         if self.open.borrow().len() >= self.affordable.get() {
-            return refused(Reason::Cycles { required: 1, available: 0 });
+            return refused(Reason::cycles(1, 0));
         }
         let held = self.held.borrow().get(&request.callee).copied().unwrap_or(0);
         if self.open_to(request.callee) + held >= self.slots.get() {

@@ -43,7 +43,7 @@ pub struct CalleeQueue {
 
 impl CalleeQueues {
     pub fn get(&mut self, index: usize) -> &mut CalleeQueue {
-        self.all[index].as_mut().expect("a callee with an unsettled call has a queue")
+        self.all[index].as_mut().expect("an unsettled call has a queue")
     }
 
     /// Adds an unsettled call, and returns the index of its queue. `wanted` is the largest number of open calls to one

@@ -21,7 +21,7 @@ thread_local! {
     static SLOTS: RefCell<SlotTable> = RefCell::default();
     /// Number of open calls.
     static OPEN: Cell<u32> = const { Cell::new(0) };
-    /// The open calls whose futures were dropped, each at its place. A place without a call can be used again.
+    /// The open calls whose futures were dropped, each at its place.
     static ABANDONED: RefCell<Vec<Option<OpenCall>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -81,7 +81,7 @@ impl Future for OpenCall {
         }
         match std::mem::replace(&mut self.state, State::Taken) {
             State::Ended(response) => Poll::Ready(*response),
-            _ => panic!("the future of a call was polled after it was ready"),
+            _ => panic!("polled after it was ready"),
         }
     }
 }
@@ -97,10 +97,8 @@ impl Drop for OpenCall {
         }
         let mut call = Self { state: std::mem::replace(&mut self.state, State::Taken) };
         let place = ABANDONED.with_borrow_mut(|calls| {
-            calls.iter().position(Option::is_none).unwrap_or_else(|| {
-                calls.push(None);
-                calls.len() - 1
-            })
+            calls.push(None);
+            calls.len() - 1
         });
         let waker = Waker::from(Arc::new(AbandonedCall { place }));
         // `ic-cdk` keeps the waker of the latest poll until the response arrives.
@@ -122,7 +120,11 @@ impl Wake for AbandonedCall {
 
 impl Drop for AbandonedCall {
     fn drop(&mut self) {
-        let call = ABANDONED.with_borrow_mut(|calls| calls[self.place].take());
+        let call = ABANDONED.with_borrow_mut(|calls| {
+            let call = calls[self.place].take();
+            while calls.pop_if(|call| call.is_none()).is_some() {}
+            call
+        });
         let Some(mut call) = call else { return };
         if let State::Open { slots, .. } = std::mem::replace(&mut call.state, State::Taken) {
             slots.note_response();

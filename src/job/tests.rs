@@ -100,7 +100,7 @@ fn a_job_without_cycles_waits_and_keeps_its_calls() {
     let mut job = Job::new(5, Some(0), 1, false);
     assert_eq!(job.window, Some(1));
     job.start_call(START);
-    job.finish_call(&Outcome::<()>::failed(Reason::Cycles { required: 2, available: 1 }), START);
+    job.finish_call(&Outcome::<()>::failed(Reason::cycles(2, 1)), START);
     assert_eq!((job.remaining(), job.open(), job.waiting_for), (5, 0, Some(ReasonKind::Cycles)));
     assert_eq!(job.next_call_in(START), Some(POSTPONE_DELAY));
     assert!(!job.start_call(START));

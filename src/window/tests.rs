@@ -83,11 +83,11 @@ fn without_an_open_call_one_refused_call_uses_all_attempts_and_the_others_one() 
 #[test]
 fn each_call_is_tried_once_and_keeps_its_reason_if_the_transport_cannot_pause() {
     let script = ScriptedTransport::new(500, 0);
-    let pause_error = Reason::Cycles { required: 40, available: 3 };
+    let pause_error = Reason::cycles(40, 3);
     script.pause_fails.replace(Some(pause_error.clone()));
     let fan_out = fan_out(&script, pings(5), Window::of(10), Retry::attempts(9));
     let outcomes = script.drive(fan_out, |_| unreachable!("nothing is sent"));
-    let short_of_cycles = Reason::Cycles { required: 1, available: 0 };
+    let short_of_cycles = Reason::cycles(1, 0);
     assert_eq!(outcomes[0], Outcome::failed(pause_error));
     assert_eq!(outcomes[1..], vec![Outcome::failed(short_of_cycles); 4]);
     assert_eq!((script.refused.get(), script.pauses.get()), (5, 1));
@@ -97,7 +97,7 @@ fn each_call_is_tried_once_and_keeps_its_reason_if_the_transport_cannot_pause() 
 #[test]
 fn an_unknown_call_stays_unknown_if_the_transport_cannot_pause() {
     let script = ScriptedTransport::new(500, 500);
-    script.pause_fails.replace(Some(Reason::Cycles { required: 40, available: 3 }));
+    script.pause_fails.replace(Some(Reason::cycles(40, 3)));
     let requests = [true, false].map(|idempotent| {
         let request = Request::new(callee(1), "ping");
         if idempotent { request.idempotent() } else { request }
@@ -108,7 +108,7 @@ fn an_unknown_call_stays_unknown_if_the_transport_cannot_pause() {
         script.respond(script.open()[0], Err(response));
     });
     assert_eq!(outcomes[0], Outcome::failed(late()));
-    assert_eq!(outcomes[1], Outcome::failed(Reason::Cycles { required: 40, available: 3 }));
+    assert_eq!(outcomes[1], Outcome::failed(Reason::cycles(40, 3)));
     assert_eq!(script.sent.borrow().len(), 2);
 }
 

@@ -7,7 +7,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::scripted_transport::{ScriptedTransport, callee};
-use crate::{FanOut, Outcome, Reason, Reply, Request, Retry, Summary, Verdict, Window, windowed};
+use crate::{
+    FanOut, Outcome, Reason, Reply, ReplyLimit, Request, Retry, Summary, Verdict, Window, windowed,
+};
 
 /// A call, and the response to each attempt.
 #[derive(Clone, Debug)]
@@ -187,7 +189,7 @@ proptest! {
             let (slots, affordable, payable, choice) = moments.next().expect("endless");
             script.slots.set(slots);
             script.affordable.set(affordable);
-            let short_of_cycles = Reason::Cycles { required: 2, available: 1 };
+            let short_of_cycles = Reason::cycles(2, 1);
             script.pause_fails.replace((!payable).then_some(short_of_cycles));
             usize::from(choice)
         };
@@ -283,6 +285,34 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_replies_that_are_kept_are_those_that_fit_when_they_arrive(
+        lengths in vec(0_usize..200, 0..40),
+        per_call in 0_usize..200,
+        total in 0_usize..2_000,
+        choices in vec(any::<u16>(), 1..64),
+    ) {
+        let script = ScriptedTransport::new(500, 500);
+        let calls = lengths.iter().map(|_| Request::new(callee(1), "any"));
+        let fan_out = FanOut::new(Window::of(7)).keeping(ReplyLimit { per_call, total });
+        let mut choices = choices.into_iter().cycle();
+        let (mut left, mut expected) = (total, vec![None; lengths.len()]);
+        let outcomes = script.drive(fan_out.collect(&script, calls), |script| {
+            let open = script.open();
+            let call = open[usize::from(choices.next().expect("endless")) % open.len()];
+            let length = lengths[call];
+            let fits = length <= per_call && length <= left;
+            left -= if fits { length } else { 0 };
+            expected[call] = Some(if fits {
+                Outcome::Done(vec![7; length].into())
+            } else {
+                Outcome::ReplyDropped { bytes: length, refunded: 0 }
+            });
+            script.respond(call, Ok(vec![7; length]));
+        });
+        prop_assert_eq!(outcomes.into_iter().map(Some).collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn windows_that_share_a_callee_all_finish_and_none_takes_more_than_its_share(

@@ -69,7 +69,7 @@ fn a_callee_whose_slots_others_hold_does_not_delay_calls_to_another() {
 fn calls_that_wait_for_others_end_for_their_reason_if_the_transport_cannot_pause() {
     let script = ScriptedTransport::new(500, 1_000);
     script.hold(callee(1), 500);
-    script.pause_fails.replace(Some(Reason::Cycles { required: 2, available: 1 }));
+    script.pause_fails.replace(Some(Reason::cycles(2, 1)));
     let fan_out = FanOut::new(Window::of(5)).with_retry(Retry::attempts(3));
     let outcomes =
         script.drive(fan_out.collect(&script, pings(3)), |_| unreachable!("nothing is open"));
