@@ -13,9 +13,9 @@ use crate::{callee, ping};
 
 /// The largest number of calls that one message may ask for.
 ///
-/// `parallel_calls` makes all of them in one execution. Each call takes about 26,000 instructions, half of them in
-/// system calls, and 340 bytes of memory, whether it is sent or not. So 100,000 calls take 2.6 billion of the 40
-/// billion instructions that a message may execute, and 34 MB of memory. Tests check both.
+/// `parallel_calls` makes all of them in one execution. Each call takes about 25,000 instructions, half of them in
+/// system calls, and 290 bytes of memory, whether it is sent or not. So 100,000 calls take 2.5 billion of the 40
+/// billion instructions that a message may execute, and 29 MB of memory. Tests check both.
 pub const CALLS_MAX: u64 = 100_000;
 
 /// The work that decoding may spend on values that the guard does not need, in the units of `candid`: the same quota as
