@@ -7,7 +7,8 @@ use candid::{Nat, Principal};
 use pocket_ic::common::rest::RawMessageId;
 use pocket_ic::{CreateCanisterParams, CreateCanisterPlacement, PocketIc};
 use test_support::{
-    DEFAULT_CYCLES, Server, decode, encode, motoko_reference_pair, nothing, on_every_server,
+    DEFAULT_CYCLES, Server, StatusOf, decode, encode, motoko_reference_pair, nothing,
+    on_every_server,
 };
 
 /// The SHA-256 hashes of the modules that were measured: caller and callee.
@@ -53,7 +54,7 @@ impl Pair {
             let id = pic.create_canister_with_params(None, params).expect("the subnet has room");
             let module = fs::read(&modules[index]).expect("the module was compiled");
             pic.install_canister(id, module, nothing(), None);
-            let status = pic.canister_status(id, None).expect("its controller asks");
+            let status = pic.status_of(id, None).expect("its controller asks");
             let hash = status.module_hash.expect("it has code");
             let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hash, MEASURED_MODULES[index], "this is not the module that was measured");

@@ -60,3 +60,42 @@ pub(super) fn pocket_ic_name(error: &InstanceError) -> Option<String> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::api::ApiError;
+    use crate::topology::canister_id;
+    use candid::Principal;
+
+    #[test]
+    fn errors_that_pocketics_server_has_begin_with_its_names() {
+        let node = Principal::anonymous();
+        let subnet = canister_id(0).principal().into();
+        for (error, name) in [
+            (
+                InstanceError::NoCode(canister_id(0)),
+                "CanisterIsEmpty(CanisterId(rwlgt-iiaaa-aaaaa-aaaaa-cai)): ",
+            ),
+            (
+                InstanceError::BlockMakers(BlockMakerError::NoSuchNode { subnet, node }),
+                "BlockmakerNotFound(2vxsx-fae): ",
+            ),
+            (
+                InstanceError::BlockMakers(BlockMakerError::MakesAndFails(node)),
+                "BlockmakerContainedInFailed(2vxsx-fae): ",
+            ),
+            (
+                InstanceError::Outcall(OutcallError::NoSuchOutcall(7)),
+                "InvalidCanisterHttpRequestId(7): ",
+            ),
+            (
+                InstanceError::Outcall(OutcallError::WrongNumber { given: 2, nodes: 13 }),
+                "InvalidMockCanisterHttpResponses((2, 13)): ",
+            ),
+        ] {
+            let text = ApiError::from(error).message;
+            assert!(text.starts_with(name), "{text}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use pocket_ic::{CanisterSettings, ErrorCode};
 use std::time::Duration;
 use test_support::script::{Script, call, script, wasm};
 use test_support::scripted::install_module;
-use test_support::{encode, in_block_order, on_every_server};
+use test_support::{StatusOf, encode, in_block_order, on_every_server};
 
 /// Needs 500 million instructions, a quarter of what a round has.
 fn toil() -> Script {
@@ -77,7 +77,7 @@ fn a_block_takes_only_messages_that_a_canister_can_pay_for_together() {
         let network = server.one_subnet();
         let (pic, id) = (&network.pic, network.a);
         // The canister is frozen but for 2,400,000 cycles. Taking in one message costs about 1,600,000.
-        let daily = pic.canister_status(id, None).unwrap().idle_cycles_burned_per_day;
+        let daily = pic.status_of(id, None).unwrap().idle_cycles_burned_per_day;
         let frozen = Nat::from(pic.cycle_balance(id) - 4_000_000);
         let settings = CanisterSettings {
             freezing_threshold: Some(frozen * 86_400u32 / daily),
