@@ -52,11 +52,17 @@ impl Transaction {
     }
 }
 
+/// Whether a principal belongs to a user with a key, and not to a canister (specification, "Principals").
+fn is_user(principal: Principal) -> bool {
+    const SELF_AUTHENTICATING: u8 = 2;
+    principal.as_slice().last() == Some(&SELF_AUTHENTICATING)
+}
+
 /// The accounts of a ledger. `A` identifies an account.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(bound(deserialize = "A: Deserialize<'de> + Ord"))]
 pub(super) struct Accounts<A> {
-    /// The initial balance of every account.
+    /// The balance that a user's account gets from the first use of the ledger.
     initial_balance: u128,
     fee: u128,
     balances: BTreeMap<A, u128>,
@@ -69,19 +75,38 @@ pub(super) struct Accounts<A> {
 }
 
 impl<A: Ord> Accounts<A> {
-    pub(super) const fn new(initial_balance: u128, fee: u128) -> Self {
+    /// A ledger in which only the account of the anonymous user has a balance.
+    pub(super) fn new(initial_balance: u128, fee: u128, anonymous: A) -> Self {
         Self {
             initial_balance,
             fee,
-            balances: BTreeMap::new(),
+            balances: BTreeMap::from([(anonymous, initial_balance)]),
             allowances: BTreeMap::new(),
             blocks: 0,
             recent: BTreeMap::new(),
         }
     }
 
+    /// Gives the user who sends an update call an initial balance, if `own`, the user's account without a
+    /// subaccount, never had tokens. Canisters get nothing.
+    pub(super) fn fund(&mut self, sender: Principal, own: A) {
+        if is_user(sender) {
+            self.balances.entry(own).or_insert(self.initial_balance);
+        }
+    }
+
+    /// The balance that the sender of a query sees. For the sender's `own` account, the balance includes what the
+    /// sender's first update call will bring.
+    pub(super) fn balance_for(&self, sender: Principal, own: &A, account: &A) -> u128 {
+        match self.balances.get(account) {
+            Some(balance) => *balance,
+            None if account == own && is_user(sender) => self.initial_balance,
+            None => 0,
+        }
+    }
+
     pub(super) fn balance(&self, account: &A) -> u128 {
-        self.balances.get(account).copied().unwrap_or(self.initial_balance)
+        self.balances.get(account).copied().unwrap_or(0)
     }
 
     pub(super) fn fee(&self) -> u128 {

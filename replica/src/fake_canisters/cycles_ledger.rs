@@ -122,7 +122,8 @@ pub(super) struct CyclesLedger(Accounts<Account>);
 
 impl Default for CyclesLedger {
     fn default() -> Self {
-        Self(Accounts::new(FAKE_LEDGER_INITIAL_CYCLES, FAKE_LEDGER_FEE_CYCLES))
+        let anonymous = Account::new(Principal::anonymous(), None);
+        Self(Accounts::new(FAKE_LEDGER_INITIAL_CYCLES, FAKE_LEDGER_FEE_CYCLES, anonymous))
     }
 }
 
@@ -135,6 +136,7 @@ impl CyclesLedger {
         argument: &[u8],
         surroundings: &mut Surroundings,
     ) -> Option<Result<Payload, UserError>> {
+        self.0.fund(sender, Account::new(sender, None));
         let transaction = |created_at| Transaction::new(sender, method, argument, created_at);
         Some(match method {
             "icrc1_transfer" => respond(argument, |args: TransferArgs| {
@@ -173,6 +175,7 @@ impl CyclesLedger {
     /// Executes a query. Returns `None` if the ledger has no such query method.
     pub(super) fn query(
         &self,
+        sender: Principal,
         method: &str,
         argument: &[u8],
         now: Time,
@@ -182,9 +185,9 @@ impl CyclesLedger {
             "icrc2_allowance" => respond(argument, |args: AllowanceArgs| {
                 accounts.allowance(&(args.account.normal(), args.spender.normal()), now)
             }),
-            "icrc1_balance_of" => {
-                respond(argument, |account: Account| accounts.balance(&account.normal()))
-            }
+            "icrc1_balance_of" => respond(argument, |account: Account| {
+                accounts.balance_for(sender, &Account::new(sender, None), &account.normal())
+            }),
             "icrc1_decimals" => Ok(encode((12_u8,))),
             "icrc1_symbol" => Ok(encode(("TCYCLES",))),
             "icrc1_fee" => Ok(encode((accounts.fee(),))),

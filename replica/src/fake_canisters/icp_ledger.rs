@@ -140,7 +140,11 @@ pub(super) struct IcpLedger {
 
 impl Default for IcpLedger {
     fn default() -> Self {
-        let accounts = Accounts::new(FAKE_LEDGER_INITIAL_E8S, FAKE_LEDGER_FEE_E8S);
+        let accounts = Accounts::new(
+            FAKE_LEDGER_INITIAL_E8S,
+            FAKE_LEDGER_FEE_E8S,
+            hash_of(Principal::anonymous(), None),
+        );
         Self { accounts, transfers: BTreeMap::new() }
     }
 }
@@ -154,6 +158,7 @@ impl IcpLedger {
         argument: &[u8],
         now: Time,
     ) -> Option<Result<Payload, UserError>> {
+        self.accounts.fund(sender, hash_of(sender, None));
         let transaction = |created_at| Transaction::new(sender, method, argument, created_at);
         Some(match method {
             "icrc1_transfer" => respond(argument, |args: TransferArgs| {
@@ -180,17 +185,20 @@ impl IcpLedger {
     /// Executes a query. Returns `None` if the ledger has no such query method.
     pub(super) fn query(
         &self,
+        sender: Principal,
         method: &str,
         argument: &[u8],
         now: Time,
     ) -> Option<Result<Payload, UserError>> {
         let Self { accounts, .. } = self;
+        let balance =
+            |account: &AccountHash| accounts.balance_for(sender, &hash_of(sender, None), account);
         Some(match method {
-            "icrc1_balance_of" => respond(argument, |account: Account| {
-                accounts.balance(&hash_of(account.owner, account.subaccount.as_ref()))
-            }),
+            "icrc1_balance_of" => {
+                respond(argument, |account: Account| balance(&hash_of_account(&account)))
+            }
             "account_balance" => respond(argument, |args: AccountBalanceArgs| {
-                Tokens::of(hash_in(&args.account).map_or(0, |hash| accounts.balance(&hash)))
+                Tokens::of(hash_in(&args.account).map_or(0, |hash| balance(&hash)))
             }),
             "icrc2_allowance" => respond(argument, |args: AllowanceArgs| {
                 let pair = (hash_of_account(&args.account), hash_of_account(&args.spender));

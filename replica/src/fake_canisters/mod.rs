@@ -3,9 +3,9 @@
 //!
 //! There are four: the cycles ledger, the ICP ledger, the cycles minting canister and the registry. Each
 //! has the id of the original and is on the subnet that hosts the original. It responds to the
-//! methods that `icp` and `dfx` call, and rejects all others. Every account of a ledger starts with
-//! a large balance; transfers and fees are then booked as on a real ledger. The ledgers have no
-//! blocks and no archives.
+//! methods that `icp` and `dfx` call, and rejects all others. A user gets a large
+//! balance with the first call to a ledger, unless the user's account had tokens before. All other accounts
+//! start empty. Transfers and fees are booked as on a real ledger. The ledgers have no blocks and no archives.
 //!
 //! Interfaces: `cycles-ledger.did` of the cycles ledger, `ledger.did` of the ICP ledger, `cmc.did` of
 //! the cycles minting canister, `registry.did`.
@@ -210,7 +210,7 @@ impl FakeCanisters {
             _ => None,
         };
         // Every query method can be called as an update method, too.
-        done.unwrap_or_else(|| self.query(receiver, method, argument, surroundings))
+        done.unwrap_or_else(|| self.query(sender, receiver, method, argument, surroundings))
     }
 
     /// Executes a query.
@@ -220,6 +220,7 @@ impl FakeCanisters {
     /// Fails if the fake canister has no such method, or cannot decode the argument.
     pub fn query(
         &self,
+        sender: Principal,
         canister: CanisterId,
         method: &str,
         argument: &[u8],
@@ -227,8 +228,8 @@ impl FakeCanisters {
     ) -> Result<Payload, UserError> {
         let now = surroundings.network.time();
         let answer = match canister {
-            id if id == cycles_ledger() => self.cycles.query(method, argument, now),
-            id if id == icp_ledger() => self.icp.query(method, argument, now),
+            id if id == cycles_ledger() => self.cycles.query(sender, method, argument, now),
+            id if id == icp_ledger() => self.icp.query(sender, method, argument, now),
             id if id == registry() => directory::of_registry(method, argument, surroundings),
             _ => CyclesMinting::query(method, surroundings),
         };

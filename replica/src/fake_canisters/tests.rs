@@ -83,6 +83,18 @@ fn cycles_of(instance: &mut Instance, owner: Principal) -> u128 {
     ask(instance, cycles_ledger(), "icrc1_balance_of", &account(owner))
 }
 
+/// The balance of `owner` on a ledger, as `sender` sees it.
+fn seen_by(
+    instance: &mut Instance,
+    sender: Principal,
+    ledger: CanisterId,
+    owner: Principal,
+) -> u128 {
+    let query = call(sender, ledger, "icrc1_balance_of", &account(owner));
+    let reply = instance.query(query).expect("it is answered").expect("it replies");
+    decode_one(&reply).expect("it is of this type")
+}
+
 fn transfer(to: Principal, amount: u128) -> TransferArgs {
     let (fee, memo, created_at_time) = (None, None, None);
     TransferArgs { from_subaccount: None, to: account(to), amount, fee, memo, created_at_time }

@@ -66,9 +66,9 @@ impl Instance {
         let default_subnets = default_subnets(&self.subnets);
         let surroundings =
             Surroundings { network: &mut self.network, default_subnets: &default_subnets };
-        let answer =
-            fake_canisters.query(call.canister, &call.method, &call.argument, &surroundings);
-        Some(answer.map_err(Failure::Error))
+        let CanisterCall { sender, canister, method, argument, .. } = call;
+        let result = fake_canisters.query(*sender, *canister, method, argument, &surroundings);
+        Some(result.map_err(Failure::Error))
     }
 
     /// Hands a message to the fake canisters, which execute it before the next round.

@@ -122,13 +122,13 @@ pub const SNAPSHOT_FILE_CHUNK_BYTES: usize = 2_000_000;
 /// canister can have is much smaller.
 pub const SNAPSHOT_METADATA_BYTES_MAX: usize = MIB as usize;
 
-/// Initial balance of every account of the fake cycles ledger, in cycles: a million trillion.
+/// Balance that a user gets from the fake cycles ledger at first use, in cycles: a million trillion.
 pub const FAKE_LEDGER_INITIAL_CYCLES: u128 = 1_000_000_000_000_000_000;
 
 /// Fee of a transaction on the fake cycles ledger, in cycles (`cycles-ledger/src/config.rs`, `FEE`).
 pub const FAKE_LEDGER_FEE_CYCLES: u128 = 100_000_000;
 
-/// Initial balance of every account of the fake ICP ledger, in hundred-millionths of an ICP (e8s): ten
+/// Balance that a user gets from the fake ICP ledger at first use, in hundred-millionths of an ICP (e8s): ten
 /// million ICP.
 pub const FAKE_LEDGER_INITIAL_E8S: u128 = 1_000_000_000_000_000;
 

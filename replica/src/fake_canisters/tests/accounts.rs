@@ -6,15 +6,41 @@ use crate::network::NetworkProfile;
 use crate::types::CallbackId;
 
 #[test]
-fn an_account_has_an_initial_balance_and_the_sender_of_a_transfer_pays_the_fee() {
+fn a_user_gets_a_balance_at_first_use_and_all_other_accounts_start_empty() {
     let mut instance = network(true);
-    assert_eq!(cycles_of(&mut instance, user(1)), FAKE_LEDGER_INITIAL_CYCLES);
+    for (ledger, initial) in
+        [(cycles_ledger(), FAKE_LEDGER_INITIAL_CYCLES), (icp_ledger(), FAKE_LEDGER_INITIAL_E8S)]
+    {
+        let mut seen_by = |sender, owner| seen_by(&mut instance, sender, ledger, owner);
+        let (anonymous, canister) = (Principal::anonymous(), canister_id(99).principal());
+        assert_eq!(seen_by(anonymous, anonymous), initial);
+        assert_eq!(seen_by(canister, canister), 0);
+        assert_eq!(seen_by(anonymous, user(1)), 0, "the user has not used the ledger");
+        assert_eq!(seen_by(user(1), user(1)), initial, "the user's own account");
+        assert_eq!(seen_by(user(1), user(2)), 0);
+        let sent: Result<u128, TransferError> =
+            update(&mut instance, call(user(1), ledger, "icrc1_transfer", &transfer(user(2), 7)));
+        sent.expect("the user has tokens");
+        let balance = |instance: &mut Instance, owner| -> u128 {
+            ask(instance, ledger, "icrc1_balance_of", &account(owner))
+        };
+        assert!(balance(&mut instance, user(1)) > initial / 2, "everybody sees the balance");
+        assert_eq!(balance(&mut instance, user(2)), 7, "an account with tokens gets no others");
+        let refused: Result<u128, TransferError> =
+            update(&mut instance, call(user(2), ledger, "icrc1_transfer", &transfer(user(1), 7)));
+        assert_eq!(refused, Err(TransferError::InsufficientFunds { balance: 7 }));
+    }
+}
+
+#[test]
+fn the_sender_of_a_transfer_pays_the_fee() {
+    let mut instance = network(true);
     assert_eq!(send(&mut instance, &transfer(user(2), 7)), Ok(0));
     assert_eq!(
         cycles_of(&mut instance, user(1)),
         FAKE_LEDGER_INITIAL_CYCLES - 7 - FAKE_LEDGER_FEE_CYCLES
     );
-    assert_eq!(cycles_of(&mut instance, user(2)), FAKE_LEDGER_INITIAL_CYCLES + 7);
+    assert_eq!(cycles_of(&mut instance, user(2)), 7);
     let to_oneself = transfer(user(1), 100);
     assert_eq!(send(&mut instance, &to_oneself), Ok(1));
     assert_eq!(
@@ -35,7 +61,7 @@ fn a_refused_transfer_has_a_reason_and_changes_no_balance() {
     let expected_fee = FAKE_LEDGER_FEE_CYCLES;
     assert_eq!(send(&mut instance, &wrong_fee), Err(TransferError::BadFee { expected_fee }));
     assert_eq!(cycles_of(&mut instance, user(1)), FAKE_LEDGER_INITIAL_CYCLES);
-    assert_eq!(cycles_of(&mut instance, user(2)), FAKE_LEDGER_INITIAL_CYCLES);
+    assert_eq!(cycles_of(&mut instance, user(2)), 0);
 }
 
 #[test]
@@ -54,7 +80,7 @@ fn a_transaction_with_a_creation_time_is_executed_once_and_within_a_day() {
     assert_eq!(send(&mut instance, &dated(1)), duplicate);
     instance.set_time(Time::GENESIS.plus_secs(90_000)).expect("time goes on");
     assert_eq!(send(&mut instance, &dated(1)), Err(TransferError::TooOld));
-    assert_eq!(cycles_of(&mut instance, user(2)), FAKE_LEDGER_INITIAL_CYCLES + 14);
+    assert_eq!(cycles_of(&mut instance, user(2)), 14);
 }
 
 #[test]
@@ -68,8 +94,8 @@ fn an_account_without_a_subaccount_has_the_subaccount_of_zeros() {
     let balance = |instance: &mut Instance, account| -> u128 {
         ask(instance, cycles_ledger(), "icrc1_balance_of", &account)
     };
-    assert_eq!(balance(&mut instance, with(0)), FAKE_LEDGER_INITIAL_CYCLES + 7);
-    assert_eq!(balance(&mut instance, with(1)), FAKE_LEDGER_INITIAL_CYCLES);
+    assert_eq!(balance(&mut instance, with(0)), 7);
+    assert_eq!(balance(&mut instance, with(1)), 0);
 }
 
 #[test]
@@ -152,7 +178,7 @@ fn the_icp_ledger_accepts_icrc1_accounts_and_account_identifiers() {
         by_owner
     };
     assert_eq!(balance(user(1)), FAKE_LEDGER_INITIAL_E8S - 100_000_000 - FAKE_LEDGER_FEE_E8S);
-    assert_eq!(balance(user(2)), FAKE_LEDGER_INITIAL_E8S + 100_000_000);
+    assert_eq!(balance(user(2)), 100_000_000);
     let back: Result<u128, TransferError> =
         update(&mut instance, call(user(2), icp_ledger(), "icrc1_transfer", &transfer(user(1), 5)));
     assert_eq!(back, Ok(1));
@@ -181,7 +207,7 @@ fn a_canister_can_deposit_cycles_and_a_failed_call_refunds_them() {
         fake_canisters.respond(&request, &mut surroundings)
     };
     let (reply, refund) = call("deposit", FAKE_LEDGER_FEE_CYCLES + 7);
-    let balance = FAKE_LEDGER_INITIAL_CYCLES + 7;
+    let balance = 7;
     let expected = DepositResult { balance, block_index: 0 };
     let reply: DepositResult = decode_one(&reply.expect("it is done")).expect("it is of this type");
     assert_eq!((reply, refund), (expected, 0));

@@ -7,7 +7,7 @@ fn a_canister_is_created_on_the_chosen_subnet_and_the_caller_pays_and_controls_i
     let mut instance = network(true);
     let [first, second] = application_subnets(&instance);
     for (choice, expected) in [(None, first), (on(second), second), (on(first), first)] {
-        let before = cycles_of(&mut instance, user(1));
+        let before = seen_by(&mut instance, user(1), cycles_ledger(), user(1));
         let made = create(&mut instance, &creation(2 * TRILLION, choice)).expect("it is made");
         let canister = CanisterId::from(made.canister_id);
         assert_eq!(instance.subnet_with(canister), Some(expected));

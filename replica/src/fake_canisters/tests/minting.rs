@@ -28,7 +28,7 @@ fn pay(instance: &mut Instance, account_of: Principal, icp: u64, memo: u64) -> u
 }
 
 fn icp_of(instance: &mut Instance, owner: Principal) -> u128 {
-    ask(instance, icp_ledger(), "icrc1_balance_of", &account(owner))
+    seen_by(instance, owner, icp_ledger(), owner)
 }
 
 fn notify<R: CandidType + DeserializeOwned>(

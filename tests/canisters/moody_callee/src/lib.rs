@@ -52,7 +52,7 @@ async fn get_position(_user: Principal) {
 #[ic_cdk::update(manual_reply = true)]
 fn charge(amount: u64) {
     msg_cycles_accept(amount.into());
-    if amount % 2 == 0 {
+    if amount.is_multiple_of(2) {
         msg_reply(b"DIDL\0\0");
     } else {
         msg_reject("not today");
