@@ -84,9 +84,9 @@ fn a_network_that_the_tool_starts_gives_each_identity_what_the_tool_seeds() {
     let started = project.run("icp network start -d");
     assert!(started.succeeded, "{}", started.errors);
     let cycles = project.ok("icp cycles balance --identity somebody");
-    assert_eq!(cycles, "Balance: 1_001_000_000_000_000_000 cycles");
+    assert_eq!(cycles, "Balance: 1_000_000_000_000_000 cycles");
     let icp = project.ok("icp token balance --identity somebody");
-    assert_eq!(icp, "Balance: 11000000.00000000 ICP");
+    assert_eq!(icp, "Balance: 1000000.00000000 ICP");
     project.ok("icp network ping");
     project.ok("icp network stop");
     project.fails("icp network ping");
