@@ -156,3 +156,8 @@ pub const FAKE_LEDGER_TRANSACTION_WINDOW_SECONDS: u64 = 24 * 60 * 60;
 /// Largest difference between the time of a fake ledger and the clock of a user, in seconds (ICRC-1,
 /// "Transaction deduplication").
 pub const FAKE_LEDGER_PERMITTED_DRIFT_SECONDS: u64 = 2 * 60;
+
+/// Bytes of the modules that a server compiles before a round, for the calls that wait for the round: as many as
+/// an instance installs in a moment. Calls may name the same chunks again and again, so the sum of all modules
+/// has no other bound.
+pub const WAITING_MODULES_BYTES_MAX: usize = 32 * MIB as usize;

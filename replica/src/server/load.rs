@@ -42,7 +42,8 @@ impl Default for Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the server holds too many bytes of requests and of responses that nobody has read yet: read the other \
-     responses first, then send this request again"
+     responses first. A query, or a request with a large body, can then be sent again; another request may have \
+     been executed although its response was dropped"
 )]
 pub(super) struct Overloaded;
 

@@ -1,4 +1,4 @@
-//! The replica as an HTTP server on the loopback interface, in two forms.
+//! The replica as an HTTP server, in two forms.
 //!
 //! - An [`EmbeddedServer`] serves PocketIC's clients. It has some of the routes of PocketIC 16.1. All other
 //!   routes respond with status 404 and a message. Every operation is complete when its response is sent;

@@ -122,6 +122,19 @@ fn a_port_file_that_is_no_regular_file_is_an_error_that_says_so() {
 
 #[cfg(unix)]
 #[test]
+fn a_file_with_other_content_than_a_port_is_no_port_file_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [("text", "[package]\n"), ("number", "123456"), ("long", "1234567890")] {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        let error = refused(&path);
+        assert!(error.contains("choose another --port-file"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_port_file_that_a_killed_server_has_left_is_used_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("port");

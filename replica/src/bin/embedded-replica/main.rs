@@ -29,7 +29,8 @@ use tracing_subscriber::prelude::*;
 ///
 /// Canisters run as real Wasm, by the network's rules for rounds, queues, calls and cycles. Threshold
 /// signatures are not supported. Routes of PocketIC's protocol that are not supported respond with
-/// status 404. The program listens on the loopback interface.
+/// status 404. The program listens on the loopback interface unless
+/// you name another address.
 #[derive(Debug, Parser)]
 #[command(
     name = "embedded-replica",
@@ -73,14 +74,14 @@ fn main() -> ExitCode {
     if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The environment variable that has the effect of `--allow-outcalls`. Tools that start the program have no
+/// The environment variable that has the effect of `--allow-outcalls` if its value is 1. Tools that start the program have no
 /// such option.
 const ALLOW_OUTCALLS: &str = "EMBEDDED_REPLICA_ALLOW_OUTCALLS";
 
 /// The hosts to which the program makes HTTP requests for canisters. `all` is the option
 /// `--allow-outcalls`.
 fn outcall_destinations(all: bool) -> OutcallDestinations {
-    let is_set = || std::env::var_os(ALLOW_OUTCALLS).is_some_and(|value| !value.is_empty());
+    let is_set = || std::env::var_os(ALLOW_OUTCALLS).is_some_and(|value| value == "1");
     OutcallDestinations::all_if(all || is_set())
 }
 

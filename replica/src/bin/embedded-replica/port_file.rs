@@ -11,6 +11,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Most bytes in a port file: a port and a line end.
+const CONTENT_BYTES_MAX: u64 = 7;
+
 /// How long a server that runs elsewhere has to respond.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -44,10 +47,14 @@ impl PortFile {
             if !is_at(&file, path) {
                 continue;
             }
+            let Some(port) = port_in(&file).map_err(failed)? else {
+                return Err(format!(
+                    "{} is a file with other content than a port: choose another --port-file",
+                    path.display()
+                ));
+            };
             // PocketIC's own server locks nothing.
-            let mut content = String::new();
-            let _ = file.read_to_string(&mut content);
-            if content.trim().parse().is_ok_and(responds) {
+            if port.is_some_and(responds) {
                 return Ok(None);
             }
             file.set_len(0).map_err(failed)?;
@@ -73,6 +80,18 @@ impl Drop for PortFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// The port in a port file. `Some(None)` if the file is empty; `None` if it has other content.
+fn port_in(file: &File) -> io::Result<Option<Option<u16>>> {
+    let mut content = Vec::new();
+    file.take(CONTENT_BYTES_MAX + 1).read_to_end(&mut content)?;
+    let text = str::from_utf8(&content).map(str::trim);
+    Ok(match text {
+        Ok("") => Some(None),
+        Ok(text) => text.parse().ok().map(Some),
+        Err(_) => None,
+    })
 }
 
 /// Opens and locks a file. `None` if another process has locked it.

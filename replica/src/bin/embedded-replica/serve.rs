@@ -25,8 +25,8 @@ const COMMITTED_PORT: u16 = 4943;
 ///
 /// Fake canisters replace the mainnet canisters that the tools need to create canisters: the cycles
 /// ledger (um5iw-rqaaa-aaaaq-qaaba-cai), the ICP ledger (ryjl3-tyaaa-aaaaa-aaaba-cai), the cycles
-/// minting canister (rkp4c-7iaaa-aaaaa-aaaca-cai) and the registry (rwlgt-iiaaa-aaaaa-aaaaa-cai). On
-/// these ledgers every account starts with a large balance; there are no blocks and no archives.
+/// minting canister (rkp4c-7iaaa-aaaaa-aaaca-cai) and the registry (rwlgt-iiaaa-aaaaa-aaaaa-cai). A
+/// user gets a large balance at the first use of a ledger. There are no blocks and no archives.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The kind of a subnet to create: application, verified-application, system, fiduciary, sns or

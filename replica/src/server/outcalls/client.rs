@@ -1,8 +1,9 @@
 //! The HTTP client for outcalls.
 //!
-//! Rules: `https_outcalls/adapter` in the replica's repository. There is one difference: a request has
-//! the header `accept: */*` if the canister names none.
+//! Rules: `https_outcalls/adapter` in the replica's repository. There are two differences: a
+//! request has the header `accept: */*` if the canister names none, and each has the header [`OUTCALL_HEADER`].
 
+use super::OUTCALL_HEADER;
 use super::destinations::{LocalHosts, NotThisMachine, OutcallDestinations};
 use super::text::{fatal, unreachable, with_causes};
 use crate::error::Reject;
@@ -100,6 +101,7 @@ impl OutcallClient {
         };
         let mut request = Request::new(method, url);
         *request.headers_mut() = header_map(&outcall.headers)?;
+        request.headers_mut().insert(OUTCALL_HEADER, HeaderValue::from_static("1"));
         *request.body_mut() = outcall.body.clone().map(Into::into);
         Ok(request)
     }

@@ -47,6 +47,8 @@ pub(super) async fn create(
         let started =
             async { instances.get(instance_id)?.start_auto_progress(delay(config)).await };
         if let Err(error) = started.await {
+            // The client does not get the instance's number, so it could never delete the instance.
+            let _ = instances.delete(instance_id).await;
             return error.into_response();
         }
     }

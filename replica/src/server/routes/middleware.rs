@@ -4,6 +4,7 @@ use super::extract::Shared;
 use crate::server::api::ApiError;
 use crate::server::load::with_body;
 use crate::server::names;
+use crate::server::outcalls::OUTCALL_HEADER;
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::Next;
@@ -11,8 +12,15 @@ use axum::response::Response;
 
 /// Refuses requests of web pages from other machines: a client of these routes can do everything, and a
 /// page may be anybody's. Browsers send an `origin` header; other clients do not, except for test
-/// environments that imitate a browser, and these have a local origin.
+/// environments that imitate a browser, and these have a local origin. Refuses requests that a server makes for
+/// canisters, too.
 pub(super) async fn refuse_web_pages(request: Request, next: Next) -> Result<Response, ApiError> {
+    if request.headers().contains_key(OUTCALL_HEADER) {
+        return Err(ApiError::forbidden(
+            "HTTP outcalls of canisters may use the interface for agents only: the routes below \
+             /instances/ID/api, or those of a gateway",
+        ));
+    }
     let mut origins = request.headers().get_all(header::ORIGIN).iter();
     match origins.all(|origin| names::is_local_origin(origin.as_bytes())) {
         true => Ok(next.run(request).await),

@@ -85,3 +85,20 @@ async fn every_route_is_served_by_its_methods_alone_with_and_without_a_slash_at_
 async fn the_status_says_that_the_server_runs() {
     assert_eq!(status("GET", "/status").await, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn requests_of_canisters_control_no_server() {
+    let instances =
+        Arc::new(Instances::new(NetworkProfile::POCKET_IC, OutcallDestinations::default()));
+    let service = TowerToHyperService::new(router(instances, Names::default()));
+    let mut statuses = Vec::new();
+    for outcall in [false, true] {
+        let mut request = Request::builder().uri("/instances");
+        if outcall {
+            request = request.header(crate::server::outcalls::OUTCALL_HEADER, "1");
+        }
+        let request = request.body(Body::empty()).expect("it is valid");
+        statuses.push(service.call(request).await.expect("it responds").status());
+    }
+    assert_eq!(statuses, [StatusCode::OK, StatusCode::FORBIDDEN]);
+}

@@ -4,12 +4,14 @@
 use super::Call;
 use super::code::module_of;
 use crate::ic00::{ManagementCall, Method};
+use crate::limits::WAITING_MODULES_BYTES_MAX;
 use crate::subnet::Subnet;
 use crate::types::Payload;
 
 impl Subnet {
-    /// The modules that the waiting calls of `install_code` and `install_chunked_code` install, as far as they
-    /// are known. Some of these calls may fail before they install anything.
+    /// The modules that the first waiting calls of `install_code` and `install_chunked_code` install, as far as
+    /// they are known: the modules up to [`WAITING_MODULES_BYTES_MAX`], and the one that exceeds it. Some of these
+    /// calls may fail before they install anything.
     pub fn waiting_modules(&self) -> Vec<Vec<u8>> {
         let pooled = self.ingress_pool.iter().filter_map(|ingress| {
             let method = ingress.management.as_ref()?;
@@ -20,7 +22,14 @@ impl Subnet {
             (method, argument)
         });
         let installing = pooled.chain(taken_in).filter(|(method, _)| installs(method));
-        installing.filter_map(|(method, argument)| self.module_in(method, argument)).collect()
+        let modules = installing.filter_map(|(method, argument)| self.module_in(method, argument));
+        let mut bytes = 0;
+        let first = modules.take_while(|module| {
+            let has_room = bytes <= WAITING_MODULES_BYTES_MAX;
+            bytes += module.len();
+            has_room
+        });
+        first.collect()
     }
 
     fn module_in(&self, method: &ManagementCall, argument: &Payload) -> Option<Vec<u8>> {

@@ -50,7 +50,10 @@ pub(super) fn check_function(
         }
         instructions += 1;
         sum += complexity(&operator);
-        effort.count(&operator);
+        // Counting takes time, too, so it ends for a function that is refused.
+        if sum <= FUNCTION_COMPLEXITY_MAX && instructions <= FUNCTION_INSTRUCTIONS_MAX {
+            effort.count(&operator);
+        }
     }
     if sum > FUNCTION_COMPLEXITY_MAX {
         return invalid(format!(

@@ -126,6 +126,7 @@ impl<'a> EffortCounter<'a> {
     /// Counts the next instruction. Does nothing once the effort is too large, because counting takes time, too.
     pub fn count(&mut self, operator: &Operator<'_>) {
         let is_too_large = self.effort.branched > COMPILE_BRANCHED_MAX
+            || self.effort.live > COMPILE_LIVE_MAX
             || self.merged * self.merged > COMPILE_MERGED_SQUARED_MAX;
         if is_too_large {
             return;

@@ -80,3 +80,13 @@ async fn a_value_of_a_header_that_no_request_can_have_is_rejected() {
         assert!(reject.message.contains("Failed to parse header"), "{}", reject.message);
     }
 }
+
+#[test]
+fn a_request_is_marked_as_one_of_a_canister_whatever_headers_the_canister_names() {
+    let client = OutcallClient::new(OutcallDestinations::ThisMachine);
+    let forged = HttpHeader { name: OUTCALL_HEADER.to_uppercase(), value: "0".into() };
+    let outcall = OutcallRequest { headers: vec![forged], ..get("http://127.0.0.1/".into()) };
+    let request = client.http_request(&outcall).expect("it is valid");
+    let marks: Vec<_> = request.headers().get_all(OUTCALL_HEADER).iter().collect();
+    assert_eq!(marks, ["1"]);
+}

@@ -62,6 +62,20 @@ fn a_function_that_merges_too_many_values_is_refused() {
     }
 }
 
+/// Counting the effort of this function would take minutes, if counting did not end at the bounds.
+#[test]
+fn a_function_with_a_million_nested_blocks_is_refused_for_its_complexity() {
+    let blocks = 1_000_000;
+    let function = format!(
+        "(func (local {}) {} {} {})",
+        "i32 ".repeat(49_000),
+        "block ".repeat(blocks),
+        (0..49_000).map(|local| format!("i32.const 0 local.set {local} ")).collect::<String>(),
+        "end ".repeat(blocks)
+    );
+    refused(&module(&function), &["complexity of 50", "split the function"]);
+}
+
 #[test]
 fn functions_that_each_merge_many_values_are_refused_together() {
     let some = nested_loops(100, 100);
