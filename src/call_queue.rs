@@ -8,13 +8,17 @@ use std::time::Duration;
 use ic_principal::Principal;
 
 use crate::{Reason, ReasonKind, Request, Slots, Window};
-use callees::CalleeQueues;
+use callees::{CalleeQueues, Held};
 
 mod callees;
 
 /// The largest number of calls that may wait for another attempt. While this many wait, no further call is taken out of
 /// the source. This bounds the memory when every call fails.
 const DELAYED_MAX: usize = 1_000;
+
+/// How long calls wait for slots that others occupy, before one of the calls is sent whether or not a slot is known to
+/// be free. The library does not see all that occupies slots, callbacks and memory.
+const HELD_MAX: Duration = Duration::from_secs(1);
 
 /// A call that is not settled: it has no final outcome yet. It waits, or it is open.
 #[derive(Debug)]
@@ -134,7 +138,7 @@ impl<'s> CallQueue<'s> {
         if !self.has_capacity() {
             return None;
         }
-        self.release_freed();
+        self.release_freed(&now);
         while is_due(self) {
             let call = self.pop_delayed()?;
             if self.has_slot(call.queue) {
@@ -183,18 +187,16 @@ impl<'s> CallQueue<'s> {
     pub fn pop_delayed(&mut self) -> Option<PendingCall> {
         let Reverse(DelayedCall { call, .. }) = self.delayed.pop()?;
         self.short_of_cycles = false;
-        let queue = self.queues.get(call.queue);
-        queue.delayed -= 1;
-        queue.is_full = false;
-        self.mark_ready(call.queue);
+        self.queues.get(call.queue).delayed -= 1;
+        self.unblock(call.queue);
         Some(call)
     }
 
     /// Takes a call that is not open, whether or not it could be sent now: first those that wait for a slot, in the order of
     /// the source, then those that wait for a point in time, then those of the source.
     pub fn take_unsent(&mut self) -> Option<PendingCall> {
+        self.release_all();
         self.ready.clear();
-        self.held_by_others.clear();
         // The heap of delayed calls puts them in order.
         while self.waiting > 0
             && let Some(call) = self.queues.take_waiting()
@@ -215,10 +217,8 @@ impl<'s> CallQueue<'s> {
     pub fn note_response(&mut self, call: &PendingCall) {
         self.open -= 1;
         self.short_of_cycles = false;
-        let queue = self.queues.get(call.queue);
-        queue.share.note_response();
-        queue.is_full = false;
-        self.mark_ready(call.queue);
+        self.queues.get(call.queue).share.note_response();
+        self.unblock(call.queue);
     }
 
     /// Notes that a call has its final outcome.
@@ -244,7 +244,7 @@ impl<'s> CallQueue<'s> {
             && queue.share.open_elsewhere() > 0
         {
             queue.is_full = true;
-            queue.open_when_refused = queue.share.open_elsewhere();
+            queue.held = Some(Held { open_elsewhere: queue.share.open_elsewhere(), since: None });
             self.held_by_others.push(index);
             requeued = Requeued::ForOthers;
         } else if missing == ReasonKind::Cycles && self.open > 0 {
@@ -260,26 +260,42 @@ impl<'s> CallQueue<'s> {
 
     /// Lets calls be sent again that wait for slots which other calls of this canister occupy.
     pub fn release_all(&mut self) {
-        for index in std::mem::take(&mut self.held_by_others) {
-            self.queues.get(index).is_full = false;
-            self.mark_ready(index);
+        while let Some(&index) = self.held_by_others.first() {
+            self.unblock(index);
         }
     }
 
     /// Lets calls be sent again that waited for slots which other calls of this canister occupied, if some of those have
-    /// their responses now.
-    fn release_freed(&mut self) {
+    /// their responses now, or if the calls have waited for [`HELD_MAX`].
+    fn release_freed(&mut self, now: &impl Fn() -> Duration) {
+        if self.held_by_others.is_empty() {
+            return;
+        }
+        let now = now();
         let mut next = 0;
         while let Some(&index) = self.held_by_others.get(next) {
             let queue = self.queues.get(index);
-            if queue.share.open_elsewhere() < queue.open_when_refused {
-                queue.is_full = false;
-                self.held_by_others.swap_remove(next);
-                self.mark_ready(index);
+            let open_elsewhere = queue.share.open_elsewhere();
+            let is_released = queue.held.as_mut().is_none_or(|held| {
+                let since = *held.since.get_or_insert(now);
+                open_elsewhere < held.open_elsewhere || now >= since + HELD_MAX
+            });
+            if is_released {
+                self.unblock(index);
             } else {
                 next += 1;
             }
         }
+    }
+
+    /// Ends that no call is sent to a callee because the system refused one.
+    fn unblock(&mut self, index: usize) {
+        let queue = self.queues.get(index);
+        queue.is_full = false;
+        if queue.held.take().is_some() {
+            self.held_by_others.retain(|held| *held != index);
+        }
+        self.mark_ready(index);
     }
 
     /// Sends no call that would fail for the same reason as `call`, until a [delayed](Self::push_delayed) call is due.

@@ -27,6 +27,9 @@ pub const METHOD_NAME_BYTES_MAX: usize = 20_000;
 pub const REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// The embedded replica has its own copy of these limits, with sources. The copies must be equal.
+/// Most bytes that are kept of the text of a [`Verdict`](crate::Verdict). A callee may put megabytes into an error.
+pub const VERDICT_TEXT_BYTES_MAX: usize = 1_024;
+
 #[cfg(test)]
 mod tests {
     use embedded_replica::limits as replica;

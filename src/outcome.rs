@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::limits::VERDICT_TEXT_BYTES_MAX;
 use crate::{Reason, ReasonKind};
 
 /// The outcome of one call.
@@ -110,14 +111,24 @@ impl<T> Outcome<T> {
     }
 }
 
+/// Cuts a text off at [`VERDICT_TEXT_BYTES_MAX`].
+fn bounded(mut text: String) -> String {
+    if text.len() > VERDICT_TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(VERDICT_TEXT_BYTES_MAX));
+        text.shrink_to_fit();
+    }
+    text
+}
+
 impl Outcome<Reply> {
-    /// The outcome of a call whose callee replied, by the verdict on the reply.
+    /// The outcome of a call whose callee replied, by the verdict on the reply. Of the text of a verdict, the first
+    /// [`VERDICT_TEXT_BYTES_MAX`] bytes are kept.
     pub fn judged(reply: Reply, verdict: Verdict) -> Self {
         let reason = match verdict {
             Verdict::Done => return Self::Done(reply),
-            Verdict::NotDone(text) => Reason::Declined(text),
-            Verdict::TryAgain(text) => Reason::Unavailable(text),
-            Verdict::Unknown(text) => Reason::Unclear(text),
+            Verdict::NotDone(text) => Reason::Declined(bounded(text)),
+            Verdict::TryAgain(text) => Reason::Unavailable(bounded(text)),
+            Verdict::Unknown(text) => Reason::Unclear(bounded(text)),
         };
         Self::failed(Failure { reason, refunded: reply.refunded })
     }

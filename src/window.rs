@@ -68,7 +68,7 @@ const PAUSE_PART: Duration = Duration::from_secs(1);
 /// # Panics
 ///
 /// The function itself does not panic. If `requests` or `on_outcome` panics, the canister traps and the function ends:
-/// its other calls are neither awaited nor counted, although the callees may execute them.
+/// its other calls are not awaited, although the callees may execute them.
 pub async fn windowed<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 use ic_principal::Principal;
 
@@ -35,10 +36,19 @@ pub struct CalleeQueue {
     /// Whether the system refused a call to this callee because no slot was free. Then no call is sent to it until a
     /// response frees a slot.
     pub is_full: bool,
-    /// Open calls of others to this callee when the system refused a call because no slot was free.
-    pub open_when_refused: u32,
+    /// Set while calls wait for slots that other calls of this canister occupy.
+    pub held: Option<Held>,
     /// Whether the queue is in [`CallQueue::ready`](super::CallQueue).
     pub is_ready: bool,
+}
+
+/// What was known when the system refused a call because others occupied all slots.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    /// Open calls of others to the callee.
+    pub open_elsewhere: u32,
+    /// When the queue was first looked at afterwards. `None` before that.
+    pub since: Option<Duration>,
 }
 
 impl CalleeQueues {
@@ -104,7 +114,7 @@ impl CalleeQueue {
             waiting: VecDeque::new(),
             delayed: 0,
             is_full: false,
-            open_when_refused: 0,
+            held: None,
             is_ready: false,
         }
     }

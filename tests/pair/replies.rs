@@ -35,11 +35,10 @@ fn attached_cycles_that_come_back_are_reported_and_pay_for_further_calls() {
 }
 
 #[test]
-fn a_call_that_is_never_sent_has_no_refund_and_ends_nothing() {
+fn a_call_to_a_canister_without_code_gets_its_cycles_back() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 1);
         let patient = pair.patient_caller();
-        // The name of the callee is wrong, so the system refunds everything.
         let nobody = pair.another_canister();
         let argument = encode_args((nobody, TRILLION, vec![0_u64])).expect("they have types");
         let reply = pair.pic.update_call(patient, controller(), "paid_calls", argument);

@@ -269,3 +269,16 @@ fn replies_beyond_a_limit_are_dropped_and_their_calls_are_done() {
     assert_eq!(dropped(Some(limit)), [true, false, true, false, false]);
     assert_eq!(dropped(Some(ReplyLimit::of_memory(usize::MAX))), [false; 5]);
 }
+
+#[test]
+fn a_long_text_of_a_verdict_is_cut_off_between_two_characters() {
+    let long = || "é".repeat(1_000_000);
+    let verdicts = [Verdict::NotDone(long()), Verdict::TryAgain(long()), Verdict::Unknown(long())];
+    for verdict in verdicts {
+        let outcome = Outcome::judged(vec![].into(), verdict);
+        let reason = outcome.reason().expect("the call is not done").to_string();
+        assert!(reason.ends_with('é') && reason.len() < 1_200, "{} bytes", reason.len());
+    }
+    let odd = Outcome::judged(vec![].into(), Verdict::NotDone(format!("x{}", long())));
+    assert!(odd.reason().expect("the call is not done").to_string().ends_with('é'));
+}

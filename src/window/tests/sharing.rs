@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::task::Context;
+use std::time::Duration;
 
 use super::{busy, pings, reply};
 use crate::scripted_transport::{ScriptedTransport, callee};
@@ -178,4 +179,44 @@ fn a_call_with_a_retry_waits_for_a_slot_and_one_without_fails_at_once() {
         script.respond(script.open()[0], if is_first { Err(busy()) } else { Ok(vec![1]) });
     });
     assert_eq!(outcome, Outcome::Done(vec![1].into()));
+}
+
+#[test]
+fn calls_that_waited_for_others_are_sent_when_a_delayed_call_to_the_same_callee_is_due() {
+    let script = ScriptedTransport::new(500, 1_000);
+    script.at_pauses(|script| {
+        script.slots.set(10);
+        script.now.set(script.now.get() + Duration::from_secs(2));
+    });
+    let fan_out = windowed(&script, pings(2), Window::of(1), Retry::attempts(3), |_, _| ());
+    let summary = script.drive(fan_out, |script| {
+        let response = if script.sent.borrow().len() == 1 {
+            // The next call finds the only slot occupied by others.
+            script.hold(callee(1), 1);
+            script.slots.set(1);
+            Err(busy())
+        } else {
+            Ok(vec![1])
+        };
+        script.respond(script.open()[0], response);
+    });
+    assert_eq!((summary.succeeded, summary.refused), (2, 1));
+}
+
+#[test]
+fn a_call_that_waits_for_others_is_sent_again_after_a_second_though_none_of_them_has_ended() {
+    let script = ScriptedTransport::new(1, 1_000);
+    script.hold(callee(1), 1);
+    script.at_pauses(|script| {
+        script.now.set(script.now.get() + Duration::from_millis(100));
+        // What occupied the slot was not one of the calls that the library counts.
+        if script.pauses.get() == 5 {
+            script.slots.set(2);
+        }
+        assert!(script.pauses.get() < 50, "the call waits for ever");
+    });
+    let fan_out = windowed(&script, pings(1), Window::of(5), Retry::NEVER, |_, _| ());
+    let summary = script.drive(fan_out, reply);
+    assert_eq!((summary.succeeded, summary.refused), (1, 1));
+    assert!(script.now.get() >= Duration::from_secs(1));
 }

@@ -3,7 +3,6 @@
 //! Rules: `https_outcalls/adapter` in the replica's repository. There are two differences: a
 //! request has the header `accept: */*` if the canister names none, and each has the header [`OUTCALL_HEADER`].
 
-use super::OUTCALL_HEADER;
 use super::destinations::{LocalHosts, NotThisMachine, OutcallDestinations};
 use super::text::{fatal, unreachable, with_causes};
 use crate::error::Reject;
@@ -23,6 +22,10 @@ use tokio::time::timeout;
 /// The user agent of requests for which the canister names none
 /// (`https_outcalls/adapter/src/rpc_server.rs`, `USER_AGENT_ADAPTER`).
 const USER_AGENT: &str = "ic/1.0";
+
+/// The header of all requests that a server makes for canisters. A server refuses such requests on the routes that
+/// control it: otherwise, whoever may install a canister could control the server.
+pub(in crate::server) const OUTCALL_HEADER: &str = "embedded-replica-outcall";
 
 /// Makes HTTP requests for canisters.
 #[derive(Debug)]
