@@ -148,7 +148,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The kind of a [`Reason`]: what a [`Summary`] counts.
+/// The kind of a [`Reason`]: what a [`Summary`](crate::Summary) counts.
 ///
 /// The numbers are written to stable memory by [`Job::to_bytes`](crate::Job::to_bytes), so they never change, and a new
 /// kind gets the next number.
