@@ -8,7 +8,7 @@ use std::time::Duration;
 use ic_principal::Principal;
 
 use crate::{Reason, ReasonKind, Request, Slots, Window};
-use callees::{CalleeQueues, Held};
+use callees::CalleeQueues;
 
 mod callees;
 
@@ -16,8 +16,8 @@ mod callees;
 /// the source. This bounds the memory when every call fails.
 const DELAYED_MAX: usize = 1_000;
 
-/// How long calls wait for slots that others occupy, before one of the calls is sent whether or not a slot is known to
-/// be free. The library does not see all that occupies slots, callbacks and memory.
+/// How long calls wait for slots that others occupy, before one call to each callee is sent whether or not a slot is free,
+/// as far as is known. The library does not see all that occupies slots, callbacks and memory.
 const HELD_MAX: Duration = Duration::from_secs(1);
 
 /// A call that is not settled: it has no final outcome yet. It waits, or it is open.
@@ -71,6 +71,8 @@ pub struct CallQueue<'s> {
     queues: CalleeQueues,
     /// The callee queues that wait for slots which other calls of this canister occupy.
     held_by_others: Vec<usize>,
+    /// Since when there are such queues.
+    held_since: Option<Duration>,
     /// The callee queues that have both a waiting call and, as far as is known, a free slot. Served in turn.
     ready: VecDeque<usize>,
     /// Calls that wait for a slot.
@@ -100,6 +102,7 @@ impl<'s> CallQueue<'s> {
             in_order,
             queues: CalleeQueues::default(),
             held_by_others: Vec::new(),
+            held_since: None,
             ready: VecDeque::new(),
             waiting: 0,
             delayed: BinaryHeap::new(),
@@ -244,7 +247,8 @@ impl<'s> CallQueue<'s> {
             && queue.share.open_elsewhere() > 0
         {
             queue.is_full = true;
-            queue.held = Some(Held { open_elsewhere: queue.share.open_elsewhere(), since: None });
+            queue.is_held = true;
+            queue.open_when_refused = queue.share.open_elsewhere();
             self.held_by_others.push(index);
             requeued = Requeued::ForOthers;
         } else if missing == ReasonKind::Cycles && self.open > 0 {
@@ -266,21 +270,21 @@ impl<'s> CallQueue<'s> {
     }
 
     /// Lets calls be sent again that waited for slots which other calls of this canister occupied, if some of those have
-    /// their responses now, or if the calls have waited for [`HELD_MAX`].
+    /// their responses now. After [`HELD_MAX`], lets all be sent again.
     fn release_freed(&mut self, now: &impl Fn() -> Duration) {
         if self.held_by_others.is_empty() {
+            self.held_since = None;
             return;
         }
         let now = now();
+        if now >= *self.held_since.get_or_insert(now) + HELD_MAX {
+            self.held_since = None;
+            return self.release_all();
+        }
         let mut next = 0;
         while let Some(&index) = self.held_by_others.get(next) {
             let queue = self.queues.get(index);
-            let open_elsewhere = queue.share.open_elsewhere();
-            let is_released = queue.held.as_mut().is_none_or(|held| {
-                let since = *held.since.get_or_insert(now);
-                open_elsewhere < held.open_elsewhere || now >= since + HELD_MAX
-            });
-            if is_released {
+            if queue.share.open_elsewhere() < queue.open_when_refused {
                 self.unblock(index);
             } else {
                 next += 1;
@@ -292,7 +296,7 @@ impl<'s> CallQueue<'s> {
     fn unblock(&mut self, index: usize) {
         let queue = self.queues.get(index);
         queue.is_full = false;
-        if queue.held.take().is_some() {
+        if std::mem::take(&mut queue.is_held) {
             self.held_by_others.retain(|held| *held != index);
         }
         self.mark_ready(index);

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
 use ic_principal::Principal;
 
@@ -36,19 +35,12 @@ pub struct CalleeQueue {
     /// Whether the system refused a call to this callee because no slot was free. Then no call is sent to it until a
     /// response frees a slot.
     pub is_full: bool,
-    /// Set while calls wait for slots that other calls of this canister occupy.
-    pub held: Option<Held>,
+    /// Whether calls wait for slots that other calls of this canister occupy.
+    pub is_held: bool,
+    /// Open calls of others to this callee when the system refused a call because no slot was free.
+    pub open_when_refused: u32,
     /// Whether the queue is in [`CallQueue::ready`](super::CallQueue).
     pub is_ready: bool,
-}
-
-/// What was known when the system refused a call because others occupied all slots.
-#[derive(Clone, Copy, Debug)]
-pub struct Held {
-    /// Open calls of others to the callee.
-    pub open_elsewhere: u32,
-    /// When the queue was first looked at afterwards. `None` before that.
-    pub since: Option<Duration>,
 }
 
 impl CalleeQueues {
@@ -114,7 +106,8 @@ impl CalleeQueue {
             waiting: VecDeque::new(),
             delayed: 0,
             is_full: false,
-            held: None,
+            is_held: false,
+            open_when_refused: 0,
             is_ready: false,
         }
     }
