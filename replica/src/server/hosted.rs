@@ -119,10 +119,17 @@ impl HostedInstance {
     /// Fails if the instance has panicked.
     pub(super) async fn compile_waiting_modules(&self) -> Result<(), ApiError> {
         for module in self.access(|instance| instance.waiting_modules()).await? {
-            // An invalid module is refused again, and with a response, when it is installed.
-            let _ = tokio::task::block_in_place(|| crate::wasm::compile(&module));
+            // An invalid module is refused again, and with a response, when it is installed. If the compiler panics,
+            // it panics in the round, too, where the panic is reported.
+            let compile = || catch_unwind(|| crate::wasm::compile(&module).is_ok());
+            let _ = tokio::task::block_in_place(compile);
         }
         Ok(())
+    }
+
+    /// Whether the instance has panicked.
+    pub(super) fn has_panicked(&self) -> bool {
+        self.shared.has_panicked.load(Relaxed)
     }
 
     /// Runs an operation on the instance, once no other request uses it, at the instance's own time. A
@@ -196,7 +203,7 @@ impl HostedInstance {
     ///
     /// Fails if the instance has panicked.
     pub(super) fn height(&self) -> Result<u64, ApiError> {
-        match self.shared.has_panicked.load(Relaxed) {
+        match self.has_panicked() {
             true => Err(panicked(self.id)),
             false => Ok(self.shared.rounds.load(Relaxed)),
         }

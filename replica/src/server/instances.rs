@@ -83,15 +83,21 @@ impl Instances {
     ///
     /// # Errors
     ///
-    /// Fails if there was never an instance with this number, or if the instance cannot be saved.
-    pub(super) async fn delete(&self, id: usize) -> Result<(), ApiError> {
+    /// Fails if there was never an instance with this number, or if the instance cannot be saved. In the second
+    /// case, the instance is still there, so that the client can make room and delete it again.
+    pub(super) async fn delete(self: &Arc<Self>, id: usize) -> Result<(), ApiError> {
         let deleted = self.hosted.lock().get_mut(id).ok_or_else(|| unknown(id))?.take();
         let Some(instance) = deleted else { return Ok(()) };
         self.gateways.stop_all_of(id).await;
+        let instances = self.clone();
         // A task of its own is completed even if the client closes the connection.
         let close = tokio::spawn(async move {
             instance.stop_auto_progress().await;
             let closed = instance.close().await;
+            if closed.is_err() && !instance.has_panicked() {
+                instances.hosted.lock()[id] = Some(instance);
+                return closed;
+            }
             // Freeing the memory of a large instance takes long, so the lock is not held here.
             tokio::task::block_in_place(|| drop(instance));
             closed

@@ -107,10 +107,10 @@ impl HostedInstance {
         }
         self.stop_auto_progress().await;
         self.execute(Instance::checkpoint).await?;
-        let saved = self.save(false).await;
+        self.save(false).await?;
         // The directory can then be used by another instance.
         self.state_dir.lock().await.take();
-        saved
+        Ok(())
     }
 }
 

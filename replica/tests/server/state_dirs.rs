@@ -1,6 +1,6 @@
 //! State directories, as PocketIC's clients use them.
 
-use crate::http::post;
+use crate::http::{post, request};
 use candid::Principal;
 use embedded_replica::server::EmbeddedServer;
 use pocket_ic::common::rest::{SubnetKind, Topology};
@@ -81,6 +81,25 @@ fn an_instance_with_a_state_directory_continues_where_it_was_deleted() {
     let passed = pic.get_time().as_nanos_since_unix_epoch() - time.as_nanos_since_unix_epoch();
     assert_eq!(passed, 3);
     assert_eq!(call(&pic, canister, "count"), 2);
+}
+
+#[test]
+fn an_instance_that_cannot_be_saved_is_not_deleted_until_it_can() {
+    let (folder, server) = (folder(), embedded_server());
+    let builder = || network(&server).with_state_dir(folder.path().to_owned());
+    let pic = builder().with_application_subnet().build();
+    let canister = install(&pic, pic.topology().get_app_subnets()[0]);
+    assert_eq!(call(&pic, canister, "count"), 1);
+    // Where a directory is, no file can be written.
+    let obstacle = folder.path().join("network.state.unfinished");
+    std::fs::create_dir(&obstacle).unwrap();
+    let path = format!("/instances/{}", pic.instance_id());
+    let refused = request(server.port(), "DELETE", &path, b"");
+    assert_eq!(refused.status, 500, "{:?}", refused.body);
+    assert_eq!(call(&pic, canister, "count"), 2, "the instance is still there");
+    std::fs::remove_dir(&obstacle).unwrap();
+    drop(pic);
+    assert_eq!(call(&builder().build(), canister, "count"), 3);
 }
 
 #[test]
