@@ -119,9 +119,7 @@ fn a_callee_without_responses_is_given_up_after_five_minutes() {
 fn silent_calls_hold_the_slots_until_they_are_given_up_or_answered() {
     on_every_server(|server| {
         let pair = Pair::ready_for_faults(server, 2);
-        pair.set_mood(Mood::Silence);
-        let silent = pair.submit_run(Way::Parallel, OPEN_CALLS_MAX);
-        pair.wait(Duration::ZERO, 3);
+        let silent = pair.occupy_all_slots();
         let (crowded, _) = pair.report(Way::Parallel, 7);
         assert_eq!(crowded.failures(), BTreeMap::from([("queue_full", 7)]));
         pair.wait(PING_WAIT + MARGIN, 3);

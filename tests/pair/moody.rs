@@ -1,11 +1,14 @@
 //! A callee that behaves as a test says.
 
 use std::fs;
+use std::time::Duration;
 
 use candid::CandidType;
+use pocket_ic::common::rest::RawMessageId;
 use test_support::rust_canister;
 
-use crate::pair::{Pair, controller, decode, encode, nothing};
+use crate::answers::Way;
+use crate::pair::{OPEN_CALLS_MAX, Pair, controller, decode, encode, nothing};
 
 /// What happens to a call.
 #[derive(CandidType, Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,5 +42,13 @@ impl Pair {
     pub fn calls_that_arrived(&self) -> u64 {
         let reply = self.pic.query_call(self.callee, controller(), "calls", nothing());
         decode(&reply.expect("the callee counts its calls"))
+    }
+
+    /// Has the caller make as many calls as there are slots, to which the moody callee does not respond.
+    pub fn occupy_all_slots(&self) -> RawMessageId {
+        self.set_mood(Mood::Silence);
+        let silent = self.submit_run(Way::Parallel, OPEN_CALLS_MAX);
+        self.wait(Duration::ZERO, 3);
+        silent
     }
 }

@@ -114,9 +114,7 @@ fn windowed_calls_wait_until_parallel_calls_leave_a_slot() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         pair.moody_callee();
-        pair.set_mood(Mood::Silence);
-        let silent = pair.submit_run(Way::Parallel, OPEN_CALLS_MAX);
-        pair.wait(Duration::ZERO, 3);
+        let silent = pair.occupy_all_slots();
         let waiting = pair.submit_run(Way::Windowed(Some(10)), 20);
         pair.wait(Duration::ZERO, 50);
         assert!(pair.report_of(&waiting).is_none(), "no slot is free");

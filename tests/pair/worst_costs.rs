@@ -7,7 +7,7 @@ use test_support::on_every_server;
 use crate::answers::{JobSpec, PortfolioRequest, Way};
 use crate::jobs::{INTERVAL, calls};
 use crate::moody::Mood;
-use crate::pair::{OPEN_CALLS_MAX, Pair, controller, nothing};
+use crate::pair::{Pair, controller, nothing};
 use crate::raw_calls::request;
 
 const MILLION: u128 = 1_000_000;
@@ -134,9 +134,7 @@ fn windowed_calls_to_a_callee_with_full_queues_are_tried_five_times() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         pair.moody_callee();
-        pair.set_mood(Mood::Silence);
-        let silent = pair.submit_run(Way::Parallel, OPEN_CALLS_MAX);
-        pair.wait(Duration::ZERO, 3);
+        let silent = pair.occupy_all_slots();
         pair.wait(Duration::from_secs(305), 3);
         assert!(pair.report_of(&silent).is_some(), "the caller has given up, the callee owes");
 

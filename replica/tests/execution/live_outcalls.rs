@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 use test_support::script::{Call, script};
-use test_support::{CallResult, ScriptedNetwork, Server, encode, on_every_server};
+use test_support::{CallResult, ScriptedNetwork, Server, on_every_server};
 
 /// A request of this URL.
 fn get_from(url: &str) -> HttpRequestArgs {
@@ -82,19 +82,7 @@ fn an_outcall_that_was_waiting_is_made_when_the_instance_begins_to_progress() {
 #[test]
 fn the_canister_transforms_what_the_server_got() {
     on_every_server(|server| {
-        let transformed = HttpRequestResult { body: b"the same".to_vec(), ..Default::default() };
-        let bytes = encode(transformed);
-        let text: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
-        let network = with_code(
-            server,
-            &format!(
-                r#"(data (i32.const 3000) "{text}")
-                   (func (export "canister_query same")
-                     (call $msg_reply_data_append (i32.const 3000) (i32.const {}))
-                     (call $msg_reply))"#,
-                bytes.len()
-            ),
-        );
+        let network = with_code(server, &transform_to("same", b"the same"));
         network.pic.auto_progress();
         let site = Site::start(|stream, _| {
             write!(stream, "{}", response("200 OK", "", "answer")).unwrap();

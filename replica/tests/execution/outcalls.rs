@@ -30,6 +30,20 @@ pub fn no_reply(message: &str) -> CanisterHttpResponse {
     CanisterHttpResponse::CanisterHttpReject(reject)
 }
 
+/// The code of a transform function that makes this body of every response.
+pub fn transform_to(name: &str, body: &[u8]) -> String {
+    let transformed = HttpRequestResult { body: body.to_vec(), ..Default::default() };
+    let bytes = Encode!(&transformed).unwrap();
+    let text: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    format!(
+        r#"(data (i32.const 3000) "{text}")
+           (func (export "canister_query {name}")
+             (call $msg_reply_data_append (i32.const 3000) (i32.const {}))
+             (call $msg_reply))"#,
+        bytes.len()
+    )
+}
+
 /// A call of `a` that makes an outcall.
 pub fn outcall(arguments: HttpRequestArgs) -> Call {
     management("http_request", arguments).cycles(ENOUGH)
@@ -205,22 +219,16 @@ fn an_outcall_without_responses_is_given_up_after_a_minute() {
 #[test]
 fn the_canister_transforms_responses_before_they_are_compared() {
     on_every_server(|server| {
-        let transformed = HttpRequestResult { body: b"the same".to_vec(), ..Default::default() };
-        let bytes = Encode!(&transformed).unwrap();
-        let text: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
         let network = with_code(
             server,
             &format!(
-                r#"(data (i32.const 3000) "{text}")
-                   (func (export "canister_query same")
-                     (call $msg_reply_data_append (i32.const 3000) (i32.const {}))
-                     (call $msg_reply))
+                r#"{}
                    (func (export "canister_query argument")
                      (call $append_argument)
                      (call $append_caller)
                      (call $msg_reply))
                    (func (export "canister_query failing") (unreachable))"#,
-                bytes.len()
+                transform_to("same", b"the same")
             ),
         );
         let arguments =

@@ -1,6 +1,7 @@
 //! Saving and restoring what random scenarios do not have: timers, certified data, logs, snapshots, chunks,
 //! histories, random bytes, HTTP outcalls, paused installations.
 
+use crate::begin::management;
 use candid::{CandidType, Principal, encode_args, encode_one};
 use embedded_replica::canister::Failure;
 use embedded_replica::certification::{Reader, Scope};
@@ -8,7 +9,7 @@ use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance, Ins
 use embedded_replica::state_dir::StateDir;
 use embedded_replica::subnet::{NodeResponse, NodeResponses};
 use embedded_replica::trace::Event;
-use embedded_replica::types::{CanisterId, MessageId};
+use embedded_replica::types::MessageId;
 use ic_management_canister_types::*;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -107,21 +108,6 @@ impl Observed {
             let certificate = self.instance().read_state(scope, &paths, &reader);
             self.seen.push(format!("{certificate:?}"));
         }
-    }
-}
-
-fn management(
-    method: &str,
-    argument: &impl CandidType,
-    effective_principal: EffectivePrincipal,
-) -> CanisterCall {
-    CanisterCall {
-        sender: Principal::anonymous(),
-        caller_info: None,
-        canister: CanisterId::MANAGEMENT,
-        effective_principal,
-        method: method.into(),
-        argument: encode_one(argument).expect("it is Candid"),
     }
 }
 

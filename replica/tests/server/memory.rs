@@ -5,17 +5,26 @@ use candid::Principal;
 use pocket_ic::PocketIcBuilder;
 use std::time::{Duration, Instant};
 
-/// Makes a megabyte of its heap and one of its stable memory its own.
-const HOARDER: &str = r#"(module
+/// A module with this code, and with the functions of the system that it calls.
+fn module(code: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(module
     (import "ic0" "msg_reply" (func $reply))
     (import "ic0" "stable64_grow" (func $grow (param i64) (result i64)))
     (import "ic0" "stable64_write" (func $write (param i64 i64 i64)))
+    {code})"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+/// Makes a megabyte of its heap and one of its stable memory its own.
+const HOARDER: &str = r#"
     (memory 16)
     (func (export "canister_update hoard")
         (memory.fill (i32.const 0) (i32.const 1) (i32.const 1000000))
         (drop (call $grow (i64.const 16)))
         (call $write (i64.const 0) (i64.const 0) (i64.const 1000000))
-        (call $reply)))"#;
+        (call $reply))"#;
 
 /// Resident memory of a process, in KiB.
 fn resident_kib(process: u32) -> u64 {
@@ -25,7 +34,7 @@ fn resident_kib(process: u32) -> u64 {
 }
 
 fn make_and_delete(port: u16, instances: usize) {
-    let module = wat::parse_str(HOARDER).unwrap();
+    let module = module(HOARDER);
     for _ in 0..instances {
         let pic = PocketIcBuilder::new()
             .with_server_url(format!("http://127.0.0.1:{port}/").parse().unwrap())
@@ -65,16 +74,13 @@ fn instances_that_were_deleted_leave_no_memory_behind() {
 }
 
 /// Writes 8 MiB of stable memory with each call.
-const WRITER: &str = r#"(module
-    (import "ic0" "msg_reply" (func $reply))
-    (import "ic0" "stable64_grow" (func $grow (param i64) (result i64)))
-    (import "ic0" "stable64_write" (func $write (param i64 i64 i64)))
+const WRITER: &str = r#"
     (memory 128)
     (func (export "canister_update write")
         (memory.fill (i32.const 0) (i32.const 1) (i32.const 8388608))
         (call $write
             (i64.mul (call $grow (i64.const 128)) (i64.const 65536)) (i64.const 0) (i64.const 8388608))
-        (call $reply)))"#;
+        (call $reply))"#;
 
 #[test]
 fn stable_memory_of_a_deleted_instance_returns_to_the_system() {
@@ -84,7 +90,7 @@ fn stable_memory_of_a_deleted_instance_returns_to_the_system() {
     let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
     let pic = PocketIcBuilder::new().with_server_url(url).with_application_subnet().build();
     let canister = pic.create_canister();
-    pic.install_canister(canister, wat::parse_str(WRITER).unwrap(), vec![], None);
+    pic.install_canister(canister, module(WRITER), vec![], None);
     let before = resident_kib(server.process.id());
     let written_kib = 40 * 8 * 1_024;
     for _ in 0..40 {
