@@ -1,5 +1,8 @@
 //! The command line, and the environment variable that belongs to it.
 
+mod output;
+mod sweep;
+
 use std::{ffi::OsString, fmt, path::PathBuf, str::FromStr};
 
 use clap::{Parser, ValueEnum};
@@ -7,6 +10,8 @@ use embedded_replica::network::NetworkProfile;
 use url::Url;
 
 use crate::error::Error;
+pub use output::{Format, OutputArgs};
+pub use sweep::{CallCounts, SweepArgs, SweepSettings};
 
 /// The environment variable with the path of a PocketIC server binary. The `pocket-ic` crate reads it, too.
 pub const SERVER_BINARY_VARIABLE: &str = "POCKET_IC_BIN";
@@ -32,6 +37,7 @@ Examples:
                                                  at most 500 calls may be open from one canister to another
   cargo run -- --caller-cycles 2_000_000_000_000 an open call sets aside cycles; 2 T cycles are enough for 46 calls
   cargo run -- --profile mainnet --json          execute the mainnet's latencies instead of computing them
+  cargo run -- --sweep                           1 to 5,000 calls, and where one strategy overtakes another
   cargo run -- --server ./pocket-ic              use a PocketIC server
 
 Environment:
@@ -63,14 +69,14 @@ pub struct Cli {
     #[arg(long)]
     pub same_subnet: bool,
 
-    /// Cycles that the caller starts with
+    /// Cycles that the caller starts with; with --sweep perhaps several numbers, separated by commas
     #[arg(long, value_name = "N", default_value = "100_000_000_000_000", value_parser = whole_number::<u128>)]
-    #[arg(allow_negative_numbers = true)]
-    pub caller_cycles: u128,
+    #[arg(allow_negative_numbers = true, value_delimiter = ',')]
+    pub caller_cycles: Vec<u128>,
 
-    /// How long a message to another subnet takes
-    #[arg(long, value_enum, default_value_t = Profile::PocketIc)]
-    pub profile: Profile,
+    /// How long a message to another subnet takes; with --sweep perhaps both profiles, separated by a comma
+    #[arg(long, value_enum, default_value = Profile::PocketIc.name(), value_delimiter = ',')]
+    pub profile: Vec<Profile>,
 
     /// The server that executes the canisters: `embedded`, `pocket-ic`, a path or a URL
     ///
@@ -81,9 +87,13 @@ pub struct Cli {
     #[arg(long, value_name = "SERVER", verbatim_doc_comment)]
     pub server: Option<ServerChoice>,
 
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    pub json: bool,
+    /// The form of the result.
+    #[command(flatten)]
+    pub output: OutputArgs,
+
+    /// The options of a sweep.
+    #[command(flatten)]
+    pub sweep: SweepArgs,
 }
 
 /// The network whose latency the rounds have.
@@ -174,28 +184,66 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::ProfileNeedsEmbedded`] if the profile is not `pocket-ic` and the server is not the embedded
-    /// one.
+    /// - [`Error::ProfileNeedsEmbedded`] if the profile is not `pocket-ic` and the server is not the embedded
+    ///   one.
+    /// - [`Error::ListNeedsSweep`] if there is more than one profile or number of cycles.
     pub fn resolve(cli: &Cli, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
-        let server = cli
-            .server
-            .clone()
-            .or_else(|| {
-                env(SERVER_BINARY_VARIABLE)
-                    .filter(|path| !path.is_empty())
-                    .map(|path| ServerChoice::Binary(path.into()))
-            })
-            .unwrap_or(ServerChoice::Embedded);
-        if cli.profile == Profile::Mainnet && server != ServerChoice::Embedded {
-            return Err(Error::ProfileNeedsEmbedded { server: server.to_string() });
-        }
+        let &[caller_cycles] = cli.caller_cycles.as_slice() else {
+            return Err(Error::ListNeedsSweep { option: "--caller-cycles" });
+        };
+        let &[profile] = cli.profile.as_slice() else {
+            return Err(Error::ListNeedsSweep { option: "--profile" });
+        };
         Ok(Self {
             calls: cli.calls,
             same_subnet: cli.same_subnet,
-            caller_cycles: cli.caller_cycles,
-            profile: cli.profile,
-            server,
+            caller_cycles,
+            profile,
+            server: resolve_server(cli, env)?,
         })
+    }
+}
+
+/// The chosen server, by default the one that an environment variable names or the embedded one.
+fn resolve_server(
+    cli: &Cli,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<ServerChoice, Error> {
+    let server = cli
+        .server
+        .clone()
+        .or_else(|| {
+            env(SERVER_BINARY_VARIABLE)
+                .filter(|path| !path.is_empty())
+                .map(|path| ServerChoice::Binary(path.into()))
+        })
+        .unwrap_or(ServerChoice::Embedded);
+    if cli.profile.contains(&Profile::Mainnet) && server != ServerChoice::Embedded {
+        return Err(Error::ProfileNeedsEmbedded { server: server.to_string() });
+    }
+    Ok(server)
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// One number of calls.
+    Once(Settings),
+    /// Several numbers of calls.
+    Sweep(SweepSettings),
+}
+
+impl Task {
+    /// Fills in the defaults, one of them from an environment variable that `env` reads.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Settings::resolve`] and [`SweepSettings::resolve`].
+    pub fn resolve(cli: &Cli, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        match &cli.sweep.sweep {
+            Some(counts) => SweepSettings::resolve(cli, counts.clone(), env).map(Self::Sweep),
+            None => Settings::resolve(cli, env).map(Self::Once),
+        }
     }
 }
 

@@ -28,6 +28,13 @@ pub enum Error {
         server: String,
     },
 
+    /// An option has several values, but there is no sweep.
+    #[error("{option} has more than one value: add `--sweep` to measure with each of them")]
+    ListNeedsSweep {
+        /// The option.
+        option: &'static str,
+    },
+
     /// The server binary cannot be used.
     #[error(
         "cannot use `{}` as PocketIC server: {reason}. `--server` and POCKET_IC_BIN accept the path of a PocketIC \
@@ -165,6 +172,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::ProfileNeedsEmbedded { .. }
+            | Self::ListNeedsSweep { .. }
             | Self::ServerBinary { .. }
             | Self::ModuleFromEnvironment { .. } => 2,
             _ => 1,

@@ -10,23 +10,28 @@
 pub mod args;
 pub mod canisters;
 pub mod client;
+pub mod csv;
 pub mod deployment;
 pub mod error;
 pub mod interface;
 pub mod measures;
+pub mod numbers;
 pub mod report;
 pub mod scenario;
 pub mod server;
 pub mod stdout;
 pub mod strategy;
+pub mod sweep;
+pub mod table;
 
 use std::ffi::OsString;
 
-use args::Settings;
+use args::{Settings, SweepSettings};
 use canisters::Modules;
 use error::Error;
 use indicatif::ProgressBar;
 use report::BenchmarkReport;
+use sweep::Sweep;
 
 /// Loads the canisters, starts the server and measures each strategy.
 ///
@@ -46,4 +51,19 @@ pub fn run(
     settings.server.check()?;
     let modules = Modules::load(env)?;
     scenario::run(settings, &modules, progress)
+}
+
+/// Loads the canisters, starts the server and measures each strategy with each number of calls.
+///
+/// # Errors
+///
+/// Fails for the same reasons as [`run`].
+pub fn run_sweep(
+    settings: &SweepSettings,
+    env: impl Fn(&str) -> Option<OsString>,
+    progress: &ProgressBar,
+) -> Result<Sweep, Error> {
+    settings.server.check()?;
+    let modules = Modules::load(env)?;
+    sweep::run(settings, &modules, progress)
 }

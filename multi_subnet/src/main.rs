@@ -10,7 +10,7 @@ use std::{
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use multi_subnet::{
-    args::{Cli, Settings},
+    args::{Cli, Task},
     client,
     error::Error,
     stdout,
@@ -18,6 +18,10 @@ use multi_subnet::{
 
 /// How often the progress line is redrawn.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// The progress line of a run: nobody knows how many rounds are left.
+const ROUNDS: &str = "{spinner} {msg}: {human_pos} rounds, {elapsed}";
+/// The progress line of a sweep.
+const SHARE_OF_SWEEP: &str = "{spinner} [{bar:30}] {percent} %, about {eta} left: {msg}";
 
 fn main() -> ExitCode {
     client::silence_client_panics();
@@ -31,10 +35,18 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Error> {
-    let settings = Settings::resolve(cli, |name| env::var_os(name))?;
+    let env = |name: &str| env::var_os(name);
+    let format = cli.output.format();
+    let task = Task::resolve(cli, env)?;
     let mut stdout = stdout::take().map_err(Error::Output)?;
-    let report = multi_subnet::run(&settings, |name| env::var_os(name), &progress())?;
-    let text = if cli.json { report.to_json() } else { report.to_string() };
+    let text = match task {
+        Task::Once(settings) => {
+            multi_subnet::run(&settings, env, &progress(ROUNDS))?.to_text_in(format)
+        }
+        Task::Sweep(settings) => {
+            multi_subnet::run_sweep(&settings, env, &progress(SHARE_OF_SWEEP))?.to_text_in(format)
+        }
+    };
     match writeln!(stdout, "{}", text.trim_end()) {
         // The reader has closed its end of the pipe, as `head` does: it needs no more output.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -43,14 +55,12 @@ fn run(cli: &Cli) -> Result<(), Error> {
 }
 
 /// A progress line on standard error; hidden if standard error is not a terminal.
-fn progress() -> ProgressBar {
+fn progress(template: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner();
-    if let Ok(style) =
-        ProgressStyle::with_template("{spinner} {msg}: {human_pos} rounds, {elapsed}")
-    {
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.enable_steady_tick(PROGRESS_INTERVAL);

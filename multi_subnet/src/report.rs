@@ -7,6 +7,11 @@ use embedded_replica::limits::QUEUE_CAPACITY;
 use embedded_replica::network::NetworkProfile;
 use serde::{Serialize, Serializer};
 
+use crate::args::Format;
+use crate::csv::{Conditions, csv, failures};
+use crate::numbers::{capitalised, grouped, seconds, underscored};
+use crate::table::Table;
+
 /// All measurements, and the settings they were made with.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchmarkReport {
@@ -62,10 +67,54 @@ fn milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, 
 }
 
 impl BenchmarkReport {
+    /// The report in this form.
+    pub fn to_text_in(&self, format: Format) -> String {
+        match format {
+            Format::Text => self.to_string(),
+            Format::Json => self.to_json(),
+            Format::Csv => self.to_csv(),
+            Format::Markdown => self.to_markdown(),
+        }
+    }
+
+    /// The report as a CSV file: one line for each strategy.
+    pub fn to_csv(&self) -> String {
+        let Self { profile, same_subnet, caller_cycles, .. } = *self;
+        let conditions = Conditions { profile, same_subnet, caller_cycles };
+        csv(self.strategies.iter().map(|measurement| (conditions, measurement)))
+    }
+
+    /// The report in GitHub's markdown, without host times.
+    pub fn to_markdown(&self) -> String {
+        let mut table = Table::new(&MARKDOWN_HEADINGS, &[0, 7]);
+        for measurement in &self.strategies {
+            let [name, attempted, succeeded, failed, rounds, model_time, _, cycles] =
+                cells(measurement);
+            let failures = failures(measurement, |calls| grouped(calls.into()));
+            table.push([name, attempted, succeeded, failed, rounds, model_time, cycles, failures]);
+        }
+        let placement = if self.same_subnet { "one subnet" } else { "two subnets" };
+        format!(
+            "## {} calls, caller and callee on {placement}\n\n{}\nServer {}, profile {}, {} cycles at the start.\n",
+            grouped(self.calls.into()),
+            table.markdown(),
+            self.server,
+            self.profile,
+            grouped(self.caller_cycles)
+        )
+    }
+
     /// The report as a JSON object.
     pub fn to_json(&self) -> String {
         // Every field is a string or a number, which JSON can express.
         serde_json::to_string_pretty(self).expect("a report is representable in JSON")
+    }
+
+    /// The table with a row for each strategy.
+    fn table(&self) -> Table {
+        let mut table = Table::new(&HEADINGS, &[0]);
+        self.strategies.iter().for_each(|strategy| table.push(cells(strategy)));
+        table
     }
 
     /// The notes below the table.
@@ -96,8 +145,8 @@ impl BenchmarkReport {
 }
 
 /// Why calls of a strategy failed: the reasons if the caller returns them, or else the most likely cause.
-fn why_calls_failed(strategy: &Measurement, caller_cycles: u128) -> Option<String> {
-    let Measurement { name, attempted, succeeded, failed, failures, .. } = strategy;
+fn why_calls_failed(measurement: &Measurement, caller_cycles: u128) -> Option<String> {
+    let Measurement { name, attempted, failed, failures, .. } = measurement;
     let enough = cycles_for_parallel(*attempted);
     let strategy = capitalised(name);
     Some(if *failed == 0 {
@@ -106,43 +155,64 @@ fn why_calls_failed(strategy: &Measurement, caller_cycles: u128) -> Option<Strin
         let reasons: Vec<_> =
             failures.iter().map(|(reason, calls)| failure_line(reason, *calls, enough)).collect();
         format!("{strategy} calls failed:\n{}", reasons.join("\n"))
-    } else if *succeeded == QUEUE_CAPACITY as u64 {
-        format!(
-            "{strategy} calls failed because at most {QUEUE_CAPACITY} calls may be open from one canister to another."
-        )
-    } else if *succeeded > 0 && caller_cycles < enough {
-        format!(
-            "{strategy} calls failed, most likely for lack of cycles: each open call sets aside about 42 B cycles.\n\
-             Use --caller-cycles {}, or twice that if the caller has 64-bit memory.",
-            underscored(enough)
-        )
     } else {
-        format!(
-            "{strategy} calls failed, and the caller does not return the reasons. Check that the callee is the right\n\
-             module and that it has the update method `ping : () -> ()`."
-        )
+        match likely_reason(measurement, caller_cycles) {
+            Some("queue_full") => format!(
+                "{strategy} calls failed because at most {QUEUE_CAPACITY} calls may be open from one canister to another."
+            ),
+            Some(_) => format!(
+                "{strategy} calls failed, most likely for lack of cycles: each open call sets aside about 42 B cycles.\n\
+                 Use --caller-cycles {}, or twice that if the caller has 64-bit memory.",
+                underscored(enough)
+            ),
+            None => format!(
+                "{strategy} calls failed, and the caller does not return the reasons. Check that the callee is the right\n\
+                 module and that it has the update method `ping : () -> ()`."
+            ),
+        }
     })
 }
 
-/// The line for a reason that the caller returned. The two frequent reasons are explained.
+/// The reason for which calls most likely failed if the caller does not return the reasons. `None` if the figures tell
+/// no reason.
+pub(crate) fn likely_reason(
+    measurement: &Measurement,
+    caller_cycles: u128,
+) -> Option<&'static str> {
+    let Measurement { attempted, succeeded, .. } = measurement;
+    if *succeeded == QUEUE_CAPACITY as u64 {
+        Some("queue_full")
+    } else if *succeeded > 0 && caller_cycles < cycles_for_parallel(*attempted) {
+        Some("cycles")
+    } else {
+        None
+    }
+}
+
+/// The line for a reason that the caller returned.
 fn failure_line(reason: &str, calls: u64, enough_cycles: u128) -> String {
-    let calls = grouped(calls.into());
+    format!("  {} {}", grouped(calls.into()), cause(reason, enough_cycles))
+}
+
+/// Why calls failed, for a reason that the caller returned. The two frequent reasons are explained.
+/// `enough_cycles` is the result of [`cycles_for_parallel`].
+pub(crate) fn cause(reason: &str, enough_cycles: u128) -> String {
     match reason {
         "queue_full" => format!(
-            "  {calls} because of a full queue: at most {QUEUE_CAPACITY} calls may be open from one canister to another"
+            "because of a full queue: at most {QUEUE_CAPACITY} calls may be open from one canister to another"
         ),
         "cycles" => format!(
-            "  {calls} for lack of cycles: each open call sets aside about 42 B cycles; --caller-cycles {} is enough",
+            "for lack of cycles: each open call sets aside about 42 B cycles; --caller-cycles {} is enough",
             underscored(enough_cycles)
         ),
-        _ => format!("  {calls} for the reason {reason}"),
+        _ => format!("for the reason {reason}"),
     }
 }
 
 /// Cycles that are enough for a caller to make this many calls at once, as far as its queues allow:
 /// the cycles that are set aside for the open calls, and those of one more call, for the message
 /// that makes the calls. Rounded up to a tenth of a trillion.
-fn cycles_for_parallel(calls: u64) -> u128 {
+pub(crate) fn cycles_for_parallel(calls: u64) -> u128 {
     const ROUNDING: u128 = 100_000_000_000;
     let per_call = Prices::new(REFERENCE_SUBNET_SIZE, false).call(0, false).total();
     let open = u128::from(calls.min(QUEUE_CAPACITY as u64)) + 1;
@@ -157,7 +227,7 @@ impl fmt::Display for BenchmarkReport {
             writeln!(f, "{name} calls: {succeeded}/{attempted} successful calls in {host_time:?}")?;
         }
         writeln!(f)?;
-        write_table(f, &self.strategies)?;
+        write!(f, "{}", self.table())?;
         writeln!(f)?;
         for note in self.notes() {
             writeln!(f, "{note}")?;
@@ -177,30 +247,16 @@ const HEADINGS: [&str; 8] = [
     "caller's cycles",
 ];
 
-fn write_table(f: &mut fmt::Formatter<'_>, strategies: &[Measurement]) -> fmt::Result {
-    let rows: Vec<_> = strategies.iter().map(cells).collect();
-    let widths: [usize; 8] = std::array::from_fn(|column| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([HEADINGS[column].len()]).max().unwrap_or_default()
-    });
-    write_row(f, &HEADINGS, &widths)?;
-    rows.iter().try_for_each(|row| write_row(f, row, &widths))
-}
-
-/// Writes one row: the name is aligned to the left, all numbers to the right.
-fn write_row(
-    f: &mut fmt::Formatter<'_>,
-    cells: &[impl AsRef<str>; 8],
-    widths: &[usize; 8],
-) -> fmt::Result {
-    for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        match column {
-            0 => write!(f, "{:<width$}", cell.as_ref())?,
-            _ => write!(f, "  {:>width$}", cell.as_ref())?,
-        }
-    }
-    writeln!(f)
-}
+const MARKDOWN_HEADINGS: [&str; 8] = [
+    "strategy",
+    "calls",
+    "succeeded",
+    "failed",
+    "rounds",
+    "model time (mainnet)",
+    "caller's cycles",
+    "failures by reason",
+];
 
 fn cells(strategy: &Measurement) -> [String; 8] {
     [
@@ -213,39 +269,6 @@ fn cells(strategy: &Measurement) -> [String; 8] {
         format!("{:.1} ms", strategy.host_time.as_secs_f64() * 1_000.0),
         grouped(strategy.cycles),
     ]
-}
-
-/// A model time in seconds with one decimal: every profile's round length is a multiple of 0.1 s.
-fn seconds(time: Duration) -> String {
-    let tenths = time.as_millis() / 100;
-    format!("{}.{} s", grouped(tenths / 10), tenths % 10)
-}
-
-fn capitalised(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// A number with a comma between each three digits.
-fn grouped(number: u128) -> String {
-    in_groups(number, ',')
-}
-
-/// A number with an underscore between each three digits, as the command line accepts it.
-fn underscored(number: u128) -> String {
-    in_groups(number, '_')
-}
-
-fn in_groups(number: u128, separator: char) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(separator);
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

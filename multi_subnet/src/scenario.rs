@@ -81,7 +81,7 @@ async fn measure_all(
     progress.set_message("installing the canisters");
     let deployment = Deployment::new(instance, settings, modules).await?;
     let mut measurements = Vec::new();
-    for &strategy in Strategy::of(&deployment.interface) {
+    for &strategy in Strategy::of(deployment.interface.has_run) {
         progress.reset();
         progress.set_message(strategy.name());
         measurements.push(measure(&deployment, settings, strategy, progress).await?);
@@ -91,7 +91,7 @@ async fn measure_all(
 
 /// Checks that the rounds of a server take no time, as in PocketIC. The rounds of other servers, such as the
 /// embedded replica with another profile, would be converted into a wrong model time.
-async fn check_order(instance: &PocketIc, server: &ServerChoice) -> Result<(), Error> {
+pub(crate) async fn check_order(instance: &PocketIc, server: &ServerChoice) -> Result<(), Error> {
     const ACTION: &str = "measuring the server's round length";
     let before = ask(ACTION, instance.get_time()).await?.as_nanos_since_unix_epoch();
     ask(ACTION, instance.tick()).await?;
@@ -103,7 +103,8 @@ async fn check_order(instance: &PocketIc, server: &ServerChoice) -> Result<(), E
     Err(Error::OtherProfile { server: server.to_string() })
 }
 
-async fn measure(
+/// Measures one strategy.
+pub(crate) async fn measure(
     deployment: &Deployment<'_>,
     settings: &Settings,
     strategy: Strategy,

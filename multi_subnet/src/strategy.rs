@@ -41,9 +41,9 @@ struct Failures {
 }
 
 impl Strategy {
-    /// The strategies that a caller supports.
-    pub fn of(interface: &CallerInterface) -> &'static [Self] {
-        if interface.has_run {
+    /// The strategies that a caller supports. `has_run` tells whether the caller has the method [`RUN`].
+    pub fn of(has_run: bool) -> &'static [Self] {
+        if has_run {
             &[Self::Sequential, Self::Parallel, Self::Windowed(None)]
         } else {
             &[Self::Sequential, Self::Parallel]

@@ -17,6 +17,10 @@ fn help_goes_to_standard_output_and_names_every_option_and_variable() {
         "--profile",
         "--server",
         "--json",
+        "--csv",
+        "--markdown",
+        "--sweep",
+        "--both-placements",
         "mainnet",
         "embedded",
         "CALLER_WASM",
@@ -41,6 +45,12 @@ fn wrong_arguments_end_with_code_2_and_a_message() {
         (&["--server", "ftp://localhost"], "http://"),
         (&["--server", "http://"], "not a URL"),
         (&["--frobnicate"], "--frobnicate"),
+        (&["--sweep", "1,two"], "`two`: give a whole number"),
+        (&["--sweep", "0"], "too small"),
+        (&["--sweep", "--calls", "7"], "--calls"),
+        (&["--both-placements"], "--sweep"),
+        (&["--caller-cycles", "1,2"], "--sweep"),
+        (&["--csv", "--json"], "--json"),
         (&["--profile", "mainnet", "--server", "pocket-ic"], "--server embedded"),
     ] {
         let failed = run(args);

@@ -10,4 +10,5 @@ mod foreign_pairs;
 mod measured;
 mod motoko;
 mod official_sample;
+mod sweep;
 mod unusual_servers;
