@@ -88,6 +88,8 @@
 //! - `ic-cdk` (default): the module [`canister`], a [`Transport`] over `ic-cdk`. Without this feature, the crate does
 //!   not depend on `ic-cdk`, and you implement [`Transport`] yourself, for instance in a test.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod call_queue;
 mod job;
 mod leg;
@@ -131,4 +133,5 @@ pub use window::{fan_out, windowed};
 /// Compiles the code in the documents.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/library.md")]
+#[doc = include_str!("../src/README.md")]
 struct Documents;

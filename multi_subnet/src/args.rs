@@ -31,7 +31,7 @@ What the columns mean:
   host time   the time that this machine took; it says little about a real network
   cycles      cycles that the caller paid
 
-Examples:
+Examples, in a checkout of the project (an installed program is `multi_subnet` instead of `cargo run --`):
   cargo run                                      90 calls across two subnets
   cargo run -- --same-subnet --calls 2000        2,000 sequential calls succeed, but only 500 parallel calls:
                                                  at most 500 calls may be open from one canister to another
@@ -39,6 +39,12 @@ Examples:
   cargo run -- --profile mainnet --json          execute the mainnet's latencies instead of computing them
   cargo run -- --sweep                           1 to 5,000 calls, and where one strategy overtakes another
   cargo run -- --server ./pocket-ic              use a PocketIC server
+
+Your own canisters, named by CALLER_WASM and CALLEE_WASM:
+  The caller has the methods `sequential_calls` and `parallel_calls : (nat64) -> (nat64)`. They take a number of calls
+  and return how many succeeded. `setup_callee : (principal) -> ()` receives the id of the callee; without this
+  method, the caller finds the id in its environment variable `PUBLIC_CANISTER_ID:callee`. The callee has the methods
+  that the caller calls. If you installed this program from a registry, it has no canisters: name both.
 
 Environment:
   CALLER_WASM, CALLEE_WASM  paths of Wasm modules to use instead of the canisters of this workspace

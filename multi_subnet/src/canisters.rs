@@ -90,12 +90,20 @@ fn read_named(variable: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 ///
-/// - [`Error::NoBuildScript`] if the sources are not where this program was built.
+/// - [`Error::NoCanisters`] if this program was not built in a checkout of the project, or if the checkout has moved.
 /// - [`Error::CanisterBuild`] if the build fails.
 /// - [`Error::File`] if a file cannot be read or written.
 pub fn workspace_modules() -> Result<ModulePaths, Error> {
-    let root = workspace_root();
-    let target = target_dir(&root, env::var_os("CARGO_TARGET_DIR"));
+    modules_of(&workspace_root())
+}
+
+fn modules_of(root: &Path) -> Result<ModulePaths, Error> {
+    // First, so that a program that was installed from a registry creates no folders beside its sources.
+    let script = root.join(BUILD_SCRIPT);
+    if !script.is_file() {
+        return Err(Error::NoCanisters { script });
+    }
+    let target = target_dir(root, env::var_os("CARGO_TARGET_DIR"));
     let release = target.join("wasm32-unknown-unknown/release");
     let paths =
         ModulePaths { caller: release.join("caller.wasm"), callee: release.join("callee.wasm") };
@@ -109,7 +117,7 @@ pub fn workspace_modules() -> Result<ModulePaths, Error> {
 
     let sources = SOURCES.map(|source| root.join(source));
     if is_stale([&paths.caller, &paths.callee], &stamp, &sources)? {
-        build(&root, &target, &stamp)?;
+        build(root, &target, &stamp)?;
     }
     Ok(paths)
 }
@@ -127,9 +135,6 @@ fn target_dir(root: &Path, variable: Option<OsString>) -> PathBuf {
 
 fn build(root: &Path, target: &Path, stamp: &Path) -> Result<(), Error> {
     let script = root.join(BUILD_SCRIPT);
-    if !script.is_file() {
-        return Err(Error::NoBuildScript(script));
-    }
     // The time before the build: a source that is edited during the build must count as newer.
     let started = SystemTime::now();
     let status = Command::new(&script)

@@ -143,11 +143,16 @@ fn the_target_folder_follows_cargo() {
 }
 
 #[test]
-fn without_the_build_script_the_error_names_the_way_out() {
+fn outside_of_a_checkout_the_error_says_what_to_pass_and_no_folder_is_created() {
     let folder = TempDir::new().expect("a temporary folder");
-    let error =
-        build(folder.path(), folder.path(), &folder.path().join("stamp")).expect_err("no script");
-    assert!(error.to_string().contains("CALLER_WASM"), "{error}");
+    let error = modules_of(folder.path()).expect_err("there is no build script");
+    assert_eq!(error.exit_code(), 2, "the user has to set variables");
+    let message = error.to_string();
+    for word in ["CALLER_WASM", "CALLEE_WASM", "multi_subnet --help"] {
+        assert!(message.contains(word), "{message}");
+    }
+    let entries = fs::read_dir(folder.path()).expect("the folder can be read");
+    assert_eq!(entries.count(), 0, "the folder can belong to cargo's registry");
 }
 
 #[cfg(unix)]

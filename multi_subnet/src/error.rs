@@ -61,12 +61,16 @@ pub enum Error {
         reason: String,
     },
 
-    /// The sources of the canisters are no longer where this program was built.
+    /// The canisters cannot be built: this program was not built in a checkout of the project.
     #[error(
-        "cannot build the canisters, because `{}` does not exist: run from a checkout of the project, or name \
-         both modules with CALLER_WASM and CALLEE_WASM", .0.display()
+        "this program has no canisters to measure, because it was not built in a checkout of the project (there is no \
+         `{}`): name the Wasm modules of a caller and a callee with CALLER_WASM and CALLEE_WASM; `multi_subnet --help` \
+         says which methods they need", script.display()
     )]
-    NoBuildScript(PathBuf),
+    NoCanisters {
+        /// The build script of a checkout, which does not exist.
+        script: PathBuf,
+    },
 
     /// The build script failed.
     #[error("building the canisters failed ({0}): its output above says why")]
@@ -174,7 +178,8 @@ impl Error {
             Self::ProfileNeedsEmbedded { .. }
             | Self::ListNeedsSweep { .. }
             | Self::ServerBinary { .. }
-            | Self::ModuleFromEnvironment { .. } => 2,
+            | Self::ModuleFromEnvironment { .. }
+            | Self::NoCanisters { .. } => 2,
             _ => 1,
         }
     }

@@ -1,32 +1,6 @@
-//! An Internet Computer replica with several subnets, as a crate: tests run canisters on it.
+#![doc = include_str!("../README.md")]
 //!
-//! Canisters are real Wasm modules. They run in wasmtime, on any number of subnets, by the rules of the
-//! network: rounds, queues, call contexts, cycles, deadlines. Nothing is downloaded, and no other process
-//! is started.
-//!
-//! # Use in tests
-//!
-//! Start an [`EmbeddedServer`](server::EmbeddedServer) and connect to it with the `pocket-ic` crate, as
-//! to any PocketIC server. Everything that the crate offers (creating canisters, calling them, advancing
-//! the time, executing rounds) then works on this replica:
-//!
-//! ```
-//! use embedded_replica::server::{EmbeddedServer, ServerConfig};
-//! use pocket_ic::PocketIcBuilder;
-//!
-//! // One server serves any number of tests. It ends when `server` is dropped.
-//! let server = EmbeddedServer::start(ServerConfig::default())?;
-//! let pic = PocketIcBuilder::new()
-//!     .with_server_url(server.url().parse().expect("it is a URL"))
-//!     .with_application_subnet()
-//!     .with_application_subnet()
-//!     .build();
-//! let subnets = pic.topology().get_app_subnets();
-//! let canister = pic.create_canister_on_subnet(None, None, subnets[1]);
-//! assert_eq!(pic.get_subnet(canister), Some(subnets[1]));
-//! assert_eq!(pic.cycle_balance(canister), 100_000_000_000_000);
-//! # Ok::<(), std::io::Error>(())
-//! ```
+//! # Use in tests without HTTP
 //!
 //! A test that needs no HTTP can use an [`Instance`](instance::Instance) directly.
 //!
@@ -83,9 +57,3 @@ pub mod topology;
 pub mod trace;
 pub mod types;
 pub mod wasm;
-
-/// Compiles the code in the documents.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/replica.md")]
-#[doc = include_str!("../../TROUBLESHOOTING.md")]
-struct Documents;

@@ -13,6 +13,13 @@ fn read(file: &str) -> String {
     fs::read_to_string(workspace().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
+/// The library for the document tests of what stands outside of the crates.
+const TEST_SUPPORT: &str = "tests/support/src/lib.rs";
+/// The libraries that include documents as documentation tests, and the folder whose documents each names by a path
+/// without this folder.
+const LIBRARIES: [(&str, &str); 3] =
+    [("src/lib.rs", ""), ("replica/src/lib.rs", "replica/"), (TEST_SUPPORT, "")];
+
 /// Why no test runs or compares this block, if that is so.
 fn unchecked(block: &Block) -> Result<(), String> {
     let is_run_by = |file: &str, by: &str| match read(file).contains(by) {
@@ -34,8 +41,13 @@ fn unchecked(block: &Block) -> Result<(), String> {
             Err("rustdoc ignores it: say where it is from, or why it is not run".into())
         }
         ("rust", None, None) => {
-            let include = format!("/{}\")]", block.document);
-            is_run_by("src/lib.rs", &include).or(is_run_by("replica/src/lib.rs", &include))
+            let is_compiled_by = |(library, folder): &(&str, &str)| {
+                let path = block.document.strip_prefix(folder).unwrap_or(&block.document);
+                let up = if *library == TEST_SUPPORT { "../../../" } else { "../" };
+                is_run_by(library, &format!("include_str!(\"{up}{path}\")]")).is_ok()
+            };
+            let is_compiled = LIBRARIES.iter().any(is_compiled_by);
+            is_compiled.then_some(()).ok_or_else(|| "no crate includes this document".into())
         }
         ("toml", None, None) => has_dependencies_of_the_workspace(block),
         ("sh", Some("benchmark" | "failing benchmark"), None)

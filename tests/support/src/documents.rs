@@ -49,13 +49,23 @@ pub fn command_and_comment(line: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The paths of the documents whose blocks are checked: README, TROUBLESHOOTING, and all in `docs`.
+/// The documents outside of the folder `docs` whose blocks are checked.
+const OTHERS: [&str; 5] = [
+    "README.md",
+    "TROUBLESHOOTING.md",
+    "multi_subnet/README.md",
+    "replica/README.md",
+    "src/README.md",
+];
+
+/// The paths of the documents whose blocks are checked: those of the project, the READMEs of the packages, and all in
+/// `docs`.
 pub fn documents() -> Vec<String> {
     let folder = fs::read_dir(checkout().join("docs")).expect("there is a folder `docs`");
     let mut documents: Vec<String> = folder
         .map(|entry| entry.expect("its entries can be read").file_name())
         .map(|name| format!("docs/{}", name.to_str().expect("a plain name")))
-        .chain(["README.md", "TROUBLESHOOTING.md"].map(str::to_owned))
+        .chain(OTHERS.map(str::to_owned))
         .collect();
     documents.sort();
     documents

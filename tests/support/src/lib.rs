@@ -69,3 +69,9 @@ fn target() -> PathBuf {
 fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
+
+/// Compiles the code in the documents that stand outside of the packages of crates.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/replica.md")]
+#[doc = include_str!("../../../TROUBLESHOOTING.md")]
+struct Documents;
