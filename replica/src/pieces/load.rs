@@ -1,19 +1,21 @@
 //! Loading: reads the pieces of a state from their files.
 
-use super::{Page, Piece, Pieces, Position, Run, SavedBytes, ZERO, file_name};
+use super::{FileSum, Page, Piece, Pieces, Position, Run, SavedBytes, ZERO, file_name};
 use crate::limits::OS_PAGE_BYTES;
 use serde::de::Error;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Bytes of a file that are read at once for its checksum.
+const CHECKED_BYTES: usize = 1 << 20;
+
 /// Reads the pieces of one state from the files in one folder. Each piece is read once.
 #[derive(Debug, Default)]
 pub struct Loader {
-    folder: PathBuf,
     files: BTreeMap<u64, OpenFile>,
     loaded: BTreeMap<Position, Piece>,
     /// The page for all pages of zeros.
@@ -23,33 +25,43 @@ pub struct Loader {
 #[derive(Debug)]
 struct OpenFile {
     file: File,
-    bytes: u64,
+    sum: FileSum,
     /// The position at which the next read begins.
     at: u64,
 }
 
+/// A file of pieces that cannot be read, or is not as it was written.
+#[derive(Debug)]
+pub struct UnusableFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it. The kind is [`io::ErrorKind::InvalidData`] if it is not as it was written, and
+    /// [`io::ErrorKind::NotFound`] if it is missing.
+    pub error: io::Error,
+}
+
 impl Loader {
-    /// A loader for the files in `folder`.
-    pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), ..Self::default() }
+    /// A loader for these files in `folder`. All of them are read once, to compare their checksums.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read, or is not as it was written.
+    pub fn open(folder: &Path, files: BTreeMap<u64, FileSum>) -> Result<Self, UnusableFile> {
+        let open = |(number, sum)| {
+            let path = folder.join(file_name(number));
+            match open_file(&path, sum) {
+                Ok(file) => Ok((number, file)),
+                Err(error) => Err(UnusableFile { path, error }),
+            }
+        };
+        let files = files.into_iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self { files, ..Self::default() })
     }
 
     /// The loaded pieces, so that the next save does not write them again.
     pub fn into_pieces(self) -> Pieces {
-        let sizes = self.files.into_iter().map(|(number, file)| (number, file.bytes));
-        Pieces::loaded(self.loaded, sizes)
-    }
-
-    fn open(&mut self, number: u64) -> io::Result<&mut OpenFile> {
-        let file = match self.files.remove(&number) {
-            Some(file) => file,
-            None => {
-                let file = File::open(self.folder.join(file_name(number)))?;
-                let bytes = file.metadata()?.len();
-                OpenFile { file, bytes, at: 0 }
-            }
-        };
-        Ok(self.files.entry(number).or_insert(file))
+        let files = self.files.into_iter().map(|(number, file)| (number, file.sum));
+        Pieces::loaded(self.loaded, files)
     }
 
     /// Reads bytes from a file. `make` allocates the destination once the range is known to be in the file.
@@ -59,11 +71,14 @@ impl Loader {
         length: u64,
         make: impl FnOnce() -> T,
     ) -> io::Result<T> {
-        let open = self.open(at.file)?;
-        let end = at.offset.checked_add(length).filter(|end| *end <= open.bytes);
+        let name = || file_name(at.file);
+        let open = self.files.get_mut(&at.file).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, format!("the file {} is not listed", name()))
+        })?;
+        let end = at.offset.checked_add(length).filter(|end| *end <= open.sum.bytes);
         let end = end.ok_or_else(|| {
-            let name = file_name(at.file);
-            io::Error::new(io::ErrorKind::UnexpectedEof, format!("the file {name} is too short"))
+            let reason = format!("the file {} is too short", name());
+            io::Error::new(io::ErrorKind::UnexpectedEof, reason)
         })?;
         let mut destination = make();
         if open.at != at.offset {
@@ -99,6 +114,36 @@ impl Loader {
         self.loaded.insert(at, Piece::Page(page.clone()));
         Ok(page)
     }
+}
+
+/// Opens a file of pieces, and compares its size and its checksum.
+fn open_file(path: &Path, sum: FileSum) -> io::Result<OpenFile> {
+    let damaged = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
+    // Opening something else than a file may take for ever.
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(damaged("it is not a file".into()));
+    }
+    if metadata.len() != sum.bytes {
+        return Err(damaged(format!("it has {} bytes instead of {}", metadata.len(), sum.bytes)));
+    }
+    let mut file = File::open(path)?;
+    let mut checksum = crc32fast::Hasher::new();
+    let mut buffer = vec![0; CHECKED_BYTES];
+    let mut at = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            read => {
+                checksum.update(&buffer[..read]);
+                at += read as u64;
+            }
+        }
+    }
+    if checksum.finalize() != sum.checksum {
+        return Err(damaged("its checksum does not match its content".into()));
+    }
+    Ok(OpenFile { file, sum, at })
 }
 
 thread_local! {

@@ -3,7 +3,8 @@
 //! The rest of a state is one document. The document contains the position of each piece, and the pieces
 //! are in files of their own. A piece that is already in a file is not written again, so saving a state
 //! often costs little. Values that share a piece in memory share it in the files, too, and share it again
-//! when they are loaded. Pages of zeros are in no file.
+//! when they are loaded. Pages of zeros are in no file. A file of pieces never changes; its size and its
+//! checksum are kept elsewhere ([`FileSum`]), and compared when it is opened.
 //!
 //! The types of a state implement `serde`'s traits, which know nothing of pieces. [`saving`] and
 //! [`loading`] therefore provide the pieces to the implementations that this module has for
@@ -12,7 +13,7 @@
 mod load;
 mod save;
 
-pub use load::{Loader, loading};
+pub use load::{Loader, UnusableFile, loading};
 pub use save::{FreshFile, Pieces, saving};
 
 use crate::limits::OS_PAGE_BYTES;
@@ -61,6 +62,14 @@ pub struct Position {
 impl Position {
     /// The position of no bytes, which are in no file.
     const NONE: Self = Self { file: 0, offset: 0 };
+}
+
+/// The size and the checksum of a file of pieces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSum {
+    bytes: u64,
+    /// The CRC-32 of the file. It finds each change of up to 32 bits in a row.
+    checksum: u32,
 }
 
 /// Bytes that are a piece.

@@ -1,6 +1,6 @@
 //! Saving: assigns a position to each piece of a state, and collects the pieces that are in no file yet.
 
-use super::{Page, Piece, Position, Run, SavedBytes, ZERO};
+use super::{FileSum, Page, Piece, Position, Run, SavedBytes, ZERO};
 use crate::limits::{PIECE_FILE_USE_MIN_PERCENT, PIECE_FILES_MAX};
 use serde::ser::Error;
 use std::cell::RefCell;
@@ -20,6 +20,8 @@ pub struct Pieces {
     next_file: u64,
     /// The number of saves so far.
     saves: u64,
+    /// The number of the fresh file of the latest save, until that save is known to be in the files.
+    unwritten: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -31,10 +33,10 @@ struct Known {
     save: u64,
 }
 
-/// The size of a file, and how much of it the state still uses, in bytes.
+/// A file, and how many of its bytes the state still uses.
 #[derive(Clone, Copy, Debug, Default)]
 struct FileUse {
-    bytes: u64,
+    sum: FileSum,
     used: u64,
 }
 
@@ -45,25 +47,32 @@ pub struct FreshFile {
     pub number: u64,
     /// The pieces, in the order of their positions.
     pub pieces: Vec<Piece>,
-    bytes: u64,
+    checksum: crc32fast::Hasher,
 }
 
 impl Pieces {
-    /// The pieces of a state that was loaded: their positions, and the sizes of the files in bytes.
+    /// The pieces of a state that was loaded, by their positions, and the files that they are in.
     pub(super) fn loaded(
         pieces: BTreeMap<Position, Piece>,
-        files: impl Iterator<Item = (u64, u64)>,
+        files: impl Iterator<Item = (u64, FileSum)>,
     ) -> Self {
         let known =
             |(at, piece): (Position, Piece)| (piece.address(), Known { _held: piece, at, save: 0 });
         let files: BTreeMap<u64, FileUse> =
-            files.map(|(number, bytes)| (number, FileUse { bytes, used: 0 })).collect();
+            files.map(|(number, sum)| (number, FileUse { sum, used: 0 })).collect();
         Self {
             known: pieces.into_iter().map(known).collect(),
             next_file: files.keys().next_back().map_or(0, |last| last + 1),
             files,
             ..Self::default()
         }
+    }
+
+    /// Gives the files of later saves numbers above `used`, because there may be files with the numbers up
+    /// to it.
+    pub fn number_files_above(&mut self, used: Option<u64>) {
+        let free = used.map_or(0, |used| used.saturating_add(1));
+        self.next_file = self.next_file.max(free);
     }
 
     /// The position of a piece. A piece without a position gets one in the fresh file.
@@ -82,18 +91,32 @@ impl Pieces {
     }
 
     fn add(&mut self, piece: Piece, bytes: u64) -> Position {
-        let at = Position { file: self.fresh.number, offset: self.fresh.bytes };
-        self.fresh.bytes += bytes;
+        let sum = &mut self.files.entry(self.fresh.number).or_default().sum;
+        let at = Position { file: self.fresh.number, offset: sum.bytes };
+        sum.bytes += bytes;
+        self.fresh.checksum.update(piece.bytes());
         self.fresh.pieces.push(piece.clone());
-        self.files.entry(at.file).or_default().bytes += bytes;
         self.known.insert(piece.address(), Known { _held: piece, at, save: self.saves });
         at
     }
 
-    /// Begins a save. Pieces in files that are hardly used, or in small files if there are many, are
-    /// written again, so that these files can be deleted.
+    /// Begins a save. If the save before is not known to be in the files, its fresh file does not count.
     fn begin(&mut self) {
-        let wasteful = |file: &FileUse| file.used * 100 < file.bytes * PIECE_FILE_USE_MIN_PERCENT;
+        match self.unwritten {
+            Some(file) => self.forget(file),
+            None => self.give_up_wasteful_files(),
+        }
+        self.saves += 1;
+        self.files.values_mut().for_each(|file| file.used = 0);
+        self.fresh = FreshFile { number: self.next_file, ..FreshFile::default() };
+        self.unwritten = Some(self.next_file);
+    }
+
+    /// Pieces in files that are hardly used, or in small files if there are many, will be written again, so
+    /// that these files can be deleted.
+    fn give_up_wasteful_files(&mut self) {
+        let wasteful =
+            |file: &FileUse| file.used * 100 < file.sum.bytes * PIECE_FILE_USE_MIN_PERCENT;
         let mut given_up: Vec<u64> = self
             .files
             .iter()
@@ -110,19 +133,24 @@ impl Pieces {
         if self.saves > 0 && !given_up.is_empty() {
             self.known.retain(|_, known| !given_up.contains(&known.at.file));
         }
-        self.saves += 1;
-        self.files.values_mut().for_each(|file| file.used = 0);
-        self.fresh = FreshFile { number: self.next_file, ..FreshFile::default() };
     }
 
-    /// Ends a save: returns the file that is to be written, if there is one.
+    /// Ends the encoding of a save: returns the file that is to be written, if there is one.
     fn end(&mut self) -> Option<FreshFile> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let file = self.files.get_mut(&fresh.number).filter(|_| !fresh.pieces.is_empty())?;
+        file.sum.checksum = fresh.checksum.clone().finalize();
+        self.next_file = fresh.number.saturating_add(1);
+        Some(fresh)
+    }
+
+    /// Records that all files of the latest save are written. Until then, the next save takes no piece of the
+    /// latest one for written.
+    pub fn written(&mut self) {
         let saves = self.saves;
+        self.unwritten = None;
         self.known.retain(|_, known| known.save == saves);
         self.files.retain(|_, file| file.used > 0);
-        let fresh = std::mem::take(&mut self.fresh);
-        self.next_file += u64::from(!fresh.pieces.is_empty());
-        (!fresh.pieces.is_empty()).then_some(fresh)
     }
 
     /// Whether the latest saved state uses the file with this number.
@@ -130,8 +158,24 @@ impl Pieces {
         self.files.contains_key(&file)
     }
 
-    /// Forgets the pieces of a file that could not be written.
-    pub fn forget(&mut self, file: u64) {
+    /// The files that the latest saved state uses.
+    pub fn files(&self) -> BTreeMap<u64, FileSum> {
+        let used = self.files.iter().filter(|(_, file)| file.used > 0);
+        used.map(|(number, file)| (*number, file.sum)).collect()
+    }
+
+    /// Forgets the pieces in files that no longer exist with the same size, so that the next save writes
+    /// them again. `exists` looks for a file with a number and a size in bytes.
+    pub fn forget_missing(&mut self, exists: impl Fn(u64, u64) -> bool) {
+        let is_missing = |(number, file): (&u64, &FileUse)| {
+            (self.unwritten != Some(*number) && !exists(*number, file.sum.bytes)).then_some(*number)
+        };
+        let missing: Vec<u64> = self.files.iter().filter_map(is_missing).collect();
+        missing.into_iter().for_each(|file| self.forget(file));
+    }
+
+    /// Forgets a file, and the pieces in it.
+    fn forget(&mut self, file: u64) {
         self.files.remove(&file);
         self.known.retain(|_, known| known.at.file != file);
     }
@@ -143,12 +187,21 @@ thread_local! {
 }
 
 /// Encodes a state with `encode`, and provides its pieces meanwhile. Also returns the file of pieces that
-/// is to be written, if there is one.
+/// is to be written, if there is one. Once all files are written, [`Pieces::written`] must be called:
+/// otherwise the next save writes the same pieces again.
 pub fn saving<T>(pieces: &mut Pieces, encode: impl FnOnce() -> T) -> (T, Option<FreshFile>) {
+    /// Gives the pieces back, also when `encode` panics.
+    struct Lent<'a>(&'a mut Pieces);
+    impl Drop for Lent<'_> {
+        fn drop(&mut self) {
+            *self.0 = SAVED.take().unwrap_or_default();
+        }
+    }
     pieces.begin();
     SAVED.set(Some(std::mem::take(pieces)));
+    let lent = Lent(pieces);
     let encoded = encode();
-    *pieces = SAVED.take().unwrap_or_default();
+    drop(lent);
     (encoded, pieces.end())
 }
 

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, block_in_place};
 
 /// An instance that a server hosts.
 #[derive(Debug)]
 pub(super) struct HostedInstance {
     id: usize,
-    instance: tokio::sync::Mutex<Result<Instance, Panicked>>,
+    instance: tokio::sync::Mutex<Result<Instance, Gone>>,
     shared: SharedFacts,
     /// Makes the HTTP requests of outcalls, while auto-progress is on.
     pub(super) outcall_client: Arc<OutcallClient>,
@@ -44,14 +44,18 @@ pub(super) struct AutoProgress {
 struct SharedFacts {
     root_key: Arc<SubnetKey>,
     rounds: AtomicU64,
-    has_panicked: AtomicBool,
+    /// Why the instance cannot be used any more. `None` while it can.
+    gone: Mutex<Option<Gone>>,
     /// Whether the instance may have changed since the latest save.
     has_changed: AtomicBool,
 }
 
-/// Replaces an instance that panicked.
-#[derive(Clone, Copy, Debug)]
-struct Panicked;
+/// Why an instance cannot be used any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gone {
+    Panicked,
+    Deleted,
+}
 
 impl HostedInstance {
     pub(super) fn new(
@@ -63,7 +67,7 @@ impl HostedInstance {
         let shared = SharedFacts {
             root_key: instance.root_key().clone(),
             rounds: instance.network().rounds().into(),
-            has_panicked: false.into(),
+            gone: Mutex::default(),
             has_changed: false.into(),
         };
         Self {
@@ -83,7 +87,7 @@ impl HostedInstance {
     ///
     /// # Errors
     ///
-    /// Fails if the instance has panicked, or panics in this operation.
+    /// Fails if the instance is gone, or panics in this operation.
     pub(super) async fn with<T>(
         &self,
         operation: impl FnOnce(&mut Instance) -> T,
@@ -104,32 +108,32 @@ impl HostedInstance {
     ///
     /// # Errors
     ///
-    /// Fails if the instance has panicked, or panics in this operation.
+    /// Fails if the instance is gone, or panics in this operation.
     pub(super) async fn execute<T>(
         &self,
         operation: impl FnOnce(&mut Instance) -> T,
     ) -> Result<T, ApiError> {
-        self.with(|instance| tokio::task::block_in_place(|| operation(instance))).await
+        self.with(|instance| block_in_place(|| operation(instance))).await
     }
 
     /// Compiles the modules that wait for the next round. Other requests can use the instance meanwhile.
     ///
     /// # Errors
     ///
-    /// Fails if the instance has panicked.
+    /// Fails if the instance is gone.
     pub(super) async fn compile_waiting_modules(&self) -> Result<(), ApiError> {
         for module in self.access(|instance| instance.waiting_modules()).await? {
             // An invalid module is refused again, and with a response, when it is installed. If the compiler panics,
             // it panics in the round, too, where the panic is reported.
             let compile = || catch_unwind(|| crate::wasm::compile(&module).is_ok());
-            let _ = tokio::task::block_in_place(compile);
+            let _ = block_in_place(compile);
         }
         Ok(())
     }
 
-    /// Whether the instance has panicked.
-    pub(super) fn has_panicked(&self) -> bool {
-        self.shared.has_panicked.load(Relaxed)
+    /// Whether the instance cannot be used any more: it was deleted, or it has panicked.
+    pub(super) fn is_gone(&self) -> bool {
+        self.shared.gone.lock().is_some()
     }
 
     /// Runs an operation on the instance, once no other request uses it, at the instance's own time. A
@@ -137,44 +141,90 @@ impl HostedInstance {
     ///
     /// # Errors
     ///
-    /// Fails if the instance has panicked, or panics in this operation.
+    /// Fails if the instance is gone, or panics in this operation.
     pub(super) async fn access<T>(
         &self,
         operation: impl FnOnce(&mut Instance) -> T,
     ) -> Result<T, ApiError> {
         let mut guard = self.instance.lock().await;
-        let Ok(instance) = guard.as_mut() else { return Err(panicked(self.id)) };
-        let before = instance.network().rounds();
+        self.run(&mut guard, operation)
+    }
+
+    /// Runs the last operation on the instance, which is then deleted, unless the operation fails. Requests
+    /// that wait for the instance meanwhile find it deleted. An instance that is already deleted stays so,
+    /// without the operation.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the instance has panicked, or panics in this operation. The inner error is that of the
+    /// operation.
+    pub(super) async fn end<E>(
+        &self,
+        operation: impl FnOnce(&mut Instance) -> Result<(), E>,
+    ) -> Result<Result<(), E>, ApiError> {
+        let mut guard = self.instance.lock().await;
+        if matches!(*guard, Err(Gone::Deleted)) {
+            return Ok(Ok(()));
+        }
+        let done = self.run(&mut guard, |instance| block_in_place(|| operation(instance)))?;
+        if done.is_ok() {
+            let deleted = self.lose(&mut guard, Gone::Deleted);
+            // Freeing the memory of a large instance takes long.
+            block_in_place(|| drop(deleted));
+        }
+        Ok(done)
+    }
+
+    fn run<T>(
+        &self,
+        instance: &mut Result<Instance, Gone>,
+        operation: impl FnOnce(&mut Instance) -> T,
+    ) -> Result<T, ApiError> {
+        let used = instance.as_mut().map_err(|gone| gone.error(self.id))?;
+        let before = used.network().rounds();
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let result = operation(instance);
-            (result, instance.network().rounds())
+            let result = operation(used);
+            (result, used.network().rounds())
         }));
-        let (result, rounds) = result.map_err(|_| {
-            *guard = Err(Panicked);
-            self.shared.has_panicked.store(true, Relaxed);
-            self.rounds.notify_waiters();
-            panicked(self.id)
-        })?;
+        let Ok((result, rounds)) = result else {
+            drop(self.lose(instance, Gone::Panicked));
+            return Err(Gone::Panicked.error(self.id));
+        };
         self.shared.rounds.store(rounds, Relaxed);
         self.set_changed();
-        drop(guard);
         if rounds != before {
             self.rounds.notify_waiters();
         }
         Ok(result)
     }
 
-    /// Reads the instance, once no request uses it.
+    /// Replaces the instance by the reason why it cannot be used any more. Returns the instance.
+    fn lose(&self, instance: &mut Result<Instance, Gone>, gone: Gone) -> Result<Instance, Gone> {
+        *self.shared.gone.lock() = Some(gone);
+        self.rounds.notify_waiters();
+        // Auto-progress ends.
+        self.used.notify_one();
+        std::mem::replace(instance, Err(gone))
+    }
+
+    /// Reads the instance, once no request uses it. A panic does not harm the instance, which does not change.
     ///
     /// # Errors
     ///
-    /// Fails if the instance has panicked.
+    /// Fails if the instance is gone, or if the operation panics.
     pub(super) async fn read<T>(
         &self,
         operation: impl FnOnce(&Instance) -> T,
     ) -> Result<T, ApiError> {
         let guard = self.instance.lock().await;
-        guard.as_ref().map(operation).map_err(|_| panicked(self.id))
+        let instance = guard.as_ref().map_err(|gone| gone.error(self.id))?;
+        catch_unwind(AssertUnwindSafe(|| operation(instance))).map_err(|_| {
+            ApiError::internal(format!(
+                "the replica panicked while it read instance {}: the panic message above says why; the \
+                 instance itself has not changed",
+                self.id
+            ))
+        })
     }
 
     /// Records that the instance may have changed.
@@ -201,11 +251,11 @@ impl HostedInstance {
     ///
     /// # Errors
     ///
-    /// Fails if the instance has panicked.
+    /// Fails if the instance is gone.
     pub(super) fn height(&self) -> Result<u64, ApiError> {
-        match self.has_panicked() {
-            true => Err(panicked(self.id)),
-            false => Ok(self.shared.rounds.load(Relaxed)),
+        match *self.shared.gone.lock() {
+            Some(gone) => Err(gone.error(self.id)),
+            None => Ok(self.shared.rounds.load(Relaxed)),
         }
     }
 
@@ -216,9 +266,22 @@ impl HostedInstance {
     }
 }
 
-fn panicked(id: usize) -> ApiError {
-    ApiError::internal(format!(
-        "the replica panicked while it executed instance {id}, which cannot be used any more: create \
-         a new one; other instances keep running"
+impl Gone {
+    /// The response to a request that uses the instance.
+    fn error(self, id: usize) -> ApiError {
+        match self {
+            Self::Panicked => ApiError::internal(format!(
+                "the replica panicked while it executed instance {id}, which cannot be used any more: create \
+                 a new one; other instances keep running"
+            )),
+            Self::Deleted => unknown(id),
+        }
+    }
+}
+
+/// The response to a request for an instance that does not exist.
+pub(super) fn unknown(id: usize) -> ApiError {
+    ApiError::not_found(format!(
+        "Instance not found: there is no instance {id}. It was never created, or it has been deleted"
     ))
 }

@@ -6,7 +6,7 @@ use crate::server::api::ApiError;
 use crate::server::blobs::Blobs;
 use crate::server::connections::Shared;
 use crate::server::gateways::Gateways;
-use crate::server::hosted::HostedInstance;
+use crate::server::hosted::{HostedInstance, unknown};
 use crate::server::outcalls::{OutcallClient, OutcallDestinations};
 use crate::server::states::InstanceRequest;
 use crate::state_dir::StateDir;
@@ -86,30 +86,27 @@ impl Instances {
     /// Fails if there was never an instance with this number, or if the instance cannot be saved. In the second
     /// case, the instance is still there, so that the client can make room and delete it again.
     pub(super) async fn delete(self: &Arc<Self>, id: usize) -> Result<(), ApiError> {
-        let deleted = self.hosted.lock().get_mut(id).ok_or_else(|| unknown(id))?.take();
-        let Some(instance) = deleted else { return Ok(()) };
-        self.gateways.stop_all_of(id).await;
+        let Some(instance) = self.find(id)? else { return Ok(()) };
         let instances = self.clone();
-        // A task of its own is completed even if the client closes the connection.
+        // A task of its own is completed even if the client closes the connection. The instance stays on the
+        // list meanwhile, so the end of the server waits for it.
         let close = tokio::spawn(async move {
-            instance.stop_auto_progress().await;
-            let closed = instance.close().await;
-            if closed.is_err() && !instance.has_panicked() {
-                instances.hosted.lock()[id] = Some(instance);
-                return closed;
+            instances.gateways.stop_all_of(id).await;
+            let closed = instance.close(Instance::checkpoint).await;
+            if instance.is_gone() {
+                instances.hosted.lock()[id] = None;
             }
-            // Freeing the memory of a large instance takes long, so the lock is not held here.
-            tokio::task::block_in_place(|| drop(instance));
             closed
         });
         close.await.map_err(|error| ApiError::internal(error.to_string()))?
     }
 
-    /// Saves all instances with a state directory, at the end of the server.
+    /// Saves all instances with a state directory, at the end of the server. Their requests then get the
+    /// response for a deleted instance.
     pub(super) async fn save_all(&self) {
         let all: Vec<_> = self.hosted.lock().iter().flatten().cloned().collect();
         for instance in all {
-            if let Err(error) = instance.close().await {
+            if let Err(error) = instance.close(Instance::checkpoint).await {
                 tracing::error!("an instance is not saved: {error}");
             }
         }
@@ -216,12 +213,6 @@ impl Drop for OpenRequest {
         activity.open_requests -= 1;
         activity.last_request_end = Instant::now();
     }
-}
-
-fn unknown(id: usize) -> ApiError {
-    ApiError::not_found(format!(
-        "Instance not found: there is no instance {id}. It was never created, or it has been deleted"
-    ))
 }
 
 #[cfg(test)]

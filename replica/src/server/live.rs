@@ -161,10 +161,7 @@ impl LiveNetwork {
                 .layer(from_fn_with_state(names, names::refuse_other_hosts));
             connections::serve(listener, router, Patience::default(), shared).await
         };
-        let finish = async move {
-            saved.stop_auto_progress().await;
-            saved.save(false).await.map_err(io::Error::other)
-        };
+        let finish = async move { saved.close(|_| ()).await.map_err(io::Error::other) };
         let background = Background::start(stop, serve, finish).map_err(listen)?;
         Ok(Self { address, root_key, subnets, default_canister, background })
     }

@@ -43,7 +43,9 @@ impl InstanceRequest {
         let instance = match state_dir.as_mut().filter(|state_dir| state_dir.has_state()) {
             Some(state_dir) => restore(state_dir, &config, incomplete).map_err(text)?,
             None => {
-                let saved = |(index, folder): (usize, PathBuf)| Ok((index, load_subnet(&folder)?));
+                let saved = |(index, folder): (usize, PathBuf)| {
+                    Ok((index, load_subnet(&folder, incomplete)?))
+                };
                 let saved = subnet_states.into_iter().map(saved).collect::<Result<_, _>>();
                 Instance::with_saved_subnets(config, saved.map_err(text)?)
                     .map_err(|error| error.to_string())?
@@ -83,9 +85,8 @@ impl HostedInstance {
     ///
     /// # Errors
     ///
-    /// Fails if the instance has panicked, or if the state cannot be written.
+    /// Fails if the instance is gone, or if the state cannot be written.
     pub(super) async fn save(&self, in_use: bool) -> Result<(), ApiError> {
-        let failed = |error: StateDirError| ApiError::internal(error.to_string());
         let mut state_dir = self.state_dir.lock().await;
         let Some(state_dir) = state_dir.as_mut() else { return Ok(()) };
         let encode = |instance: &Instance| block_in_place(|| state_dir.encode(instance, in_use));
@@ -95,23 +96,36 @@ impl HostedInstance {
         }
     }
 
-    /// Saves the instance of a client at its end, if it has a state directory. Every subnet executes a round
-    /// with a checkpoint before (`pocket_ic_server/src/pocket_ic.rs`, `drop`).
+    /// Ends the instance: saves it, if it has a state directory, after the operation `last`. From then on,
+    /// all requests get the response for a deleted instance. Requests that wait for the instance while it is
+    /// saved get the same response, so the saved state has the effects of all requests that were executed.
+    /// If the instance cannot be saved, the waiting requests are executed. Ending an instance again has no
+    /// effect.
     ///
     /// # Errors
     ///
-    /// Fails if the instance has panicked, or if the state cannot be written.
-    pub(super) async fn close(&self) -> Result<(), ApiError> {
-        if self.state_dir.lock().await.is_none() {
-            return Ok(());
-        }
+    /// Fails if the instance has panicked and was to be saved, or if the state cannot be written.
+    pub(super) async fn close(&self, last: impl FnOnce(&mut Instance)) -> Result<(), ApiError> {
         self.stop_auto_progress().await;
-        self.execute(Instance::checkpoint).await?;
-        self.save(false).await?;
+        let mut state_dir = self.state_dir.lock().await;
+        let save = |instance: &mut Instance| {
+            let Some(state_dir) = state_dir.as_mut() else { return Ok(()) };
+            last(instance);
+            state_dir.save(instance, false)
+        };
+        match self.end(save).await {
+            Ok(saved) => saved.map_err(failed)?,
+            Err(_) if state_dir.is_none() => {}
+            Err(panicked) => return Err(panicked),
+        }
         // The directory can then be used by another instance.
-        self.state_dir.lock().await.take();
+        state_dir.take();
         Ok(())
     }
+}
+
+fn failed(error: StateDirError) -> ApiError {
+    ApiError::internal(error.to_string())
 }
 
 /// Saves an instance again and again while it changes, so that a crash loses little.

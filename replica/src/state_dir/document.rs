@@ -13,12 +13,18 @@ use std::path::{Path, PathBuf};
 /// The first line of a document. The number must change if an earlier version would misread an encoded
 /// value: if a field is added, removed, or gets another meaning. A value without a field that is not
 /// optional cannot be decoded in any case.
-const FORMAT: &str = "embedded-replica state, format 1";
+const FORMAT: &str = "embedded-replica state, format 2";
+
+/// The first line of all formats, without the number.
+const ANY_FORMAT: &str = "embedded-replica state, format ";
 
 /// The longest first line of any format, in bytes.
 const FORMAT_BYTES_MAX: usize = 80;
 
 const HASH_BYTES: usize = 32;
+
+/// The SHA-256 hash of the content of a document.
+pub(super) type Hash = [u8; HASH_BYTES];
 
 /// The end of the name of a file that is being written.
 pub(super) const UNFINISHED: &str = ".unfinished";
@@ -27,7 +33,15 @@ pub(super) const UNFINISHED: &str = ".unfinished";
 #[derive(Debug)]
 pub(super) struct Document {
     path: PathBuf,
+    hash: Hash,
     content: Vec<u8>,
+}
+
+/// The encoded value of a document.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub hash: Hash,
+    pub bytes: Vec<u8>,
 }
 
 impl Document {
@@ -51,16 +65,26 @@ impl Document {
         let line = line.ok_or_else(|| damaged("it does not begin with its format"))?;
         if bytes[..line] != *FORMAT.as_bytes() {
             let format = String::from_utf8_lossy(&bytes[..line]).into_owned();
-            return Err(StateDirError::OtherVersion { path: path.to_owned(), format });
+            let number = format.strip_prefix(ANY_FORMAT).and_then(|number| number.parse().ok());
+            return Err(match number {
+                Some(0u32..) => StateDirError::OtherVersion { path: path.to_owned(), format },
+                None => damaged("it does not begin with its format"),
+            });
         }
         let (hash, content) = bytes[line + 1..]
             .split_first_chunk::<HASH_BYTES>()
             .ok_or_else(|| damaged("it is too short"))?;
-        if Sha256::digest(content)[..] != *hash {
+        let hash = *hash;
+        if hash != *Sha256::digest(content) {
             return Err(damaged("its hash does not match its content"));
         }
         bytes.drain(..line + 1 + HASH_BYTES);
-        Ok(Self { path: path.to_owned(), content: bytes })
+        Ok(Self { path: path.to_owned(), hash, content: bytes })
+    }
+
+    /// The hash of the content.
+    pub fn hash(&self) -> Hash {
+        self.hash
     }
 
     /// Decodes the value.
@@ -80,17 +104,16 @@ impl Document {
 }
 
 /// Encodes a value as the content of a document.
-pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, StateDirError> {
+pub(super) fn encode(value: &impl Serialize) -> Result<Content, StateDirError> {
     let mut bytes = Vec::new();
     ciborium::into_writer(value, &mut bytes)
         .map_err(|error| StateDirError::Encoding(error.to_string()))?;
-    Ok(bytes)
+    Ok(Content { hash: Sha256::digest(&bytes).into(), bytes })
 }
 
 /// Writes a document. The file has its name only once it is complete.
-pub(super) fn write(folder: &Path, name: &str, content: &[u8]) -> Result<(), StateDirError> {
-    let hash = Sha256::digest(content);
-    let parts = [FORMAT.as_bytes(), b"\n", &hash, content];
+pub(super) fn write(folder: &Path, name: &str, content: &Content) -> Result<(), StateDirError> {
+    let parts = [FORMAT.as_bytes(), b"\n", &content.hash, &content.bytes];
     write_file(folder, name, parts)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{NETWORK, StateDirError};
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The name of the file that is locked while the directory is in use.
@@ -12,7 +13,7 @@ const LOCK: &str = "lock";
 const OF_OTHER_SERVER: [&str; 2] = ["topology.json", "registry.proto"];
 
 /// The names in a folder.
-fn names(folder: &Path) -> std::io::Result<Vec<String>> {
+pub(super) fn names(folder: &Path) -> std::io::Result<Vec<String>> {
     let name = |entry: std::io::Result<fs::DirEntry>| {
         entry.map(|entry| entry.file_name().to_string_lossy().into_owned())
     };
@@ -37,11 +38,50 @@ pub(super) fn open(folder: &Path) -> Result<File, StateDirError> {
     let path = folder.join(LOCK);
     let lock = File::options().create(true).truncate(false).write(true).open(&path);
     let lock = lock.map_err(StateDirError::io(&path))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StateDirError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(StateDirError::io(&path)(error)),
+    locked(lock.try_lock(), folder)?;
+    Ok(lock)
+}
+
+/// Locks a directory for reading: others may read it meanwhile, and nobody can save a state there. `None`
+/// if the directory has no file to lock, so that it was never used where it is.
+pub(super) fn open_to_read(folder: &Path) -> Result<Option<File>, StateDirError> {
+    let path = folder.join(LOCK);
+    let lock = match File::open(&path) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(StateDirError::io(&path)(error)),
+    };
+    locked(lock.try_lock_shared(), folder)?;
+    Ok(Some(lock))
+}
+
+/// The error if a directory could not be locked.
+fn locked(result: Result<(), TryLockError>, folder: &Path) -> Result<(), StateDirError> {
+    result.map_err(|error| match error {
+        TryLockError::WouldBlock => StateDirError::InUse(folder.to_owned()),
+        TryLockError::Error(error) => StateDirError::io(folder.join(LOCK))(error),
+    })
+}
+
+/// Whether a directory still has the locked file, rather than none, or one of another directory that took
+/// its place.
+pub(super) fn has_lock(folder: &Path, lock: &File) -> bool {
+    match (fs::metadata(folder.join(LOCK)), lock.metadata()) {
+        (Ok(there), Ok(locked)) => is_same_file(&there, &locked),
+        _ => false,
     }
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Elsewhere, a locked file cannot be replaced.
+#[cfg(not(unix))]
+fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
 }
 
 /// Whether this is the name of a subnet's folder.
@@ -53,6 +93,11 @@ fn is_seed(name: &str) -> bool {
 pub(super) fn subnets(folder: &Path) -> Vec<PathBuf> {
     let names = names(folder).unwrap_or_default();
     names.iter().filter(|name| is_seed(name)).map(|name| folder.join(name)).collect()
+}
+
+/// The largest number for which `number` finds a file in a folder.
+pub(super) fn last_number(folder: &Path, number: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    names(folder).unwrap_or_default().iter().filter_map(|name| number(name)).max()
 }
 
 /// Deletes the files in a folder for whose names `is_unused` holds, and the folder if it is then empty.

@@ -7,13 +7,14 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `network.state` | what all subnets share: topology, streams, time; and the number of the save |
+//! | `network.state` | what all subnets share: topology, streams, time; the number of the save; and the checksums of the other files |
 //! | `SEED/subnet-N.state` | a subnet, as of the save with the number N; SEED is the subnet's seed in hexadecimal |
 //! | `SEED/pieces-N` | memories and modules of the subnet (see [`pieces`](crate::pieces)) |
 //! | `lock` | nothing; it is locked while a server uses the directory |
 //!
 //! Replacing `network.state` completes a save: it names the save whose files count. All other files of a
-//! save are new ones. So a crash at any time leaves the state of a save.
+//! save are new ones, with numbers that no file in the directory has. So a crash at any time leaves the
+//! state of a save. Each file is compared with its checksum when a state is restored.
 
 mod document;
 mod error;
@@ -24,14 +25,15 @@ pub use error::StateDirError;
 pub use subnet::load_subnet;
 
 use crate::instance::{Instance, SubnetInfo};
-use crate::pieces::{FreshFile, Pieces, file_number, saving};
-use document::Document;
+use crate::pieces::{FileSum, FreshFile, Pieces, file_name, file_number, saving};
+use document::{Content, Document, Hash};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use subnet::SubnetFiles;
 
 /// The name of the document of the network.
 const NETWORK: &str = "network.state";
@@ -41,13 +43,15 @@ const NETWORK: &str = "network.state";
 pub struct StateDir {
     folder: PathBuf,
     /// Locked as long as this value exists.
-    _lock: File,
-    /// The number of the latest save. 0 if there is none.
+    lock: File,
+    /// The number of the latest complete save. 0 if there is none.
     save: u64,
+    /// The largest number of a save of which there may be files.
+    last_number: u64,
     /// The pieces of each subnet, by the name of the subnet's folder.
     subnets: BTreeMap<String, Pieces>,
     /// The hash of the latest saved state.
-    saved: Option<[u8; 32]>,
+    saved: Option<Hash>,
 }
 
 /// The document of the network.
@@ -57,6 +61,8 @@ struct NetworkDocument {
     save: u64,
     /// Whether an instance uses the directory and has not saved its latest rounds yet.
     in_use: bool,
+    /// The files of each subnet, by the name of the subnet's folder.
+    subnets: BTreeMap<String, SubnetFiles>,
     /// The encoded instance, without its subnets.
     instance: ByteBuf,
 }
@@ -66,7 +72,7 @@ struct NetworkDocument {
 pub struct Save {
     number: u64,
     in_use: bool,
-    hash: [u8; 32],
+    hash: Hash,
     instance: Vec<u8>,
     subnets: Vec<SubnetSave>,
 }
@@ -74,8 +80,9 @@ pub struct Save {
 #[derive(Debug)]
 struct SubnetSave {
     folder: String,
-    document: Vec<u8>,
+    document: Content,
     fresh: Option<FreshFile>,
+    pieces: BTreeMap<u64, FileSum>,
 }
 
 impl StateDir {
@@ -89,8 +96,9 @@ impl StateDir {
     /// - [`StateDirError::Io`] if the directory cannot be read or written.
     pub fn open(folder: &Path) -> Result<Self, StateDirError> {
         let lock = folder::open(folder)?;
+        let last_number = last_save(folder);
         let folder = folder.to_owned();
-        Ok(Self { folder, _lock: lock, save: 0, subnets: BTreeMap::new(), saved: None })
+        Ok(Self { folder, lock, save: 0, last_number, subnets: BTreeMap::new(), saved: None })
     }
 
     /// Whether the directory contains a state.
@@ -110,19 +118,24 @@ impl StateDir {
     /// - [`StateDirError::Io`] if a file cannot be read.
     pub fn restore(&mut self, incomplete: bool) -> Result<Instance, StateDirError> {
         let network = Document::read(&self.folder.join(NETWORK))?;
-        let NetworkDocument { save, in_use, instance } = network.decode()?;
+        let NetworkDocument { save, in_use, mut subnets, instance } = network.decode()?;
         if in_use && !incomplete {
             return Err(StateDirError::Incomplete(self.folder.clone()));
         }
         let instance: Instance = network.decode_part(&instance)?;
         let mut restored = Vec::new();
         for info in instance.subnets() {
-            let folder = folder_of(info);
-            let (saved, pieces) = subnet::read(&self.folder.join(&folder), save)?;
-            self.subnets.insert(folder, pieces);
+            let name = folder_of(info);
+            let files = subnets.remove(&name);
+            let files = files.ok_or_else(|| network.damaged(format!("it has no {name}")))?;
+            let folder = self.folder.join(&name);
+            let (saved, mut pieces) = subnet::read(&folder, save, files)?;
+            pieces.number_files_above(folder::last_number(&folder, file_number));
+            self.subnets.insert(name, pieces);
             restored.push(saved);
         }
         self.save = save;
+        self.last_number = self.last_number.max(save);
         instance.with_restored_subnets(restored).map_err(|reason| network.damaged(reason))
     }
 
@@ -132,30 +145,59 @@ impl StateDir {
     ///
     /// # Errors
     ///
-    /// [`StateDirError::Encoding`] if the state cannot be encoded.
+    /// - [`StateDirError::Encoding`] if the state cannot be encoded.
+    /// - The errors of [`open`](Self::open) if the directory was deleted meanwhile, and cannot be created
+    ///   again.
     pub fn encode(
         &mut self,
         instance: &Instance,
         in_use: bool,
     ) -> Result<Option<Save>, StateDirError> {
+        self.look_for_files()?;
         let encoded = document::encode(instance)?;
         let mut hash = Sha256::new_with_prefix([u8::from(in_use)]);
-        hash.update(&encoded);
+        hash.update(encoded.hash);
         let mut subnets = Vec::new();
         for saved in instance.members() {
-            let folder = folder_of(saved.info);
-            let pieces = self.subnets.entry(folder.clone()).or_default();
+            let name = folder_of(saved.info);
+            let pieces = self.subnets.entry(name.clone()).or_insert_with(|| {
+                let mut pieces = Pieces::default();
+                let last = folder::last_number(&self.folder.join(&name), file_number);
+                pieces.number_files_above(last);
+                pieces
+            });
             let (document, fresh) = saving(pieces, || document::encode(&saved));
-            let document = document.inspect_err(|_| {
-                fresh.iter().for_each(|fresh| pieces.forget(fresh.number));
-            })?;
-            hash.update(&document);
-            subnets.push(SubnetSave { folder, document, fresh });
+            let document = document?;
+            hash.update(document.hash);
+            subnets.push(SubnetSave { folder: name, document, fresh, pieces: pieces.files() });
         }
         let hash = hash.finalize().into();
-        let is_new = self.saved != Some(hash);
-        let number = self.save + 1;
-        Ok(is_new.then_some(Save { number, in_use, hash, instance: encoded, subnets }))
+        if self.saved == Some(hash) {
+            self.subnets.values_mut().for_each(Pieces::written);
+            return Ok(None);
+        }
+        let number = self.last_number.saturating_add(1);
+        Ok(Some(Save { number, in_use, hash, instance: encoded.bytes, subnets }))
+    }
+
+    /// Looks whether the files of the latest save are still there. The next save writes the missing ones again.
+    fn look_for_files(&mut self) -> Result<(), StateDirError> {
+        if !folder::has_lock(&self.folder, &self.lock) {
+            // The directory was deleted, or another one is in its place.
+            *self = Self::open(&self.folder)?;
+        }
+        for (name, pieces) in &mut self.subnets {
+            let folder = self.folder.join(name);
+            pieces.forget_missing(|number, bytes| {
+                let file = std::fs::metadata(folder.join(file_name(number)));
+                file.is_ok_and(|file| file.len() == bytes)
+            });
+        }
+        let has_document = |name| subnet::has_document(&self.folder.join(name), self.save);
+        if !self.has_state() || !self.subnets.keys().all(has_document) {
+            self.saved = None;
+        }
+        Ok(())
     }
 
     /// Writes an encoded state. If that fails, the directory keeps the state of the save before.
@@ -166,31 +208,48 @@ impl StateDir {
     pub fn write(&mut self, save: Save) -> Result<(), StateDirError> {
         let Save { number, in_use, hash, instance, subnets } = save;
         // The number of a failed save is not used again.
-        self.save = number;
+        self.last_number = number;
+        self.saved = None;
         let written = subnets.iter().try_for_each(|subnet| {
             let folder = self.folder.join(&subnet.folder);
             subnet::write(&folder, number, &subnet.document, subnet.fresh.as_ref())
         });
-        let instance = ByteBuf::from(instance);
-        let network = NetworkDocument { save: number, in_use, instance };
+        let files = |subnet: &SubnetSave| {
+            let files =
+                SubnetFiles { document: subnet.document.hash, pieces: subnet.pieces.clone() };
+            (subnet.folder.clone(), files)
+        };
+        let network = NetworkDocument {
+            save: number,
+            in_use,
+            subnets: subnets.iter().map(files).collect(),
+            instance: ByteBuf::from(instance),
+        };
         let written = written
             .and_then(|()| document::encode(&network))
             .and_then(|network| document::write(&self.folder, NETWORK, &network));
         if let Err(error) = written {
-            self.saved = None;
-            for subnet in &subnets {
-                if let (Some(pieces), Some(fresh)) =
-                    (self.subnets.get_mut(&subnet.folder), &subnet.fresh)
-                {
-                    pieces.forget(fresh.number);
-                }
-            }
+            self.delete_failed(number, &subnets);
             return Err(error);
         }
+        self.save = number;
         self.saved = Some(hash);
-        self.subnets.retain(|name, _| subnets.iter().any(|subnet| subnet.folder == *name));
+        self.subnets.retain(|name, _| network.subnets.contains_key(name));
+        self.subnets.values_mut().for_each(Pieces::written);
         self.delete_unused();
         Ok(())
+    }
+
+    /// Deletes the files of a save that failed. A full disk would otherwise get fuller with each attempt.
+    fn delete_failed(&self, number: u64, subnets: &[SubnetSave]) {
+        let network = Document::read(&self.folder.join(NETWORK));
+        let network = network.and_then(|network| network.decode::<NetworkDocument>());
+        // If the last step failed, the save may count all the same.
+        if network.is_ok_and(|network| network.save != number) {
+            for SubnetSave { folder, fresh, .. } in subnets {
+                subnet::remove(&self.folder.join(folder), number, fresh.as_ref());
+            }
+        }
     }
 
     /// Saves the state of a network: see [`encode`](Self::encode) and [`write`](Self::write).
@@ -224,6 +283,12 @@ impl StateDir {
 /// Whether a directory contains a state.
 pub fn contains_state(folder: &Path) -> bool {
     folder.join(NETWORK).exists()
+}
+
+/// The largest number of a save of which there are files in a directory. 0 if there are none.
+fn last_save(folder: &Path) -> u64 {
+    let last = |folder: PathBuf| folder::last_number(&folder, subnet::save_number);
+    folder::subnets(folder).into_iter().filter_map(last).max().unwrap_or_default()
 }
 
 /// The name of a subnet's folder.

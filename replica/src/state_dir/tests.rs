@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ic00::encode;
-use crate::instance::{CanisterCall, EffectivePrincipal, InstanceConfig};
+use crate::instance::{CanisterCall, EffectivePrincipal, InstanceConfig, SavedSubnet};
 use crate::types::CanisterId;
 use candid::Principal;
 use ic_management_canister_types::*;
@@ -145,16 +145,174 @@ fn a_save_that_fails_leaves_the_state_of_the_save_before_and_the_next_one_succee
 }
 
 #[test]
+fn a_save_that_fails_leaves_no_files_behind() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (mut instance, canister) = network();
+    let mut state = open(folder.path());
+    state.save(&instance, false).expect("it can be saved");
+    let before = files(folder.path());
+    let subnet = folder.path().join(folder_of(&instance.subnets()[0]));
+    update(&mut instance, call(canister, "set", vec![7]));
+    let obstacle = subnet.join("subnet-2.state.unfinished");
+    std::fs::create_dir(&obstacle).expect("the folder is writable");
+    state.save(&instance, false).expect_err("the document cannot be written");
+    assert_eq!(files(folder.path()), before, "the pieces that were written are deleted");
+}
+
+#[test]
+fn a_save_after_one_that_was_never_written_is_complete() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (mut instance, canister) = network();
+    let mut state = open(folder.path());
+    for byte in 1..4 {
+        update(&mut instance, call(canister, "set", vec![byte]));
+        drop(state.encode(&instance, false).expect("it can be encoded").expect("it is new"));
+        state.save(&instance, false).expect("it can be saved");
+    }
+    drop(state);
+    assert_eq!(saved_rounds(folder.path()), instance.network().rounds());
+}
+
+#[test]
+fn a_save_after_the_directory_or_a_file_was_deleted_is_complete() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let path = folder.path().join("state");
+    let (instance, _) = network();
+    let mut state = open(&path);
+    state.save(&instance, false).expect("it can be saved");
+    let subnet = path.join(folder_of(&instance.subnets()[0]));
+    let file = |prefix: &str| {
+        let files = std::fs::read_dir(&subnet).expect("the folder exists");
+        let mut files = files.map(|entry| entry.expect("it is readable").path());
+        files.find(|path| path.to_string_lossy().contains(prefix)).expect("there is such a file")
+    };
+    let kinds: [&dyn Fn() -> PathBuf; 5] = [
+        &|| file("pieces-"),
+        &|| file("subnet-"),
+        &|| path.join(NETWORK),
+        &|| subnet.clone(),
+        &|| path.clone(),
+    ];
+    for kind in kinds.iter().cycle().take(10) {
+        let deleted = kind();
+        match deleted.is_dir() {
+            true => std::fs::remove_dir_all(&deleted).expect("the folder exists"),
+            false => std::fs::remove_file(&deleted).expect("the file exists"),
+        }
+        // Nothing else has changed.
+        state.save(&instance, false).expect("it can be saved");
+        let error = StateDir::open(&path).expect_err("it is in use");
+        assert!(matches!(error, StateDirError::InUse(_)), "{error}");
+        drop(state);
+        assert_eq!(saved_rounds(&path), instance.network().rounds(), "{}", deleted.display());
+        state = open(&path);
+        state.save(&instance, false).expect("it can be saved");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_created_again_is_an_error_until_it_can() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let path = folder.path().join("state");
+    let (instance, _) = network();
+    let mut state = open(&path);
+    state.save(&instance, false).expect("it can be saved");
+    std::fs::remove_dir_all(&path).expect("the folder exists");
+    std::fs::write(&path, "in the way").expect("the folder is writable");
+    let error = state.save(&instance, false).expect_err("a file is in the way");
+    assert!(matches!(error, StateDirError::NotADirectory(_)), "{error}");
+    std::fs::remove_file(&path).expect("the file exists");
+    state.save(&instance, false).expect("it can be saved");
+    drop(state);
+    assert_eq!(saved_rounds(&path), instance.network().rounds());
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_a_directory_is_an_error() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (mut instance, canister) = network();
+    let mut state = open(folder.path());
+    // Some pieces of the first save are then unused.
+    for byte in 1..4 {
+        update(&mut instance, call(canister, "set", vec![byte]));
+        state.save(&instance, false).expect("it can be saved");
+    }
+    drop(state);
+    let subnet = folder.path().join(folder_of(&instance.subnets()[0]));
+    let in_subnet = std::fs::read_dir(&subnet).expect("the folder exists");
+    let in_subnet = in_subnet.map(|entry| entry.expect("it is readable").path());
+    let mut tried = 0;
+    for file in in_subnet.chain([folder.path().join(NETWORK)]).collect::<Vec<_>>() {
+        let content = std::fs::read(&file).expect("it is readable");
+        let mut flip = |at: usize, bit: u8| {
+            let mut flipped = content.clone();
+            flipped[at] ^= 1 << bit;
+            std::fs::write(&file, flipped).expect("it is writable");
+            let error = open(folder.path()).restore(false).expect_err("it is not as it was");
+            let is_clear =
+                matches!(error, StateDirError::Damaged { .. } | StateDirError::OtherVersion { .. });
+            assert!(is_clear, "byte {at} of {}: {error}", file.display());
+            tried += 1;
+        };
+        let step = (content.len() / 60).max(1);
+        (0..content.len()).step_by(step).for_each(|at| flip(at, (at % 8) as u8));
+        let beginning = content.len().min(72);
+        (0..beginning).for_each(|at| flip(at, 7 - (at % 8) as u8));
+        flip(content.len() - 1, 0);
+        std::fs::write(&file, content).expect("it is writable");
+    }
+    assert!(tried > 300, "{tried} bits");
+    assert_eq!(saved_rounds(folder.path()), instance.network().rounds());
+}
+
+#[test]
+fn a_subnet_is_loaded_from_the_latest_complete_save_of_a_directory_that_nobody_uses() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (mut instance, canister) = network();
+    let subnet = folder.path().join(folder_of(&instance.subnets()[0]));
+    let load = |incomplete| load_subnet(&subnet, incomplete);
+    let rounds = |saved: SavedSubnet| saved.subnet.rounds();
+    let rounds_of =
+        |instance: &Instance| instance.members().map(|saved| saved.subnet.rounds()).max();
+    let mut state = open(folder.path());
+    state.save(&instance, true).expect("it can be saved");
+    assert!(matches!(load(true), Err(StateDirError::InUse(_))));
+    let complete = rounds_of(&instance);
+    // A crash in the middle of the next save.
+    update(&mut instance, call(canister, "set", vec![7]));
+    let save = state.encode(&instance, false).expect("it can be encoded").expect("it is new");
+    let SubnetSave { document, fresh, .. } = &save.subnets[0];
+    subnet::write(&subnet, save.number, document, fresh.as_ref()).expect("it can be written");
+    drop(state);
+    assert!(matches!(load(false), Err(StateDirError::Incomplete(_))));
+    assert_eq!(load(true).ok().map(rounds), complete);
+    // The files of the crashed save are not overwritten, because something may read them.
+    let crashed = files(folder.path());
+    let mut state = open(folder.path());
+    state.restore(true).expect("there is a state");
+    let save = state.encode(&instance, false).expect("it can be encoded").expect("it is new");
+    assert!(!crashed.contains(&format!("subnet-{}.state", save.number)), "{crashed:?}");
+    let fresh = save.subnets[0].fresh.as_ref().expect("there is a new page");
+    assert!(!crashed.contains(&file_name(fresh.number)), "{crashed:?}");
+    state.write(save).expect("it can be written");
+    drop(state);
+    assert_eq!(load(false).ok().map(rounds), rounds_of(&instance));
+    std::fs::remove_file(folder.path().join(NETWORK)).expect("the file exists");
+    assert!(matches!(load(false), Err(StateDirError::NotASubnetDirectory(_))));
+}
+
+#[test]
 fn a_state_with_an_impossible_memory_is_damaged() {
     let folder = tempfile::tempdir().expect("there is a temporary folder");
     let (instance, _) = network();
-    open(folder.path()).save(&instance, false).expect("it can be saved");
-    let subnet = folder.path().join(folder_of(&instance.subnets()[0]));
-    let document = Document::read(&subnet.join("subnet-1.state")).expect("it can be read");
-    let mut value: ciborium::Value = document.decode().expect("it is CBOR");
+    let mut state = open(folder.path());
+    let mut save = state.encode(&instance, false).expect("it can be encoded").expect("it is new");
+    let document = &mut save.subnets[0].document;
+    let mut value: ciborium::Value = ciborium::from_reader(&*document.bytes).expect("it is CBOR");
     assert!(replace(&mut value, "heap_bytes", 0u64.into()), "there is a heap");
-    let changed = document::encode(&value).expect("it can be encoded");
-    document::write(&subnet, "subnet-1.state", &changed).expect("it can be written");
+    *document = document::encode(&value).expect("it can be encoded");
+    state.write(save).expect("it can be written");
+    drop(state);
     let error = open(folder.path()).restore(false).expect_err("the heap is too small");
     assert!(error.to_string().contains("do not fit the module"), "{error}");
 }

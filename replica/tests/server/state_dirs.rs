@@ -165,9 +165,16 @@ fn a_state_directory_in_use_is_refused_until_the_instance_is_deleted() {
     let (server, folder) = (embedded_server(), folder());
     let path = folder.path().to_owned();
     let pic = network(&server).with_application_subnet().with_state_dir(path.clone()).build();
-    let message = refusal_of_state(&server, &path);
-    assert!(message.contains("another instance uses the state directory"), "{message}");
+    let topology = pic.topology();
+    let subnet = of_subnet(&path, &topology, topology.get_app_subnets()[0]);
+    for message in [
+        refusal_of_state(&server, &path),
+        refusal_of_subnet(&server, "application", &subnet),
+    ] {
+        assert!(message.contains("another instance uses the state directory"), "{message}");
+    }
     drop(pic);
+    network(&server).with_subnet_state(SubnetKind::Application, subnet).build();
     network(&server).with_state_dir(path).build();
 }
 
@@ -190,9 +197,15 @@ fn a_state_that_was_not_saved_at_the_end_is_restored_only_on_request() {
             std::fs::copy(&from, &to).unwrap();
         }
     }
+    let topology = pic.topology();
     drop(pic);
-    let message = refusal_of_state(&server, copy.path());
-    assert!(message.contains("is incomplete"), "{message}");
+    let subnet = of_subnet(copy.path(), &topology, topology.get_app_subnets()[0]);
+    for message in [
+        refusal_of_state(&server, copy.path()),
+        refusal_of_subnet(&server, "application", &subnet),
+    ] {
+        assert!(message.contains("is incomplete"), "{message}");
+    }
     let set = r#"{"system":[],"application":[],"verified_application":[]}"#;
     let config = format!(
         r#"{{"subnet_config_set":{set},"state_dir":{:?},"incomplete_state":"Enabled"}}"#,

@@ -39,7 +39,8 @@ impl OutcallDestinations {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "HTTP outcalls of this network reach this machine only, and {0} does not lead to it: start the \
-     network with --allow-outcalls to reach other machines"
+     network with --allow-outcalls, or with EMBEDDED_REPLICA_ALLOW_OUTCALLS=1 in its environment, to reach \
+     other machines"
 )]
 pub(super) struct NotThisMachine(String);
 
@@ -51,9 +52,9 @@ impl Resolve for LocalHosts {
         let host = name.as_str().to_owned();
         Box::pin(async move {
             // The port is that of the URL, whatever this one is.
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
             let local: Vec<SocketAddr> =
-                found.into_iter().flatten().filter(|address| is_loopback(address.ip())).collect();
+                found.filter(|address| is_loopback(address.ip())).collect();
             match local.is_empty() {
                 true => Err(NotThisMachine(host).into()),
                 false => Ok(Box::new(local.into_iter()) as Addrs),

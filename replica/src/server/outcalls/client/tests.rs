@@ -70,6 +70,19 @@ async fn all_destinations_include_addresses_that_are_not_loopback() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_name_that_cannot_be_resolved_is_not_called_another_machine() {
+    // A part of a name has at most 63 characters, so no name server is asked.
+    let url = format!("http://{}.invalid/", "a".repeat(64));
+    for destinations in [OutcallDestinations::ThisMachine, OutcallDestinations::All] {
+        let (response, _) = OutcallClient::new(destinations).request(&get(url.clone())).await;
+        let NodeResponse::Reject(reject) = response else { panic!("{response:?}") };
+        assert_eq!(reject.code, RejectCode::SysTransient, "{}", reject.message);
+        assert!(reject.message.starts_with("Connecting to aaaa"), "{}", reject.message);
+        assert!(!reject.message.contains("--allow-outcalls"), "{}", reject.message);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_value_of_a_header_that_no_request_can_have_is_rejected() {
     let client = OutcallClient::new(OutcallDestinations::ThisMachine);
     for (name, value) in [("two words", "a"), ("a", "two\nlines")] {
