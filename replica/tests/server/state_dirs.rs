@@ -167,10 +167,9 @@ fn a_state_directory_in_use_is_refused_until_the_instance_is_deleted() {
     let pic = network(&server).with_application_subnet().with_state_dir(path.clone()).build();
     let topology = pic.topology();
     let subnet = of_subnet(&path, &topology, topology.get_app_subnets()[0]);
-    for message in [
-        refusal_of_state(&server, &path),
-        refusal_of_subnet(&server, "application", &subnet),
-    ] {
+    for message in
+        [refusal_of_state(&server, &path), refusal_of_subnet(&server, "application", &subnet)]
+    {
         assert!(message.contains("another instance uses the state directory"), "{message}");
     }
     drop(pic);
@@ -200,10 +199,9 @@ fn a_state_that_was_not_saved_at_the_end_is_restored_only_on_request() {
     let topology = pic.topology();
     drop(pic);
     let subnet = of_subnet(copy.path(), &topology, topology.get_app_subnets()[0]);
-    for message in [
-        refusal_of_state(&server, copy.path()),
-        refusal_of_subnet(&server, "application", &subnet),
-    ] {
+    for message in
+        [refusal_of_state(&server, copy.path()), refusal_of_subnet(&server, "application", &subnet)]
+    {
         assert!(message.contains("is incomplete"), "{message}");
     }
     let set = r#"{"system":[],"application":[],"verified_application":[]}"#;
