@@ -1,5 +1,6 @@
 //! The command line, and the environment variable that belongs to it.
 
+mod files;
 mod output;
 mod sweep;
 
@@ -10,6 +11,8 @@ use embedded_replica::network::NetworkProfile;
 use url::Url;
 
 use crate::error::Error;
+pub(crate) use files::folder_of;
+pub use files::{FileArgs, NamedId, TraceFormat};
 pub use output::{Format, OutputArgs};
 pub use sweep::{CallCounts, SweepArgs, SweepSettings};
 
@@ -38,6 +41,7 @@ Examples, in a checkout of the project (an installed program is `multi_subnet` i
   cargo run -- --caller-cycles 2_000_000_000_000 an open call sets aside cycles; 2 T cycles are enough for 46 calls
   cargo run -- --profile mainnet --json          execute the mainnet's latencies instead of computing them
   cargo run -- --sweep                           1 to 5,000 calls, and where one strategy overtakes another
+  cargo run -- --trace trace.json                see each call at https://ui.perfetto.dev
   cargo run -- --server ./pocket-ic              use a PocketIC server
 
 Your own canisters, named by CALLER_WASM and CALLEE_WASM:
@@ -100,6 +104,10 @@ pub struct Cli {
     /// The options of a sweep.
     #[command(flatten)]
     pub sweep: SweepArgs,
+
+    /// The files that show what happened.
+    #[command(flatten)]
+    pub files: FileArgs,
 }
 
 /// The network whose latency the rounds have.

@@ -26,6 +26,8 @@ pub struct Deployment<'a> {
     pub instance: &'a PocketIc,
     /// The caller's canister id.
     pub caller: Principal,
+    /// The callee's canister id.
+    pub callee: Principal,
     /// The caller's interface.
     pub interface: CallerInterface,
 }
@@ -56,7 +58,7 @@ impl<'a> Deployment<'a> {
             None => find_number_type(instance, caller).await?,
         };
         let has_run = interface::has_run(&modules.caller);
-        Ok(Self { instance, caller, interface: CallerInterface { numbers, has_run } })
+        Ok(Self { instance, caller, callee, interface: CallerInterface { numbers, has_run } })
     }
 
     /// The caller's balance of cycles.

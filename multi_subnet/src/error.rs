@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
+use embedded_replica::server::ListenError;
 use pocket_ic::RejectResponse;
 use thiserror::Error as ThisError;
 
@@ -34,6 +35,39 @@ pub enum Error {
         /// The option.
         option: &'static str,
     },
+
+    /// An option needs the events of the embedded server.
+    #[error(
+        "{option} shows what happens inside the replica, which only `--server embedded` tells, but the server is \
+         `{server}`: add `--server embedded`, or leave {option} out"
+    )]
+    FilesNeedEmbedded {
+        /// The option.
+        option: &'static str,
+        /// The chosen server.
+        server: String,
+    },
+
+    /// The format of a trace is not known.
+    #[error(
+        "the name `{}` does not say the format of the trace: name it .jsonl (JSON lines) or .json (for Perfetto), or \
+         add `--trace-format jsonl` or `--trace-format perfetto`", path.display()
+    )]
+    TraceFormat {
+        /// The name of the file.
+        path: PathBuf,
+    },
+
+    /// A file that the user names cannot be there.
+    #[error("cannot write `{}`: name a file in a folder that exists", path.display())]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Nobody can listen to the instance.
+    #[error("cannot record the events: {0}")]
+    Listen(ListenError),
 
     /// The server binary cannot be used.
     #[error(
@@ -177,6 +211,9 @@ impl Error {
         match self {
             Self::ProfileNeedsEmbedded { .. }
             | Self::ListNeedsSweep { .. }
+            | Self::FilesNeedEmbedded { .. }
+            | Self::TraceFormat { .. }
+            | Self::NoFolder { .. }
             | Self::ServerBinary { .. }
             | Self::ModuleFromEnvironment { .. }
             | Self::NoCanisters { .. } => 2,

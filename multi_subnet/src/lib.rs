@@ -13,9 +13,11 @@ pub mod client;
 pub mod csv;
 pub mod deployment;
 pub mod error;
+pub mod files;
 pub mod interface;
 pub mod measures;
 pub mod numbers;
+pub mod recorded;
 pub mod report;
 pub mod scenario;
 pub mod server;
@@ -30,6 +32,7 @@ use args::{Settings, SweepSettings};
 use canisters::Modules;
 use error::Error;
 use indicatif::ProgressBar;
+use recorded::Recorded;
 use report::BenchmarkReport;
 use sweep::Sweep;
 
@@ -66,4 +69,19 @@ pub fn run_sweep(
     settings.server.check()?;
     let modules = Modules::load(env)?;
     sweep::run(settings, &modules, progress)
+}
+
+/// Like [`run`], and records what happens. `None` instead of the recordings if the server is not the embedded one.
+///
+/// # Errors
+///
+/// Fails for the same reasons as [`run`].
+pub fn run_recorded(
+    settings: &Settings,
+    env: impl Fn(&str) -> Option<OsString>,
+    progress: &ProgressBar,
+) -> Result<(BenchmarkReport, Option<Recorded>), Error> {
+    settings.server.check()?;
+    let modules = Modules::load(env)?;
+    scenario::run_recorded(settings, &modules, progress)
 }

@@ -10,9 +10,11 @@ use std::{
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use multi_subnet::{
-    args::{Cli, Task},
+    args::{Cli, FileArgs, Settings, Task},
     client,
     error::Error,
+    recorded::Recorded,
+    report::BenchmarkReport,
     stdout,
 };
 
@@ -38,20 +40,43 @@ fn run(cli: &Cli) -> Result<(), Error> {
     let env = |name: &str| env::var_os(name);
     let format = cli.output.format();
     let task = Task::resolve(cli, env)?;
+    if let Task::Once(settings) = &task {
+        cli.files.check(&settings.server)?;
+    }
     let mut stdout = stdout::take().map_err(Error::Output)?;
-    let text = match task {
+    let (text, recorded) = match task {
         Task::Once(settings) => {
-            multi_subnet::run(&settings, env, &progress(ROUNDS))?.to_text_in(format)
+            let (report, recorded) = run_once(cli, &settings)?;
+            (report.to_text_in(format), recorded)
         }
         Task::Sweep(settings) => {
-            multi_subnet::run_sweep(&settings, env, &progress(SHARE_OF_SWEEP))?.to_text_in(format)
+            let sweep = multi_subnet::run_sweep(&settings, env, &progress(SHARE_OF_SWEEP))?;
+            (sweep.to_text_in(format), None)
         }
     };
     match writeln!(stdout, "{}", text.trim_end()) {
         // The reader has closed its end of the pipe, as `head` does: it needs no more output.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(Error::Output),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written.map_err(Error::Output)?,
     }
+    recorded.map_or(Ok(()), |recorded| write_files(&cli.files, &recorded))
+}
+
+/// Measures each strategy, and records what happens if a file needs it.
+fn run_once(cli: &Cli, settings: &Settings) -> Result<(BenchmarkReport, Option<Recorded>), Error> {
+    let env = |name: &str| env::var_os(name);
+    match cli.files.need_events() {
+        true => multi_subnet::run_recorded(settings, env, &progress(ROUNDS)),
+        false => Ok((multi_subnet::run(settings, env, &progress(ROUNDS))?, None)),
+    }
+}
+
+/// Writes the files that the user wants.
+fn write_files(files: &FileArgs, recorded: &Recorded) -> Result<(), Error> {
+    if let Some(path) = &files.trace {
+        recorded.write_trace(path, files.format_of(path)?, &recorded.names(&files.names))?;
+    }
+    Ok(())
 }
 
 /// A progress line on standard error; hidden if standard error is not a terminal.

@@ -1,7 +1,9 @@
 //! The measurement: each strategy runs once, and the rounds are counted.
 
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use embedded_replica::trace::Event;
 use indicatif::ProgressBar;
 use pocket_ic::nonblocking::PocketIc;
 use tokio::runtime::Builder;
@@ -13,6 +15,7 @@ use crate::{
     deployment::{Deployment, SENDER, needed_subnets},
     error::Error,
     measures::model_time,
+    recorded::{Recorded, Recorder},
     report::{BenchmarkReport, Measurement},
     server::Server,
     strategy::{Counts, Strategy},
@@ -37,9 +40,31 @@ pub fn run(
     modules: &Modules,
     progress: &ProgressBar,
 ) -> Result<BenchmarkReport, Error> {
+    run_listening(settings, modules, progress, false).map(|(report, _)| report)
+}
+
+/// Like [`run`], and records what happens. `None` instead of the recordings if the server is not the embedded one.
+///
+/// # Errors
+///
+/// Fails for the same reasons as [`run`].
+pub fn run_recorded(
+    settings: &Settings,
+    modules: &Modules,
+    progress: &ProgressBar,
+) -> Result<(BenchmarkReport, Option<Recorded>), Error> {
+    run_listening(settings, modules, progress, true)
+}
+
+fn run_listening(
+    settings: &Settings,
+    modules: &Modules,
+    progress: &ProgressBar,
+    listen: bool,
+) -> Result<(BenchmarkReport, Option<Recorded>), Error> {
     let server = Server::start(&settings.server, settings.profile)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
-    let report = runtime.block_on(run_on(&server, settings, modules, progress));
+    let report = runtime.block_on(run_on(&server, settings, modules, progress, listen));
     // A client whose server has died blocks a thread for ever: do not wait for that thread.
     runtime.shutdown_background();
     progress.finish_and_clear();
@@ -51,22 +76,25 @@ async fn run_on(
     settings: &Settings,
     modules: &Modules,
     progress: &ProgressBar,
-) -> Result<BenchmarkReport, Error> {
+    listen: bool,
+) -> Result<(BenchmarkReport, Option<Recorded>), Error> {
     progress.set_message("starting");
     let instance = server.create_instance(needed_subnets(settings.same_subnet)).await?;
-    let strategies = measure_all(&instance, settings, modules, progress).await;
+    let listener = if listen { server.listen(&instance)? } else { None };
+    let measured = measure_all(&instance, settings, modules, progress, listener).await;
     // Delete the instance after a failure, too: the server may keep running.
     let deleted = ask("deleting the instance", instance.drop()).await;
-    let strategies = strategies?;
+    let (strategies, recorded) = measured?;
     deleted?;
-    Ok(BenchmarkReport {
+    let report = BenchmarkReport {
         server: settings.server.to_string(),
         profile: settings.profile.name(),
         same_subnet: settings.same_subnet,
         calls: settings.calls,
         caller_cycles: settings.caller_cycles,
         strategies,
-    })
+    };
+    Ok((report, recorded))
 }
 
 async fn measure_all(
@@ -74,19 +102,30 @@ async fn measure_all(
     settings: &Settings,
     modules: &Modules,
     progress: &ProgressBar,
-) -> Result<Vec<Measurement>, Error> {
+    listener: Option<Receiver<Event>>,
+) -> Result<(Vec<Measurement>, Option<Recorded>), Error> {
     if settings.server != ServerChoice::Embedded {
         check_order(instance, &settings.server).await?;
     }
     progress.set_message("installing the canisters");
     let deployment = Deployment::new(instance, settings, modules).await?;
+    let recorder = |events| Recorder::new(events, deployment.caller, deployment.callee);
+    let mut recorder = listener.map(recorder);
     let mut measurements = Vec::new();
     for &strategy in Strategy::of(deployment.interface.has_run) {
         progress.reset();
         progress.set_message(strategy.name());
-        measurements.push(measure(&deployment, settings, strategy, progress).await?);
+        let Some(recorder) = &mut recorder else {
+            measurements.push(measure(&deployment, settings, strategy, progress).await?);
+            continue;
+        };
+        let balance = deployment.cycles().await?;
+        recorder.begin();
+        let measurement = measure(&deployment, settings, strategy, progress).await?;
+        recorder.end(&measurement, balance);
+        measurements.push(measurement);
     }
-    Ok(measurements)
+    Ok((measurements, recorder.map(Recorder::finish)))
 }
 
 /// Checks that the rounds of a server take no time, as in PocketIC. The rounds of other servers, such as the
@@ -150,7 +189,7 @@ async fn execute_until_reply(
     calls: u64,
     progress: &ProgressBar,
 ) -> Result<MeasuredReply, Error> {
-    let Deployment { instance, caller, interface } = *deployment;
+    let Deployment { instance, caller, interface, .. } = *deployment;
     let method = strategy.method(&interface);
     let action = format!("calling `{method}`");
     let rejected = |reject| Error::Rejected { method, reject };

@@ -5,10 +5,12 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::mpsc::Receiver,
     time::Duration,
 };
 
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
+use embedded_replica::trace::Event;
 use pocket_ic::{LATEST_SERVER_VERSION, PocketIcBuilder, nonblocking::PocketIc};
 use url::Url;
 
@@ -51,7 +53,7 @@ pub struct Server {
 }
 
 enum Location {
-    Embedded { _server: EmbeddedServer, url: Url },
+    Embedded { server: EmbeddedServer, url: Url },
     Remote(Url),
     Binary(PathBuf),
     FoundByClient,
@@ -118,6 +120,22 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Starts to record the events of an instance. `None` if the server is not the embedded one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Listen`] if the instance cannot be used.
+    pub fn listen(&self, instance: &PocketIc) -> Result<Option<Receiver<Event>>, Error> {
+        match &self.location {
+            Location::Embedded { server, .. } => {
+                server.listen(instance.instance_id).map(Some).map_err(Error::Listen)
+            }
+            Location::Remote(_) | Location::Binary(_) | Location::FoundByClient => Ok(None),
+        }
+    }
+}
+
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -136,7 +154,7 @@ fn start_embedded(profile: Profile) -> Result<Location, Error> {
     let url = server.url();
     let url = Url::parse(&url)
         .map_err(|error| Error::EmbeddedServer(io::Error::other(format!("{url}: {error}"))))?;
-    Ok(Location::Embedded { _server: server, url })
+    Ok(Location::Embedded { server, url })
 }
 
 /// Checks that something listens at the URL.

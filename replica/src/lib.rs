@@ -13,7 +13,7 @@
 //! | [`types`] | identifiers, cycles, instructions, time |
 //! | [`limits`] | every number of the network, with its source |
 //! | [`error`] | error codes, rejects, traps |
-//! | [`trace`] | events that tests observe: messages, fees, cycles |
+//! | [`trace`] | events that tests observe: messages, fees, cycles; what they mean, and files of them |
 //! | [`message`] | requests, responses, refunds and ingress messages |
 //! | [`cycles`] | prices |
 //! | [`log`] | the log of a canister |

@@ -1,7 +1,22 @@
 //! A trace of events about messages and cycles.
 //!
-//! The replica only records events; its behaviour does not depend on a listener. Tests listen, and check
-//! the rules that hold for every network, without knowledge of the implementation.
+//! The replica only records events; its behaviour does not depend on a listener. If nobody listens, no event is
+//! made. To listen, use [`EmbeddedServer::listen`](crate::server::EmbeddedServer::listen) or
+//! [`Instance::listen`](crate::instance::Instance::listen). A [`Recording`] says what the events mean: which calls
+//! were open, which failed and why. [`json_lines`] and [`perfetto`] write a recording to a file.
+
+mod builder;
+mod clock;
+pub mod json_lines;
+mod names;
+pub mod perfetto;
+mod recording;
+mod summary;
+
+pub use clock::Moment;
+pub use names::Names;
+pub use recording::{Call, Execution, Load, Outcome, Recording, Refused, Round, Slice};
+pub use summary::Summary;
 
 use crate::error::{ErrorCode, RejectCode};
 use crate::types::*;
@@ -80,6 +95,26 @@ pub enum Responder {
     Routing,
     /// The replica, because the deadline expired. The callee may still respond.
     Deadline,
+}
+
+/// The limit because of which the system refused a call at once: `ic0.call_perform` returned an error, and there is
+/// no call.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Refusal {
+    /// No slot is free in the queue to the callee ([`QUEUE_CAPACITY`](crate::limits::QUEUE_CAPACITY)).
+    QueueFull,
+    /// The canister has no free callback
+    /// ([`SUBNET_CALLBACKS_SOFT_MAX`](crate::limits::SUBNET_CALLBACKS_SOFT_MAX)).
+    Callbacks,
+    /// The subnet has no memory for another message
+    /// ([`GUARANTEED_MESSAGE_MEMORY_MAX`](crate::limits::GUARANTEED_MESSAGE_MEMORY_MAX)).
+    MessageMemory,
+    /// The canister cannot set aside the cycles for the call.
+    Cycles,
 }
 
 /// The reason for a charge that is not for an execution or a call.
@@ -163,6 +198,8 @@ pub enum Event {
         call: CallId,
         /// The called canister.
         callee: Callee,
+        /// The called method.
+        method: String,
         /// The call context that made the call.
         call_context_id: CallContextId,
         /// Attached cycles.
@@ -171,6 +208,20 @@ pub enum Event {
         withheld: Cycles,
         /// The deadline of the call. `None` for an unbounded-wait call.
         deadline: Option<Time>,
+    },
+    /// The system refused calls that a canister wanted to make. The event comes directly before the `Executed` event
+    /// of the execution, as `Sent` events do.
+    Refused {
+        /// The canister that wanted to make the calls.
+        caller: CanisterId,
+        /// The canister that it wanted to call.
+        callee: Callee,
+        /// The call context of the execution.
+        call_context_id: CallContextId,
+        /// The limit that was reached.
+        limit: Refusal,
+        /// The number of calls.
+        calls: u64,
     },
     /// A request was inducted: put into the input queue of its receiver.
     Inducted {

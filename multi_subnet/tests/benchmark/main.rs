@@ -11,4 +11,5 @@ mod measured;
 mod motoko;
 mod official_sample;
 mod sweep;
+mod traces;
 mod unusual_servers;

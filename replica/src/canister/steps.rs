@@ -166,6 +166,10 @@ pub(super) fn apply(
     for call in effects.calls {
         send_call(canister, call_context_id, call, round);
     }
+    for (callee, limit, calls) in effects.refused.0 {
+        let caller = canister.id;
+        canister.trace.record(|| Event::Refused { caller, callee, call_context_id, limit, calls });
+    }
     effects.response.map_or(Outcome::Nothing, Outcome::Responded)
 }
 
@@ -181,6 +185,7 @@ fn send_call(
     canister.trace.record(|| Event::Sent {
         call: header.id(),
         callee: header.callee,
+        method: call.content.method.clone(),
         call_context_id,
         cycles: call.content.cycles,
         withheld: call.price.total(),

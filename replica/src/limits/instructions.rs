@@ -75,6 +75,10 @@ pub const SYSTEM_ROUND_INSTRUCTIONS_MAX: Instructions = 7_000_000_000;
 /// `execute_round`). An execution can start while the budget is positive; the last one may exceed it.
 pub const ROUND_BUDGET: i64 = 2_000_000_001;
 
+/// Instructions that a node executes in a second, as the limits of slices and rounds assume: one per cycle of a
+/// processor with 2 GHz (`config/src/subnet_config.rs`, `MAX_INSTRUCTIONS_PER_SLICE`).
+pub const INSTRUCTIONS_PER_SECOND: Instructions = 2_000_000_000;
+
 /// Instructions that each executed message takes from the budget of the round, in addition to its own.
 /// Nobody is charged for them (`INSTRUCTION_OVERHEAD_PER_EXECUTION`).
 pub const ROUND_OVERHEAD_PER_MESSAGE: i64 = 2_000_000;

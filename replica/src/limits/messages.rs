@@ -57,6 +57,13 @@ pub const XNET_BYTES_PER_BLOCK_MAX: usize = 4 * MIB as usize * 95 / 100;
 /// `message_byte_size`). The encoding of a request needs about 60 bytes, that of a response about 45.
 pub const XNET_MESSAGE_OVERHEAD_BYTES: usize = 70;
 
+/// The length of a round on the mainnet, in milliseconds: a block every half second (measured: 0.48 s).
+pub const MAINNET_ROUND_MS: u64 = 500;
+
+/// Rounds of the mainnet from sending a message to another subnet until it executes there. A round trip takes two
+/// seconds (1.8 s measured in 2024, "about 2 s" in the official samples of 2026).
+pub const MAINNET_ROUNDS_PER_HOP: u64 = 2;
+
 /// Largest method name and argument together of a call to another subnet, in bytes
 /// (`types/types/src/messages.rs`, `system_api.rs`).
 pub const REQUEST_BYTES_MAX_REMOTE: usize = 2 * MIB as usize;

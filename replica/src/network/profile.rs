@@ -1,6 +1,6 @@
 //! Network profiles: how long a round lasts, and how many rounds a message travels.
 
-use crate::limits::ROUND_TIME_INCREMENT_NANOS;
+use crate::limits::*;
 use crate::types::Time;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +22,12 @@ impl NetworkProfile {
     /// PocketIC's timing, without any latency.
     pub const POCKET_IC: Self = Self { name: "pocket-ic", round_length_ms: 0, rounds_per_hop: 0 };
 
-    /// The mainnet's timing: a block every half second (measured: 0.48 s) and two rounds from one subnet
-    /// to another. A round trip takes two seconds (1.8 s measured in 2024, "about 2 s" in the official
-    /// samples of 2026).
-    pub const MAINNET: Self = Self { name: "mainnet", round_length_ms: 500, rounds_per_hop: 2 };
+    /// The mainnet's timing: see [`MAINNET_ROUND_MS`] and [`MAINNET_ROUNDS_PER_HOP`].
+    pub const MAINNET: Self = Self {
+        name: "mainnet",
+        round_length_ms: MAINNET_ROUND_MS,
+        rounds_per_hop: MAINNET_ROUNDS_PER_HOP,
+    };
 
     /// A custom profile.
     pub const fn custom(round_length_ms: u64, rounds_per_hop: u64) -> Self {

@@ -3,8 +3,9 @@
 use crate::limits::{SERVER_DRAIN_TIMEOUT, SERVER_STOP_TIMEOUT, SERVER_THREAD_STACK_BYTES};
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// Asks everything that serves to complete open requests and to end. Clones are the same signal.
@@ -31,6 +32,7 @@ impl StopSignal {
 #[derive(Debug)]
 pub(super) struct Background {
     stop: StopSignal,
+    runtime: Handle,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -50,6 +52,7 @@ impl Background {
             .thread_name("embedded-replica")
             .thread_stack_size(SERVER_THREAD_STACK_BYTES)
             .build()?;
+        let handle = runtime.handle().clone();
         let stopped = stop.clone();
         let run = move || {
             let too_late = async {
@@ -67,7 +70,21 @@ impl Background {
             result
         };
         let thread = std::thread::Builder::new().name("embedded-replica".into()).spawn(run)?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { stop, runtime: handle, thread: Some(thread) })
+    }
+
+    /// Runs another future beside the first one, and waits for its result. May be called anywhere, in asynchronous
+    /// code, too. `None` if the future panics or the runtime ends.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (sender, result) = mpsc::channel();
+        self.runtime.spawn(async move {
+            // The receiver waits for this value.
+            let _ = sender.send(future.await);
+        });
+        result.recv().ok()
     }
 
     /// Why the future has ended; `None` while it runs.

@@ -28,7 +28,9 @@ mod routes;
 mod snapshot_dir;
 mod states;
 
+use crate::instance::Instance;
 use crate::network::NetworkProfile;
+use crate::trace::Event;
 use background::Background;
 use connections::Patience;
 use instances::Instances;
@@ -38,6 +40,7 @@ pub use outcalls::OutcallDestinations;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 /// The version of PocketIC's protocol that the server implements.
@@ -57,6 +60,17 @@ pub struct ServerConfig {
     pub domains: Vec<String>,
     /// The hosts to which the server makes HTTP requests for canisters of instances that auto-progress.
     pub outcalls: OutcallDestinations,
+}
+
+/// Why nobody can listen to the events of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ListenError {
+    /// The instance cannot be used.
+    #[error("{0}")]
+    Instance(String),
+    /// The server has ended.
+    #[error("the server has ended: start another one")]
+    ServerEnded,
 }
 
 impl Default for ServerConfig {
@@ -82,7 +96,7 @@ impl Default for ServerConfig {
 pub struct EmbeddedServer {
     address: SocketAddr,
     instances: Arc<Instances>,
-    _background: Background,
+    background: Background,
 }
 
 impl EmbeddedServer {
@@ -110,7 +124,7 @@ impl EmbeddedServer {
             all.save_all().await;
             Ok(())
         };
-        Ok(Self { address, instances, _background: Background::start(stop, serve, finish)? })
+        Ok(Self { address, instances, background: Background::start(stop, serve, finish)? })
     }
 
     /// The URL for clients, such as `http://127.0.0.1:8000/`.
@@ -121,6 +135,25 @@ impl EmbeddedServer {
     /// The port that the server listens on.
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// Starts to record the events of an instance (see [`trace`](crate::trace)). `instance` is the number that the
+    /// client knows: `PocketIc::instance_id`. The receiver gets every event from now on, and an instance has one
+    /// receiver: a later call takes the place of an earlier one. Events that nobody takes from the receiver use memory.
+    ///
+    /// If a request uses the instance, this waits until the request is complete.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError`] if there is no such instance, or if the instance has panicked.
+    pub fn listen(&self, instance: usize) -> Result<Receiver<Event>, ListenError> {
+        let instances = self.instances.clone();
+        let listen = async move {
+            let hosted = instances.get(instance)?;
+            hosted.access(Instance::listen).await
+        };
+        let events = self.background.run(listen).ok_or(ListenError::ServerEnded)?;
+        events.map_err(|error| ListenError::Instance(error.to_string()))
     }
 
     /// How long the server has been idle: the time since the end of the last request. Zero while a

@@ -9,6 +9,7 @@ use crate::limits::*;
 use crate::message::CallContent;
 use crate::system_api::Host;
 use crate::topology::bitcoin_canister;
+use crate::trace::Refusal;
 use crate::types::{Callee, Cycles, cycles_from_halves};
 use candid::Principal;
 use wasmtime::{Caller, Linker};
@@ -161,13 +162,20 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
     let (peer, slots) = free_slots(host, call.callee);
     let taken = host.slots_taken.get(&peer).copied().unwrap_or(0);
     let threshold = host.freezing_threshold(reserved + best_effort);
-    let affordable = host.balance >= threshold + price.total();
-    if slots <= taken
-        || host.input.callbacks <= host.effects.calls.len()
-        || host.input.guaranteed_memory < host.memory_reserved + reserved
-        || !affordable
-    {
+    let limit = if slots <= taken {
+        Some(Refusal::QueueFull)
+    } else if host.input.callbacks <= host.effects.calls.len() {
+        Some(Refusal::Callbacks)
+    } else if host.input.guaranteed_memory < host.memory_reserved + reserved {
+        Some(Refusal::MessageMemory)
+    } else if host.balance < threshold + price.total() {
+        Some(Refusal::Cycles)
+    } else {
+        None
+    };
+    if let Some(limit) = limit {
         host.credit(call.content.cycles);
+        host.effects.refused.add(call.callee, limit);
         return false;
     }
     host.slots_taken.insert(peer, taken + 1);

@@ -9,6 +9,7 @@ use crate::limits::{
 use crate::log::ExecutionLog;
 use crate::message::{CallContent, CallerInfo};
 use crate::system_api::functions::EntryPoint;
+use crate::system_api::refused::RefusedCalls;
 use crate::types::{Callee, CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
 use crate::wasm::{OUT_OF_INSTRUCTIONS, StableMemory};
 use candid::Principal;
@@ -214,6 +215,8 @@ pub struct OutgoingCall {
 pub struct Effects {
     /// The calls, in the order in which they were made.
     pub calls: Vec<OutgoingCall>,
+    /// The calls that the system refused.
+    pub refused: RefusedCalls,
     /// The response of the call context: a reply or a reject.
     pub response: Option<Result<Payload, Reject>>,
     /// Attached cycles that the canister accepted.

@@ -11,6 +11,7 @@ mod functions;
 mod growth;
 mod host;
 mod message;
+mod refused;
 mod stable;
 mod time;
 
@@ -22,6 +23,7 @@ pub use host::{
     Callbacks, Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, MemoryShare,
     OutgoingCall, RunState,
 };
+pub use refused::RefusedCalls;
 use std::sync::LazyLock;
 use wasmtime::{Caller, InstancePre, Linker, WasmTy};
 

@@ -73,5 +73,6 @@ fn is_set(variable: &str) -> bool {
 /// Compiles the code in the documents that stand outside of the packages of crates.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/replica.md")]
+#[doc = include_str!("../../../docs/trace.md")]
 #[doc = include_str!("../../../TROUBLESHOOTING.md")]
 struct Documents;

@@ -148,6 +148,7 @@ impl Ledger {
             }
             Event::Round { .. }
             | Event::Slice { .. }
+            | Event::Refused { .. }
             | Event::Inducted { .. }
             | Event::Returned { .. }
             | Event::Uninstalled { .. } => {}

@@ -1,0 +1,155 @@
+//! The options for files that show what happened.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use candid::Principal;
+use clap::{Args, ValueEnum};
+
+use super::ServerChoice;
+use crate::error::Error;
+
+/// The files that a run writes, besides its result. All of them need the embedded server.
+#[derive(Args, Clone, Debug, Default)]
+pub struct FileArgs {
+    /// Write every event to a file: FILE.jsonl gets JSON lines, FILE.json a trace for Perfetto
+    ///
+    /// FILE.jsonl: one JSON object per line (docs/trace.md describes them).
+    /// FILE.json: open it at https://ui.perfetto.dev or chrome://tracing.
+    #[arg(long, value_name = "FILE", verbatim_doc_comment, conflicts_with = "sweep")]
+    pub trace: Option<PathBuf>,
+
+    /// The format of the trace, if the name of the file does not say it
+    #[arg(long, value_name = "FORMAT", requires = "trace")]
+    pub trace_format: Option<TraceFormat>,
+
+    /// A name for a canister or a subnet in the trace; can be given several times
+    #[arg(long = "name", value_name = "ID=NAME", requires = "trace")]
+    pub names: Vec<NamedId>,
+}
+
+/// The format of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceFormat {
+    /// One JSON object per line
+    Jsonl,
+    /// The Trace Event Format, for Perfetto and chrome://tracing
+    Perfetto,
+}
+
+/// An id with a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedId {
+    /// The id of a canister or a subnet.
+    pub id: Principal,
+    /// The name.
+    pub name: String,
+}
+
+impl FromStr for NamedId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (id, name) = text.split_once('=').ok_or("write it as ID=NAME")?;
+        let id =
+            Principal::from_text(id).map_err(|error| format!("`{id}` is not an id: {error}"))?;
+        match name.trim() {
+            "" => Err("the name is empty".into()),
+            name => Ok(Self { id, name: name.into() }),
+        }
+    }
+}
+
+impl FileArgs {
+    /// Whether a file needs the events of the run.
+    pub fn need_events(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    /// Checks the options before anything runs.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::FilesNeedEmbedded`] if the server is not the embedded one.
+    /// - [`Error::TraceFormat`] if neither the name of the file nor `--trace-format` says the format.
+    /// - [`Error::NoFolder`] if the folder of a file does not exist.
+    pub fn check(&self, server: &ServerChoice) -> Result<(), Error> {
+        if let Some(path) = &self.trace {
+            needs_embedded("--trace", server)?;
+            self.format_of(path)?;
+            check_folder(path)?;
+        }
+        Ok(())
+    }
+
+    /// The format of the trace in this file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TraceFormat`] if neither the name nor `--trace-format` says it.
+    pub fn format_of(&self, path: &Path) -> Result<TraceFormat, Error> {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        match (self.trace_format, extension) {
+            (Some(format), _) => Ok(format),
+            (None, Some("jsonl" | "ndjson")) => Ok(TraceFormat::Jsonl),
+            (None, Some("json")) => Ok(TraceFormat::Perfetto),
+            (None, _) => Err(Error::TraceFormat { path: path.into() }),
+        }
+    }
+}
+
+/// The events of other servers cannot be seen.
+fn needs_embedded(option: &'static str, server: &ServerChoice) -> Result<(), Error> {
+    match server {
+        ServerChoice::Embedded => Ok(()),
+        other => Err(Error::FilesNeedEmbedded { option, server: other.to_string() }),
+    }
+}
+
+/// Checks that the folder of a file exists.
+fn check_folder(path: &Path) -> Result<(), Error> {
+    let folder = folder_of(path);
+    match folder.is_dir() && !path.is_dir() {
+        true => Ok(()),
+        false => Err(Error::NoFolder { path: path.into() }),
+    }
+}
+
+/// The folder of a file.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format(path: &str, chosen: Option<TraceFormat>) -> Option<TraceFormat> {
+        let files = FileArgs { trace_format: chosen, ..FileArgs::default() };
+        files.format_of(Path::new(path)).ok()
+    }
+
+    #[test]
+    fn the_name_of_a_trace_says_its_format_unless_an_option_does() {
+        assert_eq!(format("a.jsonl", None), Some(TraceFormat::Jsonl));
+        assert_eq!(format("x/a.json", None), Some(TraceFormat::Perfetto));
+        assert_eq!(format("a", Some(TraceFormat::Jsonl)), Some(TraceFormat::Jsonl));
+        assert_eq!(format("a.json", Some(TraceFormat::Jsonl)), Some(TraceFormat::Jsonl));
+        assert_eq!(["a", "a.txt", "json"].map(|path| format(path, None)), [None; 3]);
+    }
+
+    #[test]
+    fn a_name_belongs_to_an_id() {
+        let named: NamedId = "aaaaa-aa=the management".parse().expect("a name");
+        assert_eq!(
+            (named.id, named.name.as_str()),
+            (Principal::management_canister(), "the management")
+        );
+        for wrong in ["ledger", "ledger=x", "aaaaa-aa=", "aaaaa-aa= "] {
+            assert!(wrong.parse::<NamedId>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Files, which are never half-written: a file is written under another name first, and then renamed.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use crate::args::folder_of;
+use crate::error::Error;
+
+/// Writes a file. If `write` fails, or if the program ends before, an earlier file with this name stays as it is.
+///
+/// # Errors
+///
+/// [`Error::File`] if the file cannot be written.
+pub fn write_file(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let written = || {
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // The operating system takes away what the user's mask forbids.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let mut file = builder.prefix(".unfinished-").tempfile_in(folder_of(path))?;
+        let mut buffered = BufWriter::new(file.as_file_mut());
+        write(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        file.persist(path)?;
+        Ok(())
+    };
+    written().map_err(Error::file("write", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_finished_leaves_the_earlier_one_as_it_was() {
+        let folder = tempfile::TempDir::new().expect("a temporary folder");
+        let path = folder.path().join("a.txt");
+        write_file(&path, |out| out.write_all(b"one")).expect("it can be written");
+        let failed = write_file(&path, |out| {
+            out.write_all(b"two")?;
+            Err(io::Error::other("the disk is full"))
+        });
+        assert!(failed.expect_err("it fails").to_string().contains("the disk is full"));
+        assert_eq!(fs::read(&path).expect("it is there"), b"one");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+}
