@@ -11,6 +11,7 @@ mod pair;
 
 pub use pair::TimedOut;
 
+use crate::error::{ErrorCode, Reject};
 use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS};
 use crate::message::{Ingress, Message, Request, Response};
 use crate::types::{Callee, Time};
@@ -247,10 +248,21 @@ impl Queues {
         if !self.pairs.values().any(|pair| pair.has_expired(now)) {
             return timed_out;
         }
+        let mut unsent = Vec::new();
         for pair in self.pairs.values_mut() {
-            pair.time_out_output(now, &mut self.memory, &mut timed_out);
-            pair.time_out_input(now, &mut self.memory, &mut timed_out);
+            pair.time_out_output(now, &mut self.memory, &mut unsent, &mut timed_out.dropped);
+            pair.time_out_input(now, &mut self.memory, &mut timed_out.dropped);
         }
+        unsent.sort_by_key(|(expiry, request)| (*expiry, request.header.callback));
+        timed_out.rejects = unsent
+            .into_iter()
+            .map(|(_, request)| {
+                request.rejected(Reject::from_code(
+                    ErrorCode::CanisterQueueFull,
+                    "Request timed out: it could not be sent before its deadline",
+                ))
+            })
+            .collect();
         for schedule in [&mut self.local, &mut self.remote] {
             schedule.retain(|peer| self.pairs.get(peer).is_some_and(|pair| !pair.input.is_empty()));
         }

@@ -58,6 +58,10 @@ pub const SYNCHRONOUS_CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// has too many open files.
 pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// Time after the signal to end in which a server still takes in what clients have sent before the signal.
+/// The operating system tells of a connection or of bytes with a delay.
+pub const SERVER_ARRIVAL_TIME: Duration = Duration::from_millis(50);
+
 /// Longest time in which a server that ends completes open requests. A synchronous call of an agent gets
 /// its response in this time.
 pub const SERVER_DRAIN_TIMEOUT: Duration = SYNCHRONOUS_CALL_TIMEOUT;

@@ -2,7 +2,9 @@
 
 mod stream;
 
-use crate::limits::{ACCEPT_RETRY_DELAY, REQUEST_HEAD_TIMEOUT, RESPONSE_WRITE_TIMEOUT};
+use crate::limits::{
+    ACCEPT_RETRY_DELAY, REQUEST_HEAD_TIMEOUT, RESPONSE_WRITE_TIMEOUT, SERVER_ARRIVAL_TIME,
+};
 use crate::server::api::ApiError;
 use crate::server::background::StopSignal;
 use crate::server::load::{Load, RequestBytes, with_body};
@@ -23,6 +25,7 @@ use std::time::Duration;
 use stream::PatientStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// How long a server waits for its clients.
@@ -58,8 +61,8 @@ pub(super) fn listen(address: (std::net::IpAddr, u16)) -> io::Result<std::net::T
     Ok(listener)
 }
 
-/// Accepts and serves connections until the signal to stop. Then no connection is accepted any more, and this
-/// future ends when all open requests are completed. To drop the future closes all connections at once. A
+/// Accepts and serves connections until the signal to stop. Shortly after the signal no connection and no request
+/// is accepted any more ([`SERVER_ARRIVAL_TIME`]). This future ends when all open requests are completed. To drop the future closes all connections at once. A
 /// connection is also closed if its client keeps the server waiting longer than `patience`.
 ///
 /// # Errors
@@ -100,8 +103,9 @@ pub(super) async fn serve(
             () = shared.stop.given() => break,
         }
     }
-    // These clients have connected before the signal.
-    while let Ok(Ok(accepted)) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+    // These clients may have connected before the signal.
+    let end = Instant::now() + SERVER_ARRIVAL_TIME;
+    while let Ok(Ok(accepted)) = timeout_at(end, listener.accept()).await {
         accept(accepted, None);
     }
     drop(listener);
@@ -148,12 +152,13 @@ async fn serve_connection(stream: TcpStream, router: Router, patience: Patience,
 }
 
 /// Waits until a connection must not begin another request: the server stops, or a client waits for a
-/// connection.
+/// connection. A request that a client has sent before that has arrived by then.
 async fn ends(shared: &Shared) {
     tokio::select! {
         () = shared.stop.given() => {}
         () = shared.load.crowded() => {}
     }
+    tokio::time::sleep(SERVER_ARRIVAL_TIME).await;
 }
 
 /// The number of open requests of a connection: those without a complete response.

@@ -1,9 +1,8 @@
 //! The queues between a canister and one peer.
 
 use super::memory::MessageMemory;
-use crate::error::{ErrorCode, Reject};
 use crate::limits::QUEUE_CAPACITY;
-use crate::message::{Message, Response};
+use crate::message::{Message, Request, Response};
 use crate::types::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -11,7 +10,9 @@ use std::collections::VecDeque;
 /// The messages that were removed because their deadlines passed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TimedOut {
-    /// The rejects of the canister's own requests that were not sent.
+    /// The rejects of the canister's own requests that were not sent, in the order in which the canister gets
+    /// them: the earliest deadline first, then the call that was made first, whatever its callee
+    /// (`replicated_state/src/canister_state/queues/message_pool.rs`, `expire_messages`).
     pub rejects: Vec<Response>,
     /// Messages that were dropped without a reject.
     pub dropped: Vec<Message>,
@@ -74,31 +75,29 @@ impl Pair {
             || self.input.iter().any(|message| is_outdated_input(message, now))
     }
 
-    /// Removes expired messages from the output queue, and their bytes from `memory`.
+    /// Removes expired messages from the output queue, and their bytes from `memory`. Requests go to `unsent`,
+    /// with the time until which they could be sent.
     pub(super) fn time_out_output(
         &mut self,
         now: Time,
         memory: &mut MessageMemory,
-        timed_out: &mut TimedOut,
+        unsent: &mut Vec<(Time, Request)>,
+        dropped: &mut Vec<Message>,
     ) {
-        let expired = |queued: &Queued| queued.has_expired(now);
-        let (gone, kept) = std::mem::take(&mut self.output).into_iter().partition(expired);
+        let (gone, kept): (VecDeque<Queued>, _) = std::mem::take(&mut self.output)
+            .into_iter()
+            .partition(|queued: &Queued| queued.has_expired(now));
         self.output = kept;
-        let gone: VecDeque<Queued> = gone;
-        for queued in gone {
-            memory.dequeue(&queued.message);
-            match queued.message {
+        for Queued { message, expiry } in gone {
+            memory.dequeue(&message);
+            match message {
                 Message::Request(request) => {
                     self.output_requests -= 1;
-                    let reject = Reject::from_code(
-                        ErrorCode::CanisterQueueFull,
-                        "Request timed out: it could not be sent before its deadline",
-                    );
-                    timed_out.rejects.push(request.rejected(reject));
+                    unsent.extend(expiry.map(|expiry| (expiry, request)));
                 }
                 message => {
                     self.output_responses -= 1;
-                    timed_out.dropped.push(message);
+                    dropped.push(message);
                 }
             }
         }
@@ -109,7 +108,7 @@ impl Pair {
         &mut self,
         now: Time,
         memory: &mut MessageMemory,
-        timed_out: &mut TimedOut,
+        dropped: &mut Vec<Message>,
     ) {
         let expired = |message: &Message| is_outdated_input(message, now);
         let (gone, kept) = std::mem::take(&mut self.input).into_iter().partition(expired);
@@ -119,7 +118,7 @@ impl Pair {
             memory.dequeue(&message);
             self.input_requests -= 1;
             self.output_responses -= 1;
-            timed_out.dropped.push(message);
+            dropped.push(message);
         }
     }
 }

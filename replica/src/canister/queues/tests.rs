@@ -115,6 +115,21 @@ fn the_local_subnet_users_and_other_subnets_take_turns() {
 }
 
 #[test]
+fn requests_that_were_not_sent_in_time_are_rejected_by_deadline_and_then_in_the_order_of_the_calls()
+{
+    let mut queues = Queues::default();
+    for (callback, callee, deadline) in [(0, 3, 5), (1, 2, 5), (2, 3, 4), (3, 1, 5)] {
+        queues.push_output_request(
+            request(OWN, callee, callback, Some(seconds(deadline))),
+            seconds(0),
+        );
+    }
+    let rejects = queues.time_out(seconds(6)).rejects;
+    let order: Vec<_> = rejects.iter().map(|reject| reject.header.callback).collect();
+    assert_eq!(order, [2, 0, 1, 3].map(CallbackId));
+}
+
+#[test]
 fn a_request_waiting_for_five_minutes_is_rejected_and_its_slot_stays_until_that_is_executed() {
     let mut queues = Queues::default();
     let waiting = request(OWN, 2, 7, None);

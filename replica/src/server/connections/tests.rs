@@ -131,7 +131,7 @@ async fn a_response_that_nobody_reads_is_dropped_after_a_while() {
 }
 
 #[tokio::test]
-async fn a_server_that_ends_answers_open_requests_and_takes_no_others() {
+async fn a_server_that_ends_responds_to_open_requests_and_takes_no_others() {
     let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
     let slow = async move || {
         let _ = begun.send(());
@@ -159,6 +159,33 @@ async fn a_server_that_ends_answers_open_requests_and_takes_no_others() {
     let ended = tokio::time::timeout(Duration::from_secs(10), server).await;
     ended.expect("it ends").expect("it does not panic").expect("it does not fail");
     TcpStream::connect(address).await.expect_err("nobody listens any more");
+}
+
+#[tokio::test]
+async fn a_request_that_the_server_has_not_read_at_the_signal_to_end_gets_its_response() {
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+    let shared = Shared::default();
+    let router = Router::new().fallback(async || "served");
+    let (server, address) = start_with(router, Patience::default(), shared.clone());
+    let mut kept_alive = connect(address, "GET / HTTP/1.1\r\n\r\n").await;
+    let mut first = [0; 1 << 10];
+    let bytes = kept_alive.read(&mut first).await.expect("it responds");
+    assert!(first[..bytes].ends_with(b"served"), "a small response comes in one piece");
+    // From here to the signal nothing is awaited. So the server, which runs on this thread, reads nothing.
+    assert_eq!(kept_alive.try_write(REQUEST).expect("there is room"), REQUEST.len());
+    let mut connections = vec![kept_alive];
+    for _ in 0..50 {
+        let mut new = std::net::TcpStream::connect(address).expect("it listens");
+        io::Write::write_all(&mut new, REQUEST).expect("there is room");
+        new.set_nonblocking(true).expect("it is a socket");
+        connections.push(TcpStream::from_std(new).expect("a runtime runs"));
+    }
+    shared.stop.give();
+    for connection in connections {
+        let response = String::from_utf8(rest(connection).await).expect("it is text");
+        assert!(response.ends_with("served"), "{response}");
+    }
+    server.await.expect("it does not panic").expect("it does not fail");
 }
 
 #[tokio::test]
