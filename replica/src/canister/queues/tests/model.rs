@@ -129,7 +129,7 @@ impl Model {
                 _ if expiry.is_none_or(|expiry| expiry >= now) => {
                     self.output.push((peer, message, expiry));
                 }
-                Message::Request(request) => rejects.push((peer, request.header.callback)),
+                Message::Request(request) => rejects.push((expiry, request.header.callback)),
                 Message::Response(response) => {
                     self.owed
                         .retain(|(_, request)| request.header.callback != response.header.callback);
@@ -148,7 +148,8 @@ impl Model {
             }
         }
         self.turns.retain(|peer, _| self.input.iter().any(|(of, _)| of == peer));
-        rejects.sort();
+        // A stable sort: requests of the same time stay in the order in which they were made.
+        rejects.sort_by_key(|(expiry, _)| *expiry);
         (rejects.into_iter().map(|(_, callback)| callback).collect(), lost)
     }
 }
