@@ -3,6 +3,7 @@
 //!
 //! These tests take no package from a registry that the build of the workspace has not taken before.
 
+mod features;
 mod packed;
 
 use std::collections::BTreeSet;
