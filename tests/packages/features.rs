@@ -35,3 +35,11 @@ fn programs_and_tests_are_compiled_with_the_same_features() {
         compare(&format!("cargo test -p {}", published.name), crates(&arguments));
     }
 }
+
+#[test]
+fn the_replica_and_the_benchmark_compile_without_the_features_that_tests_turn_on() {
+    // As in a package: without development dependencies, and without the other packages of the workspace.
+    let arguments = ["check", "--offline", "--locked", "--package", "multi_subnet"];
+    let output = cargo(&checkout()).args(arguments).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
