@@ -90,14 +90,27 @@ where
 
     /// Makes the call and waits for its response.
     pub async fn call<C: Transport>(self, transport: &C) -> Part<T> {
-        let missing = match call(transport, self.request).await.decode(self.decode) {
-            Outcome::Done(value) => return Part { value, missing: None },
-            Outcome::NotDone(Failure { reason, .. }) | Outcome::Unknown(Failure { reason, .. }) => {
-                reason
-            }
-            Outcome::ReplyDropped { .. } => Reason::Undecodable("it was dropped".into()),
+        call(transport, self.request).await.decode(self.decode).with_default(self.default)
+    }
+}
+
+impl<T> Outcome<T> {
+    /// The reply, or the default and the reason why there is no reply.
+    ///
+    /// ```
+    /// use parallel_calls::{Outcome, Part, Reason};
+    ///
+    /// assert_eq!(Outcome::Done(7).with_default(0), Part { value: 7, missing: None });
+    /// let failed = Outcome::failed(Reason::QueueFull);
+    /// assert_eq!(failed.with_default(0), Part { value: 0, missing: Some(Reason::QueueFull) });
+    /// ```
+    pub fn with_default(self, default: T) -> Part<T> {
+        let missing = match self {
+            Self::Done(value) => return Part { value, missing: None },
+            Self::NotDone(Failure { reason, .. }) | Self::Unknown(Failure { reason, .. }) => reason,
+            Self::ReplyDropped { .. } => Reason::Undecodable("it was dropped".into()),
         };
-        Part { value: self.default, missing: Some(missing) }
+        Part { value: default, missing: Some(missing) }
     }
 }
 

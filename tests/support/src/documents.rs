@@ -50,16 +50,20 @@ pub fn command_and_comment(line: &str) -> (&str, Option<&str>) {
 }
 
 /// The documents outside of the folder `docs` whose blocks are checked.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 9] = [
     "README.md",
     "TROUBLESHOOTING.md",
+    "examples/README.md",
+    "examples/payout/README.md",
+    "examples/portfolio/README.md",
+    "examples/swap/README.md",
     "multi_subnet/README.md",
     "replica/README.md",
     "src/README.md",
 ];
 
-/// The paths of the documents whose blocks are checked: those of the project, the READMEs of the packages, and all in
-/// `docs`.
+/// The paths of the documents whose blocks are checked: those of the project, the READMEs of the packages and examples, and
+/// all in `docs`.
 pub fn documents() -> Vec<String> {
     let folder = fs::read_dir(checkout().join("docs")).expect("there is a folder `docs`");
     let mut documents: Vec<String> = folder

@@ -7,11 +7,15 @@ use candid::pretty::candid::value::pp_args;
 use candid::types::{Function, Type, TypeInner};
 use candid::{IDLArgs, Principal, TypeEnv};
 use candid_parser::{check_prog, parse_idl_args};
-use pocket_ic::common::rest::RawMessageId;
-use pocket_ic::{PocketIc, RejectResponse};
+use ic_management_canister_types::{CanisterInstallMode, InstallCodeArgs, UpgradeFlags};
+use pocket_ic::common::rest::{RawEffectivePrincipal, RawMessageId};
+use pocket_ic::{PocketIc, RejectResponse, call_candid_as};
 
 use super::{rust_canister, rust_interface};
 use crate::users::{controller, create};
+
+/// Rounds after which a message counts as lost.
+const ROUNDS_MAX: u32 = 1_000;
 
 /// The result of a call: the reply as Candid's text, on one line, or the reject.
 pub type TextResult = Result<String, RejectResponse>;
@@ -24,7 +28,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// One of the packages in `tests/canisters`.
+    /// One of the packages that are built as other people build theirs.
     pub fn rust(package: &str) -> Self {
         let module = fs::read(rust_canister(package)).expect("the canister was built");
         let interface =
@@ -146,6 +150,24 @@ impl Canister<'_> {
         self.program.decode(&reply, &self.program.method(method).rets)
     }
 
+    /// The reply to an update call of its controller, on a network whose clock goes on: a second in each round.
+    pub fn call_in_time(&self, method: &str, argument: &str) -> String {
+        self.reply_in_time(method, self.submit(method, argument))
+    }
+
+    /// The same for an update call that was sent.
+    pub fn reply_in_time(&self, method: &str, message: RawMessageId) -> String {
+        for _ in 0..ROUNDS_MAX {
+            if let Some(reply) = self.pic.ingress_status(message.clone()) {
+                let reply = reply.unwrap_or_else(|reject| panic!("{method}: {reject:?}"));
+                return self.program.decode(&reply, &self.program.method(method).rets);
+            }
+            self.pic.advance_time(Duration::from_secs(1));
+            self.pic.tick();
+        }
+        panic!("{method} has no response after {ROUNDS_MAX} rounds");
+    }
+
     /// The reject of an update call of its controller.
     pub fn reject(&self, method: &str, argument: &str) -> RejectResponse {
         self.call_as(controller(), method, argument).expect_err("the canister rejects or traps")
@@ -177,6 +199,24 @@ impl Canister<'_> {
         let argument = self.program.setup_argument(argument);
         let module = self.program.module.clone();
         self.pic.upgrade_eop_canister(self.id, module, argument, Some(controller()))
+    }
+
+    /// Upgrades it to the program it has, in the next round: the network must not have installed it just before. By
+    /// force, the program is not asked (`skip_pre_upgrade`).
+    pub fn upgrade_at_once(&self, argument: &str, by_force: bool) -> Result<(), RejectResponse> {
+        let flags =
+            UpgradeFlags { skip_pre_upgrade: Some(by_force), wasm_memory_persistence: None };
+        let argument = InstallCodeArgs {
+            mode: CanisterInstallMode::Upgrade(Some(flags)),
+            canister_id: self.id,
+            wasm_module: self.program.module.clone(),
+            arg: self.program.setup_argument(argument),
+            sender_canister_version: None,
+        };
+        let effective = RawEffectivePrincipal::CanisterId(self.id.as_slice().to_vec());
+        let management = Principal::management_canister();
+        let argument = (argument,);
+        call_candid_as(self.pic, management, effective, controller(), "install_code", argument)
     }
 
     /// Upgrades it to the program it has, with this argument.

@@ -6,17 +6,21 @@ use std::sync::LazyLock;
 
 use crate::{checkout, target};
 
-/// The packages in `tests/canisters` and `examples/plain`, and the caller of this workspace, which becomes another
-/// module in this profile.
-const PACKAGES: [&str; 9] = [
+/// The packages in `tests/canisters` and `examples`, and the pair of this workspace, whose modules differ in this
+/// profile.
+const PACKAGES: [&str; 13] = [
     "alarms",
+    "callee",
     "caller",
     "factory",
     "guestbook",
     "moody_callee",
     "patient_caller",
+    "payout",
     "plain_callee",
     "plain_caller",
+    "portfolio",
+    "swap",
     "weather",
 ];
 
@@ -33,13 +37,16 @@ static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
         .stdin(Stdio::null())
         .status()
         .expect("the script runs");
-    assert!(built.success(), "the canisters in tests/canisters do not build: {built}");
+    assert!(built.success(), "the canisters in tests/canisters and examples do not build: {built}");
     target.join("wasm32-unknown-unknown").join(PROFILE)
 });
 
 /// The interface of one of them, which is committed beside it.
 pub fn rust_interface(package: &str) -> PathBuf {
-    checkout().join("tests/canisters").join(package).join(package).with_extension("did")
+    let file = |folder| checkout().join(folder).join(package).join(package).with_extension("did");
+    let files = ["tests/canisters", "examples", ""].map(file);
+    let found = files.iter().find(|file| file.exists());
+    found.unwrap_or_else(|| panic!("there is none of {files:?}")).clone()
 }
 
 /// The module of one of the packages.
