@@ -2,6 +2,7 @@
 
 mod files;
 mod output;
+mod results;
 mod sweep;
 
 use std::{ffi::OsString, fmt, path::PathBuf, str::FromStr};
@@ -14,6 +15,7 @@ use crate::error::Error;
 pub(crate) use files::folder_of;
 pub use files::{FileArgs, NamedId, TraceFormat};
 pub use output::{Format, OutputArgs};
+pub use results::{ResultArgs, Tolerance};
 pub use sweep::{CallCounts, SweepArgs, SweepSettings};
 
 /// The environment variable with the path of a PocketIC server binary. The `pocket-ic` crate reads it, too.
@@ -42,6 +44,7 @@ Examples, in a checkout of the project (an installed program is `multi_subnet` i
   cargo run -- --profile mainnet --json          execute the mainnet's latencies instead of computing them
   cargo run -- --sweep                           1 to 5,000 calls, and where one strategy overtakes another
   cargo run -- --trace trace.json                see each call at https://ui.perfetto.dev
+  cargo run -- --baseline benchmark.json         compare with the results of an earlier run with --persist
   cargo run -- --server ./pocket-ic              use a PocketIC server
 
 Your own canisters, named by CALLER_WASM and CALLEE_WASM:
@@ -54,7 +57,7 @@ Environment:
   CALLER_WASM, CALLEE_WASM  paths of Wasm modules to use instead of the canisters of this workspace
   POCKET_IC_BIN             path of a PocketIC server binary to use if --server is not given
 
-Exit codes: 0 success, 1 the run failed, 2 wrong arguments or environment variables.";
+Exit codes: 0 success, 1 the run failed, 2 wrong arguments, environment variables or baseline, 3 worse than the baseline.";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -108,6 +111,10 @@ pub struct Cli {
     /// The files that show what happened.
     #[command(flatten)]
     pub files: FileArgs,
+
+    /// The options for results that are kept.
+    #[command(flatten)]
+    pub results: ResultArgs,
 }
 
 /// The network whose latency the rounds have.

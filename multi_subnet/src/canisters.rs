@@ -35,6 +35,15 @@ pub struct Modules {
     pub callee: Vec<u8>,
 }
 
+/// The sizes of the modules as installed, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModuleSizes {
+    /// The size of the module that makes the calls.
+    pub caller: u64,
+    /// The size of the module that responds to the calls.
+    pub callee: u64,
+}
+
 /// The paths of the built canisters of this workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModulePaths {
@@ -45,6 +54,12 @@ pub struct ModulePaths {
 }
 
 impl Modules {
+    /// The sizes of the modules.
+    pub fn sizes(&self) -> ModuleSizes {
+        let [caller, callee] = [&self.caller, &self.callee].map(|module| module.len() as u64);
+        ModuleSizes { caller, callee }
+    }
+
     /// Reads the modules that `CALLER_WASM` and `CALLEE_WASM` name. If a variable is not set, uses the module of
     /// this workspace, see [`workspace_modules`].
     ///

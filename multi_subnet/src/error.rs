@@ -65,9 +65,37 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A file that the user names cannot be written.
+    #[error("cannot write `{}`: {reason}", path.display())]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be written.
+        reason: String,
+    },
+
     /// Nobody can listen to the instance.
     #[error("cannot record the events: {0}")]
     Listen(ListenError),
+
+    /// A file cannot be the baseline of this run.
+    #[error("cannot use `{}` as baseline: {reason}", path.display())]
+    Baseline {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be used.
+        reason: String,
+    },
+
+    /// A figure is worse than the baseline.
+    #[error(
+        "this run is worse than the baseline `{file}`: the table says in which figure. If the change is intended, add \
+         --persist"
+    )]
+    WorseThanBaseline {
+        /// The file with the baseline.
+        file: String,
+    },
 
     /// The server binary cannot be used.
     #[error(
@@ -205,8 +233,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code of the program: 2 if the user has to correct an argument or an environment variable, 1 if
-    /// the run failed.
+    /// The exit code of the program: 2 if the user has to correct an argument, an environment variable
+    /// or a baseline, 3 if a figure is worse than the baseline, and 1 if the run failed.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::ProfileNeedsEmbedded { .. }
@@ -214,9 +242,12 @@ impl Error {
             | Self::FilesNeedEmbedded { .. }
             | Self::TraceFormat { .. }
             | Self::NoFolder { .. }
+            | Self::NotWritable { .. }
+            | Self::Baseline { .. }
             | Self::ServerBinary { .. }
             | Self::ModuleFromEnvironment { .. }
             | Self::NoCanisters { .. } => 2,
+            Self::WorseThanBaseline { .. } => 3,
             _ => 1,
         }
     }

@@ -10,6 +10,7 @@
 //! builds the pair first if it is missing or outdated.
 
 pub mod args;
+pub mod baseline;
 pub mod canisters;
 pub mod client;
 pub mod csv;

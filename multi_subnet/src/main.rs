@@ -11,10 +11,10 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use multi_subnet::{
     args::{Cli, FileArgs, Settings, Task},
+    baseline::Plan,
     client,
     error::Error,
     recorded::Recorded,
-    report::BenchmarkReport,
     stdout,
 };
 
@@ -38,36 +38,47 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), Error> {
     let env = |name: &str| env::var_os(name);
-    let format = cli.output.format();
-    let task = Task::resolve(cli, env)?;
-    if let Task::Once(settings) = &task {
-        cli.files.check(&settings.server)?;
-    }
-    let mut stdout = stdout::take().map_err(Error::Output)?;
-    let (text, recorded) = match task {
-        Task::Once(settings) => {
-            let (report, recorded) = run_once(cli, &settings)?;
-            (report.to_text_in(format), recorded)
-        }
+    match Task::resolve(cli, env)? {
+        Task::Once(settings) => run_once(cli, &settings),
         Task::Sweep(settings) => {
+            let mut stdout = stdout::take().map_err(Error::Output)?;
             let sweep = multi_subnet::run_sweep(&settings, env, &progress(SHARE_OF_SWEEP))?;
-            (sweep.to_text_in(format), None)
+            print(&mut stdout, &sweep.to_text_in(cli.output.format()))
         }
-    };
-    match writeln!(stdout, "{}", text.trim_end()) {
-        // The reader has closed its end of the pipe, as `head` does: it needs no more output.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        written => written.map_err(Error::Output)?,
     }
-    recorded.map_or(Ok(()), |recorded| write_files(&cli.files, &recorded))
 }
 
-/// Measures each strategy, and records what happens if a file needs it.
-fn run_once(cli: &Cli, settings: &Settings) -> Result<(BenchmarkReport, Option<Recorded>), Error> {
+/// Measures each strategy, and writes the files that the user wants.
+fn run_once(cli: &Cli, settings: &Settings) -> Result<(), Error> {
     let env = |name: &str| env::var_os(name);
-    match cli.files.need_events() {
-        true => multi_subnet::run_recorded(settings, env, &progress(ROUNDS)),
-        false => Ok((multi_subnet::run(settings, env, &progress(ROUNDS))?, None)),
+    cli.files.check(&settings.server)?;
+    let plan = Plan::prepare(&cli.results, settings, env)?;
+    let colours =
+        io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let mut stdout = stdout::take().map_err(Error::Output)?;
+    let (report, recorded) = match cli.files.need_events() || plan.is_some() {
+        true => multi_subnet::run_recorded(settings, env, &progress(ROUNDS))?,
+        false => (multi_subnet::run(settings, env, &progress(ROUNDS))?, None),
+    };
+    let outcome = plan.as_ref().map(|plan| plan.outcome(&report, recorded.as_ref()));
+    let comparison = outcome.as_ref().and_then(|outcome| outcome.comparison.as_ref());
+    let text = match comparison {
+        Some(comparison) => comparison.after_report(&report, cli.output.format(), colours),
+        None => report.to_text_in(cli.output.format()),
+    };
+    print(&mut stdout, &text)?;
+    if let Some(recorded) = &recorded {
+        write_files(&cli.files, recorded)?;
+    }
+    plan.iter().zip(&outcome).try_for_each(|(plan, outcome)| plan.finish(outcome))
+}
+
+/// Prints the result.
+fn print(stdout: &mut impl Write, text: &str) -> Result<(), Error> {
+    match writeln!(stdout, "{}", text.trim_end()) {
+        // The reader has closed its end of the pipe, as `head` does: it needs no more output.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Error::Output),
     }
 }
 

@@ -8,6 +8,7 @@ use embedded_replica::network::NetworkProfile;
 use serde::{Serialize, Serializer};
 
 use crate::args::Format;
+use crate::canisters::ModuleSizes;
 use crate::csv::{Conditions, csv, failures};
 use crate::numbers::{capitalised, grouped, seconds, underscored};
 use crate::table::Table;
@@ -26,6 +27,9 @@ pub struct BenchmarkReport {
     /// Cycles that the caller started with.
     #[serde(skip)]
     pub caller_cycles: u128,
+    /// The sizes of the modules.
+    #[serde(skip)]
+    pub modules: ModuleSizes,
     /// One measurement per strategy, in the order in which they ran.
     pub strategies: Vec<Measurement>,
 }

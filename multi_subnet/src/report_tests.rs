@@ -29,6 +29,7 @@ fn report(parallel_succeeded: u64) -> BenchmarkReport {
         same_subnet: false,
         calls: 2_000,
         caller_cycles: 100_000_000_000_000,
+        modules: ModuleSizes::default(),
         strategies: vec![
             measurement("sequential", 2_000, 2_001, 599_863_583, 10_596_145_633),
             measurement("parallel", parallel_succeeded, 2, 296_402_000, 2_678_905_405),

@@ -92,6 +92,7 @@ async fn run_on(
         same_subnet: settings.same_subnet,
         calls: settings.calls,
         caller_cycles: settings.caller_cycles,
+        modules: modules.sizes(),
         strategies,
     };
     Ok((report, recorded))

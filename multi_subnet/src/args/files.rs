@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::ServerChoice;
 use crate::error::Error;
+use crate::files::check_file;
 
 /// The files that a run writes, besides its result. All of them need the embedded server.
 #[derive(Args, Clone, Debug, Default)]
@@ -72,12 +73,12 @@ impl FileArgs {
     ///
     /// - [`Error::FilesNeedEmbedded`] if the server is not the embedded one.
     /// - [`Error::TraceFormat`] if neither the name of the file nor `--trace-format` says the format.
-    /// - [`Error::NoFolder`] if the folder of a file does not exist.
+    /// - [`Error::NoFolder`] or [`Error::NotWritable`] if a file cannot be written.
     pub fn check(&self, server: &ServerChoice) -> Result<(), Error> {
         if let Some(path) = &self.trace {
             needs_embedded("--trace", server)?;
             self.format_of(path)?;
-            check_folder(path)?;
+            check_file(path)?;
         }
         Ok(())
     }
@@ -103,15 +104,6 @@ fn needs_embedded(option: &'static str, server: &ServerChoice) -> Result<(), Err
     match server {
         ServerChoice::Embedded => Ok(()),
         other => Err(Error::FilesNeedEmbedded { option, server: other.to_string() }),
-    }
-}
-
-/// Checks that the folder of a file exists.
-fn check_folder(path: &Path) -> Result<(), Error> {
-    let folder = folder_of(path);
-    match folder.is_dir() && !path.is_dir() {
-        true => Ok(()),
-        false => Err(Error::NoFolder { path: path.into() }),
     }
 }
 

@@ -52,6 +52,7 @@ fn unchecked(block: &Block) -> Result<(), String> {
         ("toml", None, None) => has_dependencies_of_the_workspace(block),
         ("sh", Some("benchmark" | "failing benchmark"), None)
         | ("text" | "json", None, Some("benchmark" | "benchmark lines" | "failing benchmark"))
+        | ("yaml", Some("benchmark workflow"), None)
         | ("table", None, Some("benchmark table")) => Ok(()),
         ("sh", Some(name), None) => {
             let name = name.strip_prefix("walk-through ").ok_or("no test knows its marker")?;

@@ -240,6 +240,30 @@ fn the_benchmark_runs_and_prints_as_the_documents_say() {
     assert!(run >= 15 && compared >= 8, "{run} commands run, {compared} outputs compared");
 }
 
+/// The command of a workflow's step that runs the benchmark: the lines that YAML folds into one.
+fn folded_command(block: &Block) -> String {
+    let mut lines = block.lines.iter().map(|line| line.trim());
+    lines.find(|line| line.ends_with("run: >-")).expect("a step with a folded command");
+    lines.take_while(|line| *line != "env:").collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_workflow_of_the_documents_compares_with_a_baseline() {
+    let is_workflow = |block: &Block| block.marked("run") == Some("benchmark workflow");
+    let workflows: Vec<Block> = blocks().into_iter().filter(is_workflow).collect();
+    let [workflow] = &workflows[..] else { panic!("{} workflows", workflows.len()) };
+    let folder = Folder::new();
+    let command = folded_command(workflow);
+    let environment =
+        "CALLER_WASM=my_caller.wasm CALLEE_WASM=my_callee.wasm GITHUB_STEP_SUMMARY=summary.md";
+    let in_environment = |command: &str| format!("export {environment}; {command}");
+    folder.succeeds(&in_environment(&command.replace("--markdown", "--persist")));
+    folder.succeeds(&in_environment(&command));
+    let summary = fs::read_to_string(folder.folder.path().join("summary.md")).expect("written");
+    let expected = "No figure is worse or better than the baseline: 20 without change.";
+    assert!(summary.contains(expected), "{summary}");
+}
+
 /// What a strategy did in this run, as the table in README says it: "500 of 2,000 in 2 rounds", perhaps with the time.
 fn cell(strategy: &Value, with_time: bool) -> String {
     let number = |key: &str| strategy[key].as_u64().expect("a whole number");

@@ -1,5 +1,6 @@
 //! The benchmark as a user runs it: the real binary, its exit codes, and what it prints to which stream.
 
+mod baseline;
 mod binary;
 mod command_line;
 mod document_blocks;
