@@ -1,6 +1,6 @@
 //! Which call is sent next: the calls that wait for each callee, and whether the callee has a free slot.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,9 +8,11 @@ use std::time::Duration;
 use ic_principal::Principal;
 
 use crate::{Reason, ReasonKind, Request, Slots, Window};
-use callees::CalleeQueues;
+use callees::{CalleeQueues, Hold};
+use delayed::DelayedCall;
 
 mod callees;
+mod delayed;
 
 /// The largest number of calls that may wait for another attempt. While this many wait, no further call is taken out of
 /// the source. This bounds the memory when every call fails.
@@ -19,6 +21,10 @@ const DELAYED_MAX: usize = 1_000;
 /// How long calls wait for slots that others occupy, before one call to each callee is sent whether or not a slot is free,
 /// as far as is known. The library does not see all that occupies slots, callbacks and memory.
 const HELD_MAX: Duration = Duration::from_secs(1);
+
+/// Callees whose waiting calls are looked at when a response arrives, if these wait for slots that others occupy. If more
+/// callees are in this state, they take turns.
+const HELD_LOOKS: usize = 16;
 
 /// A call that is not settled: it has no final outcome yet. It waits, or it is open.
 #[derive(Debug)]
@@ -57,8 +63,9 @@ pub enum Requeued {
 
 /// The calls that are still to be made, and the slots they need.
 ///
-/// The work per call depends neither on the number of calls nor on the number of callees. The only exception is the
-/// heap of delayed calls.
+/// The work per call depends neither on the number of calls nor on the number of callees, with two exceptions: the heap of
+/// delayed calls, and calls to callees whose slots others occupy. The latter are released together at most once per
+/// [`HELD_MAX`], and there are at most [`Window::look_ahead`] of them.
 pub struct CallQueue<'s> {
     source: &'s mut dyn Iterator<Item = Rc<Request>>,
     /// Finds the slots to a callee.
@@ -68,9 +75,16 @@ pub struct CallQueue<'s> {
     window: Window,
     /// Whether no call may overtake an earlier call to the same callee.
     in_order: bool,
+    /// Whether the source had no call when it was asked last.
+    source_is_empty: bool,
     queues: CalleeQueues,
-    /// The callee queues that wait for slots which other calls of this canister occupy.
-    held_by_others: Vec<usize>,
+    /// The callee queues that wait for slots which other calls of this canister occupy, each with the number of its
+    /// [`Hold`], and some that do not wait any more.
+    held_by_others: VecDeque<(usize, u64)>,
+    /// Number of callee queues that wait for such slots.
+    held: usize,
+    /// Number of holds so far.
+    holds: u64,
     /// Since when there are such queues.
     held_since: Option<Duration>,
     /// The callee queues that have both a waiting call and, as far as is known, a free slot. Served in turn.
@@ -87,7 +101,8 @@ pub struct CallQueue<'s> {
 }
 
 impl<'s> CallQueue<'s> {
-    /// A queue of all calls of `source`. Calls to the same callee keep the order of the source.
+    /// A queue of all calls of `source`. Calls to the same callee keep the order of the source. Numbers of 0 in the window
+    /// count as 1.
     pub fn new(
         source: &'s mut dyn Iterator<Item = Rc<Request>>,
         slots: &'s dyn Fn(Principal) -> Rc<Slots>,
@@ -98,10 +113,17 @@ impl<'s> CallQueue<'s> {
             source,
             slots,
             taken: 0,
-            window,
+            window: Window {
+                per_callee: window.per_callee.max(1),
+                total: window.total.max(1),
+                look_ahead: window.look_ahead.max(1),
+            },
             in_order,
+            source_is_empty: false,
             queues: CalleeQueues::default(),
-            held_by_others: Vec::new(),
+            held_by_others: VecDeque::new(),
+            held: 0,
+            holds: 0,
             held_since: None,
             ready: VecDeque::new(),
             waiting: 0,
@@ -128,7 +150,7 @@ impl<'s> CallQueue<'s> {
 
     /// Whether calls wait for slots that other calls of this canister occupy.
     pub fn waits_for_others(&self) -> bool {
-        !self.held_by_others.is_empty()
+        self.held > 0
     }
 
     /// The next call that has a free slot. `now` is only called when the time matters, since reading it costs
@@ -169,21 +191,36 @@ impl<'s> CallQueue<'s> {
     fn take_new_with_slot(&mut self) -> Option<PendingCall> {
         while self.waiting < self.window.look_ahead && self.delayed.len() < DELAYED_MAX {
             let call = self.take_new()?;
-            if self.has_slot(call.queue) {
+            let is_first = self.queues.get(call.queue).waiting.is_empty();
+            if is_first && self.has_slot(call.queue) {
                 return Some(call);
             }
             self.push_waiting(call);
+            // If the share of the window has grown, earlier calls to the callee have a slot now. They come first.
+            if let Some(call) = self.pop_waiting_with_slot() {
+                return Some(call);
+            }
         }
         None
     }
 
     /// The next call of the source, whether or not it has a free slot.
     fn take_new(&mut self) -> Option<PendingCall> {
-        let request = self.source.next()?;
+        let Some(request) = self.source.next() else {
+            self.source_is_empty = true;
+            self.queues.leave_unused_slots_of_latest();
+            return None;
+        };
+        self.source_is_empty = false;
         let number = self.taken;
         self.taken += 1;
-        let queue = self.queues.add_call(request.callee, self.slots, self.window.per_callee);
+        let queue = self.queues.add_call(request.callee, self.slots, self.wanted());
         Some(PendingCall { number, request, attempts: 0, earlier: None, queue })
+    }
+
+    /// Open calls to one callee, at most.
+    fn wanted(&self) -> u32 {
+        if self.in_order { 1 } else { self.window.per_callee.min(self.window.total) }
     }
 
     /// The delayed call that is due first, whether or not it is due now. Ends what [`Self::block`] blocked.
@@ -198,14 +235,14 @@ impl<'s> CallQueue<'s> {
     /// Takes a call that is not open, whether or not it could be sent now: first those that wait for a slot, in the order of
     /// the source, then those that wait for a point in time, then those of the source.
     pub fn take_unsent(&mut self) -> Option<PendingCall> {
-        self.release_all();
-        self.ready.clear();
-        // The heap of delayed calls puts them in order.
-        while self.waiting > 0
-            && let Some(call) = self.queues.take_waiting()
-        {
-            self.waiting -= 1;
-            self.push_delayed(Duration::ZERO, call);
+        if self.waiting > 0 {
+            self.release_all();
+            self.ready.clear();
+            self.waiting = 0;
+            // The heap of delayed calls puts them in order.
+            for call in self.queues.take_all_waiting() {
+                self.push_delayed(Duration::ZERO, call);
+            }
         }
         self.pop_delayed().or_else(|| self.take_new())
     }
@@ -226,7 +263,7 @@ impl<'s> CallQueue<'s> {
 
     /// Notes that a call has its final outcome.
     pub fn note_settled(&mut self, call: &PendingCall) {
-        self.queues.remove_call(call.queue);
+        self.queues.remove_call(call.queue, self.source_is_empty);
     }
 
     /// Puts a call that could not be sent back to the front of its queue, if the response to an open call will free
@@ -247,9 +284,10 @@ impl<'s> CallQueue<'s> {
             && queue.share.open_elsewhere() > 0
         {
             queue.is_full = true;
-            queue.is_held = true;
-            queue.open_when_refused = queue.share.open_elsewhere();
-            self.held_by_others.push(index);
+            self.holds += 1;
+            queue.hold = Some(Hold { number: self.holds, open: queue.share.open_elsewhere() });
+            self.held += 1;
+            self.held_by_others.push_back((index, self.holds));
             requeued = Requeued::ForOthers;
         } else if missing == ReasonKind::Cycles && self.open > 0 {
             self.short_of_cycles = true;
@@ -264,30 +302,33 @@ impl<'s> CallQueue<'s> {
 
     /// Lets calls be sent again that wait for slots which other calls of this canister occupy.
     pub fn release_all(&mut self) {
-        while let Some(&index) = self.held_by_others.first() {
-            self.unblock(index);
+        while let Some((index, number)) = self.held_by_others.pop_front() {
+            if self.queues.hold(index, number).is_some() {
+                self.unblock(index);
+            }
         }
     }
 
     /// Lets calls be sent again that waited for slots which other calls of this canister occupied, if some of those have
     /// their responses now. After [`HELD_MAX`], lets all be sent again.
     fn release_freed(&mut self, now: &impl Fn() -> Duration) {
-        if self.held_by_others.is_empty() {
+        if self.held == 0 {
             self.held_since = None;
-            return;
+            return self.held_by_others.clear();
         }
         let now = now();
         if now >= *self.held_since.get_or_insert(now) + HELD_MAX {
             self.held_since = None;
             return self.release_all();
         }
-        let mut next = 0;
-        while let Some(&index) = self.held_by_others.get(next) {
-            let queue = self.queues.get(index);
-            if queue.share.open_elsewhere() < queue.open_when_refused {
-                self.unblock(index);
-            } else {
-                next += 1;
+        for _ in 0..HELD_LOOKS.min(self.held_by_others.len()) {
+            let Some((index, number)) = self.held_by_others.pop_front() else { return };
+            match self.queues.hold(index, number) {
+                Some(open) if self.queues.get(index).share.open_elsewhere() < open => {
+                    self.unblock(index);
+                }
+                Some(_) => self.held_by_others.push_back((index, number)),
+                None => {}
             }
         }
     }
@@ -296,8 +337,8 @@ impl<'s> CallQueue<'s> {
     fn unblock(&mut self, index: usize) {
         let queue = self.queues.get(index);
         queue.is_full = false;
-        if std::mem::take(&mut queue.is_held) {
-            self.held_by_others.retain(|held| *held != index);
+        if queue.hold.take().is_some() {
+            self.held -= 1;
         }
         self.mark_ready(index);
     }
@@ -340,36 +381,3 @@ impl<'s> CallQueue<'s> {
         queue.share.has_slot() && !queue.is_full && is_in_turn
     }
 }
-
-/// A call that waits for a point in time. Ordered by that time, then by the position in the source.
-#[derive(Debug)]
-struct DelayedCall {
-    due: Duration,
-    call: PendingCall,
-}
-
-impl DelayedCall {
-    fn key(&self) -> (Duration, u64) {
-        (self.due, self.call.number)
-    }
-}
-
-impl Ord for DelayedCall {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
-impl PartialOrd for DelayedCall {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for DelayedCall {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for DelayedCall {}

@@ -9,12 +9,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ic_cdk::api::{CanisterStatusCode, canister_liquid_cycle_balance, canister_status, time};
+use ic_cdk::api::{
+    CanisterStatusCode, canister_liquid_cycle_balance, canister_status, msg_cycles_refunded, time,
+};
 use ic_cdk::call::{Call, CallFailed, Response as CallResponse};
 use ic_principal::Principal;
 
 use crate::limits::{METHOD_NAME_BYTES_MAX, QUEUE_SLOTS, REQUEST_BYTES_MAX};
-use crate::{Limits, Reason, Request, Response, Slots, Transport, Wait, reject_code};
+use crate::{KeptReplies, Limits, Reason, Request, Response, Slots, Transport, Wait, reject_code};
 use open_calls::{OpenCall, PendingResponse, with_refund};
 
 /// Calls of `raw_rand` after which a pause counts as one on a network whose clock stands still, if the clock has moved by
@@ -31,6 +33,10 @@ const HEAP_BYTES_MAX: usize = 3 * 1024 * 1024 * 1024;
 
 /// The part of the free heap for the replies of a fan-out: a quarter. The canister needs memory to use the replies, too.
 const REPLIES_PART: usize = 4;
+
+thread_local! {
+    static KEPT_REPLIES: Rc<KeptReplies> = Rc::default();
+}
 
 /// The [`Transport`] of the canister in which this code runs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,9 +113,14 @@ impl Transport for Canister {
         open_calls::slots(callee)
     }
 
-    /// A quarter of the heap that is free, if the heap may have 3 GiB.
+    /// A quarter of the heap that is free, without what the fan-outs keep already, if the heap may have 3 GiB.
     fn reply_bytes_max(&self) -> usize {
-        HEAP_BYTES_MAX.saturating_sub(heap_bytes()) / REPLIES_PART
+        let others = heap_bytes().saturating_sub(self.kept_replies().bytes());
+        HEAP_BYTES_MAX.saturating_sub(others) / REPLIES_PART
+    }
+
+    fn kept_replies(&self) -> Rc<KeptReplies> {
+        KEPT_REPLIES.with(Rc::clone)
     }
 }
 
@@ -165,7 +176,8 @@ async fn response_to(request: Rc<Request>, wait: Wait) -> Response {
     let (response, refunded) = if request.cycles == 0 {
         (prepared(&request, wait).await, 0)
     } else {
-        Box::pin(with_refund(prepared(&request, wait))).await
+        let call = prepared(&request, wait).into_future();
+        Box::pin(with_refund(call, msg_cycles_refunded)).await
     };
     let result =
         response.map(CallResponse::into_bytes).map_err(|failure| reason(failure, &request));

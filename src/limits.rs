@@ -26,10 +26,15 @@ pub const METHOD_NAME_BYTES_MAX: usize = 20_000;
 /// (`MAX_INTER_CANISTER_PAYLOAD_IN_BYTES` in the replica).
 pub const REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;
 
-/// The embedded replica has its own copy of these limits, with sources. The copies must be equal.
 /// Most bytes that are kept of the text of a [`Verdict`](crate::Verdict). A callee may put megabytes into an error.
 pub const VERDICT_TEXT_BYTES_MAX: usize = 1_024;
 
+/// Calls that one message of a fan-out ends without sending them, at most: because of a deadline, a cancellation or a stop,
+/// or because the system refuses every call. A limit of this library. It bounds the work of one message: 10,000 outcomes
+/// take some 100 million instructions, and a message may execute 40 billion.
+pub const ENDED_PER_MESSAGE: u32 = 10_000;
+
+/// The embedded replica has its own copy of these limits, with sources. The copies must be equal.
 #[cfg(test)]
 mod tests {
     use embedded_replica::limits as replica;

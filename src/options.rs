@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::{Outcome, Reply, Retry, Window};
+use crate::{ReplyLimit, Retry, Window};
 
 /// How to make many calls: the window, the retries, and options that are seldom needed.
 ///
@@ -32,6 +32,8 @@ use crate::{Outcome, Reply, Retry, Window};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "a fan-out makes no call before `run` or `collect`"]
 pub struct FanOut {
     /// How many calls may be open at the same time.
     pub window: Window,
@@ -45,9 +47,11 @@ pub struct FanOut {
     pub sending_time: Option<Duration>,
     /// The handle that cancels the fan-out.
     pub cancel: Option<Cancel>,
-    /// Bytes of replies that [`collect`](Self::collect) keeps. `None`: [`ReplyLimit::of_memory`] of the memory that the
-    /// [transport](crate::Transport::reply_bytes_max) states.
+    /// Bytes of replies that [`collect`](Self::collect) keeps. `None`: the limit that all fan-outs of the canister
+    /// [share](ReplyLimit).
     pub replies: Option<ReplyLimit>,
+    /// Whether a call that finds no slot waits while other calls of the canister occupy all slots.
+    pub waits_for_slots: bool,
 }
 
 impl FanOut {
@@ -61,6 +65,7 @@ impl FanOut {
             sending_time: None,
             cancel: None,
             replies: None,
+            waits_for_slots: true,
         }
     }
 
@@ -103,9 +108,18 @@ impl FanOut {
         self
     }
 
-    /// Sets how many bytes of replies [`collect`](Self::collect) keeps.
+    /// Sets how many bytes of replies [`collect`](Self::collect) keeps, whatever other fan-outs of the canister keep.
     pub fn keeping(mut self, replies: ReplyLimit) -> Self {
         self.replies = Some(replies);
+        self
+    }
+
+    /// Does not wait for slots that other calls of the canister occupy. A call that finds no slot, while no call of this
+    /// fan-out to the same callee is open, fails for the reason [`QueueFull`](crate::Reason::QueueFull), and its
+    /// [`Retry`] decides whether it is tried again. For tasks of a timer: such a task ends, and the next one tries again.
+    /// To wait, a message would have to [make calls](crate::Transport::pause).
+    pub fn without_waiting_for_slots(mut self) -> Self {
+        self.waits_for_slots = false;
         self
     }
 }
@@ -132,51 +146,5 @@ impl Cancel {
     /// Whether somebody has cancelled the fan-outs.
     pub fn is_cancelled(&self) -> bool {
         self.0.get()
-    }
-}
-
-/// How many bytes of replies are kept in memory.
-///
-/// A callee can reply with 2 MiB, and the heap of a canister has 4 GiB. So the replies to 2,000 calls can fill it, and
-/// then all further messages of the canister fail. A reply beyond a limit is dropped, and the outcome of its call is
-/// [`ReplyDropped`](Outcome::ReplyDropped). To use all replies whatever their size, take [`FanOut::run`], which hands over
-/// each reply when it arrives and keeps none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplyLimit {
-    /// Bytes of one reply.
-    pub per_call: usize,
-    /// Bytes of all replies together.
-    pub total: usize,
-}
-
-impl ReplyLimit {
-    /// Replies of any length, as long as they together have at most this many bytes.
-    pub fn of_memory(bytes: usize) -> Self {
-        Self { per_call: usize::MAX, total: bytes }
-    }
-}
-
-/// The bytes of replies that may still be kept.
-pub(crate) struct ReplyBudget {
-    per_call: usize,
-    left: Cell<usize>,
-}
-
-impl ReplyBudget {
-    pub fn new(limit: ReplyLimit) -> Self {
-        Self { per_call: limit.per_call, left: Cell::new(limit.total) }
-    }
-
-    /// The outcome, without a reply that may not be kept.
-    pub fn keep(&self, outcome: Outcome<Reply>) -> Outcome<Reply> {
-        let Outcome::Done(reply) = outcome else { return outcome };
-        let bytes = reply.bytes.len();
-        match self.left.get().checked_sub(bytes).filter(|_| bytes <= self.per_call) {
-            Some(left) => {
-                self.left.set(left);
-                Outcome::Done(reply)
-            }
-            None => Outcome::ReplyDropped { bytes, refunded: reply.refunded },
-        }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ic_principal::Principal;
 
-use crate::{Limits, Reason, Request, Response, SlotTable, Slots, Transport, Wait};
+use crate::{KeptReplies, Limits, Reason, Request, Response, SlotTable, Slots, Transport, Wait};
 
 type ScriptedResponse = Result<Vec<u8>, Reason>;
 
@@ -48,6 +48,7 @@ pub struct ScriptedTransport {
     /// Whether the latest event was a response rather than the end of a pause.
     responded_last: Cell<bool>,
     table: RefCell<SlotTable>,
+    kept_replies: Rc<KeptReplies>,
 }
 
 struct ScriptedCall {
@@ -74,6 +75,7 @@ impl ScriptedTransport {
             pauses_open: RefCell::default(),
             responded_last: Cell::new(false),
             table: RefCell::default(),
+            kept_replies: Rc::default(),
         }
     }
 
@@ -266,6 +268,10 @@ impl Transport for ScriptedTransport {
 
     fn reply_bytes_max(&self) -> usize {
         1_000
+    }
+
+    fn kept_replies(&self) -> Rc<KeptReplies> {
+        self.kept_replies.clone()
     }
 }
 

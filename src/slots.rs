@@ -27,8 +27,62 @@ pub struct Slots {
     open_in_windows: Cell<u32>,
     /// Open calls that each window may have.
     share: Cell<u32>,
-    /// For each window that has calls for the callee: open calls that the window wants, at most.
-    wanted: RefCell<Vec<u32>>,
+    /// What the windows with calls for the callee want.
+    claims: RefCell<Claims>,
+}
+
+/// What the windows with calls for one callee want.
+#[derive(Debug, Default)]
+struct Claims {
+    /// Numbers of open calls, the smallest first, each with the number of windows that want so many. No number is
+    /// larger than [`SHARED_SLOTS`], so there are few of them, however many windows there are.
+    sizes: Vec<(u32, u32)>,
+    windows: u32,
+    /// What all windows together want.
+    slots: u64,
+}
+
+impl Claims {
+    /// The open calls that each window may have: the largest number with which all windows together fit. `step` is
+    /// called for each step of the calculation.
+    fn share(&self, step: impl Fn()) -> u32 {
+        if self.windows <= 1 || self.slots <= u64::from(SHARED_SLOTS) {
+            return u32::MAX;
+        }
+        let (mut windows, mut slots) = (self.windows, SHARED_SLOTS);
+        for &(wanted, windows_of_this_size) in &self.sizes {
+            step();
+            let share = slots / windows;
+            if wanted > share {
+                return share.max(1);
+            }
+            // A window that wants less than the share leaves slots to the larger ones.
+            windows -= windows_of_this_size;
+            slots -= wanted * windows_of_this_size;
+        }
+        u32::MAX
+    }
+
+    fn add(&mut self, wanted: u32) {
+        let wanted = wanted.min(SHARED_SLOTS);
+        match self.sizes.binary_search_by_key(&wanted, |size| size.0) {
+            Ok(place) => self.sizes[place].1 += 1,
+            Err(place) => self.sizes.insert(place, (wanted, 1)),
+        }
+        self.windows += 1;
+        self.slots += u64::from(wanted);
+    }
+
+    fn remove(&mut self, wanted: u32) {
+        let wanted = wanted.min(SHARED_SLOTS);
+        let Ok(place) = self.sizes.binary_search_by_key(&wanted, |size| size.0) else { return };
+        self.sizes[place].1 -= 1;
+        if self.sizes[place].1 == 0 {
+            self.sizes.remove(place);
+        }
+        self.windows -= 1;
+        self.slots -= u64::from(wanted);
+    }
 }
 
 impl Default for Slots {
@@ -37,7 +91,7 @@ impl Default for Slots {
             open: Cell::new(0),
             open_in_windows: Cell::new(0),
             share: Cell::new(u32::MAX),
-            wanted: RefCell::default(),
+            claims: RefCell::default(),
         }
     }
 }
@@ -65,27 +119,28 @@ impl Slots {
         self.open.set(self.open.get().saturating_sub(1));
     }
 
-    /// Calculates the share of each window: the largest number with which all windows together fit.
-    fn share_out(&self) {
-        let wanted = self.wanted.borrow();
-        let mut share = 0;
-        // Windows that want less than the share leave slots to the others, whose share grows. Few steps are enough.
-        let share = loop {
-            let small = wanted.iter().filter(|wanted| **wanted <= share);
-            let (windows, slots) =
-                small.fold((0, 0), |(windows, slots), wanted| (windows + 1, slots + wanted));
-            let large = wanted.len() as u32 - windows;
-            if large == 0 || wanted.len() == 1 {
-                break u32::MAX;
-            }
-            let next = (SHARED_SLOTS - slots) / large;
-            if next <= share {
-                break share.max(1);
-            }
-            share = next;
-        };
-        self.share.set(share);
+    /// Keeps a share of the slots for a fan-out that is made later, for instance by the task of a timer. Until the claim
+    /// is dropped, the windows of other messages leave this share free, as if a window with so many `calls` were
+    /// running. Drop the claim before the fan-out starts: the fan-out claims its own share.
+    pub fn claim(self: &Rc<Self>, calls: u32) -> SlotClaim {
+        SlotClaim { _share: SlotShare::new(self.clone(), calls) }
     }
+
+    fn change_claims(&self, change: impl FnOnce(&mut Claims)) {
+        let mut claims = self.claims.borrow_mut();
+        change(&mut claims);
+        self.share.set(claims.share(|| {
+            #[cfg(test)]
+            tests::STEPS.set(tests::STEPS.get() + 1);
+        }));
+    }
+}
+
+/// A share of the slots to a callee that is kept for a later fan-out. See [`Slots::claim`].
+#[derive(Debug)]
+#[must_use = "dropping a claim gives the share back"]
+pub struct SlotClaim {
+    _share: SlotShare,
 }
 
 /// The part of a window in the slots to one callee.
@@ -98,11 +153,28 @@ pub(crate) struct SlotShare {
 }
 
 impl SlotShare {
-    /// The part of a window that wants at most this many open calls to the callee.
+    /// The part of a window that wants at most this many open calls to the callee. 0 counts as 1.
     pub fn new(slots: Rc<Slots>, wanted: u32) -> Self {
-        slots.wanted.borrow_mut().push(wanted);
-        slots.share_out();
+        let wanted = wanted.max(1);
+        slots.change_claims(|claims| claims.add(wanted));
         Self { slots, wanted, open: 0 }
+    }
+
+    /// Open calls that the window wants.
+    pub fn wanted(&self) -> u32 {
+        self.wanted
+    }
+
+    /// Changes how many open calls the window wants. 0 counts as 1.
+    pub fn want(&mut self, wanted: u32) {
+        let wanted = wanted.max(1);
+        let before = std::mem::replace(&mut self.wanted, wanted);
+        if before != wanted {
+            self.slots.change_claims(|claims| {
+                claims.remove(before);
+                claims.add(wanted);
+            });
+        }
     }
 
     /// Whether the window may have a further open call.
@@ -138,12 +210,7 @@ impl SlotShare {
 impl Drop for SlotShare {
     fn drop(&mut self) {
         self.leave_slots(self.open);
-        let mut wanted = self.slots.wanted.borrow_mut();
-        if let Some(place) = wanted.iter().position(|wanted| *wanted == self.wanted) {
-            wanted.swap_remove(place);
-        }
-        drop(wanted);
-        self.slots.share_out();
+        self.slots.change_claims(|claims| claims.remove(self.wanted));
     }
 }
 
@@ -185,6 +252,11 @@ impl SlotTable {
 mod tests {
     use super::*;
 
+    thread_local! {
+        /// Steps of all calculations of shares.
+        pub static STEPS: Cell<u64> = const { Cell::new(0) };
+    }
+
     fn shares(wanted: &[u32]) -> Vec<u32> {
         let slots = Rc::new(Slots::default());
         let shares: Vec<SlotShare> =
@@ -192,7 +264,9 @@ mod tests {
         let of_one = |share: &SlotShare| share.wanted.min(share.slots.share.get());
         let shared = shares.iter().map(of_one).collect();
         drop(shares);
-        assert_eq!((slots.share.get(), slots.wanted.borrow().len()), (u32::MAX, 0));
+        let claims = slots.claims.borrow();
+        assert_eq!((slots.share.get(), claims.windows, claims.slots), (u32::MAX, 0, 0));
+        assert_eq!(claims.sizes, []);
         shared
     }
 
@@ -204,6 +278,54 @@ mod tests {
         assert_eq!(shares(&[100, 200]), [100, 200]);
         assert_eq!(shares(&[450, 450, 100, 1]), [174, 174, 100, 1]);
         assert_eq!(shares(&vec![450; 600]), vec![1; 600], "each window can make progress");
+    }
+
+    /// The share with which the windows fit, found by trying all.
+    fn largest_share(wanted: &[u32]) -> Vec<u32> {
+        let shared =
+            |share: u32| wanted.iter().map(|wanted| *wanted.min(&share)).collect::<Vec<_>>();
+        let fits = |share: &u32| shared(*share).iter().sum::<u32>() <= SHARED_SLOTS;
+        let largest = (1..=1_000).filter(fits).max().unwrap_or(1);
+        if wanted.len() == 1 { wanted.to_vec() } else { shared(largest) }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_share_is_the_largest_with_which_all_windows_fit(
+            wanted in proptest::collection::vec(1_u32..600, 1..20),
+        ) {
+            proptest::prop_assert_eq!(shares(&wanted), largest_share(&wanted));
+        }
+    }
+
+    #[test]
+    fn a_window_that_wants_less_gives_the_rest_back() {
+        let slots = Rc::new(Slots::default());
+        let mut first = SlotShare::new(slots.clone(), 450);
+        let second = SlotShare::new(slots.clone(), 450);
+        assert_eq!(slots.share.get(), 225);
+        first.want(10);
+        assert_eq!(slots.share.get(), 440);
+        let claim = slots.claim(450);
+        assert_eq!(slots.share.get(), 220);
+        drop((first, claim));
+        assert_eq!(slots.share.get(), u32::MAX);
+        drop(second);
+    }
+
+    #[test]
+    fn the_work_of_sharing_does_not_grow_with_the_number_of_windows() {
+        let steps_per_window = |windows: u32| {
+            STEPS.set(0);
+            let slots = Rc::new(Slots::default());
+            let shares: Vec<SlotShare> =
+                (0..windows).map(|number| SlotShare::new(slots.clone(), 1 + number % 3)).collect();
+            drop(shares);
+            STEPS.get() / u64::from(windows)
+        };
+        for windows in [1_000, 10_000, 100_000] {
+            assert!(steps_per_window(windows) <= 4, "{}", steps_per_window(windows));
+        }
     }
 
     #[test]

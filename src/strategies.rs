@@ -3,12 +3,11 @@
 use std::rc::Rc;
 
 use futures::FutureExt;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
-use crate::options::ReplyBudget;
-use crate::{
-    FanOut, Outcome, Reason, ReasonKind, Reply, ReplyLimit, Request, Summary, Transport, Window,
-};
+use crate::replies::ReplyBudget;
+use crate::window::{SendCounts, drive};
+use crate::{FanOut, Outcome, Reason, Reply, Request, Summary, Transport, Window};
 
 /// Makes one call and waits for its response.
 ///
@@ -36,23 +35,54 @@ use crate::{
 /// }
 /// ```
 pub async fn call<T: Transport>(transport: &T, request: impl Into<Rc<Request>>) -> Outcome<Reply> {
-    let request = request.into();
+    counted_call(transport, request.into(), &SendCounts::default()).await
+}
+
+async fn counted_call<T: Transport>(
+    transport: &T,
+    request: Rc<Request>,
+    counts: &SendCounts,
+) -> Outcome<Reply> {
     if request.retry.is_some() {
-        return Box::pin(repeated_call(transport, request)).await;
+        Box::pin(repeated_call(transport, request, counts)).await
+    } else {
+        single_attempt(transport, request, counts).await
     }
+}
+
+/// A call that is tried once, and does not wait for a slot.
+async fn single_attempt<T: Transport>(
+    transport: &T,
+    request: Rc<Request>,
+    counts: &SendCounts,
+) -> Outcome<Reply> {
     if transport.is_stopping() {
         return Outcome::failed(Reason::Stopping);
     }
     match transport.send(&request, request.wait) {
-        Ok(response) => response.await.into().outcome(&request),
-        Err(reason) => Outcome::failed(reason),
+        Ok(response) => {
+            counts.note_sent();
+            let response = response.await.into();
+            counts.note_response();
+            response.outcome(&request)
+        }
+        Err(reason) => {
+            counts.note_refused(reason.kind());
+            Outcome::failed(reason)
+        }
     }
 }
 
 /// A call that is tried as often as its request says.
-async fn repeated_call<T: Transport>(transport: &T, request: Rc<Request>) -> Outcome<Reply> {
-    let mut result = Outcome::failed(Reason::Cancelled);
-    FanOut::new(Window::of(1)).run(transport, [request], |_, outcome| result = outcome).await;
+async fn repeated_call<T: Transport>(
+    transport: &T,
+    request: Rc<Request>,
+    counts: &SendCounts,
+) -> Outcome<Reply> {
+    let mut result = Outcome::failed(Reason::Interrupted);
+    let mut on_outcome = |_, outcome| result = outcome;
+    let options = FanOut::new(Window::of(1));
+    drive(transport, &mut [request].into_iter(), &options, &mut on_outcome, counts).await;
     result
 }
 
@@ -66,20 +96,21 @@ pub async fn sequential<T: Transport>(
     mut on_outcome: impl FnMut(u64, Outcome<Reply>),
 ) -> Summary {
     let mut summary = Summary::default();
+    let counts = SendCounts::default();
     for (number, request) in (0..).zip(requests) {
-        let outcome = call(transport, request).await;
+        let outcome = counted_call(transport, request.into(), &counts).await;
         summary.count(&outcome);
-        summary.record_in_flight(u32::from(was_sent(&outcome)));
         on_outcome(number, outcome);
     }
-    with_refused(summary)
+    counts.summary(summary)
 }
 
 /// Sends all calls at once, and waits for all responses.
 ///
 /// Takes one round trip in total, and memory for all calls. At most 500 calls to one callee can be open
 /// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)), and the cycles may be enough for fewer. The other calls fail at once.
-/// Use [`windowed`](crate::windowed) for more. While the calls are open, other calls of this canister to the callee find
+/// Use [`windowed`](crate::windowed) for more. Requests [with a retry](Request::with_retry) wait for a slot instead, as in one
+/// window. While the calls are open, other calls of this canister to the callee find
 /// fewer slots: 500 parallel calls leave none. Of the replies, as many bytes are kept as `fan_out` keeps
 /// ([`ReplyLimit`]). A [stopping](Transport::is_stopping) canister sends no call.
 /// `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome, in this order, after the
@@ -104,31 +135,56 @@ pub async fn parallel<T: Transport>(
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     mut on_outcome: impl FnMut(u64, Outcome<Reply>),
 ) -> Summary {
-    let budget = ReplyBudget::new(ReplyLimit::of_memory(transport.reply_bytes_max()));
-    let keep = |outcome| budget.keep(outcome);
-    let calls = requests.into_iter().map(|request| call(transport, request).map(keep));
-    let outcomes = join_all(calls).await;
+    let counts = SendCounts::default();
+    let budget = ReplyBudget::new(None, transport.reply_bytes_max(), transport.kept_replies());
+    let mut patient = Vec::new();
+    let mut calls = 0_u64;
+    let numbered = (0_u64..).zip(requests).inspect(|_| calls += 1);
+    let at_once = join_all(numbered.filter_map(|(number, request)| {
+        let request = request.into();
+        if request.retry.is_some() {
+            patient.push((number, request));
+            return None;
+        }
+        Some(single_attempt(transport, request, &counts).map(|outcome| budget.keep(outcome)))
+    }));
+    let (at_once, patient) =
+        join(at_once, patient_calls(transport, patient, &counts, &budget)).await;
 
     let mut summary = Summary::default();
-    let mut sent = 0;
-    for (number, outcome) in (0..).zip(outcomes) {
+    let (mut at_once, mut patient) = (at_once.into_iter(), patient.into_iter().peekable());
+    for number in 0..calls {
+        let next = patient.next_if(|(patient, _)| *patient == number);
+        let Some(outcome) = next.map(|(_, outcome)| outcome).or_else(|| at_once.next()) else {
+            break;
+        };
         summary.count(&outcome);
-        sent += u32::from(was_sent(&outcome));
         on_outcome(number, outcome);
     }
-    summary.record_in_flight(sent);
-    with_refused(summary)
+    counts.summary(summary)
 }
 
-/// Sets [`Summary::refused`]. Each call had one attempt, so the refused attempts are the calls that failed because
-/// slots or cycles were missing.
-fn with_refused(summary: Summary) -> Summary {
-    let refused = summary.failed(ReasonKind::QueueFull) + summary.failed(ReasonKind::Cycles);
-    Summary { refused, ..summary }
-}
-
-fn was_sent(outcome: &Outcome<Reply>) -> bool {
-    outcome.reason().is_none_or(|reason| !reason.kind().is_unsent())
+/// Makes calls that have a number and a retry, in one window. Returns the outcomes in the order of the numbers.
+async fn patient_calls<T: Transport>(
+    transport: &T,
+    calls: Vec<(u64, Rc<Request>)>,
+    counts: &SendCounts,
+    budget: &ReplyBudget,
+) -> Vec<(u64, Outcome<Reply>)> {
+    if calls.is_empty() {
+        return Vec::new();
+    }
+    let options = FanOut::new(Window::of(u32::try_from(calls.len()).unwrap_or(u32::MAX)));
+    let mut outcomes = Vec::with_capacity(calls.len());
+    let mut requests = Vec::with_capacity(calls.len());
+    for (number, request) in calls {
+        outcomes.push((number, Outcome::failed(Reason::Interrupted)));
+        requests.push(request);
+    }
+    let mut on_outcome = |index: u64, outcome| outcomes[index as usize].1 = budget.keep(outcome);
+    let mut requests = requests.into_iter();
+    Box::pin(drive(transport, &mut requests, &options, &mut on_outcome, counts)).await;
+    outcomes
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ic_principal::Principal;
 
-use crate::{Failure, Limits, Outcome, Reason, Reply, Request, Slots, Wait};
+use crate::{Failure, KeptReplies, Limits, Outcome, Reason, Reply, Request, Slots, Wait};
 
 /// The connection between this library and the system (the Internet Computer itself), which makes the calls.
 ///
@@ -52,9 +52,16 @@ pub trait Transport {
         Rc::default()
     }
 
-    /// Bytes of replies that fit into the memory that is free now. By default, 512 MiB.
+    /// Bytes of replies that all fan-outs of the canister together may keep, as of now: those that they
+    /// [keep](Self::kept_replies) already, and those that fit into the free memory. By default, 512 MiB.
     fn reply_bytes_max(&self) -> usize {
         512 * 1024 * 1024
+    }
+
+    /// The replies that the running fan-outs of the canister keep, which they count together. A transport that does not
+    /// count them returns a new value: then each fan-out has a limit of its own.
+    fn kept_replies(&self) -> Rc<KeptReplies> {
+        Rc::default()
     }
 }
 

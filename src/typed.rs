@@ -7,7 +7,7 @@ use candid::utils::ArgumentEncoder;
 use candid::{CandidType, DecoderConfig, Deserialize, decode_one_with_config, encode_args};
 use ic_principal::Principal;
 
-use crate::{Leg, Outcome, Request, Retry, Transport, Verdict, Window, fan_out};
+use crate::{FanOut, Leg, Outcome, Request, Retry, Transport, Verdict, Window};
 
 /// Work for decoding one reply, at most, in the units of `candid`. A hostile callee can reply with 2 MiB that take much
 /// longer to decode than to send. Replies that callees usually send need a small part of this.
@@ -140,7 +140,11 @@ impl<T: CandidType + for<'de> Deserialize<'de>> Leg<T, fn(Vec<u8>) -> Result<T, 
     }
 }
 
-/// Makes all calls like [`fan_out`], and decodes each reply as a value of the type `R`.
+/// Makes all calls like [`fan_out`](crate::fan_out), and decodes each reply as a value of the type `R`.
+///
+/// Each reply is decoded when it arrives, in its own message. So the work of a message does not depend on the number of
+/// calls. The limit for [kept replies](crate::ReplyLimit) counts the bytes of each reply, although its value is kept
+/// instead. A value can be larger than its bytes.
 ///
 /// A reply that cannot be decoded has the outcome [`Unknown`](Outcome::Unknown). An `Err` in a reply counts as done, unless
 /// the requests say [what it means](Request::replying).
@@ -169,12 +173,39 @@ where
     R: CandidType + for<'de> Deserialize<'de>,
     T: Transport,
 {
-    let outcomes = fan_out(transport, requests, window, retry).await;
-    outcomes.into_iter().map(|outcome| outcome.decode(decode_reply::<R>)).collect()
+    FanOut::new(window).with_retry(retry).collect_typed(transport, requests).await
+}
+
+impl FanOut {
+    /// Makes all calls like [`fan_out_typed`], with the options of this fan-out.
+    ///
+    /// ```no_run
+    /// # use candid::{Nat, Principal};
+    /// # use parallel_calls::{Canister, FanOut, Outcome, Request, Window};
+    /// # use std::time::Duration;
+    /// # async fn example(ledgers: Vec<Principal>) {
+    /// let fees = ledgers.iter().map(|ledger| Request::call(*ledger, "icrc1_fee", ()).idempotent());
+    /// let fan_out = FanOut::new(Window::of(100)).within(Duration::from_secs(20));
+    /// let fees: Vec<Outcome<Nat>> = fan_out.collect_typed(&Canister, fees).await;
+    /// # }
+    /// ```
+    pub async fn collect_typed<R, T>(
+        &self,
+        transport: &T,
+        requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
+    ) -> Vec<Outcome<R>>
+    where
+        R: CandidType + for<'de> Deserialize<'de>,
+        T: Transport,
+    {
+        self.collect_as(transport, requests, |outcome| outcome.decode(decode_reply::<R>)).await
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use candid::{Nat, encode_one};
 
     use super::*;
@@ -225,6 +256,69 @@ mod tests {
         assert_eq!(outcomes[2], Outcome::failed(Reason::Declined("too old".into())));
         assert_eq!(script.sent.borrow().len(), 4);
         assert_eq!(script.sent.borrow()[1].argument, encode_one(1_u8).expect("it can be encoded"));
+    }
+
+    thread_local! {
+        /// Number of decoded values.
+        static DECODED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A number that counts how often it is decoded.
+    #[derive(Debug, PartialEq)]
+    struct CountedNumber(u64);
+
+    impl CandidType for CountedNumber {
+        fn _ty() -> candid::types::Type {
+            u64::_ty()
+        }
+
+        fn idl_serialize<S: candid::types::Serializer>(&self, to: S) -> Result<(), S::Error> {
+            self.0.idl_serialize(to)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for CountedNumber {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            DECODED.set(DECODED.get() + 1);
+            u64::deserialize(from).map(Self)
+        }
+    }
+
+    #[test]
+    fn each_reply_is_decoded_when_it_arrives() {
+        let script = ScriptedTransport::new(500, 500);
+        let requests = (0..40).map(|_| Request::new(callee(1), "get"));
+        let mut responses = 0;
+        let numbers = fan_out_typed(&script, requests, Window::of(9), Retry::NEVER);
+        let outcomes: Vec<Outcome<CountedNumber>> = script.drive(numbers, |script| {
+            assert_eq!(DECODED.get(), responses);
+            let call = script.open()[0];
+            responses += 1;
+            script.respond(call, Ok(encode_one(call as u64).expect("it can be encoded")));
+        });
+        assert_eq!(outcomes, (0..40).map(CountedNumber).map(Outcome::Done).collect::<Vec<_>>());
+        assert_eq!(DECODED.get(), 40);
+    }
+
+    #[test]
+    fn a_typed_fan_out_has_an_outcome_for_each_reply_decoded_dropped_or_not() {
+        let script = ScriptedTransport::new(500, 500);
+        let replies =
+            [encode_one(7_u64).expect("it can be encoded"), vec![1], vec![7; 2_000], vec![]];
+        let requests = (0..4).map(|_| Request::new(callee(1), "get"));
+        let fan_out = FanOut::new(Window::of(2));
+        let outcomes: Vec<Outcome<u64>> =
+            script.drive(fan_out.collect_typed(&script, requests), |script| {
+                let call = script.open()[0];
+                script.respond(call, Ok(replies[call].clone()));
+            });
+        assert_eq!(outcomes[0], Outcome::Done(7));
+        // The transport says that there is memory for 1,000 bytes.
+        assert_eq!(outcomes[2], Outcome::ReplyDropped { bytes: 2_000, refunded: 0 });
+        for undecodable in [&outcomes[1], &outcomes[3]] {
+            let Outcome::Unknown(failure) = undecodable else { panic!("{undecodable:?}") };
+            assert!(matches!(failure.reason, Reason::Undecodable(_)));
+        }
     }
 
     #[test]

@@ -4,20 +4,18 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use crate::call_queue::{CallQueue, PendingCall, Requeued};
-use crate::options::ReplyBudget;
-use crate::{
-    Cancel, Failure, FanOut, Outcome, Reason, ReasonKind, Reply, ReplyLimit, Request, Response,
-    Retry, Summary, Transport, Wait, Window,
-};
+use crate::call_queue::CallQueue;
+use crate::replies::ReplyBudget;
+use crate::{FanOut, Outcome, Reason, Reply, Request, Retry, Summary, Transport, Window};
+pub(crate) use counts::SendCounts;
+use dispatcher::{Dispatcher, OpenCall};
 
-/// The longest part of a pause. After each part, the library looks whether the fan-out was cancelled.
-const PAUSE_PART: Duration = Duration::from_secs(1);
+mod counts;
+mod dispatcher;
 
 /// Makes all calls. At most as many are open at a time as the window allows.
 ///
@@ -46,8 +44,11 @@ const PAUSE_PART: Duration = Duration::from_secs(1);
 ///
 /// # Stopping
 ///
-/// While the canister is [stopping](Transport::is_stopping), no further call is sent. The calls that wait end as
-/// [not done](Reason::Stopping). The function still waits for the responses to the open calls.
+/// While the canister is [stopping](Transport::is_stopping), no further call is sent. The calls that wait, and all further
+/// requests, end as [not done](Reason::Stopping). The function still waits for the responses to the open calls.
+///
+/// One message ends at most [`ENDED_PER_MESSAGE`](crate::limits::ENDED_PER_MESSAGE) calls that are not sent. If there are
+/// more, the next response brings the next message, or while no call is open, [`Transport::pause`].
 ///
 /// # Pauses between attempts
 ///
@@ -62,8 +63,12 @@ const PAUSE_PART: Duration = Duration::from_secs(1);
 ///
 /// The function takes a request out of `requests` when the call can be sent. It takes at most [`Window::look_ahead`]
 /// requests whose callees have no free slot, and none while 1,000 calls wait for another attempt. So the memory does
-/// not depend on the number of calls. The work per response depends neither on the number of calls nor on the number of
-/// callees.
+/// not depend on the number of calls.
+///
+/// The work per response does not depend on the number of calls. It depends little on the number of callees: once a
+/// second, the function sends one call to each callee whose slots others occupy, and there are at most
+/// [`Window::look_ahead`] of these. If the canister can neither send calls nor [pause](Transport::pause), because it has
+/// no cycles, all remaining calls end in one message.
 ///
 /// # Panics
 ///
@@ -79,7 +84,7 @@ pub async fn windowed<T: Transport>(
     // Not by `FanOut::run`: a future within a future would make the canister larger.
     let mut source = requests.into_iter().map(Into::into);
     let options = FanOut::new(window).with_retry(retry);
-    drive(transport, &mut source, &options, &mut on_outcome).await
+    drive(transport, &mut source, &options, &mut on_outcome, &SendCounts::default()).await
 }
 
 impl FanOut {
@@ -91,7 +96,7 @@ impl FanOut {
         mut on_outcome: impl FnMut(u64, Outcome<Reply>),
     ) -> Summary {
         let mut source = requests.into_iter().map(Into::into);
-        drive(transport, &mut source, self, &mut on_outcome).await
+        drive(transport, &mut source, self, &mut on_outcome, &SendCounts::default()).await
     }
 
     /// Makes all calls like [`fan_out`], with the options of this fan-out.
@@ -100,35 +105,49 @@ impl FanOut {
         transport: &T,
         requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
     ) -> Vec<Outcome<Reply>> {
-        let of_memory = || ReplyLimit::of_memory(transport.reply_bytes_max());
-        let budget = ReplyBudget::new(self.replies.unwrap_or_else(of_memory));
+        self.collect_as(transport, requests, |outcome| outcome).await
+    }
+
+    /// [`collect`](Self::collect), with each outcome converted when it arrives.
+    pub(crate) async fn collect_as<T: Transport, R>(
+        &self,
+        transport: &T,
+        requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
+        convert: impl Fn(Outcome<Reply>) -> Outcome<R>,
+    ) -> Vec<Outcome<R>> {
+        let budget =
+            ReplyBudget::new(self.replies, transport.reply_bytes_max(), transport.kept_replies());
         let mut outcomes = Vec::new();
         self.run(transport, requests, |number, outcome| {
             let index = number as usize;
             if outcomes.len() <= index {
-                outcomes.resize_with(index + 1, || None);
+                // Every call gets its outcome later, so nobody sees these.
+                outcomes.resize_with(index + 1, || Outcome::failed(Reason::Interrupted));
             }
-            outcomes[index] = Some(budget.keep(outcome));
+            outcomes[index] = convert(budget.keep(outcome));
         })
         .await;
-        // Every call has been settled, so no element is `None`.
-        outcomes.into_iter().flatten().collect()
+        outcomes
     }
 }
 
-/// [`FanOut::run`] for a source of any type, so that a canister contains this code once.
-async fn drive<T: Transport>(
+/// [`FanOut::run`] for a source of any type, so that a canister contains this code once. Counts what is sent in `counts`,
+/// together with other calls that are made at the same time.
+pub(crate) async fn drive<T: Transport>(
     transport: &T,
     source: &mut dyn Iterator<Item = Rc<Request>>,
     options: &FanOut,
     on_outcome: &mut dyn FnMut(u64, Outcome<Reply>),
+    counts: &SendCounts,
 ) -> Summary {
     let slots = |callee| transport.slots(callee);
     let queue = CallQueue::new(source, &slots, options.window, options.in_order);
-    let dispatcher = RefCell::new(Dispatcher::new(transport, queue, options, on_outcome));
+    let dispatcher = Dispatcher::new(transport, queue, options, on_outcome, counts);
+    let dispatcher = RefCell::new(dispatcher);
     let mut chains = FuturesUnordered::new();
     loop {
         poll_fn(|context| {
+            dispatcher.borrow_mut().begin_message();
             loop {
                 while let Some(call) = dispatcher.borrow_mut().send_next() {
                     chains.push(run_chain(&dispatcher, call));
@@ -148,13 +167,7 @@ async fn drive<T: Transport>(
         }
     }
     drop(chains);
-    dispatcher.into_inner().summary
-}
-
-/// A call that was sent, and the future of its response.
-struct OpenCall<F> {
-    call: PendingCall,
-    response: F,
+    dispatcher.into_inner().into_summary()
 }
 
 /// Waits for the response to a call, sends the next call in its place, and so on until there is none.
@@ -172,212 +185,15 @@ async fn run_chain<T: Transport>(
         dispatcher.accept_response(call, response.into());
         next = dispatcher.send_next();
         // One response may allow more than the one call that this chain sends next.
-        dispatcher.capacity_freed = dispatcher.queue.has_capacity();
-    }
-}
-
-/// Sends the calls of one fan-out and takes their responses.
-struct Dispatcher<'a, T> {
-    transport: &'a T,
-    queue: CallQueue<'a>,
-    on_outcome: &'a mut dyn FnMut(u64, Outcome<Reply>),
-    summary: Summary,
-    retry: Retry,
-    cancel: Option<&'a Cancel>,
-    /// When the whole fan-out should be over.
-    ends_at: Option<Duration>,
-    /// From when on no call is sent.
-    sends_until: Option<Duration>,
-    /// Whether a response allows a further call to be sent.
-    capacity_freed: bool,
-    /// Whether to try a call again if the system refuses it for want of slots or cycles, and no open call of this
-    /// canister occupies them.
-    retries_unsent: bool,
-    /// Whether the library can wait while none of its calls is open.
-    can_pause: bool,
-}
-
-impl<'a, T: Transport> Dispatcher<'a, T> {
-    fn new(
-        transport: &'a T,
-        queue: CallQueue<'a>,
-        options: &'a FanOut,
-        on_outcome: &'a mut dyn FnMut(u64, Outcome<Reply>),
-    ) -> Self {
-        // Reading the time costs instructions.
-        let after = |time: Option<Duration>| time.map(|time| transport.now().saturating_add(time));
-        let (ends_at, sends_until) = (after(options.deadline), after(options.sending_time));
-        Self {
-            transport,
-            queue,
-            on_outcome,
-            summary: Summary::default(),
-            retry: options.retry,
-            cancel: options.cancel.as_ref(),
-            ends_at,
-            sends_until: ends_at.into_iter().chain(sends_until).min(),
-            capacity_freed: false,
-            retries_unsent: true,
-            can_pause: true,
-        }
-    }
-
-    /// Sends the next call that the system accepts.
-    fn send_next(&mut self) -> Option<OpenCall<T::ResponseFuture>> {
-        if (self.queue.has_capacity() || self.queue.open() == 0)
-            && let Some(reason) = self.reason_to_end()
-        {
-            self.end_all_unsent(&reason);
-        }
-        while let Some(call) = self.queue.next(|| self.transport.now()) {
-            match self.transport.send(&call.request, self.wait(&call.request)) {
-                Ok(response) => {
-                    self.queue.note_sent(&call);
-                    self.summary.record_in_flight(self.queue.open());
-                    (self.retries_unsent, self.can_pause) = (true, true);
-                    return Some(OpenCall { call, response });
-                }
-                Err(reason) => {
-                    let kind = reason.kind();
-                    self.summary.refused += u64::from(kind.is_unsent());
-                    match self.queue.requeue(call, kind, self.can_pause) {
-                        Requeued::ForOwnResponse | Requeued::ForOthers => {}
-                        Requeued::No(call) => {
-                            self.delay_or_settle_unsent(call, kind, Outcome::failed(reason));
-                        }
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    /// Why no further call may be sent.
-    fn reason_to_end(&self) -> Option<Reason> {
-        if self.cancel.is_some_and(Cancel::is_cancelled) {
-            Some(Reason::Cancelled)
-        } else if self.transport.is_stopping() {
-            Some(Reason::Stopping)
-        } else if self.sends_until.is_some_and(|end| self.transport.now() >= end) {
-            Some(Reason::Expired)
-        } else {
-            None
-        }
-    }
-
-    /// How long to wait for the response to a call that is sent now.
-    fn wait(&self, request: &Request) -> Wait {
-        match self.ends_at {
-            None => request.wait,
-            Some(end) => request.wait.at_most(end.saturating_sub(self.transport.now())),
-        }
-    }
-
-    fn retry(&self, call: &PendingCall) -> Retry {
-        call.request.retry.unwrap_or(self.retry)
-    }
-
-    /// Handles a call that was not sent although no open call of this canister holds what is `missing`. The call is
-    /// delayed, and with it all calls that would fail for the same reason. If the call has no attempt left, it gets its
-    /// outcome, and the other calls are no longer delayed.
-    fn delay_or_settle_unsent(
-        &mut self,
-        call: PendingCall,
-        missing: ReasonKind,
-        outcome: Outcome<Reply>,
-    ) {
-        let attempts = call.attempts + 1;
-        let retry = self.retry(&call);
-        let idempotent = call.request.idempotent;
-        if self.retries_unsent && retry.should_retry(idempotent, attempts, &outcome) {
-            self.queue.block(&call, missing);
-            self.delay_or_settle(call, outcome);
-        } else {
-            self.retries_unsent = false;
-            self.settle(call, outcome);
-        }
-    }
-
-    fn accept_response(&mut self, call: PendingCall, response: Response) {
-        self.queue.note_response(&call);
-        let outcome = response.outcome(&call.request);
-        self.delay_or_settle(call, outcome);
-    }
-
-    fn take_capacity_freed(&mut self) -> bool {
-        std::mem::take(&mut self.capacity_freed)
-    }
-
-    /// Delays a call that is to be tried again, and settles any other.
-    fn delay_or_settle(&mut self, mut call: PendingCall, outcome: Outcome<Reply>) {
-        call.attempts += 1;
-        if outcome.is_done() {
-            return self.settle(call, outcome);
-        }
-        let retry = self.retry(&call);
-        if retry.should_retry(call.request.idempotent, call.attempts, &outcome) {
-            let earlier = call.earlier.get_or_insert_default();
-            earlier.refunded += outcome.refunded();
-            if let Outcome::Unknown(failure) = outcome {
-                earlier.unknown_reason.get_or_insert(failure.reason);
-            }
-            let delay = retry.delay_after(call.attempts);
-            self.queue.push_delayed(self.transport.now().saturating_add(delay), call);
-        } else {
-            self.settle(call, outcome);
-        }
-    }
-
-    fn settle(&mut self, call: PendingCall, mut outcome: Outcome<Reply>) {
-        self.queue.note_settled(&call);
-        if let Some(earlier) = call.earlier {
-            // If an earlier attempt is unknown, then so is the call: the last attempt says nothing about the earlier one.
-            if let (Some(reason), Outcome::NotDone(failure)) = (earlier.unknown_reason, &outcome) {
-                outcome = Outcome::failed(Failure { reason, refunded: failure.refunded });
-            }
-            outcome.add_refund(earlier.refunded);
-        }
-        self.summary.count(&outcome);
-        (self.on_outcome)(call.number, outcome);
-    }
-
-    /// Ends all delayed calls. Used when the transport cannot pause. The other calls are tried once, so that each gets
-    /// its own reason.
-    fn end_pauses(&mut self, reason: &Reason) {
-        (self.retries_unsent, self.can_pause) = (false, false);
-        self.end_delayed(reason);
-        self.queue.release_all();
-    }
-
-    fn end_delayed(&mut self, reason: &Reason) {
-        while let Some(call) = self.queue.pop_delayed() {
-            self.settle(call, Outcome::failed(reason.clone()));
-        }
-    }
-
-    /// Ends all calls that are not open. Used when the canister is being stopped, for instance.
-    fn end_all_unsent(&mut self, reason: &Reason) {
-        while let Some(call) = self.queue.take_unsent() {
-            self.settle(call, Outcome::failed(reason.clone()));
-        }
-    }
-
-    /// How long to wait until a call may be sent, if a call waits. A part of this time, if it is long.
-    fn pause(&self) -> Option<Duration> {
-        if self.queue.waits_for_others() {
-            return Some(Duration::ZERO);
-        }
-        let due = self.queue.next_due()?;
-        let due = self.sends_until.map_or(due, |end| end.min(due));
-        Some(due.saturating_sub(self.transport.now()).min(PAUSE_PART))
+        dispatcher.note_capacity();
     }
 }
 
 /// Makes all calls like [`windowed`], and returns their outcomes in the order of the requests.
 ///
-/// The outcomes of all calls are in memory together. So are the replies, up to a limit that follows from the free memory
-/// ([`ReplyLimit`]); a reply beyond this limit is dropped ([`Outcome::ReplyDropped`]). Set the limit with
-/// [`FanOut::keeping`].
+/// The outcomes of all calls are in memory together, about 100 bytes each. So are the replies, up to a limit that follows
+/// from the free memory, and that all fan-outs of the canister share ([`ReplyLimit`](crate::ReplyLimit)). A reply beyond
+/// this limit is dropped ([`Outcome::ReplyDropped`]). Set another limit with [`FanOut::keeping`].
 pub async fn fan_out<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,

@@ -35,17 +35,32 @@ pub struct CalleeQueue {
     /// Whether the system refused a call to this callee because no slot was free. Then no call is sent to it until a
     /// response frees a slot.
     pub is_full: bool,
-    /// Whether calls wait for slots that other calls of this canister occupy.
-    pub is_held: bool,
-    /// Open calls of others to this callee when the system refused a call because no slot was free.
-    pub open_when_refused: u32,
+    /// Set while calls wait for slots that other calls of this canister occupy.
+    pub hold: Option<Hold>,
+    /// Whether the window wants fewer slots than it would with further calls.
+    leaves_slots: bool,
     /// Whether the queue is in [`CallQueue::ready`](super::CallQueue).
     pub is_ready: bool,
+}
+
+/// That calls wait for slots which other calls of this canister occupy.
+#[derive(Debug)]
+pub struct Hold {
+    /// A number that no other hold has.
+    pub number: u64,
+    /// Open calls of others to this callee when the system refused a call because no slot was free.
+    pub open: u32,
 }
 
 impl CalleeQueues {
     pub fn get(&mut self, index: usize) -> &mut CalleeQueue {
         self.all[index].as_mut().expect("an unsettled call has a queue")
+    }
+
+    /// The open calls of others when the queue began to wait for their slots, if it still waits for the same reason.
+    pub fn hold(&self, index: usize, number: u64) -> Option<u32> {
+        let hold = self.all.get(index)?.as_ref()?.hold.as_ref()?;
+        (hold.number == number).then_some(hold.open)
     }
 
     /// Adds an unsettled call, and returns the index of its queue. `wanted` is the largest number of open calls to one
@@ -72,12 +87,19 @@ impl CalleeQueues {
                 }
             });
         }
-        self.get(self.latest).unsettled += 1;
-        self.latest
+        let index = self.latest;
+        let queue = self.get(index);
+        queue.unsettled += 1;
+        if queue.leaves_slots {
+            queue.leaves_slots = false;
+            queue.share.want(wanted);
+        }
+        index
     }
 
-    /// Removes a settled call, and with the last one the queue.
-    pub fn remove_call(&mut self, index: usize) {
+    /// Removes a settled call, and with the last one the queue. `is_last` says whether there are no further calls for
+    /// now. Then the window wants no more slots than it has calls.
+    pub fn remove_call(&mut self, index: usize, is_last: bool) {
         let queue = self.get(index);
         queue.unsettled -= 1;
         if queue.unsettled == 0 {
@@ -85,15 +107,27 @@ impl CalleeQueues {
             self.indices.remove(&callee);
             self.all[index] = None;
             self.free.push(index);
+        } else if is_last {
+            queue.leave_unused_slots();
         }
     }
 
-    /// Removes a call that waits for a slot, if there is one.
-    pub fn take_waiting(&mut self) -> Option<PendingCall> {
-        self.all.iter_mut().flatten().find_map(|queue| {
-            queue.is_ready = false;
-            queue.waiting.pop_front()
-        })
+    /// Gives slots back that the calls to the latest callee do not need, because there are no further calls for now.
+    pub fn leave_unused_slots_of_latest(&mut self) {
+        if let Some(Some(queue)) = self.all.get_mut(self.latest) {
+            queue.leave_unused_slots();
+        }
+    }
+
+    /// Removes all calls that wait for a slot.
+    pub fn take_all_waiting(&mut self) -> Vec<PendingCall> {
+        let queues = self.all.iter_mut().flatten();
+        queues
+            .flat_map(|queue| {
+                queue.is_ready = false;
+                std::mem::take(&mut queue.waiting)
+            })
+            .collect()
     }
 }
 
@@ -106,9 +140,17 @@ impl CalleeQueue {
             waiting: VecDeque::new(),
             delayed: 0,
             is_full: false,
-            is_held: false,
-            open_when_refused: 0,
+            hold: None,
+            leaves_slots: false,
             is_ready: false,
+        }
+    }
+
+    fn leave_unused_slots(&mut self) {
+        let wanted = u32::try_from(self.unsettled).unwrap_or(u32::MAX);
+        if wanted < self.share.wanted() {
+            self.leaves_slots = true;
+            self.share.want(wanted);
         }
     }
 }

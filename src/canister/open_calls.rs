@@ -8,8 +8,6 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use ic_cdk::api::msg_cycles_refunded;
-use ic_cdk::call::{Call, CallFailed, Response as CallResponse};
 use ic_principal::Principal;
 
 use crate::{Response, SlotTable, Slots};
@@ -133,48 +131,124 @@ impl Drop for AbandonedCall {
     }
 }
 
-/// Makes a call, and also returns the cycles that come back with its response.
+/// Awaits a call, and also returns the cycles that come back with its response, which `refunded` reads.
 ///
 /// The system tells the refund only while it executes the callback of that call. So the refund is read when `ic-cdk` wakes
 /// the future: the program may poll the future later.
-pub async fn with_refund(call: Call<'_, '_>) -> (Result<CallResponse, CallFailed>, u128) {
-    let meter = Arc::new(RefundMeter::default());
-    let waker = Waker::from(meter.clone());
-    let mut response = std::pin::pin!(call.into_future());
+pub async fn with_refund<T>(call: impl Future<Output = T>, read_refund: fn() -> u128) -> (T, u128) {
+    let refund = Arc::<RefundedCycles>::default();
+    let mut call = std::pin::pin!(call);
     let response = poll_fn(|context| {
-        meter.change(|state| state.task = Some(context.waker().clone()));
-        response.as_mut().poll(&mut Context::from_waker(&waker))
+        // A new waker for each poll, which nobody but `ic-cdk` keeps. If a callback traps, `ic-cdk` drops its waker
+        // without waking it. With the waker, it then drops the one that it stands for, which may be that of an
+        // abandoned call.
+        let waker =
+            RefundWaker { read_refund, refund: refund.clone(), task: context.waker().clone() };
+        call.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(waker))))
     })
     .await;
-    (response, meter.change(|state| state.refunded))
+    (response, refund.get())
 }
 
-/// A waker that reads the refund.
-#[derive(Default)]
-struct RefundMeter(Mutex<RefundState>);
-
-#[derive(Default)]
-struct RefundState {
-    /// Who awaits the response.
-    task: Option<Waker>,
-    refunded: u128,
+/// A waker that reads the refund, and wakes the task that awaits the response.
+struct RefundWaker {
+    read_refund: fn() -> u128,
+    refund: Arc<RefundedCycles>,
+    task: Waker,
 }
 
-impl RefundMeter {
-    fn change<T>(&self, change: impl FnOnce(&mut RefundState) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+impl Wake for RefundWaker {
+    fn wake(self: Arc<Self>) {
+        self.refund.set((self.read_refund)());
+        self.task.wake_by_ref();
     }
 }
 
-impl Wake for RefundMeter {
-    fn wake(self: Arc<Self>) {
-        let refunded = msg_cycles_refunded();
-        let task = self.change(|state| {
-            state.refunded = refunded;
-            state.task.take()
-        });
-        if let Some(task) = task {
-            task.wake();
+/// A number of cycles. Wakers must be able to move to other threads, although a canister has one thread only.
+#[derive(Default)]
+struct RefundedCycles(Mutex<u128>);
+
+impl RefundedCycles {
+    fn set(&self, value: u128) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+
+    fn get(&self) -> u128 {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A future that keeps the latest waker, as `ic-cdk` does, and is ready when its result is there.
+    struct Callee {
+        waker: Rc<Cell<Option<Waker>>>,
+        result: Rc<Cell<Option<u8>>>,
+    }
+
+    impl Future for Callee {
+        type Output = u8;
+
+        fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<u8> {
+            self.waker.set(Some(context.waker().clone()));
+            self.result.take().map_or(Poll::Pending, Poll::Ready)
         }
+    }
+
+    /// A waker that notes whether it was woken, and whether it was dropped.
+    #[derive(Default)]
+    struct Notes {
+        woken: AtomicBool,
+        dropped: Arc<AtomicBool>,
+    }
+
+    impl Wake for Notes {
+        fn wake(self: Arc<Self>) {
+            self.woken.store(true, Ordering::Relaxed);
+        }
+    }
+
+    impl Drop for Notes {
+        fn drop(&mut self) {
+            self.dropped.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_refund_is_read_when_the_response_arrives_and_not_when_it_is_taken() {
+        thread_local! {
+            static REFUND: Cell<u128> = const { Cell::new(0) };
+        }
+        let (waker, result) = (Rc::new(Cell::default()), Rc::new(Cell::default()));
+        let callee = Callee { waker: waker.clone(), result: result.clone() };
+        let mut call = Box::pin(with_refund(callee, || REFUND.get()));
+        let notes = Arc::new(Notes::default());
+        let task = Waker::from(notes.clone());
+        assert!(call.as_mut().poll(&mut Context::from_waker(&task)).is_pending());
+        REFUND.set(7);
+        result.set(Some(3));
+        waker.take().expect("the future was polled").wake();
+        assert!(notes.woken.load(Ordering::Relaxed));
+        REFUND.set(0);
+        assert_eq!(call.as_mut().poll(&mut Context::from_waker(&task)), Poll::Ready((3, 7)));
+    }
+
+    #[test]
+    fn when_the_system_drops_the_waker_of_a_call_with_cycles_the_waker_of_its_task_is_dropped() {
+        let waker = Rc::new(Cell::default());
+        let callee = Callee { waker: waker.clone(), result: Rc::default() };
+        let mut call = Box::pin(with_refund(callee, || unreachable!("the callback traps")));
+        let dropped = Arc::new(AtomicBool::new(false));
+        let notes = Notes { woken: AtomicBool::default(), dropped: dropped.clone() };
+        let task = Waker::from(Arc::new(notes));
+        assert!(call.as_mut().poll(&mut Context::from_waker(&task)).is_pending());
+        drop(task);
+        assert!(!dropped.load(Ordering::Relaxed), "the call has its waker");
+        drop(waker.take());
+        assert!(dropped.load(Ordering::Relaxed), "the callback has trapped");
     }
 }

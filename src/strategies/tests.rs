@@ -1,6 +1,6 @@
 use super::*;
 use crate::scripted_transport::{ScriptedTransport, callee};
-use crate::{Reason, ReasonKind, reject_code};
+use crate::{Reason, ReasonKind, Retry, reject_code};
 
 fn pings(calls: u64) -> impl Iterator<Item = Request> {
     (0..calls).map(|_| Request::new(callee(1), "ping"))
@@ -116,4 +116,75 @@ fn single_calls_keep_the_stop_check_in_a_loop_and_in_join_all() {
     });
     assert_eq!(outcomes, vec![Outcome::failed(Reason::Stopping); 9]);
     assert!(script.sent.borrow().is_empty());
+}
+
+#[test]
+fn parallel_calls_with_retries_wait_for_slots_in_one_window_and_are_counted_as_they_are_sent() {
+    let script = ScriptedTransport::new(500, 10_000);
+    let requests = pings(2_000).map(|ping| ping.with_retry(Retry::attempts(2)));
+    let mut numbers = Vec::new();
+    let calls = parallel(&script, requests, |number, _| numbers.push(number));
+    let summary = script.drive(calls, |script| {
+        script.respond(script.open()[0], Ok(Vec::new()));
+    });
+    assert_eq!((summary.succeeded, summary.max_in_flight), (2_000, 500));
+    // The refusal of one call is enough to know that there is no slot, until a response comes.
+    assert_eq!(summary.refused, script.refused.get() as u64);
+    assert!(summary.refused <= 1_500, "{}", summary.refused);
+    assert_eq!(script.pauses.get(), 0);
+    assert!(numbers.is_sorted() && numbers.len() == 2_000);
+}
+
+#[test]
+fn parallel_calls_with_and_without_retries_have_their_outcomes_in_order() {
+    let script = ScriptedTransport::new(4, 10_000);
+    let request = |number: u8| {
+        let request = Request::new(callee(1), "ping").with_argument(vec![number]);
+        if number % 2 == 0 { request.with_retry(Retry::attempts(3)) } else { request }
+    };
+    let mut outcomes = Vec::new();
+    let calls = parallel(&script, (0..12).map(request), |number, outcome| {
+        assert_eq!(number, outcomes.len() as u64);
+        outcomes.push(outcome);
+    });
+    let mut rejected = false;
+    let summary = script.drive(calls, |script| {
+        assert!(script.open().len() <= 4);
+        let call = script.open()[0];
+        let number = script.sent.borrow()[call].argument[0];
+        // The first attempt of a call with a retry is rejected for the moment.
+        let busy = number == 2 && !std::mem::replace(&mut rejected, true);
+        let response = match busy {
+            true => Err(Reason::rejected(reject_code::SYS_TRANSIENT, "busy".into())),
+            false => Ok(vec![number]),
+        };
+        script.respond(call, response);
+    });
+    for (number, outcome) in (0..12).zip(outcomes) {
+        // Of the calls without a retry, four find a slot.
+        let expected = match number {
+            9 | 11 => Outcome::failed(Reason::QueueFull),
+            _ => Outcome::Done(vec![number].into()),
+        };
+        assert_eq!(outcome, expected, "{number}");
+    }
+    assert_eq!((summary.succeeded, summary.max_in_flight), (10, 4));
+    assert_eq!(summary.refused, script.refused.get() as u64);
+}
+
+#[test]
+fn sequential_calls_with_retries_count_each_refusal() {
+    let script = ScriptedTransport::new(500, 0);
+    script.at_pauses(|script| {
+        // Cycles arrive after the second pause.
+        if script.pauses.get() == 2 {
+            script.affordable.set(1);
+        }
+    });
+    let requests = pings(3).map(|ping| ping.with_retry(Retry::attempts(5)));
+    let summary = script.drive(sequential(&script, requests, |_, _| ()), |script| {
+        script.respond(script.open()[0], Ok(Vec::new()));
+    });
+    assert_eq!((summary.succeeded, summary.max_in_flight), (3, 1));
+    assert_eq!((summary.refused, script.refused.get()), (2, 2));
 }

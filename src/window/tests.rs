@@ -6,6 +6,8 @@ use super::*;
 use crate::scripted_transport::{ScriptedTransport, callee};
 use crate::{ReasonKind, reject_code};
 
+mod bounds;
+mod fairness;
 mod options;
 mod properties;
 mod sharing;

@@ -346,9 +346,17 @@ proptest! {
         for window in &mut windows {
             messages.push(window);
         }
-        // The largest share with which all windows fit into 450 slots.
-        let fits = |share: &u32| sizes.iter().map(|&(_, size)| size.min(*share)).sum::<u32>() <= 450;
-        let share = (1..=600).take_while(fits).last().expect("six windows of one call fit");
+        // The largest share with which all windows fit into 450 slots. A window wants no more slots than it has calls.
+        let all_shares: Vec<u32> = (1..=600).collect();
+        let share = |responses: &[u32]| {
+            let wanted = |window: usize| {
+                let (calls, size) = sizes[window];
+                size.min(calls as u32 * 6 - responses[window])
+            };
+            let of_all = |share: &u32| (0..sizes.len()).map(|window| wanted(window).min(*share)).sum::<u32>();
+            all_shares.partition_point(|share| of_all(share) <= 450) as u32
+        };
+        let mut responses = vec![0; sizes.len()];
         let mut before: Vec<usize> = Vec::new();
         let mut choices = choices.into_iter().cycle();
         script.drive_all(&mut messages, |script| {
@@ -362,13 +370,15 @@ proptest! {
             // All windows know of each other once all have been polled. A window that has too many calls from before
             // sends none.
             if running.get() == sizes.len() && !before.is_empty() {
+                let share = share(&responses);
                 for (window, &(_, size)) in sizes.iter().enumerate() {
                     assert!(now[window] <= before[window].max(size.min(share) as usize));
                 }
             }
             before = now;
-            drop(sent);
             let call = open[usize::from(choices.next().expect("endless")) % open.len()];
+            responses[usize::from(sent[call].argument[0])] += 1;
+            drop(sent);
             script.respond(call, Ok(Vec::new()));
         });
         prop_assert_eq!(running.get(), 0);

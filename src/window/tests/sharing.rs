@@ -220,3 +220,99 @@ fn a_call_that_waits_for_others_is_sent_again_after_a_second_though_none_of_them
     assert_eq!((summary.succeeded, summary.refused), (1, 1));
     assert!(script.now.get() >= Duration::from_secs(1));
 }
+
+/// Polls several fan-outs until all have ended. `next` gives an open call its response.
+fn drive_all<'f>(
+    script: &ScriptedTransport,
+    fan_outs: Vec<std::pin::Pin<Box<dyn Future<Output = Summary> + 'f>>>,
+    next: impl FnMut(&ScriptedTransport),
+) -> Vec<Summary> {
+    let summaries: Vec<Cell<Option<Summary>>> = fan_outs.iter().map(|_| Cell::default()).collect();
+    let fan_outs = fan_outs.into_iter().zip(&summaries);
+    let mut polls: Vec<_> = fan_outs.map(|(fan_out, summary)| poll(fan_out, summary)).collect();
+    let mut messages: Vec<&mut dyn FnMut(&mut Context<'_>) -> bool> = Vec::new();
+    for poll in &mut polls {
+        messages.push(poll);
+    }
+    script.drive_all(&mut messages, next);
+    drop(polls);
+    summaries.into_iter().map(|summary| summary.take().expect("all have ended")).collect()
+}
+
+#[test]
+fn when_the_share_of_a_window_grows_its_calls_that_wait_go_before_new_ones() {
+    let script = ScriptedTransport::new(500, 10_000);
+    // The second window has half of the slots: 225 of its calls to the callee are open, three wait, and the call to another
+    // callee fills the window. Then come further calls to the callee.
+    let numbered =
+        |number: u16| Request::new(callee(1), "pay").with_argument(number.to_le_bytes().to_vec());
+    let other = Request::new(callee(2), "pay").with_argument(vec![9; 3]);
+    let requests = (0..228).map(numbered).chain([other]).chain((228..300).map(numbered));
+    let fan_outs: Vec<std::pin::Pin<Box<dyn Future<Output = Summary>>>> = vec![
+        Box::pin(windowed(&script, pings(225), Window::of(450), Retry::NEVER, |_, _| ())),
+        Box::pin(windowed(&script, requests, Window::of(226), Retry::NEVER, |_, _| ())),
+    ];
+    drive_all(&script, fan_outs, |script| {
+        let open = script.open();
+        let length = |call: usize| script.sent.borrow()[call].argument.len();
+        // First the responses to the first window, then that of the other callee.
+        let first = [6, 3, 2]
+            .into_iter()
+            .find_map(|bytes| open.iter().copied().find(|&call| length(call) == bytes));
+        script.respond(first.expect("a call is open"), Ok(Vec::new()));
+    });
+    let sent: Vec<u16> = script
+        .sent
+        .borrow()
+        .iter()
+        .filter_map(|request| Some(u16::from_le_bytes(request.argument[..].try_into().ok()?)))
+        .collect();
+    assert_eq!(sent.len(), 300);
+    assert!(sent.is_sorted(), "{sent:?}");
+}
+
+#[test]
+fn a_window_claims_no_more_slots_than_it_can_use() {
+    // A window in order has one open call per callee, a window with a small total no more than that, and a window with few
+    // calls as many as it has.
+    let in_order = FanOut::new(Window::of(450)).in_order();
+    let small = FanOut::new(Window { total: 10, ..Window::of(450) });
+    let large = FanOut::new(Window::of(450));
+    for (modest, calls, left) in [(&in_order, 2_000, 449), (&small, 2_000, 440), (&large, 7, 443)] {
+        let script = ScriptedTransport::new(500, 10_000);
+        let fan_outs: Vec<std::pin::Pin<Box<dyn Future<Output = Summary>>>> = vec![
+            Box::pin(modest.run(&script, to(1, calls), |_, _| ())),
+            Box::pin(large.run(&script, pings(5_000), |_, _| ())),
+        ];
+        // The calls of the modest window are the first ones. They stay open until the large window has ended.
+        let summaries = drive_all(&script, fan_outs, |script| {
+            script.respond(*script.open().last().expect("calls are open"), Ok(Vec::new()));
+        });
+        assert_eq!((summaries[0].succeeded, summaries[1].succeeded), (calls, 5_000));
+        assert_eq!(summaries[1].max_in_flight, left);
+    }
+}
+
+#[test]
+fn calls_that_are_taken_after_a_source_was_empty_get_all_slots_again() {
+    let script = ScriptedTransport::new(500, 10_000);
+    let left = Cell::new(1_u32);
+    // A source that is empty for a while, like that of a job whose calls wait for another attempt.
+    let requests = std::iter::from_fn(|| {
+        let calls = left.get().checked_sub(1)?;
+        left.set(calls);
+        Some(Request::new(callee(1), "ping"))
+    });
+    let mut responses = 0;
+    let summary = script.drive(
+        windowed(&script, requests, Window::of(450), Retry::NEVER, |_, _| ()),
+        |script| {
+            responses += 1;
+            if responses == 1 {
+                left.set(1_000);
+            }
+            reply(script);
+        },
+    );
+    assert_eq!((summary.succeeded, summary.max_in_flight), (1_001, 450));
+}
