@@ -7,16 +7,13 @@ use std::time::Duration;
 
 use ic_principal::Principal;
 
+use crate::limits::DELAYED_CALLS_MAX;
 use crate::{Reason, ReasonKind, Request, Slots, Window};
 use callees::{CalleeQueues, Hold};
 use delayed::DelayedCall;
 
 mod callees;
 mod delayed;
-
-/// The largest number of calls that may wait for another attempt. While this many wait, no further call is taken out of
-/// the source. This bounds the memory when every call fails.
-const DELAYED_MAX: usize = 1_000;
 
 /// How long calls wait for slots that others occupy, before one call to each callee is sent whether or not a slot is free,
 /// as far as is known. The library does not see all that occupies slots, callbacks and memory.
@@ -189,7 +186,7 @@ impl<'s> CallQueue<'s> {
     }
 
     fn take_new_with_slot(&mut self) -> Option<PendingCall> {
-        while self.waiting < self.window.look_ahead && self.delayed.len() < DELAYED_MAX {
+        while self.waiting < self.window.look_ahead && self.delayed.len() < DELAYED_CALLS_MAX {
             let call = self.take_new()?;
             let is_first = self.queues.get(call.queue).waiting.is_empty();
             if is_first && self.has_slot(call.queue) {

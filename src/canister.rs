@@ -15,8 +15,11 @@ use ic_cdk::api::{
 use ic_cdk::call::{Call, CallFailed, Response as CallResponse};
 use ic_principal::Principal;
 
-use crate::limits::{METHOD_NAME_BYTES_MAX, QUEUE_SLOTS, REQUEST_BYTES_MAX};
-use crate::{KeptReplies, Limits, Reason, Request, Response, Slots, Transport, Wait, reject_code};
+use crate::limits::{HEAP_BYTES_MAX, METHOD_NAME_BYTES_MAX, QUEUE_SLOTS, REQUEST_BYTES_MAX};
+use crate::{
+    KeptReplies, Limits, Reason, Request, Response, SHARED_SLOTS, Slots, Transport, Wait,
+    reject_code,
+};
 use open_calls::{OpenCall, PendingResponse, with_refund};
 
 /// Calls of `raw_rand` after which a pause counts as one on a network whose clock stands still, if the clock has moved by
@@ -27,9 +30,6 @@ const STILL_CALLS_MAX: u32 = 100;
 /// nanosecond per round, so that the times of rounds differ. On a fast machine, a network without round times needs about
 /// 100 microseconds for a call.
 const MOVEMENT_MIN: Duration = Duration::from_micros(10);
-
-/// The largest heap of a canister, in bytes, unless its settings say otherwise (`wasm_memory_limit`).
-const HEAP_BYTES_MAX: usize = 3 * 1024 * 1024 * 1024;
 
 /// The part of the free heap for the replies of a fan-out: a quarter. The canister needs memory to use the replies, too.
 const REPLIES_PART: usize = 4;
@@ -86,15 +86,25 @@ impl Transport for Canister {
     /// such as those of a [`Job`](crate::Job), wait with a timer instead: a timer costs about 16 million cycles, however
     /// long it waits.
     ///
+    /// Each message that pauses needs a call of its own: the system ends a message that has no open call, and `ic-cdk`
+    /// continues a message only in the callbacks of its own calls. At most [`SHARED_SLOTS`] messages can pause at the same
+    /// time. The other slots to the management canister are left for other calls. For more fan-outs with retries, make the
+    /// calls in fewer messages, or wait with a timer.
+    ///
     /// # Errors
     ///
     /// - The reason why `raw_rand` could not be called, for instance [`Reason::Cycles`].
+    /// - [`Reason::QueueFull`]: [`SHARED_SLOTS`] calls to the management canister are open.
     /// - [`Reason::ClockStopped`]: during 100 calls, the clock has moved by less than 10 microseconds.
     async fn pause(&self, wait: Duration) -> Result<(), Reason> {
         let until = self.now().saturating_add(wait);
         let raw_rand = Rc::new(Request::new(Principal::management_canister(), "raw_rand"));
         let (mut still_since, mut still_calls) = (self.now(), 0);
+        let slots = self.slots(raw_rand.callee);
         loop {
+            if slots.open() >= SHARED_SLOTS {
+                return Err(Reason::QueueFull);
+            }
             self.send(&raw_rand, raw_rand.wait)?.await;
             let now = self.now();
             if now >= until || self.is_stopping() {

@@ -9,8 +9,7 @@ use crate::{Failure, Outcome, Reason, Request, Retry, Transport, Wait};
 /// use if there is no reply.
 ///
 /// Await several legs together, for instance with `futures::future::join3`. All are sent at once. A leg that fails does
-/// not affect the others. Each leg without a retry takes at most as long
-/// as its request [waits](Leg::within).
+/// not affect the others. Each leg without a retry takes at most as long as its request [waits](Leg::within).
 ///
 /// A leg is tried once. If no slot is free at that moment, for instance because a large window to the same callee leaves
 /// none, the leg fails at once with [`Reason::QueueFull`]. (A [planned](crate::Plan) window leaves 50 slots.) A leg
@@ -50,6 +49,7 @@ use crate::{Failure, Outcome, Reason, Request, Retry, Transport, Wait};
 /// # .unwrap();
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "a leg makes no call before `call`"]
 pub struct Leg<T, D> {
     request: Request,
     decode: D,

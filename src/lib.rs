@@ -42,6 +42,8 @@
 //!
 //! # Outcomes
 //!
+//! The page on [outcomes](docs::outcomes) says what each means, and which calls may be made again.
+//!
 //! - [`Outcome::Done`]: the callee replied.
 //! - [`Outcome::ReplyDropped`]: the callee replied with more bytes than the fan-out keeps ([`ReplyLimit`]).
 //! - [`Outcome::NotDone`]: the callee did nothing. The call can safely be made again.
@@ -69,6 +71,8 @@
 //! stopped, none of these functions sends a further call.
 //!
 //! # Several fan-outs at the same time
+//!
+//! The page on [limits](docs::limits) has the numbers, and says which limit holds when.
 //!
 //! The messages of a canister share its 500 slots to each callee. A planned window uses at most 450 of them, so that calls
 //! outside of windows find a slot. Several windows [share](Slots) these 450 slots. A call of a window, or a call with a
@@ -109,6 +113,7 @@ mod window;
 
 #[cfg(feature = "ic-cdk")]
 pub mod canister;
+pub mod docs;
 pub mod limits;
 #[cfg(test)]
 mod scripted_transport;

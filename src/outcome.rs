@@ -19,6 +19,7 @@ use crate::{Reason, ReasonKind};
 /// callee executed anything. For a call with a reply, the [`Verdict`] on the reply decides. Without a verdict, every
 /// reply counts as done.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "the outcome says whether the callee did its work"]
 pub enum Outcome<T> {
     /// The callee replied, with this reply.
     Done(T),
@@ -249,7 +250,7 @@ impl Summary {
 
     /// The kinds of reasons for which calls failed, and the number of calls for each.
     pub fn failures(&self) -> impl Iterator<Item = (ReasonKind, u64)> {
-        ReasonKind::ALL.into_iter().zip(self.failed).filter(|&(_, calls)| calls > 0)
+        ReasonKind::ALL.iter().copied().zip(self.failed).filter(|&(_, calls)| calls > 0)
     }
 
     /// Calls that are [not done](Outcome::NotDone).

@@ -24,8 +24,9 @@ pub struct Limits {
     pub spent_per_call: u128,
 }
 
-/// The number of calls that may be open at the same time.
+/// The number of calls that may be open at the same time. A number of 0 counts as 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Window {
     /// Open calls to one callee.
     pub per_callee: u32,
@@ -36,19 +37,24 @@ pub struct Window {
     pub look_ahead: usize,
 }
 
-/// The default of [`Window::look_ahead`]: so many that a busy callee rarely delays calls to others.
-const LOOK_AHEAD: usize = 1_000;
-
 impl Window {
+    /// The default of [`look_ahead`](Self::look_ahead): so many that a busy callee rarely delays calls to others.
+    pub const LOOK_AHEAD: usize = 1_000;
+
     /// A window with a limit per callee and a limit in total. Each is at least 1: a smaller value counts as 1.
     pub fn new(per_callee: u32, total: u32) -> Self {
-        Self { per_callee: per_callee.max(1), total: total.max(1), look_ahead: LOOK_AHEAD }
+        Self { per_callee: per_callee.max(1), total: total.max(1), look_ahead: Self::LOOK_AHEAD }
     }
 
     /// The same window for a source whose calls all have the same callee. A call is only taken out of the source when
     /// it can be sent.
     pub fn without_look_ahead(self) -> Self {
         Self { look_ahead: 1, ..self }
+    }
+
+    /// Sets [`look_ahead`](Self::look_ahead). 0 counts as 1.
+    pub fn with_look_ahead(self, calls: usize) -> Self {
+        Self { look_ahead: calls.max(1), ..self }
     }
 
     /// A window of `calls` open calls in total, to whichever callees.
@@ -60,6 +66,7 @@ impl Window {
 /// The largest window in which no call fails because slots or cycles are missing, and which leaves slots and cycles for
 /// other messages of the canister.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Plan {
     /// The window.
     pub window: Window,
@@ -69,6 +76,7 @@ pub struct Plan {
 
 /// What limits a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Limit {
     /// The number of calls to make.
     Calls,
@@ -82,6 +90,7 @@ pub enum Limit {
 
 /// Why there is no plan: not even one call can be open, or the cycles are not enough for all calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PlanError {
     /// What is missing.
     pub limit: Limit,

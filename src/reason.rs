@@ -7,6 +7,7 @@ use std::fmt;
 /// The reason decides whether the callee did nothing ([`ReasonKind::is_clean`]), and whether another attempt may help
 /// ([`ReasonKind::is_transient`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reason {
     /// Not sent: no slot was free. Nearly always, the canister already has 500 open calls to this callee
     /// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)). In rare cases, the whole subnet has no callbacks left, or no
@@ -153,6 +154,7 @@ impl fmt::Display for Reason {
 /// The numbers are written to stable memory by [`Job::to_bytes`](crate::Job::to_bytes), so they never change, and a new
 /// kind gets the next number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 #[repr(u8)]
 pub enum ReasonKind {
     /// [`Reason::QueueFull`]
@@ -192,8 +194,8 @@ pub enum ReasonKind {
 }
 
 impl ReasonKind {
-    /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    /// All kinds, in the order of their numbers. Later versions of this crate may append further ones.
+    pub const ALL: &'static [Self] = &[
         Self::QueueFull,
         Self::Cycles,
         Self::Stopping,

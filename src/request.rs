@@ -29,6 +29,8 @@ const NO_ARGUMENTS: &[u8] = b"DIDL\0\0";
 /// # Ok::<_, ic_principal::PrincipalError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "a request makes no call by itself"]
 pub struct Request {
     /// The canister to call.
     pub callee: Principal,

@@ -17,6 +17,8 @@ use crate::{FanOut, Outcome, Reason, Reply, Request, Summary, Transport, Window}
 /// tried once fails at once, for the reason [`Reason::QueueFull`]. A call with a retry waits for a slot like a
 /// [windowed](crate::windowed) call.
 ///
+/// Several calls with retries that are awaited together pause each on its own. [`parallel`] makes them pause together.
+///
 /// A canister that is [stopping](Transport::is_stopping) sends nothing: the outcome is then
 /// [not done](Outcome::NotDone), for the reason [`Reason::Stopping`].
 ///

@@ -2,6 +2,7 @@
 //! progress after every step, so they continue after an upgrade.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::iter;
 use std::ops::Range;
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use ic_cdk_macros::{query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer, set_timer_interval_serial};
 use ic_stable_structures::StableVec;
 use parallel_calls::canister::Canister;
-use parallel_calls::{FanOut, Job, ReasonKind, Request, Transport, Wait, Window};
+use parallel_calls::{FanOut, Job, ReasonKind, Request, SlotClaim, Transport, Wait, Window};
 use serde::Deserialize;
 
 use crate::memory::{self, Memory};
@@ -88,6 +89,8 @@ thread_local! {
     static JOBS: RefCell<StableVec<JobRecord, Memory>> =
         RefCell::new(StableVec::init(memory::get(memory::JOBS)));
     static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
+    /// The shares of jobs that wait for a slot. Between two tasks of the timer, other messages leave these slots free.
+    static CLAIMS: RefCell<BTreeMap<JobId, SlotClaim>> = const { RefCell::new(BTreeMap::new()) };
     /// The job that had the latest turn.
     static LAST: Cell<Option<JobId>> = const { Cell::new(None) };
 }
@@ -151,6 +154,7 @@ fn cancel_job(id: JobId) -> Result<(), String> {
         Some(JobRecord { job, .. }) if job.is_finished() => Err(format!("job {id} is finished")),
         Some(_) => {
             change(id, Job::cancel);
+            give_claim_back(id);
             Ok(())
         }
     }
@@ -209,6 +213,7 @@ async fn make_calls(id: JobId, until: Duration) {
     {
         return;
     }
+    give_claim_back(id);
     let ping = Rc::new(Request::new(callee, "ping").with_wait(WAIT));
     let window = match job.window {
         Some(calls) => Ok(calls),
@@ -226,11 +231,22 @@ async fn make_calls(id: JobId, until: Duration) {
             now < until && !Canister.is_stopping() && change(id, |job| job.start_call(now));
         started.then(|| ping.clone())
     });
-    // Calls that wait for slots of other calls are given back to the job when the time of the task is over.
+    // Calls that find no slot are given back to the job, which waits with the timer.
     let fan_out = FanOut::new(Window::of(window).without_look_ahead())
-        .sending_for(until.saturating_sub(Canister.now()));
+        .sending_for(until.saturating_sub(Canister.now()))
+        .without_waiting_for_slots();
     let finish = |_, outcome| change(id, |job| job.finish_call(&outcome, Canister.now()));
     fan_out.run(&Canister, calls, finish).await;
+    let waits_for_slot = |job: &Job| job.waiting_for == Some(ReasonKind::QueueFull);
+    if find(id).is_some_and(|record| waits_for_slot(&record.job)) {
+        let claim = Canister.slots(callee).claim(window);
+        CLAIMS.with_borrow_mut(|claims| claims.insert(id, claim));
+    }
+}
+
+/// Gives the slots back that a job has claimed while it waited.
+fn give_claim_back(id: JobId) {
+    CLAIMS.with_borrow_mut(|claims| claims.remove(&id));
 }
 
 /// The numbers of the jobs that this canister remembers.

@@ -2,23 +2,12 @@
 
 use ic_cdk::api::cost_create_canister;
 
+use crate::limits::{CYCLES_SET_ASIDE_PER_CALL, CYCLES_SPENT_PER_CALL};
 use crate::{Request, Wait};
-
-/// Cycles that the system sets aside (withholds) for an open call on a subnet of 13 nodes, without the price of the
-/// bytes of the call and without its attached cycles:
-///
-/// - 260,000, the fee of a call,
-/// - 2,097,152,000, the fee of the largest response (2 MiB, 1,000 per byte),
-/// - 40,005,000,000, the fee of the callback (5,000,000) and its largest number of instructions (40 billion).
-const WITHHELD_PER_CALL: u128 = 42_102_412_000;
 
 /// Cycles that the system sets aside in addition for an unbounded wait, on a subnet of 13 nodes. The system reserves 2
 /// MiB of memory for the response, which raises the freezing threshold. Valid for the default threshold of 30 days.
 const WITHHELD_PER_UNBOUNDED_WAIT: u128 = 643_000_000;
-
-/// Cycles that a call spends at most on a subnet of 13 nodes, without its bytes and its attached cycles: the fees of
-/// the call and of its callback, and the instructions of both. This library needs about 50,000 instructions.
-const SPENT_PER_CALL: u128 = 6_000_000;
 
 /// The fee per byte sent or received, on a subnet of 13 nodes.
 const FEE_PER_BYTE: u128 = 1_000;
@@ -34,7 +23,7 @@ const RESPONSE_BYTES: u128 = 200;
 /// The price that the system states (`cost_call`) is right on a subnet of 13 nodes. On a larger subnet, the system may
 /// also state the price for 13 nodes. So this function returns the larger one of this price and our own.
 pub fn withheld(request: &Request) -> u128 {
-    let call = on_this_subnet(WITHHELD_PER_CALL + bytes(request) * FEE_PER_BYTE);
+    let call = on_this_subnet(CYCLES_SET_ASIDE_PER_CALL + bytes(request) * FEE_PER_BYTE);
     let call =
         call.saturating_add(request.cycles).max(super::prepared(request, request.wait).get_cost());
     match request.wait {
@@ -47,7 +36,7 @@ pub fn withheld(request: &Request) -> u128 {
 /// callee keeps none of the attached cycles.
 pub fn spent(request: &Request) -> u128 {
     let bytes = bytes(request) + RESPONSE_BYTES;
-    on_this_subnet(SPENT_PER_CALL + bytes * FEE_PER_BYTE)
+    on_this_subnet(CYCLES_SPENT_PER_CALL + bytes * FEE_PER_BYTE)
 }
 
 /// Converts a price for 13 nodes into the price on the subnet of this canister. All prices are proportional to the
@@ -72,7 +61,7 @@ mod tests {
     #[test]
     fn prices_equal_those_of_the_embedded_replica() {
         let prices = Prices::new(13, false);
-        assert_eq!(WITHHELD_PER_CALL, prices.call(0, false).total());
+        assert_eq!(CYCLES_SET_ASIDE_PER_CALL, prices.call(0, false).total());
         assert_eq!(FEE_PER_BYTE, CALL_BYTE_FEE);
         assert_eq!(CANISTER_CREATION_FEE, prices.canister_creation());
     }

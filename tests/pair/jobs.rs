@@ -20,7 +20,7 @@ use crate::pair::{
 pub const INTERVAL: Duration = Duration::from_secs(2);
 
 /// The longest that a job waits for anything.
-const HOLD: Duration = Duration::from_secs(10);
+pub const HOLD: Duration = Duration::from_secs(10);
 
 impl Pair {
     pub fn start_job(&self, spec: JobSpec) -> u64 {

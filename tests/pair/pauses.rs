@@ -81,6 +81,43 @@ fn on_a_clock_that_stands_still_a_pause_fails_and_no_attempt_is_spent() {
 }
 
 #[test]
+fn calls_that_wait_on_a_clock_that_stands_still_end_for_that_reason_after_one_attempt() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 1);
+        let patient = pair.patient_caller();
+        pair.moody_callee();
+        let argument = encode_args((pair.callee, 3_u64, 5_u32)).expect("the values have types");
+        let message = pair
+            .pic
+            .submit_call(patient, controller(), "unavailable_calls", argument)
+            .expect("the canister accepts messages");
+        let (reply, _) = pair.wait_for(&message);
+        let failures: Vec<(String, u64)> = decode(&reply.expect("the canister replies"));
+        assert_eq!(failures, [("clock_stopped".to_owned(), 3)]);
+        assert_eq!(pair.calls_that_arrived(), 3);
+    });
+}
+
+#[test]
+fn at_most_450_messages_pause_at_the_same_time_and_leave_slots_to_other_calls() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 1);
+        let patient = pair.patient_caller();
+        let messages: Vec<RawMessageId> = (0..460).map(|_| pair.submit_pause(patient, 2)).collect();
+        pair.wait(Duration::ZERO, 5);
+        let failed = messages.iter().filter_map(|message| pair.pause_of(message));
+        let reasons: Vec<String> = failed.map(|paused| paused.expect_err("no time")).collect();
+        assert_eq!(reasons, vec!["not sent: no slot is free"; 10]);
+        let random = pair.pic.submit_call(patient, controller(), "random", encode(()));
+        let (reply, _) = pair.wait_for(&random.expect("the canister accepts messages"));
+        assert!(decode::<bool>(&reply.expect("the canister replies")));
+        (0..2).for_each(|_| pair.wait(SECOND, 10));
+        let paused = messages.iter().filter_map(|message| pair.pause_of(message)?.ok());
+        assert_eq!(paused.filter(|paused| *paused >= 2 * SECOND).count(), 450);
+    });
+}
+
+#[test]
 fn a_callee_that_is_stopped_for_three_seconds_is_called_again_after_them_on_a_fast_network() {
     let server = servers::embedded_server();
     let pair = Pair::on(servers::network_on(&server));

@@ -8,7 +8,7 @@ use test_support::on_every_server;
 use test_support::servers::network_on;
 
 use crate::answers::{PortfolioRequest, RawOutcome, Way};
-use crate::jobs::{INTERVAL, calls};
+use crate::jobs::{HOLD, INTERVAL, calls};
 use crate::moody::Mood;
 use crate::pair::{
     OPEN_CALLS_MAX, PLANNED_CALLS_MAX, Pair, Windowed, controller, decode, no_result, nothing,
@@ -106,6 +106,53 @@ fn a_job_and_a_message_with_large_windows_get_the_same_share() {
         assert_eq!(u64::from(report.max_in_flight), PLANNED_CALLS_MAX / 2);
         pair.wait(Duration::ZERO, 3);
         assert_eq!(pair.job(id).in_flight, PLANNED_CALLS_MAX, "the job has all of its slots back");
+    });
+}
+
+#[test]
+fn a_job_beside_a_window_that_takes_all_slots_waits_for_a_slot_with_its_timer_and_gets_its_share() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let large = pair.submit_run(Way::Windowed(Some(500)), MANY);
+        pair.wait(Duration::ZERO, 5);
+        let id = pair.start_job(calls(MANY));
+        pair.wait(INTERVAL, 1);
+        pair.wait(Duration::ZERO, 5);
+        let job = pair.job(id);
+        assert_eq!((job.in_flight, job.waiting_for.as_deref()), (0, Some("queue_full")));
+        // While it waits, the window leaves half of the slots free.
+        pair.wait(HOLD, 5);
+        pair.wait(INTERVAL, 5);
+        let job = pair.job(id);
+        assert_eq!((job.in_flight, job.waiting_for), (PLANNED_CALLS_MAX / 2, None));
+        assert!(pair.report_of(&large).is_none(), "the large window still makes calls");
+    });
+}
+
+#[test]
+fn a_job_without_a_slot_waits_and_says_so() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        pair.moody_callee();
+        let silent = pair.occupy_all_slots();
+        let id = pair.start_job(calls(20));
+        pair.wait(INTERVAL, 5);
+        let waits = |pair: &Pair| {
+            let job = pair.job(id);
+            assert_eq!((job.in_flight, job.remaining), (0, 20));
+            assert_eq!(job.waiting_for.as_deref(), Some("queue_full"));
+        };
+        waits(&pair);
+        // Apart from a task of the timer every two seconds, waiting costs nothing: the job makes no calls.
+        let before = pair.cycles()[0];
+        (0..4).for_each(|_| pair.wait(INTERVAL, 50));
+        waits(&pair);
+        let spent = before - pair.cycles()[0];
+        assert!(spent < 200_000_000, "{spent} cycles");
+        pair.set_mood(Mood::Answer);
+        pair.wait(HOLD, 10);
+        assert_eq!(pair.report_of(&silent).expect("all respond").succeeded, OPEN_CALLS_MAX);
+        assert_eq!(pair.finished(id).succeeded, 20);
     });
 }
 

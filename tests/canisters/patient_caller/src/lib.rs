@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use candid::Principal;
 use ic_cdk::api::{call_context_instruction_counter, time, trap};
+use ic_cdk::call::Call;
 use parallel_calls::canister::{Canister, ready_for_upgrade};
 use parallel_calls::{
-    FanOut, Outcome, Plan, Request, Retry, Summary, Transport, Wait, Window, fan_out, parallel,
-    windowed,
+    FanOut, Outcome, Plan, Request, Retry, Summary, Transport, Verdict, Wait, Window, fan_out,
+    parallel, windowed,
 };
 
 fn pings(callee: Principal, n: u64) -> impl Iterator<Item = Request> {
@@ -70,6 +71,23 @@ async fn repeated_calls(callee: Principal, n: u64, attempts: u32) -> u64 {
     let pings = pings(callee, n).map(Request::idempotent);
     let retry = Retry::attempts(attempts);
     windowed(&Canister, pings, Window::of(500), retry, |_, _| ()).await.succeeded
+}
+
+/// Makes `n` calls with so many attempts each. Every reply counts as one that asks for another attempt. Returns for each
+/// reason how many calls failed for it.
+#[ic_cdk::update]
+async fn unavailable_calls(callee: Principal, n: u64, attempts: u32) -> Vec<(String, u64)> {
+    let later = |_: &[u8]| Verdict::TryAgain("later".into());
+    let pings = pings(callee, n).map(|ping| ping.judged_by(later));
+    let retry = Retry::attempts(attempts);
+    let summary = windowed(&Canister, pings, Window::of(500), retry, |_, _| ()).await;
+    summary.failures().map(|(kind, calls)| (kind.label().to_owned(), calls)).collect()
+}
+
+/// Calls `raw_rand` without the library. Returns whether it replied.
+#[ic_cdk::update]
+async fn random() -> bool {
+    Call::bounded_wait(Principal::management_canister(), "raw_rand").await.is_ok()
 }
 
 /// The planned window for `n` calls.
