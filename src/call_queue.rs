@@ -237,8 +237,10 @@ impl<'s> CallQueue<'s> {
             self.ready.clear();
             self.waiting = 0;
             // The heap of delayed calls puts them in order.
-            for call in self.queues.take_all_waiting() {
-                self.push_delayed(Duration::ZERO, call);
+            for index in self.queues.indices() {
+                while let Some(call) = self.queues.take_waiting(index) {
+                    self.push_delayed(Duration::ZERO, call);
+                }
             }
         }
         self.pop_delayed().or_else(|| self.take_new())
@@ -310,8 +312,11 @@ impl<'s> CallQueue<'s> {
     /// their responses now. After [`HELD_MAX`], lets all be sent again.
     fn release_freed(&mut self, now: &impl Fn() -> Duration) {
         if self.held == 0 {
+            if !self.held_by_others.is_empty() {
+                self.held_by_others.clear();
+            }
             self.held_since = None;
-            return self.held_by_others.clear();
+            return;
         }
         let now = now();
         if now >= *self.held_since.get_or_insert(now) + HELD_MAX {

@@ -1,4 +1,4 @@
-//! Pages of documentation: [outcomes, and what may be made again](outcomes), and [limits](limits).
+//! Pages of documentation: [outcomes], and which calls may be made again; and [limits].
 //!
 //! Tests compare the tables of these pages with the code, and execute the examples.
 

@@ -13,7 +13,8 @@ use crate::{Outcome, Reply};
 /// [`FanOut::run`](crate::FanOut::run), which hands over each reply when it arrives and keeps none.
 ///
 /// Without a limit of its own, a fan-out shares one limit with all fan-outs of the canister that run at the same time:
-/// together they keep at most [`Transport::reply_bytes_max`](crate::Transport::reply_bytes_max).
+/// together they keep at most [`Transport::reply_bytes_max`](crate::Transport::reply_bytes_max), as of the moment when a
+/// reply arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyLimit {
     /// Bytes of one reply.
@@ -46,19 +47,23 @@ impl KeptReplies {
 }
 
 /// The bytes of replies that one fan-out may still keep.
-pub(crate) struct ReplyBudget {
+pub(crate) struct ReplyBudget<'t> {
     limit: ReplyLimit,
-    /// The bytes that all fan-outs may keep together. `None` for a fan-out with a limit of its own.
-    shared_total: Option<usize>,
+    /// The bytes that all fan-outs may keep together now. `None` for a fan-out with a limit of its own.
+    shared_total: Option<&'t dyn Fn() -> usize>,
     /// The bytes that this fan-out keeps.
     kept: Cell<usize>,
     /// The bytes that all fan-outs keep.
     all: Rc<KeptReplies>,
 }
 
-impl ReplyBudget {
+impl<'t> ReplyBudget<'t> {
     /// The budget of a fan-out with this limit, or without one of its own.
-    pub fn new(limit: Option<ReplyLimit>, shared_total: usize, all: Rc<KeptReplies>) -> Self {
+    pub fn new(
+        limit: Option<ReplyLimit>,
+        shared_total: &'t dyn Fn() -> usize,
+        all: Rc<KeptReplies>,
+    ) -> Self {
         Self {
             limit: limit.unwrap_or(ReplyLimit::of_memory(usize::MAX)),
             shared_total: limit.is_none().then_some(shared_total),
@@ -83,11 +88,13 @@ impl ReplyBudget {
     fn has_room(&self, bytes: usize) -> bool {
         bytes <= self.limit.per_call
             && self.kept.get().saturating_add(bytes) <= self.limit.total
-            && self.shared_total.is_none_or(|total| self.all.bytes().saturating_add(bytes) <= total)
+            && self
+                .shared_total
+                .is_none_or(|total| self.all.bytes().saturating_add(bytes) <= total())
     }
 }
 
-impl Drop for ReplyBudget {
+impl Drop for ReplyBudget<'_> {
     /// Gives the bytes back to the other fan-outs.
     fn drop(&mut self) {
         self.all.bytes.set(self.all.bytes.get().saturating_sub(self.kept.get()));

@@ -43,15 +43,15 @@ struct Claims {
 }
 
 impl Claims {
-    /// The open calls that each window may have: the largest number with which all windows together fit. `step` is
-    /// called for each step of the calculation.
-    fn share(&self, step: impl Fn()) -> u32 {
+    /// The open calls that each window may have: the largest number with which all windows together fit.
+    fn share(&self) -> u32 {
         if self.windows <= 1 || self.slots <= u64::from(SHARED_SLOTS) {
             return u32::MAX;
         }
         let (mut windows, mut slots) = (self.windows, SHARED_SLOTS);
         for &(wanted, windows_of_this_size) in &self.sizes {
-            step();
+            #[cfg(test)]
+            tests::STEPS.set(tests::STEPS.get() + 1);
             let share = slots / windows;
             if wanted > share {
                 return share.max(1);
@@ -126,13 +126,16 @@ impl Slots {
         SlotClaim { _share: SlotShare::new(self.clone(), calls) }
     }
 
-    fn change_claims(&self, change: impl FnOnce(&mut Claims)) {
+    /// Replaces what a window wants. 0 stands for no window.
+    fn change_claim(&self, before: u32, wanted: u32) {
         let mut claims = self.claims.borrow_mut();
-        change(&mut claims);
-        self.share.set(claims.share(|| {
-            #[cfg(test)]
-            tests::STEPS.set(tests::STEPS.get() + 1);
-        }));
+        if before > 0 {
+            claims.remove(before);
+        }
+        if wanted > 0 {
+            claims.add(wanted);
+        }
+        self.share.set(claims.share());
     }
 }
 
@@ -156,7 +159,7 @@ impl SlotShare {
     /// The part of a window that wants at most this many open calls to the callee. 0 counts as 1.
     pub fn new(slots: Rc<Slots>, wanted: u32) -> Self {
         let wanted = wanted.max(1);
-        slots.change_claims(|claims| claims.add(wanted));
+        slots.change_claim(0, wanted);
         Self { slots, wanted, open: 0 }
     }
 
@@ -170,10 +173,7 @@ impl SlotShare {
         let wanted = wanted.max(1);
         let before = std::mem::replace(&mut self.wanted, wanted);
         if before != wanted {
-            self.slots.change_claims(|claims| {
-                claims.remove(before);
-                claims.add(wanted);
-            });
+            self.slots.change_claim(before, wanted);
         }
     }
 
@@ -210,7 +210,7 @@ impl SlotShare {
 impl Drop for SlotShare {
     fn drop(&mut self) {
         self.leave_slots(self.open);
-        self.slots.change_claims(|claims| claims.remove(self.wanted));
+        self.slots.change_claim(self.wanted, 0);
     }
 }
 

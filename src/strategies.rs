@@ -1,5 +1,6 @@
 //! One call, and the two simplest ways to make many calls: one after the other, and all at once.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures::FutureExt;
@@ -111,10 +112,11 @@ pub async fn sequential<T: Transport>(
 ///
 /// Takes one round trip in total, and memory for all calls. At most 500 calls to one callee can be open
 /// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)), and the cycles may be enough for fewer. The other calls fail at once.
-/// Use [`windowed`](crate::windowed) for more. Requests [with a retry](Request::with_retry) wait for a slot instead, as in one
-/// window. While the calls are open, other calls of this canister to the callee find
-/// fewer slots: 500 parallel calls leave none. Of the replies, as many bytes are kept as `fan_out` keeps
-/// ([`ReplyLimit`]). A [stopping](Transport::is_stopping) canister sends no call.
+/// Use [`windowed`](crate::windowed) for more. Requests [with a retry](Request::with_retry) wait for a slot instead, as in
+/// one window. While the calls are open, other calls of this canister to the callee find fewer slots: 500 parallel calls
+/// leave none. Of the replies, as many bytes are kept as `fan_out` keeps ([`ReplyLimit`](crate::ReplyLimit)). A
+/// [stopping](Transport::is_stopping) canister sends no call.
+///
 /// `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome, in this order, after the
 /// last response.
 ///
@@ -138,55 +140,46 @@ pub async fn parallel<T: Transport>(
     mut on_outcome: impl FnMut(u64, Outcome<Reply>),
 ) -> Summary {
     let counts = SendCounts::default();
-    let budget = ReplyBudget::new(None, transport.reply_bytes_max(), transport.kept_replies());
-    let mut patient = Vec::new();
-    let mut calls = 0_u64;
-    let numbered = (0_u64..).zip(requests).inspect(|_| calls += 1);
-    let at_once = join_all(numbered.filter_map(|(number, request)| {
+    let max = || transport.reply_bytes_max();
+    let budget = ReplyBudget::new(None, &max, transport.kept_replies());
+    let outcomes = RefCell::new(Vec::new());
+    let keep = |number: usize, outcome| outcomes.borrow_mut()[number] = budget.keep(outcome);
+    let (mut numbers, mut patient) = (Vec::new(), Vec::new());
+    let at_once = join_all((0..).zip(requests).filter_map(|(number, request)| {
+        // Every call gets its outcome later, so nobody sees this one.
+        outcomes.borrow_mut().push(Outcome::failed(Reason::Interrupted));
         let request = request.into();
         if request.retry.is_some() {
-            patient.push((number, request));
+            numbers.push(number);
+            patient.push(request);
             return None;
         }
-        Some(single_attempt(transport, request, &counts).map(|outcome| budget.keep(outcome)))
+        let keep = &keep;
+        Some(single_attempt(transport, request, &counts).map(move |outcome| keep(number, outcome)))
     }));
-    let (at_once, patient) =
-        join(at_once, patient_calls(transport, patient, &counts, &budget)).await;
+    let mut keep_patient = |index, outcome| keep(numbers[index as usize], outcome);
+    join(at_once, patient_calls(transport, patient, &mut keep_patient, &counts)).await;
 
     let mut summary = Summary::default();
-    let (mut at_once, mut patient) = (at_once.into_iter(), patient.into_iter().peekable());
-    for number in 0..calls {
-        let next = patient.next_if(|(patient, _)| *patient == number);
-        let Some(outcome) = next.map(|(_, outcome)| outcome).or_else(|| at_once.next()) else {
-            break;
-        };
+    for (number, outcome) in (0..).zip(outcomes.take()) {
         summary.count(&outcome);
         on_outcome(number, outcome);
     }
     counts.summary(summary)
 }
 
-/// Makes calls that have a number and a retry, in one window. Returns the outcomes in the order of the numbers.
+/// Makes calls that have a retry, in one window.
 async fn patient_calls<T: Transport>(
     transport: &T,
-    calls: Vec<(u64, Rc<Request>)>,
+    requests: Vec<Rc<Request>>,
+    on_outcome: &mut dyn FnMut(u64, Outcome<Reply>),
     counts: &SendCounts,
-    budget: &ReplyBudget,
-) -> Vec<(u64, Outcome<Reply>)> {
-    if calls.is_empty() {
-        return Vec::new();
+) {
+    if !requests.is_empty() {
+        let window = Window::of(u32::try_from(requests.len()).unwrap_or(u32::MAX));
+        let (options, mut requests) = (FanOut::new(window), requests.into_iter());
+        Box::pin(drive(transport, &mut requests, &options, on_outcome, counts)).await;
     }
-    let options = FanOut::new(Window::of(u32::try_from(calls.len()).unwrap_or(u32::MAX)));
-    let mut outcomes = Vec::with_capacity(calls.len());
-    let mut requests = Vec::with_capacity(calls.len());
-    for (number, request) in calls {
-        outcomes.push((number, Outcome::failed(Reason::Interrupted)));
-        requests.push(request);
-    }
-    let mut on_outcome = |index: u64, outcome| outcomes[index as usize].1 = budget.keep(outcome);
-    let mut requests = requests.into_iter();
-    Box::pin(drive(transport, &mut requests, &options, &mut on_outcome, counts)).await;
-    outcomes
 }
 
 #[cfg(test)]

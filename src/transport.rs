@@ -53,7 +53,8 @@ pub trait Transport {
     }
 
     /// Bytes of replies that all fan-outs of the canister together may keep, as of now: those that they
-    /// [keep](Self::kept_replies) already, and those that fit into the free memory. By default, 512 MiB.
+    /// [keep](Self::kept_replies) already, and those that fit into the free memory. By default, 512 MiB. The library calls
+    /// this function for each reply that is to be kept.
     fn reply_bytes_max(&self) -> usize {
         512 * 1024 * 1024
     }

@@ -115,8 +115,8 @@ impl FanOut {
         requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,
         convert: impl Fn(Outcome<Reply>) -> Outcome<R>,
     ) -> Vec<Outcome<R>> {
-        let budget =
-            ReplyBudget::new(self.replies, transport.reply_bytes_max(), transport.kept_replies());
+        let max = || transport.reply_bytes_max();
+        let budget = ReplyBudget::new(self.replies, &max, transport.kept_replies());
         let mut outcomes = Vec::new();
         self.run(transport, requests, |number, outcome| {
             let index = number as usize;

@@ -2,7 +2,6 @@
 //! progress after every step, so they continue after an upgrade.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::iter;
 use std::ops::Range;
 use std::rc::Rc;
@@ -90,7 +89,7 @@ thread_local! {
         RefCell::new(StableVec::init(memory::get(memory::JOBS)));
     static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
     /// The shares of jobs that wait for a slot. Between two tasks of the timer, other messages leave these slots free.
-    static CLAIMS: RefCell<BTreeMap<JobId, SlotClaim>> = const { RefCell::new(BTreeMap::new()) };
+    static CLAIMS: RefCell<Vec<(JobId, SlotClaim)>> = const { RefCell::new(Vec::new()) };
     /// The job that had the latest turn.
     static LAST: Cell<Option<JobId>> = const { Cell::new(None) };
 }
@@ -240,13 +239,13 @@ async fn make_calls(id: JobId, until: Duration) {
     let waits_for_slot = |job: &Job| job.waiting_for == Some(ReasonKind::QueueFull);
     if find(id).is_some_and(|record| waits_for_slot(&record.job)) {
         let claim = Canister.slots(callee).claim(window);
-        CLAIMS.with_borrow_mut(|claims| claims.insert(id, claim));
+        CLAIMS.with_borrow_mut(|claims| claims.push((id, claim)));
     }
 }
 
 /// Gives the slots back that a job has claimed while it waited.
 fn give_claim_back(id: JobId) {
-    CLAIMS.with_borrow_mut(|claims| claims.remove(&id));
+    CLAIMS.with_borrow_mut(|claims| claims.retain(|(job, _)| *job != id));
 }
 
 /// The numbers of the jobs that this canister remembers.

@@ -1,6 +1,7 @@
 //! The calls to each callee.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::rc::Rc;
 
 use ic_principal::Principal;
@@ -119,15 +120,16 @@ impl CalleeQueues {
         }
     }
 
-    /// Removes all calls that wait for a slot.
-    pub fn take_all_waiting(&mut self) -> Vec<PendingCall> {
-        let queues = self.all.iter_mut().flatten();
-        queues
-            .flat_map(|queue| {
-                queue.is_ready = false;
-                std::mem::take(&mut queue.waiting)
-            })
-            .collect()
+    /// Indices of queues, some of which may not exist now.
+    pub fn indices(&self) -> Range<usize> {
+        0..self.all.len()
+    }
+
+    /// Removes a call that waits for a slot from the queue with this index.
+    pub fn take_waiting(&mut self, index: usize) -> Option<PendingCall> {
+        let queue = self.all[index].as_mut()?;
+        queue.is_ready = false;
+        queue.waiting.pop_front()
     }
 }
 

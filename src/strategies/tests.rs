@@ -140,7 +140,7 @@ fn parallel_calls_with_and_without_retries_have_their_outcomes_in_order() {
     let script = ScriptedTransport::new(4, 10_000);
     let request = |number: u8| {
         let request = Request::new(callee(1), "ping").with_argument(vec![number]);
-        if number % 2 == 0 { request.with_retry(Retry::attempts(3)) } else { request }
+        if number.is_multiple_of(2) { request.with_retry(Retry::attempts(3)) } else { request }
     };
     let mut outcomes = Vec::new();
     let calls = parallel(&script, (0..12).map(request), |number, outcome| {

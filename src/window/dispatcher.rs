@@ -13,6 +13,14 @@ use crate::{
 /// The longest part of a pause. After each part, the library looks whether the fan-out was cancelled.
 const PAUSE_PART: Duration = Duration::from_secs(1);
 
+/// Why no further call of a fan-out is sent. Smaller than a [`Reason`], because every message looks at it.
+#[derive(Clone, Copy)]
+enum Ending {
+    Cancelled,
+    Stopping,
+    Expired,
+}
+
 /// A call that was sent, and the future of its response.
 pub struct OpenCall<F> {
     pub call: PendingCall,
@@ -33,7 +41,7 @@ pub struct Dispatcher<'a, T> {
     /// From when on no call is sent.
     sends_until: Option<Duration>,
     /// Why no further call is sent, once there is a reason.
-    ending: Option<Reason>,
+    ending: Option<Ending>,
     /// Whether every call has an outcome or is open, although no further call is sent.
     has_ended: bool,
     /// Calls that this message may still end without sending them.
@@ -96,9 +104,8 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
         if self.ending.is_none() && (self.queue.has_capacity() || self.queue.open() == 0) {
             self.ending = self.reason_to_end();
         }
-        if let Some(reason) = self.ending.take() {
-            self.end_unsent(&reason);
-            self.ending = Some(reason);
+        if self.ending.is_some() {
+            self.end_unsent();
             return None;
         }
         while self.may_end_call()
@@ -128,13 +135,13 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
     }
 
     /// Why no further call may be sent.
-    fn reason_to_end(&self) -> Option<Reason> {
+    fn reason_to_end(&self) -> Option<Ending> {
         if self.cancel.is_some_and(Cancel::is_cancelled) {
-            Some(Reason::Cancelled)
+            Some(Ending::Cancelled)
         } else if self.transport.is_stopping() {
-            Some(Reason::Stopping)
+            Some(Ending::Stopping)
         } else if self.sends_until.is_some_and(|end| self.transport.now() >= end) {
-            Some(Reason::Expired)
+            Some(Ending::Expired)
         } else {
             None
         }
@@ -240,8 +247,14 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
     }
 
     /// Ends calls that are not open, as many as one message may end. Used when the canister is being stopped, for instance.
-    fn end_unsent(&mut self, reason: &Reason) {
+    fn end_unsent(&mut self) {
         self.has_ended = false;
+        let reason = match self.ending {
+            Some(Ending::Cancelled) => Reason::Cancelled,
+            Some(Ending::Stopping) => Reason::Stopping,
+            Some(Ending::Expired) => Reason::Expired,
+            None => return,
+        };
         while self.may_end_call() {
             let Some(call) = self.queue.take_unsent() else {
                 self.has_ended = true;

@@ -69,9 +69,9 @@ proptest! {
             let open = script.open();
             let call = open[usize::from(choices.next().expect("endless")) % open.len()];
             script.respond(call, Ok(Vec::new()));
-            for number in 0..CALLEES {
+            for (number, eligible) in eligible.iter_mut().enumerate() {
                 let has_slot = script.open_to(callee(number as u8)) < per_callee as usize;
-                eligible[number] = has_slot && waiting.waits(number);
+                *eligible = has_slot && waiting.waits(number);
             }
         });
         prop_assert_eq!(summary.succeeded, callees.len() as u64);

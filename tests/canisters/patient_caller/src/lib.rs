@@ -128,6 +128,27 @@ fn grow_heap(pages: u32) {
     let _ = pages;
 }
 
+/// Grows the heap of this canister as far as possible, without writing to it.
+#[ic_cdk::update]
+fn fill_heap() {
+    #[cfg(target_arch = "wasm32")]
+    {
+        let mut pages = 1 << 15;
+        while pages > 0 {
+            if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
+                pages /= 2;
+            }
+        }
+    }
+}
+
+/// Makes `n` calls of `ping`, with a cycle attached to each.
+#[ic_cdk::update]
+async fn calls_with_cycles(callee: Principal, n: u64) -> u64 {
+    let pings = pings(callee, n).map(|ping| ping.with_cycles(1));
+    windowed(&Canister, pings, Window::of(500), Retry::NEVER, |_, _| ()).await.succeeded
+}
+
 /// Makes `n` calls and keeps their replies. Returns the number of replies that were kept, their bytes, and the number of
 /// replies that were dropped.
 #[ic_cdk::update]
