@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, reason = "`export_candid` generates a function without")]
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use candid::Principal;
@@ -10,8 +11,8 @@ use ic_cdk::api::{call_context_instruction_counter, time, trap};
 use ic_cdk::call::Call;
 use parallel_calls::canister::{Canister, ready_for_upgrade};
 use parallel_calls::{
-    FanOut, Outcome, Plan, Request, Retry, Summary, Transport, Verdict, Wait, Window, fan_out,
-    parallel, windowed,
+    FanOut, Outcome, Plan, Reply, Request, Retry, Summary, Transport, Verdict, Wait, Window,
+    fan_out, parallel, windowed,
 };
 
 fn pings(callee: Principal, n: u64) -> impl Iterator<Item = Request> {
@@ -147,6 +148,20 @@ fn fill_heap() {
 async fn calls_with_cycles(callee: Principal, n: u64) -> u64 {
     let pings = pings(callee, n).map(|ping| ping.with_cycles(1));
     windowed(&Canister, pings, Window::of(500), Retry::NEVER, |_, _| ()).await.succeeded
+}
+
+thread_local! {
+    /// Outcomes that this canister holds for good.
+    static HELD: RefCell<Vec<Outcome<Reply>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Makes `n` calls and holds their replies for good. Returns how many replies were not dropped.
+#[ic_cdk::update]
+async fn held_replies(callee: Principal, n: u64) -> u64 {
+    let outcomes = fan_out(&Canister, pings(callee, n), Window::of(400), Retry::NEVER).await;
+    let kept = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Done(_))).count();
+    HELD.with_borrow_mut(|held| held.extend(outcomes));
+    kept as u64
 }
 
 /// Makes `n` calls and keeps their replies. Returns the number of replies that were kept, their bytes, and the number of
