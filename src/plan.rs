@@ -211,3 +211,10 @@ impl fmt::Display for PlanError {
 }
 
 impl std::error::Error for PlanError {}
+
+/// The message, for methods of canisters that return a text as their error.
+impl From<PlanError> for String {
+    fn from(error: PlanError) -> Self {
+        error.to_string()
+    }
+}

@@ -111,6 +111,10 @@ impl Request {
     }
 
     /// Marks the call as [`idempotent`](Self::idempotent): making it twice has the same effect as making it once.
+    ///
+    /// A transfer by an ICRC-1 ledger is idempotent if it has a `created_at_time`: for about a day, the ledger makes an
+    /// equal transfer only once. For later attempts in another message, keep this time: with another one, it is another
+    /// transfer.
     pub fn idempotent(mut self) -> Self {
         self.idempotent = true;
         self

@@ -49,7 +49,7 @@ async fn pay(fee: Nat) -> Result<Counts, String> {
     let ledger = list::ledger();
     let unpaid = list::unpaid();
     let limits = Canister.limits(&Request::new(ledger, "icrc1_transfer"));
-    let plan = Plan::new(&limits, unpaid.len() as u64).map_err(|error| error.to_string())?;
+    let plan = Plan::new(&limits, unpaid.len() as u64)?;
 
     // The window takes a request out of this iterator when it can send the call.
     let transfers = unpaid.iter().map(|number| transfer(*number, ledger, &fee));
