@@ -211,6 +211,21 @@ mod tests {
     }
 
     #[test]
+    fn sixty_unread_responses_of_27_megabytes_are_held_and_not_many_more() {
+        const BYTES: usize = 27_000_000;
+        let load = Load::default();
+        // Memory that nobody writes to needs no page of the machine.
+        let hold = || load.hold(Response::new(Body::from(vec![0; BYTES])));
+        let mut held: Vec<_> = (0..60).map(|_| hold().expect("there is room")).collect();
+        while let Ok(response) = hold() {
+            held.push(response);
+            assert!(held.len() * BYTES <= BODIES_BYTES_MAX, "{} responses", held.len());
+        }
+        held.truncate(59);
+        held.push(hold().expect("there is room again"));
+    }
+
+    #[test]
     fn the_bytes_of_a_request_count_until_it_has_its_response() {
         let load = Arc::new(Load::new(1, 4 * STEP_BYTES));
         let request = RequestBytes::new(load.clone());

@@ -3,6 +3,7 @@
 use super::extract::Shared;
 use crate::server::api::{ApiError, RawBody};
 use crate::server::blobs;
+use crate::server::instances::Instances;
 use crate::server::load::RequestBytes;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -22,7 +23,8 @@ pub(super) async fn store(
         Some(b"gzip") => {
             // One after the other: each may need much more memory than its packed form.
             let _turn = instances.unpacking().lock().await;
-            block_in_place(|| blobs::unpack(&body, &counted))?.into()
+            let blob = block_in_place(|| blobs::unpack(&body, &counted))?.into();
+            return Ok(keep(&instances, blob));
         }
         Some(_) => {
             return Err(ApiError::bad_request(
@@ -30,9 +32,14 @@ pub(super) async fn store(
             ));
         }
     };
+    Ok(keep(&instances, blob))
+}
+
+/// Keeps a blob and returns its id.
+fn keep(instances: &Instances, blob: Bytes) -> String {
     let id = block_in_place(|| blobs::id(&blob));
     instances.blobs().add(id, blob);
-    Ok(hex::encode(id))
+    hex::encode(id)
 }
 
 /// Returns the blob with this id, decompressed.
