@@ -21,7 +21,8 @@ pub struct Network {
     profile: NetworkProfile,
     /// Each subnet is saved in a file of its own.
     #[serde(skip)]
-    subnets: BTreeMap<SubnetId, Subnet>,
+    /// Boxed, because a map has room for eleven values even if it has only one.
+    subnets: BTreeMap<SubnetId, Box<Subnet>>,
     streams: BTreeMap<(SubnetId, SubnetId), Stream>,
     #[serde(with = "crate::types::encoding::shared")]
     routes: Arc<RoutingTable>,
@@ -42,7 +43,7 @@ impl Network {
         }
         Self {
             profile,
-            subnets: subnets.into_iter().map(|subnet| (subnet.config().id, subnet)).collect(),
+            subnets: subnets.into_iter().map(|subnet| (subnet.config().id, subnet.into())).collect(),
             streams: BTreeMap::new(),
             routes: Arc::new(routes),
             rounds: 0,
@@ -98,7 +99,7 @@ impl Network {
         if self.streams.values().any(Stream::is_moving) {
             return NextWork::Now;
         }
-        self.subnets.values().map(Subnet::next_work).min().unwrap_or(NextWork::Never)
+        self.subnets().map(Subnet::next_work).min().unwrap_or(NextWork::Never)
     }
 
     /// The timing of the network.
@@ -113,7 +114,7 @@ impl Network {
 
     /// Makes a checkpoint on every subnet: see [`Subnet::checkpoint`].
     pub fn checkpoint(&mut self) {
-        self.subnets.values_mut().for_each(Subnet::checkpoint);
+        self.subnets.values_mut().for_each(|subnet| subnet.checkpoint());
     }
 
     /// The time of the latest round. Time cannot go back before it.
@@ -128,17 +129,17 @@ impl Network {
 
     /// All subnets, in the order of their ids.
     pub fn subnets(&self) -> impl Iterator<Item = &Subnet> {
-        self.subnets.values()
+        self.subnets.values().map(Box::as_ref)
     }
 
     /// The subnet with this id.
     pub fn subnet_mut(&mut self, id: SubnetId) -> Option<&mut Subnet> {
-        self.subnets.get_mut(&id)
+        self.subnets.get_mut(&id).map(Box::as_mut)
     }
 
     /// The subnet with this id.
     pub fn subnet(&self, id: SubnetId) -> Option<&Subnet> {
-        self.subnets.get(&id)
+        self.subnets.get(&id).map(Box::as_ref)
     }
 
     /// The subnet whose ranges contain a canister id, whether or not the canister exists.
@@ -148,19 +149,20 @@ impl Network {
 
     /// Adds subnets of a saved network, whose other parts were decoded without them.
     pub fn restore_subnets(&mut self, subnets: impl IntoIterator<Item = Subnet>) {
-        self.subnets.extend(subnets.into_iter().map(|subnet| (subnet.config().id, subnet)));
+        self.subnets.extend(subnets.into_iter().map(|subnet| (subnet.config().id, subnet.into())));
     }
 
     /// Takes all subnets, so that [`restore_subnets`](Self::restore_subnets) can return them one by one.
     pub fn take_subnets(&mut self) -> BTreeMap<SubnetId, Subnet> {
-        std::mem::take(&mut self.subnets)
+        let subnets = std::mem::take(&mut self.subnets);
+        subnets.into_iter().map(|(id, subnet)| (id, *subnet)).collect()
     }
 
     /// Adds a subnet. Other subnets can send to it from their next round on.
     pub fn add_subnet(&mut self, mut subnet: Subnet) {
         subnet.set_trace(&self.trace);
         add_routes(Arc::make_mut(&mut self.routes), &subnet);
-        self.subnets.insert(subnet.config().id, subnet);
+        self.subnets.insert(subnet.config().id, subnet.into());
     }
 
     /// Removes a subnet, with all messages on their way to it and from it. Requests to its canisters are

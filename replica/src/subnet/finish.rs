@@ -25,7 +25,7 @@ impl Subnet {
             self.known_modules.clear();
         }
         self.history.forget_expired(now);
-        self.meter.end_round(self.rounds, self.canisters.values());
+        self.meter.end_round(self.rounds, self.canisters.values().map(Box::as_ref));
     }
 }
 

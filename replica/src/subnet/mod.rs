@@ -109,7 +109,8 @@ pub struct Subnet {
     /// The routing table as of the latest round.
     #[serde(with = "crate::types::encoding::shared")]
     routes: Arc<RoutingTable>,
-    canisters: BTreeMap<CanisterId, Canister>,
+    /// Boxed, because a map has room for eleven values even if it has only one.
+    canisters: BTreeMap<CanisterId, Box<Canister>>,
     /// The number of the next canister within the range for new canisters.
     next_canister: u64,
     time: Time,
@@ -194,7 +195,7 @@ impl Subnet {
     /// has installed (`execution_environment/src/scheduler.rs`, `CheckpointRound`, in the replica's
     /// repository).
     pub fn checkpoint(&mut self) {
-        self.canisters.values_mut().for_each(Canister::abort);
+        self.canisters.values_mut().for_each(|canister| canister.abort());
         self.known_modules.clear();
     }
 
@@ -218,18 +219,18 @@ impl Subnet {
 
     /// The canister with this id. `None` if it does not exist on this subnet.
     pub fn canister(&self, id: CanisterId) -> Option<&Canister> {
-        self.canisters.get(&id)
+        self.canisters.get(&id).map(Box::as_ref)
     }
 
     /// The canister with this id, to be changed without a message. `None` if it does not exist on this
     /// subnet.
     pub fn canister_mut(&mut self, id: CanisterId) -> Option<&mut Canister> {
-        self.canisters.get_mut(&id)
+        self.canisters.get_mut(&id).map(Box::as_mut)
     }
 
     /// All canisters of this subnet, in the order of their ids.
     pub fn canisters(&self) -> impl Iterator<Item = &Canister> + Clone {
-        self.canisters.values()
+        self.canisters.values().map(Box::as_ref)
     }
 
     /// Intercepts calls to these canisters, which must not exist on this subnet. The calls wait until
@@ -303,7 +304,7 @@ impl Subnet {
 
     /// The canister with this id, or an error if it does not exist.
     fn existing(&self, id: CanisterId) -> Result<&Canister, UserError> {
-        self.canisters.get(&id).ok_or_else(|| UserError::canister_not_found(id))
+        self.canister(id).ok_or_else(|| UserError::canister_not_found(id))
     }
 
     fn hosts(&self, canister: CanisterId) -> bool {
@@ -312,7 +313,7 @@ impl Subnet {
 
     /// The bytes of memory that all canisters have taken.
     fn memory_taken(&self) -> u64 {
-        self.canisters.values().map(Canister::allocated_bytes).sum()
+        self.canisters().map(Canister::allocated_bytes).sum()
     }
 
     /// What management calls may take of the subnet's memory.

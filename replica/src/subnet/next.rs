@@ -30,7 +30,7 @@ impl Subnet {
             && self.refunds.is_empty()
             && self.responses.is_empty()
             && self.intercepted_requests.is_empty())
-            || self.canisters.values().any(waits)
+            || self.canisters().any(waits)
     }
 }
 

@@ -129,7 +129,7 @@ impl Subnet {
         });
         call.record(&mut canister, self.time, sender_version, details);
         canister.trace = self.trace.clone();
-        self.canisters.insert(id, canister);
+        self.canisters.insert(id, canister.into());
         self.trace.record(|| Event::Credited { canister: id, cycles: balance });
         Ok(id)
     }

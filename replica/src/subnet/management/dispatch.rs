@@ -91,7 +91,7 @@ impl Subnet {
 
     fn next_management_call(&mut self) -> Option<PendingCall> {
         let has_budget = self.management_budget > 0;
-        let anybody_paused = self.canisters.values().any(Canister::is_paused);
+        let anybody_paused = self.canisters().any(Canister::is_paused);
         let mut calls = std::mem::take(&mut self.management_calls);
         let next = calls.next(|pending| {
             (has_budget || !pending.call.rules().is_heavy)
@@ -111,7 +111,7 @@ impl Subnet {
             matches!(call.rules().method, Method::InstallCode | Method::InstallChunkedCode);
         canister.holds_progress()
             || call.rules().waits_for_aborted && canister.is_paused()
-            || installs && self.canisters.values().any(Canister::is_installing)
+            || installs && self.canisters().any(Canister::is_installing)
     }
 
     /// Subtracts instructions from the round's budget for management calls.
