@@ -43,7 +43,10 @@ impl Network {
         }
         Self {
             profile,
-            subnets: subnets.into_iter().map(|subnet| (subnet.config().id, subnet.into())).collect(),
+            subnets: subnets
+                .into_iter()
+                .map(|subnet| (subnet.config().id, subnet.into()))
+                .collect(),
             streams: BTreeMap::new(),
             routes: Arc::new(routes),
             rounds: 0,

@@ -176,7 +176,8 @@ fn pages_of_other_origins_may_do_what_agents_may_and_no_more() {
         assert!(!refused.allows_every_origin(), "{route}");
     }
     assert!(send(&network, "OPTIONS", "update/tick", &preflight, b"").status >= 400);
-    assert!(network.pic.get_time() < before + Duration::from_secs(60));
+    // The time that was to be set is centuries later.
+    assert!(network.pic.get_time() < before + Duration::from_secs(86_400));
 }
 
 proptest! {

@@ -8,11 +8,8 @@ use candid::{Encode, Principal};
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use ic_management_canister_types::ProvisionalCreateCanisterWithCyclesArgs as Creation;
 use ic_transport_types::EnvelopeContent;
-use std::time::{Duration, Instant};
 use test_support::http::exchange;
-
-/// The longest time to wait for a canister.
-const PATIENCE: Duration = Duration::from_secs(20);
+use test_support::patience::wait_until;
 
 const CBOR: &str = "host: localhost\r\ncontent-type: application/cbor\r\n";
 
@@ -58,11 +55,7 @@ fn a_creation_sent_to_the_management_canister_takes_place_on_the_default_subnet(
         assert!(matches!(answer.status, 200 | 202), "{}", answer.text());
     }
     // The server did not wait for the execution of the first request.
-    let started = Instant::now();
-    while !network.pic.canister_exists(after(after(made))) {
-        assert!(started.elapsed() < PATIENCE, "only some of the canisters exist");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("all canisters exist", || network.pic.canister_exists(after(after(made))));
     assert_eq!(network.pic.get_subnet(made), network.pic.get_subnet(network.one));
     assert!(!network.pic.canister_exists(on_nns));
     assert!(network.pic.cycle_balance(made) > 0);

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::sync::mpsc::channel;
 use std::time::Duration;
+use test_support::patience::in_one_of_ten;
 use test_support::script::{Call, script};
 use test_support::{CallResult, ScriptedNetwork, Server, on_every_server};
 
@@ -181,9 +182,13 @@ fn an_outcall_that_pays_as_it_goes_pays_for_the_time_of_its_request() {
         let arguments = HttpRequestArgs { pricing_version: Some(2), ..get_from(&site.url(path)) };
         network.spent(network.a, || live(&network, outcall(arguments)).unwrap()).0
     };
-    let [quick, slow] = ["/fast", "/slow"].map(cost);
     let least = (pause.as_millis() - 100) * 300 * NODES;
-    assert!(slow > quick + least, "{slow} is not more than {quick} and {least}");
+    // On a busy machine, a quick request may take long.
+    in_one_of_ten(|| {
+        let [quick, slow] = ["/fast", "/slow"].map(cost);
+        let little = || format!("{slow} is not more than {quick} and {least}");
+        if slow > quick + least { Ok(()) } else { Err(little()) }
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use std::time::{Duration, Instant};
 use test_support::ScriptedNetwork;
+use test_support::patience::in_one_of_ten;
 use test_support::script::{Script, call, number, script};
 use test_support::servers::network_on;
 
@@ -90,22 +91,28 @@ fn deadlines_pass_in_the_profiles_own_time() {
 fn under_mainnet_a_network_that_progresses_by_itself_takes_the_real_time() {
     let (_server, network) = network(NetworkProfile::MAINNET);
     network.pic.auto_progress();
-    let started = Instant::now();
-    let message = network.submit(network.a, sequential_calls(network.b, 1));
-    network.pic.await_call_no_ticks(message).unwrap();
-    // One round to take the message in and four for the round trip. The client asks for the answer
-    // once a second, and a busy machine takes its time.
-    let taken = started.elapsed();
-    assert!((2_500..10_000).contains(&taken.as_millis()), "{taken:?}");
+    in_one_of_ten(|| {
+        let started = Instant::now();
+        let message = network.submit(network.a, sequential_calls(network.b, 1));
+        network.pic.await_call_no_ticks(message).unwrap();
+        // One round to take the message in and four for the round trip. The client asks for the answer
+        // once a second, and a busy machine takes its time.
+        let taken = started.elapsed();
+        assert!(taken >= Duration::from_millis(2_500), "{taken:?}");
+        if taken < Duration::from_secs(10) { Ok(()) } else { Err(format!("{taken:?}")) }
+    });
 }
 
 #[test]
 fn without_latency_rounds_follow_one_another_at_once_while_messages_travel() {
     let (_server, network) = network(NetworkProfile::POCKET_IC);
     network.pic.auto_progress();
-    let started = Instant::now();
-    let message = network.submit(network.a, sequential_calls(network.b, 100));
-    network.pic.await_call_no_ticks(message).unwrap();
-    // A pause of a tenth of a second after each round would make ten seconds.
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    in_one_of_ten(|| {
+        let started = Instant::now();
+        let message = network.submit(network.a, sequential_calls(network.b, 100));
+        network.pic.await_call_no_ticks(message).unwrap();
+        // A pause of a tenth of a second after each round would make ten seconds.
+        let taken = started.elapsed();
+        if taken < Duration::from_secs(5) { Ok(()) } else { Err(format!("{taken:?}")) }
+    });
 }

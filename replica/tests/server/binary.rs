@@ -1,17 +1,18 @@
 //! The server binary, as the `pocket-ic` crate starts it.
 
-use crate::http::{get, instance};
-use crate::instances::submit_spin;
+use crate::http::instance;
+use crate::instances::keep_busy;
 use pocket_ic::PocketIcBuilder;
 use std::ffi::OsStr;
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use test_support::http::{exchange, send};
+use test_support::patience::{in_one_of_ten, wait_until};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
-pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn run(arguments: &[&str]) -> Output {
     Command::new(BINARY).args(arguments).output().unwrap()
@@ -48,27 +49,33 @@ impl ServerProcess {
 
     /// The port, once it is announced: with a line end, as clients wait for it.
     pub fn port(&self) -> u16 {
-        let started = Instant::now();
-        loop {
-            let content = std::fs::read_to_string(&self.port_file).unwrap_or_default();
-            if let Some(port) = content.strip_suffix('\n') {
-                return port.parse().unwrap();
-            }
-            assert!(started.elapsed() < PATIENCE, "no port in the file: {content:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let mut port = None;
+        wait_until("the server announces its port", || {
+            port = self.announced();
+            port.is_some()
+        });
+        port.unwrap()
+    }
+
+    /// The port, once it is announced. `None` if the server ends before.
+    pub fn port_if_it_runs(&mut self) -> Option<u16> {
+        let mut port = None;
+        wait_until("the server announces its port or ends", || {
+            port = self.announced();
+            port.is_some() || self.process.try_wait().unwrap().is_some()
+        });
+        port
+    }
+
+    fn announced(&self) -> Option<u16> {
+        let content = std::fs::read_to_string(&self.port_file).unwrap_or_default();
+        Some(content.strip_suffix('\n')?.parse().unwrap())
     }
 
     /// Waits until it has ended, and returns whether it ended well.
     pub fn ended_well(&mut self) -> bool {
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status.success();
-            }
-            assert!(started.elapsed() < PATIENCE, "the server does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("the server ends", || self.process.try_wait().unwrap().is_some());
+        self.process.wait().unwrap().success()
     }
 
     #[cfg(unix)]
@@ -242,15 +249,10 @@ fn the_server_removes_its_port_file_before_it_closes_the_port_while_an_instance_
     let port = server.port();
     let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
     let pic = PocketIcBuilder::new().with_server_url(url).with_application_subnet().build();
-    submit_spin(&pic);
-    let path = format!("/instances/{}/update/tick", pic.instance_id());
     // The end of the server cuts off the connection, so there may be no reply.
-    let tick = std::thread::spawn(move || send(port, "POST", &path, "", b"{}"));
-    while get(port, "/instances").body != serde_json::json!(["Busy"]) {
-        assert!(!tick.is_finished(), "it has ended already");
-    }
+    let tick = keep_busy(port, &pic);
     server.signal("-TERM");
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+    while TcpStream::connect(("127.0.0.1", port)).is_ok() {
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(!port_file.exists(), "clients would find a port at which nobody listens");
@@ -263,13 +265,20 @@ fn the_server_removes_its_port_file_before_it_closes_the_port_while_an_instance_
 fn the_server_ends_by_itself_when_nobody_uses_it() {
     let folder = tempfile::tempdir().unwrap();
     let port_file = folder.path().join("port");
-    let mut server = ServerProcess::start(&port_file, &["--ttl", "2"]);
-    let port = server.port();
-    let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(2_500) {
-        assert_eq!(get(port, "/instances").status, 200);
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    // On a busy machine, the test may leave the server alone for two seconds.
+    let mut server = in_one_of_ten(|| {
+        let mut server = ServerProcess::start(&port_file, &["--ttl", "2"]);
+        let port = server.port_if_it_runs().ok_or("it has ended before it was used")?;
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(2_500) {
+            TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())?;
+            if !send(port, "GET", "/instances", "", b"").starts_with(b"HTTP/1.1 200") {
+                return Err("it has ended while it was used".to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(server)
+    });
     assert!(server.ended_well());
     assert!(!port_file.exists());
 }
@@ -278,14 +287,12 @@ fn the_server_ends_by_itself_when_nobody_uses_it() {
 fn the_server_ends_at_its_hard_time_limit_even_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = ServerProcess::start(&folder.path().join("port"), &["--hard-ttl", "1"]);
-    let port = server.port();
-    let started = Instant::now();
-    while server.process.try_wait().unwrap().is_none() {
-        assert!(started.elapsed() < PATIENCE);
+    let port = server.port_if_it_runs();
+    wait_until("it ends", || {
         // It may end in the middle of a request, so use it without looking at the answer.
-        let _ = std::net::TcpStream::connect(("127.0.0.1", port));
-        std::thread::sleep(Duration::from_millis(50));
-    }
+        port.iter().for_each(|port| drop(TcpStream::connect(("127.0.0.1", *port))));
+        server.process.try_wait().unwrap().is_some()
+    });
     assert!(server.ended_well());
 }
 

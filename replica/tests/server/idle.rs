@@ -4,6 +4,7 @@ use crate::binary::ServerProcess;
 use crate::http::get;
 use pocket_ic::PocketIcBuilder;
 use std::time::Duration;
+use test_support::patience::in_one_of_ten;
 
 /// Seconds of CPU that a process has used.
 fn cpu_seconds(process: u32) -> f64 {
@@ -32,10 +33,14 @@ fn a_network_that_progresses_by_itself_costs_next_to_nothing_at_rest() {
         pic.create_canister_on_subnet(None, None, subnet);
     }
     pic.auto_progress();
-    let before = cpu_seconds(server.process.id());
-    std::thread::sleep(REST);
-    let used = cpu_seconds(server.process.id()) - before;
-    println!("{used:.2} s of CPU in {} s of rest", REST.as_secs());
-    assert!(used < 0.01 * REST.as_secs_f64(), "{used} s of CPU in {REST:?}");
+    // On a slow machine, the first rounds are part of the first measurements.
+    in_one_of_ten(|| {
+        let before = cpu_seconds(server.process.id());
+        std::thread::sleep(REST);
+        let used = cpu_seconds(server.process.id()) - before;
+        println!("{used:.2} s of CPU in {} s of rest", REST.as_secs());
+        let much = || format!("{used} s of CPU in {REST:?}");
+        if used < 0.01 * REST.as_secs_f64() { Ok(()) } else { Err(much()) }
+    });
     assert_eq!(get(server.port(), "/instances").status, 200, "it is still there");
 }

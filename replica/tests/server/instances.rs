@@ -7,7 +7,10 @@ use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use pocket_ic::{PocketIc, PocketIcBuilder};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use test_support::http::send;
+use test_support::patience::in_one_of_ten;
 use test_support::servers::embedded_server;
 
 /// Counts up in its heap; `spin` takes about a second.
@@ -45,6 +48,24 @@ pub fn submit_spin(pic: &PocketIc) {
     pic.submit_call(canister, Principal::anonymous(), "spin", vec![]).unwrap();
 }
 
+/// Has an instance on the server at this port execute a canister for about a second. When this function
+/// returns, the instance executes. The thread returns what the server responds.
+pub fn keep_busy(port: u16, pic: &PocketIc) -> JoinHandle<Vec<u8>> {
+    let path = format!("/instances/{}/update/tick", pic.instance_id());
+    // On a busy machine, a second may pass before this thread looks.
+    in_one_of_ten(|| {
+        submit_spin(pic);
+        let path = path.clone();
+        let tick = std::thread::spawn(move || send(port, "POST", &path, "", b"{}"));
+        while get(port, "/instances").body != serde_json::json!(["Busy"]) {
+            if tick.is_finished() {
+                return Err("it has ended already".to_owned());
+            }
+        }
+        Ok(tick)
+    })
+}
+
 fn update(pic: &PocketIc, canister: Principal, method: &str) -> Vec<u8> {
     pic.update_call(canister, Principal::anonymous(), method, vec![]).unwrap()
 }
@@ -69,23 +90,21 @@ fn instances_used_at_the_same_time_do_not_see_each_other() {
 #[test]
 fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
     let server = embedded_server();
-    let busy: Vec<_> = (0..3)
-        .map(|_| {
-            let pic = network(&server);
-            submit_spin(&pic);
-            pic
-        })
-        .collect();
+    let busy = [(); 3].map(|()| network(&server));
     let idle = network(&server);
-    std::thread::scope(|scope| {
-        let ticks: Vec<_> = busy.iter().map(|pic| scope.spawn(|| pic.tick())).collect();
-        let mut answered = 0;
-        while !ticks.iter().all(|tick| tick.is_finished()) {
-            idle.get_time();
-            idle.tick();
-            answered += 1;
-        }
-        assert!(answered > 20, "{answered} answers while others were busy");
+    in_one_of_ten(|| {
+        busy.iter().for_each(submit_spin);
+        std::thread::scope(|scope| {
+            let ticks: Vec<_> = busy.iter().map(|pic| scope.spawn(|| pic.tick())).collect();
+            let mut answered = 0;
+            while !ticks.iter().all(|tick| tick.is_finished()) {
+                idle.get_time();
+                idle.tick();
+                answered += 1;
+            }
+            let few = || format!("{answered} answers while others were busy");
+            if answered > 20 { Ok(()) } else { Err(few()) }
+        })
     });
 }
 
@@ -151,19 +170,24 @@ fn an_instance_responds_while_a_module_is_compiled_for_its_next_round() {
     let pic = network(&server);
     let canister = pic.create_canister();
     let path = format!("/instances/{}/read/get_time", pic.instance_id());
-    let started = Instant::now();
-    let longest = std::thread::scope(|scope| {
-        let installing = scope.spawn(|| pic.install_canister(canister, laborious(), vec![], None));
-        let mut longest = Duration::ZERO;
-        while !installing.is_finished() {
-            let asked = Instant::now();
-            assert_eq!(get(server.port(), &path).status, 200);
-            longest = longest.max(asked.elapsed());
-        }
-        longest
+    in_one_of_ten(|| {
+        let module = laborious();
+        let started = Instant::now();
+        let longest = std::thread::scope(|scope| {
+            let installing = scope.spawn(|| pic.reinstall_canister(canister, module, vec![], None));
+            let mut longest = Duration::ZERO;
+            while !installing.is_finished() {
+                let asked = Instant::now();
+                assert_eq!(get(server.port(), &path).status, 200);
+                longest = longest.max(asked.elapsed());
+            }
+            installing.join().unwrap().unwrap();
+            longest
+        });
+        let all = started.elapsed();
+        println!("{all:?} for the installation, {longest:?} for the slowest response");
+        if longest < all / 4 { Ok(()) } else { Err(format!("{longest:?} of {all:?}")) }
     });
-    println!("{:?} for the installation, {longest:?} for the slowest response", started.elapsed());
-    assert!(longest < started.elapsed() / 4, "{longest:?} of {:?}", started.elapsed());
 }
 
 #[test]

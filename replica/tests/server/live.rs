@@ -6,10 +6,8 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 use test_support::http::exchange;
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use test_support::patience::wait_until;
 
 /// The replica as a network, killed if a test leaves it running.
 struct Network {
@@ -39,14 +37,8 @@ impl Network {
     fn ends_well_on(&mut self, signal: &str) -> bool {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                return status.success();
-            }
-            assert!(started.elapsed() < PATIENCE, "it does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("it ends", || self.process.try_wait().unwrap().is_some());
+        self.process.wait().unwrap().success()
     }
 }
 
@@ -174,14 +166,9 @@ fn the_launcher_writes_its_status_once_it_listens_and_ends_on_an_interrupt() {
     let options =
         ["--verbose", "--artificial-delay-ms=1", "--subnet=application", "--subnet=system"];
     let mut network = Network::start(&[&launch(status_text, state_text)[..], &options].concat());
-    let started = Instant::now();
-    let line = loop {
-        if let Ok(line) = std::fs::read_to_string(status.join("status.json")) {
-            break line;
-        }
-        assert!(started.elapsed() < PATIENCE, "no status");
-        std::thread::sleep(Duration::from_millis(5));
-    };
+    let file = status.join("status.json");
+    wait_until("there is a status", || file.exists());
+    let line = std::fs::read_to_string(file).unwrap();
     // Written as a whole: there is no moment in which the line end is missing.
     let report: Value = serde_json::from_str(line.strip_suffix('\n').unwrap()).unwrap();
     assert_eq!(report["v"], "1");

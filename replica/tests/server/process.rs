@@ -1,6 +1,6 @@
 //! The program as a process among others: standard streams, the port file, signals, and its end.
 
-use crate::binary::{BINARY, PATIENCE, ServerProcess, run};
+use crate::binary::{BINARY, ServerProcess, run};
 use crate::http::{get, instance};
 use crate::instances::submit_spin;
 use candid::Principal;
@@ -10,8 +10,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use test_support::http::exchange;
+use test_support::patience::{in_one_of_ten, wait_until};
 use test_support::servers::embedded_server;
 
 /// Prints a hundred lines of a thousand bytes in each call.
@@ -65,10 +66,14 @@ fn a_reader_of_standard_error_gets_all_that_canisters_print() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = start(&folder.path().join("port"), Stdio::null(), Stdio::piped());
     let mut stderr = server.process.stderr.take().unwrap();
+    // The server waits for a reader half a second only, so the reader reads all the time.
+    let reader = std::thread::spawn(move || {
+        let mut printed = String::new();
+        stderr.read_to_string(&mut printed).map(|_| printed)
+    });
     print(server.port());
     server.signal("-TERM");
-    let mut printed = String::new();
-    stderr.read_to_string(&mut printed).unwrap();
+    let printed = reader.join().unwrap().unwrap();
     let lines = printed.lines().filter(|line| line.contains(&"a".repeat(1_000)));
     assert_eq!(lines.count(), 300);
     assert!(server.ended_well());
@@ -144,11 +149,10 @@ fn a_port_file_that_a_killed_server_has_left_is_used_again() {
     killed.process.wait().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), format!("{before}\n"));
     let mut next = ServerProcess::start(&path, &[]);
-    let started = Instant::now();
-    while fs::read_to_string(&path).unwrap() == format!("{before}\n") {
+    wait_until("it writes its port", || {
         assert_eq!(next.process.try_wait().unwrap(), None, "it ends");
-        assert!(started.elapsed() < PATIENCE, "it does not write its port");
-    }
+        fs::read_to_string(&path).unwrap() != format!("{before}\n")
+    });
     instance(next.port());
 }
 
@@ -243,28 +247,33 @@ fn a_second_signal_ends_a_server_at_once() {
     while path.exists() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let started = Instant::now();
-    while server.process.try_wait().unwrap().is_none() {
+    wait_until("it ends", || {
         server.signal("-TERM");
-        std::thread::sleep(Duration::from_millis(100));
-        assert!(started.elapsed() < Duration::from_secs(5), "it waits");
-    }
-    assert!(!server.process.wait().unwrap().success());
+        server.process.try_wait().unwrap().is_some()
+    });
+    assert!(!server.process.wait().unwrap().success(), "it has waited for the body");
 }
 
 #[test]
 fn a_download_that_lasts_longer_than_the_time_to_live_is_completed() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = ServerProcess::start(&folder.path().join("port"), &["--ttl", "1"]);
-    let port = server.port();
     let blob = vec![7; 64 << 20];
-    let id = exchange(port, "POST", "/blobstore", "host: localhost\r\n", &blob);
-    assert_eq!(id.status, 200);
-    let mut download = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let head = format!("GET /blobstore/{} HTTP/1.1\r\nconnection: close\r\n\r\n", id.text());
-    download.write_all(head.as_bytes()).unwrap();
+    // On a busy machine, the test may leave the server alone for a second before the download begins.
+    let (mut server, mut download) = in_one_of_ten(|| {
+        let mut server = ServerProcess::start(&folder.path().join("port"), &["--ttl", "1"]);
+        let port = server.port_if_it_runs().ok_or("it has ended before it was used")?;
+        let failed = |error: std::io::Error| error.to_string();
+        TcpStream::connect(("127.0.0.1", port)).map_err(failed)?;
+        let id = exchange(port, "POST", "/blobstore", "host: localhost\r\n", &blob);
+        assert_eq!(id.status, 200);
+        let mut download = TcpStream::connect(("127.0.0.1", port)).map_err(failed)?;
+        let id = id.text();
+        let head = format!("GET /blobstore/{id} HTTP/1.1\r\nconnection: close\r\n\r\n");
+        download.write_all(head.as_bytes()).map_err(failed)?;
+        download.read_exact(&mut vec![0; 1 << 20]).map_err(failed)?;
+        Ok((server, download))
+    });
     let mut received = vec![0; 1 << 20];
-    download.read_exact(&mut received).unwrap();
     std::thread::sleep(Duration::from_millis(2_500));
     download.read_to_end(&mut received).unwrap();
     assert!(received.len() > blob.len(), "{} bytes", received.len());

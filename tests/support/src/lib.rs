@@ -6,6 +6,7 @@
 //! - [`encoding`]: Candid of one value;
 //! - [`scripted`]: a canister that runs scripts, and a network with two of these canisters;
 //! - [`status`]: the status of canisters, also on older servers;
+//! - [`patience`]: waiting, and measurements of time, on machines of any speed;
 //! - [`http`]: HTTP requests that no well-behaved client would send;
 //! - [`counter()`]: a canister that counts;
 //! - [`canisters`]: canisters of other people, and canisters written as other people write theirs.
@@ -22,6 +23,7 @@ mod golden;
 pub mod http;
 pub mod packages;
 mod panics;
+pub mod patience;
 pub mod scripted;
 pub mod servers;
 pub mod status;
