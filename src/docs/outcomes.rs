@@ -95,10 +95,16 @@
 //!
 //! # Paying a list
 //!
-//! 1. Give each payment a fixed `created_at_time` before the first attempt, so that the ledger recognizes a second attempt.
-//!    Mark the request as idempotent.
-//! 2. Judge the replies: `Ok` and `Duplicate` are [`Done`](crate::Verdict::Done), `TemporarilyUnavailable` is
-//!    [`TryAgain`](crate::Verdict::TryAgain), all other errors are [`NotDone`](crate::Verdict::NotDone).
+//! 1. Give each payment a fixed `created_at_time`, and a memo of its own (for example its number), before the first
+//!    attempt. The ledger makes a transfer with equal fields only once. Without the memo, two payments of the same amount
+//!    to the same account would be one transfer. Mark the request as idempotent.
+//! 2. Judge the replies: `Ok` and `Duplicate` are [`Done`](crate::Verdict::Done), `TemporarilyUnavailable` and
+//!    `CreatedInFuture` are [`TryAgain`](crate::Verdict::TryAgain), all other errors are
+//!    [`NotDone`](crate::Verdict::NotDone).
 //! 3. Make the calls with a [`Retry`](crate::Retry).
-//! 4. Keep the payments that are `Unknown` with their `created_at_time`. Make them again unchanged, before the ledger
-//!    forgets them (an ICRC-1 ledger remembers transfers for 24 hours). After that, look into the ledger first.
+//! 4. Keep the payments that are `Unknown` with their `created_at_time`, memo and fee. Make them again unchanged, before
+//!    the ledger forgets them (an ICRC-1 ledger remembers transfers for 24 hours). After that, look into the ledger first.
+//!    Only `Done` settles such a payment. If the later call is `NotDone`, then the later attempts did nothing, and the
+//!    earlier one is as unknown as before.
+//!
+//! The canister `examples/payout` in the repository of this crate pays a list in this way.
