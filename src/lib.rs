@@ -42,8 +42,6 @@
 //!
 //! # Outcomes
 //!
-//! The page on [outcomes](docs::outcomes) says what each means, and which calls may be made again.
-//!
 //! - [`Outcome::Done`]: the callee replied.
 //! - [`Outcome::ReplyDropped`]: the callee replied with more bytes than the fan-out keeps ([`ReplyLimit`]).
 //! - [`Outcome::NotDone`]: the callee did nothing. The call can safely be made again.
@@ -52,7 +50,8 @@
 //!
 //! The last two carry a [`Failure`] with a [`Reason`]. Many canisters reply with errors, for instance ledgers
 //! (`variant { Ok; Err }`). A request [with a verdict](Request::judged_by) says what a reply means: then a reply can be
-//! done, not done, worth another attempt, or unknown. Every outcome says how many attached cycles came back.
+//! done, not done, worth another attempt, or unknown. Every outcome says how many attached cycles came back. The page on
+//! [outcomes](docs::outcomes) says for each reason which calls may be made again.
 //!
 //! # Which function to take
 //!
@@ -72,13 +71,12 @@
 //!
 //! # Several fan-outs at the same time
 //!
-//! The page on [limits](docs::limits) has the numbers, and says which limit holds when.
-//!
 //! The messages of a canister share its 500 slots to each callee. A planned window uses at most 450 of them, so that calls
 //! outside of windows find a slot. Several windows [share](Slots) these 450 slots. A call of a window, or a call with a
 //! retry, that finds no slot because other calls of the canister occupy them waits for one of these, and loses no attempt.
 //! A call of [`parallel`], [`sequential`] or [`call`], and a [`Leg`], fails at once if no slot is free, unless its request
-//! has a retry. Within a window, callees take turns.
+//! has a retry. Within a window, callees take turns. The page on [limits](docs::limits) has the numbers, and says which
+//! limit holds when.
 //!
 //! # Upgrades
 //!
