@@ -130,14 +130,17 @@ impl<'s> CallQueue<'s> {
         }
     }
 
-    /// Number of open calls.
-    pub fn open(&self) -> u32 {
-        self.open
-    }
-
     /// Whether the window allows another open call.
     pub fn has_capacity(&self) -> bool {
         self.open < self.window.total && !self.short_of_cycles
+    }
+
+    /// Whether [`next`](Self::next) may return a call, or calls may wait although none is open.
+    pub fn may_have_next(&self) -> bool {
+        self.has_capacity()
+            || self.open == 0
+            // A delayed call that is due ends the wait for cycles.
+            || (self.open < self.window.total && !self.delayed.is_empty())
     }
 
     /// When the first delayed call is due.

@@ -116,8 +116,32 @@ impl FanOut {
 
     /// Does not wait for slots that other calls of the canister occupy. A call that finds no slot, while no call of this
     /// fan-out to the same callee is open, fails for the reason [`QueueFull`](crate::Reason::QueueFull), and its
-    /// [`Retry`] decides whether it is tried again. For tasks of a timer: such a task ends, and the next one tries again.
-    /// To wait, a message would have to [make calls](crate::Transport::pause).
+    /// [`Retry`] decides whether it is tried again.
+    ///
+    /// This is for tasks of a timer. To wait within a message, the library would have to
+    /// [make calls](crate::Transport::pause). A task of a timer can end instead, and the next one tries again. A
+    /// [claim](crate::Slots::claim) keeps a share of the slots free until then:
+    ///
+    /// ```no_run
+    /// # use parallel_calls::{Canister, FanOut, Request, ReasonKind, SlotClaim, Transport, Window};
+    /// # use std::cell::RefCell;
+    /// thread_local! {
+    ///     static CLAIM: RefCell<Option<SlotClaim>> = const { RefCell::new(None) };
+    /// }
+    ///
+    /// /// The task of a timer. Returns whether it has to be executed again later.
+    /// async fn task(requests: Vec<Request>) -> bool {
+    ///     let Some(callee) = requests.first().map(|request| request.callee) else { return false };
+    ///     CLAIM.take();
+    ///     let fan_out = FanOut::new(Window::of(100)).without_waiting_for_slots();
+    ///     let summary = fan_out.run(&Canister, requests, |_, _| ()).await;
+    ///     let is_full = summary.failed(ReasonKind::QueueFull) > 0;
+    ///     if is_full {
+    ///         CLAIM.set(Some(Canister.slots(callee).claim(100)));
+    ///     }
+    ///     is_full
+    /// }
+    /// ```
     pub fn without_waiting_for_slots(mut self) -> Self {
         self.waits_for_slots = false;
         self

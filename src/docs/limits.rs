@@ -52,7 +52,7 @@
 //! ```
 //!
 //! **Cycles that come back, and cycles that do not.** Of the cycles that the system sets aside, nearly all come back with
-//! the response. A million calls spend about six trillion cycles, whatever the window.
+//! the response. A million small calls spend at most six trillion cycles, whatever the window.
 //!
 //! **Several callees.** The slots are counted for each callee. In a canister, a planned window has at most 450 open calls
 //! to all callees together, because of the callbacks: the guaranteed 50 are few, and nobody knows how many of the subnet's
@@ -73,9 +73,9 @@
 //! assert_eq!(HEAP_BYTES_MAX / RESPONSE_BYTES_MAX, 1_536);
 //! ```
 //!
-//! **Instructions.** The work of a callback does not depend on the number of calls. A windowed call takes about 30,000
-//! instructions of your canister, half of them in system calls. What can exceed the limit is the message that sends the
-//! first calls: [`parallel`](crate::parallel) sends all calls in one message.
+//! **Instructions.** The work of a callback does not depend on the number of calls. A windowed call takes 20,000 to 40,000
+//! instructions of your canister, without your own work for its outcome. What can come near the limit is the message that
+//! sends the first calls: [`parallel`](crate::parallel) sends all calls in one message.
 //!
 //! **Pauses.** A message that waits between two attempts while none of its calls is open keeps a call of its own open (see
 //! [`Transport::pause`](crate::Transport::pause)). So at most 450 messages of a canister can pause at the same time, and

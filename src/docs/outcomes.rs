@@ -84,8 +84,9 @@
 //!
 //! [`Retry::attempts(n)`](crate::Retry::attempts) allows at most `n` attempts per call. The delays between them are 1, 2,
 //! 4, 8, 16 and 32 seconds, and then always 60 seconds. No attempt is made before its delay is over by the clock of the
-//! network. A call that finds no slot or no cycles while other calls of the canister are open waits for them, and loses no
-//! attempt. After the last attempt, the outcome is that of the last attempt, unless an earlier one is unknown.
+//! network. Two refusals cost no attempt: a call of a window that finds no slot waits for other calls of the canister that
+//! occupy the slots, and a call of a window that finds no cycles waits for other calls of the window. The outcome of a call
+//! is that of its last attempt, but a call with an unknown attempt never ends as not done.
 //!
 //! # Cycles that come back
 //!

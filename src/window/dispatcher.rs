@@ -101,7 +101,7 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
 
     /// Sends the next call that the system accepts.
     pub fn send_next(&mut self) -> Option<OpenCall<T::ResponseFuture>> {
-        if self.ending.is_none() && (self.queue.has_capacity() || self.queue.open() == 0) {
+        if self.ending.is_none() && self.queue.may_have_next() {
             self.ending = self.reason_to_end();
         }
         if self.ending.is_some() {

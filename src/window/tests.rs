@@ -7,6 +7,7 @@ use crate::scripted_transport::{ScriptedTransport, callee};
 use crate::{ReasonKind, reject_code};
 
 mod bounds;
+mod endings;
 mod fairness;
 mod options;
 mod properties;

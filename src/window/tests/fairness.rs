@@ -37,6 +37,7 @@ proptest! {
         callees in vec(0_usize..CALLEES, 0..150),
         per_callee in 1_u32..4,
         total in 1_u32..8,
+        look_ahead in 1_usize..30,
         choices in vec(any::<u16>(), 1..64),
     ) {
         let script = ScriptedTransport::new(500, 500);
@@ -51,7 +52,7 @@ proptest! {
         let mut passed = [[0; CALLEES]; CALLEES];
         let mut eligible = [false; CALLEES];
         let mut seen = 0;
-        let window = Window::new(per_callee, total);
+        let window = Window::new(per_callee, total).with_look_ahead(look_ahead);
         let fan_out = windowed(&script, requests, window, Retry::NEVER, |_, _| ());
         let summary = script.drive(fan_out, |script| {
             let sent = waiting.sent();
@@ -66,6 +67,7 @@ proptest! {
                 passed[number] = [0; CALLEES];
             }
             seen = sent.len();
+            assert!(taken.borrow().iter().sum::<usize>() <= seen + look_ahead);
             let open = script.open();
             let call = open[usize::from(choices.next().expect("endless")) % open.len()];
             script.respond(call, Ok(Vec::new()));

@@ -157,6 +157,24 @@ fn a_canister_that_is_stopped_in_a_pause_sends_nothing_more() {
 }
 
 #[test]
+fn a_stopping_canister_does_not_send_a_call_that_is_due_while_cycles_are_short() {
+    // Two calls can be open. The first one is rejected and tried again later, and the fourth one waits for cycles.
+    let script = ScriptedTransport::new(500, 2);
+    let fan_out = FanOut::new(Window::of(4)).with_retry(Retry::attempts(2));
+    let summary = script.drive(fan_out.run(&script, pings(4), |_, _| ()), |script| {
+        let call = script.open()[0];
+        if call == 0 {
+            return script.respond(call, Err(busy()));
+        }
+        script.now.set(Duration::from_secs(2));
+        script.stopping.set(true);
+        reply(script);
+    });
+    assert_eq!((summary.succeeded, summary.failed(ReasonKind::Stopping)), (2, 2));
+    assert_eq!(script.sent.borrow().len(), 3);
+}
+
+#[test]
 fn a_request_with_a_retry_is_tried_as_often_as_it_says() {
     let script = ScriptedTransport::new(500, 500);
     let requests =

@@ -13,15 +13,15 @@ use crate::{
 
 /// A call, and the response to each attempt.
 #[derive(Clone, Debug)]
-struct TestCall {
-    callee: u8,
+pub struct TestCall {
+    pub callee: u8,
     idempotent: bool,
     /// For each attempt: the reject code, or `None` for a reply. From 11 on: a reply by which the callee did nothing for
     /// good (11), did nothing for the moment (12), or leaves open what it did (13).
     responses: Vec<Option<u32>>,
 }
 
-fn test_call() -> impl Strategy<Value = TestCall> {
+pub fn test_call() -> impl Strategy<Value = TestCall> {
     let response = prop_oneof![3 => Just(None), 2 => (1_u32..=7).prop_map(Some), 1 => (11_u32..=13).prop_map(Some)];
     (0..4_u8, any::<bool>(), vec(response, 4))
         .prop_map(|(callee, idempotent, responses)| TestCall { callee, idempotent, responses })
@@ -37,7 +37,7 @@ impl TestCall {
     }
 
     /// The response to an attempt, counted from 1.
-    fn response(&self, attempt: usize) -> Result<Vec<u8>, Reason> {
+    pub fn response(&self, attempt: usize) -> Result<Vec<u8>, Reason> {
         match self.responses[attempt - 1] {
             None => Ok(vec![attempt as u8]),
             Some(code @ 11..) => Ok(vec![attempt as u8, code as u8]),
@@ -65,7 +65,7 @@ impl TestCall {
     }
 
     /// The outcome after at most so many attempts, by the rules of the documentation.
-    fn expected(&self, attempts: usize) -> Outcome<Reply> {
+    pub fn expected(&self, attempts: usize) -> Outcome<Reply> {
         let mut first_unknown = None;
         for attempt in 1..=attempts {
             let (reason, is_clean, may_help) = match self.result(attempt) {
@@ -98,12 +98,12 @@ fn verdict(reply: &[u8]) -> Verdict {
     }
 }
 
-fn requests(calls: &[TestCall]) -> Vec<Request> {
+pub fn requests(calls: &[TestCall]) -> Vec<Request> {
     (0_u64..).zip(calls).map(|(number, call)| call.request(number)).collect()
 }
 
 /// The number of the call that a request belongs to.
-fn number_of(request: &Rc<Request>) -> usize {
+pub fn number_of(request: &Rc<Request>) -> usize {
     u64::from_le_bytes(request.argument[..].try_into().expect("eight bytes")) as usize
 }
 

@@ -240,6 +240,26 @@ fn drive_all<'f>(
 }
 
 #[test]
+fn a_response_does_not_send_calls_to_all_callees_whose_slots_others_hold() {
+    let script = ScriptedTransport::new(500, 10_000);
+    (2..52).for_each(|number| script.hold(callee(number), 500));
+    let requests = (2..52).flat_map(|number| to(number, 1)).chain(to(1, 2_000));
+    let fan_out = windowed(&script, requests, Window::of(10), Retry::NEVER, |_, _| ());
+    let mut responses = 0;
+    let summary = script.drive(fan_out, |script| {
+        responses += 1;
+        if responses == 1_000 {
+            // Each of the 50 calls was refused once. Responses to other calls do not send them again.
+            assert_eq!(script.refused.get(), 50);
+            (2..52).for_each(|number| script.hold(callee(number), 499));
+        }
+        reply(script);
+    });
+    assert_eq!((summary.succeeded, summary.refused), (2_050, 50));
+    assert_eq!(script.pauses.get(), 0, "the responses to other calls show that slots are free");
+}
+
+#[test]
 fn when_the_share_of_a_window_grows_its_calls_that_wait_go_before_new_ones() {
     let script = ScriptedTransport::new(500, 10_000);
     // The second window has half of the slots: 225 of its calls to the callee are open, three wait, and the call to another
