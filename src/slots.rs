@@ -19,6 +19,9 @@ pub const SHARED_SLOTS: u32 = QUEUE_SLOTS - QUEUE_SLOTS / 10;
 /// ([`SHARED_SLOTS`]), each is as large as it was planned. Otherwise each window gets the same share of the 450 slots; what
 /// a small window does not need, the others share. A window that has more open calls than its share sends no further call
 /// until it is below its share.
+///
+/// A window wants as many slots as it can use: one if it is [in order](crate::FanOut::in_order), at most its
+/// [total](crate::Window::total), and when no further requests are left, at most as many as it has calls to the callee.
 #[derive(Debug)]
 pub struct Slots {
     /// Open calls of this canister to the callee.
