@@ -2,6 +2,7 @@
 
 mod baseline;
 mod binary;
+mod browser;
 mod command_line;
 mod document_blocks;
 mod documents;

@@ -7,6 +7,7 @@
 //! - [`scripted`]: a canister that runs scripts, and a network with two of these canisters;
 //! - [`status`]: the status of canisters, also on older servers;
 //! - [`patience`]: waiting, and measurements of time, on machines of any speed;
+//! - [`browser`]: a browser that opens pages;
 //! - [`http`]: HTTP requests that no well-behaved client would send;
 //! - [`counter()`]: a canister that counts;
 //! - [`canisters`]: canisters of other people, and canisters written as other people write theirs.
@@ -15,6 +16,7 @@
 //! be fetched, a line on standard error says what is not tested and why, and the test ends without a failure. With
 //! `REQUIRE_PACKAGES` in the environment, the test fails instead.
 
+pub mod browser;
 pub mod canisters;
 mod counter;
 pub mod documents;
