@@ -30,6 +30,12 @@ const ENDPOINTS: [(Strategy, &str); 3] = [
     (Windowed(None), "windowed_calls"),
 ];
 
+/// Entries of the outbox that one message appends.
+const OUTBOX_BATCH: u64 = 1_000;
+
+/// Cycles per byte of a message of a user, which are no instructions.
+const INGRESS_BYTE_FEE: u128 = 2_000;
+
 fn main() {
     let modules = workspace_modules().expect("the canisters build");
     let ours = Pair::new(&modules.caller, &modules.callee);
@@ -46,6 +52,7 @@ fn main() {
         row(&format!("run {}, ours", strategy.name()), strategy, |calls| ours.run(strategy, calls));
     }
     row("job, ours", Windowed(None), |calls| ours.job(calls));
+    row("outbox, ours", Windowed(None), |calls| ours.outbox(calls));
     for (strategy, method) in &ENDPOINTS[..2] {
         let run = |calls| plain.spend(method, encoded(calls));
         row(&format!("{method}, plain"), *strategy, run);
@@ -82,11 +89,28 @@ struct JobStatus {
     remaining: u64,
 }
 
+/// An entry of the outbox, without the optional fields.
+#[derive(CandidType, Clone)]
+struct RawRequest {
+    canister: Principal,
+    method: &'static str,
+    arg: Vec<u8>,
+}
+
+/// The result of `outbox_status`, without the fields that are not read here.
+#[derive(CandidType, Deserialize)]
+struct OutboxStatus {
+    entries: u64,
+    waiting: u64,
+    open: u64,
+}
+
 struct Pair {
     // Kept since the server ends when it is dropped.
     _server: EmbeddedServer,
     pic: PocketIc,
     caller: Principal,
+    callee: Principal,
 }
 
 impl Pair {
@@ -108,7 +132,7 @@ impl Pair {
         let settings =
             CanisterSettings { environment_variables: Some(vec![variable]), ..Default::default() };
         pic.update_canister_settings(caller, None, settings).expect("anonymous is the controller");
-        Self { _server: server, pic, caller }
+        Self { _server: server, pic, caller, callee }
     }
 
     fn run(&self, strategy: Strategy, calls: u64) -> u128 {
@@ -141,6 +165,46 @@ impl Pair {
                 return before - self.pic.cycle_balance(self.caller);
             }
         }
+    }
+
+    /// Cycles that the caller spends on entries of the outbox: to append them, to make their calls, and to return the
+    /// results.
+    fn outbox(&self, calls: u64) -> u128 {
+        let first = self.outbox_status().entries;
+        let ping = RawRequest { canister: self.callee, method: "ping", arg: nothing() };
+        // What a message costs that does nothing.
+        let message = self.spend("resume_outbox", nothing());
+        let mut spent = 0;
+        let mut left = calls;
+        loop {
+            let batch = left.min(OUTBOX_BATCH);
+            let entries = encode_one(vec![ping.clone(); batch as usize]);
+            let entries = entries.expect("the arguments can be encoded");
+            let bytes_fee = entries.len() as u128 * INGRESS_BYTE_FEE;
+            spent += self.spend("enqueue", entries) - bytes_fee - message;
+            left -= batch;
+            if left == 0 {
+                break;
+            }
+        }
+        let before = self.pic.cycle_balance(self.caller);
+        while self.outbox_status().waiting + self.outbox_status().open > 0 {
+            self.pic.advance_time(Duration::from_secs(2));
+            (0..100).for_each(|_| self.pic.tick());
+        }
+        spent += before - self.pic.cycle_balance(self.caller);
+        for taken in (0..=calls).step_by(OUTBOX_BATCH as usize).chain([calls]) {
+            spent += self.spend("take_results", encoded(first + taken)) - message;
+        }
+        spent
+    }
+
+    fn outbox_status(&self) -> OutboxStatus {
+        let status = self
+            .pic
+            .query_call(self.caller, Principal::anonymous(), "outbox_status", nothing())
+            .expect("a controller may ask");
+        decode_one(&status).expect("it is a status")
     }
 
     /// Cycles that the caller spends on a message.

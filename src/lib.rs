@@ -63,7 +63,8 @@
 //! | any number of calls, to one or several callees | [`fan_out`] for the outcomes in order, [`windowed`] for the outcomes as they arrive |
 //! | a few calls of different types to different canisters | [`Leg`] |
 //! | the same with a deadline, in order, or with a handle to cancel it | [`FanOut`] |
-//! | more calls than one message can make, or calls that continue after an upgrade | [`Job`] |
+//! | more equal calls than one message can make, or equal calls that continue after an upgrade | [`Job`] |
+//! | the same for different calls | an [`Outbox`](https://docs.rs/parallel_calls/latest/parallel_calls/outbox) (a feature) |
 //!
 //! [`Plan`] calculates the window for [`fan_out`] and [`windowed`] before the first call is sent. [`Retry`] says how
 //! often a failed call is tried again; a request can have [its own](Request::with_retry). While the canister is being
@@ -89,6 +90,9 @@
 //!   [`fan_out_typed`]). Without this feature, they are bytes.
 //! - `ic-cdk` (default): the module [`canister`], a [`Transport`] over `ic-cdk`. Without this feature, the crate does
 //!   not depend on `ic-cdk`, and you implement [`Transport`] yourself, for instance in a test.
+//! - `outbox`: the module `outbox`, a list of calls in stable memory that survives upgrades. It needs `ic-cdk` and the same
+//!   version of `ic-stable-structures` as your canister, and it exports the method `canister_global_timer`, as each canister
+//!   with `ic-cdk-timers` does.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -113,6 +117,8 @@ mod window;
 pub mod canister;
 pub mod docs;
 pub mod limits;
+#[cfg(feature = "outbox")]
+pub mod outbox;
 #[cfg(test)]
 mod scripted_transport;
 
@@ -132,11 +138,11 @@ pub use slots::{SHARED_SLOTS, SlotClaim, SlotTable, Slots};
 pub use strategies::{call, parallel, sequential};
 pub use transport::{Response, Transport};
 #[cfg(feature = "candid")]
-pub use typed::{JudgedReply, ReplyError, decode_reply, fan_out_typed};
+pub use typed::{JudgedReply, ReplyError, decode_reply, fan_out_typed, verdict_on};
 pub use window::{fan_out, windowed};
 
 /// Compiles the code in the documents.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "outbox"))]
 #[doc = include_str!("../docs/library.md")]
 #[doc = include_str!("../src/README.md")]
 struct Documents;

@@ -100,10 +100,17 @@ impl Request {
     /// Sets the type of the reply, whose error says [what the reply means](ReplyError). A reply that cannot be decoded
     /// leaves open what the callee did.
     pub fn replying<R: JudgedReply + CandidType + for<'de> Deserialize<'de>>(self) -> Self {
-        self.judged_by(|reply| match decode_reply::<R>(reply) {
-            Ok(reply) => reply.verdict(),
-            Err(error) => Verdict::Unknown(error),
-        })
+        self.judged_by(verdict_on::<R>)
+    }
+}
+
+/// What a reply of the type `R` means. A reply that cannot be decoded leaves open what the callee did.
+pub fn verdict_on<R: JudgedReply + CandidType + for<'de> Deserialize<'de>>(
+    reply: &[u8],
+) -> Verdict {
+    match decode_reply::<R>(reply) {
+        Ok(reply) => reply.verdict(),
+        Err(error) => Verdict::Unknown(error),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The caller: it calls `ping` of a callee `n` times, one call after the other, all at once, or in a window (a limited
 //! number of calls at a time).
 //!
-//! Start reading here. The modules `run`, `jobs`, `portfolio` and `raw` hold the further methods, with their types.
+//! Start reading here. The modules `run`, `jobs`, `outbox`, `portfolio` and `raw` hold the further methods, with their
+//! types.
 
 mod callee;
 mod guards;
 mod jobs;
 mod memory;
+mod outbox;
 mod portfolio;
 mod raw;
 mod run;
@@ -17,7 +19,7 @@ use std::rc::Rc;
 
 use candid::Principal;
 use futures::future::join_all;
-use ic_cdk_macros::{inspect_message, post_upgrade, pre_upgrade, update};
+use ic_cdk_macros::{init, inspect_message, post_upgrade, pre_upgrade, update};
 use parallel_calls::canister::{Canister, ready_for_upgrade};
 use parallel_calls::{Request, Retry, call, windowed};
 
@@ -86,10 +88,16 @@ fn pre_upgrade() {
     }
 }
 
-/// Continues the unfinished jobs.
+#[init]
+fn init() {
+    outbox::start();
+}
+
+/// Continues the unfinished jobs and the outbox.
 #[post_upgrade]
 fn post_upgrade() {
     jobs::resume();
+    outbox::start();
 }
 
 /// The Candid interface of this canister, in the section of the Wasm module where tools look for it.

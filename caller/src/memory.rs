@@ -13,7 +13,10 @@ pub const CALLEE: MemoryId = MemoryId::new(0);
 /// The jobs.
 pub const JOBS: MemoryId = MemoryId::new(1);
 
-/// Wasm pages by which a virtual memory grows: the smallest number, because all virtual memories are small.
+/// The outbox.
+pub const OUTBOX: MemoryId = MemoryId::new(2);
+
+/// Wasm pages by which a virtual memory grows: the smallest number, because most virtual memories are small.
 const BUCKET_PAGES: u16 = 1;
 
 thread_local! {

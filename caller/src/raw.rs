@@ -1,9 +1,11 @@
 //! Calls of any methods, with arguments and replies as bytes.
 
+use std::time::Duration;
+
 use candid::{CandidType, Principal};
 use ic_cdk_macros::update;
 use parallel_calls::canister::Canister;
-use parallel_calls::{Failure, Outcome, Reply, Request, Retry, windowed};
+use parallel_calls::{Failure, Outcome, Reply, Request, Retry, Wait, windowed};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
@@ -26,6 +28,18 @@ pub struct RawRequest {
     pub canister: Principal,
     pub method: String,
     pub arg: ByteBuf,
+    pub cycles: Option<u128>,
+    pub wait: Option<RawWait>,
+    pub idempotent: Option<bool>,
+}
+
+/// How long a call waits for its response.
+#[derive(CandidType, Deserialize)]
+pub enum RawWait {
+    /// At most so many seconds.
+    Bounded(u32),
+    /// Until the callee responds.
+    Unbounded,
 }
 
 /// The outcome of a call.
@@ -82,7 +96,7 @@ fn requests_allowed() -> Result<(), String> {
 }
 
 /// The outcome, without a reply that does not fit into the bytes that are left.
-fn shortened(outcome: Outcome<Reply>, bytes_left: &mut usize) -> RawOutcome {
+pub fn shortened(outcome: Outcome<Reply>, bytes_left: &mut usize) -> RawOutcome {
     match outcome {
         Outcome::Done(Reply { bytes, .. }) => match bytes_left.checked_sub(bytes.len()) {
             Some(left) => {
@@ -98,8 +112,20 @@ fn shortened(outcome: Outcome<Reply>, bytes_left: &mut usize) -> RawOutcome {
 }
 
 impl From<RawRequest> for Request {
-    fn from(RawRequest { canister, method, arg }: RawRequest) -> Self {
-        Self::new(canister, method).with_argument(arg.into_vec())
+    fn from(raw: RawRequest) -> Self {
+        let request = Self::new(raw.canister, raw.method);
+        let wait = match raw.wait {
+            Some(RawWait::Bounded(seconds)) => Wait::Bounded(Duration::from_secs(seconds.into())),
+            Some(RawWait::Unbounded) => Wait::Unbounded,
+            None => request.wait,
+        };
+        Self {
+            argument: raw.arg.into_vec().into(),
+            cycles: raw.cycles.unwrap_or(0),
+            wait,
+            idempotent: raw.idempotent.unwrap_or(false),
+            ..request
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 use candid_parser::utils::{CandidSource, service_equal};
 
 use crate::jobs::{JobId, JobSpec, JobStatus};
+use crate::outbox::{EntryResult, Status};
 use crate::portfolio::{Portfolio, PortfolioRequest};
 use crate::raw::{RawOutcome, RawRequest};
 use crate::run::{RunReport, Strategy};

@@ -102,6 +102,16 @@ pub struct RawRequest {
     pub canister: Principal,
     pub method: String,
     pub arg: Vec<u8>,
+    pub cycles: Option<u128>,
+    pub wait: Option<RawWait>,
+    pub idempotent: Option<bool>,
+}
+
+/// How long to wait for the response.
+#[derive(CandidType, Clone, Copy, Debug)]
+pub enum RawWait {
+    Bounded(u32),
+    Unbounded,
 }
 
 /// The outcome of a call.
@@ -117,6 +127,36 @@ pub enum RawOutcome {
 pub struct RawReason {
     pub kind: String,
     pub message: String,
+}
+
+/// How far the outbox is.
+#[derive(CandidType, Clone, Debug, Deserialize)]
+pub struct OutboxStatus {
+    pub entries: u64,
+    pub waiting: u64,
+    pub open: u64,
+    pub succeeded: u64,
+    pub not_done: u64,
+    pub unknown: u64,
+    failures: Vec<Failures>,
+    pub results: u64,
+    pub bytes: u64,
+    pub paused: bool,
+    pub waiting_for: Option<String>,
+}
+
+/// What came of an entry of the outbox.
+#[derive(CandidType, Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct EntryResult {
+    pub number: u64,
+    pub outcome: RawOutcome,
+}
+
+impl OutboxStatus {
+    /// Failed calls by reason.
+    pub fn failures(&self) -> BTreeMap<&str, u64> {
+        by_reason(&self.failures)
+    }
 }
 
 impl Report {

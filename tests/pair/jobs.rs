@@ -50,7 +50,7 @@ impl Pair {
         panic!("the job does not finish: {:?}", self.job(id));
     }
 
-    fn upgrade_caller_with(&self, skip_pre_upgrade: bool) -> Result<(), RejectResponse> {
+    pub fn upgrade_caller_with(&self, skip_pre_upgrade: bool) -> Result<(), RejectResponse> {
         self.upgrade_caller_to(caller_module(), skip_pre_upgrade)
     }
 

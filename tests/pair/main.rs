@@ -15,6 +15,8 @@ mod jobs;
 mod lifecycle;
 mod module;
 mod moody;
+mod outbox;
+mod outbox_drill;
 mod pair;
 mod patience;
 mod pauses;

@@ -7,9 +7,10 @@ use pocket_ic::common::rest::RawMessageId;
 use test_support::canisters::ledger;
 use test_support::{Server, on_every_server};
 
-use crate::answers::{Amount, Portfolio, PortfolioRequest, RawRequest, UserAccount};
+use crate::answers::{Amount, Portfolio, PortfolioRequest, UserAccount};
 use crate::moody::Mood;
 use crate::pair::{Pair, callee_module, controller, create, decode, encode};
+use crate::raw_calls;
 
 /// How long each canister has to respond.
 const WAIT: Duration = Duration::from_secs(30);
@@ -68,7 +69,7 @@ impl Pair {
 
     /// Rounds that a single call takes.
     fn rounds_of(&self, canister: Principal, method: &str, argument: Vec<u8>) -> u64 {
-        let request = RawRequest { canister, method: method.into(), arg: argument };
+        let request = raw_calls::request(canister, method, argument);
         let message = self
             .pic
             .submit_call(self.caller, controller(), "fan_out", encode(vec![request]))

@@ -21,7 +21,14 @@ const CALLS_MAX: usize = 1_000;
 const REPLIES_BYTES_MAX: usize = 1_500_000;
 
 pub fn request(canister: Principal, method: &str, arg: impl Into<Vec<u8>>) -> RawRequest {
-    RawRequest { canister, method: method.into(), arg: arg.into() }
+    RawRequest {
+        canister,
+        method: method.into(),
+        arg: arg.into(),
+        cycles: None,
+        wait: None,
+        idempotent: None,
+    }
 }
 
 /// The class and the kind of an outcome.
@@ -44,7 +51,7 @@ impl Pair {
     }
 
     /// A canister that replies with what it is sent.
-    fn echo(&self, subnet: usize) -> Principal {
+    pub fn echo(&self, subnet: usize) -> Principal {
         let id = create(&self.pic, subnet);
         let module =
             wat::parse_str(include_str!("echo.wat")).expect("the file is WebAssembly text");
