@@ -24,7 +24,7 @@ impl Pair {
         decode(&reply.expect("a controller may ask"))
     }
 
-    fn tell_outbox(&self, method: &str) {
+    pub fn tell_outbox(&self, method: &str) {
         let told = self.pic.update_call(self.caller, controller(), method, nothing());
         told.expect("a controller may do that");
     }

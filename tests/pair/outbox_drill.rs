@@ -22,6 +22,12 @@ const TOKENS: u128 = 900_000;
 /// Transfers that one message appends.
 const BATCH: usize = 1_000;
 
+/// Cycles that are set aside for an upgrade, and some more.
+const UPGRADE_CYCLES: u128 = 400_000_000_000;
+
+/// Enough to execute a message (40 billion are set aside for it), and too little for a call.
+const CYCLES_FOR_A_MESSAGE: u128 = 41_500_000_000;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The default freezing threshold: 30 days.
@@ -102,6 +108,8 @@ impl Drill<'_> {
             self.pair.wait(SECOND, 1);
         }
         assert!(self.pair.outbox().open > 0);
+        // The open calls occupy nearly all cycles. An upgrade needs some, too.
+        self.pair.pic.add_cycles(self.pair.caller, UPGRADE_CYCLES);
         self.pair.upgrade_caller_with(true).expect("nothing refuses");
         // The responses to the open calls arrive before the new program makes calls.
         self.pair.wait(Duration::ZERO, 5);
@@ -128,7 +136,10 @@ impl Drill<'_> {
 
     /// Leaves the caller without cycles for calls, for a while.
     fn freeze(&self) {
-        self.pair.leave_cycles(20_000_000_000);
+        self.pair.tell_outbox("pause_outbox");
+        (0..5).for_each(|_| self.pair.wait(SECOND, 3));
+        self.pair.leave_cycles(CYCLES_FOR_A_MESSAGE);
+        self.pair.tell_outbox("resume_outbox");
         (0..20).for_each(|_| self.pair.wait(SECOND, 3));
         let outbox = self.pair.outbox();
         assert_eq!(outbox.open, 0, "no call can be made: {outbox:?}");
@@ -195,9 +206,9 @@ fn drill(server: Server, transfers: u64, cycles: u128) {
     drill.until(10);
     drill.upgrade();
     drill.until(20);
-    drill.stop_ledger();
-    drill.until(35);
     drill.force_upgrade();
+    drill.until(35);
+    drill.stop_ledger();
     drill.until(50);
     drill.take_all_slots();
     drill.until(65);
