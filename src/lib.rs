@@ -64,7 +64,7 @@
 //! | a few calls of different types to different canisters | [`Leg`] |
 //! | the same with a deadline, in order, or with a handle to cancel it | [`FanOut`] |
 //! | more equal calls than one message can make, or equal calls that continue after an upgrade | [`Job`] |
-//! | the same for different calls | an [`Outbox`](https://docs.rs/parallel_calls/latest/parallel_calls/outbox) (a feature) |
+//! | the same for different calls | an [`Outbox`](https://docs.rs/parallel_calls/latest/parallel_calls/outbox/) (a feature) |
 //!
 //! [`Plan`] calculates the window for [`fan_out`] and [`windowed`] before the first call is sent. [`Retry`] says how
 //! often a failed call is tried again; a request can have [its own](Request::with_retry). While the canister is being
@@ -142,7 +142,7 @@ pub use typed::{JudgedReply, ReplyError, decode_reply, fan_out_typed, verdict_on
 pub use window::{fan_out, windowed};
 
 /// Compiles the code in the documents.
-#[cfg(all(doctest, feature = "outbox"))]
-#[doc = include_str!("../docs/library.md")]
+#[cfg(doctest)]
+#[cfg_attr(feature = "outbox", doc = include_str!("../docs/library.md"))]
 #[doc = include_str!("../src/README.md")]
 struct Documents;

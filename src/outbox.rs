@@ -114,6 +114,8 @@ pub struct Outbox<M: Memory>(Rc<RefCell<Inner<M>>>);
 
 /// One call of an [`Outbox`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "an entry makes no call before `enqueue`"]
 pub struct Entry {
     /// The call. Everything but its [verdict](Request::verdict) is kept in stable memory.
     pub request: Request,
@@ -145,6 +147,7 @@ impl From<Request> for Entry {
 
 /// The outcome of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OutboxResult {
     /// The number of the entry, as [`Outbox::enqueue`] has returned it.
     pub number: u64,
@@ -155,6 +158,7 @@ pub struct OutboxResult {
 
 /// The progress of an [`Outbox`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OutboxStatus {
     /// All entries that were ever appended. The next entry gets this number.
     pub entries: u64,
@@ -174,13 +178,16 @@ pub struct OutboxStatus {
     pub bytes: u64,
 }
 
+/// A function that says what a reply means, as in [`Request::judged_by`].
+pub type VerdictFunction = fn(&[u8]) -> Verdict;
+
 /// How an outbox makes its calls.
 #[derive(Clone, Debug)]
 pub(crate) struct OutboxOptions {
     pub retry: Retry,
     pub window: Option<Window>,
     pub reply_bytes: usize,
-    pub verdicts: fn(&Request) -> Option<fn(&[u8]) -> Verdict>,
+    pub verdicts: fn(&Request) -> Option<VerdictFunction>,
 }
 
 /// Bytes that entries and results may occupy, unless [`Outbox::bounded`] says otherwise: 1 GiB.
@@ -233,7 +240,7 @@ impl<M: Memory> Outbox<M> {
 
     /// Sets the function that says which function says what a reply means. Functions cannot be kept in stable memory, so an
     /// outbox asks this one whenever it sends a call. Without it, every reply counts as done.
-    pub fn judged_by(self, verdicts: fn(&Request) -> Option<fn(&[u8]) -> Verdict>) -> Self {
+    pub fn judged_by(self, verdicts: fn(&Request) -> Option<VerdictFunction>) -> Self {
         self.0.borrow_mut().options.verdicts = verdicts;
         self
     }

@@ -113,19 +113,17 @@ pub fn shortened(outcome: Outcome<Reply>, bytes_left: &mut usize) -> RawOutcome 
 
 impl From<RawRequest> for Request {
     fn from(raw: RawRequest) -> Self {
-        let request = Self::new(raw.canister, raw.method);
-        let wait = match raw.wait {
-            Some(RawWait::Bounded(seconds)) => Wait::Bounded(Duration::from_secs(seconds.into())),
-            Some(RawWait::Unbounded) => Wait::Unbounded,
-            None => request.wait,
-        };
-        Self {
-            argument: raw.arg.into_vec().into(),
-            cycles: raw.cycles.unwrap_or(0),
-            wait,
-            idempotent: raw.idempotent.unwrap_or(false),
-            ..request
+        let mut request = Self::new(raw.canister, raw.method).with_argument(raw.arg.into_vec());
+        request.cycles = raw.cycles.unwrap_or(0);
+        request.idempotent = raw.idempotent.unwrap_or(false);
+        match raw.wait {
+            Some(RawWait::Bounded(seconds)) => {
+                request.wait = Wait::Bounded(Duration::from_secs(seconds.into()));
+            }
+            Some(RawWait::Unbounded) => request.wait = Wait::Unbounded,
+            None => {}
         }
+        request
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Why entries cannot be appended to an [`Outbox`](super::Outbox).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OutboxError {
     /// The outbox is full.
     Full {

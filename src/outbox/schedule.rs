@@ -32,6 +32,8 @@ pub struct Item {
 struct Line {
     callee: Principal,
     share: SlotShare,
+    /// Open calls that the outbox may have to the callee.
+    window: u32,
     /// Entries that can be sent when a slot is free.
     waiting: VecDeque<Item>,
     /// Entries that have no outcome, wherever they are.
@@ -41,6 +43,14 @@ struct Line {
     is_full: bool,
     /// Whether the line is in [`Schedule::turns`].
     has_turn: bool,
+}
+
+impl Line {
+    /// Changes the number of entries. Few entries leave slots to the windows of the canister.
+    fn change_unsettled(&mut self, by: isize) {
+        self.unsettled = self.unsettled.saturating_add_signed(by);
+        self.share.want(u32::try_from(self.unsettled).unwrap_or(u32::MAX).min(self.window));
+    }
 }
 
 /// The entries that are loaded and have no outcome.
@@ -76,7 +86,7 @@ impl Schedule {
         new_share: impl FnOnce() -> (Rc<Slots>, u32),
     ) {
         let line = self.line(callee, new_share);
-        self.get(line).unsettled += 1;
+        self.get(line).change_unsettled(1);
         self.unsettled += 1;
         let item = Item { number, block, order, line };
         if let Some(key) = order {
@@ -96,10 +106,11 @@ impl Schedule {
         if let Some(index) = self.indices.get(&callee) {
             return *index;
         }
-        let (slots, wanted) = new_share();
+        let (slots, window) = new_share();
         let line = Some(Line {
             callee,
-            share: SlotShare::new(slots, wanted),
+            share: SlotShare::new(slots, 1),
+            window,
             waiting: VecDeque::new(),
             unsettled: 0,
             is_full: false,
@@ -216,7 +227,7 @@ impl Schedule {
         }
         self.unsettled -= 1;
         let line = self.get(item.line);
-        line.unsettled -= 1;
+        line.change_unsettled(-1);
         if line.unsettled == 0 {
             let callee = line.callee;
             self.indices.remove(&callee);

@@ -4,6 +4,8 @@ use std::task::{Context, Waker};
 use super::*;
 use crate::{Limits, Slots, Wait};
 
+type Timer = Box<dyn FnOnce()>;
+
 /// A canister with an outbox, on the scripted transport. A test gives the responses, and lets the time pass.
 #[derive(Clone)]
 pub struct Machine(Rc<MachineState>);
@@ -11,7 +13,7 @@ pub struct Machine(Rc<MachineState>);
 pub struct MachineState {
     script: ScriptedTransport,
     tasks: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
-    timers: RefCell<Vec<(Duration, Box<dyn FnOnce()>)>>,
+    timers: RefCell<Vec<(Duration, Timer)>>,
     /// The most calls that one message has sent.
     sent_at_once: Cell<usize>,
 }
