@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use candid::{CandidType, Principal, decode_one, encode_args, encode_one};
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
-use multi_subnet::canisters::workspace_modules;
+use multi_subnet::canisters::{ModulePaths, workspace_modules};
 use multi_subnet::interface::CALLEE_VARIABLE;
 use multi_subnet::strategy::Strategy::{self, Parallel, Sequential, Windowed};
 use pocket_ic::{CanisterSettings, EnvironmentVariable, PocketIc, PocketIcBuilder};
@@ -29,6 +29,9 @@ const ENDPOINTS: [(Strategy, &str); 3] = [
     (Parallel, "parallel_calls"),
     (Windowed(None), "windowed_calls"),
 ];
+
+/// Calls that a planned window has open at the same time.
+const OPEN_CALLS: u64 = 450;
 
 /// Entries of the outbox that one message appends.
 const OUTBOX_BATCH: u64 = 1_000;
@@ -57,6 +60,29 @@ fn main() {
         let run = |calls| plain.spend(method, encoded(calls));
         row(&format!("{method}, plain"), *strategy, run);
     }
+    print_memory(&modules);
+}
+
+/// Prints by how many bytes the heap of the caller grows for each of the calls that are open at the same time.
+fn print_memory(modules: &ModulePaths) {
+    println!("heap of the caller in bytes per open call, for {OPEN_CALLS} open calls");
+    let growth = |make_calls: &dyn Fn(&Pair, u64)| {
+        let pair = Pair::new(&modules.caller, &modules.callee);
+        make_calls(&pair, 1);
+        let before = pair.heap_bytes();
+        make_calls(&pair, OPEN_CALLS);
+        (pair.heap_bytes() - before) / OPEN_CALLS
+    };
+    let windowed = growth(&|pair, calls| {
+        pair.spend("windowed_calls", encoded(calls));
+    });
+    let job = growth(&|pair, calls| {
+        pair.job(calls);
+    });
+    let outbox = growth(&|pair, calls| {
+        pair.outbox(calls);
+    });
+    println!("windowed_calls {windowed}, job {job}, outbox {outbox}");
 }
 
 fn encoded(calls: u64) -> Vec<u8> {
@@ -205,6 +231,14 @@ impl Pair {
             .query_call(self.caller, Principal::anonymous(), "outbox_status", nothing())
             .expect("a controller may ask");
         decode_one(&status).expect("it is a status")
+    }
+
+    /// Bytes of the heap of the caller.
+    fn heap_bytes(&self) -> u64 {
+        let status =
+            self.pic.canister_status(self.caller, None).expect("anonymous is the controller");
+        let bytes = status.memory_metrics.wasm_memory_size.0;
+        u64::try_from(bytes).expect("the number fits")
     }
 
     /// Cycles that the caller spends on a message.

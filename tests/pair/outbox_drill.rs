@@ -12,9 +12,11 @@ use crate::answers::{EntryResult, RawOutcome, RawRequest};
 use crate::pair::{DEFAULT_CYCLES, OPEN_CALLS_MAX, Pair, Parallel, controller, encode};
 use crate::raw_calls::request;
 
-/// Transfers of the whole drill, and of the short one.
+/// Transfers of the whole drill.
 const TRANSFERS: u64 = 30_000;
-const TRANSFERS_SHORT: u64 = 2_400;
+
+/// Cycles of a caller that can have 42 calls open at the same time, less than a tenth of the slots to a ledger.
+const FEW_CYCLES: u128 = 2_000_000_000_000;
 
 /// Tokens of the caller in each ledger: enough for all transfers and their fees.
 const TOKENS: u128 = 900_000;
@@ -88,7 +90,7 @@ impl Drill<'_> {
             if self.pair.outbox().succeeded >= self.transfers * percent / 100 {
                 return;
             }
-            self.pair.wait(SECOND, 3);
+            self.pair.wait(SECOND, 1);
         }
         panic!("the outbox does not get there: {:?}", self.pair.outbox());
     }
@@ -127,7 +129,7 @@ impl Drill<'_> {
     fn take_all_slots(&self) {
         let far = self.ledgers[1].id;
         self.pair.setup_callee(far, controller()).expect("the controller may name a canister");
-        for _ in 0..10 {
+        for _ in 0..5 {
             let message = self.pair.submit(Parallel, OPEN_CALLS_MAX);
             message.expect("the caller takes messages");
             self.pair.wait(SECOND, 1);
@@ -226,8 +228,8 @@ fn drill(server: Server, transfers: u64, cycles: u128) {
 #[test]
 fn transfers_through_upgrades_a_stop_full_queues_and_a_freeze_are_each_made_once() {
     on_every_server(|server| {
-        drill(server, TRANSFERS_SHORT, 2_000_000_000_000);
-        drill(server, TRANSFERS_SHORT, DEFAULT_CYCLES);
+        drill(server, TRANSFERS / 10, FEW_CYCLES);
+        drill(server, TRANSFERS / 2, DEFAULT_CYCLES);
     });
 }
 
@@ -235,7 +237,7 @@ fn transfers_through_upgrades_a_stop_full_queues_and_a_freeze_are_each_made_once
 #[ignore = "takes minutes"]
 fn thirty_thousand_transfers_through_upgrades_a_stop_full_queues_and_a_freeze_are_each_made_once() {
     on_every_server(|server| {
-        drill(server, TRANSFERS, 2_000_000_000_000);
+        drill(server, TRANSFERS, FEW_CYCLES);
         drill(server, TRANSFERS, DEFAULT_CYCLES);
     });
 }
