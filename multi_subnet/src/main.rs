@@ -1,14 +1,14 @@
 //! The command line of the benchmark.
 
 use std::{
-    env,
+    env, fmt,
     io::{self, IsTerminal, Write},
     process::ExitCode,
     time::Duration,
 };
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use multi_subnet::{
     args::{Cli, FileArgs, Settings, Task},
     baseline::Plan,
@@ -23,7 +23,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// The progress line of a run: nobody knows how many rounds are left.
 const ROUNDS: &str = "{spinner} {msg}: {human_pos} rounds, {elapsed}";
 /// The progress line of a sweep.
-const SHARE_OF_SWEEP: &str = "{spinner} [{bar:30}] {percent} %, about {eta} left: {msg}";
+const SHARE_OF_SWEEP: &str = "{spinner} [{bar:20}] {percent} %{left}: {msg}";
 
 fn main() -> ExitCode {
     client::silence_client_panics();
@@ -97,8 +97,17 @@ fn progress(template: &str) -> ProgressBar {
     }
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        bar.set_style(style.with_key("left", time_left));
     }
+    bar.set_message("starting");
     bar.enable_steady_tick(PROGRESS_INTERVAL);
     bar
+}
+
+/// Writes about how long a sweep still takes. Before the first measurement, nobody knows.
+fn time_left(state: &ProgressState, text: &mut dyn fmt::Write) {
+    if state.pos() > 0 {
+        // If the terminal cannot be written to, the next line shows it.
+        let _ = write!(text, ", about {:#} left", HumanDuration(state.eta()));
+    }
 }
