@@ -5,6 +5,7 @@
 mod open_calls;
 mod prices;
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -36,6 +37,28 @@ const REPLIES_PART: usize = 4;
 
 thread_local! {
     static KEPT_REPLIES: Rc<KeptReplies> = Rc::default();
+    /// Pauses that have begun and not ended.
+    static PAUSES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts a pause until it is dropped.
+struct OpenPause;
+
+impl OpenPause {
+    /// Begins a pause, unless there are [`SHARED_SLOTS`] already.
+    fn begin() -> Result<Self, Reason> {
+        if PAUSES.get() >= SHARED_SLOTS {
+            return Err(Reason::QueueFull);
+        }
+        PAUSES.set(PAUSES.get() + 1);
+        Ok(Self)
+    }
+}
+
+impl Drop for OpenPause {
+    fn drop(&mut self) {
+        PAUSES.set(PAUSES.get() - 1);
+    }
 }
 
 /// The [`Transport`] of the canister in which this code runs.
@@ -94,17 +117,14 @@ impl Transport for Canister {
     /// # Errors
     ///
     /// - The reason why `raw_rand` could not be called, for instance [`Reason::Cycles`].
-    /// - [`Reason::QueueFull`]: [`SHARED_SLOTS`] calls to the management canister are open.
+    /// - [`Reason::QueueFull`]: [`SHARED_SLOTS`] messages pause, or no slot to the management canister is free.
     /// - [`Reason::ClockStopped`]: during 100 calls, the clock has moved by less than 10 microseconds.
     async fn pause(&self, wait: Duration) -> Result<(), Reason> {
         let until = self.now().saturating_add(wait);
         let raw_rand = Rc::new(Request::new(Principal::management_canister(), "raw_rand"));
         let (mut still_since, mut still_calls) = (self.now(), 0);
-        let slots = self.slots(raw_rand.callee);
+        let _pause = OpenPause::begin()?;
         loop {
-            if slots.open() >= SHARED_SLOTS {
-                return Err(Reason::QueueFull);
-            }
             self.send(&raw_rand, raw_rand.wait)?.await;
             let now = self.now();
             if now >= until || self.is_stopping() {

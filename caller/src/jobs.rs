@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
-use candid::CandidType;
+use candid::{CandidType, Principal};
 use ic_cdk_macros::{query, update};
 use ic_cdk_timers::{TimerId, clear_timer, set_timer, set_timer_interval_serial};
 use ic_stable_structures::StableVec;
@@ -88,8 +88,9 @@ thread_local! {
     static JOBS: RefCell<StableVec<JobRecord, Memory>> =
         RefCell::new(StableVec::init(memory::get(memory::JOBS)));
     static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
-    /// The shares of jobs that wait for a slot. Between two tasks of the timer, other messages leave these slots free.
-    static CLAIMS: RefCell<Vec<(JobId, SlotClaim)>> = const { RefCell::new(Vec::new()) };
+    /// For each callee to which a job waits for a slot: a share of the slots. Between two tasks of the timer, other messages
+    /// leave these slots free.
+    static CLAIMS: RefCell<Vec<(Principal, SlotClaim)>> = const { RefCell::new(Vec::new()) };
     /// The job that had the latest turn.
     static LAST: Cell<Option<JobId>> = const { Cell::new(None) };
 }
@@ -151,9 +152,9 @@ fn cancel_job(id: JobId) -> Result<(), String> {
     match find(id) {
         None => Err(format!("there is no job {id}")),
         Some(JobRecord { job, .. }) if job.is_finished() => Err(format!("job {id} is finished")),
-        Some(_) => {
+        Some(JobRecord { callee, .. }) => {
             change(id, Job::cancel);
-            give_claim_back(id);
+            give_claim_back(callee);
             Ok(())
         }
     }
@@ -212,7 +213,7 @@ async fn make_calls(id: JobId, until: Duration) {
     {
         return;
     }
-    give_claim_back(id);
+    give_claim_back(callee);
     let ping = Rc::new(Request::new(callee, "ping").with_wait(WAIT));
     let window = match job.window {
         Some(calls) => Ok(calls),
@@ -239,13 +240,13 @@ async fn make_calls(id: JobId, until: Duration) {
     let waits_for_slot = |job: &Job| job.waiting_for == Some(ReasonKind::QueueFull);
     if find(id).is_some_and(|record| waits_for_slot(&record.job)) {
         let claim = Canister.slots(callee).claim(window);
-        CLAIMS.with_borrow_mut(|claims| claims.push((id, claim)));
+        CLAIMS.with_borrow_mut(|claims| claims.push((callee, claim)));
     }
 }
 
-/// Gives the slots back that a job has claimed while it waited.
-fn give_claim_back(id: JobId) {
-    CLAIMS.with_borrow_mut(|claims| claims.retain(|(job, _)| *job != id));
+/// Gives the slots to a callee back that a job has claimed while it waited.
+fn give_claim_back(callee: Principal) {
+    CLAIMS.with_borrow_mut(|claims| claims.retain(|(claimed, _)| *claimed != callee));
 }
 
 /// The numbers of the jobs that this canister remembers.

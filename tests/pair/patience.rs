@@ -138,6 +138,30 @@ fn a_callee_without_responses_keeps_only_callers_with_unbounded_waits_from_stopp
 }
 
 #[test]
+fn a_canister_that_is_stopped_ends_calls_that_are_not_sent_in_several_messages_and_then_stops() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 1);
+        let patient = pair.patient_caller();
+        pair.moody_callee();
+        pair.set_mood(Mood::Silence);
+        let message = pair.submit_patient(patient, "one_at_a_time", 25_000);
+        pair.wait(Duration::ZERO, 3);
+        let stop = pair.submit_stop(patient);
+        pair.wait(Duration::ZERO, 3);
+        pair.set_mood(Mood::Answer);
+        // One message ends at most 10,000 calls. Each further message costs two rounds.
+        let (reply, rounds) = pair.wait_for(&message);
+        let counts: (u64, u64) =
+            candid::decode_args(&reply.expect("the canister replies")).expect("two numbers");
+        assert_eq!(counts, (1, 24_999));
+        assert!(rounds >= 4, "{rounds} rounds");
+        pair.wait(Duration::ZERO, 3);
+        assert!(matches!(pair.answer_to(&stop), Some(Ok(_))));
+        assert_eq!(pair.state_of(patient), "Stopped");
+    });
+}
+
+#[test]
 fn after_a_trap_an_upgrade_is_refused_until_the_last_response_has_arrived() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);

@@ -11,8 +11,8 @@ use ic_cdk::api::{call_context_instruction_counter, time, trap};
 use ic_cdk::call::Call;
 use parallel_calls::canister::{Canister, ready_for_upgrade};
 use parallel_calls::{
-    FanOut, Outcome, Plan, Reply, Request, Retry, Summary, Transport, Verdict, Wait, Window,
-    fan_out, parallel, windowed,
+    FanOut, Outcome, Plan, ReasonKind, Reply, Request, Retry, Summary, Transport, Verdict, Wait,
+    Window, fan_out, parallel, windowed,
 };
 
 fn pings(callee: Principal, n: u64) -> impl Iterator<Item = Request> {
@@ -30,6 +30,15 @@ async fn windowed_calls(callee: Principal, n: u64) -> (u64, u32, u64) {
     let limits = Canister.limits(&Request::new(callee, "ping").with_wait(Wait::Unbounded));
     let plan = Plan::new(&limits, n).unwrap_or_else(|error| ic_cdk::trap(error.to_string()));
     counts(&windowed(&Canister, pings(callee, n), plan.window, Retry::NEVER, |_, _| ()).await)
+}
+
+/// Makes `n` calls, one at a time. Returns the number of successful calls, and of those that were not sent because this
+/// canister was being stopped.
+#[ic_cdk::update]
+async fn one_at_a_time(callee: Principal, n: u64) -> (u64, u64) {
+    let pings = pings(callee, n);
+    let summary = windowed(&Canister, pings, Window::of(1), Retry::NEVER, |_, _| ()).await;
+    (summary.succeeded, summary.failed(ReasonKind::Stopping))
 }
 
 /// Makes `n` calls at once. Returns the same numbers as `windowed_calls`.
