@@ -44,7 +44,10 @@ fn unchecked(block: &Block) -> Result<(), String> {
             let is_compiled_by = |(library, folder): &(&str, &str)| {
                 let path = block.document.strip_prefix(folder).unwrap_or(&block.document);
                 let up = if *library == TEST_SUPPORT { "../../../" } else { "../" };
-                is_run_by(library, &format!("include_str!(\"{up}{path}\")]")).is_ok()
+                // The attribute can depend on a feature: `cfg_attr(feature, doc = include_str!(…))]`.
+                [")]", "))]"].iter().any(|end| {
+                    is_run_by(library, &format!("include_str!(\"{up}{path}\"{end}")).is_ok()
+                })
             };
             let is_compiled = LIBRARIES.iter().any(is_compiled_by);
             is_compiled.then_some(()).ok_or_else(|| "no crate includes this document".into())
