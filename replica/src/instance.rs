@@ -14,6 +14,7 @@ mod outcalls;
 mod saved;
 mod setup;
 
+use crate::canister::DeferredExecution;
 use crate::certification::Certification;
 use crate::fake_canisters::FakeCanisters;
 use crate::keys::SubnetKey;
@@ -244,6 +245,25 @@ impl Instance {
     /// ([`compile`](crate::wasm::compile)) makes the round shorter, and changes nothing else.
     pub fn waiting_modules(&self) -> Vec<Vec<u8>> {
         self.network.subnets().flat_map(Subnet::waiting_modules).collect()
+    }
+
+    /// From now on, a round executes only the first slice of a long execution. The other slices are executed
+    /// in the next round, or before that by [`DeferredExecution::execute`], which needs no instance. The results
+    /// are the same, but the round is shorter, and the first slice of a message or task is executed twice.
+    ///
+    /// [`DeferredExecution::execute`]: crate::canister::DeferredExecution
+    pub fn defer_slices(&mut self) {
+        self.network.defer_slices();
+    }
+
+    /// The executions whose slices are deferred and have not been executed.
+    pub fn deferred_executions(&self) -> impl Iterator<Item = &DeferredExecution> {
+        self.network.subnets().flat_map(Subnet::deferred_executions)
+    }
+
+    /// Whether a thread executes deferred slices. The next round would wait for it.
+    pub fn is_executing(&self) -> bool {
+        self.deferred_executions().any(DeferredExecution::is_running)
     }
 
     /// Executes one round on every subnet.

@@ -3,12 +3,12 @@
 //! Rules: `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
 use crate::canister::call_context::{Failure, Origin, Outcome, ReceivedCall};
-use crate::canister::pause::pause;
+use crate::canister::pause::{defer, pause};
 use crate::canister::paused::{CallExecution, PausedWork};
 use crate::canister::queues::Input;
 use crate::canister::response::execute_response;
 use crate::canister::round::{Execution, RoundInput};
-use crate::canister::sandbox::{Entry, MemoryChanges};
+use crate::canister::sandbox::{Entry, ExecutionOutput, Extent, MemoryChanges, Sandbox};
 use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
@@ -18,6 +18,7 @@ use crate::system_api::{EntryPoint, ExecutionInput};
 use crate::trace::{Event, Work};
 use crate::types::{CanisterId, Cycles, Instructions};
 use crate::wasm::{Method, MethodKind};
+use std::sync::Arc;
 
 /// Executes the next message in the queues of a canister. `None` if the queues are empty.
 pub fn execute_next(canister: &mut Canister, round: &RoundInput) -> Option<Execution> {
@@ -180,16 +181,52 @@ pub(super) fn execute(
     let received = ReceivedCall { origin, cycles };
     let call_input = call_input(canister, entry_point, &received, round);
     let input = ExecutionInput { argument, instructions_max, ..call_input };
-    let output = run(canister, entry, input, round);
-    let slices = Slices {
-        count: output.slices,
-        instructions_max: round.slice_instructions_max,
-        instructions: output.instructions,
+    let call = ReadyCall { received, entry, input: input.into(), wasm64, prepaid };
+    let sandbox = canister.sandbox.as_mut().expect("there is code to run");
+    let Some(output) = call.run(sandbox, extent(round)) else {
+        return defer(canister, false, move |sandbox| call.run_whole(sandbox), round);
     };
-    let call = CallExecution { received, entry_point, wasm64, prepaid, instructions_max, output };
+    let (call, slices) = call.executed(output);
     match slices.count {
         1 => finish_call(canister, call, None, round),
         _ => pause(canister, PausedWork::Call(Box::new(call)), slices, round),
+    }
+}
+
+/// A call or a task that the canister has prepaid.
+struct ReadyCall {
+    received: ReceivedCall,
+    entry: Entry,
+    input: Arc<ExecutionInput>,
+    wasm64: bool,
+    prepaid: Cycles,
+}
+
+impl ReadyCall {
+    /// Executes the call. `None` if the execution is longer than `extent`.
+    fn run(&self, sandbox: &mut Sandbox, extent: Extent) -> Option<ExecutionOutput> {
+        run_within(sandbox, extent, self.entry.clone(), self.input.clone())
+    }
+
+    /// Executes the whole call in the sandbox of the canister, which has code.
+    fn run_whole(self, sandbox: Option<&mut Sandbox>) -> (PausedWork, Slices) {
+        let output = sandbox.and_then(|sandbox| self.run(sandbox, Extent::Whole));
+        let (call, slices) = self.executed(output.expect("there is code, and it is all executed"));
+        (PausedWork::Call(Box::new(call)), slices)
+    }
+
+    fn executed(self, output: ExecutionOutput) -> (CallExecution, Slices) {
+        let Self { received, input, wasm64, prepaid, .. } = self;
+        let ExecutionInput { entry_point, instructions_max, .. } = *input;
+        print(input.environment.canister, &output.log);
+        let slices = Slices {
+            count: output.slices,
+            instructions_max: input.slice_instructions_max,
+            instructions: output.instructions,
+        };
+        let call =
+            CallExecution { received, entry_point, wasm64, prepaid, instructions_max, output };
+        (call, slices)
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn round() -> RoundInput {
         install_instructions_max: INSTALL_INSTRUCTIONS_MAX,
         install_slice_instructions_max: SLICE_INSTRUCTIONS_MAX,
         allows_any_methods: false,
+        defers_slices: false,
         subnet_callbacks: 0,
         guaranteed_memory: GUARANTEED_MESSAGE_MEMORY_MAX,
         subnet_memory: MemoryShare::on_subnet_with(0),

@@ -34,7 +34,7 @@ pub fn inspect(
         instructions_max: INSPECT_INSTRUCTIONS_MAX,
         ..input(canister, EntryPoint::InspectMessage, round)
     };
-    let executed = run(canister, Entry::Export(INSPECT.into()), input, round);
+    let executed = run(canister, Entry::Export(INSPECT.into()), input);
     undo(canister);
     match executed.result {
         Ok(effects) if effects.message_accepted => Ok(()),

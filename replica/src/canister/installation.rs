@@ -49,6 +49,25 @@ pub(super) struct NewState {
     pub global_timer: Option<Time>,
 }
 
+/// The entry of an installation in the canister history, if it succeeds.
+#[derive(Debug)]
+pub struct InstallRecord {
+    /// The time of the round in which the installation began.
+    pub time: Time,
+    /// The user or canister that requested the installation.
+    pub origin: ChangeOrigin,
+    /// The change for the canister history.
+    pub details: ChangeDetails,
+}
+
+impl InstallRecord {
+    /// The executed installation with this entry.
+    pub(super) fn of(self, attempt: Attempt) -> InstallExecution {
+        let Self { time, origin, details } = self;
+        InstallExecution { attempt, time, origin, details }
+    }
+}
+
 /// An executed installation, and its entry in the canister history if it succeeds.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct InstallExecution {

@@ -5,7 +5,7 @@
 //!
 //! | files | content |
 //! |---|---|
-//! | `call_context`, `chunks`, `consumption`, `debits`, `history`, `memory_usage`, `query_stats`, `queues`, `round`, `sandbox`, `settings`, `slices`, `snapshot`, `task` | data that does not depend on the canister |
+//! | `call_context`, `chunks`, `consumption`, `debits`, `deferred`, `history`, `memory_usage`, `query_stats`, `queues`, `round`, `sandbox`, `settings`, `slices`, `snapshot`, `task` | data that does not depend on the canister |
 //! | `installation`, `management_call`, `paused` | executed installations, calls and callbacks whose effects are not applied yet |
 //! | `state` | the canister, which consists of all of these |
 //! | `balance`, `memory`, `pause`, `snapshots`, `subnet_capacity` | changes of a canister that execute none of its code |
@@ -18,6 +18,7 @@ mod call_context;
 mod chunks;
 mod consumption;
 mod debits;
+mod deferred;
 mod execute;
 #[cfg(test)]
 pub(crate) mod harness;
@@ -55,11 +56,15 @@ pub use debits::Debits;
 pub use execute::execute_next;
 pub use history::History;
 pub use inspect::inspect;
-pub use install::{Installation, KnownModules, Source, install, run_out, uninstall};
-pub use installation::{Attempt, InstallExecution, InstallMode};
+pub use install::{
+    BegunInstallation, Installation, KnownModules, Source, begin_installation, install, run_out,
+    uninstall,
+};
+pub use installation::{Attempt, InstallExecution, InstallMode, InstallRecord};
 pub use management_call::ExecutedManagementCall;
 pub use memory_usage::MemoryUsage;
 pub use pause::pause_installation;
+pub use paused::DeferredExecution;
 pub use query::{
     OpenQuery, Query, QueryProgress, begin_query, is_queryable, no_response, resume_query,
     transform,

@@ -158,7 +158,7 @@ fn begin(
         data_certificate,
         ..input(canister, entry_point, round)
     };
-    let executed = run(canister, entry, input, round);
+    let executed = run(canister, entry, input);
     let instructions = executed.instructions;
     let sandbox = canister.sandbox.as_mut().expect("there is code that ran");
     let progress = match executed.result {
@@ -246,7 +246,7 @@ pub fn resume_query(
     }
     let callback =
         ExecutionInput { argument, reject, may_respond: true, instructions_max, ..base.clone() };
-    let executed = open.run(canister, closure, callback, round);
+    let executed = open.run(canister, closure, callback);
     let mut used = executed.instructions;
     let response = match executed.result {
         Ok(effects) => {
@@ -264,7 +264,7 @@ pub fn resume_query(
                         instructions_max: instructions_max.saturating_sub(used),
                         ..base
                     };
-                    let executed = open.run(canister, cleanup, cleanup_input, round);
+                    let executed = open.run(canister, cleanup, cleanup_input);
                     used += executed.instructions;
                     open.clean_up(executed, trap)
                 }
@@ -290,11 +290,10 @@ impl OpenQuery {
         canister: &mut Canister,
         closure: Closure,
         input: ExecutionInput,
-        round: &RoundInput,
     ) -> ExecutionOutput {
         let own = canister.sandbox.as_mut().expect("no code is replaced while a query waits");
         std::mem::swap(own, &mut self.sandbox);
-        let executed = run(canister, Entry::Closure(closure), input, round);
+        let executed = run(canister, Entry::Closure(closure), input);
         let own = canister.sandbox.as_mut().expect("no code is replaced while a query waits");
         std::mem::swap(own, &mut self.sandbox);
         executed

@@ -3,19 +3,19 @@
 //! Rules: `execution_environment/src/execution/response.rs` in the replica's repository.
 
 use crate::canister::call_context::{CallContext, Callback, Outcome};
-use crate::canister::pause::pause;
+use crate::canister::pause::{defer, pause};
 use crate::canister::paused::{CallbackOutput, PausedWork, ResponseExecution};
 use crate::canister::round::{Execution, RoundInput};
-use crate::canister::sandbox::{Entry, MemoryChanges};
+use crate::canister::sandbox::{Entry, Extent, MemoryChanges, Sandbox};
 use crate::canister::slices::Slices;
 use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::Trap;
 use crate::limits::{CLEANUP_RESERVE_PERCENT, MESSAGE_INSTRUCTIONS_MAX};
 use crate::message::Response;
-use crate::system_api::{EntryPoint, ExecutionInput};
+use crate::system_api::{Callbacks, Closure, EntryPoint, ExecutionInput};
 use crate::trace::Work;
-use crate::types::{Cycles, Payload};
+use crate::types::{Instructions, Payload};
 use std::sync::Arc;
 
 /// Executes the callback that a response is for.
@@ -36,28 +36,29 @@ pub(super) fn execute_response(
 
     let (call, refund) = (response.call(), response.refund);
     let reject = response.result.as_ref().err().map(|reject| reject.code);
-    let deleted = canister.contexts.get(callback.call_context_id).deleted;
-    let (output, slices) = match deleted {
-        // The callback belongs to uninstalled code, so it is not executed.
-        true => (CallbackOutput::default(), 1),
-        false => run_callback(canister, &callback, response, refund + unsent, round),
-    };
-    let slices = Slices {
-        count: slices,
-        instructions_max: round.slice_instructions_max,
-        instructions: output.instructions,
-    };
+    let call_context_id = callback.call_context_id;
+    let deleted = canister.contexts.get(call_context_id).deleted;
     let execution = ResponseExecution {
         call,
         reject,
-        call_context_id: callback.call_context_id,
+        call_context_id,
         refund,
         unsent,
         withheld: callback.price.response_execution,
         // The response to a call of uninstalled code is charged like 32-bit code.
         wasm64: !deleted && canister.is_wasm64(),
-        output,
+        output: CallbackOutput::default(),
     };
+    if deleted {
+        // The callback belongs to uninstalled code, so it is not executed.
+        return finish_response(canister, execution, None, round);
+    }
+    let callback = ReadyCallback::new(canister, &callback, response, execution, round);
+    let sandbox = canister.sandbox.as_mut().expect("there is code to run");
+    let Some(output) = callback.run(sandbox, extent(round)) else {
+        return defer(canister, false, move |sandbox| callback.run_whole(sandbox), round);
+    };
+    let (execution, slices) = callback.executed(output);
     match slices.count {
         1 => finish_response(canister, execution, None, round),
         _ => pause(canister, PausedWork::Response(Box::new(execution)), slices, round),
@@ -103,90 +104,135 @@ pub(super) fn finish_response(
     )
 }
 
-/// Executes a callback, and its cleanup callback if it traps. `returned` are the cycles that the
-/// canister gets back with the response. The second result is the number of slices of both callbacks.
-fn run_callback(
-    canister: &mut Canister,
-    callback: &Callback,
-    response: Response,
-    returned: Cycles,
-    round: &RoundInput,
-) -> (CallbackOutput, u64) {
-    let CallContext { received, responded, instructions, .. } =
-        canister.contexts.get(callback.call_context_id).clone();
-    let (kind, closure, argument, reject) = match response.result {
-        Ok(reply) => (EntryPoint::ReplyCallback, callback.functions.on_reply, reply, None),
-        Err(reject) => {
-            (EntryPoint::RejectCallback, callback.functions.on_reject, Payload::new(), Some(reject))
-        }
-    };
-    let cleanup_reserve = round.message_instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
-    let input = Arc::new(ExecutionInput {
-        argument,
-        cycles_refunded: response.refund,
-        // A callback of a timer or a heartbeat may respond, too. The response goes nowhere.
-        may_respond: !responded,
-        call_context_instructions: instructions,
-        balance: canister.balance.saturating_add(returned),
-        reject,
-        instructions_max: round.message_instructions_max - cleanup_reserve,
-        ..call_input(canister, kind, &received, round)
-    });
-    let ran = run(canister, Entry::Closure(closure), input.clone(), round);
-    let mut output = CallbackOutput {
-        effects: None,
-        trap: None,
-        instructions: ran.instructions,
-        logs: vec![ran.log],
-    };
-    let mut slices = ran.slices;
-    match ran.result {
-        Ok(effects) => output.effects = Some(effects),
-        Err(trap) => {
-            undo(canister);
-            slices += clean_up(canister, callback, &input, trap, &mut output, round);
-        }
-    }
-    (output, slices)
+/// A callback that is about to be executed.
+struct ReadyCallback {
+    functions: Callbacks,
+    closure: Closure,
+    input: Arc<ExecutionInput>,
+    /// Instruction limit of the callback and its cleanup callback together.
+    instructions_max: Instructions,
+    /// The execution without its output.
+    execution: ResponseExecution,
 }
 
-/// Executes the cleanup callback, if there is one, of a callback that failed with `trap`. Returns the
-/// number of slices that this adds to those of the callback.
-fn clean_up(
-    canister: &mut Canister,
-    callback: &Callback,
-    input: &ExecutionInput,
-    trap: Trap,
-    output: &mut CallbackOutput,
-    round: &RoundInput,
-) -> u64 {
-    let Some(cleanup) = callback.functions.on_cleanup else {
-        output.trap = Some(trap);
-        return 0;
-    };
-    let instructions_max = round.message_instructions_max.saturating_sub(output.instructions);
-    let input = ExecutionInput {
-        entry_point: EntryPoint::Cleanup,
-        argument: Payload::new(),
-        cycles_available: 0,
-        may_respond: false,
-        instructions_max,
-        ..input.clone()
-    };
-    let ran = run(canister, Entry::Closure(cleanup), input, round);
-    output.instructions += ran.instructions;
-    output.logs.push(ran.log);
-    output.trap = Some(match ran.result {
-        Ok(effects) => {
-            output.effects = Some(effects);
-            trap
+/// The result of a callback and of its cleanup callback, and the number of slices of both.
+type Ran = (CallbackOutput, u64);
+
+impl ReadyCallback {
+    fn new(
+        canister: &mut Canister,
+        callback: &Callback,
+        response: Response,
+        execution: ResponseExecution,
+        round: &RoundInput,
+    ) -> Self {
+        let CallContext { received, responded, instructions, .. } =
+            canister.contexts.get(callback.call_context_id).clone();
+        let functions = callback.functions;
+        let (kind, closure, argument, reject) = match response.result {
+            Ok(reply) => (EntryPoint::ReplyCallback, functions.on_reply, reply, None),
+            Err(reject) => {
+                (EntryPoint::RejectCallback, functions.on_reject, Payload::new(), Some(reject))
+            }
+        };
+        let instructions_max = round.message_instructions_max;
+        let cleanup_reserve = instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
+        // The canister gets these cycles back with the response.
+        let returned = execution.refund + execution.unsent;
+        let input = ExecutionInput {
+            argument,
+            cycles_refunded: response.refund,
+            // A callback of a timer or a heartbeat may respond, too. The response goes nowhere.
+            may_respond: !responded,
+            call_context_instructions: instructions,
+            balance: canister.balance.saturating_add(returned),
+            reject,
+            instructions_max: instructions_max - cleanup_reserve,
+            ..call_input(canister, kind, &received, round)
+        };
+        Self { functions, closure, input: input.into(), instructions_max, execution }
+    }
+
+    /// Executes the callback, and its cleanup callback if the callback traps. `None` if one of them is
+    /// longer than `extent`.
+    fn run(&self, sandbox: &mut Sandbox, extent: Extent) -> Option<Ran> {
+        let entry = Entry::Closure(self.closure);
+        let ran = run_within(sandbox, extent, entry, self.input.clone())?;
+        let mut output = CallbackOutput {
+            effects: None,
+            trap: None,
+            instructions: ran.instructions,
+            logs: vec![ran.log],
+        };
+        let mut slices = ran.slices;
+        match ran.result {
+            Ok(effects) => output.effects = Some(effects),
+            Err(trap) => {
+                sandbox.undo();
+                slices += self.clean_up(sandbox, extent, trap, &mut output)?;
+            }
         }
-        Err(failure) => {
-            undo(canister);
-            Trap::Cleanup { callback: Box::new(trap), cleanup: Box::new(failure) }
+        Some((output, slices))
+    }
+
+    /// Executes the cleanup callback, if there is one, of a callback that failed with `trap`. Returns the
+    /// number of slices that this adds to those of the callback. `None` if the cleanup callback is longer
+    /// than `extent`.
+    fn clean_up(
+        &self,
+        sandbox: &mut Sandbox,
+        extent: Extent,
+        trap: Trap,
+        output: &mut CallbackOutput,
+    ) -> Option<u64> {
+        let Some(cleanup) = self.functions.on_cleanup else {
+            output.trap = Some(trap);
+            return Some(0);
+        };
+        let input = ExecutionInput {
+            entry_point: EntryPoint::Cleanup,
+            argument: Payload::new(),
+            cycles_available: 0,
+            may_respond: false,
+            instructions_max: self.instructions_max.saturating_sub(output.instructions),
+            ..ExecutionInput::clone(&self.input)
+        };
+        let ran = run_within(sandbox, extent, Entry::Closure(cleanup), input)?;
+        output.instructions += ran.instructions;
+        output.logs.push(ran.log);
+        output.trap = Some(match ran.result {
+            Ok(effects) => {
+                output.effects = Some(effects);
+                trap
+            }
+            Err(failure) => {
+                sandbox.undo();
+                Trap::Cleanup { callback: Box::new(trap), cleanup: Box::new(failure) }
+            }
+        });
+        // The first slice of the cleanup callback is executed in the same round as the last slice of the
+        // callback.
+        Some(ran.slices - 1)
+    }
+
+    /// Executes all of the callback in the sandbox of the canister, which has code.
+    fn run_whole(self, sandbox: Option<&mut Sandbox>) -> (PausedWork, Slices) {
+        let ran = sandbox.and_then(|sandbox| self.run(sandbox, Extent::Whole));
+        let (execution, slices) =
+            self.executed(ran.expect("there is code, and it is all executed"));
+        (PausedWork::Response(Box::new(execution)), slices)
+    }
+
+    fn executed(self, (output, count): Ran) -> (ResponseExecution, Slices) {
+        let Self { input, execution, .. } = self;
+        for log in &output.logs {
+            print(input.environment.canister, log);
         }
-    });
-    // The first slice of the cleanup callback is executed in the same round as the last slice of the
-    // callback.
-    ran.slices - 1
+        let slices = Slices {
+            count,
+            instructions_max: input.slice_instructions_max,
+            instructions: output.instructions,
+        };
+        (ResponseExecution { output, ..execution }, slices)
+    }
 }

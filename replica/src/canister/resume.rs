@@ -3,7 +3,7 @@
 use crate::canister::execute::finish_call;
 use crate::canister::install::finish_installation;
 use crate::canister::pause::wait;
-use crate::canister::paused::{PausedExecution, PausedWork};
+use crate::canister::paused::{LongExecution, PausedExecution, PausedWork};
 use crate::canister::response::finish_response;
 use crate::canister::round::{Execution, RoundInput};
 use crate::canister::state::Canister;
@@ -12,12 +12,14 @@ use crate::canister::state::Canister;
 /// slice. Does nothing if there is no paused execution.
 pub fn resume(canister: &mut Canister, round: &RoundInput) -> Execution {
     let Some(mut paused) = canister.paused.take() else { return Execution::default() };
+    let slices = paused.execution.result().slices;
+    let instructions = slices.instructions_after(paused.slices_done);
     paused.slices_done += 1;
-    if paused.slices_done < paused.slices.count {
-        return wait(canister, paused);
+    if paused.slices_done < slices.count {
+        return wait(canister, paused, instructions);
     }
-    let PausedExecution { work, slices, slices_done, changes, owed, .. } = paused;
-    let instructions = slices.instructions_after(slices_done - 1);
+    let PausedExecution { execution, owed, .. } = paused;
+    let LongExecution { work, changes, .. } = execution.into_result();
     let execution = match work {
         PausedWork::Call(call) => finish_call(canister, *call, changes, round),
         PausedWork::Response(response) => finish_response(canister, *response, changes, round),

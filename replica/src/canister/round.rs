@@ -33,6 +33,9 @@ pub struct RoundInput {
     pub install_slice_instructions_max: Instructions,
     /// Whether modules may export any number of methods, with names of any length.
     pub allows_any_methods: bool,
+    /// Whether only the first slice of a long execution is executed, and the other slices are
+    /// [deferred](crate::canister::DeferredExecution).
+    pub defers_slices: bool,
     /// Open callbacks of all canisters of the subnet.
     pub subnet_callbacks: usize,
     /// Bytes that unbounded-wait calls may still reserve for their responses.

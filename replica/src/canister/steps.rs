@@ -3,11 +3,12 @@
 
 use crate::canister::call_context::{CallResponse, Origin, Outcome, ReceivedCall};
 use crate::canister::round::{Execution, RoundInput};
-use crate::canister::sandbox::{Entry, ExecutionOutput, MemoryChanges};
+use crate::canister::sandbox::{Entry, ExecutionOutput, Extent, MemoryChanges, Sandbox};
 use crate::canister::settings::Status;
 use crate::canister::state::Canister;
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::limits::*;
+use crate::log::ExecutionLog;
 use crate::message::Request;
 use crate::routing;
 use crate::system_api::{Effects, EntryPoint, ExecutionInput, OutgoingCall};
@@ -104,26 +105,47 @@ pub(super) fn call_input(
     }
 }
 
-/// Executes code of the canister, and logs its debug output. The canister must have code. If the
-/// execution is replicated, a trap is recorded in the canister log (`system_api.rs`,
-/// `add_canister_log_for_trap`).
+/// Executes code of the canister, and prints its debug output. The canister must have code.
 pub(super) fn run(
     canister: &mut Canister,
     entry: Entry,
     input: impl Into<Arc<ExecutionInput>>,
-    round: &RoundInput,
 ) -> ExecutionOutput {
-    let input = input.into();
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
-    let is_replicated = input.entry_point.is_replicated();
-    let mut output = sandbox.run(entry, input);
-    for line in output.log.printed() {
-        tracing::info!(target: "canister", canister = %canister.id, "{line}");
-    }
-    if is_replicated && let Some(line) = output.result.as_ref().err().and_then(Trap::log_line) {
-        output.log.keep(round.time, line.as_bytes());
-    }
+    let output = run_within(sandbox, Extent::Whole, entry, input);
+    let output = output.expect("it is executed as a whole");
+    print(canister.id, &output.log);
     output
+}
+
+/// Executes code in a sandbox. If the execution is replicated, a trap is recorded in the canister log
+/// (`system_api.rs`, `add_canister_log_for_trap`). `None` if the execution is longer than `extent`. Then it
+/// has changed nothing.
+pub(super) fn run_within(
+    sandbox: &mut Sandbox,
+    extent: Extent,
+    entry: Entry,
+    input: impl Into<Arc<ExecutionInput>>,
+) -> Option<ExecutionOutput> {
+    let input = input.into();
+    let (is_replicated, time) = (input.entry_point.is_replicated(), input.time);
+    let mut output = sandbox.run(extent, entry, input)?;
+    if is_replicated && let Some(line) = output.result.as_ref().err().and_then(Trap::log_line) {
+        output.log.keep(time, line.as_bytes());
+    }
+    Some(output)
+}
+
+/// Prints the debug output of an execution.
+pub(super) fn print(canister: CanisterId, log: &ExecutionLog) {
+    for line in log.printed() {
+        tracing::info!(target: "canister", canister = %canister, "{line}");
+    }
+}
+
+/// How much of a message or task a round executes at once.
+pub(super) fn extent(round: &RoundInput) -> Extent {
+    if round.defers_slices { Extent::FirstSlice } else { Extent::Whole }
 }
 
 /// Keeps the changes that an execution made in the memories: `changes`, or the pending changes if

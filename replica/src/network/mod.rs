@@ -32,6 +32,9 @@ pub struct Network {
     round_time: Time,
     #[serde(skip)]
     trace: Trace,
+    /// Whether the slices of long executions after the first one are deferred.
+    #[serde(skip)]
+    defers_slices: bool,
 }
 
 impl Network {
@@ -53,6 +56,7 @@ impl Network {
             time: now,
             round_time: now,
             trace: Trace::default(),
+            defers_slices: false,
         }
     }
 
@@ -67,6 +71,12 @@ impl Network {
         for subnet in self.subnets.values_mut() {
             subnet.set_trace(trace);
         }
+    }
+
+    /// Defers the slices of long executions after the first one, from now on.
+    pub fn defer_slices(&mut self) {
+        self.defers_slices = true;
+        self.subnets.values_mut().for_each(Subnet::defer_slices);
     }
 
     /// Sets the time.
@@ -164,6 +174,9 @@ impl Network {
     /// Adds a subnet. Other subnets can send to it from their next round on.
     pub fn add_subnet(&mut self, mut subnet: Subnet) {
         subnet.set_trace(&self.trace);
+        if self.defers_slices {
+            subnet.defer_slices();
+        }
         add_routes(Arc::make_mut(&mut self.routes), &subnet);
         self.subnets.insert(subnet.config().id, subnet.into());
     }

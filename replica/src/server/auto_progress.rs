@@ -76,6 +76,26 @@ fn set_real_time(instance: &mut Instance) {
     let _ = instance.set_certified_time(Time::from_nanos(nanos(since_epoch)));
 }
 
+/// Executes a round, once no thread executes deferred slices. Until then, requests can use the instance.
+///
+/// # Errors
+///
+/// Fails if the instance has panicked, or panics in the round.
+async fn execute_round(hosted: &HostedInstance, stopwatch: &Stopwatch) -> Result<(), ApiError> {
+    let round = |instance: &mut Instance| {
+        (!instance.is_executing())
+            .then(|| tokio::task::block_in_place(|| instance.advance(stopwatch.lap_nanos())))
+    };
+    loop {
+        hosted.compile_waiting_modules().await?;
+        let ended = hosted.next_execution_end();
+        if hosted.access(round).await?.is_some() {
+            return Ok(());
+        }
+        ended.await;
+    }
+}
+
 /// Executes a round whenever the instance has work, and makes the requests of HTTP outcalls. Ends when
 /// the instance is deleted or has panicked.
 async fn execute_rounds(
@@ -93,9 +113,6 @@ async fn execute_rounds(
             NextWork::Never => None,
         }
     };
-    let round = |instance: &mut Instance| {
-        tokio::task::block_in_place(|| instance.advance(stopwatch.lap_nanos()));
-    };
     // Between two rounds only a weak reference is held, so that the instance can be deleted.
     while let Some(hosted) = instance.upgrade() {
         let look = |instance: &mut Instance| (time_to_work(instance), outcalls.take_new(instance));
@@ -109,8 +126,7 @@ async fn execute_rounds(
                     tokio::time::sleep(round_length).await;
                 }
                 let Some(hosted) = instance.upgrade() else { return };
-                let compiled = hosted.compile_waiting_modules().await;
-                if compiled.is_err() || hosted.access(round).await.is_err() {
+                if execute_round(&hosted, &stopwatch).await.is_err() {
                     return;
                 }
             }

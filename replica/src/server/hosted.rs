@@ -30,6 +30,8 @@ pub(super) struct HostedInstance {
     pub(super) used: Arc<Notify>,
     /// Notified after each round.
     rounds: Notify,
+    /// Notified when a thread has executed the deferred slices of an execution.
+    pub(super) executions: Arc<Notify>,
 }
 
 /// A running task that executes rounds of an instance as real time passes.
@@ -60,10 +62,11 @@ enum Gone {
 impl HostedInstance {
     pub(super) fn new(
         id: usize,
-        instance: Instance,
+        mut instance: Instance,
         outcall_client: Arc<OutcallClient>,
         state_dir: Option<StateDir>,
     ) -> Self {
+        instance.defer_slices();
         let shared = SharedFacts {
             root_key: instance.root_key().clone(),
             rounds: instance.network().rounds().into(),
@@ -79,6 +82,7 @@ impl HostedInstance {
             auto_progress: Mutex::default(),
             used: Arc::default(),
             rounds: Notify::new(),
+            executions: Arc::default(),
         }
     }
 
@@ -184,7 +188,11 @@ impl HostedInstance {
         let before = used.network().rounds();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = operation(used);
-            (result, used.network().rounds())
+            let rounds = used.network().rounds();
+            if rounds != before {
+                used.deferred_executions().for_each(|deferred| self.start(deferred.clone()));
+            }
+            (result, rounds)
         }));
         let Ok((result, rounds)) = result else {
             drop(self.lose(instance, Gone::Panicked));
@@ -202,6 +210,7 @@ impl HostedInstance {
     fn lose(&self, instance: &mut Result<Instance, Gone>, gone: Gone) -> Result<Instance, Gone> {
         *self.shared.gone.lock() = Some(gone);
         self.rounds.notify_waiters();
+        self.executions.notify_waiters();
         // Auto-progress ends.
         self.used.notify_one();
         std::mem::replace(instance, Err(gone))

@@ -15,6 +15,7 @@ mod body;
 mod clock;
 mod connections;
 mod convert;
+mod executions;
 mod gateways;
 mod hosted;
 mod instances;

@@ -89,8 +89,19 @@ impl HostedInstance {
     pub(super) async fn save(&self, in_use: bool) -> Result<(), ApiError> {
         let mut state_dir = self.state_dir.lock().await;
         let Some(state_dir) = state_dir.as_mut() else { return Ok(()) };
-        let encode = |instance: &Instance| block_in_place(|| state_dir.encode(instance, in_use));
-        match self.read(encode).await?.map_err(failed)? {
+        let encoded = loop {
+            let ended = self.next_execution_end();
+            // The results of all executions are part of the state.
+            let encode = |instance: &Instance| {
+                let encode = || block_in_place(|| state_dir.encode(instance, in_use));
+                (!instance.is_executing()).then(encode)
+            };
+            match self.read(encode).await? {
+                Some(encoded) => break encoded,
+                None => ended.await,
+            }
+        };
+        match encoded.map_err(failed)? {
             Some(save) => block_in_place(|| state_dir.write(save)).map_err(failed),
             None => Ok(()),
         }
@@ -99,24 +110,33 @@ impl HostedInstance {
     /// Ends the instance: saves it, if it has a state directory, after the operation `last`. From then on,
     /// all requests get the response for a deleted instance. Requests that wait for the instance while it is
     /// saved get the same response, so the saved state has the effects of all requests that were executed.
-    /// If the instance cannot be saved, the waiting requests are executed. Ending an instance again has no
-    /// effect.
+    /// If the instance cannot be saved, the waiting requests are executed. An instance that is to be saved ends
+    /// only after the threads that execute deferred slices. Ending an instance again has no effect.
     ///
     /// # Errors
     ///
     /// Fails if the instance has panicked and was to be saved, or if the state cannot be written.
-    pub(super) async fn close(&self, last: impl FnOnce(&mut Instance)) -> Result<(), ApiError> {
+    pub(super) async fn close(&self, last: impl Fn(&mut Instance)) -> Result<(), ApiError> {
         self.stop_auto_progress().await;
         let mut state_dir = self.state_dir.lock().await;
-        let save = |instance: &mut Instance| {
-            let Some(state_dir) = state_dir.as_mut() else { return Ok(()) };
-            last(instance);
-            state_dir.save(instance, false)
-        };
-        match self.end(save).await {
-            Ok(saved) => saved.map_err(failed)?,
-            Err(_) if state_dir.is_none() => {}
-            Err(panicked) => return Err(panicked),
+        loop {
+            let ended = self.next_execution_end();
+            let save = |instance: &mut Instance| {
+                let Some(state_dir) = state_dir.as_mut() else { return Ok(()) };
+                // The results of all executions are part of the state.
+                if instance.is_executing() {
+                    return Err(None);
+                }
+                last(instance);
+                state_dir.save(instance, false).map_err(Some)
+            };
+            match self.end(save).await {
+                Ok(Ok(())) => break,
+                Ok(Err(None)) => ended.await,
+                Ok(Err(Some(error))) => return Err(failed(error)),
+                Err(_) if state_dir.is_none() => break,
+                Err(panicked) => return Err(panicked),
+            }
         }
         // The directory can then be used by another instance.
         state_dir.take();

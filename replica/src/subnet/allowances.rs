@@ -84,6 +84,7 @@ impl Subnet {
             install_slice_instructions_max: config
                 .limit(SLICE_INSTRUCTIONS_MAX, SYSTEM_INSTALL_SLICE_INSTRUCTIONS_MAX),
             allows_any_methods: config.relaxed.method_names,
+            defers_slices: self.defers_slices,
             subnet_callbacks: self.open_callbacks(),
             // On system subnets, `call_perform` does not limit the memory of messages.
             guaranteed_memory: config.limit(

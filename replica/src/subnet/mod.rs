@@ -20,7 +20,9 @@ mod route;
 mod schedule;
 mod scheduler;
 
-use crate::canister::{CallResponse, Canister, KnownModules, Origin, SubnetCapacity};
+use crate::canister::{
+    CallResponse, Canister, DeferredExecution, KnownModules, Origin, SubnetCapacity,
+};
 use crate::cycles::Prices;
 use crate::error::UserError;
 use crate::keys::SubnetKey;
@@ -147,6 +149,9 @@ pub struct Subnet {
     meter: Meter,
     #[serde(skip)]
     trace: Trace,
+    /// Whether the slices of long executions after the first one are deferred.
+    #[serde(skip)]
+    defers_slices: bool,
 }
 
 impl Subnet {
@@ -179,6 +184,7 @@ impl Subnet {
             block_makers: BlockMakerMetrics::default(),
             meter: Meter::default(),
             trace: Trace::default(),
+            defers_slices: false,
         }
     }
 
@@ -255,6 +261,16 @@ impl Subnet {
         for canister in self.canisters.values_mut() {
             canister.trace = trace.clone();
         }
+    }
+
+    /// Defers the slices of long executions after the first one, from now on.
+    pub fn defer_slices(&mut self) {
+        self.defers_slices = true;
+    }
+
+    /// The executions that are deferred and have not ended.
+    pub fn deferred_executions(&self) -> impl Iterator<Item = &DeferredExecution> {
+        self.canisters.values().filter_map(Canister::deferred_execution)
     }
 
     /// The time that queries see: the time of the latest round, unless it was set.

@@ -276,6 +276,9 @@ pub struct Host {
     pub(crate) page_marks: Option<Memory>,
     /// The instruction counter: a Wasm global with the number of instructions left.
     counter: Option<Global>,
+    /// Instructions that the execution may use in addition to those in the counter. The execution ends with
+    /// the counter, so a positive number means that only a part of it is executed.
+    beyond_counter: Instructions,
 }
 
 impl Host {
@@ -296,6 +299,7 @@ impl Host {
             memory: None,
             page_marks: None,
             counter: None,
+            beyond_counter: 0,
         }
     }
 
@@ -309,7 +313,7 @@ impl Host {
         (self.counter, self.memory, self.page_marks) = (counter, memory, page_marks);
     }
 
-    /// The number of instructions left. Negative if the execution used more than its limit.
+    /// The value of the instruction counter. Negative if the execution used more than it had.
     pub(crate) fn instructions_left<C: AsContextMut<Data = Self>>(mut store: C) -> i64 {
         let mut store = store.as_context_mut();
         match store.data().counter.map(|counter| counter.get(&mut store)) {
@@ -326,14 +330,25 @@ impl Host {
         }
     }
 
+    /// The number of instructions that the execution has used so far.
+    pub(crate) fn instructions_used<C: AsContextMut<Data = Self>>(mut store: C) -> Instructions {
+        let left = Self::instructions_left(&mut store);
+        let store = store.as_context_mut();
+        let host = store.data();
+        let left = left.saturating_add_unsigned(host.beyond_counter).max(0) as Instructions;
+        host.input.instructions_max.saturating_sub(left)
+    }
+
     /// Whether this counter value means that the execution was stopped at its instruction limit.
     pub(crate) const fn is_exhausted(left: i64) -> bool {
         left == OUT_OF_INSTRUCTIONS
     }
 
-    /// Prepares the host for an execution of `input`.
-    pub(crate) fn begin(&mut self, input: Arc<ExecutionInput>) {
+    /// Prepares the host for an execution of `input`. The instruction counter gets all instructions of the
+    /// execution but `beyond_counter`.
+    pub(crate) fn begin(&mut self, input: Arc<ExecutionInput>, beyond_counter: Instructions) {
         self.running = true;
+        self.beyond_counter = beyond_counter;
         self.balance = input.balance;
         let log = ExecutionLog::with_capacity(input.environment.log_bytes);
         self.effects = Effects { log, ..Effects::default() };

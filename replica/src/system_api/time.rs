@@ -22,13 +22,10 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", PERFORMANCE_COUNTER.name, |mut c: C<'_>, counter: u32| {
         enter(&mut c, PERFORMANCE_COUNTER, 0)?;
-        // `enter` has charged the call, so the counter is not negative.
-        let left = Host::instructions_left(&mut c).max(0) as u64;
-        let host = c.data();
-        let used = host.input.instructions_max - left;
+        let used = Host::instructions_used(&mut c);
         match counter {
             0 => Ok(used),
-            1 => Ok(host.input.call_context_instructions + used),
+            1 => Ok(c.data().input.call_context_instructions + used),
             _ => Err(contract(format!("there is no performance counter {counter}"))),
         }
     })?;

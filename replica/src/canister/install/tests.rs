@@ -4,6 +4,7 @@ use super::*;
 use crate::canister::harness::{ask, code, empty, round};
 use crate::canister::{Task, execute_task};
 use crate::types::Time;
+use ic_management_canister_types::UpgradeFlags;
 
 /// The bits of an argument: what hooks do, that of `canister_pre_upgrade` with the argument before.
 const CERTIFY: u8 = 1;

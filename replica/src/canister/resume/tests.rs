@@ -1,5 +1,7 @@
 //! Messages that take several rounds, here of few instructions each.
 
+mod deferred;
+
 use super::*;
 use crate::canister::harness::*;
 use crate::canister::{
@@ -151,7 +153,12 @@ fn a_task_can_be_long_and_takes_its_timer_away_at_once() {
 
 /// A canister that has made a call with this callback, and the response to it.
 fn responded(method: &str) -> Canister {
-    let mut canister = installed(MODULE);
+    responded_of(MODULE, method)
+}
+
+/// Like [`responded`], with another module.
+fn responded_of(module: &str, method: &str) -> Canister {
+    let mut canister = installed(module);
     begin(&mut canister, method, &[]);
     let peer = *canister.queues.output_peers().first().expect("there is a call");
     let Some(crate::message::Message::Request(request)) = canister.queues.pop_output(peer) else {

@@ -1,9 +1,11 @@
 //! One instance of a module.
 
+use super::Extent;
 use super::code::{Code, Entry};
 use crate::error::Trap;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES};
 use crate::system_api::{Closure, Effects, ExecutionInput, Host};
+use crate::types::Instructions;
 use crate::wasm::{
     EXPORT_GLOBAL, EXPORT_INSTRUCTION_COUNTER, EXPORT_MEMORY, EXPORT_PAGE_MARKS, EXPORT_TABLE,
     Page, Pages, STORE_BYTES_MAX, StableMemory, engine,
@@ -62,23 +64,36 @@ impl Instance {
         })
     }
 
-    /// Executes `entry`. The second result is the number of instructions left. It is negative if the
-    /// execution used more than its limit.
-    pub fn run(&mut self, entry: &Entry, input: Arc<ExecutionInput>) -> (Result<(), Trap>, i64) {
+    /// Executes `entry`. The second result is the number of instructions that the execution used. `None`
+    /// if the execution is longer than `extent`.
+    pub fn run(
+        &mut self,
+        entry: &Entry,
+        input: Arc<ExecutionInput>,
+        extent: Extent,
+    ) -> Option<(Result<(), Trap>, Instructions)> {
         let limit = input.instructions_max;
-        self.store.data_mut().begin(input);
-        Host::set_instructions_left(&mut self.store, limit as i64);
+        let at_most = match extent {
+            Extent::FirstSlice => limit.min(input.slice_instructions_max),
+            Extent::Whole => limit,
+        };
+        self.store.data_mut().begin(input, limit - at_most);
+        Host::set_instructions_left(&mut self.store, at_most as i64);
         let result = stacker::maybe_grow(
             WASM_STACK_BYTES + HOST_STACK_BYTES,
             WASM_STACK_BYTES + 2 * HOST_STACK_BYTES,
             || self.call(entry),
         );
-        let left = Host::instructions_left(&mut self.store);
-        let result = result.map_err(|error| match Host::is_exhausted(left) {
+        let is_exhausted = Host::is_exhausted(Host::instructions_left(&mut self.store));
+        if is_exhausted && at_most < limit {
+            return None;
+        }
+        let used = Host::instructions_used(&mut self.store);
+        let result = result.map_err(|error| match is_exhausted {
             true => Trap::InstructionLimit { limit },
             false => failure(error),
         });
-        (result, left)
+        Some((result, used))
     }
 
     /// The effects of the execution that has just ended.

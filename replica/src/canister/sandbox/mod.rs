@@ -25,6 +25,15 @@ pub use memories::{Memories, Val};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// How much of an execution is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Nothing of an execution that needs more instructions than one slice has.
+    FirstSlice,
+    /// The whole execution.
+    Whole,
+}
+
 /// The result of an execution.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ExecutionOutput {
@@ -179,8 +188,14 @@ impl Sandbox {
     }
 
     /// Executes `entry`. Its changes of the memories are then pending, also after a trap, until the
-    /// caller calls [`keep`](Self::keep), [`undo`](Self::undo) or [`hold`](Self::hold).
-    pub fn run(&mut self, entry: Entry, input: impl Into<Arc<ExecutionInput>>) -> ExecutionOutput {
+    /// caller calls [`keep`](Self::keep), [`undo`](Self::undo) or [`hold`](Self::hold). `None` if the
+    /// execution is longer than `extent`. Then it has changed nothing.
+    pub fn run(
+        &mut self,
+        extent: Extent,
+        entry: Entry,
+        input: impl Into<Arc<ExecutionInput>>,
+    ) -> Option<ExecutionOutput> {
         let input = input.into();
         debug_assert!(self.pending.is_none(), "the execution before was neither kept nor undone");
         let limit = input.instructions_max;
@@ -190,28 +205,37 @@ impl Sandbox {
             Ok(instance) => instance,
             Err(trap) => {
                 let log = ExecutionLog::default();
-                return ExecutionOutput { result: Err(trap), instructions: 0, slices: 1, log };
+                return Some(ExecutionOutput {
+                    result: Err(trap),
+                    instructions: 0,
+                    slices: 1,
+                    log,
+                });
             }
         };
         std::mem::swap(instance.stable(), &mut self.kept.stable);
-        let (result, left) = instance.run(&entry, input);
+        let ran = instance.run(&entry, input, extent);
         std::mem::swap(instance.stable(), &mut self.kept.stable);
         let changed = instance.changed(&self.kept.heap);
         let grown = instance.heap().len() != self.kept.heap_bytes;
         let mut effects = instance.take_effects();
         self.instance = Some(instance);
+        let Some((result, used)) = ran else {
+            self.pending = Some(Pending { changed, grown });
+            self.undo();
+            return None;
+        };
         let (pages, written) = match tracked {
             true => (changed.len() as u64, self.kept.stable.dirty_pages()),
             false => (0, 0),
         };
-        let used = limit - Instructions::try_from(left).unwrap_or(0);
         let copies = result.is_ok() && limit > slice && changed.len() > PAGES_COPIED_AT_ONCE_MAX;
         let slices = used.div_ceil(slice).max(1) + u64::from(copies);
         let instructions = (used + pages * self.page_price()).min(limit);
         self.pending = Some(Pending { changed, grown });
         effects.heap_delta_bytes = (pages + written) * OS_PAGE_BYTES as u64;
         let log = std::mem::take(&mut effects.log);
-        ExecutionOutput { result: result.map(|()| effects), instructions, slices, log }
+        Some(ExecutionOutput { result: result.map(|()| effects), instructions, slices, log })
     }
 
     /// Instructions that a dirty heap page costs.
@@ -279,11 +303,16 @@ impl Sandbox {
         self.retire_dropped_segments();
     }
 
+    /// Creates a sandbox with the same code and the same memories. No execution may be pending.
+    pub fn duplicate(&self) -> Self {
+        debug_assert!(self.pending.is_none(), "an execution is neither kept nor undone");
+        Self::with_memories(self.code.clone(), self.kept.clone())
+    }
+
     /// Undoes the changes of the pending execution, and returns a sandbox that has kept them.
     pub fn split_off(&mut self) -> Self {
         let changes = self.hold();
-        let kept = self.kept.clone();
-        let mut other = Self { code: self.code.clone(), kept, instance: None, pending: None };
+        let mut other = self.duplicate();
         if let Some(changes) = changes {
             other.apply(changes);
         }

@@ -11,6 +11,11 @@ use crate::system_api::{Closure, EntryPoint};
 use model::*;
 use proptest::prelude::*;
 
+/// Executes the whole of `entry`.
+fn run(sandbox: &mut Sandbox, entry: Entry, input: ExecutionInput) -> ExecutionOutput {
+    sandbox.run(Extent::Whole, entry, input).expect("it is executed as a whole")
+}
+
 /// The sandbox and the model, doing the same.
 struct Both {
     sandbox: Sandbox,
@@ -30,7 +35,7 @@ impl Both {
     }
 
     fn execute(&mut self, ops: &[Op]) -> ExecutionOutput {
-        self.sandbox.run(Entry::Export("canister_update run".into()), Self::input(ops))
+        run(&mut self.sandbox, Entry::Export("canister_update run".into()), Self::input(ops))
     }
 
     /// Executes, then does as it is told with what that did if it may be kept. Returns whether it
@@ -167,7 +172,7 @@ fn price(ops: &[Op], entry_point: EntryPoint) -> u64 {
     let mut sandbox = Sandbox::new(harness::code(INTERPRETER), StableMemory::default());
     let mut instructions = |ops: &[Op]| {
         let input = ExecutionInput { entry_point, ..Both::input(ops) };
-        let executed = sandbox.run(Entry::Export("canister_update run".into()), input);
+        let executed = run(&mut sandbox, Entry::Export("canister_update run".into()), input);
         sandbox.undo();
         executed.instructions
     };
@@ -205,7 +210,7 @@ fn pages_of_a_64_bit_heap_cost_four_times_as_much() {
         );
         let mut sandbox = Sandbox::new(harness::code(&text), StableMemory::default());
         let entry = Entry::Export("canister_update store".into());
-        sandbox.run(entry, Both::input(&[])).instructions
+        run(&mut sandbox, entry, Both::input(&[])).instructions
     };
     assert_eq!(cost("", "(i32.store (i32.const 0) (i32.const 1))"), 1 + 3 + 1_000);
     assert_eq!(cost("i64", "(i32.store (i64.const 0) (i32.const 1))"), 1 + 4 + 4_000);
@@ -217,7 +222,7 @@ fn pages_do_not_make_an_execution_use_more_than_it_may() {
         (i32.store (i32.const 0) (i32.const 1)) (i32.store (i32.const 5000) (i32.const 1))))"#;
     let mut sandbox = Sandbox::new(harness::code(text), StableMemory::default());
     let input = ExecutionInput { instructions_max: 1_500, ..Both::input(&[]) };
-    let executed = sandbox.run(Entry::Export("canister_update store".into()), input);
+    let executed = run(&mut sandbox, Entry::Export("canister_update store".into()), input);
     assert!(executed.result.is_ok(), "{executed:?}");
     assert_eq!(executed.instructions, 1_500);
 }
@@ -231,7 +236,7 @@ fn an_execution_that_uses_up_its_instructions_is_stopped() {
         );
         let mut sandbox = Sandbox::new(harness::code(&text), StableMemory::default());
         let input = ExecutionInput { instructions_max: 100_000, ..Both::input(&[]) };
-        let executed = sandbox.run(Entry::Export("canister_update spin".into()), input);
+        let executed = run(&mut sandbox, Entry::Export("canister_update spin".into()), input);
         let Err(trap) = executed.result else { panic!("{executed:?}") };
         assert_eq!(trap, Trap::InstructionLimit { limit: 100_000 });
         assert_eq!(executed.instructions, 100_000);
@@ -278,11 +283,12 @@ fn a_closure_has_to_be_in_the_table_and_of_the_right_type() {
         (u64::MAX, ErrorCode::CanisterFunctionNotFound),
     ] {
         let closure = Entry::Closure(Closure { function, env: 0 });
-        let executed = sandbox.run(closure, Both::input(&[]));
+        let executed = run(&mut sandbox, closure, Both::input(&[]));
         assert_eq!(executed.result.map_err(|trap| trap.code()), Err(code), "{function}");
         sandbox.undo();
     }
-    let executed = sandbox.run(Entry::Closure(Closure { function: 2, env: 0 }), Both::input(&[]));
+    let executed =
+        run(&mut sandbox, Entry::Closure(Closure { function: 2, env: 0 }), Both::input(&[]));
     assert!(executed.result.is_ok(), "{executed:?}");
 }
 
@@ -296,7 +302,7 @@ fn dropped_data_is_there_again_in_the_next_execution() {
     let mut sandbox = Sandbox::new(harness::code(text), StableMemory::default());
     for time in 1..=3 {
         let entry = Entry::Export("canister_update use".into());
-        let executed = sandbox.run(entry, Both::input(&[]));
+        let executed = run(&mut sandbox, entry, Both::input(&[]));
         assert!(executed.result.is_ok(), "time {time}: {executed:?}");
         sandbox.keep();
     }

@@ -2,7 +2,7 @@
 
 use super::extract::{Id, Shared};
 use crate::canister::Failure;
-use crate::instance::InstanceError;
+use crate::instance::{Instance, InstanceError};
 use crate::limits::AWAIT_INGRESS_ROUNDS_MAX;
 use crate::server::api::{ApiResult, JsonBody};
 use crate::server::convert::*;
@@ -36,10 +36,13 @@ pub(super) async fn await_ingress(
     let message = message_id(&raw)?;
     let hosted = instances.get(id)?;
     hosted.with(|instance| instance.check_submitted(message)).await??;
+    let await_round = |instance: &mut Instance| match instance.ingress_status(message, None) {
+        Ok(None) if instance.is_executing() => None,
+        _ => Some(instance.await_round(message)),
+    };
     // Between the rounds, other requests can use the instance.
     for _ in 0..AWAIT_INGRESS_ROUNDS_MAX {
-        hosted.compile_waiting_modules().await?;
-        let result = hosted.execute(|instance| instance.await_round(message)).await??;
+        let result = hosted.execute_round(await_round).await??;
         if let Some(result) = result {
             return Ok(Json(canister_result(result, true)));
         }

@@ -1,7 +1,7 @@
 //! The time, and rounds.
 
 use super::extract::{Id, Shared};
-use crate::instance::BlockMakers;
+use crate::instance::{BlockMakers, Instance};
 use crate::server::api::{ApiResult, JsonBody};
 use crate::server::convert::principal;
 use crate::types::Time;
@@ -68,8 +68,8 @@ pub(super) async fn tick(
         let subnet = principal(&raw.subnet.subnet_id)?;
         makers.push(BlockMakers { subnet, maker: node(&raw.blockmaker)?, failed });
     }
-    let hosted = instances.get(id)?;
-    hosted.compile_waiting_modules().await?;
-    hosted.execute(move |instance| instance.tick_with(&makers)).await??;
+    let tick =
+        |instance: &mut Instance| (!instance.is_executing()).then(|| instance.tick_with(&makers));
+    instances.get(id)?.execute_round(tick).await??;
     Ok(Json(()))
 }

@@ -1,6 +1,7 @@
 //! Downloading snapshots to a directory, and uploading them from one.
 
 use super::extract::{Id, Shared};
+use crate::instance::Instance;
 use crate::server::api::{ApiResult, JsonBody};
 use crate::server::convert::principal;
 use crate::server::snapshot_dir::SnapshotDir;
@@ -15,12 +16,13 @@ pub(super) async fn download(
 ) -> ApiResult<()> {
     let sender = principal(&raw.sender.principal_id)?;
     let canister = principal(&raw.canister_id.canister_id)?;
-    let path = raw.snapshot_dir;
-    instances
-        .execute(id, |instance| {
-            SnapshotDir { instance, path, sender, canister }.download(raw.snapshot_id)
-        })
-        .await??;
+    let download = |instance: &mut Instance| {
+        let path = raw.snapshot_dir.clone();
+        let snapshot = raw.snapshot_id.clone();
+        (!instance.is_executing())
+            .then(|| SnapshotDir { instance, path, sender, canister }.download(snapshot))
+    };
+    instances.get(id)?.execute_round(download).await??;
     Ok(Json(()))
 }
 
@@ -31,10 +33,12 @@ pub(super) async fn upload(
 ) -> ApiResult<RawCanisterSnapshotId> {
     let sender = principal(&raw.sender.principal_id)?;
     let canister = principal(&raw.canister_id.canister_id)?;
-    let path = raw.snapshot_dir;
     let replaced = raw.replace_snapshot.map(|snapshot| snapshot.snapshot_id);
-    let snapshot_id = instances
-        .execute(id, |instance| SnapshotDir { instance, path, sender, canister }.upload(replaced))
-        .await??;
+    let upload = |instance: &mut Instance| {
+        let (path, replaced) = (raw.snapshot_dir.clone(), replaced.clone());
+        (!instance.is_executing())
+            .then(|| SnapshotDir { instance, path, sender, canister }.upload(replaced))
+    };
+    let snapshot_id = instances.get(id)?.execute_round(upload).await??;
     Ok(Json(RawCanisterSnapshotId { snapshot_id }))
 }

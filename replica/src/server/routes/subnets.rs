@@ -27,6 +27,9 @@ pub(super) async fn delete(
     JsonBody(raw): JsonBody<RawSubnetId>,
 ) -> ApiResult<()> {
     let subnet = convert::principal(&raw.subnet_id)?;
-    instances.execute(id, |instance| instance.delete_subnet(subnet)).await??;
+    let hosted = instances.get(id)?;
+    hosted.execute(|instance| instance.delete_subnet(subnet)).await??;
+    // Rounds that waited for executions of the subnet need not wait any more.
+    hosted.executions.notify_waiters();
     Ok(Json(()))
 }

@@ -4,7 +4,8 @@ use super::chunks::chunk_store_error;
 use super::dispatch::Completion;
 use super::{Call, PendingCall, access};
 use crate::canister::{
-    self, ChunkStore, InstallExecution, InstallMode, Installation, RoundInput, Source,
+    self, BegunInstallation, ChunkStore, InstallMode, InstallRecord, Installation, RoundInput,
+    Source,
 };
 use crate::error::{ErrorCode, UserError};
 use crate::ic00::{self, InstallCodeArgs, Method, Permitted, empty_reply};
@@ -107,23 +108,20 @@ impl Subnet {
         };
         let installation =
             Installation { mode, source, argument: upload.argument, caller: call.caller };
-        let attempt = canister::install(canister, installation, &round)?;
-        let (slices, has_compiled) = (attempt.slices, attempt.has_compiled);
         let origin = call.change_origin(upload.sender_version);
-        let installation = InstallExecution { attempt, time, origin, details };
-        let result = match slices.count {
-            1 => {
+        let record = InstallRecord { time, origin, details };
+        let call = pending.executed(round.subnet, pending.received.cycles);
+        let BegunInstallation { instructions, has_compiled, executed } =
+            canister::begin_installation(canister, installation, record, call, &round)?;
+        let result = match executed {
+            Some(installation) => {
                 let finished = installation.finish(canister, &round);
                 self.known_modules.extend(hash.filter(|_| finished.is_ok()));
                 finished.map(|()| Completion::Reply(empty_reply()))
             }
-            _ => {
-                let executed = pending.executed(round.subnet, pending.received.cycles);
-                canister::pause_installation(canister, installation, executed, &round);
-                Ok(Completion::Paused)
-            }
+            None => Ok(Completion::Paused),
         };
-        self.spend(slices.instructions_after(0));
+        self.spend(instructions);
         if has_compiled {
             self.spend(assembly + compilation);
         }
