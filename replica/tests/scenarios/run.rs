@@ -84,10 +84,24 @@ pub fn run(scenario: &Scenario) -> Run {
     run_restoring(scenario, |_| false)
 }
 
+/// Runs a scenario with deferred slices.
+pub fn run_deferring(scenario: &Scenario) -> Run {
+    run_on(scenario, |_| false, Instance::defer_slices)
+}
+
 /// Runs a scenario. Before each tick for which `is_restored` holds, the network is saved, dropped and
 /// restored.
 pub fn run_restoring(scenario: &Scenario, is_restored: impl Fn(usize) -> bool + 'static) -> Run {
-    let (instance, subnets, ids) = begin(scenario);
+    run_on(scenario, is_restored, |_| ())
+}
+
+fn run_on(
+    scenario: &Scenario,
+    is_restored: impl Fn(usize) -> bool + 'static,
+    prepare: fn(&mut Instance),
+) -> Run {
+    let (mut instance, subnets, ids) = begin(scenario);
+    prepare(&mut instance);
     let homes = scenario.canisters.iter().zip(&ids.canisters);
     let free = homes.filter(|(home, _)| subnets[home.subnet].system).map(|(_, id)| *id).collect();
     let mut runner = Runner::new(instance, subnets, ids);

@@ -257,7 +257,7 @@ fn the_server_removes_its_port_file_before_it_closes_the_port_while_an_instance_
     }
     assert!(!port_file.exists(), "clients would find a port at which nobody listens");
     assert!(server.ended_well());
-    tick.join().unwrap();
+    busy.join().unwrap();
     std::mem::forget(pic);
 }
 

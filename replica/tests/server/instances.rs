@@ -4,6 +4,7 @@ use crate::http::{get, post, request};
 use candid::Principal;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
+use pocket_ic::common::rest::{RawCanisterCall, RawEffectivePrincipal};
 use pocket_ic::{PocketIc, PocketIcBuilder};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -13,7 +14,8 @@ use test_support::http::send;
 use test_support::patience::in_one_of_ten;
 use test_support::servers::embedded_server;
 
-/// Counts up in its heap; `spin` takes about a second.
+/// Counts up in its heap; `spin` takes about a second. A query is executed at once, so its instance is busy all the
+/// time.
 const COUNTER: &str = r#"(module
     (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
     (import "ic0" "msg_reply" (func $reply))
@@ -22,8 +24,8 @@ const COUNTER: &str = r#"(module
         (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
         (call $append (i32.const 0) (i32.const 4))
         (call $reply))
-    (func (export "canister_update spin") (local $left i32)
-        (local.set $left (i32.const 1000000000))
+    (func (export "canister_query spin") (local $left i32)
+        (local.set $left (i32.const 900000000))
         (loop $more
             (br_if $more
                 (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
@@ -42,27 +44,34 @@ fn install(pic: &PocketIc) -> Principal {
     canister
 }
 
-/// Installs a canister that has a second's work to do, from the next tick on.
-pub fn submit_spin(pic: &PocketIc) {
-    let canister = install(pic);
-    pic.submit_call(canister, Principal::anonymous(), "spin", vec![]).unwrap();
+/// A request that keeps an instance busy for about a second: its path and its body. Installs a canister that it
+/// needs.
+pub fn spin(pic: &PocketIc) -> (String, String) {
+    let query = RawCanisterCall {
+        sender: Principal::anonymous().as_slice().to_vec(),
+        canister_id: install(pic).as_slice().to_vec(),
+        effective_principal: RawEffectivePrincipal::None,
+        method: "spin".into(),
+        sender_info: None,
+        payload: vec![],
+    };
+    let path = format!("/instances/{}/read/query", pic.instance_id());
+    (path, serde_json::to_string(&query).unwrap())
 }
 
 /// Has an instance on the server at this port execute a canister for about a second. When this function
 /// returns, the instance executes. The thread returns what the server responds.
 pub fn keep_busy(port: u16, pic: &PocketIc) -> JoinHandle<Vec<u8>> {
-    let path = format!("/instances/{}/update/tick", pic.instance_id());
     // On a busy machine, a second may pass before this thread looks.
     in_one_of_ten(|| {
-        submit_spin(pic);
-        let path = path.clone();
-        let tick = std::thread::spawn(move || send(port, "POST", &path, "", b"{}"));
+        let (path, body) = spin(pic);
+        let busy = std::thread::spawn(move || send(port, "POST", &path, "", body.as_bytes()));
         while get(port, "/instances").body != serde_json::json!(["Busy"]) {
-            if tick.is_finished() {
+            if busy.is_finished() {
                 return Err("it has ended already".to_owned());
             }
         }
-        Ok(tick)
+        Ok(busy)
     })
 }
 
@@ -93,11 +102,15 @@ fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
     let busy = [(); 3].map(|()| network(&server));
     let idle = network(&server);
     in_one_of_ten(|| {
-        busy.iter().for_each(submit_spin);
+        let spins = busy.each_ref().map(spin);
         std::thread::scope(|scope| {
-            let ticks: Vec<_> = busy.iter().map(|pic| scope.spawn(|| pic.tick())).collect();
+            let spin = |(path, body): (String, String)| {
+                let port = server.port();
+                scope.spawn(move || assert_eq!(post(port, &path, &body).status, 200))
+            };
+            let spins = spins.map(spin);
             let mut answered = 0;
-            while !ticks.iter().all(|tick| tick.is_finished()) {
+            while !spins.iter().all(|spin| spin.is_finished()) {
                 idle.get_time();
                 idle.tick();
                 answered += 1;

@@ -10,6 +10,7 @@ mod idle;
 mod instances;
 mod keywords;
 mod live;
+mod long_executions;
 #[cfg(target_os = "linux")]
 mod memory;
 mod pages;

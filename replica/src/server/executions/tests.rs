@@ -236,9 +236,11 @@ async fn an_instance_that_executes_deferred_slices_is_deleted_at_once() {
     let hosted = busy.hosted();
     hosted.start_auto_progress(Duration::ZERO).await.expect("it begins");
     let weak = Arc::downgrade(&hosted);
-    drop(hosted);
+    let round = |instance: &mut Instance| (!instance.is_executing()).then(|| instance.tick());
+    let waits = tokio::spawn(async move { hosted.execute_round(round).await });
     busy.read().await;
     busy.instances.delete(0).await.expect("it is there");
+    waits.await.expect("nothing panics").expect_err("there is no instance any more");
     assert!(weak.upgrade().is_none(), "nothing holds it any more");
     assert!(!busy.execution.has_ended());
 }
