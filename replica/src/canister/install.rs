@@ -5,35 +5,21 @@ mod hooks;
 mod source;
 
 pub(super) use attempt::finish_installation;
-pub use source::{KnownModules, Source};
+pub use source::{Installation, KnownModules, Source};
 
 use crate::canister::call_context::CallResponse;
-use crate::canister::installation::{Attempt, InstallExecution, InstallMode, InstallRecord};
+use crate::canister::installation::{Attempt, InstallExecution, InstallRecord};
 use crate::canister::management_call::ExecutedManagementCall;
 use crate::canister::pause::{defer, pause_installation};
 use crate::canister::paused::PausedWork;
 use crate::canister::round::RoundInput;
 use crate::canister::state::Canister;
 use crate::canister::steps::{extent, send};
-use crate::error::{ErrorCode, Trap, UserError};
+use crate::error::{ErrorCode, UserError};
 use crate::limits::CANISTER_LOG_BYTES_DEFAULT;
 use crate::trace::{Event, Fee};
-use crate::types::{Instructions, Payload};
-use candid::Principal;
+use crate::types::Instructions;
 use hooks::ReadyInstallation;
-
-/// A request to install code.
-#[derive(Debug)]
-pub struct Installation {
-    /// The mode. It determines what happens to the memories.
-    pub mode: InstallMode,
-    /// The code.
-    pub source: Source,
-    /// The argument of `canister_init` or `canister_post_upgrade`.
-    pub argument: Payload,
-    /// The caller of the management canister.
-    pub caller: Principal,
-}
 
 /// Runs all steps of an installation: compilation, `canister_pre_upgrade`, the start function, and
 /// `canister_init` or `canister_post_upgrade`. The result does not count yet: see [`Attempt::finish`].
@@ -97,26 +83,6 @@ pub fn begin_installation(
         false => Some(execution),
     };
     Ok(BegunInstallation { instructions, has_compiled, executed })
-}
-
-/// Checks that the mode fits: only an empty canister can be installed, only code can be upgraded. Also
-/// checks the rate limit of installations (`execution/install_code.rs`, `validate_input`).
-fn check(canister: &Canister, mode: InstallMode) -> Result<(), UserError> {
-    let id = canister.id;
-    if mode == InstallMode::Install && canister.sandbox.is_some() {
-        return Err(UserError::new(
-            ErrorCode::CanisterNonEmpty,
-            format!(
-                "Canister {id} is not empty: it has code already. Use the mode 'upgrade' to keep its \
-                 stable memory, or 'reinstall' to begin anew"
-            ),
-        ));
-    }
-    canister.debits.check_installation(id)?;
-    match (mode, &canister.sandbox) {
-        (InstallMode::Upgrade(_), None) => Err(Trap::NoWasmModule.into_user_error(id)),
-        _ => Ok(()),
-    }
 }
 
 /// Uninstalls a canister that cannot pay for its resources. It also loses its allocations, history,

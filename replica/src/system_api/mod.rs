@@ -10,6 +10,7 @@ mod cycles;
 mod functions;
 mod growth;
 mod host;
+mod memory_share;
 mod message;
 mod refused;
 mod stable;
@@ -20,9 +21,10 @@ use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, OS_PAGE_BYTES, TRANSMITTED_BYTE_IN
 use crate::wasm::{CompiledModule, InvalidModule, OUT_OF_INSTRUCTIONS};
 pub use functions::{EntryPoint, EntryPoints, FUNCTIONS, Function};
 pub use host::{
-    Callbacks, Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, MemoryShare,
-    OutgoingCall, RunState,
+    Callbacks, Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, OutgoingCall,
+    RunState,
 };
+pub use memory_share::MemoryShare;
 pub use refused::RefusedCalls;
 use std::sync::LazyLock;
 use wasmtime::{Caller, InstancePre, Linker, WasmTy};

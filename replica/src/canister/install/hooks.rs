@@ -1,6 +1,6 @@
 //! Executes the functions of the old and of the new code that belong to an installation.
 
-use super::{Installation, check};
+use super::source::Installation;
 use crate::canister::installation::{Attempt, InstallMode, NewState};
 use crate::canister::memory_usage::MemoryUsage;
 use crate::canister::round::RoundInput;
@@ -268,6 +268,26 @@ impl<'a> Hooks<'a> {
         let effects = executed.result.map_err(|trap| self.failed(trap))?;
         self.burned += effects.cycles_burned;
         Ok(effects)
+    }
+}
+
+/// Checks that the mode fits: only an empty canister can be installed, only code can be upgraded. Also
+/// checks the rate limit of installations (`execution/install_code.rs`, `validate_input`).
+fn check(canister: &Canister, mode: InstallMode) -> Result<(), UserError> {
+    let id = canister.id;
+    if mode == InstallMode::Install && canister.sandbox.is_some() {
+        return Err(UserError::new(
+            ErrorCode::CanisterNonEmpty,
+            format!(
+                "Canister {id} is not empty: it has code already. Use the mode 'upgrade' to keep its \
+                 stable memory, or 'reinstall' to begin anew"
+            ),
+        ));
+    }
+    canister.debits.check_installation(id)?;
+    match (mode, &canister.sandbox) {
+        (InstallMode::Upgrade(_), None) => Err(Trap::NoWasmModule.into_user_error(id)),
+        _ => Ok(()),
     }
 }
 

@@ -1,14 +1,29 @@
-//! The compiled code of an installation.
+//! A request to install code, and its compiled code.
 
+use crate::canister::installation::InstallMode;
 use crate::canister::round::RoundInput;
 use crate::canister::sandbox::Code;
 use crate::error::{Trap, UserError};
 use crate::limits::KNOWN_MODULE_SPEEDUP;
-use crate::types::{CanisterId, Instructions};
+use crate::types::{CanisterId, Instructions, Payload};
 use crate::wasm::CompiledModule;
+use candid::Principal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// A request to install code.
+#[derive(Debug)]
+pub struct Installation {
+    /// The mode. It determines what happens to the memories.
+    pub mode: InstallMode,
+    /// The code.
+    pub source: Source,
+    /// The argument of `canister_init` or `canister_post_upgrade`.
+    pub argument: Payload,
+    /// The caller of the management canister.
+    pub caller: Principal,
+}
 
 /// Compiled code that is to be installed. It is compiled before the installation begins. An error
 /// becomes visible, and is paid for, only at the step of the installation that compiles.

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::canister::harness::{ask, code, empty, round};
-use crate::canister::{Task, execute_task};
+use crate::canister::{InstallMode, Task, execute_task};
 use crate::types::Time;
+use candid::Principal;
 use ic_management_canister_types::UpgradeFlags;
 
 /// The bits of an argument: what hooks do, that of `canister_pre_upgrade` with the argument before.

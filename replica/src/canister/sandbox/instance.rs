@@ -1,7 +1,7 @@
 //! One instance of a module.
 
-use super::Extent;
 use super::code::{Code, Entry};
+use super::extent::Extent;
 use crate::error::Trap;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES};
 use crate::system_api::{Closure, Effects, ExecutionInput, Host};

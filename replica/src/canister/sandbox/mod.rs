@@ -7,6 +7,7 @@
 //! from the instance to the copy; undoing it copies them back.
 
 mod code;
+mod extent;
 mod instance;
 mod memories;
 mod saved;
@@ -20,19 +21,11 @@ use crate::system_api::{Effects, ExecutionInput};
 use crate::types::Instructions;
 use crate::wasm::{CompiledModule, Page, StableChanges, StableMemory};
 pub use code::{Code, Entry};
+pub use extent::Extent;
 use instance::Instance;
 pub use memories::{Memories, Val};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// How much of an execution is executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// Nothing of an execution that needs more instructions than one slice has.
-    FirstSlice,
-    /// The whole execution.
-    Whole,
-}
 
 /// The result of an execution.
 #[derive(Debug, Serialize, Deserialize)]
