@@ -76,7 +76,7 @@ impl Network {
     /// Defers the slices of long executions after the first one, from now on.
     pub fn defer_slices(&mut self) {
         self.defers_slices = true;
-        self.subnets.values_mut().for_each(Subnet::defer_slices);
+        self.subnets.values_mut().for_each(|subnet| subnet.defer_slices());
     }
 
     /// Sets the time.

@@ -270,7 +270,7 @@ impl Subnet {
 
     /// The executions that are deferred and have not ended.
     pub fn deferred_executions(&self) -> impl Iterator<Item = &DeferredExecution> {
-        self.canisters.values().filter_map(Canister::deferred_execution)
+        self.canisters.values().filter_map(|canister| canister.deferred_execution())
     }
 
     /// The time that queries see: the time of the latest round, unless it was set.

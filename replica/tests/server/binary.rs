@@ -250,7 +250,7 @@ fn the_server_removes_its_port_file_before_it_closes_the_port_while_an_instance_
     let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
     let pic = PocketIcBuilder::new().with_server_url(url).with_application_subnet().build();
     // The end of the server cuts off the connection, so there may be no reply.
-    let tick = keep_busy(port, &pic);
+    let busy = keep_busy(port, &pic);
     server.signal("-TERM");
     while TcpStream::connect(("127.0.0.1", port)).is_ok() {
         std::thread::sleep(Duration::from_millis(1));

@@ -46,7 +46,7 @@ fn install(pic: &PocketIc) -> Principal {
 
 /// A request that keeps an instance busy for about a second: its path and its body. Installs a canister that it
 /// needs.
-pub fn spin(pic: &PocketIc) -> (String, String) {
+fn spin(pic: &PocketIc) -> (String, String) {
     let query = RawCanisterCall {
         sender: Principal::anonymous().as_slice().to_vec(),
         canister_id: install(pic).as_slice().to_vec(),
