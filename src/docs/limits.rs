@@ -79,4 +79,5 @@
 //!
 //! **Pauses.** A message that waits between two attempts while none of its calls is open keeps a call of its own open (see
 //! [`Transport::pause`](crate::Transport::pause)). So at most 450 messages of a canister can pause at the same time, and
-//! the pauses of further messages fail: their calls end as not done. A [`Job`](crate::Job) pauses with a timer instead.
+//! the pauses of further messages fail: their calls end as not done. A [`Job`](crate::Job) and an outbox (the module
+//! `outbox`, a feature) pause with a timer instead.

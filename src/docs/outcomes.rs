@@ -102,7 +102,8 @@
 //! 2. Judge the replies: `Ok` and `Duplicate` are [`Done`](crate::Verdict::Done), `TemporarilyUnavailable` and
 //!    `CreatedInFuture` are [`TryAgain`](crate::Verdict::TryAgain), all other errors are
 //!    [`NotDone`](crate::Verdict::NotDone).
-//! 3. Make the calls with a [`Retry`](crate::Retry).
+//! 3. Make the calls with a [`Retry`](crate::Retry). If the list must survive an upgrade, append the payments to an outbox
+//!    (the module `outbox`, a feature).
 //! 4. Keep the payments that are `Unknown` with their `created_at_time`, memo and fee. Make them again unchanged, before
 //!    the ledger forgets them (an ICRC-1 ledger remembers transfers for 24 hours). After that, look into the ledger first.
 //!    Only `Done` settles such a payment. If the later call is `NotDone`, then the later attempts did nothing, and the

@@ -1,3 +1,6 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::*;
 use crate::scripted_transport::{ScriptedTransport, callee};
 use crate::{Reason, ReasonKind, Retry, reject_code};
@@ -187,4 +190,56 @@ fn sequential_calls_with_retries_count_each_refusal() {
     });
     assert_eq!((summary.succeeded, summary.max_in_flight), (3, 1));
     assert_eq!((summary.refused, script.refused.get()), (2, 2));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parallel_calls_have_their_outcomes_in_order_and_true_counts(
+        // For each call: whether it has a retry, and how many of its attempts are rejected for the moment.
+        calls in vec((any::<bool>(), 0_usize..4), 0..30),
+        slots in 1_usize..8,
+        affordable in 1_usize..8,
+        choices in vec(any::<u16>(), 1..64),
+    ) {
+        const ATTEMPTS: u32 = 3;
+        let script = ScriptedTransport::new(slots, affordable);
+        let requests = (0_u8..).zip(&calls).map(|(number, &(has_retry, _))| {
+            let request = Request::new(callee(1), "ping").with_argument(vec![number]);
+            if has_retry { request.with_retry(Retry::attempts(ATTEMPTS)) } else { request }
+        });
+        let mut choices = choices.into_iter().cycle();
+        let (mut sent, mut most_open) = (vec![0; calls.len()], 0);
+        let mut outcomes = Vec::new();
+        let parallel = parallel(&script, requests, |number, outcome| {
+            assert_eq!(number, outcomes.len() as u64);
+            outcomes.push(outcome);
+        });
+        let summary = script.drive(parallel, |script| {
+            let open = script.open();
+            most_open = open.len().max(most_open);
+            let call = open[usize::from(choices.next().expect("endless")) % open.len()];
+            let number = usize::from(script.sent.borrow()[call].argument[0]);
+            sent[number] += 1;
+            let busy = || Reason::rejected(reject_code::SYS_TRANSIENT, "busy".into());
+            script.respond(call, if sent[number] > calls[number].1 { Ok(Vec::new()) } else { Err(busy()) });
+        });
+        prop_assert_eq!(outcomes.len(), calls.len());
+        prop_assert_eq!(summary.max_in_flight as usize, most_open);
+        prop_assert_eq!(summary.refused, script.refused.get() as u64);
+        prop_assert_eq!(&Summary { max_in_flight: summary.max_in_flight, refused: summary.refused, ..Summary::of(&outcomes) }, &summary);
+        for ((outcome, sent), (has_retry, busy)) in outcomes.iter().zip(sent).zip(calls) {
+            match outcome.reason().map(Reason::kind) {
+                None => prop_assert_eq!(sent, busy + 1),
+                Some(ReasonKind::SysTransient) => {
+                    // An attempt that the system refuses for want of cycles counts, too.
+                    let attempts = if has_retry { ATTEMPTS as usize } else { 1 };
+                    prop_assert!(sent == attempts || (sent < attempts && summary.refused > 0));
+                }
+                // It was not sent, or not sent again, for want of slots or cycles.
+                Some(kind) => prop_assert!(kind.is_unsent() && (has_retry || sent == 0)),
+            }
+        }
+    }
 }
