@@ -11,13 +11,16 @@ FORGET = --forget .icp/data/mappings/live.ids.json --forget .dfx/local/canister_
 SCENARIOS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test soak bench semver canisters fmt clean
+.PHONY: help run report serve test soak bench semver canisters fmt clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: canisters ## Build everything and run the benchmark (ARGS='--help' prints its options)
 	cargo run --locked -- $(ARGS)
+
+report: canisters ## Run the benchmark and write report.html, a page with pictures of all calls (ARGS='--calls 2000' for more calls)
+	cargo run --locked -- --report report.html $(ARGS)
 
 serve: ## Run a local network for icp, dfx and agents on 127.0.0.1:4943 (ARGS='--help' prints its options)
 	cargo run --locked --bin embedded-replica -- serve $(FORGET) $(ARGS)

@@ -43,6 +43,7 @@ Examples, in a checkout of the project (an installed program is `multi_subnet` i
   cargo run -- --caller-cycles 2_000_000_000_000 an open call sets aside cycles; 2 T cycles are enough for 46 calls
   cargo run -- --profile mainnet --json          execute the mainnet's latencies instead of computing them
   cargo run -- --sweep                           1 to 5,000 calls, and where one strategy overtakes another
+  cargo run -- --calls 2000 --report r.html      pictures: where parallel calls fail, and why
   cargo run -- --trace trace.json                see each call at https://ui.perfetto.dev
   cargo run -- --baseline benchmark.json         compare with the results of an earlier run with --persist
   cargo run -- --server ./pocket-ic              use a PocketIC server

@@ -74,6 +74,13 @@ pub enum Error {
         reason: String,
     },
 
+    /// A folder that the user names is a file.
+    #[error("`{}` is not a folder: `--svg` needs a folder for several files", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+
     /// Nobody can listen to the instance.
     #[error("cannot record the events: {0}")]
     Listen(ListenError),
@@ -244,6 +251,7 @@ impl Error {
             | Self::NoFolder { .. }
             | Self::NotWritable { .. }
             | Self::Baseline { .. }
+            | Self::NotAFolder { .. }
             | Self::ServerBinary { .. }
             | Self::ModuleFromEnvironment { .. }
             | Self::NoCanisters { .. } => 2,

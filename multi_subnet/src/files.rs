@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::args::folder_of;
 use crate::error::Error;
+use crate::pictures::Picture;
 
 /// Checks that a file can be written, without a trace if it cannot be or does not exist yet.
 ///
@@ -50,6 +51,20 @@ pub fn write_file(
         Ok(())
     };
     written().map_err(Error::file("write", path))
+}
+
+/// Writes pictures into a folder, which is created if it does not exist.
+///
+/// # Errors
+///
+/// [`Error::File`] if a file or the folder cannot be written.
+pub fn write_pictures(folder: &Path, pictures: &[Picture]) -> Result<(), Error> {
+    std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
+    for picture in pictures {
+        let path = folder.join(format!("{}.svg", picture.name));
+        write_file(&path, |out| out.write_all(picture.svg.to_file().as_bytes()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub mod files;
 pub mod interface;
 pub mod measures;
 pub mod numbers;
+pub mod page;
+pub mod pictures;
 pub mod recorded;
 pub mod report;
 pub mod scenario;

@@ -3,6 +3,7 @@
 use std::{
     env, fmt,
     io::{self, IsTerminal, Write},
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -10,11 +11,16 @@ use std::{
 use clap::Parser;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use multi_subnet::{
-    args::{Cli, FileArgs, Settings, Task},
+    args::{Cli, FileArgs, Settings, SweepSettings, Task},
     baseline::Plan,
+    canisters::Modules,
     client,
     error::Error,
-    recorded::Recorded,
+    files::{write_file, write_pictures},
+    page::{page, sweep_page},
+    pictures,
+    recorded::{Recorded, RecordedModule},
+    report::BenchmarkReport,
     stdout,
 };
 
@@ -38,20 +44,18 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<(), Error> {
     let env = |name: &str| env::var_os(name);
-    match Task::resolve(cli, env)? {
+    let task = Task::resolve(cli, env)?;
+    cli.files.check_paths()?;
+    match task {
         Task::Once(settings) => run_once(cli, &settings),
-        Task::Sweep(settings) => {
-            let mut stdout = stdout::take().map_err(Error::Output)?;
-            let sweep = multi_subnet::run_sweep(&settings, env, &progress(SHARE_OF_SWEEP))?;
-            print(&mut stdout, &sweep.to_text_in(cli.output.format()))
-        }
+        Task::Sweep(settings) => run_sweep(cli, &settings),
     }
 }
 
 /// Measures each strategy, and writes the files that the user wants.
 fn run_once(cli: &Cli, settings: &Settings) -> Result<(), Error> {
     let env = |name: &str| env::var_os(name);
-    cli.files.check(&settings.server)?;
+    cli.files.check_server(&settings.server)?;
     let plan = Plan::prepare(&cli.results, settings, env)?;
     let colours =
         io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
@@ -68,9 +72,25 @@ fn run_once(cli: &Cli, settings: &Settings) -> Result<(), Error> {
     };
     print(&mut stdout, &text)?;
     if let Some(recorded) = &recorded {
-        write_files(&cli.files, recorded)?;
+        write_files(&cli.files, &report, recorded)?;
     }
     plan.iter().zip(&outcome).try_for_each(|(plan, outcome)| plan.finish(outcome))
+}
+
+/// Measures each strategy with several numbers of calls, and writes the files that the user wants.
+fn run_sweep(cli: &Cli, settings: &SweepSettings) -> Result<(), Error> {
+    let env = |name: &str| env::var_os(name);
+    let mut stdout = stdout::take().map_err(Error::Output)?;
+    let sweep = multi_subnet::run_sweep(settings, env, &progress(SHARE_OF_SWEEP))?;
+    print(&mut stdout, &sweep.to_text_in(cli.output.format()))?;
+    if let Some(folder) = &cli.files.svg {
+        write_pictures(folder, &pictures::of_sweep(&sweep))?;
+    }
+    if let Some(path) = &cli.files.report {
+        let modules = RecordedModule::of(&Modules::load(env)?);
+        write_page(path, &sweep_page(&sweep, &modules, &command_line()))?;
+    }
+    Ok(())
 }
 
 /// Prints the result.
@@ -83,11 +103,32 @@ fn print(stdout: &mut impl Write, text: &str) -> Result<(), Error> {
 }
 
 /// Writes the files that the user wants.
-fn write_files(files: &FileArgs, recorded: &Recorded) -> Result<(), Error> {
+fn write_files(
+    files: &FileArgs,
+    report: &BenchmarkReport,
+    recorded: &Recorded,
+) -> Result<(), Error> {
     if let Some(path) = &files.trace {
         recorded.write_trace(path, files.format_of(path)?, &recorded.names(&files.names))?;
     }
+    if let Some(folder) = &files.svg {
+        write_pictures(folder, &pictures::of_run(recorded))?;
+    }
+    if let Some(path) = &files.report {
+        write_page(path, &page(report, recorded, &command_line()))?;
+    }
     Ok(())
+}
+
+fn write_page(path: &Path, page: &str) -> Result<(), Error> {
+    write_file(path, |out| out.write_all(page.as_bytes()))
+}
+
+/// The command line that the user typed, with the name of this program.
+fn command_line() -> String {
+    let arguments = env::args_os().skip(1);
+    let words = arguments.map(|argument| argument.to_string_lossy().into_owned());
+    std::iter::once("multi_subnet".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// A progress line on standard error; hidden if standard error is not a terminal.

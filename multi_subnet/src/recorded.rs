@@ -4,11 +4,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
 
-use candid::Principal;
 use embedded_replica::trace::{Event, Names, Recording, json_lines, perfetto};
 use embedded_replica::types::CanisterId;
+use sha2::{Digest, Sha256};
 
 use crate::args::{NamedId, TraceFormat};
+use crate::canisters::Modules;
+use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::files::write_file;
 use crate::report::Measurement;
@@ -20,8 +22,21 @@ pub struct Recorded {
     pub caller: CanisterId,
     /// The called canister.
     pub callee: CanisterId,
+    /// The modules of both canisters.
+    pub modules: Vec<RecordedModule>,
     /// One recording per strategy, in the order in which they ran.
     pub strategies: Vec<RecordedStrategy>,
+}
+
+/// A module that was installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedModule {
+    /// `caller` or `callee`.
+    pub name: &'static str,
+    /// Its size, as it was installed.
+    pub bytes: usize,
+    /// Its hash, in hexadecimal.
+    pub sha256: String,
 }
 
 /// The recording of one strategy.
@@ -42,9 +57,14 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(events: Receiver<Event>, caller: Principal, callee: Principal) -> Self {
-        let (caller, callee) = (caller.into(), callee.into());
-        Self { events, recorded: Recorded { caller, callee, strategies: Vec::new() } }
+    pub(crate) fn new(
+        events: Receiver<Event>,
+        deployment: &Deployment<'_>,
+        modules: &Modules,
+    ) -> Self {
+        let (caller, callee) = (deployment.caller.into(), deployment.callee.into());
+        let modules = RecordedModule::of(modules);
+        Self { events, recorded: Recorded { caller, callee, modules, strategies: Vec::new() } }
     }
 
     /// Forgets what happened before.
@@ -61,6 +81,19 @@ impl Recorder {
 
     pub(crate) fn finish(self) -> Recorded {
         self.recorded
+    }
+}
+
+impl RecordedModule {
+    /// The modules of both canisters.
+    pub fn of(modules: &Modules) -> Vec<Self> {
+        vec![Self::new("caller", &modules.caller), Self::new("callee", &modules.callee)]
+    }
+
+    fn new(name: &'static str, module: &[u8]) -> Self {
+        let hash = Sha256::digest(module);
+        let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { name, bytes: module.len(), sha256 }
     }
 }
 

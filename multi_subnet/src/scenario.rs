@@ -110,7 +110,7 @@ async fn measure_all(
     }
     progress.set_message("installing the canisters");
     let deployment = Deployment::new(instance, settings, modules).await?;
-    let recorder = |events| Recorder::new(events, deployment.caller, deployment.callee);
+    let recorder = |events| Recorder::new(events, &deployment, modules);
     let mut recorder = listener.map(recorder);
     let mut measurements = Vec::new();
     for &strategy in Strategy::of(deployment.interface.has_run) {

@@ -1,5 +1,5 @@
-//! Time of an inter-canister call: compared with the same Wasm without a replica, and for thousands of
-//! calls.
+//! Time of an inter-canister call: compared with the same Wasm without a replica, with and without a listener to its
+//! events, and for thousands of calls.
 //!
 //! `cargo bench --profile dev -p embedded-replica --bench call`
 
@@ -49,6 +49,32 @@ fn against_bare_wasmtime(c: &mut Criterion) {
     }
 }
 
+/// Compares a network to whose events nobody listens with one that has a listener. The first one makes no events.
+fn with_a_listener(_: &mut Criterion) {
+    println!(
+        "\none inter-canister call with and without a listener to its events, {CALLS} in a row"
+    );
+    for modules in [Modules::rust(), Modules::minimal()] {
+        let [mut unheard, mut heard] = [(); 2].map(|()| Pair::new(&modules, 1));
+        let events = heard.instance.listen();
+        let [nobody, somebody] = medians(200, |turn| match turn {
+            0 => unheard.sequential(CALLS),
+            _ => {
+                heard.sequential(CALLS);
+                events.try_iter().for_each(drop);
+            }
+        })
+        .map(|time| time / CALLS as u32);
+        println!(
+            "  {:8} nobody listens {:6.2} us, somebody listens {:6.2} us, RATIO {:.2}",
+            modules.name,
+            micros(nobody),
+            micros(somebody),
+            ratio(somebody, nobody)
+        );
+    }
+}
+
 fn many_calls(c: &mut Criterion) {
     let mut group = c.benchmark_group("sequential calls");
     group.sample_size(10);
@@ -59,5 +85,5 @@ fn many_calls(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, against_bare_wasmtime, many_calls);
+criterion_group!(benches, against_bare_wasmtime, with_a_listener, many_calls);
 criterion_main!(benches);

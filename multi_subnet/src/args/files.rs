@@ -10,7 +10,7 @@ use super::ServerChoice;
 use crate::error::Error;
 use crate::files::check_file;
 
-/// The files that a run writes, besides its result. All of them need the embedded server.
+/// The files that a run writes, besides its result. Except for a sweep, all of them need the embedded server.
 #[derive(Args, Clone, Debug, Default)]
 pub struct FileArgs {
     /// Write every event to a file: FILE.jsonl gets JSON lines, FILE.json a trace for Perfetto
@@ -23,6 +23,14 @@ pub struct FileArgs {
     /// The format of the trace, if the name of the file does not say it
     #[arg(long, value_name = "FORMAT", requires = "trace")]
     pub trace_format: Option<TraceFormat>,
+
+    /// Write a page with all pictures, figures and circumstances of the run: one HTML file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// Write all pictures of the run as SVG files into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub svg: Option<PathBuf>,
 
     /// A name for a canister or a subnet in the trace; can be given several times
     #[arg(long = "name", value_name = "ID=NAME", requires = "trace")]
@@ -64,23 +72,42 @@ impl FromStr for NamedId {
 impl FileArgs {
     /// Whether a file needs the events of the run.
     pub fn need_events(&self) -> bool {
-        self.trace.is_some()
+        self.trace.is_some() || self.report.is_some() || self.svg.is_some()
     }
 
-    /// Checks the options before anything runs.
+    /// Checks before a run that the server tells its events, if a file needs them.
     ///
     /// # Errors
     ///
-    /// - [`Error::FilesNeedEmbedded`] if the server is not the embedded one.
+    /// [`Error::FilesNeedEmbedded`] if the server is not the embedded one.
+    pub fn check_server(&self, server: &ServerChoice) -> Result<(), Error> {
+        let files = [("--trace", &self.trace), ("--report", &self.report), ("--svg", &self.svg)];
+        match files.iter().find(|(_, file)| file.is_some()) {
+            Some((option, _)) if *server != ServerChoice::Embedded => {
+                Err(Error::FilesNeedEmbedded { option, server: server.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks before a run that the files can be written.
+    ///
+    /// # Errors
+    ///
     /// - [`Error::TraceFormat`] if neither the name of the file nor `--trace-format` says the format.
     /// - [`Error::NoFolder`] or [`Error::NotWritable`] if a file cannot be written.
-    pub fn check(&self, server: &ServerChoice) -> Result<(), Error> {
+    /// - [`Error::NotAFolder`] if the folder for pictures is a file.
+    pub fn check_paths(&self) -> Result<(), Error> {
         if let Some(path) = &self.trace {
-            needs_embedded("--trace", server)?;
             self.format_of(path)?;
-            check_file(path)?;
         }
-        Ok(())
+        [&self.trace, &self.report].into_iter().flatten().try_for_each(|path| check_file(path))?;
+        match &self.svg {
+            Some(folder) if folder.exists() && !folder.is_dir() => {
+                Err(Error::NotAFolder { path: folder.into() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The format of the trace in this file.
@@ -96,14 +123,6 @@ impl FileArgs {
             (None, Some("json")) => Ok(TraceFormat::Perfetto),
             (None, _) => Err(Error::TraceFormat { path: path.into() }),
         }
-    }
-}
-
-/// The events of other servers cannot be seen.
-fn needs_embedded(option: &'static str, server: &ServerChoice) -> Result<(), Error> {
-    match server {
-        ServerChoice::Embedded => Ok(()),
-        other => Err(Error::FilesNeedEmbedded { option, server: other.to_string() }),
     }
 }
 

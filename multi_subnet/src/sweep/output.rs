@@ -67,7 +67,7 @@ impl Sweep {
     }
 
     /// What a series is about, in one line.
-    fn heading(&self, series: &Series) -> String {
+    pub(crate) fn heading(&self, series: &Series) -> String {
         let placement = if series.same_subnet { "one subnet" } else { "two subnets" };
         format!(
             "Caller and callee on {placement}; server {}, profile {}, {} cycles at the start",

@@ -23,6 +23,8 @@ fn help_goes_to_standard_output_and_names_every_option_and_variable() {
         "--both-placements",
         "--trace",
         "--trace-format",
+        "--report",
+        "--svg",
         "--name",
         "--save",
         "--baseline",

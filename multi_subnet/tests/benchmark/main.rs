@@ -12,6 +12,7 @@ mod foreign_pairs;
 mod measured;
 mod motoko;
 mod official_sample;
+mod pages;
 mod sweep;
 mod traces;
 mod unusual_servers;
