@@ -11,6 +11,7 @@ use super::svg::WIDTH;
 use super::*;
 use crate::recorded::{RecordedModule, RecordedStrategy};
 use crate::report::Measurement;
+use crate::sweep::{Point, Series, Wall};
 
 const CALLER: CanisterId = CanisterId::new(Principal::from_slice(&[1, 1]));
 const CALLEE: CanisterId = CanisterId::new(Principal::from_slice(&[2, 1]));
@@ -326,4 +327,58 @@ fn no_text_is_wider_than_its_picture() {
             }
         }
     }
+}
+
+/// A sweep in which parallel calls fail beyond 500.
+fn swept() -> Sweep {
+    let measurement = |name, calls: u64, succeeded: u64, rounds: u64| Measurement {
+        name,
+        attempted: calls,
+        succeeded,
+        failed: calls - succeeded,
+        failures: None,
+        rounds,
+        model_time: Duration::from_secs(2 * (rounds - 1)),
+        host_time: Duration::ZERO,
+        cycles: 5_000_000 * u128::from(succeeded),
+    };
+    let point = |calls: u64| Point {
+        calls,
+        strategies: vec![
+            measurement("sequential", calls, calls, calls + 1),
+            measurement("parallel", calls, calls.min(500), 2),
+        ],
+    };
+    let wall = Wall {
+        strategy: "parallel",
+        calls: 500,
+        failed: 1,
+        failures: None,
+        text: "parallel: all calls succeed up to 500; of 501 calls 1 fails because at most 500 calls may be open \
+               from one canister to another"
+            .into(),
+    };
+    let series = Series {
+        profile: "pocket-ic",
+        same_subnet: false,
+        caller_cycles: 100_000_000_000_000,
+        points: [1, 10, 500, 2_000].map(point).into(),
+        walls: vec![wall],
+        crossovers: vec![],
+    };
+    Sweep { server: "embedded".into(), series: vec![series] }
+}
+
+#[test]
+fn the_charts_of_a_sweep_are_as_agreed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pictures");
+    let [picture] = &of_sweep(&swept())[..] else { panic!("one series") };
+    let file = picture.svg.to_file();
+    test_support::assert_golden(&folder.join(format!("{}.svg", picture.name)), &file);
+    elements(&file);
+    let words: Vec<&str> = texts(&file).into_iter().map(|(_, text)| text).collect();
+    assert!(words.contains(&"calls that succeeded") && words.contains(&"parallel"), "{words:?}");
+    assert!(picture.svg.description.contains("all calls succeed up to 500"));
+    // The wall is in all four charts and in the legend.
+    assert_eq!(file.matches("class=\"wall\"").count(), 5);
 }

@@ -69,6 +69,8 @@ pub fn documents() -> Vec<String> {
     let mut documents: Vec<String> = folder
         .map(|entry| entry.expect("its entries can be read").file_name())
         .map(|name| format!("docs/{}", name.to_str().expect("a plain name")))
+        // There is a folder with pictures, too.
+        .filter(|name| name.ends_with(".md"))
         .chain(OTHERS.map(str::to_owned))
         .collect();
     documents.sort();
