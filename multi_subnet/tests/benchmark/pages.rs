@@ -18,8 +18,9 @@ use crate::foreign_pairs::sample_pair;
 
 /// The pictures in the documents, and the options that make them.
 const DOCUMENTED: (&str, [&str; 2]) = ("docs/pictures", ["--calls", "2000"]);
-/// Pictures of the same calls differ by less than this, in percent, if the canisters are from another compiler.
-const TOLERANCE_PERCENT: f64 = 3.0;
+/// Pictures of the same calls differ by less than this, in percent, if the canisters are from another compiler, or after a
+/// small change of the library.
+const TOLERANCE_PERCENT: f64 = 10.0;
 /// Pixels by which the same shapes differ.
 const TOLERANCE_PIXELS: f64 = 1.5;
 
