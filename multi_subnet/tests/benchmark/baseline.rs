@@ -21,7 +21,7 @@ impl Kept {
     fn new() -> Self {
         let kept = Self { folder: TempDir::new().expect("a temporary folder") };
         let saved = run(&["--calls", "10", "--save", &kept.path("kept.json")]);
-        assert_eq!((saved.code, saved.stderr.as_str()), (0, ""));
+        assert_eq!(saved.code, 0, "{}", saved.stderr);
         kept
     }
 
@@ -227,7 +227,7 @@ const COMMITTED: [Committed; 2] = [
 ];
 
 /// How much worse a figure may be than in the committed baseline, in percent, if another compiler built the canisters.
-const OTHER_COMPILER_TOLERANCE: &str = "10";
+const OTHER_COMPILER_TOLERANCE: &str = "20";
 
 /// The compiler that built a module: the commit of rustc, which stands in the paths of the standard library.
 fn compiler_of(module: &Path) -> String {

@@ -1,7 +1,6 @@
 //! The report and its pictures: complete, without anything from elsewhere, and up to date in the documents.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use indicatif::ProgressBar;
@@ -10,7 +9,6 @@ use multi_subnet::canisters::{Modules, workspace_modules};
 use multi_subnet::pictures::Costs;
 use multi_subnet::scenario::run_recorded;
 use tempfile::TempDir;
-use test_support::or_say_why;
 
 use crate::binary::{run, run_with};
 use crate::documents::workspace;
@@ -203,43 +201,5 @@ fn the_pictures_in_the_documents_are_up_to_date() {
             show_the_same(&documented, &made),
             "{folder}/{name:?} is out of date: run this test once with BLESS=1"
         );
-    }
-}
-
-/// A browser that runs without a window.
-fn browser() -> Result<PathBuf, String> {
-    const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-    let folders = env::var_os("PATH").unwrap_or_default();
-    let paths = env::split_paths(&folders);
-    let mut found =
-        paths.flat_map(|folder| NAMES.map(|name| folder.join(name))).filter(|path| path.is_file());
-    found.next().ok_or_else(|| format!("no {} in PATH", NAMES.join(", ")))
-}
-
-#[test]
-fn a_browser_opens_the_report_without_an_error_on_its_console() {
-    let Some(browser) = or_say_why("The report in Chromium", browser()) else { return };
-    let folder = TempDir::new().expect("a temporary folder");
-    report(&folder, &["--calls", "20"], &[]);
-    let page = format!("file://{}", folder.path().join("report.html").display());
-    let broken = folder.path().join("broken.html");
-    fs::write(&broken, "<script>console.error('it is broken')</script>").expect("a file");
-    let broken = format!("file://{}", broken.display());
-    // The second page shows that errors would be seen.
-    for (page, has_errors) in [(page, false), (broken, true)] {
-        let opened = Command::new(&browser)
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-            .args(["--disable-background-networking", "--no-first-run", "--enable-logging=stderr"])
-            .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
-            .args(["--dump-dom", &page])
-            .stdin(Stdio::null())
-            .output()
-            .expect("the browser runs");
-        let said = String::from_utf8_lossy(&opened.stderr);
-        assert!(opened.status.success(), "{said}");
-        let errors: Vec<&str> = said.lines().filter(|line| line.contains("CONSOLE")).collect();
-        assert_eq!(!errors.is_empty(), has_errors, "{said}");
-        let elements = String::from_utf8_lossy(&opened.stdout).matches("<svg").count();
-        assert_eq!(elements, if has_errors { 0 } else { 8 });
     }
 }
