@@ -85,6 +85,20 @@ fn each_try_of_a_jobs_calls_costs_six_million_cycles() {
 }
 
 #[test]
+fn each_call_of_the_outbox_costs_six_million_cycles() {
+    on_every_server(|server| {
+        let pair = Pair::ready(server, 2);
+        let requests = vec![request(pair.callee, "ping", nothing()); 5_000];
+        let cost = pair.cost(|| {
+            pair.enqueue(&requests);
+            assert_eq!(pair.outbox_finished().succeeded, 5_000);
+            assert_eq!(pair.results_from(0).len(), 5_000);
+        });
+        assert_within("a call of the outbox", cost / 5_000, 6 * MILLION);
+    });
+}
+
+#[test]
 fn looking_after_a_job_that_waits_costs_two_thirds_of_a_trillion_cycles_a_day() {
     on_every_server(|server| {
         let pair = Pair::ready_with_cycles(server, 2, 400 * BILLION);
