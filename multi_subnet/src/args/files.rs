@@ -16,7 +16,7 @@ pub struct FileArgs {
     /// Write every event to a file: FILE.jsonl gets JSON lines, FILE.json a trace for Perfetto
     ///
     /// FILE.jsonl: one JSON object per line (docs/trace.md describes them).
-    /// FILE.json: open it at https://ui.perfetto.dev or chrome://tracing.
+    /// FILE.json: open it at ui.perfetto.dev or chrome://tracing.
     #[arg(long, value_name = "FILE", verbatim_doc_comment, conflicts_with = "sweep")]
     pub trace: Option<PathBuf>,
 
