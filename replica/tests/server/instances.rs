@@ -14,7 +14,7 @@ use test_support::http::send;
 use test_support::patience::in_one_of_ten;
 use test_support::servers::embedded_server;
 
-/// Counts up in its heap; `spin` takes about a second. A query is executed at once, so its instance is busy all the
+/// Counts up in its heap; `spin` takes about half a second. A query is executed at once, so its instance is busy all the
 /// time.
 const COUNTER: &str = r#"(module
     (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
@@ -25,7 +25,7 @@ const COUNTER: &str = r#"(module
         (call $append (i32.const 0) (i32.const 4))
         (call $reply))
     (func (export "canister_query spin") (local $left i32)
-        (local.set $left (i32.const 900000000))
+        (local.set $left (i32.const 500000000))
         (loop $more
             (br_if $more
                 (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
@@ -44,7 +44,7 @@ fn install(pic: &PocketIc) -> Principal {
     canister
 }
 
-/// A request that keeps an instance busy for about a second: its path and its body. Installs a canister that it
+/// A request that keeps an instance busy for about half a second: its path and its body. Installs a canister that it
 /// needs.
 fn spin(pic: &PocketIc) -> (String, String) {
     let query = RawCanisterCall {
@@ -59,10 +59,10 @@ fn spin(pic: &PocketIc) -> (String, String) {
     (path, serde_json::to_string(&query).unwrap())
 }
 
-/// Has an instance on the server at this port execute a canister for about a second. When this function
+/// Has an instance on the server at this port execute a canister for about half a second. When this function
 /// returns, the instance executes. The thread returns what the server responds.
 pub fn keep_busy(port: u16, pic: &PocketIc) -> JoinHandle<Vec<u8>> {
-    // On a busy machine, a second may pass before this thread looks.
+    // On a busy machine, this time may pass before this thread looks.
     in_one_of_ten(|| {
         let (path, body) = spin(pic);
         let busy = std::thread::spawn(move || send(port, "POST", &path, "", body.as_bytes()));
