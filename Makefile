@@ -33,10 +33,9 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	cargo test --locked --workspace
 
-soak: canisters ## Run the long tests: 100,000 random scenarios (SCENARIOS=N for another number), a job of a million calls, an outbox of thirty thousand transfers, and two hundred agents for half a minute
+soak: canisters ## Run the long tests: 100,000 random scenarios (SCENARIOS=N for another number), a job of a million calls, and two hundred agents for half a minute
 	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --test scenarios random -- --nocapture
 	cargo test --locked --workspace --test pair -- --ignored a_million_calls_finish
-	cargo test --locked --workspace --test pair -- --ignored --nocapture thirty_thousand_transfers
 	cargo test --locked --workspace --test agents -- --ignored --nocapture load
 
 bench: canisters ## Run the benchmarks, and the tests that measure time and memory

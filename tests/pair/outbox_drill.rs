@@ -12,7 +12,7 @@ use crate::answers::{EntryResult, RawOutcome, RawRequest};
 use crate::pair::{DEFAULT_CYCLES, OPEN_CALLS_MAX, Pair, Parallel, controller, encode};
 use crate::raw_calls::request;
 
-/// Transfers of the whole drill.
+/// Transfers of the drill. With optimised code, they take about 20 seconds with many cycles, and 40 with few.
 const TRANSFERS: u64 = 30_000;
 
 /// Cycles of a caller that can have 42 calls open at the same time, less than a tenth of the slots to a ledger.
@@ -226,18 +226,11 @@ fn drill(server: Server, transfers: u64, cycles: u128) {
 }
 
 #[test]
-fn transfers_through_upgrades_a_stop_full_queues_and_a_freeze_are_each_made_once() {
-    on_every_server(|server| {
-        drill(server, TRANSFERS / 10, FEW_CYCLES);
-        drill(server, TRANSFERS / 2, DEFAULT_CYCLES);
-    });
+fn thirty_thousand_transfers_of_a_caller_with_few_cycles_are_each_made_once() {
+    on_every_server(|server| drill(server, TRANSFERS, FEW_CYCLES));
 }
 
 #[test]
-#[ignore = "takes minutes"]
-fn thirty_thousand_transfers_through_upgrades_a_stop_full_queues_and_a_freeze_are_each_made_once() {
-    on_every_server(|server| {
-        drill(server, TRANSFERS, FEW_CYCLES);
-        drill(server, TRANSFERS, DEFAULT_CYCLES);
-    });
+fn thirty_thousand_transfers_of_a_caller_with_many_cycles_are_each_made_once() {
+    on_every_server(|server| drill(server, TRANSFERS, DEFAULT_CYCLES));
 }
