@@ -61,8 +61,8 @@
 //! | a list of calls that must run one after the other | [`sequential`] |
 //! | a few independent calls, at most 500 per callee | [`parallel`], or `futures::future::join_all` over [`call`] |
 //! | any number of calls, to one or several callees | [`fan_out`] for the outcomes in order, [`windowed`] for the outcomes as they arrive |
+//! | any number of calls with a deadline for all of them, in order per callee, or with a handle to cancel them | [`FanOut`] |
 //! | a few calls of different types to different canisters | [`Leg`] |
-//! | the same with a deadline, in order, or with a handle to cancel it | [`FanOut`] |
 //! | more equal calls than one message can make, or equal calls that continue after an upgrade | [`Job`] |
 //! | the same for different calls | an [`Outbox`](https://docs.rs/parallel_calls/latest/parallel_calls/outbox/) (a feature) |
 //!

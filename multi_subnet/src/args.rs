@@ -22,10 +22,10 @@ pub use sweep::{CallCounts, SweepArgs, SweepSettings};
 pub const SERVER_BINARY_VARIABLE: &str = "POCKET_IC_BIN";
 
 const LONG_ABOUT: &str = "\
-Compares sequential and parallel inter-canister calls.
+Compares three ways to make many inter-canister calls.
 
 A caller canister calls the method `ping` of a callee canister N times: first one call after the other, then all at \
-once. By default caller and callee are on different subnets, so every call takes a round trip between subnets. \
+once, then a limited number at a time. By default caller and callee are on different subnets, so every call takes a round trip between subnets. \
 Sequential calls take one round trip after another; parallel calls take one round trip together. On one subnet a call \
 gets its response in the same round, so the difference is small.";
 

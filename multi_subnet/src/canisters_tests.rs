@@ -81,7 +81,10 @@ fn the_crates_of_this_workspace_that_the_canisters_use_are_sources() {
         let path = path.split('"').next().expect("there is a first part");
         let folder = if path == "." { "src" } else { path };
         for canister in ["caller/Cargo.toml", "callee/Cargo.toml"] {
-            if read(canister).contains(&format!("\n{name}.workspace = true\n")) {
+            let manifest = read(canister);
+            let forms =
+                [format!("\n{name}.workspace = true\n"), format!("\n{name} = {{ workspace = true")];
+            if forms.iter().any(|form| manifest.contains(form)) {
                 found += 1;
                 assert!(SOURCES.contains(&folder), "{canister} uses {name}");
             }

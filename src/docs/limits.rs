@@ -5,7 +5,7 @@
 //! | constant | number | what it limits | beyond it |
 //! |---|---|---|---|
 //! | [`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS) | 500 | open calls of a canister to one other canister | the call is not sent: [`QueueFull`](crate::Reason::QueueFull) |
-//! | [`SHARED_SLOTS`](crate::SHARED_SLOTS) | 450 | these slots as far as several windows use them together, and the messages that [pause](crate::Transport::pause) at the same time | the calls of a window wait for its share; a pause fails |
+//! | [`SHARED_SLOTS`](crate::SHARED_SLOTS) | 450 | slots to one callee that all windows of a canister use together; also the messages that [pause](crate::Transport::pause) at the same time | the calls of a window wait for its share; a pause fails |
 //! | [`SHARE_PERCENT`](crate::Plan::SHARE_PERCENT) | 90 % | the part of the free slots and cycles that a planned window uses | the rest is left for other messages |
 //! | [`GUARANTEED_CALLBACKS`](crate::limits::GUARANTEED_CALLBACKS) | 50 | open calls to all callees together that are always possible | the call needs one of the callbacks that the subnet shares |
 //! | [`CALLBACKS_PER_SUBNET`](crate::limits::CALLBACKS_PER_SUBNET) | 1,000,000 | open calls of all canisters of a subnet | the call is not sent: `QueueFull`, because the system does not say why |
@@ -64,8 +64,8 @@
 //! [total](crate::Window::total), and towards the end no more than it has calls. See [`Slots`](crate::Slots).
 //!
 //! **Bytes.** A reply can have 2 MiB, so the replies to 1,536 calls can fill the heap. [`fan_out`](crate::fan_out),
-//! [`parallel`](crate::parallel) and [`FanOut::collect`](crate::FanOut::collect) keep replies up to a quarter of the free
-//! heap, all that run at the same time together, and drop the rest ([`ReplyLimit`](crate::ReplyLimit)).
+//! [`parallel`](crate::parallel) and [`FanOut::collect`](crate::FanOut::collect) keep replies up to a quarter of the free heap. All fan-outs that run at the same time share this quarter. Further replies
+//! are dropped ([`ReplyLimit`](crate::ReplyLimit)).
 //! [`windowed`](crate::windowed) hands over each reply when it arrives, and keeps none.
 //!
 //! ```

@@ -12,8 +12,9 @@
 //! | [`Unknown`](crate::Outcome::Unknown) | all, a part, or nothing | only if the call is idempotent |
 //!
 //! A call is *idempotent* if making it twice has the same effect as making it once. A question without side effects is
-//! idempotent. A transfer is not, unless the ledger recognizes duplicates: an ICRC-1 ledger does so if the transfer has
-//! the field `created_at_time`. Mark such requests with [`Request::idempotent`](crate::Request::idempotent).
+//! idempotent. A transfer is not, unless the ledger recognizes duplicates:
+//! DFINITY's ICRC-1 ledger does so if the transfer has the field `created_at_time`. The standard recommends this and
+//! does not require it. Mark such requests with [`Request::idempotent`](crate::Request::idempotent).
 //!
 //! `NotDone` is a promise: the library reports it only if no attempt of the call can have had an effect. If the outcome of
 //! one attempt is unknown, and the next attempt is not done, then the call is unknown, with the reason of the first
@@ -39,7 +40,7 @@
 //! | [`CanisterError`](crate::ReasonKind::CanisterError) | unknown | if idempotent | code 5: the callee trapped, is stopped, or has no such method or no code |
 //! | [`Deadline`](crate::ReasonKind::Deadline) | unknown | if idempotent | the wait was over, or the response was lost (code 6) |
 //! | [`Undecodable`](crate::ReasonKind::Undecodable) | unknown | no | the reply is not of the type that you asked for |
-//! | [`Interrupted`](crate::ReasonKind::Interrupted) | unknown | if idempotent | your canister was upgraded while the call was open |
+//! | [`Interrupted`](crate::ReasonKind::Interrupted) | unknown | if idempotent | the response was lost: your canister was upgraded, or a callback of an outbox trapped, while the call was open |
 //! | [`Declined`](crate::ReasonKind::Declined) | not done | no | the reply says that the callee did nothing, and will not |
 //! | [`Unavailable`](crate::ReasonKind::Unavailable) | not done | yes | the reply says that the callee did nothing for the moment |
 //! | [`Unclear`](crate::ReasonKind::Unclear) | unknown | if idempotent | the reply leaves open what the callee did |
@@ -63,21 +64,23 @@
 //! ```
 //! use parallel_calls::{Outcome, Reply, Retry, Verdict};
 //!
-//! let (once, retry) = (false, Retry::attempts(2));
+//! let retry = Retry::attempts(2);
+//! let (idempotent, not_idempotent) = (true, false);
 //! let outcome = |verdict| Outcome::judged(Reply::default(), verdict);
 //!
 //! let insufficient_funds = outcome(Verdict::NotDone("insufficient funds".into()));
 //! assert!(matches!(insufficient_funds, Outcome::NotDone(_)));
-//! assert!(!retry.should_retry(once, 1, &insufficient_funds));
+//! assert!(!retry.should_retry(not_idempotent, 1, &insufficient_funds));
 //!
 //! let busy = outcome(Verdict::TryAgain("busy".into()));
 //! assert!(matches!(busy, Outcome::NotDone(_)));
-//! assert!(retry.should_retry(once, 1, &busy));
+//! assert!(retry.should_retry(not_idempotent, 1, &busy));
 //!
 //! // An unknown call is made again only if it is idempotent.
 //! let unclear = outcome(Verdict::Unknown("cannot be decoded".into()));
 //! assert!(matches!(unclear, Outcome::Unknown(_)));
-//! assert!(!retry.should_retry(once, 1, &unclear) && retry.should_retry(true, 1, &unclear));
+//! assert!(!retry.should_retry(not_idempotent, 1, &unclear));
+//! assert!(retry.should_retry(idempotent, 1, &unclear));
 //! ```
 //!
 //! # Attempts

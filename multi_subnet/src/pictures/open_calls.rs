@@ -71,7 +71,7 @@ fn calls_chart(
     html! {
         (text("label strong", (12.0, top - 12.0), "open calls"))
         @if !far.is_empty() {
-            (text("label", (12.0, 64.0), &format!("Walls farther up: {}.", far.join("; "))))
+            (text("label", (12.0, 64.0), &format!("Higher walls, not reached: {}.", far.join("; "))))
         }
         (number_axis(scale, 1.0, WIDTH - RIGHT))
         (time_axis_lines(time, top, bottom))

@@ -7,6 +7,7 @@ use super::svg::{Svg, hatched, heading, px, rect, text};
 use super::words::{count, duration, grouped};
 use crate::numbers::seconds;
 use crate::recorded::{Recorded, RecordedStrategy};
+use crate::report::Measurement;
 
 const ID: &str = "overview";
 /// The space for the names of the strategies.
@@ -84,21 +85,23 @@ fn message(recorded: &Recorded) -> String {
     let Some((sequential, parallel)) = find("sequential").zip(find("parallel")) else {
         return "Short bars on the left are fast. What is hatched on the right has failed.".into();
     };
-    let [slow, fast] = [sequential, parallel].map(|measurement| measurement.model_time.as_millis());
-    let speed = match slow.checked_div(fast) {
-        None | Some(0 | 1) => "Parallel: as fast as sequential".to_owned(),
-        Some(times) => {
-            format!("Parallel: {} times as fast as sequential", grouped(times))
+    // Speeds are compared only if all calls succeed.
+    let speed = |measurement: &Measurement| {
+        let [slow, fast] = [sequential, measurement].map(|one| one.model_time.as_millis());
+        match slow.checked_div(fast) {
+            None | Some(0 | 1) => "as fast as sequential".to_owned(),
+            Some(times) => format!("{} times as fast as sequential", grouped(times)),
         }
     };
     let windowed = find("windowed").filter(|windowed| windowed.failed == 0);
     match (parallel.failed, windowed) {
-        (0, _) => format!("{speed}."),
-        (failed, None) => format!("{speed}, but {} calls fail.", grouped(failed)),
+        (0, _) => format!("Parallel: {}.", speed(parallel)),
+        (failed, None) => format!("Parallel: {} calls fail.", grouped(failed)),
         (failed, Some(windowed)) => format!(
-            "{speed}, but {} calls fail. Windowed: all succeed, in {}.",
+            "Parallel: {} calls fail. Windowed: all succeed, in {}, {}.",
             grouped(failed),
-            seconds(windowed.model_time)
+            seconds(windowed.model_time),
+            speed(windowed)
         ),
     }
 }

@@ -92,8 +92,12 @@ pub(super) async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => tokio::select! {
+                    biased;
                     counted = shared.load.connection() => accept(accepted, Some(counted)),
-                    () = shared.stop.given() => break,
+                    () = shared.stop.given() => {
+                        accept(accepted, None);
+                        break;
+                    }
                 },
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
@@ -105,8 +109,13 @@ pub(super) async fn serve(
     }
     // These clients may have connected before the signal.
     let end = Instant::now() + SERVER_ARRIVAL_TIME;
-    while let Ok(Ok(accepted)) = timeout_at(end, listener.accept()).await {
-        accept(accepted, None);
+    while let Ok(accepted) = timeout_at(end, listener.accept()).await {
+        match accepted {
+            Ok(accepted) => accept(accepted, None),
+            // A client that has gone again, or too many open files: others may still come.
+            Err(_) if Instant::now() < end => tokio::time::sleep(Duration::from_millis(1)).await,
+            Err(_) => break,
+        }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}

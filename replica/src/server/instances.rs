@@ -78,8 +78,8 @@ impl Instances {
         id
     }
 
-    /// Deletes an instance and its gateways. Requests that use the instance are completed first. An instance
-    /// with a state directory is saved. Deleting an instance again has no effect.
+    /// Deletes an instance and its gateways. The gateways are gone also if the instance cannot be saved. Requests
+    /// that use the instance are completed first. An instance with a state directory is saved. Deleting an instance again has no effect.
     ///
     /// # Errors
     ///
@@ -95,6 +95,8 @@ impl Instances {
             let closed = instance.close(Instance::checkpoint).await;
             if instance.is_gone() {
                 instances.hosted.lock()[id] = None;
+                // Those that were created while the instance was saved.
+                instances.gateways.stop_all_of(id).await;
             }
             closed
         });

@@ -8,7 +8,7 @@ use crate::state_dir::{StateDir, StateDirError, load_subnet};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::task::block_in_place;
 
 /// An instance that a client asks for.
@@ -81,30 +81,32 @@ fn restore(
 
 impl HostedInstance {
     /// Saves the instance, if it has a state directory. `in_use` says that it will be used on, and saved
-    /// again only at its end.
+    /// again only at its end. Returns how long encoding and writing took, without the time in which the save
+    /// waited for the instance.
     ///
     /// # Errors
     ///
     /// Fails if the instance is gone, or if the state cannot be written.
-    pub(super) async fn save(&self, in_use: bool) -> Result<(), ApiError> {
+    pub(super) async fn save(&self, in_use: bool) -> Result<Duration, ApiError> {
         let mut state_dir = self.state_dir.lock().await;
-        let Some(state_dir) = state_dir.as_mut() else { return Ok(()) };
-        let encoded = loop {
+        let Some(state_dir) = state_dir.as_mut() else { return Ok(Duration::ZERO) };
+        let (began, encoded) = loop {
             let ended = self.next_execution_end();
             // The results of all executions are part of the state.
             let encode = |instance: &Instance| {
-                let encode = || block_in_place(|| state_dir.encode(instance, in_use));
-                (!instance.is_executing()).then(encode)
+                (!instance.is_executing()).then(|| {
+                    (Instant::now(), block_in_place(|| state_dir.encode(instance, in_use)))
+                })
             };
             match self.read(encode).await? {
                 Some(encoded) => break encoded,
                 None => ended.await,
             }
         };
-        match encoded.map_err(failed)? {
-            Some(save) => block_in_place(|| state_dir.write(save)).map_err(failed),
-            None => Ok(()),
+        if let Some(save) = encoded.map_err(failed)? {
+            block_in_place(|| state_dir.write(save)).map_err(failed)?;
         }
+        Ok(began.elapsed())
     }
 
     /// Ends the instance: saves it, if it has a state directory, after the operation `last`. From then on,
@@ -156,11 +158,11 @@ pub(super) async fn save_changes(instance: Arc<HostedInstance>) {
         if !instance.take_changed() {
             continue;
         }
-        let began = Instant::now();
-        if let Err(error) = instance.save(false).await {
+        let taken = instance.save(false).await.unwrap_or_else(|error| {
             tracing::error!("the network is not saved: {error}");
             instance.set_changed();
-        }
-        pause = SAVE_INTERVAL.max(began.elapsed() * SAVE_PAUSE_FACTOR);
+            Duration::ZERO
+        });
+        pause = SAVE_INTERVAL.max(taken * SAVE_PAUSE_FACTOR);
     }
 }

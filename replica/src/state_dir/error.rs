@@ -48,6 +48,12 @@ pub enum StateDirError {
         .0.display()
     )]
     InUse(PathBuf),
+    /// Somebody has put another state in the place of the directory, while an instance used the directory.
+    #[error(
+        "another state was put in the place of {} while an instance used the directory: move the other \
+         state away, then the instance is saved there again", .0.display()
+    )]
+    Replaced(PathBuf),
     /// The instance that used the directory did not save its end.
     #[error(
         "the state in {} is incomplete: the instance that used it was not deleted before its server \

@@ -1,5 +1,6 @@
 //! The folders of a state: whose they are, and deleting files in them.
 
+use super::document::UNFINISHED;
 use super::{NETWORK, StateDirError};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -30,8 +31,10 @@ pub(super) fn open(folder: &Path) -> Result<File, StateDirError> {
     if names.iter().any(|name| OF_OTHER_SERVER.contains(&name.as_str())) {
         return Err(StateDirError::OfOtherServer(folder.to_owned()));
     }
-    // A crash in the first save leaves the folders of subnets.
-    let is_own = |name: &String| name == NETWORK || name == LOCK || is_seed(name);
+    // A crash in the first save leaves the folders of subnets, and perhaps a part of the last file.
+    let unfinished = format!("{NETWORK}{UNFINISHED}");
+    let is_own =
+        |name: &String| name == NETWORK || *name == unfinished || name == LOCK || is_seed(name);
     if !names.iter().any(|name| name == NETWORK) && !names.iter().all(is_own) {
         return Err(StateDirError::Foreign(folder.to_owned()));
     }

@@ -32,6 +32,7 @@ use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use subnet::SubnetFiles;
 
@@ -52,6 +53,8 @@ pub struct StateDir {
     subnets: BTreeMap<String, Pieces>,
     /// The hash of the latest saved state.
     saved: Option<Hash>,
+    /// The hash of the document of the network, as it was read or written last. `None` if there is none.
+    network: Option<Hash>,
 }
 
 /// The document of the network.
@@ -98,7 +101,8 @@ impl StateDir {
         let lock = folder::open(folder)?;
         let last_number = last_save(folder);
         let folder = folder.to_owned();
-        Ok(Self { folder, lock, save: 0, last_number, subnets: BTreeMap::new(), saved: None })
+        let subnets = BTreeMap::new();
+        Ok(Self { folder, lock, save: 0, last_number, subnets, saved: None, network: None })
     }
 
     /// Whether the directory contains a state.
@@ -135,6 +139,7 @@ impl StateDir {
             restored.push(saved);
         }
         self.save = save;
+        self.network = Some(network.hash());
         self.last_number = self.last_number.max(save);
         instance.with_restored_subnets(restored).map_err(|reason| network.damaged(reason))
     }
@@ -184,7 +189,15 @@ impl StateDir {
     fn look_for_files(&mut self) -> Result<(), StateDirError> {
         if !folder::has_lock(&self.folder, &self.lock) {
             // The directory was deleted, or another one is in its place.
-            *self = Self::open(&self.folder)?;
+            let mut opened = Self::open(&self.folder)?;
+            if opened.has_state() {
+                let found = Document::read(&self.folder.join(NETWORK))?.hash();
+                opened.network = self.network.filter(|own| *own == found);
+                if opened.network.is_none() {
+                    return Err(StateDirError::Replaced(self.folder.clone()));
+                }
+            }
+            *self = opened;
         }
         for (name, pieces) in &mut self.subnets {
             let folder = self.folder.join(name);
@@ -225,12 +238,16 @@ impl StateDir {
             subnets: subnets.iter().map(files).collect(),
             instance: ByteBuf::from(instance),
         };
-        let written = written
-            .and_then(|()| document::encode(&network))
-            .and_then(|network| document::write(&self.folder, NETWORK, &network));
-        if let Err(error) = written {
-            self.delete_failed(number, &subnets);
-            return Err(error);
+        let write_network = |network: Content| {
+            document::write(&self.folder, NETWORK, &network).map(|()| network.hash)
+        };
+        let written = written.and_then(|()| document::encode(&network)).and_then(write_network);
+        match written {
+            Ok(hash) => self.network = Some(hash),
+            Err(error) => {
+                self.delete_failed(number, &subnets);
+                return Err(error);
+            }
         }
         self.save = number;
         self.saved = Some(hash);
@@ -245,7 +262,12 @@ impl StateDir {
         let network = Document::read(&self.folder.join(NETWORK));
         let network = network.and_then(|network| network.decode::<NetworkDocument>());
         // If the last step failed, the save may count all the same.
-        if network.is_ok_and(|network| network.save != number) {
+        let is_other = match network {
+            Ok(network) => network.save != number,
+            Err(StateDirError::Io { error, .. }) => error.kind() == ErrorKind::NotFound,
+            Err(_) => false,
+        };
+        if is_other {
             for SubnetSave { folder, fresh, .. } in subnets {
                 subnet::remove(&self.folder.join(folder), number, fresh.as_ref());
             }

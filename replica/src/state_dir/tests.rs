@@ -211,6 +211,49 @@ fn a_save_after_the_directory_or_a_file_was_deleted_is_complete() {
 }
 
 #[test]
+fn a_state_that_somebody_put_in_place_of_the_directory_is_an_error_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (path, moved) = (folder.path().join("state"), folder.path().join("moved"));
+    let (mut instance, canister) = network();
+    let mut state = open(&path);
+    state.save(&instance, false).expect("it can be saved");
+    std::fs::rename(&path, &moved).expect("the folder is writable");
+    let (other, _) = network();
+    open(&path).save(&other, true).expect("it can be saved");
+    let before = files(&path);
+    update(&mut instance, call(canister, "set", vec![7]));
+    for _ in 0..2 {
+        let error = state.save(&instance, false).expect_err("another state is there");
+        assert!(matches!(error, StateDirError::Replaced(_)), "{error}");
+        assert_eq!(files(&path), before);
+    }
+    std::fs::remove_dir_all(&path).expect("the folder exists");
+    std::fs::rename(&moved, &path).expect("the folder is writable");
+    state.save(&instance, false).expect("the instance's own directory is back");
+    // The instance's own state with another lock, as a copy of the directory has it.
+    std::fs::remove_file(path.join("lock")).expect("the file exists");
+    state.save(&instance, false).expect("it can be saved");
+    drop(state);
+    assert_eq!(saved_rounds(&path), instance.network().rounds());
+}
+
+#[test]
+fn a_first_save_that_fails_or_is_cut_off_leaves_a_directory_that_can_be_used() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (instance, _) = network();
+    let mut state = open(folder.path());
+    let obstacle = folder.path().join("network.state.unfinished");
+    std::fs::create_dir(&obstacle).expect("the folder is writable");
+    state.save(&instance, false).expect_err("the document cannot be written");
+    assert_eq!(files(folder.path()), names(["lock"]), "what was written is deleted");
+    drop(state);
+    std::fs::remove_dir(&obstacle).expect("the folder is writable");
+    std::fs::write(&obstacle, "a part").expect("the folder is writable");
+    open(folder.path()).save(&instance, false).expect("it can be saved");
+    assert_eq!(saved_rounds(folder.path()), instance.network().rounds());
+}
+
+#[test]
 fn a_directory_that_cannot_be_created_again_is_an_error_until_it_can() {
     let folder = tempfile::tempdir().expect("there is a temporary folder");
     let path = folder.path().join("state");
