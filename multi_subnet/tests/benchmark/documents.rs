@@ -323,6 +323,8 @@ fn commands_within_sentences_can_be_typed_as_they_stand() {
             "cargo check",
             "cargo doc --open -p parallel_calls",
             "cargo install --locked cargo-semver-checks",
+            "cargo login",
+            "cargo package --list -p CRATE",
         ];
         assert!(known.contains(&command.as_str()), "{place}: {command}");
     }
