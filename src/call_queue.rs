@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ic_principal::Principal;
 
-use crate::limits::DELAYED_CALLS_MAX;
+use crate::limits::{DELAYED_CALLS_MAX, QUEUE_SLOTS};
 use crate::{Reason, ReasonKind, Request, Slots, Window};
 use callees::{CalleeQueues, Hold};
 use delayed::DelayedCall;
@@ -19,7 +19,7 @@ mod delayed;
 /// as far as is known. The library does not see all that occupies slots, callbacks and memory.
 const HELD_MAX: Duration = Duration::from_secs(1);
 
-/// Callees whose waiting calls are looked at when a response arrives, if these wait for slots that others occupy. If more
+/// Callees whose waiting calls are looked at after a response, if these wait for slots that others occupy. If more
 /// callees are in this state, they take turns.
 const HELD_LOOKS: usize = 16;
 
@@ -45,17 +45,6 @@ pub struct EarlierAttempts {
     pub unknown_reason: Option<Reason>,
     /// Cycles that came back.
     pub refunded: u128,
-}
-
-/// What a call that could not be sent waits for.
-#[derive(Debug)]
-pub enum Requeued {
-    /// For the response to an open call of this fan-out, which frees what is missing.
-    ForOwnResponse,
-    /// For a slot that other calls of this canister occupy.
-    ForOthers,
-    /// For nothing: no open call of this canister can free what is missing. Holds the call.
-    No(PendingCall),
 }
 
 /// The calls that are still to be made, and the slots they need.
@@ -84,6 +73,8 @@ pub struct CallQueue<'s> {
     holds: u64,
     /// Since when there are such queues.
     held_since: Option<Duration>,
+    /// Whether others may have freed slots since the queue looked last. They do so between two messages of this fan-out.
+    may_be_freed: bool,
     /// The callee queues that have both a waiting call and, as far as is known, a free slot. Served in turn.
     ready: VecDeque<usize>,
     /// Calls that wait for a slot.
@@ -122,11 +113,20 @@ impl<'s> CallQueue<'s> {
             held: 0,
             holds: 0,
             held_since: None,
+            may_be_freed: false,
             ready: VecDeque::new(),
             waiting: 0,
             delayed: BinaryHeap::new(),
             open: 0,
             short_of_cycles: false,
+        }
+    }
+
+    /// Notes that a further message of the fan-out is executed.
+    pub fn begin_message(&mut self) {
+        // A message with open calls takes a response, which is noted.
+        if self.open == 0 {
+            self.may_be_freed = true;
         }
     }
 
@@ -163,7 +163,10 @@ impl<'s> CallQueue<'s> {
         if !self.has_capacity() {
             return None;
         }
-        self.release_freed(&now);
+        if self.held > 0 && self.may_be_freed {
+            self.may_be_freed = false;
+            self.release_freed(now());
+        }
         while is_due(self) {
             let call = self.pop_delayed()?;
             if self.has_slot(call.queue) {
@@ -258,7 +261,7 @@ impl<'s> CallQueue<'s> {
     /// Notes that an open call got its response.
     pub fn note_response(&mut self, call: &PendingCall) {
         self.open -= 1;
-        self.short_of_cycles = false;
+        (self.short_of_cycles, self.may_be_freed) = (false, true);
         self.queues.get(call.queue).share.note_response();
         self.unblock(call.queue);
     }
@@ -268,38 +271,41 @@ impl<'s> CallQueue<'s> {
         self.queues.remove_call(call.queue, self.source_is_empty);
     }
 
-    /// Puts a call that could not be sent back to the front of its queue, if the response to an open call will free
-    /// what is `missing`. `waits_for_others` says whether calls may wait for the slots of other calls of this canister.
+    /// Puts a call that could not be sent back to the front of its queue, if the response to an open call will free what
+    /// is `missing`. Cycles come back with the responses to calls of this fan-out. Slots are freed by the responses to all
+    /// calls of this canister to the callee. `waits_for_others` says whether calls may wait for slots while no call of this
+    /// fan-out to the callee is open.
+    ///
+    /// # Errors
+    ///
+    /// Returns the call if no open call of this canister can free what is missing.
     pub fn requeue(
         &mut self,
         call: PendingCall,
         missing: ReasonKind,
         waits_for_others: bool,
-    ) -> Requeued {
+    ) -> Result<(), PendingCall> {
         let index = call.queue;
         let queue = self.queues.get(index);
-        let mut requeued = Requeued::ForOwnResponse;
-        if missing == ReasonKind::QueueFull && queue.share.open() > 0 {
+        let (own, others) = (queue.share.open(), queue.share.open_elsewhere());
+        if missing == ReasonKind::QueueFull && (own > 0 || (waits_for_others && others > 0)) {
             queue.is_full = true;
-        } else if missing == ReasonKind::QueueFull
-            && waits_for_others
-            && queue.share.open_elsewhere() > 0
-        {
-            queue.is_full = true;
-            self.holds += 1;
-            queue.hold = Some(Hold { number: self.holds, open: queue.share.open_elsewhere() });
-            self.held += 1;
-            self.held_by_others.push_back((index, self.holds));
-            requeued = Requeued::ForOthers;
+            // The calls of this fan-out do not occupy all slots, so others occupy some.
+            if own < QUEUE_SLOTS {
+                self.holds += 1;
+                queue.hold = Some(Hold { number: self.holds, open: others });
+                self.held += 1;
+                self.held_by_others.push_back((index, self.holds));
+            }
         } else if missing == ReasonKind::Cycles && self.open > 0 {
             self.short_of_cycles = true;
         } else {
-            return Requeued::No(call);
+            return Err(call);
         }
         queue.waiting.push_front(call);
         self.waiting += 1;
         self.mark_ready(index);
-        requeued
+        Ok(())
     }
 
     /// Lets calls be sent again that wait for slots which other calls of this canister occupy.
@@ -313,15 +319,7 @@ impl<'s> CallQueue<'s> {
 
     /// Lets calls be sent again that waited for slots which other calls of this canister occupied, if some of those have
     /// their responses now. After [`HELD_MAX`], lets all be sent again.
-    fn release_freed(&mut self, now: &impl Fn() -> Duration) {
-        if self.held == 0 {
-            if !self.held_by_others.is_empty() {
-                self.held_by_others.clear();
-            }
-            self.held_since = None;
-            return;
-        }
-        let now = now();
+    fn release_freed(&mut self, now: Duration) {
         if now >= *self.held_since.get_or_insert(now) + HELD_MAX {
             self.held_since = None;
             return self.release_all();
@@ -344,6 +342,10 @@ impl<'s> CallQueue<'s> {
         queue.is_full = false;
         if queue.hold.take().is_some() {
             self.held -= 1;
+            if self.held == 0 {
+                self.held_by_others.clear();
+                self.held_since = None;
+            }
         }
         self.mark_ready(index);
     }

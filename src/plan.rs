@@ -28,7 +28,8 @@ pub struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Window {
-    /// Open calls to one callee.
+    /// Open calls to one callee. If this is less than [`total`](Self::total), a callee that does not respond leaves open
+    /// calls to the other callees.
     pub per_callee: u32,
     /// Open calls to all callees together.
     pub total: u32,
@@ -57,7 +58,8 @@ impl Window {
         Self { look_ahead: calls.max(1), ..self }
     }
 
-    /// A window of `calls` open calls in total, to whichever callees.
+    /// A window of `calls` open calls in total, to whichever callees. All of them can be calls to one callee, also if it
+    /// does not respond.
     pub fn of(calls: u32) -> Self {
         Self::new(calls, calls)
     }

@@ -24,9 +24,30 @@ mod dispatcher;
 /// cycles. Such a refusal does not count as an attempt. If no other call is open, and for all other failures, `retry`
 /// says whether the call is tried again.
 ///
-/// Callees take turns: no callee waits because there are many calls to another one. Several windows of one canister
-/// [share the slots](crate::Slots) to a callee. A call that finds no slot while other calls of this canister occupy them,
-/// whether they belong to a window or not, waits for one of these. This does not count as an attempt, either.
+/// # Slots
+///
+/// Several windows of one canister [share the slots](crate::Slots) to a callee. A call that finds no slot waits for the
+/// response to an open call of this canister to the callee: a call of this window, of another window, or of no window.
+/// After a second, one call to the callee is sent in any case, because the library does not see all that occupies slots.
+///
+/// The window looks whether others have freed slots when one of its own calls gets its response. While none of its calls
+/// is open, it looks after each [`Transport::pause`]. So if all open calls of the window are slow, it looks late.
+///
+/// # Callees that do not respond
+///
+/// Callees take turns: of the callees that have a waiting call and a free slot, each gets one call before any gets two,
+/// however many calls wait for one of them. But a call that is open stays open until its [wait](crate::Wait) is over. A
+/// callee that does not respond therefore keeps up to [`Window::per_callee`] open calls. If this number is as large as
+/// [`Window::total`], as in [`Window::of`], such a callee can take the whole window, and the calls to all other callees
+/// wait.
+///
+/// To prevent this, let a callee use only a part of the window: with [`Window::new(50, 450)`](Window::new), 400 open calls
+/// are left to the others while one callee does not respond. Further calls to this callee wait in memory, at most
+/// [`Window::look_ahead`] of them. If there are more, the function does not come to the calls behind them. Then set a
+/// larger number ([`Window::with_look_ahead`]), or mix the calls to different callees. Shorter
+/// [waits](Request::with_wait) help, too.
+///
+/// # Outcomes
 ///
 /// `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome, in the order of the
 /// responses. The returned [`Summary`] counts the outcomes.

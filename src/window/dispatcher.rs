@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::SendCounts;
-use crate::call_queue::{CallQueue, PendingCall, Requeued};
+use crate::call_queue::{CallQueue, PendingCall};
 use crate::limits::ENDED_PER_MESSAGE;
 use crate::{
     Cancel, Failure, FanOut, Outcome, Reason, ReasonKind, Reply, Request, Response, Retry, Summary,
@@ -91,6 +91,7 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
     /// Notes that a further message of the fan-out is executed.
     pub fn begin_message(&mut self) {
         self.may_end = ENDED_PER_MESSAGE;
+        self.queue.begin_message();
     }
 
     /// Whether this message may end a further call that is not sent. If the library cannot pause, there may be no further
@@ -122,11 +123,8 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
                     let kind = reason.kind();
                     self.counts.note_refused(kind);
                     let waits = self.can_pause && self.waits_for_slots;
-                    match self.queue.requeue(call, kind, waits) {
-                        Requeued::ForOwnResponse | Requeued::ForOthers => {}
-                        Requeued::No(call) => {
-                            self.delay_or_settle_unsent(call, kind, Outcome::failed(reason));
-                        }
+                    if let Err(call) = self.queue.requeue(call, kind, waits) {
+                        self.delay_or_settle_unsent(call, kind, Outcome::failed(reason));
                     }
                 }
             }

@@ -12,6 +12,7 @@ mod fairness;
 mod options;
 mod properties;
 mod sharing;
+mod silence;
 
 fn pings(calls: u64) -> impl Iterator<Item = Request> {
     (0..calls).map(|_| Request::new(callee(1), "ping"))

@@ -25,7 +25,8 @@ fn poll<'f>(
     }
 }
 
-fn to(number: u8, calls: u64) -> impl Iterator<Item = Request> {
+/// Calls to the callee with this number.
+pub fn to(number: u8, calls: u64) -> impl Iterator<Item = Request> {
     (0..calls).map(move |_| Request::new(callee(number), "ping"))
 }
 
