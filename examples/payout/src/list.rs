@@ -63,6 +63,8 @@ impl Storable for Payout {
         self.to_bytes().into_owned()
     }
 
+    /// After an upgrade, this decodes the payments that the earlier program has stored. So a new field must be an
+    /// `Option`: in payments without the field, it is `None`. No variant may be removed.
     fn from_bytes(bytes: Cow<'_, [u8]>) -> Self {
         Decode!(&bytes, Self).expect("only payouts are stored")
     }
@@ -81,6 +83,7 @@ thread_local! {
         RefCell::new(StableBTreeMap::init(memory(1)));
 }
 
+/// The memory with this number. Never use a number again for something else: an upgrade keeps the contents.
 fn memory(number: u8) -> Memory {
     MEMORIES.with_borrow(|memories| memories.get(MemoryId::new(number)))
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use candid::{CandidType, Decode, Encode, Nat, Principal};
+use ic_stable_structures::memory_manager::{MemoryId, MemoryManager, VirtualMemory};
 use ic_stable_structures::storable::{Bound, Storable};
 use ic_stable_structures::{DefaultMemoryImpl, StableBTreeMap};
 use serde::Deserialize;
@@ -107,14 +108,27 @@ impl Storable for Swap {
         self.to_bytes().into_owned()
     }
 
+    /// After an upgrade, this decodes the swaps that the earlier program has stored. So a new field must be an `Option`:
+    /// in swaps without the field, it is `None`. No variant may be removed.
     fn from_bytes(bytes: Cow<'_, [u8]>) -> Self {
         Decode!(&bytes, Self).expect("only swaps are stored")
     }
 }
 
+type Memory = VirtualMemory<DefaultMemoryImpl>;
+
 thread_local! {
-    static SWAPS: RefCell<StableBTreeMap<u64, Swap, DefaultMemoryImpl>> =
-        RefCell::new(StableBTreeMap::init(DefaultMemoryImpl::default()));
+    // The swaps occupy one of the 255 memories of the manager. So a later program can store further structures.
+    static MEMORIES: RefCell<MemoryManager<DefaultMemoryImpl>> =
+        RefCell::new(MemoryManager::init(DefaultMemoryImpl::default()));
+
+    static SWAPS: RefCell<StableBTreeMap<u64, Swap, Memory>> =
+        RefCell::new(StableBTreeMap::init(memory(0)));
+}
+
+/// The memory with this number. Never use a number again for something else: an upgrade keeps the contents.
+fn memory(number: u8) -> Memory {
+    MEMORIES.with_borrow(|memories| memories.get(MemoryId::new(number)))
 }
 
 /// Adds a swap. Returns its number.
