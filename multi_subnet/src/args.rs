@@ -1,5 +1,6 @@
 //! The command line, and the environment variable that belongs to it.
 
+mod distinct;
 mod files;
 mod output;
 mod results;

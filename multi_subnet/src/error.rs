@@ -48,6 +48,29 @@ pub enum Error {
         server: String,
     },
 
+    /// Host times are wanted in results that nobody wants.
+    #[error(
+        "`--with-host-times` is about the results that a run writes, and this run writes none: add `--save FILE`, or \
+         `--baseline FILE --persist`"
+    )]
+    HostTimesNeedResults,
+
+    /// Two options name the same file.
+    #[error(
+        "{first} and {second} name the same file, `{}`: one would overwrite the other, so give each its own file{}",
+        path.display(), if *second == "--save" && *first == "--baseline" {
+            " (to accept the new results as the baseline, use `--persist` instead of `--save`)"
+        } else { "" }
+    )]
+    SameFile {
+        /// An option or an environment variable.
+        first: &'static str,
+        /// An option.
+        second: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The format of a trace is not known.
     #[error(
         "the name `{}` does not say the format of the trace: name it .jsonl (JSON lines) or .json (for Perfetto), or \
@@ -74,7 +97,7 @@ pub enum Error {
         reason: String,
     },
 
-    /// A folder that the user names is a file.
+    /// A folder that the user names is, or would be in, a file.
     #[error("`{}` is not a folder: `--svg` needs a folder for several files", path.display())]
     NotAFolder {
         /// The path.
@@ -247,6 +270,8 @@ impl Error {
             Self::ProfileNeedsEmbedded { .. }
             | Self::ListNeedsSweep { .. }
             | Self::FilesNeedEmbedded { .. }
+            | Self::HostTimesNeedResults
+            | Self::SameFile { .. }
             | Self::TraceFormat { .. }
             | Self::NoFolder { .. }
             | Self::NotWritable { .. }

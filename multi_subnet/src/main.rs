@@ -11,17 +11,17 @@ use std::{
 use clap::Parser;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use multi_subnet::{
-    args::{Cli, FileArgs, Settings, SweepSettings, Task},
+    args::{Cli, FileArgs, NamedId, Settings, SweepSettings, Task},
     baseline::Plan,
     canisters::Modules,
     client,
     error::Error,
     files::{write_file, write_pictures},
-    page::{page, sweep_page},
+    page::{page as page_of, sweep_page},
     pictures,
     recorded::{Recorded, RecordedModule},
     report::BenchmarkReport,
-    stdout,
+    stdout, sweep,
 };
 
 /// How often the progress line is redrawn.
@@ -45,6 +45,8 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<(), Error> {
     let env = |name: &str| env::var_os(name);
     let task = Task::resolve(cli, env)?;
+    cli.results.check()?;
+    cli.check_distinct(env)?;
     cli.files.check_paths()?;
     match task {
         Task::Once(settings) => run_once(cli, &settings),
@@ -70,27 +72,39 @@ fn run_once(cli: &Cli, settings: &Settings) -> Result<(), Error> {
         Some(comparison) => comparison.after_report(&report, cli.output.format(), colours),
         None => report.to_text_in(cli.output.format()),
     };
-    print(&mut stdout, &text)?;
-    if let Some(recorded) = &recorded {
-        write_files(&cli.files, &report, recorded)?;
-    }
-    plan.iter().zip(&outcome).try_for_each(|(plan, outcome)| plan.finish(outcome))
+    let printed = print(&mut stdout, &text);
+    let written = recorded.iter().flat_map(|all| write_files(&cli.files, &report, all));
+    let finished = plan.iter().zip(&outcome).map(|(plan, outcome)| plan.finish(outcome));
+    // The results come last: their verdict is the exit code.
+    last_error(std::iter::once(printed).chain(written).chain(finished))
+}
+
+/// The last error. Prints all errors before it, so that one file that cannot be written takes no other result away.
+fn last_error(outcomes: impl Iterator<Item = Result<(), Error>>) -> Result<(), Error> {
+    outcomes.filter_map(Result::err).fold(Ok(()), |earlier, error| {
+        if let Err(earlier) = earlier {
+            eprintln!("error: {earlier}");
+        }
+        Err(error)
+    })
 }
 
 /// Measures each strategy with several numbers of calls, and writes the files that the user wants.
 fn run_sweep(cli: &Cli, settings: &SweepSettings) -> Result<(), Error> {
     let env = |name: &str| env::var_os(name);
     let mut stdout = stdout::take().map_err(Error::Output)?;
-    let sweep = multi_subnet::run_sweep(settings, env, &progress(SHARE_OF_SWEEP))?;
-    print(&mut stdout, &sweep.to_text_in(cli.output.format()))?;
-    if let Some(folder) = &cli.files.svg {
-        write_pictures(folder, &pictures::of_sweep(&sweep))?;
-    }
-    if let Some(path) = &cli.files.report {
-        let modules = RecordedModule::of(&Modules::load(env)?);
-        write_page(path, &sweep_page(&sweep, &modules, &command_line()))?;
-    }
-    Ok(())
+    settings.server.check()?;
+    // Loaded once: the page is about the modules that were measured.
+    let modules = Modules::load(env)?;
+    let sweep = sweep::run(settings, &modules, &progress(SHARE_OF_SWEEP))?;
+    let printed = print(&mut stdout, &sweep.to_text_in(cli.output.format()));
+    let svg = cli.files.svg.iter();
+    let svg = svg.map(|folder| write_pictures(folder, &pictures::of_sweep(&sweep)));
+    let page = cli.files.report.iter().map(|path| {
+        let modules = RecordedModule::of(&modules);
+        write_page(path, &sweep_page(&sweep, &modules, &command_line()))
+    });
+    last_error(std::iter::once(printed).chain(svg).chain(page))
 }
 
 /// Prints the result.
@@ -102,22 +116,23 @@ fn print(stdout: &mut impl Write, text: &str) -> Result<(), Error> {
     }
 }
 
-/// Writes the files that the user wants.
+/// Writes the files that the user wants, and returns an outcome for each of them.
 fn write_files(
     files: &FileArgs,
     report: &BenchmarkReport,
     recorded: &Recorded,
-) -> Result<(), Error> {
-    if let Some(path) = &files.trace {
-        recorded.write_trace(path, files.format_of(path)?, &recorded.names(&files.names))?;
+) -> Vec<Result<(), Error>> {
+    for NamedId { id, name } in recorded.unknown(&files.names) {
+        eprintln!("warning: `--name {id}={name}` has no effect: {id} does not occur in the trace");
     }
-    if let Some(folder) = &files.svg {
-        write_pictures(folder, &pictures::of_run(recorded))?;
-    }
-    if let Some(path) = &files.report {
-        write_page(path, &page(report, recorded, &command_line()))?;
-    }
-    Ok(())
+    let trace = files.trace.iter().map(|path| {
+        let names = recorded.names(&files.names);
+        recorded.write_trace(path, files.format_of(path)?, &names)
+    });
+    let svg = files.svg.iter().map(|folder| write_pictures(folder, &pictures::of_run(recorded)));
+    let page = files.report.iter();
+    let page = page.map(|path| write_page(path, &page_of(report, recorded, &command_line())));
+    trace.chain(svg).chain(page).collect()
 }
 
 fn write_page(path: &Path, page: &str) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::Receiver;
 
+use candid::Principal;
 use embedded_replica::trace::{Event, Names, Recording, json_lines, perfetto};
 use embedded_replica::types::CanisterId;
 use sha2::{Digest, Sha256};
@@ -120,6 +121,18 @@ impl Recorded {
         }
         names = names.with(self.caller, "caller").with(self.callee, "callee");
         named.iter().fold(names, |names, named| names.with(named.id, &named.name))
+    }
+
+    /// The names for ids that do not occur in the recordings.
+    pub fn unknown<'a>(&self, named: &'a [NamedId]) -> Vec<&'a NamedId> {
+        let occurs = |id: Principal| {
+            self.strategies.iter().map(|strategy| &strategy.recording).any(|recording| {
+                recording.subnet_of(id).is_some()
+                    || recording.rounds().iter().any(|round| round.subnet.principal() == id)
+                    || recording.calls().iter().any(|call| call.callee.principal() == id)
+            })
+        };
+        named.iter().filter(|named| !occurs(named.id)).collect()
     }
 
     /// Writes all events to a file.

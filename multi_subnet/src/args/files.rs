@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::ServerChoice;
 use crate::error::Error;
-use crate::files::check_file;
+use crate::files::{check_file, check_folder};
 
 /// The files that a run writes, besides its result. Except for a sweep, all of them need the embedded server.
 #[derive(Args, Clone, Debug, Default)]
@@ -96,18 +96,13 @@ impl FileArgs {
     ///
     /// - [`Error::TraceFormat`] if neither the name of the file nor `--trace-format` says the format.
     /// - [`Error::NoFolder`] or [`Error::NotWritable`] if a file cannot be written.
-    /// - [`Error::NotAFolder`] if the folder for pictures is a file.
+    /// - [`Error::NotAFolder`] or [`Error::NotWritable`] if the folder for pictures cannot be created or written to.
     pub fn check_paths(&self) -> Result<(), Error> {
         if let Some(path) = &self.trace {
             self.format_of(path)?;
         }
         [&self.trace, &self.report].into_iter().flatten().try_for_each(|path| check_file(path))?;
-        match &self.svg {
-            Some(folder) if folder.exists() && !folder.is_dir() => {
-                Err(Error::NotAFolder { path: folder.into() })
-            }
-            _ => Ok(()),
-        }
+        self.svg.iter().try_for_each(|folder| check_folder(folder))
     }
 
     /// The format of the trace in this file.

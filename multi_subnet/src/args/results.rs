@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use crate::error::Error;
+
 /// The tolerance of a comparison without `--tolerance`, in percent.
 pub const DEFAULT_TOLERANCE: &str = "1";
 
@@ -18,8 +20,8 @@ pub struct ResultArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
     pub save: Option<PathBuf>,
 
-    /// Write the time that this machine took to the results, too
-    #[arg(long)]
+    /// Write the time that this machine took to the results of --save or --persist, too
+    #[arg(long, conflicts_with = "sweep")]
     pub with_host_times: bool,
 
     /// Compare with the results in a file; the exit code is 3 if a figure is worse
@@ -45,6 +47,23 @@ impl ResultArgs {
     /// Whether the figures are needed that only results have.
     pub fn need_results(&self) -> bool {
         self.save.is_some() || self.baseline.is_some()
+    }
+
+    /// The files to which the results go.
+    pub fn written(&self) -> impl Iterator<Item = &PathBuf> {
+        self.save.iter().chain(self.baseline.iter().filter(|_| self.persist))
+    }
+
+    /// Checks that no option is without effect.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::HostTimesNeedResults`] if `--with-host-times` is given and no results are written.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.with_host_times && self.written().next().is_none() {
+            true => Err(Error::HostTimesNeedResults),
+            false => Ok(()),
+        }
     }
 }
 

@@ -201,15 +201,26 @@ fn verdict(
     };
     // More successful calls are better; of everything else, less is better.
     let is_worse = if figure == Figure::Succeeded { now < before } else { now > before };
-    let percent = (before > 0).then(|| (now as f64 - before as f64) / before as f64 * 100.0);
+    let percent = (before > 0).then(|| (now as f64 - before as f64) * 100.0 / before as f64);
+    let is_small = || now.abs_diff(before) <= tolerated_difference(before, tolerance_percent);
     Some(match percent {
         _ if now == before => Verdict::NoChange,
-        Some(percent) if figure.is_tolerated() && percent.abs() <= tolerance_percent => {
-            Verdict::Tolerated(percent)
-        }
+        Some(percent) if figure.is_tolerated() && is_small() => Verdict::Tolerated(percent),
         percent if is_worse => Verdict::Worse(percent),
         percent => Verdict::Better(percent),
     })
+}
+
+/// The largest difference from a figure that the tolerance allows. Counts the tolerance in ten-millionths of a percent:
+/// quotients of floating-point numbers are a little too large or too small just where a change is as large as the
+/// tolerance.
+fn tolerated_difference(before: u128, tolerance_percent: f64) -> u128 {
+    const PARTS_PER_PERCENT: f64 = 1e7;
+    const PARTS: u128 = 1_000_000_000;
+    // A conversion from a number that is too large gives the largest integer, which tolerates everything.
+    let parts = (tolerance_percent * PARTS_PER_PERCENT).round() as u128;
+    let whole = (before / PARTS).saturating_mul(parts);
+    whole.saturating_add((before % PARTS).saturating_mul(parts) / PARTS)
 }
 
 #[cfg(test)]

@@ -52,6 +52,31 @@ fn a_change_of_exactly_the_tolerance_is_tolerated() {
 }
 
 #[test]
+fn every_change_of_exactly_a_whole_tolerance_is_tolerated_and_one_more_is_not() {
+    for before in [100_u64, 1_700, 4_611_686_018_427_387_900] {
+        for percent in 0..=100 {
+            let with = |instructions| {
+                let mut results = results();
+                results.strategies[0].caller_instructions = Some(instructions);
+                results
+            };
+            let difference = before / 100 * percent;
+            for now in [before - difference, before + difference] {
+                let comparison = compare(Some(&with(before)), &with(now), percent as f64);
+                assert!(!comparison.is_worse, "{before} {percent} {now}");
+                assert_eq!(comparison.count(Verdict::is_better), 0, "{before} {percent} {now}");
+            }
+            let more = compare(Some(&with(before)), &with(before + difference + 1), percent as f64);
+            assert!(more.is_worse, "{before} {percent}");
+        }
+    }
+    let (before, mut now) = (results(), results());
+    now.strategies[0].cycles = u128::MAX;
+    assert!(compare(Some(&before), &now, 1e20).is_worse);
+    assert!(!compare(Some(&before), &now, f64::MAX).is_worse);
+}
+
+#[test]
 fn a_figure_that_was_zero_is_worse_once_it_is_not() {
     let mut before = results();
     before.strategies[0].callee_instructions = Some(0);

@@ -61,8 +61,7 @@ impl Plan {
             }
             None => None,
         };
-        let written = args.save.iter().chain(args.baseline.iter().filter(|_| args.persist));
-        written.map(PathBuf::as_path).try_for_each(check_file)?;
+        args.written().try_for_each(|path| check_file(path))?;
         Ok(Some(Self { args: args.clone(), settings, module_files, baseline }))
     }
 
@@ -79,17 +78,17 @@ impl Plan {
         Outcome { results, comparison }
     }
 
-    /// Writes the files, and says whether a figure is worse than the baseline.
+    /// Writes the files, and says whether a figure is worse than the baseline. If a file cannot be written, writes the
+    /// other one all the same.
     ///
     /// # Errors
     ///
     /// - [`Error::File`] if a file cannot be written.
     /// - [`Error::WorseThanBaseline`] if a figure is worse, unless the new results were to be accepted.
     pub fn finish(&self, outcome: &Outcome) -> Result<(), Error> {
-        let persisted = self.args.baseline.iter().filter(|_| self.args.persist);
-        for path in self.args.save.iter().chain(persisted) {
-            write_file(path, |file| file.write_all(outcome.results.to_json().as_bytes()))?;
-        }
+        let json = outcome.results.to_json();
+        let write = |path: &PathBuf| write_file(path, |file| file.write_all(json.as_bytes()));
+        self.args.written().map(write).fold(Ok(()), Result::and)?;
         match &outcome.comparison {
             Some(comparison) if comparison.is_worse && !self.args.persist => {
                 Err(Error::WorseThanBaseline { file: comparison.file.clone() })

@@ -164,11 +164,40 @@ fn a_baseline_that_does_not_fit_ends_with_code_2_before_anything_runs() {
         (&["--baseline", &file, "--tolerance", "-1"], "percentage"),
         (&["--baseline", &file, "--csv"], "--csv"),
         (&["--sweep", "--save", &file], "--sweep"),
+        (&["--with-host-times"], "--save FILE"),
+        (&["--with-host-times", "--sweep", "1"], "--sweep"),
+        (&["--with-host-times", "--baseline", &file, "--calls", "10"], "--persist"),
+        (&["--baseline", &file, "--calls", "10", "--save", &file], "use `--persist`"),
+        (&["--trace", &absent, "--report", &absent, "--save", &absent], "same file"),
     ] {
         let failed = run(args);
         let message = failed.error(2);
         assert!(message.contains(expected), "{args:?}: {message}");
     }
+}
+
+/// A folder for pictures of which one cannot be written: a folder has its name.
+fn blocked_pictures(kept: &Kept) -> String {
+    fs::create_dir_all(kept.path("pictures/costs.svg/in-the-way")).expect("folders");
+    kept.path("pictures")
+}
+
+#[test]
+fn a_picture_that_cannot_be_written_takes_neither_results_nor_verdict_away() {
+    let kept = Kept::new();
+    let first = fs::read(kept.path("kept.json")).expect("the file was written");
+    let pictures = blocked_pictures(&kept);
+    kept.edit(|results| results["strategies"][0]["rounds"] = json!(1));
+    let page = kept.path("page.html");
+    let again = kept.path("again.json");
+    let worse = kept.compare(&["--svg", &pictures, "--report", &page, "--save", &again]);
+    assert_eq!(worse.code, 3, "{}", worse.stderr);
+    assert!(worse.stderr.contains("costs.svg") && worse.stderr.contains("worse than"));
+    assert!(fs::metadata(&page).is_ok());
+    assert_eq!(fs::read(&again).expect("it was written"), first);
+    let persisted = kept.compare(&["--svg", &pictures, "--persist"]);
+    assert_eq!(persisted.code, 1, "{}", persisted.stderr);
+    assert_eq!(fs::read(kept.path("kept.json")).expect("it was written"), first);
 }
 
 #[cfg(unix)]

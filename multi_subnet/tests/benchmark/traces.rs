@@ -109,3 +109,38 @@ fn a_trace_that_cannot_be_written_ends_with_code_2_before_anything_runs() {
     }
     assert!(run(&["--name", "aaaaa-aa=x"]).error(2).contains("--trace"));
 }
+
+#[test]
+fn pictures_that_cannot_be_written_end_with_code_2_before_anything_runs() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let file = path(&folder, "file.json");
+    fs::write(&file, "").expect("a file");
+    let below = path(&folder, "file.json/sub");
+    let absent = [("CALLER_WASM", "absent.wasm")];
+    for svg in [&file, &below] {
+        for more in [&[][..], &["--sweep", "1"]] {
+            let failed = run_with(&[&["--svg", svg][..], more].concat(), &absent);
+            let message = failed.error(2);
+            assert!(message.contains("is not a folder"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_name_for_an_id_that_is_not_in_the_trace_is_a_warning() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let trace = path(&folder, "trace.jsonl");
+    let named = run(&["--calls", "1", "--trace", &trace, "--name", "aaaaa-aa=nobody"]);
+    assert_eq!(named.code, 0, "{}", named.stderr);
+    let warnings: Vec<_> = named.stderr.lines().filter(|line| line.contains("warning")).collect();
+    let [warning] = warnings[..] else { panic!("{}", named.stderr) };
+    assert!(warning.contains("--name aaaaa-aa=nobody"), "{warning}");
+    // The first canister of the first application subnet is the caller.
+    let text = fs::read_to_string(&trace).expect("a file");
+    let first: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+    for id in first["names"].as_object().expect("names by id").keys().filter(|id| *id != "aaaaa-aa")
+    {
+        let named = run(&["--calls", "1", "--trace", &trace, "--name", &format!("{id}=known")]);
+        assert!(!named.stderr.contains("warning"), "{}", named.stderr);
+    }
+}
