@@ -24,7 +24,7 @@ const BUILD_SCRIPT: &str = "scripts/build-canisters";
 
 /// The first bytes of a Wasm module, and of a module that is compressed with gzip. Both can be installed.
 const WASM_MAGIC: &[u8] = b"\0asm";
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+pub(crate) const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
 /// The modules of caller and callee, as bytes.
 #[derive(Clone, Debug)]

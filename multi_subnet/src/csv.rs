@@ -1,5 +1,6 @@
 //! Measurements as a CSV file.
 
+use crate::escape::one_line;
 use crate::report::Measurement;
 use crate::table::Table;
 
@@ -56,6 +57,7 @@ fn cells(conditions: Conditions, measurement: &Measurement) -> [String; 11] {
 /// The failed calls by reason in one cell, such as `queue_full 1,500`. Empty if the caller does not return the reasons.
 pub(crate) fn failures(measurement: &Measurement, number: impl Fn(u64) -> String) -> String {
     let failures = measurement.failures.iter().flatten();
-    let failures = failures.map(|(reason, calls)| format!("{reason} {}", number(*calls)));
+    let failures =
+        failures.map(|(reason, calls)| format!("{} {}", one_line(reason), number(*calls)));
     failures.collect::<Vec<_>>().join("; ")
 }

@@ -7,9 +7,8 @@ const READ_BY_MARKDOWN: [char; 10] = ['\\', '`', '*', '<', '>', '&', '[', ']', '
 /// The text in one line: a space for each line break and for each other character that moves the cursor or is not
 /// shown.
 pub fn one_line(text: &str) -> String {
-    let is_hidden = |character: char| {
-        character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
-    };
+    let is_hidden =
+        |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
     text.replace(is_hidden, " ")
 }
 
@@ -43,9 +42,8 @@ pub fn markdown_code(text: &str) -> String {
 
 /// The text as one word of a POSIX shell, in quotes if it needs them.
 pub fn shell_word(text: &str) -> String {
-    let is_plain = |character: char| {
-        character.is_ascii_alphanumeric() || "_@%+=:,./-".contains(character)
-    };
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "_@%+=:,./-".contains(character);
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.into(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
@@ -75,7 +73,10 @@ mod tests {
             ("_now_ or *never*", r"\_now\_ or \*never\*"),
             ("a|b\\|c", r"a\|b\\\|c"),
             ("first\nsecond\r\n\tthird\u{2028}", "first second   third "),
-            ("<img src=x> & `code` [link](url) ~~x~~", r"\<img src=x\> \& \`code\` \[link\](url) \~\~x\~\~"),
+            (
+                "<img src=x> & `code` [link](url) ~~x~~",
+                r"\<img src=x\> \& \`code\` \[link\](url) \~\~x\~\~",
+            ),
         ] {
             assert_eq!(markdown(text), expected);
         }

@@ -1,10 +1,17 @@
 //! The interface of a caller. Callers differ in two things: whether their numbers are `nat64` or `nat`, and
 //! whether they have the method `run`, which returns the reasons of failed calls.
 
+use std::borrow::Cow;
+use std::io::Read;
+
 use candid::types::{Label, Type, TypeInner};
 use candid::{Decode, Encode, Nat, TypeEnv};
 use candid_parser::{IDLProg, check_prog};
+use embedded_replica::limits::MODULE_BYTES_MAX;
+use flate2::read::MultiGzDecoder;
 use wasmparser::{Parser, Payload};
+
+use crate::canisters::GZIP_MAGIC;
 
 /// The measured method that makes one call after another. It takes a number of calls and returns how
 /// many of them succeeded.
@@ -71,15 +78,28 @@ impl NumberType {
     }
 }
 
-/// The Candid interface that is embedded in a Wasm module. `None` if the module has none or is
-/// compressed.
-pub fn candid_interface(module: &[u8]) -> Option<&str> {
-    Parser::new(0).parse_all(module).map_while(Result::ok).find_map(|payload| match payload {
+/// The Candid interface that is embedded in a Wasm module, which may be compressed with gzip. `None` if the module has
+/// none.
+pub fn candid_interface(module: &[u8]) -> Option<String> {
+    let module = unpacked(module, MODULE_BYTES_MAX as u64);
+    Parser::new(0).parse_all(&module).map_while(Result::ok).find_map(|payload| match payload {
         Payload::CustomSection(section) if INTERFACE_SECTIONS.contains(&section.name()) => {
-            std::str::from_utf8(section.data()).ok()
+            std::str::from_utf8(section.data()).ok().map(str::to_owned)
         }
         _ => None,
     })
+}
+
+/// A module without its compression, up to a limit in bytes. If the compressed data are damaged or too large, the part
+/// that can be read.
+fn unpacked(module: &[u8], limit: u64) -> Cow<'_, [u8]> {
+    if !module.starts_with(GZIP_MAGIC) {
+        return module.into();
+    }
+    let mut bytes = Vec::new();
+    // What is wrong with the module, the server says when the module is installed.
+    let _ = MultiGzDecoder::new(module).take(limit).read_to_end(&mut bytes);
+    bytes.into()
 }
 
 /// The caller's number type, from the interface that is embedded in its module. `None` if the module has
@@ -173,6 +193,31 @@ mod tests {
         ] {
             assert!(!has_run(other), "{other}");
         }
+    }
+
+    fn packed(bytes: &mut dyn Read) -> Vec<u8> {
+        let mut packed = Vec::new();
+        let read = flate2::read::GzEncoder::new(bytes, flate2::Compression::fast());
+        read.take(u64::MAX).read_to_end(&mut packed).expect("memory does not fail");
+        packed
+    }
+
+    #[test]
+    fn the_interface_of_a_compressed_module_is_read() {
+        let plain = module(&[("name", "x"), (INTERFACE_SECTIONS[0], &service("nat"))]);
+        assert_eq!(number_type(&packed(&mut &plain[..])), Some(NumberType::Nat));
+        // As a command for several files writes it: one stream after another.
+        let (start, end) = plain.split_at(20);
+        let parts = [packed(&mut &*start), packed(&mut &*end)].concat();
+        assert_eq!(candid_interface(&parts), candid_interface(&plain));
+    }
+
+    #[test]
+    fn no_more_of_a_compressed_module_is_read_than_the_largest_module_needs() {
+        let bomb = packed(&mut std::io::repeat(0).take(3_000_000));
+        assert!(bomb.len() < 100_000);
+        assert_eq!(unpacked(&bomb, 1_000_000).len(), 1_000_000);
+        assert_eq!(candid_interface(&bomb), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod client;
 pub mod csv;
 pub mod deployment;
 pub mod error;
+pub mod escape;
 pub mod files;
 pub mod interface;
 pub mod measures;
@@ -61,7 +62,8 @@ pub fn run(
     scenario::run(settings, &modules, progress)
 }
 
-/// Loads the canisters, starts the server and measures each strategy with each number of calls.
+/// Loads the canisters, starts the server and measures each strategy with each number of calls. Returns the canisters'
+/// modules, too.
 ///
 /// # Errors
 ///
@@ -70,10 +72,10 @@ pub fn run_sweep(
     settings: &SweepSettings,
     env: impl Fn(&str) -> Option<OsString>,
     progress: &ProgressBar,
-) -> Result<Sweep, Error> {
+) -> Result<(Sweep, Modules), Error> {
     settings.server.check()?;
     let modules = Modules::load(env)?;
-    sweep::run(settings, &modules, progress)
+    Ok((sweep::run(settings, &modules, progress)?, modules))
 }
 
 /// Like [`run`], and records what happens. `None` instead of the recordings if the server is not the embedded one.

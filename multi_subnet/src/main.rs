@@ -1,7 +1,9 @@
 //! The command line of the benchmark.
 
 use std::{
-    env, fmt,
+    env,
+    ffi::OsString,
+    fmt,
     io::{self, IsTerminal, Write},
     path::Path,
     process::ExitCode,
@@ -11,17 +13,18 @@ use std::{
 use clap::Parser;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use multi_subnet::{
-    args::{Cli, FileArgs, NamedId, Settings, SweepSettings, Task},
+    args::{Cli, FileArgs, NamedId, SERVER_BINARY_VARIABLE, Settings, SweepSettings, Task},
     baseline::Plan,
-    canisters::Modules,
+    canisters::{CALLEE_VARIABLE, CALLER_VARIABLE},
     client,
     error::Error,
+    escape::shell_command,
     files::{write_file, write_pictures},
     page::{page as page_of, sweep_page},
     pictures,
     recorded::{Recorded, RecordedModule},
     report::BenchmarkReport,
-    stdout, sweep,
+    stdout,
 };
 
 /// How often the progress line is redrawn.
@@ -93,10 +96,7 @@ fn last_error(outcomes: impl Iterator<Item = Result<(), Error>>) -> Result<(), E
 fn run_sweep(cli: &Cli, settings: &SweepSettings) -> Result<(), Error> {
     let env = |name: &str| env::var_os(name);
     let mut stdout = stdout::take().map_err(Error::Output)?;
-    settings.server.check()?;
-    // Loaded once: the page is about the modules that were measured.
-    let modules = Modules::load(env)?;
-    let sweep = sweep::run(settings, &modules, &progress(SHARE_OF_SWEEP))?;
+    let (sweep, modules) = multi_subnet::run_sweep(settings, env, &progress(SHARE_OF_SWEEP))?;
     let printed = print(&mut stdout, &sweep.to_text_in(cli.output.format()));
     let svg = cli.files.svg.iter();
     let svg = svg.map(|folder| write_pictures(folder, &pictures::of_sweep(&sweep)));
@@ -139,11 +139,13 @@ fn write_page(path: &Path, page: &str) -> Result<(), Error> {
     write_file(path, |out| out.write_all(page.as_bytes()))
 }
 
-/// The command line that the user typed, with the name of this program.
+/// The command line that the user typed, with the name of this program and the environment variables that matter.
 fn command_line() -> String {
-    let arguments = env::args_os().skip(1);
-    let words = arguments.map(|argument| argument.to_string_lossy().into_owned());
-    std::iter::once("multi_subnet".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let variables = [CALLER_VARIABLE, CALLEE_VARIABLE, SERVER_BINARY_VARIABLE];
+    let variables = variables.into_iter().filter_map(|name| Some((name, text(env::var_os(name)?))));
+    let words = std::iter::once("multi_subnet".to_owned()).chain(env::args_os().skip(1).map(text));
+    shell_command(variables, words)
 }
 
 /// A progress line on standard error; hidden if standard error is not a terminal.
@@ -160,10 +162,36 @@ fn progress(template: &str) -> ProgressBar {
     bar
 }
 
-/// Writes about how long a sweep still takes. Before the first measurement, nobody knows.
+/// Writes about how long a sweep still takes.
 fn time_left(state: &ProgressState, text: &mut dyn fmt::Write) {
-    if state.pos() > 0 {
-        // If the terminal cannot be written to, the next line shows it.
-        let _ = write!(text, ", about {:#} left", HumanDuration(state.eta()));
+    // If the terminal cannot be written to, the next line shows it.
+    let _ = text.write_str(&what_is_left(state.pos(), state.eta()));
+}
+
+/// About how long a sweep still takes, after this much work. Before the first measurement, nobody knows.
+fn what_is_left(done: u64, estimate: Duration) -> String {
+    match done {
+        0 => String::new(),
+        _ => format!(", about {:#} left", HumanDuration(estimate)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_progress_line_says_what_is_left_once_a_measurement_is_done() {
+        assert_eq!(what_is_left(0, Duration::from_secs(7)), "");
+        assert_eq!(what_is_left(1, Duration::from_secs(7)), ", about 7s left");
+        assert_eq!(what_is_left(900, Duration::from_secs(150)), ", about 3m left");
+    }
+
+    #[test]
+    fn the_progress_lines_are_templates_that_are_understood() {
+        for template in [ROUNDS, SHARE_OF_SWEEP] {
+            ProgressStyle::with_template(template).expect("a template");
+        }
+        assert!(SHARE_OF_SWEEP.contains("{left}"));
     }
 }

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::args::Format;
 use crate::canisters::ModuleSizes;
 use crate::csv::{Conditions, csv, failures};
+use crate::escape::{markdown, one_line};
 use crate::numbers::{capitalised, grouped, seconds, underscored};
 use crate::table::Table;
 
@@ -102,7 +103,7 @@ impl BenchmarkReport {
             "## {} calls, caller and callee on {placement}\n\n{}\nServer {}, profile {}, {} cycles at the start.\n",
             grouped(self.calls.into()),
             table.markdown(),
-            self.server,
+            markdown(&self.server),
             self.profile,
             grouped(self.caller_cycles)
         )
@@ -209,7 +210,7 @@ pub(crate) fn cause(reason: &str, enough_cycles: u128) -> String {
             "for lack of cycles: each open call sets aside about 42 B cycles; --caller-cycles {} is enough",
             underscored(enough_cycles)
         ),
-        _ => format!("for the reason {reason}"),
+        _ => format!("for the reason {}", one_line(reason)),
     }
 }
 

@@ -93,8 +93,30 @@ impl Counts {
             return Ok(Self { succeeded: NumberType::decode(reply)?, failures: None });
         }
         let report = Decode!(reply, CallerReport).map_err(|error| error.to_string())?;
-        let failures =
-            report.failures.into_iter().map(|failures| (failures.reason, failures.calls)).collect();
+        let mut failures: BTreeMap<String, u64> = BTreeMap::new();
+        for Failures { reason, calls } in report.failures {
+            let sum = failures.entry(reason).or_default();
+            // A caller that counts more than 2^64 calls counts wrongly.
+            *sum = sum.saturating_add(calls);
+        }
         Ok(Self { succeeded: report.succeeded, failures: Some(failures) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_with_the_same_reason_are_added_up() {
+        let failures = |reason: &str, calls| Failures { reason: reason.into(), calls };
+        let report = CallerReport {
+            succeeded: 1,
+            failures: vec![failures("full", 2), failures("late", 3), failures("full", 4)],
+        };
+        let reply = Encode!(&report).expect("it encodes");
+        let interface = CallerInterface { numbers: NumberType::Nat64, has_run: true };
+        let counts = Counts::decode(&interface, &reply).expect("it decodes");
+        assert_eq!(counts.failures, Some([("full".to_owned(), 6), ("late".into(), 3)].into()));
     }
 }

@@ -1,6 +1,9 @@
 //! Tables, as plain text, as markdown and as CSV.
 
+use std::collections::BTreeSet;
 use std::fmt;
+
+use crate::escape::markdown;
 
 /// The bytes because of which a field of a CSV file needs quotation marks (RFC 4180, section 2).
 const QUOTED_IN_CSV: [char; 4] = [',', '"', '\n', '\r'];
@@ -12,6 +15,8 @@ pub struct Table {
     /// For each column, whether it is aligned to the left. Numbers are aligned to the right.
     left: Vec<bool>,
     rows: Vec<Vec<String>>,
+    /// The rows and columns of the cells that markdown emphasises.
+    emphasised: BTreeSet<(usize, usize)>,
 }
 
 impl Table {
@@ -22,6 +27,7 @@ impl Table {
             headings: headings.iter().map(|&heading| heading.to_owned()).collect(),
             left: (0..headings.len()).map(|column| left.contains(&column)).collect(),
             rows: Vec::new(),
+            emphasised: BTreeSet::new(),
         }
     }
 
@@ -36,17 +42,30 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// The table in GitHub's markdown.
+    /// Emphasises a cell of the latest row in markdown.
+    pub fn emphasise(&mut self, column: usize) {
+        self.emphasised.extend(self.rows.len().checked_sub(1).map(|row| (row, column)));
+    }
+
+    /// The table in GitHub's markdown. What a cell contains is shown as it is, in one line.
     pub fn markdown(&self) -> String {
-        let line = |cells: &[String]| {
-            let cells: Vec<_> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
-            format!("| {} |\n", cells.join(" | "))
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let row = |(row, cells): (usize, &Vec<String>)| {
+            let cells = cells.iter().enumerate();
+            line(
+                cells
+                    .map(|(column, cell)| match self.emphasised.contains(&(row, column)) {
+                        true => format!("**{}**", markdown(cell)),
+                        false => markdown(cell),
+                    })
+                    .collect(),
+            )
         };
         let rules: Vec<_> =
             self.left.iter().map(|left| if *left { "---" } else { "---:" }).collect();
-        let mut text = line(&self.headings);
+        let mut text = line(self.headings.clone());
         text += &format!("|{}|\n", rules.join("|"));
-        text.extend(self.rows.iter().map(|row| line(row)));
+        text.extend(self.rows.iter().enumerate().map(row));
         text
     }
 
@@ -54,6 +73,12 @@ impl Table {
     pub fn csv(&self) -> String {
         let lines = std::iter::once(&self.headings).chain(&self.rows);
         lines.map(|cells| csv_line(cells)).collect()
+    }
+
+    /// The table without line breaks in its cells.
+    fn in_lines(&self) -> Self {
+        let row = |row: &Vec<String>| row.iter().map(|cell| without_breaks(cell)).collect();
+        Self { rows: self.rows.iter().map(row).collect(), ..self.clone() }
     }
 
     /// The width of each column: that of its widest cell.
@@ -67,6 +92,11 @@ impl Table {
     }
 }
 
+/// A cell in one line. It may contain the sequences that colour it.
+fn without_breaks(cell: &str) -> String {
+    cell.replace(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'], " ")
+}
+
 /// One line of a CSV file.
 fn csv_line(cells: &[String]) -> String {
     let quoted = |cell: &String| match cell.contains(QUOTED_IN_CSV) {
@@ -76,11 +106,12 @@ fn csv_line(cells: &[String]) -> String {
     cells.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n"
 }
 
-/// The table as plain text: two spaces between columns, none at the end of a line.
+/// The table as plain text: two spaces between columns, none at the end of a line, each row in one line.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self.widths();
-        for row in std::iter::once(&self.headings).chain(&self.rows) {
+        let table = self.in_lines();
+        let widths = table.widths();
+        for row in std::iter::once(&self.headings).chain(&table.rows) {
             let cells =
                 row.iter().zip(&widths).zip(&self.left).map(|((cell, width), left)| match left {
                     true => format!("{cell:<width$}"),
@@ -121,6 +152,18 @@ mod tests {
                         | thousand | 1,000 | say \"hello\" |\n\
                         | none | 0 |  |\n";
         assert_eq!(table().markdown(), expected);
+    }
+
+    #[test]
+    fn each_row_is_one_line_whatever_its_cells_contain() {
+        let mut table = Table::new(&["reason", "n"], &[0]);
+        table.push(["two\nlines\r\n| and `code`".to_owned(), "1".into()]);
+        table.emphasise(1);
+        assert_eq!(table.to_string().lines().count(), 2);
+        assert_eq!(
+            table.markdown(),
+            "| reason | n |\n|---|---:|\n| two lines  \\| and \\`code\\` | **1** |\n"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::compare::{Change, Comparison, Verdict};
 use crate::args::Format;
+use crate::escape::{markdown_code, one_line};
 use crate::numbers::grouped;
 use crate::report::BenchmarkReport;
 use crate::table::Table;
@@ -46,7 +47,7 @@ impl Comparison {
             }
             table.push(cells);
         }
-        format!("Compared with {}:\n\n{table}\n{}\n", self.file, self.summary())
+        format!("Compared with {}:\n\n{table}\n{}\n", one_line(&self.file), self.summary())
     }
 
     /// The comparison in GitHub's markdown: the figures that have changed, and all others folded away.
@@ -57,15 +58,15 @@ impl Comparison {
         let table = |changes: &[&Change]| {
             let mut table = Table::new(&HEADINGS, &[0, 1, 4]);
             for change in changes {
-                let mut cells = cells(change);
+                table.push(cells(change));
                 if change.verdict.is_worse() {
-                    cells[4] = format!("**{}**", cells[4]);
+                    table.emphasise(4);
                 }
-                table.push(cells);
             }
             table.markdown()
         };
-        let mut text = format!("### Compared with `{}`\n\n{}\n", self.file, self.summary());
+        let mut text =
+            format!("### Compared with {}\n\n{}\n", markdown_code(&self.file), self.summary());
         if !changed.is_empty() {
             text += &format!("\n{}", table(&changed));
         }
@@ -124,7 +125,7 @@ fn style(verdict: Verdict) -> Option<Style> {
 fn cells(change: &Change) -> [String; 5] {
     let number = |number: Option<u128>| number.map_or_else(|| "none".into(), grouped);
     [
-        change.subject.clone(),
+        one_line(&change.subject),
         change.figure.name().into(),
         number(change.before),
         number(change.now),

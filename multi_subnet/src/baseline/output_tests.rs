@@ -30,6 +30,14 @@ fn the_json_of_a_comparison_is_as_agreed() {
 }
 
 #[test]
+fn a_file_name_cannot_break_out_of_its_line() {
+    let named = Comparison { file: "a`<b>`\nc.json".into(), ..comparison() };
+    let first = |text: String| text.lines().next().expect("a line").to_owned();
+    assert_eq!(first(named.to_markdown()), "### Compared with `` a`<b>` c.json ``");
+    assert_eq!(first(named.to_text(false)), "Compared with a`<b>` c.json:");
+}
+
+#[test]
 fn worse_figures_are_red_and_better_ones_green() {
     let text = comparison().to_text(true);
     let line = |figure: &str, strategy: &str| {

@@ -7,6 +7,7 @@ use embedded_replica::network::NetworkProfile;
 use super::{Series, Sweep};
 use crate::args::Format;
 use crate::csv::{Conditions, csv, failures};
+use crate::escape::markdown;
 use crate::numbers::{grouped, seconds};
 use crate::report::Measurement;
 use crate::table::Table;
@@ -57,9 +58,11 @@ impl Sweep {
         let mut text = String::from("## Sweep of calls\n");
         for series in &self.series {
             // Writing to a string does not fail.
-            let _ = write!(text, "\n### {}\n\n{}", self.heading(series), series.table().markdown());
+            let (heading, table) = (markdown(&self.heading(series)), series.table().markdown());
+            let _ = write!(text, "\n### {heading}\n\n{table}");
             for (title, lines) in series.findings() {
-                let items: Vec<_> = lines.iter().map(|line| format!("- {line}\n")).collect();
+                let items: Vec<_> =
+                    lines.iter().map(|line| format!("- {}\n", markdown(line))).collect();
                 let _ = write!(text, "\n**{title}**\n\n{}", items.concat());
             }
         }

@@ -66,7 +66,7 @@ fn unchecked(block: &Block) -> Result<(), String> {
 }
 
 /// Whether the lines of the block stand in this text, in this order, however they are indented.
-fn is_quoted_from(block: &Block, text: &str) -> Result<(), String> {
+pub fn is_quoted_from(block: &Block, text: &str) -> Result<(), String> {
     let mut lines = text.lines().map(str::trim);
     for quoted in block.lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {
         lines.find(|line| *line == quoted).ok_or_else(|| format!("there is no `{quoted}`"))?;

@@ -3,14 +3,17 @@
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use std::fs;
+use std::io::Write;
 
+use flate2::{Compression, write::GzEncoder};
 use multi_subnet::{
     canisters::workspace_modules,
     interface::{NumberType, number_type},
 };
+use tempfile::TempDir;
 
 use crate::{
-    binary::run,
+    binary::{run, run_with},
     measured::{measure, servers},
 };
 
@@ -125,4 +128,20 @@ fn a_server_with_latencies_of_its_own_is_refused() {
     let server = EmbeddedServer::start(config).expect("a port is free");
     let failed = run(&["--server", &server.url()]);
     assert!(failed.error(1).contains("take time of their own"));
+}
+
+#[test]
+fn a_compressed_caller_has_three_strategies_and_reasons_as_if_it_were_not_compressed() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let caller = fs::read(workspace_modules().expect("the canisters build").caller);
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&caller.expect("it was built")).expect("memory does not fail");
+    let file = folder.path().join("caller.wasm.gz");
+    fs::write(&file, packed.finish().expect("memory does not fail")).expect("it can be written");
+    let file = file.to_str().expect("a plain name");
+    let report = run_with(&["--calls", "510", "--json"], &[("CALLER_WASM", file)]).json();
+    let strategies = report["strategies"].as_array().expect("a list");
+    let names: Vec<_> = strategies.iter().map(|strategy| &strategy["name"]).collect();
+    assert_eq!(names, ["sequential", "parallel", "windowed"]);
+    assert_eq!(strategies[1]["failures"]["queue_full"], 10);
 }

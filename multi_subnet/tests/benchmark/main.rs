@@ -5,6 +5,7 @@ mod binary;
 mod browser;
 mod command_line;
 mod document_blocks;
+mod documented_trace;
 mod documents;
 mod end_to_end;
 mod fake_server;

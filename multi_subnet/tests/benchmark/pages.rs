@@ -31,6 +31,19 @@ fn report(folder: &TempDir, arguments: &[&str], env: &[(&str, &str)]) -> String 
     fs::read_to_string(file).expect("the page")
 }
 
+#[test]
+fn the_command_on_a_page_has_its_words_in_quotes_where_a_shell_needs_them() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let trace = folder.path().join("a trace.json");
+    let trace = trace.to_str().expect("a plain name");
+    let named = ["--calls", "1", "--trace", trace, "--name", "aaaaa-aa=the shop"];
+    let page = report(&folder, &named, &[]);
+    let command = format!(
+        "<code>multi_subnet --calls 1 --trace '{trace}' --name 'aaaaa-aa=the shop' --report"
+    );
+    assert!(page.contains(&command), "{command}");
+}
+
 /// Whether a page asks for nothing from elsewhere.
 fn assert_self_contained(page: &str) {
     let page = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
@@ -73,6 +86,10 @@ fn a_pair_without_reasons_has_a_report_too() {
     assert_self_contained(&page);
     assert_eq!(page.matches("<svg").count(), 6, "it has two strategies");
     assert!(page.contains("the caller does not return the reasons"));
+    let command = format!(
+        "<code>CALLER_WASM={caller} CALLEE_WASM={callee} multi_subnet --calls 510 --report"
+    );
+    assert!(page.contains(&command), "the page says how to make it again: {command}");
     // The replica knows the reason.
     assert!(page.contains("10 calls failed at") && page.contains("only 500 can be open"));
 }

@@ -144,3 +144,19 @@ fn a_name_for_an_id_that_is_not_in_the_trace_is_a_warning() {
         assert!(!named.stderr.contains("warning"), "{}", named.stderr);
     }
 }
+
+#[test]
+fn a_mark_counts_one_refused_call_in_the_singular() {
+    let folder = TempDir::new().expect("a temporary folder");
+    for (calls, expected) in
+        [("501", "1 call refused: queue_full"), ("502", "2 calls refused: queue_full")]
+    {
+        let file = path(&folder, "trace.json");
+        let traced = run(&["--calls", calls, "--trace", &file]);
+        assert_eq!(traced.code, 0, "{}", traced.stderr);
+        let trace: Value = serde_json::from_slice(&fs::read(&file).expect("a file")).expect("JSON");
+        let events = trace["traceEvents"].as_array().expect("a list");
+        let mut marks = events.iter().filter(|event| event["ph"] == "i");
+        assert!(marks.any(|mark| mark["name"] == expected), "{expected}");
+    }
+}

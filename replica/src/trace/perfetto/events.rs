@@ -187,7 +187,8 @@ impl<'a> Part<'a> {
     fn refused(&self, refused: &Refused) -> Option<TraceEvent> {
         let Refused { at, caller, callee, limit, calls } = refused;
         let (pid, tid) = self.thread(caller.principal())?;
-        let name = format!("{calls} calls refused: {limit}");
+        let calls_word = if *calls == 1 { "call" } else { "calls" };
+        let name = format!("{calls} {calls_word} refused: {limit}");
         let args = json!({ "callee": self.names.of(*callee), "calls": calls, "limit": limit });
         Some(TraceEvent {
             tid: Some(tid),
