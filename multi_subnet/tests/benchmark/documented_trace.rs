@@ -11,6 +11,7 @@ use crate::document_blocks::is_quoted_from;
 
 // The lines are those of the document, however long.
 #[rustfmt::skip]
+#[expect(clippy::unwrap_used, reason = "the document is short")]
 #[test]
 fn all_calls_are_open_at_once_and_none_fails() {
     let modules = workspace_modules().unwrap();
