@@ -22,7 +22,7 @@ pub fn with_compiler(compiler: MotokoCompiler, name: &str, test: impl Fn(Server,
     println!("compiled by {compiler:?}");
     let module = fs::read(module).expect("the module was compiled");
     let interface = candid_interface(&module).expect("a Motoko module contains its interface");
-    let program = Program::with_interface(module.clone(), interface);
+    let program = Program::with_interface(module.clone(), &interface);
     on_every_server(|server| test(server, &program));
 }
 
