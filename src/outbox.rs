@@ -59,9 +59,19 @@
 //! - **No call is made twice, unless it may be.** An entry is sent again only if its last attempt is not done, or if it is
 //!   [idempotent](Request::idempotent). A call whose callee recognises repeated calls is idempotent, too: an ICRC-1 transfer
 //!   with `created_at_time`, for instance. If an upgrade or a trap cuts off the response to an open call, the outcome of the
-//!   call is unknown ([`Reason::Interrupted`](crate::Reason::Interrupted)).
-//! - **The work of a message does not depend on the length of the list.** Appending `n` entries takes work for `n` entries.
-//!   All other messages read at most 1,000 entries and send at most 500 calls.
+//!   call is unknown ([`Reason::Interrupted`](crate::Reason::Interrupted)). The next section says which calls a trap cuts off.
+//! - **The work of a message does not depend on the length of the list.** Appending, reading, taking or discarding `n` entries
+//!   or results takes work for `n` of them. All other messages read at most 1,000 entries and send at most 500 calls.
+//!
+//! # Traps
+//!
+//! The calls that a timer begins share one message with all calls that follow them, up to 450 open calls. If a callback of this
+//! message traps, then the responses to *all* open calls of the message are cut off. In the callbacks, the outbox executes two
+//! functions of the author: those of [`Outbox::judged_by`], and the verdict functions. So these functions must not panic: a
+//! reply that cannot be decoded, for instance, has the verdict [`Verdict::Unknown`](crate::Verdict::Unknown).
+//!
+//! The response that trapped costs its entry an attempt. The other entries get their attempts back: if they are idempotent, they
+//! are sent again. Otherwise their outcomes are unknown.
 //!
 //! # How entries are sent
 //!
@@ -69,7 +79,13 @@
 //! in the meantime. Entries with the same [order key](Entry::in_order) are sent one after the other: each when the one before
 //! has its outcome, all attempts included. As many calls are open as a [`Plan`](crate::Plan) allows, at most 450; an outbox
 //! shares the [slots](crate::Slots) to a callee with the windows of the canister. If slots or cycles are missing, entries wait,
-//! and lose no attempt. Each open call waits on its own, so a callee that does not respond delays no other.
+//! and lose no attempt. If an entry attaches more cycles than the canister has, only this entry waits. The arguments of
+//! all open calls together have at most 64 MiB, and those of one further call.
+//!
+//! Each open call waits on its own. A callee that does not respond delays calls to others only when it occupies all open calls
+//! that the outbox may have. This takes 450 entries for this callee, and lasts as long as their [waits](crate::Wait): at most
+//! 300 s, but for ever with [`Wait::Unbounded`](crate::Wait::Unbounded). [`Outbox::with_window`] with a limit per callee, for
+//! instance `Window::new(100, 450)`, leaves open calls to the others.
 //!
 //! The outbox looks at no more than 100,000 entries without an outcome at the same time. If so many wait for one callee, the
 //! entries behind them wait, too.
@@ -90,7 +106,7 @@ use std::time::Duration;
 
 use ic_stable_structures::Memory;
 
-use crate::{Outcome, ReasonKind, Reply, Request, Retry, Summary, Transport, Verdict, Window};
+use crate::{Request, Retry, Transport, Verdict, Window};
 use driver::Inner;
 
 mod blocks;
@@ -99,6 +115,7 @@ mod driver;
 mod error;
 mod layout;
 mod schedule;
+mod status;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -106,6 +123,7 @@ mod tests;
 mod timers;
 
 pub use error::OutboxError;
+pub use status::{OutboxResult, OutboxStatus};
 
 /// A list of calls in stable memory. See the [module](self).
 ///
@@ -143,39 +161,6 @@ impl From<Request> for Entry {
     fn from(request: Request) -> Self {
         Self { request, order: None }
     }
-}
-
-/// The outcome of an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OutboxResult {
-    /// The number of the entry, as [`Outbox::enqueue`] has returned it.
-    pub number: u64,
-    /// The outcome of its call, all attempts included. Of the text of a reason, at most
-    /// [`VERDICT_TEXT_BYTES_MAX`](crate::limits::VERDICT_TEXT_BYTES_MAX) bytes are kept.
-    pub outcome: Outcome<Reply>,
-}
-
-/// The progress of an [`Outbox`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OutboxStatus {
-    /// All entries that were ever appended. The next entry gets this number.
-    pub entries: u64,
-    /// Entries whose call is to be made, for the first time or again.
-    pub waiting: u64,
-    /// Entries whose call is open. Shortly after an upgrade, also entries whose calls the upgrade has interrupted.
-    pub open: u64,
-    /// The outcomes of all other entries: how many are done, not done and unknown.
-    pub summary: Summary,
-    /// Results that are kept. They can be taken up to the first entry without an outcome.
-    pub results: u64,
-    /// Whether the outbox is [paused](Outbox::pause).
-    pub paused: bool,
-    /// What the outbox waits for, if the system refused the latest call: cycles, or a free slot.
-    pub waiting_for: Option<ReasonKind>,
-    /// Bytes of stable memory that entries and results occupy.
-    pub bytes: u64,
 }
 
 /// A function that says what a reply means, as in [`Request::judged_by`].
@@ -239,7 +224,9 @@ impl<M: Memory> Outbox<M> {
     }
 
     /// Sets the function that says which function says what a reply means. Functions cannot be kept in stable memory, so an
-    /// outbox asks this one whenever it sends a call. Without it, every reply counts as done.
+    /// outbox asks this one whenever it sends a call. Without it, every reply counts as done, also one that reports an error.
+    ///
+    /// The function and the functions that it returns must not panic: see [Traps](self#traps).
     pub fn judged_by(self, verdicts: fn(&Request) -> Option<VerdictFunction>) -> Self {
         self.0.borrow_mut().options.verdicts = verdicts;
         self
@@ -333,13 +320,13 @@ impl<M: Memory> Outbox<M> {
 
     /// Sends no further calls until [`Self::resume`]. Open calls get their responses. Also an upgrade keeps the pause.
     pub fn pause(&self) {
-        self.0.borrow_mut().store.change(|header| header.paused = true);
+        self.0.borrow_mut().set_paused(true);
     }
 
     /// Ends a [pause](Self::pause).
     pub fn resume(&self) {
         let mut inner = self.0.borrow_mut();
-        inner.store.change(|header| header.paused = false);
+        inner.set_paused(false);
         inner.wake_now();
     }
 

@@ -43,11 +43,12 @@ pub struct Status {
     pub waiting_for: Option<String>,
 }
 
-/// The outcome of an entry.
+/// The outcome of an entry. `caller.did` explains each field.
 #[derive(CandidType)]
 pub struct EntryResult {
     pub number: u64,
     pub outcome: RawOutcome,
+    pub earlier_unknown: Option<String>,
 }
 
 /// Lets the outbox make its calls from now on.
@@ -95,6 +96,7 @@ fn take_results(from: u64) -> Vec<EntryResult> {
         .map(|result| EntryResult {
             number: result.number,
             outcome: shortened(result.outcome, &mut bytes_left),
+            earlier_unknown: result.earlier_unknown.map(|kind| kind.label().into()),
         })
         .collect()
 }

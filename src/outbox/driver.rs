@@ -10,9 +10,12 @@ use super::layout::{Record, State, reason_of};
 use super::schedule::{Item, Schedule};
 use super::store::Store;
 use crate::{
-    Failure, Limit, Outcome, Plan, Reason, ReasonKind, Reply, Request, Response, SHARED_SLOTS,
-    Slots, Transport,
+    Failure, Outcome, Reason, ReasonKind, Reply, Request, Response, SHARED_SLOTS, Slots, Transport,
 };
+use capacity::{Capacity, Planned};
+
+mod capacity;
+mod timing;
 
 /// Entries that are read or cancelled in one message, at most.
 pub const WORK_MAX: u32 = 1_000;
@@ -20,20 +23,8 @@ pub const WORK_MAX: u32 = 1_000;
 /// Entries that are in the schedule at the same time, at most. An entry takes about 100 bytes there.
 const LOADED_MAX: usize = 100_000;
 
-/// The largest number of calls whose cost a plan takes into account, since somebody may add cycles in the meantime.
-const PLANNED_CALLS_MAX: u64 = 10_000;
-
-/// How long a plan is valid.
-const PLAN_VALID: Duration = Duration::from_secs(10);
-
-/// How long the outbox waits if cycles are missing.
-const CYCLES_DELAY: Duration = Duration::from_secs(10);
-
 /// How long the outbox waits if other messages of the canister occupy all slots, or if the canister is being stopped.
 const BUSY_DELAY: Duration = Duration::from_secs(2);
-
-/// The longest time between two looks at an outbox with unsettled entries. Normally, responses make it continue.
-const WATCH: Duration = Duration::from_secs(60);
 
 /// An outbox: what is in stable memory, and what is not.
 pub struct Inner<M> {
@@ -42,18 +33,14 @@ pub struct Inner<M> {
     schedule: Schedule,
     /// The first record that is not in the schedule. 0: there is none.
     pub cursor: u32,
-    /// Calls that this program has open.
-    open: u32,
-    /// Calls that may be open, by the plan, and when it was made.
-    planned: Option<(u32, Duration)>,
-    /// When to try again because cycles are missing.
-    short_of_cycles: Option<Duration>,
+    /// The calls that this program has open, and how many may be open.
+    capacity: Capacity,
     /// Whether there may be entries to cancel.
     pub is_cancelling: bool,
     /// Whether this message has done as much as one message may do.
     is_tired: bool,
-    /// When the next timer runs the outbox.
-    wake_at: Option<Duration>,
+    /// When timers run the outbox, the latest first.
+    timers: Vec<Duration>,
     /// Sets a timer. `None`: nobody has started the outbox since the last upgrade.
     pub set_timer: Option<Rc<dyn Fn(Duration)>>,
 }
@@ -61,24 +48,26 @@ pub struct Inner<M> {
 impl<M: Memory> Inner<M> {
     pub fn new(memory: M) -> Self {
         let store = Store::init(memory);
+        let mut schedule = Schedule::default();
+        schedule.set_paused(store.header.paused);
         Self {
             cursor: store.header.first,
             is_cancelling: store.header.cancelled_before > 0,
             store,
             options: OutboxOptions::default(),
-            schedule: Schedule::default(),
-            open: 0,
-            planned: None,
-            short_of_cycles: None,
+            schedule,
+            capacity: Capacity::default(),
             is_tired: false,
-            wake_at: None,
+            timers: Vec::new(),
             set_timer: None,
         }
     }
 
     /// What the outbox waits for.
     pub fn waiting_for(&self) -> Option<ReasonKind> {
-        if self.short_of_cycles.is_some() {
+        if self.store.header.waiting == 0 {
+            None
+        } else if self.capacity.is_short_of_cycles() {
             Some(ReasonKind::Cycles)
         } else if self.schedule.is_held() {
             Some(ReasonKind::QueueFull)
@@ -87,14 +76,10 @@ impl<M: Memory> Inner<M> {
         }
     }
 
-    /// Runs the outbox as soon as possible, if it was started.
-    pub fn wake_now(&mut self) {
-        if let Some(set_timer) = self.set_timer.clone()
-            && self.wake_at != Some(Duration::ZERO)
-        {
-            self.wake_at = Some(Duration::ZERO);
-            set_timer(Duration::ZERO);
-        }
+    /// Sends no further entries, or sends entries again.
+    pub fn set_paused(&mut self, is_paused: bool) {
+        self.store.change(|header| header.paused = is_paused);
+        self.schedule.set_paused(is_paused);
     }
 
     /// Sends the next entry that can be sent now.
@@ -105,13 +90,15 @@ impl<M: Memory> Inner<M> {
     ) -> Option<(Item, Rc<Request>, R::ResponseFuture)> {
         let now = runtime.now();
         self.cancel_some(runtime, work);
-        if self.store.header.paused || self.is_cancelling || runtime.is_stopping() {
+        if self.store.header.paused {
+            while self.has_interrupted() && self.load_next(runtime, work) {}
             return None;
         }
-        if self.short_of_cycles.is_some_and(|retry_at| retry_at <= now) {
-            self.short_of_cycles = None;
+        if self.is_cancelling || runtime.is_stopping() {
+            return None;
         }
-        while self.has_capacity() {
+        self.capacity.note_time(now);
+        while self.has_capacity(now) {
             let Some(item) = self.schedule.next(now) else {
                 if self.load_next(runtime, work) {
                     continue;
@@ -128,69 +115,51 @@ impl<M: Memory> Inner<M> {
             }
             let mut request = self.store.request(item.block);
             request.verdict = (self.options.verdicts)(&request);
-            if !self.is_planned(runtime, &request, now) {
-                self.schedule.put_back(item);
-                return None;
+            match self.plan(runtime, &request, now) {
+                Planned::Send => {}
+                Planned::Full => {
+                    self.schedule.put_back(item);
+                    return None;
+                }
+                Planned::TooFewCycles => {
+                    self.wait_for_cycles(runtime, item, &request, now);
+                    if self.was_last(work) {
+                        return None;
+                    }
+                    continue;
+                }
             }
             let request = Rc::new(request);
             match runtime.send(&request, request.wait) {
                 Ok(response) => {
-                    self.open += 1;
                     self.schedule.note_sent(item);
-                    self.store.note_sent(item.block, self.open);
+                    let open = self.capacity.note_sent(&request);
+                    self.store.note_sent(item.block, open);
                     return Some((item, request, response));
                 }
-                Err(reason) => self.note_refused(item, reason, now),
+                Err(reason) => self.note_refused(runtime, item, &request, reason, now),
+            }
+            if self.was_last(work) {
+                return None;
             }
         }
         None
     }
 
-    fn note_refused(&mut self, item: Item, reason: Reason, now: Duration) {
+    fn note_refused<R: Transport>(
+        &mut self,
+        runtime: &R,
+        item: Item,
+        request: &Request,
+        reason: Reason,
+        now: Duration,
+    ) {
         match reason.kind() {
             ReasonKind::QueueFull => self.schedule.put_back_full(item, now + BUSY_DELAY),
-            ReasonKind::Cycles => {
-                self.schedule.put_back(item);
-                self.short_of_cycles = Some(now + CYCLES_DELAY);
-            }
+            ReasonKind::Cycles => self.wait_for_cycles(runtime, item, request, now),
             // The call can never be sent.
             _ => self.settle(item, Outcome::failed(reason)),
         }
-    }
-
-    fn has_capacity(&self) -> bool {
-        let planned = self.planned.map_or(u32::MAX, |(calls, _)| calls);
-        self.short_of_cycles.is_none() && self.open < self.window_total().min(planned)
-    }
-
-    fn window_total(&self) -> u32 {
-        self.options.window.map_or(SHARED_SLOTS, |window| window.total)
-    }
-
-    /// Plans anew, if the plan is old, how many calls may be open. Returns whether one more may be.
-    fn is_planned<R: Transport>(&mut self, runtime: &R, request: &Request, now: Duration) -> bool {
-        if self.options.window.is_some() {
-            return true;
-        }
-        if self.planned.is_none_or(|(_, planned_at)| planned_at + PLAN_VALID <= now) {
-            let mut limits = runtime.limits(request);
-            // The cycles of our own open calls are ours to use.
-            limits.liquid_cycles += u128::from(self.open) * limits.cycles_per_call;
-            // More entries can be appended while the plan is valid.
-            let waiting = self.store.header.waiting;
-            let calls = waiting.clamp(u64::from(SHARED_SLOTS), PLANNED_CALLS_MAX);
-            let plan = Plan::new(&limits, calls).or_else(|_| Plan::new(&limits, 1));
-            match plan {
-                Ok(plan) => self.planned = Some((plan.window.total.max(1), now)),
-                Err(error) if error.limit == Limit::Cycles => {
-                    self.short_of_cycles = Some(now + CYCLES_DELAY);
-                    return false;
-                }
-                // The system says whether a slot is free.
-                Err(_) => self.planned = Some((1, now)),
-            }
-        }
-        self.has_capacity()
     }
 
     /// Brings the next record into the schedule. Returns `false` if there is none, or if this message has done enough.
@@ -222,10 +191,24 @@ impl<M: Memory> Inner<M> {
         true
     }
 
+    /// Whether there are calls that an upgrade or a trap has interrupted, and that the outbox has not read since.
+    fn has_interrupted(&self) -> bool {
+        self.store.header.open > u64::from(self.capacity.open())
+            && self.cursor != 0
+            && self.schedule.len() < LOADED_MAX
+    }
+
     /// Whether this message has done as much as one message may do.
     fn is_enough(&mut self, work: &mut u32) -> bool {
         self.is_tired |= *work == 0;
         *work = work.saturating_sub(1);
+        self.is_tired
+    }
+
+    /// Counts an entry that was read and not sent. Returns whether this message has done as much as one message may do.
+    fn was_last(&mut self, work: &mut u32) -> bool {
+        *work = work.saturating_sub(1);
+        self.is_tired |= *work == 0;
         self.is_tired
     }
 
@@ -256,19 +239,25 @@ impl<M: Memory> Inner<M> {
         request: &Request,
         response: Response,
     ) {
-        self.note_response(item);
+        self.note_response(item, request);
         let outcome = response.outcome(request);
-        self.conclude(item, request, outcome, runtime.now());
+        let record = self.store.record(item.block);
+        self.conclude(item, record, request, outcome, runtime.now());
     }
 
-    fn note_response(&mut self, item: Item) {
-        self.open -= 1;
-        self.short_of_cycles = None;
+    fn note_response(&mut self, item: Item, request: &Request) {
+        self.capacity.note_response(request);
         self.schedule.note_response(item);
     }
 
-    fn conclude(&mut self, item: Item, request: &Request, outcome: Outcome<Reply>, now: Duration) {
-        let record = self.store.record(item.block);
+    fn conclude(
+        &mut self,
+        item: Item,
+        record: Record,
+        request: &Request,
+        outcome: Outcome<Reply>,
+        now: Duration,
+    ) {
         match self.repeat_or_settle(item.block, record, request, outcome, now) {
             Some(due) => self.schedule.delay(item, due),
             None => self.schedule.remove(item),
@@ -322,54 +311,16 @@ impl<M: Memory> Inner<M> {
         self.store.settle(block, record, outcome);
     }
 
-    /// Notes that nobody takes the response to an open call: a trap has ended the message that waited for it.
-    pub fn interrupt(&mut self, item: Item, request: &Request, now: Duration) {
-        self.note_response(item);
-        self.conclude(item, request, Outcome::failed(Reason::Interrupted), now);
+    /// Notes that nobody takes the response to an open call: a trap has ended the message that waited for it. `has_trapped`
+    /// says whether the callback of this call has trapped. The other entries get their attempts back: otherwise one reply
+    /// that makes its callback trap again and again would use up the attempts of all.
+    pub fn interrupt(&mut self, item: Item, request: &Request, has_trapped: bool, now: Duration) {
+        self.note_response(item, request);
+        let mut record = self.store.record(item.block);
+        if !has_trapped {
+            record.attempts = record.attempts.saturating_sub(1);
+        }
+        self.conclude(item, record, request, Outcome::failed(Reason::Interrupted), now);
         self.wake_now();
-    }
-
-    /// Notes that a timer runs the outbox.
-    pub fn note_timer(&mut self, now: Duration) {
-        if self.wake_at.is_some_and(|wake_at| wake_at <= now) {
-            self.wake_at = None;
-        }
-    }
-
-    /// Notes that this message can send no more, although there may be more to send.
-    pub fn tire(&mut self) {
-        self.is_tired = true;
-    }
-
-    /// Sets a timer, if one has to run the outbox. Called at the end of each message.
-    pub fn set_next_timer<R: Transport>(&mut self, runtime: &R) {
-        let wake = self.next_wake(runtime);
-        self.is_tired = false;
-        let (Some(wake), Some(set_timer)) = (wake, self.set_timer.clone()) else { return };
-        if self.wake_at.is_none_or(|wake_at| wake_at > wake) {
-            self.wake_at = Some(wake);
-            set_timer(wake.saturating_sub(runtime.now()));
-        }
-    }
-
-    /// When a timer has to run the outbox, if no response does before.
-    fn next_wake<R: Transport>(&self, runtime: &R) -> Option<Duration> {
-        let now = runtime.now();
-        let header = &self.store.header;
-        if header.waiting + header.open == 0 || (header.paused && !self.is_cancelling) {
-            return None;
-        }
-        if self.is_tired {
-            return Some(now);
-        }
-        let mut wake = now + WATCH;
-        if runtime.is_stopping() {
-            wake = now + BUSY_DELAY;
-        } else if self.has_capacity() {
-            wake = wake.min(self.schedule.next_due().unwrap_or(wake));
-        } else if let Some(retry_at) = self.short_of_cycles {
-            wake = wake.min(retry_at);
-        }
-        Some(wake.max(now))
     }
 }

@@ -71,16 +71,23 @@ impl Record {
 
     /// # Panics
     ///
-    /// Panics if these bytes are no record.
+    /// Panics if these bytes are no record, or one of a later version of this crate with a state that this version does not
+    /// know.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);
         assert_eq!(reader.u8(), LAYOUT, "stable memory holds an outbox of an unknown layout");
         let state = match reader.u8() {
             1 => State::Waiting,
             2 => State::Open,
-            _ => State::Settled,
+            3 => State::Settled,
+            state => {
+                panic!("stable memory holds an entry of an outbox in the unknown state {state}")
+            }
         };
-        let unknown = ReasonKind::ALL.get(usize::from(reader.u8())).copied();
+        let unknown = match reader.u8() {
+            NONE => None,
+            kind => Some(decode_kind(kind)),
+        };
         Self {
             state,
             unknown,
@@ -237,9 +244,14 @@ pub fn decode_outcome(bytes: &[u8]) -> Outcome<Reply> {
     }
 }
 
+/// The kind with this number. A later version of this crate can have written a kind that this version does not know. Such an
+/// outcome counts as unknown, so that nobody takes the call for one that was not made.
+fn decode_kind(number: u8) -> ReasonKind {
+    ReasonKind::ALL.get(usize::from(number)).copied().unwrap_or(ReasonKind::Interrupted)
+}
+
 fn decode_reason(reader: &mut Reader) -> Reason {
-    let kind = ReasonKind::ALL.get(usize::from(reader.u8())).copied();
-    let kind = kind.unwrap_or(ReasonKind::Interrupted);
+    let kind = decode_kind(reader.u8());
     match kind {
         ReasonKind::Cycles => {
             let shortage = Shortage { required: reader.u128(), available: reader.u128() };

@@ -14,7 +14,7 @@ use super::blocks::Block;
 use crate::Slots;
 use crate::slots::SlotShare;
 
-/// Delayed entries that are looked at in one step, at most.
+/// Delayed entries, and lines that were full, that are looked at in one step, at most.
 const DUE_PER_STEP_MAX: usize = 64;
 
 /// An entry in the schedule.
@@ -39,17 +39,20 @@ struct Line {
     /// Entries that have no outcome, wherever they are.
     unsettled: usize,
     /// Whether the system refused a call because no slot was free. Then none is sent until one of our responses arrives,
-    /// or if we have no open call, until the time in [`Schedule::held`].
+    /// or until the time in [`Schedule::held`].
     is_full: bool,
+    /// Whether the line is in [`Schedule::held`].
+    is_held: bool,
     /// Whether the line is in [`Schedule::turns`].
     has_turn: bool,
 }
 
 impl Line {
-    /// Changes the number of entries. Few entries leave slots to the windows of the canister.
-    fn change_unsettled(&mut self, by: isize) {
-        self.unsettled = self.unsettled.saturating_add_signed(by);
-        self.share.want(u32::try_from(self.unsettled).unwrap_or(u32::MAX).min(self.window));
+    /// Claims as many slots as the line can use. A paused outbox, or one with few entries, leaves slots to the windows of the
+    /// canister.
+    fn claim(&mut self, is_paused: bool) {
+        let usable = u32::try_from(self.unsettled).unwrap_or(u32::MAX).min(self.window);
+        self.share.want(if is_paused { self.share.open() } else { usable });
     }
 }
 
@@ -68,6 +71,7 @@ pub struct Schedule {
     /// For each order key with an entry before them, the entries that wait for it.
     orders: HashMap<u64, VecDeque<Item>>,
     unsettled: usize,
+    is_paused: bool,
 }
 
 impl Schedule {
@@ -86,8 +90,7 @@ impl Schedule {
         new_share: impl FnOnce() -> (Rc<Slots>, u32),
     ) {
         let line = self.line(callee, new_share);
-        self.get(line).change_unsettled(1);
-        self.unsettled += 1;
+        self.change_unsettled(line, 1);
         let item = Item { number, block, order, line };
         if let Some(key) = order {
             if let Some(followers) = self.orders.get_mut(&key) {
@@ -114,6 +117,7 @@ impl Schedule {
             waiting: VecDeque::new(),
             unsettled: 0,
             is_full: false,
+            is_held: false,
             has_turn: false,
         });
         let index = match self.unused.pop() {
@@ -128,6 +132,22 @@ impl Schedule {
         };
         self.indices.insert(callee, index);
         index
+    }
+
+    /// Notes that no entry is sent from now on, or that entries are sent again.
+    pub fn set_paused(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+        self.lines.iter_mut().flatten().for_each(|line| line.claim(is_paused));
+    }
+
+    /// Changes the number of entries of a line that have no outcome. Returns the new one.
+    fn change_unsettled(&mut self, line: usize, by: isize) -> usize {
+        self.unsettled = self.unsettled.saturating_add_signed(by);
+        let is_paused = self.is_paused;
+        let line = self.get(line);
+        line.unsettled = line.unsettled.saturating_add_signed(by);
+        line.claim(is_paused);
+        line.unsettled
     }
 
     fn get(&mut self, line: usize) -> &mut Line {
@@ -184,13 +204,13 @@ impl Schedule {
         lines.find_map(|line| line.waiting.pop_front())
     }
 
-    /// Puts back an entry that was not sent because no slot was free. If another open call of ours will not free one, the
-    /// callee is tried again at the time `retry_at`.
+    /// Puts back an entry that was not sent because no slot was free. The callee is tried again when an open call of ours frees
+    /// a slot, and at the time `retry_at`: others may free slots earlier than we do.
     pub fn put_back_full(&mut self, item: Item, retry_at: Duration) {
         let line = self.get(item.line);
         line.is_full = true;
         line.waiting.push_front(item);
-        if line.share.open() == 0 {
+        if !std::mem::replace(&mut line.is_held, true) {
             self.held.push(Reverse((retry_at, item.line)));
         }
     }
@@ -211,7 +231,12 @@ impl Schedule {
     }
 
     pub fn note_response(&mut self, item: Item) {
-        self.get(item.line).share.note_response();
+        let is_paused = self.is_paused;
+        let line = self.get(item.line);
+        line.share.note_response();
+        if is_paused {
+            line.claim(true);
+        }
         self.unblock(item.line);
     }
 
@@ -225,11 +250,8 @@ impl Schedule {
                 }
             }
         }
-        self.unsettled -= 1;
-        let line = self.get(item.line);
-        line.change_unsettled(-1);
-        if line.unsettled == 0 {
-            let callee = line.callee;
+        if self.change_unsettled(item.line, -1) == 0 {
+            let callee = self.get(item.line).callee;
             self.indices.remove(&callee);
             self.lines[item.line] = None;
             self.unused.push(item.line);
@@ -249,13 +271,16 @@ impl Schedule {
     }
 
     fn release_held(&mut self, now: Duration) {
-        while let Some(Reverse((due, line))) = self.held.peek().copied() {
+        for _ in 0..DUE_PER_STEP_MAX {
+            let Some(Reverse((due, index))) = self.held.peek().copied() else { break };
             if due > now {
                 break;
             }
             self.held.pop();
-            if self.lines[line].is_some() {
-                self.unblock(line);
+            // The line may have been removed since.
+            if let Some(line) = &mut self.lines[index] {
+                line.is_held = false;
+                self.unblock(index);
             }
         }
     }

@@ -202,7 +202,12 @@ impl<M: Memory> Store<M> {
             }
             let bytes = self.blocks.read(block, record.all_bytes());
             let outcome = decode_outcome(&bytes[RECORD_BYTES..]);
-            results.push(OutboxResult { number: record.number, outcome });
+            results.push(OutboxResult {
+                number: record.number,
+                outcome,
+                attempts: record.attempts,
+                earlier_unknown: record.unknown,
+            });
             block = record.next;
         }
         results

@@ -6,8 +6,9 @@ use ic_stable_structures::VectorMemory;
 
 use super::*;
 use crate::scripted_transport::{ScriptedTransport, callee};
-use crate::{Failure, Reason, Response, reject_code};
+use crate::{Failure, Outcome, Reason, ReasonKind, Reply, Response, Window, reject_code};
 
+mod capacity;
 mod machine;
 mod properties;
 
@@ -100,10 +101,45 @@ fn calls_that_a_trap_cuts_off_are_unknown_and_the_others_continue() {
     let (machine, _, outbox) = new(4, 100);
     outbox.enqueue(requests(6)).expect("there is room");
     machine.run_timers();
-    machine.trap();
+    machine.trap_in(0);
     assert_eq!(outbox.status().summary.unknown(), 4);
     machine.finish(|_| Ok(Vec::new()));
     assert_eq!((outbox.status().summary.succeeded, outbox.status().open), (2, 0));
+}
+
+#[test]
+fn a_response_that_traps_again_and_again_uses_up_only_the_attempts_of_its_own_entry() {
+    let (machine, _, outbox) = new(10, 100);
+    let outbox = outbox.with_retry(Retry::attempts(2));
+    outbox.enqueue(requests(4).into_iter().map(Request::idempotent)).expect("there is room");
+    machine.run_timers();
+    machine.trap_in(2);
+    machine.wait(Duration::from_secs(1));
+    assert_eq!(machine.sent(), [0, 1, 2, 3, 0, 1, 2, 3]);
+    machine.trap_in(6);
+    machine.finish(|_| Ok(Vec::new()));
+    let results = outbox.take_results(10);
+    let is_done = |result: &OutboxResult| result.outcome.is_done();
+    assert_eq!(results.iter().map(is_done).collect::<Vec<_>>(), [true, true, false, true]);
+    assert_eq!(results[2].outcome, Outcome::failed(Reason::Interrupted));
+    assert_eq!((results[0].attempts, results[2].attempts), (1, 2));
+}
+
+#[test]
+fn a_result_says_that_an_earlier_attempt_is_unknown_although_the_last_one_has_a_reply() {
+    let (machine, _, outbox) = new(10, 100);
+    outbox.enqueue(requests(2).into_iter().map(Request::idempotent)).expect("there is room");
+    machine.run_timers();
+    machine.respond(0, Err(Reason::Deadline("late".into())));
+    machine.finish(|_| Ok(b"TooOld".into()));
+    let results = outbox.take_results(10);
+    let unknown = [Some(ReasonKind::Deadline), None];
+    for (result, unknown) in results.iter().zip(unknown) {
+        assert_eq!(result.outcome, Outcome::Done(b"TooOld".to_vec().into()));
+        assert_eq!(result.earlier_unknown, unknown);
+        assert_eq!(result.attempts, 1 + u32::from(unknown.is_some()));
+    }
+    assert_eq!(results.len(), 2);
 }
 
 #[test]
@@ -189,6 +225,35 @@ fn a_pause_sends_nothing_also_after_an_upgrade_and_a_resumed_outbox_continues() 
 }
 
 #[test]
+fn an_outbox_that_is_paused_during_an_upgrade_settles_the_calls_that_the_upgrade_cuts_off() {
+    let (machine, memory, outbox) = new(4, 100);
+    outbox.enqueue(requests(6)).expect("there is room");
+    machine.run_timers();
+    outbox.pause();
+    machine.end_program();
+    let outbox = started(&machine, &memory);
+    machine.wait(Duration::from_secs(1));
+    let status = outbox.status();
+    assert_eq!((status.open, status.waiting, status.summary.unknown()), (0, 2, 4));
+    assert_eq!((machine.sent().len(), machine.has_no_timer()), (4, true));
+    outbox.resume();
+    machine.finish(|_| Ok(Vec::new()));
+    assert_eq!(outbox.status().summary.succeeded, 2);
+}
+
+#[test]
+fn however_often_calls_are_appended_few_timers_run() {
+    let (machine, _, outbox) = new(1, 100);
+    for number in 0..100 {
+        // Each message wakes the outbox. No more than ten timers may be set at a time: the machine checks this.
+        outbox.enqueue([request(1, number)]).expect("there is room");
+        machine.wait(Duration::from_millis(500));
+    }
+    machine.finish(|_| Ok(Vec::new()));
+    assert_eq!(outbox.status().summary.succeeded, 100);
+}
+
+#[test]
 fn a_cancelled_outbox_settles_all_that_is_not_open_and_sends_what_is_appended_later() {
     for upgraded in [false, true] {
         let (machine, memory, mut outbox) = new(2, 100);
@@ -233,22 +298,6 @@ fn entries_beyond_the_bound_are_refused_and_replies_beyond_it_are_dropped() {
 }
 
 #[test]
-fn without_slots_or_cycles_entries_wait_and_lose_no_attempt() {
-    for (slots, affordable, kind) in [(0, 9, ReasonKind::QueueFull), (9, 0, ReasonKind::Cycles)] {
-        let (machine, _, outbox) = new(slots, affordable);
-        outbox
-            .enqueue(requests(5).into_iter().map(|call| call.with_retry(Retry::NEVER)))
-            .expect("there is room");
-        (0..100).for_each(|_| machine.wait(Duration::from_secs(1)));
-        assert_eq!((outbox.status().waiting, outbox.status().waiting_for), (5, Some(kind)));
-        machine.script().slots.set(9);
-        machine.script().affordable.set(9);
-        machine.finish(|_| Ok(Vec::new()));
-        assert_eq!((outbox.status().summary.succeeded, outbox.status().waiting_for), (5, None));
-    }
-}
-
-#[test]
 fn while_the_canister_is_being_stopped_nothing_is_sent() {
     let (machine, _, outbox) = new(2, 100);
     outbox.enqueue(requests(5)).expect("there is room");
@@ -261,39 +310,6 @@ fn while_the_canister_is_being_stopped_nothing_is_sent() {
     machine.script().stopping.set(false);
     machine.finish(|_| Ok(Vec::new()));
     assert_eq!(outbox.status().summary.succeeded, 5);
-}
-
-#[test]
-fn a_planned_window_leaves_a_tenth_of_the_cycles_and_a_window_of_the_author_is_kept() {
-    let (machine, _, outbox) = new(500, 100);
-    outbox.enqueue(requests(1_000)).expect("there is room");
-    machine.run_timers();
-    assert_eq!(machine.script().open().len(), 90);
-    machine.script().affordable.set(10_000);
-    machine.wait(Duration::from_secs(60));
-    machine.respond(0, Ok(Vec::new()));
-    assert_eq!(machine.script().open().len(), 450);
-
-    let (machine, _, outbox) = new(500, 100);
-    let outbox = outbox.with_window(Window::of(7));
-    outbox.enqueue(requests(1_000)).expect("there is room");
-    machine.run_timers();
-    assert_eq!(machine.script().open().len(), 7);
-}
-
-#[test]
-fn the_work_of_a_message_does_not_depend_on_the_length_of_the_list() {
-    let (machine, memory, outbox) = new(10_000, 100_000);
-    let outbox = outbox.with_window(Window::of(10_000));
-    outbox.enqueue(requests(20_000)).expect("there is room");
-    machine.run_timers();
-    assert!(machine.sent_at_once() <= 501, "{}", machine.sent_at_once());
-    machine.end_program();
-    drop(outbox);
-    let outbox = started(&machine, &memory);
-    machine.finish(|_| Ok(Vec::new()));
-    let summary = outbox.status().summary;
-    assert_eq!((summary.attempted(), summary.succeeded + summary.unknown()), (20_000, 20_000));
 }
 
 #[test]

@@ -150,6 +150,7 @@ pub struct OutboxStatus {
 pub struct EntryResult {
     pub number: u64,
     pub outcome: RawOutcome,
+    pub earlier_unknown: Option<String>,
 }
 
 impl OutboxStatus {

@@ -59,6 +59,32 @@ fn a_call_and_an_outcome_of_layout_1_are_read() {
     assert_eq!(decode_outcome(&bytes), outcome);
 }
 
+#[test]
+fn an_earlier_attempt_of_a_kind_that_this_version_does_not_know_is_unknown() {
+    let record = Record {
+        next: 7,
+        number: 5,
+        state: State::Waiting,
+        attempts: 3,
+        due: Duration::ZERO,
+        refunded: 0,
+        unknown: None,
+        body_bytes: 100,
+    };
+    let mut bytes = record.to_bytes();
+    assert_eq!(Record::from_bytes(&bytes).unknown, None);
+    bytes[2] = ReasonKind::ALL.len() as u8;
+    assert_eq!(Record::from_bytes(&bytes).unknown, Some(ReasonKind::Interrupted));
+}
+
+#[test]
+#[should_panic(expected = "the unknown state 4")]
+fn a_record_in_a_state_that_this_version_does_not_know_is_refused() {
+    let mut bytes = vec![LAYOUT, 4];
+    bytes.resize(RECORD_BYTES, 0);
+    Record::from_bytes(&bytes);
+}
+
 proptest! {
     #[test]
     fn outcomes_of_all_kinds_are_read_as_they_were_written(

@@ -16,19 +16,29 @@ pub struct MachineState {
     timers: RefCell<Vec<(Duration, Timer)>>,
     /// The most calls that one message has sent.
     sent_at_once: Cell<usize>,
+    /// The most calls that the system has refused in one message.
+    refused_at_once: Cell<usize>,
 }
 
 impl Transport for Machine {
     type ResponseFuture = <ScriptedTransport as Transport>::ResponseFuture;
 
     fn send(&self, request: &Rc<Request>, wait: Wait) -> Result<Self::ResponseFuture, Reason> {
+        let available = self.0.script.affordable.get() as u128;
+        if request.cycles > available {
+            return Err(Reason::cycles(request.cycles, available));
+        }
         self.0.script.send(request, wait)
     }
 
     fn limits(&self, request: &Request) -> Limits {
         let open = self.0.script.open().len() as u128;
         let limits = self.0.script.limits(request);
-        Limits { liquid_cycles: limits.liquid_cycles.saturating_sub(open), ..limits }
+        Limits {
+            liquid_cycles: limits.liquid_cycles.saturating_sub(open),
+            cycles_per_call: limits.cycles_per_call.saturating_add(request.cycles),
+            ..limits
+        }
     }
 
     fn is_stopping(&self) -> bool {
@@ -67,6 +77,7 @@ impl Machine {
             tasks: RefCell::default(),
             timers: RefCell::default(),
             sent_at_once: Cell::default(),
+            refused_at_once: Cell::default(),
         }))
     }
 
@@ -82,12 +93,19 @@ impl Machine {
         self.0.sent_at_once.get()
     }
 
+    pub fn refused_at_once(&self) -> usize {
+        self.0.refused_at_once.get()
+    }
+
     /// Executes one message of the canister.
     pub fn message(&self, action: impl FnOnce()) {
         let before = self.0.script.sent.borrow().len();
+        let refused_before = self.0.script.refused.get();
         action();
         self.poll_tasks();
         let sent = self.0.script.sent.borrow().len() - before;
+        let refused = self.0.script.refused.get() - refused_before;
+        self.0.refused_at_once.set(self.0.refused_at_once.get().max(refused));
         self.0.sent_at_once.set(self.0.sent_at_once.get().max(sent));
     }
 
@@ -156,8 +174,9 @@ impl Machine {
         }
     }
 
-    /// Ends all tasks as a trap does.
-    pub fn trap(&self) {
+    /// The callback of a call traps, which ends all tasks.
+    pub fn trap_in(&self, call: usize) {
+        self.0.script.respond(call, Ok(Vec::new()));
         self.message(|| drop(self.0.tasks.take()));
         for call in self.0.script.open() {
             self.0.script.respond(call, Ok(Vec::new()));

@@ -24,7 +24,8 @@ enum Step {
     Resume,
     Cancel,
     Upgrade,
-    Trap,
+    /// The callback of an open call traps.
+    Trap(u16),
     Take(usize),
     /// Slots, and calls that the cycles are enough for.
     Limits(usize, usize),
@@ -46,7 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Resume),
         1 => Just(Step::Cancel),
         2 => Just(Step::Upgrade),
-        1 => Just(Step::Trap),
+        1 => any::<u16>().prop_map(Step::Trap),
         3 => (0_usize..6).prop_map(Step::Take),
         2 => (0_usize..4, 0_usize..8).prop_map(|(s, c)| Step::Limits(s, c)),
     ]
@@ -105,20 +106,27 @@ impl Model {
             let entry = &self.entries[number];
             assert!(entry.attempts < entry.call.attempts, "{number} was sent too often");
             assert!(machine.now() >= entry.due, "{number} was sent too early");
-            let is_before = |other: &&Modelled| {
-                // Interrupted entries may be settled, or not: the model does not know.
-                matches!(other.stage, Stage::Waiting | Stage::Open)
-                    && other.call.order == entry.call.order
-            };
-            let overtaken = self.entries[..number].iter().find(is_before);
-            if let (Some(key), Some(overtaken)) = (entry.call.order, overtaken) {
-                let is_cancelled = overtaken.stage == Stage::Waiting && self.cancelled_before > 0;
-                assert!(is_cancelled, "{number} has overtaken {overtaken:?} with the key {key}");
-            }
+            let overtaken = (0..number).find(|other| self.is_overtaken(*other, number));
+            assert_eq!(overtaken, None, "{number} has overtaken an entry with the same key");
             let entry = &mut self.entries[number];
             entry.stage = Stage::Open;
             entry.attempts += 1;
         }
+    }
+
+    /// Whether an earlier entry has the same key as the one that was sent now, and is certainly not settled.
+    fn is_overtaken(&self, other: usize, sent: usize) -> bool {
+        let is_cancelled = other < self.cancelled_before;
+        let (other, sent) = (&self.entries[other], &self.entries[sent]);
+        let is_unsettled = match other.stage {
+            Stage::Waiting => !is_cancelled,
+            Stage::Open => true,
+            Stage::Interrupted => {
+                !is_cancelled && other.call.idempotent && other.attempts < other.call.attempts
+            }
+            Stage::Settled => false,
+        };
+        is_unsettled && sent.call.order.is_some() && other.call.order == sent.call.order
     }
 
     /// What becomes of an entry after an attempt.
@@ -138,21 +146,27 @@ impl Model {
         }
     }
 
-    fn interrupt(&mut self) {
-        for entry in &mut self.entries {
+    /// An upgrade, or the callback of the entry `trapped`, cuts off all responses. A trap gives the others their attempts back.
+    fn interrupt(&mut self, trapped: Option<usize>) {
+        for (number, entry) in self.entries.iter_mut().enumerate() {
             if entry.stage == Stage::Open {
                 entry.stage = Stage::Interrupted;
+                entry.attempts -= u32::from(trapped.is_some_and(|trapped| trapped != number));
             }
         }
     }
 
     /// Checks results, all of which were taken.
     fn look_at_results(&mut self, results: Vec<OutboxResult>) {
-        for OutboxResult { number, outcome } in results {
+        for OutboxResult { number, outcome, attempts, earlier_unknown } in results {
             assert_eq!(number as usize, self.taken, "the results are in order");
             self.taken += 1;
             let is_cancelled = (number as usize) < self.cancelled_before;
             let entry = &mut self.entries[number as usize];
+            assert_eq!(attempts, entry.attempts, "{number}: {entry:?}");
+            if entry.stage == Stage::Settled {
+                assert_eq!(earlier_unknown, entry.unknown, "{number}: {entry:?}");
+            }
             match entry.stage {
                 Stage::Interrupted => {
                     // Either the outbox has noticed it before the entry was cancelled, or after that.
@@ -260,12 +274,15 @@ impl Test {
             }
             Step::Upgrade => {
                 self.machine.end_program();
-                self.model.interrupt();
+                self.model.interrupt(None);
                 self.outbox = started(&self.machine, &self.memory);
             }
-            Step::Trap => {
-                self.model.interrupt();
-                self.machine.trap();
+            Step::Trap(choice) => {
+                let open = self.machine.script().open();
+                if let Some(&call) = open.get(usize::from(choice) % open.len().max(1)) {
+                    self.model.interrupt(Some(self.machine.sent()[call] as usize));
+                    self.machine.trap_in(call);
+                }
             }
             Step::Take(max) => {
                 let results = self.outbox.take_results(max);
