@@ -54,7 +54,7 @@
 //!
 //! # What is promised
 //!
-//! - **No entry is lost.** Each entry ends with exactly one [outcome](Outcome), which is kept until it is taken. Each step is
+//! - **No entry is lost.** Each entry ends with exactly one [outcome](crate::Outcome), which is kept until it is taken. Each step is
 //!   written to stable memory in the message in which it happens.
 //! - **No call is made twice, unless it may be.** An entry is sent again only if its last attempt is not done, or if it is
 //!   [idempotent](Request::idempotent). A call whose callee recognises repeated calls is idempotent, too: an ICRC-1 transfer
@@ -68,7 +68,7 @@
 //! The calls that a timer begins share one message with all calls that follow them, up to 450 open calls. If a callback of this
 //! message traps, then the responses to *all* open calls of the message are cut off. In the callbacks, the outbox executes two
 //! functions of the author: those of [`Outbox::judged_by`], and the verdict functions. So these functions must not panic: a
-//! reply that cannot be decoded, for instance, has the verdict [`Verdict::Unknown`](crate::Verdict::Unknown).
+//! reply that cannot be decoded, for instance, has the verdict [`Verdict::Unknown`].
 //!
 //! The response that trapped costs its entry an attempt. The other entries get their attempts back: if they are idempotent, they
 //! are sent again. Otherwise their outcomes are unknown.
@@ -238,7 +238,7 @@ impl<M: Memory> Outbox<M> {
         self
     }
 
-    /// Sets how many bytes of each reply are kept. A longer reply is [dropped](Outcome::ReplyDropped), and also one that finds
+    /// Sets how many bytes of each reply are kept. A longer reply is [dropped](crate::Outcome::ReplyDropped), and also one that finds
     /// no room. The default is 4 KiB.
     pub fn keeping(self, reply_bytes: usize) -> Self {
         self.0.borrow_mut().options.reply_bytes = reply_bytes;
