@@ -24,5 +24,6 @@ mod portfolio;
 mod raw_calls;
 mod replies;
 mod sharing;
+mod traps;
 mod windowed;
 mod worst_costs;

@@ -1,5 +1,5 @@
 //! A test caller that uses the library in ways that the caller of this workspace does not: calls without a timeout
-//! (unbounded wait), retries, pauses, attached cycles, replies that are kept, and a trap while calls are open.
+//! (unbounded wait), retries, pauses, attached cycles, replies that are kept, and traps while calls are open.
 
 #![allow(missing_docs, reason = "`export_candid` generates a function without")]
 
@@ -9,7 +9,9 @@ use std::time::Duration;
 use candid::Principal;
 use ic_cdk::api::{call_context_instruction_counter, time, trap};
 use ic_cdk::call::Call;
+use ic_stable_structures::DefaultMemoryImpl;
 use parallel_calls::canister::{Canister, ready_for_upgrade};
+use parallel_calls::outbox::Outbox;
 use parallel_calls::{
     FanOut, Outcome, Plan, ReasonKind, Reply, Request, Retry, Summary, Transport, Verdict, Wait,
     Window, fan_out, parallel, windowed,
@@ -189,6 +191,33 @@ async fn kept_replies(callee: Principal, n: u64) -> (u64, u64, u64) {
         }
     }
     (kept, bytes, dropped)
+}
+
+thread_local! {
+    static OUTBOX: Outbox<DefaultMemoryImpl> =
+        Outbox::init(DefaultMemoryImpl::default()).judged_by(|_| Some(verdict_without_garbage));
+}
+
+/// A function that must not be used in an outbox: it traps if the reply is no Candid.
+fn verdict_without_garbage(reply: &[u8]) -> Verdict {
+    if reply.starts_with(b"DIDL") { Verdict::Done } else { trap("garbage") }
+}
+
+/// Appends `n` idempotent calls to each callee to an outbox, which traps if a reply is no Candid.
+#[ic_cdk::update]
+fn enqueue(callees: Vec<Principal>, n: u64) {
+    let pings = callees.into_iter().flat_map(|callee| pings(callee, n)).map(Request::idempotent);
+    OUTBOX.with(|outbox| {
+        outbox.start(&Canister);
+        outbox.enqueue(pings).unwrap_or_else(|error| trap(error.to_string()));
+    });
+}
+
+/// The number of calls of the outbox without an outcome, of successful ones, and of unknown ones.
+#[ic_cdk::query]
+fn outbox_counts() -> (u64, u64, u64) {
+    let status = OUTBOX.with(Outbox::status);
+    (status.waiting + status.open, status.summary.succeeded, status.summary.unknown())
 }
 
 #[ic_cdk::pre_upgrade]
