@@ -13,9 +13,9 @@ use crate::pair::{callee_module, caller_module};
 
 /// The largest share of the plain example's module, in the default build, that each of our modules may have.
 const CALLEE_SIZE_RATIO_MAX: f64 = 1.30;
-/// The outbox takes 55 kB of the caller: 40 kB of code for the list, its timers and its methods, and the decoder and
+/// The outbox takes 59 kB of the caller: 44 kB of code for the list, its timers and its methods, and the decoder and
 /// encoder of their types.
-const CALLER_SIZE_RATIO_MAX: f64 = 0.91;
+const CALLER_SIZE_RATIO_MAX: f64 = 0.92;
 
 const INTERFACE_SECTION: &str = "icp:public candid:service";
 
