@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::numbers::{capitalised, grouped};
+use crate::pictures::words::count;
 use crate::pictures::{self, Picture, STYLE};
 use crate::recorded::{Recorded, RecordedModule};
 use crate::report::BenchmarkReport;
@@ -37,8 +38,8 @@ pre{white-space:pre-wrap;width:auto}}
 /// The page about a run. `command` is the command line that made it.
 pub fn page(report: &BenchmarkReport, recorded: &Recorded, command: &str) -> String {
     let title = format!(
-        "{} calls between canisters, in {} ways",
-        grouped(report.calls.into()),
+        "{} between canisters, in {} ways",
+        count(report.calls, "call"),
         report.strategies.len()
     );
     let pictures = pictures::of_run(recorded);

@@ -12,6 +12,7 @@ use crate::canisters::ModuleSizes;
 use crate::csv::{Conditions, csv, failures};
 use crate::escape::{markdown, one_line};
 use crate::numbers::{capitalised, grouped, seconds, underscored};
+use crate::pictures::words::count;
 use crate::table::Table;
 
 /// All measurements, and the settings they were made with.
@@ -100,8 +101,8 @@ impl BenchmarkReport {
         }
         let placement = if self.same_subnet { "one subnet" } else { "two subnets" };
         format!(
-            "## {} calls, caller and callee on {placement}\n\n{}\nServer {}, profile {}, {} cycles at the start.\n",
-            grouped(self.calls.into()),
+            "## {}, caller and callee on {placement}\n\n{}\nServer {}, profile {}, {} cycles at the start.\n",
+            count(self.calls, "call"),
             table.markdown(),
             markdown(&self.server),
             self.profile,

@@ -108,3 +108,9 @@ fn json_carries_balances_beyond_64_bits() {
     report.strategies[0].cycles = u128::MAX;
     assert!(report.to_json().contains(&u128::MAX.to_string()));
 }
+
+#[test]
+fn the_heading_of_one_call_is_in_the_singular() {
+    let one = BenchmarkReport { calls: 1, ..report(500) };
+    assert!(one.to_markdown().starts_with("## 1 call, caller and callee on two subnets"));
+}

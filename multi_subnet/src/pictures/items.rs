@@ -1,5 +1,7 @@
 //! The calls of a strategy as rows of a picture.
 
+use std::cmp::Reverse;
+
 use embedded_replica::trace::{Call, Moment, Outcome, Refusal, Refused};
 
 use crate::recorded::{Recorded, RecordedStrategy};
@@ -41,6 +43,8 @@ pub(super) struct Items<'a> {
     pub missing: u64,
     /// How many attempts were refused and made again later.
     pub repeated: u64,
+    /// How many calls failed, as the caller says.
+    pub failed: u64,
 }
 
 impl Item<'_> {
@@ -83,6 +87,22 @@ fn why_not_made(measurement: &Measurement) -> &'static str {
     }
 }
 
+/// The last ones of the refused attempts, as many as calls were never made. A caller can make a refused call again. Then
+/// more attempts were refused than calls failed, and the last attempt of a call decides.
+fn last_of(refused: Vec<Missing>, never_made: u64) -> Vec<Missing> {
+    let mut left = never_made;
+    let mut last = Vec::new();
+    for attempts in refused.into_iter().rev() {
+        let calls = attempts.calls.min(left);
+        left -= calls;
+        if calls > 0 {
+            last.push(Missing { calls, ..attempts });
+        }
+    }
+    last.reverse();
+    last
+}
+
 impl<'a> Items<'a> {
     pub(super) fn of(recorded: &Recorded, strategy: &'a RecordedStrategy) -> Self {
         let (recording, measurement) = (&strategy.recording, &strategy.measurement);
@@ -95,11 +115,9 @@ impl<'a> Items<'a> {
         let failed_later =
             list.iter().filter(|item| matches!(item, Item::Call(call) if has_failed(call)));
         let never_made = measurement.failed.saturating_sub(failed_later.count() as u64);
-        // A caller can make a refused call again. Then more attempts were refused than calls failed.
-        let was_repeated = attempts > never_made;
-        let mut missing = if was_repeated { Vec::new() } else { refused };
+        let mut missing = last_of(refused, never_made);
         let seen: u64 = missing.iter().map(|missing| missing.calls).sum();
-        if never_made > seen && !was_repeated {
+        if never_made > seen {
             // The caller did not even try.
             let at = list.last().map_or_else(Moment::default, |item| item.moment());
             let reason = why_not_made(measurement);
@@ -108,7 +126,16 @@ impl<'a> Items<'a> {
         list.extend(missing.iter().copied().map(Item::Missing));
         list.sort_by_key(|item| item.moment().nanos);
         let missing = missing.iter().map(|missing| missing.calls).sum();
-        Self { list, missing, repeated: if was_repeated { attempts } else { 0 } }
+        let repeated = attempts.saturating_sub(never_made);
+        Self { list, missing, repeated, failed: measurement.failed }
+    }
+
+    /// Why calls failed, and how many for each reason. The most frequent reason is the first.
+    pub(super) fn reasons(&self) -> Vec<(String, u64)> {
+        reasons(self.list.iter().map(|item| match item {
+            Item::Call(call) => (call.failure(), 1),
+            Item::Missing(missing) => (Some(missing.reason.to_owned()), missing.calls),
+        }))
     }
 
     /// The number of rows.
@@ -128,4 +155,19 @@ impl<'a> Items<'a> {
 /// Whether the call got a reject.
 pub(super) fn has_failed(call: &Call) -> bool {
     matches!(call.outcome, Outcome::Rejected { .. })
+}
+
+/// Numbers of failed calls by reason, the most frequent reason first. Calls without a reason did not fail.
+pub(super) fn reasons(calls: impl Iterator<Item = (Option<String>, u64)>) -> Vec<(String, u64)> {
+    let mut reasons: Vec<(String, u64)> = Vec::new();
+    for (reason, calls) in calls {
+        let Some(reason) = reason else { continue };
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += calls,
+            None => reasons.push((reason, calls)),
+        }
+    }
+    // Stable: of reasons that are as frequent, the earlier one stays first.
+    reasons.sort_by_key(|(_, calls)| Reverse(*calls));
+    reasons
 }

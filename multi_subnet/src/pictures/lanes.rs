@@ -5,8 +5,8 @@ use embedded_replica::types::Callee;
 use maud::{Markup, html};
 
 use super::axis::{LEFT, RIGHT, Scale};
+use super::bands::BAR_MIN;
 use super::svg::{WIDTH, rect, text};
-use super::timeline::BAR_MIN;
 use crate::recorded::{Recorded, RecordedStrategy};
 
 /// The height of a lane, in pixels.

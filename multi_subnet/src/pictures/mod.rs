@@ -8,6 +8,7 @@
 //! the pointer is over it, or when it has the focus.
 
 mod axis;
+mod bands;
 mod costs;
 mod items;
 mod lanes;
@@ -62,5 +63,7 @@ pub fn of_sweep(sweep: &Sweep) -> Vec<Picture> {
     sweep.series.iter().enumerate().map(picture).collect()
 }
 
+#[cfg(test)]
+mod story_tests;
 #[cfg(test)]
 mod tests;

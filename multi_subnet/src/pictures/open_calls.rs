@@ -8,7 +8,7 @@ use super::items::{Item, Items};
 use super::svg::{Svg, WIDTH, heading, line, px, text};
 use super::timeline::last_moment;
 use super::walls::{Wall, walls};
-use super::words::{count, grouped, short};
+use super::words::{calls_fail, count, grouped, short};
 use crate::recorded::{Recorded, RecordedStrategy};
 
 /// The upper chart: open calls.
@@ -28,21 +28,19 @@ pub fn open_calls(recorded: &Recorded, strategy: &RecordedStrategy) -> Svg {
     let lowest = walls.first().map_or(1, |wall| wall.calls);
     let scale = Scale::of_time(last_moment(strategy));
     let items = Items::of(recorded, strategy);
-    let hit = items.missing + items.repeated;
     let title = format!("Open calls: {name}");
-    let message = match hit {
-        0 => format!(
-            "At most {} open; the first wall stands at {}. {} cycles were set aside at most.",
-            grouped(most_open),
-            grouped(lowest),
-            short(most_set_aside)
+    let open = grouped(most_open);
+    let set_aside = format!("{} cycles were set aside at most.", short(most_set_aside));
+    let repeated = repeated(items.repeated);
+    let message = match (items.missing, items.repeated) {
+        (0, 0) => format!(
+            "At most {open} open; the first wall stands at {}. {set_aside}",
+            grouped(lowest)
         ),
-        _ => format!(
-            "{} open, then a wall: {} fail. {} cycles were set aside at most.",
-            grouped(most_open),
-            count(hit, "call"),
-            short(most_set_aside)
-        ),
+        (0, _) => format!("{open} open, then a wall: {repeated}. {set_aside}"),
+        (missing, 0) => format!("{open} open, then a wall: {}. {set_aside}", calls_fail(missing)),
+        // The lower chart shows the cycles.
+        (missing, _) => format!("{open} open, then a wall: {}. {repeated}.", calls_fail(missing)),
     };
     let body = html! {
         (heading(&title, &message))
@@ -52,6 +50,12 @@ pub fn open_calls(recorded: &Recorded, strategy: &RecordedStrategy) -> Svg {
     let names: Vec<&str> = walls.iter().map(|wall| wall.name.as_str()).collect();
     let description = format!("{message} The walls: {}.", names.join("; "));
     Svg::new(&format!("{name}-open-calls"), title, description, HEIGHT, body)
+}
+
+/// That the caller made refused calls again.
+fn repeated(attempts: u64) -> String {
+    let verb = if attempts == 1 { "was" } else { "were" };
+    format!("{} {verb} repeated", count(attempts, "refused attempt"))
 }
 
 fn calls_chart(
@@ -86,7 +90,7 @@ fn calls_chart(
                 @let (x, y) = (time.at(missing.at.nanos as f64), scale.at(most_open as f64));
                 (line("cross", (x - 6.0, y - 6.0), (x + 6.0, y + 6.0)))
                 (line("cross", (x - 6.0, y + 6.0), (x + 6.0, y - 6.0)))
-                (text("bad-text", (x + 14.0, y + 18.0), &format!("{} fail here", count(missing.calls, "call"))))
+                (text("bad-text", (x + 14.0, y + 18.0), &format!("{} here", calls_fail(missing.calls))))
             }
         }
     }

@@ -4,7 +4,7 @@ use maud::html;
 
 use super::axis::Scale;
 use super::svg::{Svg, hatched, heading, px, rect, text};
-use super::words::{count, duration, grouped};
+use super::words::{calls_fail, count, duration, grouped};
 use crate::numbers::seconds;
 use crate::recorded::{Recorded, RecordedStrategy};
 use crate::report::Measurement;
@@ -85,23 +85,44 @@ fn message(recorded: &Recorded) -> String {
     let Some((sequential, parallel)) = find("sequential").zip(find("parallel")) else {
         return "Short bars on the left are fast. What is hatched on the right has failed.".into();
     };
-    // Speeds are compared only if all calls succeed.
-    let speed = |measurement: &Measurement| {
-        let [slow, fast] = [sequential, measurement].map(|one| one.model_time.as_millis());
-        match slow.checked_div(fast) {
-            None | Some(0 | 1) => "as fast as sequential".to_owned(),
-            Some(times) => format!("{} times as fast as sequential", grouped(times)),
-        }
-    };
     let windowed = find("windowed").filter(|windowed| windowed.failed == 0);
     match (parallel.failed, windowed) {
-        (0, _) => format!("Parallel: {}.", speed(parallel)),
-        (failed, None) => format!("Parallel: {} calls fail.", grouped(failed)),
-        (failed, Some(windowed)) => format!(
-            "Parallel: {} calls fail. Windowed: all succeed, in {}, {}.",
-            grouped(failed),
-            seconds(windowed.model_time),
-            speed(windowed)
-        ),
+        (0, _) => match speed(sequential, parallel) {
+            Some(speed) => format!("Parallel: {speed}."),
+            None => format!("Parallel: all succeed, {}.", time(parallel)),
+        },
+        (_, None) => format!("Parallel: {}.", calls_fail(parallel.failed)),
+        (_, Some(windowed)) => {
+            let speed = match speed(sequential, windowed) {
+                Some(speed) if windowed.model_time.is_zero() => speed,
+                Some(speed) => format!("{}, {speed}", time(windowed)),
+                None => time(windowed),
+            };
+            format!("Parallel: {}. Windowed: all succeed, {speed}.", calls_fail(parallel.failed))
+        }
     }
+}
+
+fn time(measurement: &Measurement) -> String {
+    match measurement.model_time.is_zero() {
+        true => "within one round".into(),
+        false => format!("in {}", seconds(measurement.model_time)),
+    }
+}
+
+/// How fast a strategy is, compared with sequential calls. `None` if calls failed: speeds are compared only if all calls
+/// succeed.
+fn speed(sequential: &Measurement, measurement: &Measurement) -> Option<String> {
+    if sequential.failed + measurement.failed > 0 {
+        return None;
+    }
+    let [slow, fast] = [sequential, measurement].map(|one| one.model_time.as_millis());
+    Some(match (slow * 10).checked_div(fast) {
+        _ if slow == fast => "as fast as sequential".into(),
+        None => format!("within one round instead of {}", seconds(sequential.model_time)),
+        _ if slow < fast => "slower than sequential".into(),
+        Some(10) => "a little faster than sequential".into(),
+        Some(tenths @ ..20) => format!("1.{} times as fast as sequential", tenths % 10),
+        Some(tenths) => format!("{} times as fast as sequential", grouped(tenths / 10)),
+    })
 }

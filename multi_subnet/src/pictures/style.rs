@@ -23,6 +23,7 @@ font:13px system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-
 .picture .out{fill:var(--out)}
 .picture .at-callee{fill:var(--callee)}
 .picture .back{fill:var(--back)}
+.picture .open{fill:var(--third)}
 .picture .at-caller{fill:var(--second)}
 .picture .good{fill:var(--good)}
 .picture .second{fill:var(--second)}

@@ -13,21 +13,21 @@ use crate::recorded::{RecordedModule, RecordedStrategy};
 use crate::report::Measurement;
 use crate::sweep::{Point, Series, Wall};
 
-const CALLER: CanisterId = CanisterId::new(Principal::from_slice(&[1, 1]));
-const CALLEE: CanisterId = CanisterId::new(Principal::from_slice(&[2, 1]));
+pub(super) const CALLER: CanisterId = CanisterId::new(Principal::from_slice(&[1, 1]));
+pub(super) const CALLEE: CanisterId = CanisterId::new(Principal::from_slice(&[2, 1]));
 const CALLER_SUBNET: SubnetId = SubnetId::new(Principal::from_slice(&[1; 29]));
 const CALLEE_SUBNET: SubnetId = SubnetId::new(Principal::from_slice(&[2; 29]));
 const SET_ASIDE: u128 = 42_102_000_000;
 
 /// Events of a caller and a callee whose messages need a second.
 #[derive(Default)]
-struct Script {
-    events: Vec<Event>,
+pub(super) struct Script {
+    pub(super) events: Vec<Event>,
     seconds: u64,
 }
 
 impl Script {
-    fn round(&mut self, on_caller: Vec<Event>, on_callee: Vec<Event>) {
+    pub(super) fn round(&mut self, on_caller: Vec<Event>, on_callee: Vec<Event>) {
         let time = Time::GENESIS.plus_secs(self.seconds);
         self.seconds += 1;
         self.events.push(Event::Round { subnet: CALLER_SUBNET, time });
@@ -41,7 +41,7 @@ fn id(number: u64) -> CallId {
     CallId { caller: CALLER, callback: CallbackId(number) }
 }
 
-fn sent(number: u64) -> Event {
+pub(super) fn sent(number: u64) -> Event {
     Event::Sent {
         call: id(number),
         callee: CALLEE.into(),
@@ -66,12 +66,12 @@ fn executed(canister: CanisterId, work: Work, result: Result<(), ErrorCode>) -> 
     }
 }
 
-fn ingress() -> Event {
+pub(super) fn ingress() -> Event {
     executed(CALLER, Work::Ingress(MessageId([0; 32])), Ok(()))
 }
 
 /// The callee executes a call. Each call with a number in `traps` fails.
-fn at_callee(number: u64, traps: &[u64]) -> [Event; 2] {
+pub(super) fn at_callee(number: u64, traps: &[u64]) -> [Event; 2] {
     let is_trap = traps.contains(&number);
     let result = if is_trap { Err(ErrorCode::CanisterCalledTrap) } else { Ok(()) };
     let reject = is_trap.then_some(RejectCode::CanisterError);
@@ -79,7 +79,7 @@ fn at_callee(number: u64, traps: &[u64]) -> [Event; 2] {
     [executed(CALLEE, Work::Request(id(number)), result), responded]
 }
 
-fn callback(number: u64, traps: &[u64]) -> Event {
+pub(super) fn callback(number: u64, traps: &[u64]) -> Event {
     let reject = traps.contains(&number).then_some(RejectCode::CanisterError);
     let unspent = SET_ASIDE - 260_000 - 7_000 - 5_020_000;
     executed(CALLER, Work::Response { call: id(number), reject, refund: 0, unspent }, Ok(()))
@@ -97,7 +97,7 @@ fn sequential(calls: u64) -> Vec<Event> {
 }
 
 /// Calls all at once. Of them, those in `traps` fail at the callee, and `refused` calls are not made.
-fn parallel(calls: u64, refused: u64, traps: &[u64]) -> Vec<Event> {
+pub(super) fn parallel(calls: u64, refused: u64, traps: &[u64]) -> Vec<Event> {
     let mut script = Script::default();
     let mut start: Vec<Event> = (0..calls).map(sent).collect();
     if refused > 0 {
@@ -116,7 +116,7 @@ fn parallel(calls: u64, refused: u64, traps: &[u64]) -> Vec<Event> {
     script.events
 }
 
-fn strategy(
+pub(super) fn strategy(
     name: &'static str,
     attempted: u64,
     failed: u64,
@@ -138,14 +138,14 @@ fn strategy(
     RecordedStrategy { measurement, balance: 100_000_000_000_000, recording }
 }
 
-fn recorded(strategies: Vec<RecordedStrategy>) -> Recorded {
+pub(super) fn recorded(strategies: Vec<RecordedStrategy>) -> Recorded {
     let module = |name| RecordedModule { name, bytes: 1_234, sha256: "00ff".into() };
     let modules = vec![module("caller"), module("callee")];
     Recorded { caller: CALLER, callee: CALLEE, modules, strategies }
 }
 
 /// Six calls: all succeed one by one; in parallel, two fail at the callee and three are refused.
-fn few() -> Recorded {
+pub(super) fn few() -> Recorded {
     recorded(vec![
         strategy("sequential", 6, 0, sequential(6)),
         strategy("parallel", 9, 5, parallel(6, 3, &[2, 4])),
@@ -153,7 +153,7 @@ fn few() -> Recorded {
     ])
 }
 
-fn many() -> Recorded {
+pub(super) fn many() -> Recorded {
     recorded(vec![
         strategy("sequential", 2_000, 0, sequential(2_000)),
         strategy("parallel", 2_000, 1_500, parallel(500, 1_500, &[])),
@@ -161,7 +161,7 @@ fn many() -> Recorded {
 }
 
 /// The names of the elements of a picture, in order. All elements must be closed.
-fn elements(xml: &str) -> Vec<&str> {
+pub(super) fn elements(xml: &str) -> Vec<&str> {
     let mut open = Vec::new();
     let mut names = Vec::new();
     for tag in xml.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default()) {
@@ -181,7 +181,7 @@ fn elements(xml: &str) -> Vec<&str> {
 }
 
 /// The texts of a picture that can be seen, with their class.
-fn texts(xml: &str) -> Vec<(&str, &str)> {
+pub(super) fn texts(xml: &str) -> Vec<(&str, &str)> {
     xml.split("<text class=\"")
         .skip(1)
         .map(|rest| {
@@ -330,7 +330,7 @@ fn no_text_is_wider_than_its_picture() {
 }
 
 /// A sweep in which parallel calls fail beyond 500.
-fn swept() -> Sweep {
+pub(super) fn swept() -> Sweep {
     let measurement = |name, calls: u64, succeeded: u64, rounds: u64| Measurement {
         name,
         attempted: calls,

@@ -42,6 +42,12 @@ pub(crate) fn count(number: u64, word: &str) -> String {
     format!("{} {word}{plural}", grouped(number))
 }
 
+/// That calls fail: `1 call fails`, `2 calls fail`.
+pub(crate) fn calls_fail(calls: u64) -> String {
+    let verb = if calls == 1 { "fails" } else { "fail" };
+    format!("{} {verb}", count(calls, "call"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
