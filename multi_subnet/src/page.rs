@@ -25,6 +25,8 @@ h2{font-size:1.25rem;margin:2.2rem 0 .5rem;border-bottom:1px solid var(--rule);p
 .scroll{overflow-x:auto;margin:.6rem 0}
 figure{margin:1rem 0}
 figure svg{min-width:40rem;display:block}
+figcaption{display:none}
+@media screen and (max-width:42rem){figcaption{display:block}}
 pre{background:var(--code);padding:.75rem;font-size:13px;line-height:1.45;border-radius:6px;margin:0;width:max-content;\
 min-width:calc(100% - 1.5rem)}
 code{font-size:.9em;overflow-wrap:anywhere}
@@ -120,7 +122,11 @@ fn lead(report: &BenchmarkReport) -> String {
 fn figure(pictures: &[Picture], name: &str) -> Markup {
     html! {
         @for picture in pictures.iter().filter(|picture| picture.name == name) {
-            figure { div class="scroll" { (picture.svg.element()) } }
+            figure {
+                // On a small screen, the sentence in the picture is too wide to be seen as a whole.
+                figcaption { b { (picture.svg.title) } br; (picture.svg.message) }
+                div class="scroll" { (picture.svg.element()) }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use embedded_replica::types::{Callee, CanisterId};
 use maud::{Markup, html};
 
 use super::axis::Scale;
-use super::svg::{Svg, WIDTH, heading, rect, text};
+use super::svg::{Svg, WIDTH, rect, text};
 use super::words::{grouped, short};
 use crate::recorded::{Recorded, RecordedStrategy};
 
@@ -127,7 +127,6 @@ pub fn costs(recorded: &Recorded) -> Svg {
     let (cycles, middle) = group("cycles", &CYCLES, &all, TOP);
     let (instructions, bottom) = group("instructions", &INSTRUCTIONS, &all, middle + 34.0);
     let body = html! {
-        (heading(title, &message))
         (legend(&names))
         (cycles)
         (instructions)
@@ -141,7 +140,7 @@ pub fn costs(recorded: &Recorded) -> Svg {
             grouped(costs.callee_instructions)
         )
     });
-    Svg::new("costs", title, calls.collect::<Vec<_>>().join(" "), bottom + 8.0, body)
+    Svg::new("costs", (title, &message), calls.collect::<Vec<_>>().join(" "), bottom + 8.0, body)
 }
 
 fn legend(names: &[&str]) -> Markup {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::axis::{LEFT, RIGHT, Scale, number_axis, time_axis};
 use super::items::{Item, Items};
-use super::svg::{Svg, WIDTH, heading, line, px, text};
+use super::svg::{Svg, WIDTH, line, px, text};
 use super::timeline::last_moment;
 use super::walls::{Wall, walls};
 use super::words::{calls_fail, count, grouped, short};
@@ -24,7 +24,7 @@ pub fn open_calls(recorded: &Recorded, strategy: &RecordedStrategy) -> Svg {
     let load = strategy.recording.load_by(recorded.caller);
     let most_open = load.iter().map(|load| load.open).max().unwrap_or(0) as u64;
     let most_set_aside = load.iter().map(|load| load.set_aside).max().unwrap_or(0);
-    let walls = walls(strategy);
+    let walls = walls(recorded, strategy);
     let lowest = walls.first().map_or(1, |wall| wall.calls);
     let scale = Scale::of_time(last_moment(strategy));
     let items = Items::of(recorded, strategy);
@@ -43,13 +43,12 @@ pub fn open_calls(recorded: &Recorded, strategy: &RecordedStrategy) -> Svg {
         (missing, _) => format!("{open} open, then a wall: {}. {repeated}.", calls_fail(missing)),
     };
     let body = html! {
-        (heading(&title, &message))
         (calls_chart(&load, &walls, scale, most_open, &items))
         (cycles_chart(&load, strategy.balance, scale, most_set_aside))
     };
     let names: Vec<&str> = walls.iter().map(|wall| wall.name.as_str()).collect();
     let description = format!("{message} The walls: {}.", names.join("; "));
-    Svg::new(&format!("{name}-open-calls"), title, description, HEIGHT, body)
+    Svg::new(&format!("{name}-open-calls"), (&title, &message), description, HEIGHT, body)
 }
 
 /// That the caller made refused calls again.

@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::axis::Scale;
-use super::svg::{Svg, hatched, heading, px, rect, text};
+use super::svg::{Svg, hatched, px, rect, text};
 use super::words::{calls_fail, count, duration, grouped};
 use crate::numbers::seconds;
 use crate::recorded::{Recorded, RecordedStrategy};
@@ -34,7 +34,6 @@ pub fn overview(recorded: &Recorded) -> Svg {
     let title = format!("{}, in {} ways", count(attempted, "call"), strategies.len());
     let message = message(recorded);
     let body = html! {
-        (heading(&title, &message))
         (text("label strong", (NAMES, TOP - 12.0), "model time on the mainnet"))
         (text("label strong", (CALLS_START, TOP - 12.0), "calls that succeeded"))
         @for (index, strategy) in strategies.iter().enumerate() {
@@ -65,7 +64,7 @@ pub fn overview(recorded: &Recorded) -> Svg {
         )
     });
     let description = sentences.collect::<Vec<_>>().join(" ");
-    Svg::new(ID, title, description, TOP + ROW * strategies.len() as f64 + 4.0, body)
+    Svg::new(ID, (&title, &message), description, TOP + ROW * strategies.len() as f64 + 4.0, body)
 }
 
 fn outcome(strategy: &RecordedStrategy) -> String {

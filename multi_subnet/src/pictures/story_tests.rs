@@ -10,9 +10,8 @@ use super::*;
 
 /// The sentence below the title.
 fn sentence(picture: &Svg) -> String {
-    let file = picture.to_file();
-    let found = texts(&file).into_iter().find(|(class, _)| *class == "message");
-    found.expect("a sentence").1.to_owned()
+    assert!(texts(&picture.to_file()).contains(&("message", &picture.message)));
+    picture.message.clone()
 }
 
 /// Sequential calls and parallel calls that need this many milliseconds, of which `failed` parallel calls fail.
@@ -170,4 +169,48 @@ fn windowed_calls_of_other_canisters_do_not_count_as_open_calls_of_the_caller() 
     let others = recorded(vec![strategy("windowed", 5, 0, events)]);
     let sentence = sentence(&timeline(&others, &others.strategies[0]));
     assert!(sentence.contains("at most 5 open"), "{sentence}");
+}
+
+/// Parallel calls of a caller with 2 T cycles. The system refuses 45 of 90 calls, because cycles are missing.
+fn without_cycles() -> Recorded {
+    let mut events = parallel(45, 45, &[]);
+    for event in &mut events {
+        if let Event::Refused { limit, .. } = event {
+            *limit = Refusal::Cycles;
+        }
+    }
+    let mut poor = recorded(vec![strategy("parallel", 90, 45, events)]);
+    poor.strategies[0].balance = 2_000_000_000_000;
+    poor
+}
+
+#[test]
+fn the_wall_of_cycles_stands_where_calls_were_refused_for_lack_of_cycles() {
+    let poor = without_cycles();
+    let picture = open_calls(&poor, &poor.strategies[0]);
+    assert!(picture.message.starts_with("45 open, then a wall: 45 calls fail."));
+    let wall = ("wall-name end", "wall: cycles for 45 calls (42.1 B each, of 2 T)");
+    assert!(texts(&picture.to_file()).contains(&wall));
+}
+
+#[test]
+fn the_wall_of_cycles_does_not_depend_on_the_calls_of_other_canisters() {
+    let mut events = parallel(6, 0, &[]);
+    let Some(Event::Sent { call, withheld, .. }) = events.get_mut(1) else { panic!("a call") };
+    (call.caller, *withheld) = (CALLEE, SET_ASIDE * 3);
+    let others = recorded(vec![strategy("parallel", 5, 0, events)]);
+    let picture = open_calls(&others, &others.strategies[0]).to_file();
+    assert!(picture.contains("cycles for about 2,374 calls (42.1 B each"), "{picture}");
+}
+
+#[test]
+fn the_charts_of_a_sweep_show_the_walls_within_their_scale_and_name_the_strategy() {
+    let charts = |counts: &[u64]| of_sweep(&swept_at(counts))[0].svg.to_file();
+    let within = charts(&[1, 10, 500, 2_000]);
+    assert_eq!(texts(&within).iter().filter(|text| text.1 == "parallel: 500").count(), 4);
+    let beyond = charts(&[600, 1_000]);
+    // Only the legend has one.
+    assert_eq!(beyond.matches("class=\"wall\"").count(), 1);
+    assert!(!texts(&beyond).iter().any(|text| text.1 == "parallel: 500"));
+    assert!(beyond.contains("parallel: all calls succeed up to 500"));
 }

@@ -14,22 +14,26 @@ pub struct Svg {
     pub title: String,
     /// What the picture says, for those who cannot see it.
     pub description: String,
+    /// The sentence below the title.
+    pub message: String,
     height: f64,
     body: Markup,
     id: String,
 }
 
 impl Svg {
-    /// A picture of this height. `id` is a word that no other picture of a page has.
+    /// A picture of this height with a title and a sentence below the title. `id` is a word that no other picture of a page
+    /// has.
     pub(super) fn new(
         id: &str,
-        title: impl Into<String>,
+        (title, message): (&str, &str),
         description: impl Into<String>,
         height: f64,
         body: Markup,
     ) -> Self {
-        let (title, description) = (title.into(), description.into());
-        Self { title, description, height, body, id: id.into() }
+        let body = html! { (heading(title, message)) (body) };
+        let (title, message, description) = (title.into(), message.into(), description.into());
+        Self { title, description, message, height, body, id: id.into() }
     }
 
     /// The element `svg`, for a page that has [`STYLE`].
@@ -107,7 +111,7 @@ pub(super) fn text(class: &str, (x, y): (f64, f64), content: &str) -> Markup {
 }
 
 /// The title of a picture and the sentence below it.
-pub(super) fn heading(title: &str, message: &str) -> Markup {
+fn heading(title: &str, message: &str) -> Markup {
     html! {
         (text("title", (12.0, 24.0), title))
         (text("message", (12.0, 44.0), message))

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::svg::{Svg, WIDTH, heading, line, px, rect, text};
+use super::svg::{Svg, WIDTH, line, px, rect, text};
 use super::words::{grouped, short};
 use crate::report::Measurement;
 use crate::sweep::{Series, Sweep};
@@ -42,7 +42,6 @@ pub fn sweep(sweep: &Sweep, series: &Series, number: usize) -> Svg {
     let findings = findings(series);
     let charts_end = TOP + ROW + CHART_HEIGHT + 58.0;
     let body = html! {
-        (heading(&title, &sweep.heading(series)))
         (legend(&names))
         @for (index, chart) in CHARTS.iter().enumerate() {
             @let place = (COLUMNS[index % 2], TOP + ROW * (index / 2) as f64);
@@ -54,7 +53,13 @@ pub fn sweep(sweep: &Sweep, series: &Series, number: usize) -> Svg {
     };
     let sentences: Vec<&str> = findings.iter().map(|(_, words)| words.as_str()).collect();
     let description = format!("{}. {}", sweep.heading(series), sentences.join(" "));
-    Svg::new(&id, title, description, charts_end + LINE * findings.len() as f64 + 4.0, body)
+    Svg::new(
+        &id,
+        (&title, &sweep.heading(series)),
+        description,
+        charts_end + LINE * findings.len() as f64 + 4.0,
+        body,
+    )
 }
 
 fn first(series: &Series) -> String {
@@ -132,6 +137,11 @@ impl Log {
         self.from + (self.to - self.from) * share.min(1.0)
     }
 
+    /// Whether a number is on the scale.
+    fn has(self, number: f64) -> bool {
+        (self.min..=self.max).contains(&number)
+    }
+
     /// The powers of ten on the scale, or its ends if there are less than two.
     fn ticks(self) -> Vec<f64> {
         let (first, last) = (self.min.log10().ceil() as i32, self.max.log10().floor() as i32);
@@ -161,9 +171,13 @@ fn draw((title, figure, words): &Chart, series: &Series, (left, top): (f64, f64)
         }
         (line("axis", (left, bottom), (left + CHART_WIDTH, bottom)))
         (text("tick end", (left + CHART_WIDTH, bottom + 32.0), "calls"))
-        @for wall in &series.walls {
+        @for (index, wall) in series.walls.iter().filter(|wall| x.has(wall.calls as f64)).enumerate() {
             @let at = x.at(wall.calls as f64);
             (line("wall", (at, top), (at, bottom)))
+            // The name stands where there is more room, and below the names of the walls before.
+            @let is_right = at > left + CHART_WIDTH / 2.0;
+            @let (class, name_at) = if is_right { ("wall-name end", at - 6.0) } else { ("wall-name", at + 6.0) };
+            (text(class, (name_at, top + 10.0 + LINE * index as f64), &format!("{}: {}", wall.strategy, grouped(wall.calls))))
         }
         @for index in 0..strategies {
             @let of = |point: &crate::sweep::Point| point.strategies.get(index).map(|of| (x.at(point.calls as f64), y.at(figure(of))));

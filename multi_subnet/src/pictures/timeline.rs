@@ -6,7 +6,7 @@ use super::axis::{LEFT, Scale, time_axis};
 use super::bands::{Band, Chart};
 use super::items::Items;
 use super::lanes::{LANE, LANE_GAP, lanes};
-use super::svg::{Svg, hatched, heading, px, rect, text};
+use super::svg::{Svg, hatched, px, rect, text};
 use super::words::{count, grouped};
 use crate::numbers::seconds;
 use crate::recorded::{Recorded, RecordedStrategy};
@@ -33,7 +33,6 @@ pub fn timeline(recorded: &Recorded, strategy: &RecordedStrategy) -> Svg {
     let message = message(recorded, strategy, &items);
     let bands = chart.bands(&items);
     let body = html! {
-        (heading(&title(strategy), &message))
         (legend(&id, &bands))
         (time_axis(scale, TOP, lanes_bottom))
         (chart.row_numbers(items.rows()))
@@ -47,7 +46,8 @@ pub fn timeline(recorded: &Recorded, strategy: &RecordedStrategy) -> Svg {
             (text("hint", (12.0, 66.0), &hint))
         }
     };
-    Svg::new(&id, title(strategy), description(&message, &items), lanes_bottom + 44.0, body)
+    let title = title(strategy);
+    Svg::new(&id, (&title, &message), description(&message, &items), lanes_bottom + 44.0, body)
 }
 
 fn title(strategy: &RecordedStrategy) -> String {

@@ -6,6 +6,7 @@ mod browser;
 mod command_line;
 mod document_blocks;
 mod documented_trace;
+mod document_pictures;
 mod documents;
 mod end_to_end;
 mod fake_server;
