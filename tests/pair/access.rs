@@ -30,7 +30,18 @@ fn updates(pair: &Pair) -> Vec<(&'static str, Vec<u8>)> {
         ("cancel_job", number()),
         ("get_portfolio", encode(portfolio_request(pair))),
         ("fan_out", encode(vec![request(pair.callee, "ping", nothing())])),
+        ("enqueue", encode(vec![request(pair.callee, "ping", nothing())])),
+        ("take_results", encode_one(0_u64).expect("the value has a Candid type")),
+        ("pause_outbox", nothing()),
+        ("resume_outbox", nothing()),
+        ("cancel_outbox", nothing()),
     ]
+}
+
+/// Every query method of the caller, with an argument it understands.
+fn queries() -> [(&'static str, Vec<u8>); 2] {
+    let number = encode_one(0_u64).expect("the value has a Candid type");
+    [("job_status", number), ("outbox_status", nothing())]
 }
 
 #[test]
@@ -46,14 +57,13 @@ fn strangers_are_refused_before_it_costs_anything() {
                     .expect_err("it is no controller");
                 assert!(refusal.reject_message.contains("only a controller"), "{refusal:?}");
             }
-            let status = pair.pic.query_call(
-                pair.caller,
-                sender,
-                "job_status",
-                encode_one(0_u64).expect("the value has a Candid type"),
-            );
-            let refusal = status.expect_err("it is no controller");
-            assert!(refusal.reject_message.contains("only a controller"), "{refusal:?}");
+            for (method, argument) in queries() {
+                let refusal = pair
+                    .pic
+                    .query_call(pair.caller, sender, method, argument)
+                    .expect_err("it is no controller");
+                assert!(refusal.reject_message.contains("only a controller"), "{refusal:?}");
+            }
         }
         assert_eq!(pair.cycles(), before);
     });
@@ -67,9 +77,8 @@ fn other_canisters_are_refused_for_the_price_of_a_message_and_no_call_is_made() 
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
         let forwarder = Forwarder::install(&pair.pic, 1);
-        let status = ("job_status", encode_one(0_u64).expect("the value has a Candid type"));
         let large = ("fan_out", vec![0; 1_000_000]);
-        for (method, argument) in updates(&pair).into_iter().chain([status, large]) {
+        for (method, argument) in updates(&pair).into_iter().chain(queries()).chain([large]) {
             let before = pair.cycles();
             let refusal = forwarder
                 .call(&pair.pic, pair.caller, method, &argument)
@@ -86,15 +95,15 @@ fn other_canisters_are_refused_for_the_price_of_a_message_and_no_call_is_made() 
 #[test]
 fn these_tests_cover_every_method_of_the_interface() {
     let interface = include_str!("../../caller/caller.did");
-    let service = interface.split("service : {").nth(1).expect("it has one");
+    let service = interface.split("service : () -> {").nth(1).expect("it has one");
     let methods = service.lines().filter(|line| line.contains(" : (")).count();
     on_every_server(|server| {
         let pair = Pair::install(server, 1);
-        // And one query.
-        assert_eq!(updates(&pair).len() + 1, methods);
-        let argument = encode_one(0_u64).expect("the value has a Candid type");
-        let status = pair.pic.query_call(pair.caller, controller(), "job_status", argument);
-        assert!(status.is_ok(), "{status:?}");
+        assert_eq!(updates(&pair).len() + queries().len(), methods);
+        for (method, argument) in queries() {
+            let status = pair.pic.query_call(pair.caller, controller(), method, argument);
+            assert!(status.is_ok(), "{method}: {status:?}");
+        }
     });
 }
 
