@@ -111,7 +111,9 @@ fn these_tests_cover_every_method_of_the_interface() {
 fn messages_that_cannot_be_decoded_are_refused() {
     on_every_server(|server| {
         let pair = Pair::ready(server, 2);
-        for (method, _) in updates(&pair) {
+        // A method without parameters takes any argument: further values are ignored.
+        let methods = updates(&pair).into_iter().filter(|(_, argument)| *argument != nothing());
+        for (method, _) in methods {
             for argument in
                 [vec![], vec![1, 2, 3], encode_one("text").expect("the value has a Candid type")]
             {
