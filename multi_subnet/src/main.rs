@@ -84,12 +84,13 @@ fn run_once(cli: &Cli, settings: &Settings) -> Result<(), Error> {
 
 /// The last error. Prints all errors before it, so that one file that cannot be written takes no other result away.
 fn last_error(outcomes: impl Iterator<Item = Result<(), Error>>) -> Result<(), Error> {
-    outcomes.filter_map(Result::err).fold(Ok(()), |earlier, error| {
-        if let Err(earlier) = earlier {
-            eprintln!("error: {earlier}");
-        }
-        Err(error)
-    })
+    let mut errors = outcomes.filter_map(Result::err);
+    let Some(mut last) = errors.next() else { return Ok(()) };
+    for error in errors {
+        eprintln!("error: {last}");
+        last = error;
+    }
+    Err(last)
 }
 
 /// Measures each strategy with several numbers of calls, and writes the files that the user wants.

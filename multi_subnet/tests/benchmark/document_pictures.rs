@@ -10,8 +10,10 @@ use crate::documents::workspace;
 
 /// The folder of the pictures.
 const FOLDER: &str = "docs/pictures";
-/// The options that make pictures, and the names of these pictures as files and in the documents.
-const DOCUMENTED: [(&[&str], &[(&str, &str)]); 3] = [
+/// The name of a picture as a file, and in the documents.
+type Name = (&'static str, &'static str);
+/// The options that make pictures, and the names of these pictures.
+const DOCUMENTED: [(&[&str], &[Name]); 3] = [
     (
         &["--calls", "2000"],
         &[
