@@ -15,7 +15,7 @@ use url::Url;
 use crate::error::Error;
 pub(crate) use files::folder_of;
 pub use files::{FileArgs, NamedId, TraceFormat};
-pub use output::{Format, OutputArgs};
+pub use output::{Format, InEachForm, OutputArgs};
 pub use results::{ResultArgs, Tolerance};
 pub use sweep::{CallCounts, SweepArgs, SweepSettings};
 

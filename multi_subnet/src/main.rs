@@ -13,7 +13,9 @@ use std::{
 use clap::Parser;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use multi_subnet::{
-    args::{Cli, FileArgs, NamedId, SERVER_BINARY_VARIABLE, Settings, SweepSettings, Task},
+    args::{
+        Cli, FileArgs, InEachForm, NamedId, SERVER_BINARY_VARIABLE, Settings, SweepSettings, Task,
+    },
     baseline::Plan,
     canisters::{CALLEE_VARIABLE, CALLER_VARIABLE},
     client,

@@ -7,7 +7,7 @@ use embedded_replica::limits::QUEUE_CAPACITY;
 use embedded_replica::network::NetworkProfile;
 use serde::{Serialize, Serializer};
 
-use crate::args::Format;
+use crate::args::InEachForm;
 use crate::canisters::ModuleSizes;
 use crate::csv::{Conditions, csv, failures};
 use crate::escape::{markdown, one_line};
@@ -72,26 +72,16 @@ fn milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, 
     serializer.serialize_f64(time.as_micros() as f64 / 1_000.0)
 }
 
-impl BenchmarkReport {
-    /// The report in this form.
-    pub fn to_text_in(&self, format: Format) -> String {
-        match format {
-            Format::Text => self.to_string(),
-            Format::Json => self.to_json(),
-            Format::Csv => self.to_csv(),
-            Format::Markdown => self.to_markdown(),
-        }
-    }
-
+impl InEachForm for BenchmarkReport {
     /// The report as a CSV file: one line for each strategy.
-    pub fn to_csv(&self) -> String {
+    fn to_csv(&self) -> String {
         let Self { profile, same_subnet, caller_cycles, .. } = *self;
         let conditions = Conditions { profile, same_subnet, caller_cycles };
         csv(self.strategies.iter().map(|measurement| (conditions, measurement)))
     }
 
     /// The report in GitHub's markdown, without host times.
-    pub fn to_markdown(&self) -> String {
+    fn to_markdown(&self) -> String {
         let mut table = Table::new(&MARKDOWN_HEADINGS, &[0, 7]);
         for measurement in &self.strategies {
             let [name, attempted, succeeded, failed, rounds, model_time, _, cycles] =
@@ -109,13 +99,9 @@ impl BenchmarkReport {
             grouped(self.caller_cycles)
         )
     }
+}
 
-    /// The report as a JSON object.
-    pub fn to_json(&self) -> String {
-        // Every field is a string or a number, which JSON can express.
-        serde_json::to_string_pretty(self).expect("a report is representable in JSON")
-    }
-
+impl BenchmarkReport {
     /// The table with a row for each strategy.
     fn table(&self) -> Table {
         let mut table = Table::new(&HEADINGS, &[0]);

@@ -1,6 +1,9 @@
 //! The options for the form of the result.
 
+use std::fmt::Display;
+
 use clap::Args;
+use serde::Serialize;
 
 /// The form of the result: text unless one of these is given.
 #[derive(Args, Clone, Copy, Debug)]
@@ -30,6 +33,31 @@ pub enum Format {
     Csv,
     /// GitHub's markdown.
     Markdown,
+}
+
+/// A result that can be printed in each form. As text, it is displayed.
+pub trait InEachForm: Display + Serialize {
+    /// The result as a CSV file.
+    fn to_csv(&self) -> String;
+
+    /// The result in GitHub's markdown.
+    fn to_markdown(&self) -> String;
+
+    /// The result as one JSON object.
+    fn to_json(&self) -> String {
+        // Every field is a string or a number, which JSON can express.
+        serde_json::to_string_pretty(self).expect("a result is representable in JSON")
+    }
+
+    /// The result in this form.
+    fn to_text_in(&self, format: Format) -> String {
+        match format {
+            Format::Text => self.to_string(),
+            Format::Json => self.to_json(),
+            Format::Csv => self.to_csv(),
+            Format::Markdown => self.to_markdown(),
+        }
+    }
 }
 
 impl OutputArgs {

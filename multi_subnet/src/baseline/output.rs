@@ -5,7 +5,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::compare::{Change, Comparison, Verdict};
-use crate::args::Format;
+use crate::args::{Format, InEachForm};
 use crate::escape::{markdown_code, one_line};
 use crate::numbers::grouped;
 use crate::report::BenchmarkReport;

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use embedded_replica::network::NetworkProfile;
 
 use super::{Series, Sweep};
-use crate::args::Format;
+use crate::args::InEachForm;
 use crate::csv::{Conditions, csv, failures};
 use crate::escape::markdown;
 use crate::numbers::{grouped, seconds};
@@ -23,25 +23,9 @@ const HEADINGS: [&str; 8] = [
     "failures by reason",
 ];
 
-impl Sweep {
-    /// The sweep as a JSON object.
-    pub fn to_json(&self) -> String {
-        // Every field is a string or a number, which JSON can express.
-        serde_json::to_string_pretty(self).expect("a sweep is representable in JSON")
-    }
-
-    /// The sweep in this form.
-    pub fn to_text_in(&self, format: Format) -> String {
-        match format {
-            Format::Text => self.to_string(),
-            Format::Json => self.to_json(),
-            Format::Csv => self.to_csv(),
-            Format::Markdown => self.to_markdown(),
-        }
-    }
-
+impl InEachForm for Sweep {
     /// The measurements as a CSV file: one line for each series, number of calls and strategy.
-    pub fn to_csv(&self) -> String {
+    fn to_csv(&self) -> String {
         csv(self.series.iter().flat_map(|series| {
             let conditions = Conditions {
                 profile: series.profile,
@@ -54,7 +38,7 @@ impl Sweep {
     }
 
     /// The sweep in GitHub's markdown.
-    pub fn to_markdown(&self) -> String {
+    fn to_markdown(&self) -> String {
         let mut text = String::from("## Sweep of calls\n");
         for series in &self.series {
             // Writing to a string does not fail.
@@ -68,7 +52,9 @@ impl Sweep {
         }
         text + "\n" + &model_time_note() + "\n"
     }
+}
 
+impl Sweep {
     /// What a series is about, in one line.
     pub(crate) fn heading(&self, series: &Series) -> String {
         let placement = if series.same_subnet { "one subnet" } else { "two subnets" };

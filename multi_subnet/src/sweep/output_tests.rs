@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::args::Format;
 use crate::sweep::{Crossover, CrossoverKind, Figure, Point, Wall};
 
 fn measurement(name: &'static str, calls: u64, succeeded: u64, rounds: u64) -> Measurement {
