@@ -1,7 +1,8 @@
 //! The instructions that a call costs the caller, by strategy and number of calls.
 //!
-//! The numbers are exact and the same on every machine: they follow from the cycles that the caller spends, and no time is
-//! measured. For comparison, the table also has the caller of the official sample, which has two of the strategies.
+//! The numbers are exact and the same on every machine: they follow from the cycles that the caller spends, and no
+//! time is measured. For comparison, the table also has the caller of the official sample, which has two of the
+//! strategies.
 
 use std::fs;
 use std::path::Path;
@@ -19,8 +20,8 @@ use test_support::rust_canister;
 /// Numbers of calls. Of more than 500 parallel calls, some would fail.
 const CALLS: [u64; 4] = [10, 100, 500, 10_000];
 
-/// Cycles per call that are not instructions of the caller: the fees of the call and of its callback, and 17 bytes (10 of
-/// the request, 7 of the response) at 1,000 each.
+/// Cycles per call that are not instructions of the caller: the fees of the call and of its callback, and 17 bytes
+/// (10 of the request, 7 of the response) at 1,000 each.
 const FEES_PER_CALL: u128 = 260_000 + 5_000_000 + 17_000;
 
 /// The endpoints that take a number of calls. The plain example has the first two.

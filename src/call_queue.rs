@@ -15,8 +15,8 @@ use delayed::DelayedCall;
 mod callees;
 mod delayed;
 
-/// How long calls wait for slots that others occupy, before one call to each callee is sent whether or not a slot is free,
-/// as far as is known. The library does not see all that occupies slots, callbacks and memory.
+/// How long calls wait for slots that others occupy, before one call to each callee is sent whether or not a slot is
+/// free, as far as is known. The library does not see all that occupies slots, callbacks and memory.
 const HELD_MAX: Duration = Duration::from_secs(1);
 
 /// Callees whose waiting calls are looked at after a response, if these wait for slots that others occupy. If more
@@ -49,9 +49,9 @@ pub struct EarlierAttempts {
 
 /// The calls that are still to be made, and the slots they need.
 ///
-/// The work per call depends neither on the number of calls nor on the number of callees, with two exceptions: the heap of
-/// delayed calls, and calls to callees whose slots others occupy. The latter are released together at most once per
-/// [`HELD_MAX`], and there are at most [`Window::look_ahead`] of them.
+/// The work per call depends neither on the number of calls nor on the number of callees, with two exceptions: the
+/// heap of delayed calls, and calls to callees whose slots others occupy. The latter are released together at most
+/// once per [`HELD_MAX`], and there are at most [`Window::look_ahead`] of them.
 pub struct CallQueue<'s> {
     source: &'s mut dyn Iterator<Item = Rc<Request>>,
     /// Finds the slots to a callee.
@@ -73,7 +73,8 @@ pub struct CallQueue<'s> {
     holds: u64,
     /// Since when there are such queues.
     held_since: Option<Duration>,
-    /// Whether others may have freed slots since the queue looked last. They do so between two messages of this fan-out.
+    /// Whether others may have freed slots since the queue looked last. They do so between two messages of this
+    /// fan-out.
     may_be_freed: bool,
     /// The callee queues that have both a waiting call and, as far as is known, a free slot. Served in turn.
     ready: VecDeque<usize>,
@@ -89,8 +90,8 @@ pub struct CallQueue<'s> {
 }
 
 impl<'s> CallQueue<'s> {
-    /// A queue of all calls of `source`. Calls to the same callee keep the order of the source. Numbers of 0 in the window
-    /// count as 1.
+    /// A queue of all calls of `source`. Calls to the same callee keep the order of the source. Numbers of 0 in the
+    /// window count as 1.
     pub fn new(
         source: &'s mut dyn Iterator<Item = Rc<Request>>,
         slots: &'s dyn Fn(Principal) -> Rc<Slots>,
@@ -235,8 +236,8 @@ impl<'s> CallQueue<'s> {
         Some(call)
     }
 
-    /// Takes a call that is not open, whether or not it could be sent now: first those that wait for a slot, in the order of
-    /// the source, then those that wait for a point in time, then those of the source.
+    /// Takes a call that is not open, whether or not it could be sent now: first those that wait for a slot, in the
+    /// order of the source, then those that wait for a point in time, then those of the source.
     pub fn take_unsent(&mut self) -> Option<PendingCall> {
         if self.waiting > 0 {
             self.release_all();
@@ -271,10 +272,10 @@ impl<'s> CallQueue<'s> {
         self.queues.remove_call(call.queue, self.source_is_empty);
     }
 
-    /// Puts a call that could not be sent back to the front of its queue, if the response to an open call will free what
-    /// is `missing`. Cycles come back with the responses to calls of this fan-out. Slots are freed by the responses to all
-    /// calls of this canister to the callee. `waits_for_others` says whether calls may wait for slots while no call of this
-    /// fan-out to the callee is open.
+    /// Puts a call that could not be sent back to the front of its queue, if the response to an open call will free
+    /// what is `missing`. Cycles come back with the responses to calls of this fan-out. Slots are freed by the
+    /// responses to all calls of this canister to the callee. `waits_for_others` says whether calls may wait for
+    /// slots while no call of this fan-out to the callee is open.
     ///
     /// # Errors
     ///
@@ -317,8 +318,8 @@ impl<'s> CallQueue<'s> {
         }
     }
 
-    /// Lets calls be sent again that waited for slots which other calls of this canister occupied, if some of those have
-    /// their responses now. After [`HELD_MAX`], lets all be sent again.
+    /// Lets calls be sent again that waited for slots which other calls of this canister occupied, if some of those
+    /// have their responses now. After [`HELD_MAX`], lets all be sent again.
     fn release_freed(&mut self, now: Duration) {
         if now >= *self.held_since.get_or_insert(now) + HELD_MAX {
             self.held_since = None;

@@ -23,16 +23,17 @@ use crate::{
 };
 use open_calls::{OpenCall, PendingResponse, with_refund};
 
-/// Calls of `raw_rand` after which a pause counts as one on a network whose clock stands still, if the clock has moved by
-/// less than [`MOVEMENT_MIN`] meanwhile.
+/// Calls of `raw_rand` after which a pause counts as one on a network whose clock stands still, if the clock has
+/// moved by less than [`MOVEMENT_MIN`] meanwhile.
 const STILL_CALLS_MAX: u32 = 100;
 
 /// The least movement of a running clock during [`STILL_CALLS_MAX`] calls. A clock that stands still moves by a
-/// nanosecond per round, so that the times of rounds differ. On a fast machine, a network without round times needs about
-/// 100 microseconds for a call.
+/// nanosecond per round, so that the times of rounds differ. On a fast machine, a network without round times needs
+/// about 100 microseconds for a call.
 const MOVEMENT_MIN: Duration = Duration::from_micros(10);
 
-/// The part of the free heap for the replies of a fan-out: a quarter. The canister needs memory to use the replies, too.
+/// The part of the free heap for the replies of a fan-out: a quarter. The canister needs memory to use the replies,
+/// too.
 const REPLIES_PART: usize = 4;
 
 thread_local! {
@@ -100,19 +101,20 @@ impl Transport for Canister {
         Duration::from_nanos(time())
     }
 
-    /// Waits by calling `raw_rand` of the management canister, again and again, until the time is over. (A message cannot
-    /// simply sleep: its call context ends when it has no open call.) Returns early only if the canister is being stopped.
+    /// Waits by calling `raw_rand` of the management canister, again and again, until the time is over. (A message
+    /// cannot simply sleep: its call context ends when it has no open call.) Returns early only if the canister is
+    /// being stopped.
     ///
-    /// Each of these calls takes at least two rounds and costs about 5.5 million cycles on a subnet of 13 nodes. On the
-    /// mainnet, that is about one call per second. A local network without round times executes thousands of rounds per
-    /// second, so there a second of waiting costs up to 40 billion cycles. Calls that can wait without an open message,
-    /// such as those of a [`Job`](crate::Job), wait with a timer instead: a timer costs about 16 million cycles, however
-    /// long it waits.
+    /// Each of these calls takes at least two rounds and costs about 5.5 million cycles on a subnet of 13 nodes. On
+    /// the mainnet, that is about one call per second. A local network without round times executes thousands of
+    /// rounds per second, so there a second of waiting costs up to 40 billion cycles. Calls that can wait without an
+    /// open message, such as those of a [`Job`](crate::Job), wait with a timer instead: a timer costs about 16
+    /// million cycles, however long it waits.
     ///
-    /// Each message that pauses needs a call of its own: the system ends a message that has no open call, and `ic-cdk`
-    /// continues a message only in the callbacks of its own calls. At most [`SHARED_SLOTS`] messages can pause at the same
-    /// time. The other slots to the management canister are left for other calls. For more fan-outs with retries, make the
-    /// calls in fewer messages, or wait with a timer.
+    /// Each message that pauses needs a call of its own: the system ends a message that has no open call, and
+    /// `ic-cdk` continues a message only in the callbacks of its own calls. At most [`SHARED_SLOTS`] messages can
+    /// pause at the same time. The other slots to the management canister are left for other calls. For more fan-outs
+    /// with retries, make the calls in fewer messages, or wait with a timer.
     ///
     /// # Errors
     ///
@@ -168,13 +170,13 @@ fn heap_bytes() -> usize {
 /// the calls are indices into the function table of the old module. In the new module, another function can have the
 /// same index, and the system would execute it.
 ///
-/// The library counts a call until its response arrives, also if nobody awaits it any more: because its future was dropped,
-/// or because a trap ended the message that awaited it.
+/// The library counts a call until its response arrives, also if nobody awaits it any more: because its future was
+/// dropped, or because a trap ended the message that awaited it.
 ///
 /// # Errors
 ///
-/// A message with the number of open calls, if there are any. Stop the canister, upgrade it, and start it again: stopping
-/// waits for all responses.
+/// A message with the number of open calls, if there are any. Stop the canister, upgrade it, and start it again:
+/// stopping waits for all responses.
 pub fn ready_for_upgrade() -> Result<(), String> {
     let open = open_calls::count();
     if open == 0 || canister_status() == CanisterStatusCode::Stopped {

@@ -11,9 +11,9 @@ use crate::{Failure, Outcome, Reason, Request, Retry, Transport, Wait};
 /// Await several legs together, for instance with `futures::future::join3`. All are sent at once. A leg that fails does
 /// not affect the others. Each leg without a retry takes at most as long as its request [waits](Leg::within).
 ///
-/// A leg is tried once. If no slot is free at that moment, for instance because a large window to the same callee leaves
-/// none, the leg fails at once with [`Reason::QueueFull`]. (A [planned](crate::Plan) window leaves 50 slots.) A leg
-/// [with a retry](Leg::with_retry) waits for a slot instead.
+/// A leg is tried once. If no slot is free at that moment, for instance because a large window to the same callee
+/// leaves none, the leg fails at once with [`Reason::QueueFull`]. (A [planned](crate::Plan) window leaves 50 slots.)
+/// A leg [with a retry](Leg::with_retry) waits for a slot instead.
 ///
 /// ```
 /// # use ic_principal::Principal;
@@ -81,8 +81,8 @@ where
         self
     }
 
-    /// Sets how often the call is tried. Each attempt waits as long as [`within`](Self::within) says, and there are pauses
-    /// between them, so a leg with several attempts can take several times as long.
+    /// Sets how often the call is tried. Each attempt waits as long as [`within`](Self::within) says, and there are
+    /// pauses between them, so a leg with several attempts can take several times as long.
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.request = self.request.with_retry(retry);
         self

@@ -49,9 +49,9 @@
 //!   [idempotent](Request::idempotent): if making it twice has the same effect as making it once.
 //!
 //! The last two carry a [`Failure`] with a [`Reason`]. Many canisters reply with errors, for instance ledgers
-//! (`variant { Ok; Err }`). A request [with a verdict](Request::judged_by) says what a reply means: then a reply can be
-//! done, not done, worth another attempt, or unknown. Every outcome says how many attached cycles came back. The page on
-//! [outcomes](docs::outcomes) says for each reason which calls may be made again.
+//! (`variant { Ok; Err }`). A request [with a verdict](Request::judged_by) says what a reply means: then a reply can
+//! be done, not done, worth another attempt, or unknown. Every outcome says how many attached cycles came back. The
+//! page on [outcomes](docs::outcomes) says for each reason which calls may be made again.
 //!
 //! # Which function to take
 //!
@@ -72,12 +72,12 @@
 //!
 //! # Several fan-outs at the same time
 //!
-//! The messages of a canister share its 500 slots to each callee. A planned window uses at most 450 of them, so that calls
-//! outside of windows find a slot. Several windows [share](Slots) these 450 slots. A call of a window, or a call with a
-//! retry, that finds no slot because other calls of the canister occupy them waits for one of these, and loses no attempt.
-//! A call of [`parallel`], [`sequential`] or [`call`], and a [`Leg`], fails at once if no slot is free, unless its request
-//! has a retry. Within a window, callees take turns. The page on [limits](docs::limits) has the numbers, and says which
-//! limit holds when.
+//! The messages of a canister share its 500 slots to each callee. A planned window uses at most 450 of them, so that
+//! calls outside of windows find a slot. Several windows [share](Slots) these 450 slots. A call of a window, or a
+//! call with a retry, that finds no slot because other calls of the canister occupy them waits for one of these, and
+//! loses no attempt. A call of [`parallel`], [`sequential`] or [`call`], and a [`Leg`], fails at once if no slot is
+//! free, unless its request has a retry. Within a window, callees take turns. The page on [limits](docs::limits) has
+//! the numbers, and says which limit holds when.
 //!
 //! # Upgrades
 //!
@@ -90,9 +90,9 @@
 //!   [`fan_out_typed`]). Without this feature, they are bytes.
 //! - `ic-cdk` (default): the module [`canister`], a [`Transport`] over `ic-cdk`. Without this feature, the crate does
 //!   not depend on `ic-cdk`, and you implement [`Transport`] yourself, for instance in a test.
-//! - `outbox`: the module `outbox`, a list of calls in stable memory that survives upgrades. It needs `ic-cdk` and the same
-//!   version of `ic-stable-structures` as your canister, and it exports the method `canister_global_timer`, as each canister
-//!   with `ic-cdk-timers` does.
+//! - `outbox`: the module `outbox`, a list of calls in stable memory that survives upgrades. It needs `ic-cdk` and
+//!   the same version of `ic-stable-structures` as your canister, and it exports the method `canister_global_timer`,
+//!   as each canister with `ic-cdk-timers` does.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

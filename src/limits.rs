@@ -1,7 +1,7 @@
 //! The limits of the Internet Computer that concern calls between canisters.
 //!
-//! Each constant names its source: a constant of the replica (repository `dfinity/ic`), the interface specification, or this
-//! library. The page on [limits](crate::docs::limits) says which limit holds when.
+//! Each constant names its source: a constant of the replica (repository `dfinity/ic`), the interface specification,
+//! or this library. The page on [limits](crate::docs::limits) says which limit holds when.
 
 use std::time::Duration;
 
@@ -43,12 +43,12 @@ pub const BOUNDED_WAIT_MAX: Duration = Duration::from_secs(300);
 /// Bytes of a method name, at most (interface specification, `ic0.call_new`).
 pub const METHOD_NAME_BYTES_MAX: usize = 20_000;
 
-/// Bytes of the method name and the argument of a call together, at most, if the callee is on the same subnet: five times
-/// [`REMOTE_REQUEST_BYTES_MAX`].
+/// Bytes of the method name and the argument of a call together, at most, if the callee is on the same subnet: five
+/// times [`REMOTE_REQUEST_BYTES_MAX`].
 pub const REQUEST_BYTES_MAX: usize = 10 * 1024 * 1024;
 
-/// The same if the callee is on another subnet. The system rejects larger calls (`MAX_INTER_CANISTER_PAYLOAD_IN_BYTES` in
-/// the replica).
+/// The same if the callee is on another subnet. The system rejects larger calls
+/// (`MAX_INTER_CANISTER_PAYLOAD_IN_BYTES` in the replica).
 pub const REMOTE_REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Bytes of a reply, at most (`MAX_INTER_CANISTER_PAYLOAD_IN_BYTES` in the replica).
@@ -62,13 +62,13 @@ pub const HEAP_BYTES_MAX: usize = 3 * 1024 * 1024 * 1024;
 /// iterator. A limit of this library. It bounds the memory when every call fails.
 pub const DELAYED_CALLS_MAX: usize = 1_000;
 
-/// Bytes that are kept of the text of a [`Verdict`](crate::Verdict), at most. A callee may put megabytes into an error. A
-/// limit of this library.
+/// Bytes that are kept of the text of a [`Verdict`](crate::Verdict), at most. A callee may put megabytes into an
+/// error. A limit of this library.
 pub const VERDICT_TEXT_BYTES_MAX: usize = 1_024;
 
-/// Calls that one message of a fan-out ends without sending them, at most: because of a deadline, a cancellation or a stop,
-/// or because the system refuses every call. A limit of this library. It bounds the work of one message: 10,000 outcomes
-/// take some 100 million instructions, and a message may execute 40 billion.
+/// Calls that one message of a fan-out ends without sending them, at most: because of a deadline, a cancellation or a
+/// stop, or because the system refuses every call. A limit of this library. It bounds the work of one message: 10,000
+/// outcomes take some 100 million instructions, and a message may execute 40 billion.
 pub const ENDED_PER_MESSAGE: u32 = 10_000;
 
 /// The embedded replica has its own copy of these limits, with sources. The copies must be equal.

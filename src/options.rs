@@ -8,9 +8,9 @@ use crate::{ReplyLimit, Retry, Window};
 
 /// How to make many calls: the window, the retries, and options that are seldom needed.
 ///
-/// [`run`](Self::run) reports each outcome as it arrives. [`collect`](Self::collect) returns all outcomes in the order of
-/// the requests. The functions [`windowed`](crate::windowed) and [`fan_out`](crate::fan_out) do the same without the other
-/// options.
+/// [`run`](Self::run) reports each outcome as it arrives. [`collect`](Self::collect) returns all outcomes in the
+/// order of the requests. The functions [`windowed`](crate::windowed) and [`fan_out`](crate::fan_out) do the same
+/// without the other options.
 ///
 /// ```no_run
 /// # use parallel_calls::{Canister, Cancel, FanOut, Request, Retry, Window};
@@ -79,17 +79,17 @@ impl FanOut {
     /// before it has its final outcome, all attempts included. If that outcome is a failure, the next call is made
     /// nevertheless. Calls to different callees are open at the same time.
     ///
-    /// Without this option, calls to a callee are sent in the order of the requests, but a call that is tried again comes
-    /// after calls that were sent in the meantime.
+    /// Without this option, calls to a callee are sent in the order of the requests, but a call that is tried again
+    /// comes after calls that were sent in the meantime.
     pub fn in_order(mut self) -> Self {
         self.in_order = true;
         self
     }
 
-    /// Sets how long the whole fan-out may take. When this time is over, no further call is sent, and the calls that wait
-    /// end as not done, for the reason [`Expired`](crate::Reason::Expired). Bounded waits are shortened so that they end
-    /// in this time. (The system counts whole seconds, so the fan-out can take a second longer.) The fan-out still waits
-    /// for the responses to open calls with an [unbounded](crate::Wait::Unbounded) wait.
+    /// Sets how long the whole fan-out may take. When this time is over, no further call is sent, and the calls that
+    /// wait end as not done, for the reason [`Expired`](crate::Reason::Expired). Bounded waits are shortened so that
+    /// they end in this time. (The system counts whole seconds, so the fan-out can take a second longer.) The fan-out
+    /// still waits for the responses to open calls with an [unbounded](crate::Wait::Unbounded) wait.
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
         self
@@ -114,8 +114,8 @@ impl FanOut {
         self
     }
 
-    /// Does not wait for slots that other calls of the canister occupy. A call that finds no slot, while no call of this
-    /// fan-out to the same callee is open, fails for the reason [`QueueFull`](crate::Reason::QueueFull), and its
+    /// Does not wait for slots that other calls of the canister occupy. A call that finds no slot, while no call of
+    /// this fan-out to the same callee is open, fails for the reason [`QueueFull`](crate::Reason::QueueFull), and its
     /// [`Retry`] decides whether it is tried again.
     ///
     /// This is for tasks of a timer. To wait within a message, the library would have to

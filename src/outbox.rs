@@ -1,8 +1,8 @@
 //! A list of different calls in stable memory, made one window at a time, that survives upgrades (a feature).
 //!
-//! An [`Outbox`] is for lists that are too long for one message, or must not be lost: thousands of payouts, for instance. A
-//! canister appends [entries](Entry). The outbox makes their calls in the background, as many at a time as slots and cycles
-//! allow, and keeps the results in the order of the entries until the canister takes them.
+//! An [`Outbox`] is for lists that are too long for one message, or must not be lost: thousands of payouts, for
+//! instance. A canister appends [entries](Entry). The outbox makes their calls in the background, as many at a time
+//! as slots and cycles allow, and keeps the results in the order of the entries until the canister takes them.
 //!
 //! ```no_run
 //! use candid::{CandidType, Nat, Principal};
@@ -54,49 +54,55 @@
 //!
 //! # What is promised
 //!
-//! - **No entry is lost.** Each entry ends with exactly one [outcome](crate::Outcome), which is kept until it is taken. Each step is
-//!   written to stable memory in the message in which it happens.
-//! - **No call is made twice, unless it may be.** An entry is sent again only if its last attempt is not done, or if it is
-//!   [idempotent](Request::idempotent). A call whose callee recognises repeated calls is idempotent, too: an ICRC-1 transfer
-//!   with `created_at_time`, for instance. If an upgrade or a trap cuts off the response to an open call, the outcome of the
-//!   call is unknown ([`Reason::Interrupted`](crate::Reason::Interrupted)). The next section says which calls a trap cuts off.
-//! - **The work of a message does not depend on the length of the list.** Appending, reading, taking or discarding `n` entries
-//!   or results takes work for `n` of them. All other messages read at most 1,000 entries and send at most 500 calls.
+//! - **No entry is lost.** Each entry ends with exactly one [outcome](crate::Outcome), which is kept until it is
+//!   taken. Each step is written to stable memory in the message in which it happens.
+//! - **No call is made twice, unless it may be.** An entry is sent again only if its last attempt is not done, or if
+//!   it is [idempotent](Request::idempotent). A call whose callee recognises repeated calls is idempotent, too: an
+//!   ICRC-1 transfer with `created_at_time`, for instance. If an upgrade or a trap cuts off the response to an open
+//!   call, the outcome of the call is unknown ([`Reason::Interrupted`](crate::Reason::Interrupted)). The next section
+//!   says which calls a trap cuts off.
+//! - **The work of a message does not depend on the length of the list.** Appending, reading, taking or discarding
+//!   `n` entries or results takes work for `n` of them. All other messages read at most 1,000 entries and send at
+//!   most 500 calls.
 //!
 //! # Traps
 //!
-//! The calls that a timer begins share one message with all calls that follow them, up to 450 open calls. If a callback of this
-//! message traps, then the responses to *all* open calls of the message are cut off. In the callbacks, the outbox executes two
-//! functions of the author: those of [`Outbox::judged_by`], and the verdict functions. So these functions must not panic: a
-//! reply that cannot be decoded, for instance, has the verdict [`Verdict::Unknown`].
+//! The calls that a timer begins share one message with all calls that follow them, up to 450 open calls. If a
+//! callback of this message traps, then the responses to *all* open calls of the message are cut off. In the
+//! callbacks, the outbox executes two functions of the author: those of [`Outbox::judged_by`], and the verdict
+//! functions. So these functions must not panic: a reply that cannot be decoded, for instance, has the verdict
+//! [`Verdict::Unknown`].
 //!
-//! The response that trapped costs its entry an attempt. The other entries get their attempts back: if they are idempotent, they
-//! are sent again. Otherwise their outcomes are unknown.
+//! The response that trapped costs its entry an attempt. The other entries get their attempts back: if they are
+//! idempotent, they are sent again. Otherwise their outcomes are unknown.
 //!
 //! # How entries are sent
 //!
-//! In the order of their numbers, but callees take turns, and an entry that is tried again comes after entries that were sent
-//! in the meantime. Entries with the same [order key](Entry::in_order) are sent one after the other: each when the one before
-//! has its outcome, all attempts included. As many calls are open as a [`Plan`](crate::Plan) allows, at most 450; an outbox
-//! shares the [slots](crate::Slots) to a callee with the windows of the canister. If slots or cycles are missing, entries wait,
-//! and lose no attempt. If an entry attaches more cycles than the canister has, only this entry waits. The arguments of
-//! all open calls together have at most 64 MiB, and those of one further call.
+//! In the order of their numbers, but callees take turns, and an entry that is tried again comes after entries that
+//! were sent in the meantime. Entries with the same [order key](Entry::in_order) are sent one after the other: each
+//! when the one before has its outcome, all attempts included. As many calls are open as a [`Plan`](crate::Plan)
+//! allows, at most 450; an outbox shares the [slots](crate::Slots) to a callee with the windows of the canister. If
+//! slots or cycles are missing, entries wait, and lose no attempt. If an entry attaches more cycles than the canister
+//! has, only this entry waits. The arguments of all open calls together have at most 64 MiB, and those of one further
+//! call.
 //!
-//! Each open call waits on its own. A callee that does not respond delays calls to others only when it occupies all open calls
-//! that the outbox may have. This takes 450 entries for this callee, and lasts as long as their [waits](crate::Wait): at most
-//! 300 s, but for ever with [`Wait::Unbounded`](crate::Wait::Unbounded). [`Outbox::with_window`] with a limit per callee, for
-//! instance `Window::new(100, 450)`, leaves open calls to the others.
+//! Each open call waits on its own. A callee that does not respond delays calls to others only when it occupies all
+//! open calls that the outbox may have. This takes 450 entries for this callee, and lasts as long as their
+//! [waits](crate::Wait): at most 300 s, but for ever with [`Wait::Unbounded`](crate::Wait::Unbounded).
+//! [`Outbox::with_window`] with a limit per callee, for instance `Window::new(100, 450)`, leaves open calls to the
+//! others.
 //!
-//! The outbox looks at no more than 100,000 entries without an outcome at the same time. If so many wait for one callee, the
-//! entries behind them wait, too.
+//! The outbox looks at no more than 100,000 entries without an outcome at the same time. If so many wait for one
+//! callee, the entries behind them wait, too.
 //!
-//! While entries are unsettled, a timer runs once a minute in addition to the timers for pauses. It costs about 23 billion
-//! cycles a day. An outbox without such entries costs nothing.
+//! While entries are unsettled, a timer runs once a minute in addition to the timers for pauses. It costs about 23
+//! billion cycles a day. An outbox without such entries costs nothing.
 //!
 //! # Upgrades
 //!
-//! Nothing has to be done in `pre_upgrade`. Nevertheless, stop the canister before an upgrade, and refuse an upgrade while
-//! calls are open ([`ready_for_upgrade`](crate::ready_for_upgrade)): their responses would arrive in the new program.
+//! Nothing has to be done in `pre_upgrade`. Nevertheless, stop the canister before an upgrade, and refuse an upgrade
+//! while calls are open ([`ready_for_upgrade`](crate::ready_for_upgrade)): their responses would arrive in the new
+//! program.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -142,8 +148,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Lets this entry follow all earlier entries with the same key: it is sent when they have their outcomes. The key can
-    /// be an account, for instance. It is kept as a hash of 64 bits.
+    /// Lets this entry follow all earlier entries with the same key: it is sent when they have their outcomes. The
+    /// key can be an account, for instance. It is kept as a hash of 64 bits.
     pub fn in_order(mut self, key: impl AsRef<[u8]>) -> Self {
         self.order = Some(hash(key.as_ref()));
         self
@@ -223,8 +229,9 @@ impl<M: Memory> Outbox<M> {
         self
     }
 
-    /// Sets the function that says which function says what a reply means. Functions cannot be kept in stable memory, so an
-    /// outbox asks this one whenever it sends a call. Without it, every reply counts as done, also one that reports an error.
+    /// Sets the function that says which function says what a reply means. Functions cannot be kept in stable memory,
+    /// so an outbox asks this one whenever it sends a call. Without it, every reply counts as done, also one that
+    /// reports an error.
     ///
     /// The function and the functions that it returns must not panic: see [Traps](self#traps).
     pub fn judged_by(self, verdicts: fn(&Request) -> Option<VerdictFunction>) -> Self {
@@ -238,8 +245,8 @@ impl<M: Memory> Outbox<M> {
         self
     }
 
-    /// Sets how many bytes of each reply are kept. A longer reply is [dropped](crate::Outcome::ReplyDropped), and also one that finds
-    /// no room. The default is 4 KiB.
+    /// Sets how many bytes of each reply are kept. A longer reply is [dropped](crate::Outcome::ReplyDropped), and
+    /// also one that finds no room. The default is 4 KiB.
     pub fn keeping(self, reply_bytes: usize) -> Self {
         self.0.borrow_mut().options.reply_bytes = reply_bytes;
         self
@@ -287,17 +294,17 @@ impl<M: Memory> Outbox<M> {
         }
     }
 
-    /// The first results, in the order of the entries, up to the first entry without an outcome, at most `max`. They stay
-    /// in the outbox.
+    /// The first results, in the order of the entries, up to the first entry without an outcome, at most `max`. They
+    /// stay in the outbox.
     pub fn results(&self, max: usize) -> Vec<OutboxResult> {
         self.0.borrow().store.results(max)
     }
 
-    /// Takes the first results out of the outbox, in the order of the entries, up to the first entry without an outcome, at
-    /// most `max`.
+    /// Takes the first results out of the outbox, in the order of the entries, up to the first entry without an
+    /// outcome, at most `max`.
     ///
-    /// If the results go to a user, whose message can fail after this, use [`Self::results`] and, when the user has them,
-    /// [`Self::discard_results`].
+    /// If the results go to a user, whose message can fail after this, use [`Self::results`] and, when the user has
+    /// them, [`Self::discard_results`].
     pub fn take_results(&self, max: usize) -> Vec<OutboxResult> {
         let results = self.results(max);
         if let Some(last) = results.last() {
@@ -306,8 +313,8 @@ impl<M: Memory> Outbox<M> {
         results
     }
 
-    /// Removes the results of the entries with a number below `before`, up to the first entry without an outcome. The work
-    /// is in proportion to the number of these results.
+    /// Removes the results of the entries with a number below `before`, up to the first entry without an outcome. The
+    /// work is in proportion to the number of these results.
     pub fn discard_results(&self, before: u64) {
         let mut inner = self.0.borrow_mut();
         while let Some((block, next)) = inner.store.remove_first(before) {
@@ -331,8 +338,8 @@ impl<M: Memory> Outbox<M> {
     }
 
     /// Cancels all entries that are in the outbox now. Those that are not open end as not done, for the reason
-    /// [`Cancelled`](crate::Reason::Cancelled), a thousand per message. Open calls get their responses, and are not tried
-    /// again. Entries that are appended later are sent.
+    /// [`Cancelled`](crate::Reason::Cancelled), a thousand per message. Open calls get their responses, and are not
+    /// tried again. Entries that are appended later are sent.
     pub fn cancel(&self) {
         let mut inner = self.0.borrow_mut();
         inner.store.change(|header| header.cancelled_before = header.next_number);
@@ -342,8 +349,8 @@ impl<M: Memory> Outbox<M> {
 }
 
 impl<M: Memory + 'static> Outbox<M> {
-    /// Starts the outbox: from now on, timers make the calls. In a canister, call this in `init` and in `post_upgrade`, with
-    /// [`Canister`](crate::Canister). Further calls of this function have no effect.
+    /// Starts the outbox: from now on, timers make the calls. In a canister, call this in `init` and in
+    /// `post_upgrade`, with [`Canister`](crate::Canister). Further calls of this function have no effect.
     pub fn start<R: Runtime>(&self, runtime: &R) {
         let mut inner = self.0.borrow_mut();
         if inner.set_timer.is_some() {

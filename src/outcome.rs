@@ -136,8 +136,8 @@ impl Outcome<Reply> {
 
     /// Cycles that came back, as in [`Reply::refunded`] and [`Failure::refunded`].
     ///
-    /// Do not ask the system (`msg_cycles_refunded`) when the library reports an outcome. That traps for a call that was
-    /// never sent, because no response is being executed then.
+    /// Do not ask the system (`msg_cycles_refunded`) when the library reports an outcome. That traps for a call that
+    /// was never sent, because no response is being executed then.
     pub fn refunded(&self) -> u128 {
         match self {
             Self::Done(reply) => reply.refunded,

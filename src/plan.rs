@@ -17,10 +17,10 @@ pub struct Limits {
     pub liquid_cycles: u128,
     /// Cycles that the system sets aside while one call is open, the attached cycles included.
     pub cycles_per_call: u128,
-    /// The part of [`cycles_per_call`](Self::cycles_per_call) that does not come back with the response. Attached cycles
-    /// count as coming back, because the callee decides how many it keeps. If you know how many it keeps, add them here.
-    /// If the callees keep more than planned, the last calls may lack cycles: they wait for the cycles of other calls, or
-    /// end as [not done](crate::Reason::Cycles).
+    /// The part of [`cycles_per_call`](Self::cycles_per_call) that does not come back with the response. Attached
+    /// cycles count as coming back, because the callee decides how many it keeps. If you know how many it keeps, add
+    /// them here. If the callees keep more than planned, the last calls may lack cycles: they wait for the cycles of
+    /// other calls, or end as [not done](crate::Reason::Cycles).
     pub spent_per_call: u128,
 }
 
@@ -28,8 +28,8 @@ pub struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Window {
-    /// Open calls to one callee. If this is less than [`total`](Self::total), a callee that does not respond leaves open
-    /// calls to the other callees.
+    /// Open calls to one callee. If this is less than [`total`](Self::total), a callee that does not respond leaves
+    /// open calls to the other callees.
     pub per_callee: u32,
     /// Open calls to all callees together.
     pub total: u32,
@@ -58,8 +58,8 @@ impl Window {
         Self { look_ahead: calls.max(1), ..self }
     }
 
-    /// A window of `calls` open calls in total, to whichever callees. All of them can be calls to one callee, also if it
-    /// does not respond.
+    /// A window of `calls` open calls in total, to whichever callees. All of them can be calls to one callee, also if
+    /// it does not respond.
     pub fn of(calls: u32) -> Self {
         Self::new(calls, calls)
     }
@@ -105,7 +105,8 @@ pub struct PlanError {
 
 impl Plan {
     /// The share of the free slots, of the calls that the canister may open, and of the free cycles, in percent, that
-    /// [`Plan::new`] uses for the window. The rest is for other messages of the canister. So of 500 slots, a window uses 450.
+    /// [`Plan::new`] uses for the window. The rest is for other messages of the canister. So of 500 slots, a window
+    /// uses 450.
     pub const SHARE_PERCENT: u32 = 90;
 
     /// Plans a window for `calls` calls, with a share of [`Plan::SHARE_PERCENT`].
@@ -147,8 +148,8 @@ impl Plan {
         Self::with_share(limits, calls, Self::SHARE_PERCENT)
     }
 
-    /// Plans a window like [`Plan::new`], with another share of the free slots and cycles, in percent. More than 100 counts
-    /// as 100. A window always has room for one call, if one call is possible.
+    /// Plans a window like [`Plan::new`], with another share of the free slots and cycles, in percent. More than 100
+    /// counts as 100. A window always has room for one call, if one call is possible.
     ///
     /// # Errors
     ///

@@ -12,9 +12,9 @@ use crate::{Outcome, Reply};
 /// [`ReplyDropped`](Outcome::ReplyDropped). To use all replies whatever their size, take
 /// [`FanOut::run`](crate::FanOut::run), which hands over each reply when it arrives and keeps none.
 ///
-/// Without a limit of its own, a fan-out shares one limit with all fan-outs of the canister that run at the same time:
-/// together they keep at most [`Transport::reply_bytes_max`](crate::Transport::reply_bytes_max), as of the moment when a
-/// reply arrives.
+/// Without a limit of its own, a fan-out shares one limit with all fan-outs of the canister that run at the same
+/// time: together they keep at most [`Transport::reply_bytes_max`](crate::Transport::reply_bytes_max), as of the
+/// moment when a reply arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyLimit {
     /// Bytes of one reply.

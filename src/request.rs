@@ -67,8 +67,8 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// The same wait, or one that is over after `longest`. An unbounded wait stays unbounded: to end it early would leave
-    /// the outcome of the call unknown.
+    /// The same wait, or one that is over after `longest`. An unbounded wait stays unbounded: to end it early would
+    /// leave the outcome of the call unknown.
     pub fn at_most(self, longest: Duration) -> Self {
         match self {
             Self::Bounded(wait) => Self::Bounded(wait.min(longest)),

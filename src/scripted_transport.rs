@@ -133,8 +133,9 @@ impl ScriptedTransport {
         output.expect("the future is ready")
     }
 
-    /// Polls several messages of the canister until all have ended. Each is a function that polls, and returns whether the
-    /// message has ended. As on the system, a message is polled only when something happens to one of its own calls.
+    /// Polls several messages of the canister until all have ended. Each is a function that polls, and returns
+    /// whether the message has ended. As on the system, a message is polled only when something happens to one of its
+    /// own calls.
     pub fn drive_all(
         &self,
         messages: &mut [&mut dyn FnMut(&mut Context<'_>) -> bool],
@@ -158,7 +159,8 @@ impl ScriptedTransport {
         }
     }
 
-    /// Ends the pauses that end first. Returns whether there are any. Open calls get their responses between two pauses.
+    /// Ends the pauses that end first. Returns whether there are any. Open calls get their responses between two
+    /// pauses.
     fn end_pauses(&self) -> bool {
         let pauses = self.pauses_open.take();
         let Some(end) = pauses.iter().map(|(end, _)| *end).min() else { return false };

@@ -8,17 +8,17 @@ use ic_principal::Principal;
 
 use crate::limits::QUEUE_SLOTS;
 
-/// Slots to one callee that several windows of a canister use together, at most. The other slots are left for calls that
-/// belong to no window, such as [`call`](crate::call) and [`Leg`](crate::Leg).
+/// Slots to one callee that several windows of a canister use together, at most. The other slots are left for calls
+/// that belong to no window, such as [`call`](crate::call) and [`Leg`](crate::Leg).
 pub const SHARED_SLOTS: u32 = QUEUE_SLOTS - QUEUE_SLOTS / 10;
 
 /// The slots for calls of this canister to one callee: how many are occupied, and how many each window may occupy.
 ///
-/// A canister can have several windows that call the same callee at the same time, for instance when two messages make
-/// calls, or a message and a [`Job`](crate::Job). As long as all of these windows together fit into 450 slots
-/// ([`SHARED_SLOTS`]), each is as large as it was planned. Otherwise each window gets the same share of the 450 slots; what
-/// a small window does not need, the others share. A window that has more open calls than its share sends no further call
-/// until it is below its share.
+/// A canister can have several windows that call the same callee at the same time, for instance when two messages
+/// make calls, or a message and a [`Job`](crate::Job). As long as all of these windows together fit into 450 slots
+/// ([`SHARED_SLOTS`]), each is as large as it was planned. Otherwise each window gets the same share of the 450
+/// slots; what a small window does not need, the others share. A window that has more open calls than its share sends
+/// no further call until it is below its share.
 ///
 /// A window wants as many slots as it can use: one if it is [in order](crate::FanOut::in_order), at most its
 /// [total](crate::Window::total), and when no further requests are left, at most as many as it has calls to the callee.
@@ -122,9 +122,9 @@ impl Slots {
         self.open.set(self.open.get().saturating_sub(1));
     }
 
-    /// Keeps a share of the slots for a fan-out that is made later, for instance by the task of a timer. Until the claim
-    /// is dropped, the windows of other messages leave this share free, as if a window with so many `calls` were
-    /// running. Drop the claim before the fan-out starts: the fan-out claims its own share.
+    /// Keeps a share of the slots for a fan-out that is made later, for instance by the task of a timer. Until the
+    /// claim is dropped, the windows of other messages leave this share free, as if a window with so many `calls`
+    /// were running. Drop the claim before the fan-out starts: the fan-out claims its own share.
     pub fn claim(self: &Rc<Self>, calls: u32) -> SlotClaim {
         SlotClaim { _share: SlotShare::new(self.clone(), calls) }
     }

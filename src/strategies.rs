@@ -111,11 +111,11 @@ pub async fn sequential<T: Transport>(
 /// Sends all calls at once, and waits for all responses.
 ///
 /// Takes one round trip in total, and memory for all calls. At most 500 calls to one callee can be open
-/// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)), and the cycles may be enough for fewer. The other calls fail at once.
-/// Use [`windowed`](crate::windowed) for more. Requests [with a retry](Request::with_retry) wait for a slot instead, as in
-/// one window. While the calls are open, other calls of this canister to the callee find fewer slots: 500 parallel calls
-/// leave none. Of the replies, as many bytes are kept as `fan_out` keeps ([`ReplyLimit`](crate::ReplyLimit)). A
-/// [stopping](Transport::is_stopping) canister sends no call.
+/// ([`QUEUE_SLOTS`](crate::limits::QUEUE_SLOTS)), and the cycles may be enough for fewer. The other calls fail at
+/// once. Use [`windowed`](crate::windowed) for more. Requests [with a retry](Request::with_retry) wait for a slot
+/// instead, as in one window. While the calls are open, other calls of this canister to the callee find fewer slots:
+/// 500 parallel calls leave none. Of the replies, as many bytes are kept as `fan_out` keeps
+/// ([`ReplyLimit`](crate::ReplyLimit)). A [stopping](Transport::is_stopping) canister sends no call.
 ///
 /// `on_outcome` gets every call's position in `requests`, counted from 0, and its outcome, in this order, after the
 /// last response.

@@ -37,8 +37,8 @@ pub trait Transport {
     fn now(&self) -> Duration;
 
     /// Waits for at least `wait` by the clock of [`now`](Self::now), and ends earlier only if the canister is being
-    /// stopped. A `wait` of zero lets other messages of the canister execute. The library calls this function while none
-    /// of its calls is open.
+    /// stopped. A `wait` of zero lets other messages of the canister execute. The library calls this function while
+    /// none of its calls is open.
     ///
     /// # Errors
     ///
@@ -53,8 +53,8 @@ pub trait Transport {
     }
 
     /// Bytes of replies that all fan-outs of the canister together may keep, as of now: those that they
-    /// [keep](Self::kept_replies) already, and those that fit into the free memory. By default, 512 MiB. The library calls
-    /// this function for each reply that is to be kept.
+    /// [keep](Self::kept_replies) already, and those that fit into the free memory. By default, 512 MiB. The library
+    /// calls this function for each reply that is to be kept.
     fn reply_bytes_max(&self) -> usize {
         512 * 1024 * 1024
     }

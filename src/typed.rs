@@ -85,8 +85,8 @@ impl Request {
     ///
     /// # Panics
     ///
-    /// Panics if the arguments cannot be encoded, like `ic_cdk::call::Call::with_args`. Types that derive `CandidType` can
-    /// always be encoded.
+    /// Panics if the arguments cannot be encoded, like `ic_cdk::call::Call::with_args`. Types that derive
+    /// `CandidType` can always be encoded.
     pub fn call(
         callee: Principal,
         method: impl Into<Cow<'static, str>>,
@@ -153,8 +153,8 @@ impl<T: CandidType + for<'de> Deserialize<'de>> Leg<T, fn(Vec<u8>) -> Result<T, 
 /// calls. The limit for [kept replies](crate::ReplyLimit) counts the bytes of each reply, although its value is kept
 /// instead. A value can be larger than its bytes.
 ///
-/// A reply that cannot be decoded has the outcome [`Unknown`](Outcome::Unknown). An `Err` in a reply counts as done, unless
-/// the requests say [what it means](Request::replying).
+/// A reply that cannot be decoded has the outcome [`Unknown`](Outcome::Unknown). An `Err` in a reply counts as done,
+/// unless the requests say [what it means](Request::replying).
 ///
 /// ```no_run
 /// # use candid::{Nat, Principal};

@@ -26,12 +26,14 @@ mod dispatcher;
 ///
 /// # Slots
 ///
-/// Several windows of one canister [share the slots](crate::Slots) to a callee. A call that finds no slot waits for the
-/// response to an open call of this canister to the callee: a call of this window, of another window, or of no window.
-/// After a second, one call to the callee is sent in any case, because the library does not see all that occupies slots.
+/// Several windows of one canister [share the slots](crate::Slots) to a callee. A call that finds no slot waits for
+/// the response to an open call of this canister to the callee: a call of this window, of another window, or of no
+/// window. After a second, one call to the callee is sent in any case, because the library does not see all that
+/// occupies slots.
 ///
-/// The window looks whether others have freed slots when one of its own calls gets its response. While none of its calls
-/// is open, it looks after each [`Transport::pause`]. So if all open calls of the window are slow, it looks late.
+/// The window looks whether others have freed slots when one of its own calls gets its response. While none of its
+/// calls is open, it looks after each [`Transport::pause`]. So if all open calls of the window are slow, it looks
+/// late.
 ///
 /// # Callees that do not respond
 ///
@@ -41,10 +43,10 @@ mod dispatcher;
 /// [`Window::total`], as in [`Window::of`], such a callee can take the whole window, and the calls to all other callees
 /// wait.
 ///
-/// To prevent this, let a callee use only a part of the window: with [`Window::new(50, 450)`](Window::new), 400 open calls
-/// are left to the others while one callee does not respond. Further calls to this callee wait in memory, at most
-/// [`Window::look_ahead`] of them. If there are more, the function does not come to the calls behind them. Then set a
-/// larger number ([`Window::with_look_ahead`]), or mix the calls to different callees. Shorter
+/// To prevent this, let a callee use only a part of the window: with [`Window::new(50, 450)`](Window::new), 400 open
+/// calls are left to the others while one callee does not respond. Further calls to this callee wait in memory, at
+/// most [`Window::look_ahead`] of them. If there are more, the function does not come to the calls behind them. Then
+/// set a larger number ([`Window::with_look_ahead`]), or mix the calls to different callees. Shorter
 /// [waits](Request::with_wait) help, too.
 ///
 /// # Outcomes
@@ -65,11 +67,12 @@ mod dispatcher;
 ///
 /// # Stopping
 ///
-/// While the canister is [stopping](Transport::is_stopping), no further call is sent. The calls that wait, and all further
-/// requests, end as [not done](Reason::Stopping). The function still waits for the responses to the open calls.
+/// While the canister is [stopping](Transport::is_stopping), no further call is sent. The calls that wait, and all
+/// further requests, end as [not done](Reason::Stopping). The function still waits for the responses to the open
+/// calls.
 ///
-/// One message ends at most [`ENDED_PER_MESSAGE`](crate::limits::ENDED_PER_MESSAGE) calls that are not sent. If there are
-/// more, the next response brings the next message, or while no call is open, [`Transport::pause`].
+/// One message ends at most [`ENDED_PER_MESSAGE`](crate::limits::ENDED_PER_MESSAGE) calls that are not sent. If there
+/// are more, the next response brings the next message, or while no call is open, [`Transport::pause`].
 ///
 /// # Pauses between attempts
 ///
@@ -88,8 +91,8 @@ mod dispatcher;
 ///
 /// The work per response does not depend on the number of calls. It depends little on the number of callees: once a
 /// second, the function sends one call to each callee whose slots others occupy, and there are at most
-/// [`Window::look_ahead`] of these. If the canister can neither send calls nor [pause](Transport::pause), because it has
-/// no cycles, all remaining calls end in one message.
+/// [`Window::look_ahead`] of these. If the canister can neither send calls nor [pause](Transport::pause), because it
+/// has no cycles, all remaining calls end in one message.
 ///
 /// # Panics
 ///
@@ -152,8 +155,8 @@ impl FanOut {
     }
 }
 
-/// [`FanOut::run`] for a source of any type, so that a canister contains this code once. Counts what is sent in `counts`,
-/// together with other calls that are made at the same time.
+/// [`FanOut::run`] for a source of any type, so that a canister contains this code once. Counts what is sent in
+/// `counts`, together with other calls that are made at the same time.
 pub(crate) async fn drive<T: Transport>(
     transport: &T,
     source: &mut dyn Iterator<Item = Rc<Request>>,
@@ -212,9 +215,9 @@ async fn run_chain<T: Transport>(
 
 /// Makes all calls like [`windowed`], and returns their outcomes in the order of the requests.
 ///
-/// The outcomes of all calls are in memory together, about 100 bytes each. So are the replies, up to a limit that follows
-/// from the free memory, and that all fan-outs of the canister share ([`ReplyLimit`](crate::ReplyLimit)). A reply beyond
-/// this limit is dropped ([`Outcome::ReplyDropped`]). Set another limit with [`FanOut::keeping`].
+/// The outcomes of all calls are in memory together, about 100 bytes each. So are the replies, up to a limit that
+/// follows from the free memory, and that all fan-outs of the canister share ([`ReplyLimit`](crate::ReplyLimit)). A
+/// reply beyond this limit is dropped ([`Outcome::ReplyDropped`]). Set another limit with [`FanOut::keeping`].
 pub async fn fan_out<T: Transport>(
     transport: &T,
     requests: impl IntoIterator<Item = impl Into<Rc<Request>>>,

@@ -88,8 +88,8 @@ thread_local! {
     static JOBS: RefCell<StableVec<JobRecord, Memory>> =
         RefCell::new(StableVec::init(memory::get(memory::JOBS)));
     static TIMER: Cell<Option<TimerId>> = const { Cell::new(None) };
-    /// For each callee to which a job waits for a slot: a share of the slots. Between two tasks of the timer, other messages
-    /// leave these slots free.
+    /// For each callee to which a job waits for a slot: a share of the slots. Between two tasks of the timer, other
+    /// messages leave these slots free.
     static CLAIMS: RefCell<Vec<(Principal, SlotClaim)>> = const { RefCell::new(Vec::new()) };
     /// The job that had the latest turn.
     static LAST: Cell<Option<JobId>> = const { Cell::new(None) };

@@ -1,5 +1,5 @@
-//! The outbox: a list of calls of any methods, in stable memory. It makes its calls in the background, and continues after
-//! an upgrade.
+//! The outbox: a list of calls of any methods, in stable memory. It makes its calls in the background, and continues
+//! after an upgrade.
 
 use candid::CandidType;
 use ic_cdk_macros::{query, update};
@@ -82,8 +82,8 @@ fn outbox_status() -> Status {
     }
 }
 
-/// Forgets the results before the entry `from`, and returns the next ones in the order of the entries. A user who gets no
-/// reply can repeat the message.
+/// Forgets the results before the entry `from`, and returns the next ones in the order of the entries. A user who
+/// gets no reply can repeat the message.
 #[update(guard = "guards::controllers_only")]
 fn take_results(from: u64) -> Vec<EntryResult> {
     let results = OUTBOX.with(|outbox| {

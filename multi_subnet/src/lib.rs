@@ -4,10 +4,10 @@
 //! [`report::BenchmarkReport`]. The canisters run on the embedded replica or on a PocketIC server; the
 //! benchmark uses both through the `pocket-ic` crate.
 //!
-//! Most people use the program of this crate: its README says how. The modules of caller and callee are those that the
-//! environment variables `CALLER_WASM` and `CALLEE_WASM` name. Without them, a program that was built in a checkout of the
-//! project uses the pair of canisters there ([`canisters::workspace_modules`], also for tests of the workspace), and
-//! builds the pair first if it is missing or outdated.
+//! Most people use the program of this crate: its README says how. The modules of caller and callee are those that
+//! the environment variables `CALLER_WASM` and `CALLEE_WASM` name. Without them, a program that was built in a
+//! checkout of the project uses the pair of canisters there ([`canisters::workspace_modules`], also for tests of the
+//! workspace), and builds the pair first if it is missing or outdated.
 
 pub mod args;
 pub mod baseline;

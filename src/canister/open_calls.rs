@@ -1,5 +1,5 @@
-//! The open calls of this canister. A call counts as open until the system delivers its response, also when nobody awaits
-//! the response any more.
+//! The open calls of this canister. A call counts as open until the system delivers its response, also when nobody
+//! awaits the response any more.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -33,8 +33,8 @@ pub fn count() -> u32 {
     OPEN.get()
 }
 
-/// A call that was sent, as the future of its response. It counts as open until the response arrives, also if this future
-/// is dropped before.
+/// A call that was sent, as the future of its response. It counts as open until the response arrives, also if this
+/// future is dropped before.
 pub struct OpenCall {
     state: State,
 }
@@ -87,8 +87,8 @@ impl Future for OpenCall {
 impl Drop for OpenCall {
     /// Keeps an open call until its response arrives.
     ///
-    /// After a trap, `ic-cdk` drops all futures of the message. If the future of a call were dropped then, `ic-cdk` would
-    /// trap when the response arrives, and nobody would learn of the response.
+    /// After a trap, `ic-cdk` drops all futures of the message. If the future of a call were dropped then, `ic-cdk`
+    /// would trap when the response arrives, and nobody would learn of the response.
     fn drop(&mut self) {
         if !matches!(self.state, State::Open { .. }) {
             return;
@@ -133,8 +133,8 @@ impl Drop for AbandonedCall {
 
 /// Awaits a call, and also returns the cycles that come back with its response, which `refunded` reads.
 ///
-/// The system tells the refund only while it executes the callback of that call. So the refund is read when `ic-cdk` wakes
-/// the future: the program may poll the future later.
+/// The system tells the refund only while it executes the callback of that call. So the refund is read when `ic-cdk`
+/// wakes the future: the program may poll the future later.
 pub async fn with_refund<T>(call: impl Future<Output = T>, read_refund: fn() -> u128) -> (T, u128) {
     let refund = Arc::<RefundedCycles>::default();
     let mut call = std::pin::pin!(call);

@@ -32,8 +32,8 @@ pub fn withheld(request: &Request) -> u128 {
     }
 }
 
-/// Cycles that do not come back with the response, if the response has few bytes, the callback few instructions, and the
-/// callee keeps none of the attached cycles.
+/// Cycles that do not come back with the response, if the response has few bytes, the callback few instructions, and
+/// the callee keeps none of the attached cycles.
 pub fn spent(request: &Request) -> u128 {
     let bytes = bytes(request) + RESPONSE_BYTES;
     on_this_subnet(CYCLES_SPENT_PER_CALL + bytes * FEE_PER_BYTE)

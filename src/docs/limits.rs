@@ -25,9 +25,9 @@
 //!
 //! # Which limit holds
 //!
-//! **Slots or cycles?** With one callee on a subnet of 13 nodes, cycles are the limit below about 21 T cycles, and slots
-//! above. On larger subnets, calls cost proportionally more. [`Plan`](crate::Plan) calculates the window and says what
-//! [limits](crate::Plan::limited_by) it:
+//! **Slots or cycles?** With one callee on a subnet of 13 nodes, cycles are the limit below about 21 T cycles, and
+//! slots above. On larger subnets, calls cost proportionally more. [`Plan`](crate::Plan) calculates the window and
+//! says what [limits](crate::Plan::limited_by) it:
 //!
 //! ```
 //! use parallel_calls::limits::{CYCLES_SET_ASIDE_PER_CALL, CYCLES_SPENT_PER_CALL, QUEUE_SLOTS};
@@ -51,33 +51,35 @@
 //! assert_eq!(plan(100 * T, 20), (20, Limit::Calls));
 //! ```
 //!
-//! **Cycles that come back, and cycles that do not.** Of the cycles that the system sets aside, nearly all come back with
-//! the response. A million small calls spend at most six trillion cycles, whatever the window.
+//! **Cycles that come back, and cycles that do not.** Of the cycles that the system sets aside, nearly all come back
+//! with the response. A million small calls spend at most six trillion cycles, whatever the window.
 //!
-//! **Several callees.** The slots are counted for each callee. In a canister, a planned window has at most 450 open calls
-//! to all callees together, because of the callbacks: the guaranteed 50 are few, and nobody knows how many of the subnet's
-//! million are free.
+//! **Several callees.** The slots are counted for each callee. In a canister, a planned window has at most 450 open
+//! calls to all callees together, because of the callbacks: the guaranteed 50 are few, and nobody knows how many of
+//! the subnet's million are free.
 //!
-//! **Several messages.** All messages of a canister share the 500 slots to a callee, and the cycles. Windows share 450 of
-//! the slots: each gets the same share, and what a small window does not need, the others get. A window gives back what it
-//! cannot use: a fan-out [in order](crate::FanOut::in_order) claims one slot per callee, a window no more than its
-//! [total](crate::Window::total), and towards the end no more than it has calls. See [`Slots`](crate::Slots).
+//! **Several messages.** All messages of a canister share the 500 slots to a callee, and the cycles. Windows share
+//! 450 of the slots: each gets the same share, and what a small window does not need, the others get. A window gives
+//! back what it cannot use: a fan-out [in order](crate::FanOut::in_order) claims one slot per callee, a window no
+//! more than its [total](crate::Window::total), and towards the end no more than it has calls. See
+//! [`Slots`](crate::Slots).
 //!
 //! **Bytes.** A reply can have 2 MiB, so the replies to 1,536 calls can fill the heap. [`fan_out`](crate::fan_out),
-//! [`parallel`](crate::parallel) and [`FanOut::collect`](crate::FanOut::collect) keep replies up to a quarter of the free heap. All fan-outs that run at the same time share this quarter. Further replies
-//! are dropped ([`ReplyLimit`](crate::ReplyLimit)).
-//! [`windowed`](crate::windowed) hands over each reply when it arrives, and keeps none.
+//! [`parallel`](crate::parallel) and [`FanOut::collect`](crate::FanOut::collect) keep replies up to a quarter of the
+//! free heap. All fan-outs that run at the same time share this quarter. Further replies are dropped
+//! ([`ReplyLimit`](crate::ReplyLimit)). [`windowed`](crate::windowed) hands over each reply when it arrives, and
+//! keeps none.
 //!
 //! ```
 //! use parallel_calls::limits::{HEAP_BYTES_MAX, RESPONSE_BYTES_MAX};
 //! assert_eq!(HEAP_BYTES_MAX / RESPONSE_BYTES_MAX, 1_536);
 //! ```
 //!
-//! **Instructions.** The work of a callback does not depend on the number of calls. A windowed call takes 20,000 to 40,000
-//! instructions of your canister, without your own work for its outcome. What can come near the limit is the message that
-//! sends the first calls: [`parallel`](crate::parallel) sends all calls in one message.
+//! **Instructions.** The work of a callback does not depend on the number of calls. A windowed call takes 20,000 to
+//! 40,000 instructions of your canister, without your own work for its outcome. What can come near the limit is the
+//! message that sends the first calls: [`parallel`](crate::parallel) sends all calls in one message.
 //!
-//! **Pauses.** A message that waits between two attempts while none of its calls is open keeps a call of its own open (see
-//! [`Transport::pause`](crate::Transport::pause)). So at most 450 messages of a canister can pause at the same time, and
-//! the pauses of further messages fail: their calls end as not done. A [`Job`](crate::Job) and an outbox (the module
-//! `outbox`, a feature) pause with a timer instead.
+//! **Pauses.** A message that waits between two attempts while none of its calls is open keeps a call of its own open
+//! (see [`Transport::pause`](crate::Transport::pause)). So at most 450 messages of a canister can pause at the same
+//! time, and the pauses of further messages fail: their calls end as not done. A [`Job`](crate::Job) and an outbox
+//! (the module `outbox`, a feature) pause with a timer instead.

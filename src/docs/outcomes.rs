@@ -16,9 +16,9 @@
 //! DFINITY's ICRC-1 ledger does so if the transfer has the field `created_at_time`. The standard recommends this and
 //! does not require it. Mark such requests with [`Request::idempotent`](crate::Request::idempotent).
 //!
-//! `NotDone` is a promise: the library reports it only if no attempt of the call can have had an effect. If the outcome of
-//! one attempt is unknown, and the next attempt is not done, then the call is unknown, with the reason of the first
-//! unknown attempt.
+//! `NotDone` is a promise: the library reports it only if no attempt of the call can have had an effect. If the
+//! outcome of one attempt is unknown, and the next attempt is not done, then the call is unknown, with the reason of
+//! the first unknown attempt.
 //!
 //! # Reasons
 //!
@@ -45,8 +45,9 @@
 //! | [`Unavailable`](crate::ReasonKind::Unavailable) | not done | yes | the reply says that the callee did nothing for the moment |
 //! | [`Unclear`](crate::ReasonKind::Unclear) | unknown | if idempotent | the reply leaves open what the callee did |
 //!
-//! Code 5 looks worse than it is: a callee without code, or without such a method, certainly did nothing. But the system
-//! uses the same code for a callee that trapped after it had made calls of its own. So the call counts as unknown.
+//! Code 5 looks worse than it is: a callee without code, or without such a method, certainly did nothing. But the
+//! system uses the same code for a callee that trapped after it had made calls of its own. So the call counts as
+//! unknown.
 //!
 //! # Replies with errors
 //!
@@ -85,31 +86,32 @@
 //!
 //! # Attempts
 //!
-//! [`Retry::attempts(n)`](crate::Retry::attempts) allows at most `n` attempts per call. The delays between them are 1, 2,
-//! 4, 8, 16 and 32 seconds, and then always 60 seconds. No attempt is made before its delay is over by the clock of the
-//! network. Two refusals cost no attempt: a call of a window that finds no slot waits for other calls of the canister that
-//! occupy the slots, and a call of a window that finds no cycles waits for other calls of the window. The outcome of a call
-//! is that of its last attempt, but a call with an unknown attempt never ends as not done.
+//! [`Retry::attempts(n)`](crate::Retry::attempts) allows at most `n` attempts per call. The delays between them are
+//! 1, 2, 4, 8, 16 and 32 seconds, and then always 60 seconds. No attempt is made before its delay is over by the
+//! clock of the network. Two refusals cost no attempt: a call of a window that finds no slot waits for other calls of
+//! the canister that occupy the slots, and a call of a window that finds no cycles waits for other calls of the
+//! window. The outcome of a call is that of its last attempt, but a call with an unknown attempt never ends as not
+//! done.
 //!
 //! # Cycles that come back
 //!
 //! [`Outcome::refunded`](crate::Outcome::refunded) says how many of the attached cycles came back, in all attempts
-//! together. A call that was never sent has a refund of 0, because its cycles never left. A call with a bounded wait that
-//! ended without a response has a refund of 0, too: its cycles may come back later, or may be lost.
+//! together. A call that was never sent has a refund of 0, because its cycles never left. A call with a bounded wait
+//! that ended without a response has a refund of 0, too: its cycles may come back later, or may be lost.
 //!
 //! # Paying a list
 //!
 //! 1. Give each payment a fixed `created_at_time`, and a memo of its own (for example its number), before the first
-//!    attempt. The ledger makes a transfer with equal fields only once. Without the memo, two payments of the same amount
-//!    to the same account would be one transfer. Mark the request as idempotent.
+//!    attempt. The ledger makes a transfer with equal fields only once. Without the memo, two payments of the same
+//!    amount to the same account would be one transfer. Mark the request as idempotent.
 //! 2. Judge the replies: `Ok` and `Duplicate` are [`Done`](crate::Verdict::Done), `TemporarilyUnavailable` and
 //!    `CreatedInFuture` are [`TryAgain`](crate::Verdict::TryAgain), all other errors are
 //!    [`NotDone`](crate::Verdict::NotDone).
-//! 3. Make the calls with a [`Retry`](crate::Retry). If the list must survive an upgrade, append the payments to an outbox
-//!    (the module `outbox`, a feature).
-//! 4. Keep the payments that are `Unknown` with their `created_at_time`, memo and fee. Make them again unchanged, before
-//!    the ledger forgets them (an ICRC-1 ledger remembers transfers for 24 hours). After that, look into the ledger first.
-//!    Only `Done` settles such a payment. If the later call is `NotDone`, then the later attempts did nothing, and the
-//!    earlier one is as unknown as before.
+//! 3. Make the calls with a [`Retry`](crate::Retry). If the list must survive an upgrade, append the payments to an
+//!    outbox (the module `outbox`, a feature).
+//! 4. Keep the payments that are `Unknown` with their `created_at_time`, memo and fee. Make them again unchanged,
+//!    before the ledger forgets them (an ICRC-1 ledger remembers transfers for 24 hours). After that, look into the
+//!    ledger first. Only `Done` settles such a payment. If the later call is `NotDone`, then the later attempts did
+//!    nothing, and the earlier one is as unknown as before.
 //!
 //! The canister `examples/payout` in the repository of this crate pays a list in this way.

@@ -84,7 +84,8 @@ impl<M: Memory> Blocks<M> {
         first
     }
 
-    /// Replaces the data of a chain, which had `old_bytes`. The first block stays the same. Call [`Self::reserve`] before.
+    /// Replaces the data of a chain, which had `old_bytes`. The first block stays the same. Call [`Self::reserve`]
+    /// before.
     pub fn replace(&mut self, first: Block, old_bytes: usize, data: &[u8]) {
         if blocks_of(old_bytes) > 1 {
             self.release(self.next(first), old_bytes - DATA_BYTES);

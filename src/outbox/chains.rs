@@ -1,8 +1,8 @@
 //! The tasks of open calls.
 //!
-//! Each open call has a task of its own, a *chain*: when the response arrives, it writes the outcome, sends the next entry,
-//! and waits again. So a callee that does not respond delays nobody else. Timers begin chains: after a start, after a pause,
-//! and when the wait for another attempt, for slots or for cycles is over.
+//! Each open call has a task of its own, a *chain*: when the response arrives, it writes the outcome, sends the next
+//! entry, and waits again. So a callee that does not respond delays nobody else. Timers begin chains: after a start,
+//! after a pause, and when the wait for another attempt, for slots or for cycles is over.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -83,8 +83,8 @@ async fn run_chain<M: Memory + 'static, R: Runtime>(first: OpenCall<M, R>) {
 impl<M: Memory, R: Runtime> Drop for OpenCall<M, R> {
     /// Notes that nobody takes the response: a trap has ended the message that waited for it.
     ///
-    /// The trap happened in the callback of one call. `ic-cdk` drops the tasks of all open calls of the message then. Only the
-    /// future of the call whose callback trapped is ready: the responses to the others have not arrived.
+    /// The trap happened in the callback of one call. `ic-cdk` drops the tasks of all open calls of the message then.
+    /// Only the future of the call whose callback trapped is ready: the responses to the others have not arrived.
     fn drop(&mut self) {
         if !self.is_open {
             return;

@@ -311,9 +311,9 @@ impl<M: Memory> Inner<M> {
         self.store.settle(block, record, outcome);
     }
 
-    /// Notes that nobody takes the response to an open call: a trap has ended the message that waited for it. `has_trapped`
-    /// says whether the callback of this call has trapped. The other entries get their attempts back: otherwise one reply
-    /// that makes its callback trap again and again would use up the attempts of all.
+    /// Notes that nobody takes the response to an open call: a trap has ended the message that waited for it.
+    /// `has_trapped` says whether the callback of this call has trapped. The other entries get their attempts back:
+    /// otherwise one reply that makes its callback trap again and again would use up the attempts of all.
     pub fn interrupt(&mut self, item: Item, request: &Request, has_trapped: bool, now: Duration) {
         self.note_response(item, request);
         let mut record = self.store.record(item.block);

@@ -1,7 +1,7 @@
 //! The byte layout of entries and results in stable memory. Numbers are little-endian.
 //!
-//! The first byte of each record is the version of its layout ([`LAYOUT`]). A later version of this crate can read records
-//! of this layout.
+//! The first byte of each record is the version of its layout ([`LAYOUT`]). A later version of this crate can read
+//! records of this layout.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -71,8 +71,8 @@ impl Record {
 
     /// # Panics
     ///
-    /// Panics if these bytes are no record, or one of a later version of this crate with a state that this version does not
-    /// know.
+    /// Panics if these bytes are no record, or one of a later version of this crate with a state that this version
+    /// does not know.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut reader = Reader(bytes);
         assert_eq!(reader.u8(), LAYOUT, "stable memory holds an outbox of an unknown layout");
@@ -244,8 +244,8 @@ pub fn decode_outcome(bytes: &[u8]) -> Outcome<Reply> {
     }
 }
 
-/// The kind with this number. A later version of this crate can have written a kind that this version does not know. Such an
-/// outcome counts as unknown, so that nobody takes the call for one that was not made.
+/// The kind with this number. A later version of this crate can have written a kind that this version does not know.
+/// Such an outcome counts as unknown, so that nobody takes the call for one that was not made.
 fn decode_kind(number: u8) -> ReasonKind {
     ReasonKind::ALL.get(usize::from(number)).copied().unwrap_or(ReasonKind::Interrupted)
 }

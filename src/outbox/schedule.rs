@@ -38,8 +38,8 @@ struct Line {
     waiting: VecDeque<Item>,
     /// Entries that have no outcome, wherever they are.
     unsettled: usize,
-    /// Whether the system refused a call because no slot was free. Then none is sent until one of our responses arrives,
-    /// or until the time in [`Schedule::held`].
+    /// Whether the system refused a call because no slot was free. Then none is sent until one of our responses
+    /// arrives, or until the time in [`Schedule::held`].
     is_full: bool,
     /// Whether the line is in [`Schedule::held`].
     is_held: bool,
@@ -48,8 +48,8 @@ struct Line {
 }
 
 impl Line {
-    /// Claims as many slots as the line can use. A paused outbox, or one with few entries, leaves slots to the windows of the
-    /// canister.
+    /// Claims as many slots as the line can use. A paused outbox, or one with few entries, leaves slots to the
+    /// windows of the canister.
     fn claim(&mut self, is_paused: bool) {
         let usable = u32::try_from(self.unsettled).unwrap_or(u32::MAX).min(self.window);
         self.share.want(if is_paused { self.share.open() } else { usable });
@@ -183,8 +183,8 @@ impl Schedule {
         None
     }
 
-    /// Any entry that is not open, whether or not it could be sent. `None` if there is none, apart from entries that wait
-    /// for the outcome of an open one.
+    /// Any entry that is not open, whether or not it could be sent. `None` if there is none, apart from entries that
+    /// wait for the outcome of an open one.
     pub fn take_any(&mut self) -> Option<Item> {
         if let Some(Reverse((_, item))) = self.delayed.pop() {
             return Some(item);
@@ -204,8 +204,8 @@ impl Schedule {
         lines.find_map(|line| line.waiting.pop_front())
     }
 
-    /// Puts back an entry that was not sent because no slot was free. The callee is tried again when an open call of ours frees
-    /// a slot, and at the time `retry_at`: others may free slots earlier than we do.
+    /// Puts back an entry that was not sent because no slot was free. The callee is tried again when an open call of
+    /// ours frees a slot, and at the time `retry_at`: others may free slots earlier than we do.
     pub fn put_back_full(&mut self, item: Item, retry_at: Duration) {
         let line = self.get(item.line);
         line.is_full = true;

@@ -13,12 +13,13 @@ pub struct OutboxResult {
     pub outcome: Outcome<Reply>,
     /// Attempts that were sent, without those that a [trap](super#traps) of another entry cut off.
     pub attempts: u32,
-    /// Why the outcome of an attempt before the last one is unknown. `None`: the outcomes of all earlier attempts are known.
+    /// Why the outcome of an attempt before the last one is unknown. `None`: the outcomes of all earlier attempts are
+    /// known.
     ///
-    /// If this is `Some`, then a reply comes from the last attempt, and says nothing about the earlier one. An error in a reply
-    /// does not prove that the callee did nothing: a ledger that replies `TooOld` may have made the transfer in the earlier
-    /// attempt. With a [verdict](super::Outbox::judged_by), such an error makes the outcome [unknown](Outcome::Unknown).
-    /// Without a verdict, the outcome is [`Outcome::Done`], and only this field says it.
+    /// If this is `Some`, then a reply comes from the last attempt, and says nothing about the earlier one. An error
+    /// in a reply does not prove that the callee did nothing: a ledger that replies `TooOld` may have made the
+    /// transfer in the earlier attempt. With a [verdict](super::Outbox::judged_by), such an error makes the outcome
+    /// [unknown](Outcome::Unknown). Without a verdict, the outcome is [`Outcome::Done`], and only this field says it.
     pub earlier_unknown: Option<ReasonKind>,
 }
 
@@ -30,8 +31,8 @@ pub struct OutboxStatus {
     pub entries: u64,
     /// Entries whose call is to be made, for the first time or again.
     pub waiting: u64,
-    /// Entries whose call is open. After an upgrade, also entries whose calls the upgrade has interrupted, until the outbox has
-    /// read them again: it reads 1,000 entries and results per second, from the first result that is kept.
+    /// Entries whose call is open. After an upgrade, also entries whose calls the upgrade has interrupted, until the
+    /// outbox has read them again: it reads 1,000 entries and results per second, from the first result that is kept.
     pub open: u64,
     /// The outcomes of all other entries: how many are done, not done and unknown.
     pub summary: Summary,

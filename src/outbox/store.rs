@@ -158,8 +158,8 @@ impl<M: Memory> Store<M> {
         self.write_header();
     }
 
-    /// Puts the outcome of an entry in the place of its call. If the memory is full, keeps as much of the outcome as has
-    /// room in the place of the call.
+    /// Puts the outcome of an entry in the place of its call. If the memory is full, keeps as much of the outcome as
+    /// has room in the place of the call.
     pub fn settle(&mut self, block: Block, mut record: Record, outcome: Outcome<Reply>) {
         match record.state {
             State::Waiting => self.header.waiting -= 1,

@@ -20,9 +20,9 @@ impl Runtime for Canister {
 
     /// Waits at least a second.
     ///
-    /// This is the timer of an interval, which ends when its task runs for the first time. A timer without an interval would
-    /// be lost if the canister is stopped after the system has started it and before its task runs: the system rejects the
-    /// call of the canister to itself by which `ic-cdk-timers` runs a task.
+    /// This is the timer of an interval, which ends when its task runs for the first time. A timer without an
+    /// interval would be lost if the canister is stopped after the system has started it and before its task runs:
+    /// the system rejects the call of the canister to itself by which `ic-cdk-timers` runs a task.
     fn run_after(&self, delay: Duration, task: Box<dyn FnOnce()>) {
         let timer = Rc::new(Cell::new(None));
         let task = Rc::new(Cell::new(Some(task)));

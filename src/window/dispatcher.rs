@@ -94,8 +94,8 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
         self.queue.begin_message();
     }
 
-    /// Whether this message may end a further call that is not sent. If the library cannot pause, there may be no further
-    /// message.
+    /// Whether this message may end a further call that is not sent. If the library cannot pause, there may be no
+    /// further message.
     fn may_end_call(&self) -> bool {
         self.may_end > 0 || !self.can_pause
     }
@@ -217,7 +217,8 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
     fn settle(&mut self, call: PendingCall, mut outcome: Outcome<Reply>) {
         self.queue.note_settled(&call);
         if let Some(earlier) = call.earlier {
-            // If an earlier attempt is unknown, then so is the call: the last attempt says nothing about the earlier one.
+            // If an earlier attempt is unknown, then so is the call: the last attempt says nothing about the earlier
+            // one.
             if let (Some(reason), Outcome::NotDone(failure)) = (earlier.unknown_reason, &outcome) {
                 outcome = Outcome::failed(Failure { reason, refunded: failure.refunded });
             }
@@ -244,7 +245,8 @@ impl<'a, T: Transport> Dispatcher<'a, T> {
         self.queue.release_all();
     }
 
-    /// Ends calls that are not open, as many as one message may end. Used when the canister is being stopped, for instance.
+    /// Ends calls that are not open, as many as one message may end. Used when the canister is being stopped, for
+    /// instance.
     fn end_unsent(&mut self) {
         self.has_ended = false;
         let reason = match self.ending {

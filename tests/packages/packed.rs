@@ -96,8 +96,8 @@ fn pack() -> Packed {
     packed
 }
 
-/// Unpacks an archive. Its files get the time of now (`-m`): they have a fixed time in the archive, by which cargo would
-/// not see that they changed.
+/// Unpacks an archive. Its files get the time of now (`-m`): they have a fixed time in the archive, by which cargo
+/// would not see that they changed.
 fn unpack(archive: &Path, folder: &Path) {
     let mut tar = Command::new("tar");
     tar.arg("-xzmf").arg(archive).arg("-C").arg(folder);

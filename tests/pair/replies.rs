@@ -112,8 +112,8 @@ fn a_fan_out_keeps_fewer_replies_while_the_canister_holds_those_of_another_one()
             let reply = pair.wait_for(&message).0.expect("the canister replies");
             decode::<u64>(&reply)
         });
-        // Both begin at the same time. The replies to the first one arrive first: it keeps a quarter of the memory, and hands
-        // its replies over. Of what is free then, the second one keeps a quarter.
+        // Both begin at the same time. The replies to the first one arrive first: it keeps a quarter of the memory,
+        // and hands its replies over. Of what is free then, the second one keeps a quarter.
         assert!((60..=64).contains(&kept[0]), "{kept:?}");
         assert!((40..=50).contains(&kept[1]), "{kept:?}");
     });
@@ -139,8 +139,8 @@ fn calls_with_cycles_whose_callbacks_trap_for_want_of_memory_do_not_stay_open() 
         let refusal = pair.upgrade_patient(patient).expect_err("calls are open");
         assert!(refusal.reject_message.contains("3 calls are open"), "{refusal:?}");
 
-        // There is no memory for the replies. The callback of the first one traps and ends the message. The callbacks of
-        // the others trap when nobody awaits these replies any more.
+        // There is no memory for the replies. The callback of the first one traps and ends the message. The callbacks
+        // of the others trap when nobody awaits these replies any more.
         pair.set_mood(Mood::TwoMegabytes);
         pair.wait(Duration::ZERO, 10);
         let rejected = pair.pic.ingress_status(message).expect("the message has ended");

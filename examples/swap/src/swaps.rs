@@ -108,8 +108,8 @@ impl Storable for Swap {
         self.to_bytes().into_owned()
     }
 
-    /// After an upgrade, this decodes the swaps that the earlier program has stored. So a new field must be an `Option`:
-    /// in swaps without the field, it is `None`. No variant may be removed.
+    /// After an upgrade, this decodes the swaps that the earlier program has stored. So a new field must be an
+    /// `Option`: in swaps without the field, it is `None`. No variant may be removed.
     fn from_bytes(bytes: Cow<'_, [u8]>) -> Self {
         Decode!(&bytes, Self).expect("only swaps are stored")
     }

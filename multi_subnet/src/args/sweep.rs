@@ -8,8 +8,8 @@ use clap::Args;
 use super::{Cli, ServerChoice, Settings, resolve_server, whole_number};
 use crate::error::Error;
 
-/// The numbers of calls of a sweep without a list. They include 500 and 1,000, between which parallel calls find no more
-/// slots.
+/// The numbers of calls of a sweep without a list. They include 500 and 1,000, between which parallel calls find no
+/// more slots.
 pub const DEFAULT_COUNTS: &str = "1,2,5,10,20,50,100,200,500,1000,2000,5000";
 
 /// The options of a sweep.

@@ -47,8 +47,8 @@ pub(super) fn results() -> Results {
     }
 }
 
-/// Later results: the module of the caller is larger, sequential calls cost more, parallel calls cost less, and windowed
-/// calls take a round more.
+/// Later results: the module of the caller is larger, sequential calls cost more, parallel calls cost less, and
+/// windowed calls take a round more.
 pub(super) fn later_results() -> Results {
     let mut later = results();
     later.modules.caller.bytes = 590_000;

@@ -187,8 +187,8 @@ impl Chart<'_> {
         }
     }
 
-    /// Several calls in a row. Calls that were sent together look like one call. Below them are those that failed: hatched
-    /// at the times at which they failed.
+    /// Several calls in a row. Calls that were sent together look like one call. Below them are those that failed:
+    /// hatched at the times at which they failed.
     fn calls(&self, band: &Band<'_>, calls: &[&Call]) -> Markup {
         let (failed, others): (Vec<&Call>, Vec<&Call>) =
             calls.iter().partition(|call| has_failed(call));
@@ -275,8 +275,8 @@ fn story(call: &Call, number: u64) -> String {
     story + &format!("; {} cycles", short(call.set_aside - call.unspent))
 }
 
-/// What happened to several calls, in one line: `Calls 1 to 14: sent from 0 s to 26.0 s, callbacks from 2.0 s to 28.0 s; 14
-/// succeeded`.
+/// What happened to several calls, in one line:
+/// `Calls 1 to 14: sent from 0 s to 26.0 s, callbacks from 2.0 s to 28.0 s; 14 succeeded`.
 fn story_of_several(calls: &[&Call], first: u64) -> String {
     let last = first + calls.len() as u64 - 1;
     let times = |moments: Vec<Moment>| {

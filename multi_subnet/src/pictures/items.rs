@@ -87,8 +87,8 @@ fn why_not_made(measurement: &Measurement) -> &'static str {
     }
 }
 
-/// The last ones of the refused attempts, as many as calls were never made. A caller can make a refused call again. Then
-/// more attempts were refused than calls failed, and the last attempt of a call decides.
+/// The last ones of the refused attempts, as many as calls were never made. A caller can make a refused call again.
+/// Then more attempts were refused than calls failed, and the last attempt of a call decides.
 fn last_of(refused: Vec<Missing>, never_made: u64) -> Vec<Missing> {
     let mut left = never_made;
     let mut last = Vec::new();

@@ -1,11 +1,12 @@
 //! Pictures of a run, as SVG: pure functions of recordings, with titles and descriptions for those who cannot see them.
 //!
-//! [`overview`] compares the strategies, [`timeline`] shows each call of a strategy, [`open_calls`] how many were open and
-//! which walls stand there, and [`costs`] where cycles and instructions went. [`of_run`] makes all of them. [`sweep()`] has the charts of a sweep.
+//! [`overview`] compares the strategies, [`timeline`] shows each call of a strategy, [`open_calls`] how many were
+//! open and which walls stand there, and [`costs`] where cycles and instructions went. [`of_run`] makes all of them.
+//! [`sweep()`] has the charts of a sweep.
 //!
-//! Colours tell kinds of bars apart also for the colour-blind (the palette of Okabe and Ito). What failed is hatched, too.
-//! The pictures follow the reader's light or dark colour scheme, and need no script: the story of a call appears when
-//! the pointer is over it, or when it has the focus.
+//! Colours tell kinds of bars apart also for the colour-blind (the palette of Okabe and Ito). What failed is hatched,
+//! too. The pictures follow the reader's light or dark colour scheme, and need no script: the story of a call appears
+//! when the pointer is over it, or when it has the focus.
 
 mod axis;
 mod bands;

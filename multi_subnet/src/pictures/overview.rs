@@ -109,8 +109,8 @@ fn time(measurement: &Measurement) -> String {
     }
 }
 
-/// How fast a strategy is, compared with sequential calls. `None` if calls failed: speeds are compared only if all calls
-/// succeed.
+/// How fast a strategy is, compared with sequential calls. `None` if calls failed: speeds are compared only if all
+/// calls succeed.
 fn speed(sequential: &Measurement, measurement: &Measurement) -> Option<String> {
     if sequential.failed + measurement.failed > 0 {
         return None;

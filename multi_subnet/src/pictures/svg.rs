@@ -22,8 +22,8 @@ pub struct Svg {
 }
 
 impl Svg {
-    /// A picture of this height with a title and a sentence below the title. `id` is a word that no other picture of a page
-    /// has.
+    /// A picture of this height with a title and a sentence below the title. `id` is a word that no other picture of
+    /// a page has.
     pub(super) fn new(
         id: &str,
         (title, message): (&str, &str),

@@ -24,8 +24,8 @@ pub struct Wall {
     pub text: String,
 }
 
-/// The two numbers of calls between which the wall of a strategy is: all calls succeed with the first one, and some fail
-/// with the second one. `None` if all calls succeed in every measurement.
+/// The two numbers of calls between which the wall of a strategy is: all calls succeed with the first one, and some
+/// fail with the second one. `None` if all calls succeed in every measurement.
 pub(super) fn bounds(known: &Known, strategy: usize) -> Option<(u64, u64)> {
     // No calls at all cannot fail.
     let mut complete = 0;

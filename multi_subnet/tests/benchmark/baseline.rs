@@ -297,8 +297,8 @@ fn the_pair_of_this_workspace_is_no_worse_than_its_committed_baseline() {
         );
     }
     if !same_compiler && !bless {
-        // The test harness hides what the macros of a test that passes print, but not what goes to standard error itself.
-        // Whether the message can be written decides nothing.
+        // The test harness hides what the macros of a test that passes print, but not what goes to standard error
+        // itself. Whether the message can be written decides nothing.
         let _ = writeln!(
             io::stderr(),
             "\nwarning: another compiler (rustc {compiler}) built the canisters than those of the committed baseline \

@@ -1,5 +1,5 @@
-//! Whether each block of the documents is run by a test or says why not, whether quoted messages and code are those of the
-//! sources, and whether links lead somewhere.
+//! Whether each block of the documents is run by a test or says why not, whether quoted messages and code are those
+//! of the sources, and whether links lead somewhere.
 
 use std::fs;
 use std::path::Path;

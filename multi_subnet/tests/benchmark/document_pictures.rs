@@ -29,8 +29,8 @@ const DOCUMENTED: [(&[&str], &[Name]); 3] = [
     (&["--calls", "90"], &[("sequential-timeline", "90-sequential-timeline")]),
     (&["--sweep", "10,100,1000"], &[("sweep-1", "sweep")]),
 ];
-/// Pictures of the same calls differ by less than this, in percent, if the canisters are from another compiler, or after a
-/// small change of the library.
+/// Pictures of the same calls differ by less than this, in percent, if the canisters are from another compiler, or
+/// after a small change of the library.
 const TOLERANCE_PERCENT: f64 = 10.0;
 /// Pixels by which the same shapes differ.
 const TOLERANCE_PIXELS: f64 = 1.5;

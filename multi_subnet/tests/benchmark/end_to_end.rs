@@ -1,4 +1,5 @@
-//! The results that this project documents, on the embedded replica and, where `POCKET_IC_BIN` names one, on a PocketIC server.
+//! The results that this project documents, on the embedded replica and, where `POCKET_IC_BIN` names one, on a
+//! PocketIC server.
 
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};

@@ -146,8 +146,8 @@ fn a_sweep_has_a_page_and_a_picture_for_each_placement() {
     assert_eq!(files, ["sweep-1.svg", "sweep-2.svg"]);
 }
 
-/// The headings, pictures, tables and printed lines of a page, in order. A `#` stands for figures that depend on the modules or on
-/// the version.
+/// The headings, pictures, tables and printed lines of a page, in order. A `#` stands for figures that depend on the
+/// modules or on the version.
 fn outline(page: &str) -> String {
     let body = page.split_once("<body>").expect("a page has a body").1;
     let mut outline = String::new();

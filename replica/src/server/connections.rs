@@ -61,9 +61,10 @@ pub(super) fn listen(address: (std::net::IpAddr, u16)) -> io::Result<std::net::T
     Ok(listener)
 }
 
-/// Accepts and serves connections until the signal to stop. Shortly after the signal no connection and no request
-/// is accepted any more ([`SERVER_ARRIVAL_TIME`]). This future ends when all open requests are completed. To drop the future closes all connections at once. A
-/// connection is also closed if its client keeps the server waiting longer than `patience`.
+/// Accepts and serves connections until the signal to stop. Shortly after the signal no connection and no request is
+/// accepted any more ([`SERVER_ARRIVAL_TIME`]). This future ends when all open requests are completed. To drop the
+/// future closes all connections at once. A connection is also closed if its client keeps the server waiting longer
+/// than `patience`.
 ///
 /// # Errors
 ///

@@ -79,7 +79,8 @@ impl Instances {
     }
 
     /// Deletes an instance and its gateways. The gateways are gone also if the instance cannot be saved. Requests
-    /// that use the instance are completed first. An instance with a state directory is saved. Deleting an instance again has no effect.
+    /// that use the instance are completed first. An instance with a state directory is saved. Deleting an instance
+    /// again has no effect.
     ///
     /// # Errors
     ///

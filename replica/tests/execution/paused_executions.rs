@@ -1,5 +1,5 @@
-//! Messages and installations with more instructions than one round executes of them: two billion. They are paused at the
-//! end of a round (deterministic time slicing, DTS).
+//! Messages and installations with more instructions than one round executes of them: two billion. They are paused at
+//! the end of a round (deterministic time slicing, DTS).
 
 use crate::ic00::{about, management, submit, submit_management};
 use candid::Principal;

@@ -14,8 +14,8 @@ use test_support::http::send;
 use test_support::patience::in_one_of_ten;
 use test_support::servers::embedded_server;
 
-/// Counts up in its heap; `spin` takes about half a second. A query is executed at once, so its instance is busy all the
-/// time.
+/// Counts up in its heap; `spin` takes about half a second. A query is executed at once, so its instance is busy all
+/// the time.
 const COUNTER: &str = r#"(module
     (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
     (import "ic0" "msg_reply" (func $reply))

@@ -12,8 +12,8 @@ use test_support::http::exchange;
 use test_support::servers::embedded_server;
 use test_support::{decode, encode};
 
-/// Thirty-two billion instructions, in a loop of eight: as the update method `work`, and as the hooks of an installation
-/// whose argument is not empty. Then the heap begins with a 1, which `done` returns.
+/// Thirty-two billion instructions, in a loop of eight: as the update method `work`, and as the hooks of an
+/// installation whose argument is not empty. Then the heap begins with a 1, which `done` returns.
 const MODULE: &str = r#"(module
     (import "ic0" "msg_arg_data_size" (func $size (result i32)))
     (import "ic0" "msg_reply" (func $reply))

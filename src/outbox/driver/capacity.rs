@@ -16,8 +16,8 @@ const PLAN_VALID: Duration = Duration::from_secs(10);
 /// How long the outbox, or an entry, waits if cycles are missing.
 const CYCLES_DELAY: Duration = Duration::from_secs(10);
 
-/// Bytes of the arguments of all open calls from which on no further call is sent. They are in the heap until the responses
-/// arrive.
+/// Bytes of the arguments of all open calls from which on no further call is sent. They are in the heap until the
+/// responses arrive.
 const OPEN_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The open calls, and how many may be open.
@@ -33,8 +33,8 @@ pub struct Capacity {
     planned: Option<(u32, Duration)>,
     /// When to try again because cycles are missing for every call.
     short_of_cycles: Option<Duration>,
-    /// The entries that wait because they attach too many cycles: when the last of them are tried again, and how many are
-    /// tried then.
+    /// The entries that wait because they attach too many cycles: when the last of them are tried again, and how many
+    /// are tried then.
     short_entries: Option<(Duration, u32)>,
 }
 
@@ -82,7 +82,8 @@ impl Capacity {
         self.short_of_cycles
     }
 
-    /// When to try an entry again that attaches too many cycles. At most [`WORK_MAX`] entries are tried at the same time.
+    /// When to try an entry again that attaches too many cycles. At most [`WORK_MAX`] entries are tried at the same
+    /// time.
     fn next_try(&mut self, now: Duration) -> Duration {
         let (due, entries) = match self.short_entries {
             Some((due, entries)) if due > now && entries < WORK_MAX => (due, entries + 1),
@@ -131,7 +132,8 @@ impl<M: Memory> Inner<M> {
         if self.has_capacity(now) { Planned::Send } else { Planned::Full }
     }
 
-    /// Lets an entry wait for cycles. If the cycles are not even enough for a call that attaches none, all entries wait.
+    /// Lets an entry wait for cycles. If the cycles are not even enough for a call that attaches none, all entries
+    /// wait.
     pub fn wait_for_cycles<R: Transport>(
         &mut self,
         runtime: &R,

@@ -16,8 +16,8 @@ impl<M: Memory> Inner<M> {
         self.set_timer(Duration::ZERO, Duration::ZERO);
     }
 
-    /// Sets a timer for `wake`, after `delay`, unless another one runs the outbox earlier. A timer that was set for later
-    /// stays: so that few timers run, a later call of this function finds it and sets no other.
+    /// Sets a timer for `wake`, after `delay`, unless another one runs the outbox earlier. A timer that was set for
+    /// later stays: so that few timers run, a later call of this function finds it and sets no other.
     fn set_timer(&mut self, wake: Duration, delay: Duration) {
         if let Some(set_timer) = self.set_timer.clone()
             && self.timers.last().is_none_or(|earliest| wake < *earliest)

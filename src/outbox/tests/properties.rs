@@ -146,7 +146,8 @@ impl Model {
         }
     }
 
-    /// An upgrade, or the callback of the entry `trapped`, cuts off all responses. A trap gives the others their attempts back.
+    /// An upgrade, or the callback of the entry `trapped`, cuts off all responses. A trap gives the others their
+    /// attempts back.
     fn interrupt(&mut self, trapped: Option<usize>) {
         for (number, entry) in self.entries.iter_mut().enumerate() {
             if entry.stage == Stage::Open {

@@ -16,8 +16,8 @@ use crate::{
 pub struct TestCall {
     pub callee: u8,
     idempotent: bool,
-    /// For each attempt: the reject code, or `None` for a reply. From 11 on: a reply by which the callee did nothing for
-    /// good (11), did nothing for the moment (12), or leaves open what it did (13).
+    /// For each attempt: the reject code, or `None` for a reply. From 11 on: a reply by which the callee did nothing
+    /// for good (11), did nothing for the moment (12), or leaves open what it did (13).
     responses: Vec<Option<u32>>,
 }
 
@@ -45,8 +45,8 @@ impl TestCall {
         }
     }
 
-    /// The outcome of an attempt: `Ok` if it is done, and otherwise the reason, whether the callee certainly did nothing,
-    /// and whether another attempt may help.
+    /// The outcome of an attempt: `Ok` if it is done, and otherwise the reason, whether the callee certainly did
+    /// nothing, and whether another attempt may help.
     fn result(&self, attempt: usize) -> Result<Vec<u8>, (Reason, bool, bool)> {
         let text = || format!("attempt {attempt}");
         let reply = match self.response(attempt) {

@@ -263,8 +263,8 @@ fn a_response_does_not_send_calls_to_all_callees_whose_slots_others_hold() {
 #[test]
 fn when_the_share_of_a_window_grows_its_calls_that_wait_go_before_new_ones() {
     let script = ScriptedTransport::new(500, 10_000);
-    // The second window has half of the slots: 225 of its calls to the callee are open, three wait, and the call to another
-    // callee fills the window. Then come further calls to the callee.
+    // The second window has half of the slots: 225 of its calls to the callee are open, three wait, and the call to
+    // another callee fills the window. Then come further calls to the callee.
     let numbered =
         |number: u16| Request::new(callee(1), "pay").with_argument(number.to_le_bytes().to_vec());
     let other = Request::new(callee(2), "pay").with_argument(vec![9; 3]);
@@ -294,8 +294,8 @@ fn when_the_share_of_a_window_grows_its_calls_that_wait_go_before_new_ones() {
 
 #[test]
 fn a_window_claims_no_more_slots_than_it_can_use() {
-    // A window in order has one open call per callee, a window with a small total no more than that, and a window with few
-    // calls as many as it has.
+    // A window in order has one open call per callee, a window with a small total no more than that, and a window
+    // with few calls as many as it has.
     let in_order = FanOut::new(Window::of(450)).in_order();
     let small = FanOut::new(Window { total: 10, ..Window::of(450) });
     let large = FanOut::new(Window::of(450));

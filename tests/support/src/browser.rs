@@ -9,8 +9,8 @@ use crate::{checkout, target};
 /// The version of the npm package `playwright-core`, which controls the browser.
 const DRIVER_VERSION: &str = "1.65.1";
 
-/// Opens pages in Chromium: in a light and a dark colour scheme, in a wide window and on a narrow screen. Returns whether
-/// there is a browser.
+/// Opens pages in Chromium: in a light and a dark colour scheme, in a wide window and on a narrow screen. Returns
+/// whether there is a browser.
 ///
 /// # Panics
 ///

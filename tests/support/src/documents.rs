@@ -62,8 +62,8 @@ const OTHERS: [&str; 9] = [
     "src/README.md",
 ];
 
-/// The paths of the documents whose blocks are checked: those of the project, the READMEs of the packages and examples, and
-/// all in `docs`.
+/// The paths of the documents whose blocks are checked: those of the project, the READMEs of the packages and
+/// examples, and all in `docs`.
 pub fn documents() -> Vec<String> {
     let folder = fs::read_dir(checkout().join("docs")).expect("there is a folder `docs`");
     let mut documents: Vec<String> = folder

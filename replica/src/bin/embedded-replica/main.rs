@@ -74,8 +74,8 @@ fn main() -> ExitCode {
     if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The environment variable that has the effect of `--allow-outcalls` if its value is 1. Tools that start the program have no
-/// such option.
+/// The environment variable that has the effect of `--allow-outcalls` if its value is 1. Tools that start the program
+/// have no such option.
 const ALLOW_OUTCALLS: &str = "EMBEDDED_REPLICA_ALLOW_OUTCALLS";
 
 /// The hosts to which the program makes HTTP requests for canisters. `all` is the option

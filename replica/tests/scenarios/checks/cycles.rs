@@ -1,5 +1,5 @@
-//! Check: cycles neither appear nor vanish. The balance of each canister is what it received less what it spent, and the
-//! cycles of a call are accepted, returned, or reported as lost.
+//! Check: cycles neither appear nor vanish. The balance of each canister is what it received less what it spent, and
+//! the cycles of a call are accepted, returned, or reported as lost.
 
 use crate::run::{Run, Tick};
 use candid::Principal;

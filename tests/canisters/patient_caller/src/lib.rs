@@ -85,8 +85,8 @@ async fn repeated_calls(callee: Principal, n: u64, attempts: u32) -> u64 {
     windowed(&Canister, pings, Window::of(500), retry, |_, _| ()).await.succeeded
 }
 
-/// Makes `n` calls with so many attempts each. Every reply counts as one that asks for another attempt. Returns for each
-/// reason how many calls failed for it.
+/// Makes `n` calls with so many attempts each. Every reply counts as one that asks for another attempt. Returns for
+/// each reason how many calls failed for it.
 #[ic_cdk::update]
 async fn unavailable_calls(callee: Principal, n: u64, attempts: u32) -> Vec<(String, u64)> {
     let later = |_: &[u8]| Verdict::TryAgain("later".into());
@@ -109,8 +109,8 @@ fn planned_window(callee: Principal, n: u64) -> u32 {
     Plan::new(&limits, n).map_or(0, |plan| plan.window.per_callee)
 }
 
-/// Attaches so many cycles to each call of `charge`, with an argument that says how many of them the callee keeps. Returns
-/// the largest number of open calls, and for each call the cycles that came back.
+/// Attaches so many cycles to each call of `charge`, with an argument that says how many of them the callee keeps.
+/// Returns the largest number of open calls, and for each call the cycles that came back.
 #[ic_cdk::update]
 async fn paid_calls(callee: Principal, attached: u64, kept: Vec<u64>) -> (u32, Vec<u64>) {
     let request = |kept| {
@@ -175,8 +175,8 @@ async fn held_replies(callee: Principal, n: u64) -> u64 {
     kept as u64
 }
 
-/// Makes `n` calls and keeps their replies. Returns the number of replies that were kept, their bytes, and the number of
-/// replies that were dropped.
+/// Makes `n` calls and keeps their replies. Returns the number of replies that were kept, their bytes, and the number
+/// of replies that were dropped.
 #[ic_cdk::update]
 async fn kept_replies(callee: Principal, n: u64) -> (u64, u64, u64) {
     let (mut kept, mut bytes, mut dropped) = (0, 0, 0);
