@@ -88,6 +88,12 @@ impl FakeCanisters {
         [registry(), icp_ledger(), cycles_ledger(), cycles_minting_canister()]
     }
 
+    /// The name of the fake canister with this id, for people. `None` if there is none.
+    pub fn name(canister: CanisterId) -> Option<&'static str> {
+        let names = ["registry", "ICP ledger", "cycles ledger", "cycles minting canister"];
+        Self::ids().into_iter().zip(names).find(|(id, _)| *id == canister).map(|(_, name)| name)
+    }
+
     /// Whether a fake canister has this id.
     pub fn serve(canister: CanisterId) -> bool {
         Self::ids().contains(&canister)

@@ -165,3 +165,16 @@ pub const FAKE_LEDGER_PERMITTED_DRIFT_SECONDS: u64 = 2 * 60;
 /// an instance installs in a moment. Calls may name the same chunks again and again, so the sum of all modules
 /// has no other bound.
 pub const WAITING_MODULES_BYTES_MAX: usize = 32 * MIB as usize;
+
+/// Length of the token in the link to the page of a network, in bytes.
+pub const PAGE_TOKEN_BYTES: usize = 16;
+
+/// Shortest time between two messages to a page about the state of the network.
+pub const PAGE_STATE_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Shortest time between two messages to a page about calls, or about logs.
+pub const PAGE_CALLS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Time after which a page without messages gets a comment, which keeps the connection open and shows whether the page
+/// is still there.
+pub const PAGE_COMMENT_INTERVAL: Duration = Duration::from_secs(15);

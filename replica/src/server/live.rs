@@ -1,5 +1,5 @@
 //! The live network of `embedded-replica serve` and of `icp network start`: it auto-progresses and
-//! serves the HTTP interface for agents, and nothing else.
+//! serves the HTTP interface for agents, and its page.
 
 use crate::instance::{Instance, InstanceConfig, InstanceError, SubnetInfo};
 use crate::network::NetworkProfile;
@@ -8,6 +8,7 @@ use crate::server::connections::Patience;
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
 use crate::server::outcalls::OutcallDestinations;
+use crate::server::page::{self, Token};
 use crate::server::states;
 use crate::server::{agents, api::ApiError, connections};
 use crate::state_dir::{StateDir, StateDirError};
@@ -81,6 +82,9 @@ pub enum LiveError {
          choose application, verified-application, system, fiduciary, sns or cloud-engine"
     )]
     Kind(SubnetKind),
+    /// The operating system has no random numbers, which the secret in the link to the page is made of.
+    #[error("there are no random numbers for the link to the network's page: {0}")]
+    Random(io::Error),
     /// The subnets cannot be created.
     #[error(transparent)]
     Instance(#[from] InstanceError),
@@ -117,6 +121,7 @@ pub struct LiveNetwork {
     root_key: Vec<u8>,
     subnets: Vec<SubnetInfo>,
     default_canister: CanisterId,
+    token: Token,
     background: Background,
 }
 
@@ -148,6 +153,8 @@ impl LiveNetwork {
         let stop = shared.stop.clone();
         let delay = config.artificial_delay;
         let names = Names::with(&config.domains);
+        let token = Token::random().map_err(LiveError::Random)?;
+        let page = page::routes(names.clone(), token.clone(), stop.clone());
         let serve = async move {
             hosted.start_auto_progress(delay).await.map_err(io::Error::other)?;
             if is_saved {
@@ -156,14 +163,15 @@ impl LiveNetwork {
             let router = Router::new()
                 .nest("/api", agents::routes())
                 .fallback(no_route)
-                .layer(Extension(hosted))
                 .layer(agents::allow_other_origins())
+                .merge(page)
+                .layer(Extension(hosted))
                 .layer(from_fn_with_state(names, names::refuse_other_hosts));
             connections::serve(listener, router, Patience::default(), shared).await
         };
         let finish = async move { saved.close(|_| ()).await.map_err(io::Error::other) };
         let background = Background::start(stop, serve, finish).map_err(listen)?;
-        Ok(Self { address, root_key, subnets, default_canister, background })
+        Ok(Self { address, root_key, subnets, default_canister, token, background })
     }
 
     /// Why the network has ended; `None` while it runs.
@@ -183,6 +191,18 @@ impl LiveNetwork {
     /// The URL for agents, such as `http://127.0.0.1:4943/`.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
+    }
+
+    /// The link to the page of the network, for a browser on this machine. Its token lets the page make calls, so it is
+    /// a secret. The part after `#` is never sent.
+    pub fn page_url(&self) -> String {
+        let (ip, port) = (self.address.ip(), self.address.port());
+        // Pages of canisters have names below `localhost`, and no such names exist below an address.
+        let host = match ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            true => format!("localhost:{port}"),
+            false => self.address.to_string(),
+        };
+        format!("http://{host}/#token={}", self.token.text())
     }
 
     /// The port that the network listens on.
@@ -256,7 +276,7 @@ fn instance_config(config: &LiveConfig) -> Result<InstanceConfig, LiveError> {
 
 async fn no_route(OriginalUri(uri): OriginalUri) -> ApiError {
     ApiError::not_found(format!(
-        "this local network does not serve {}: it serves the interface for agents, below /api",
+        "this local network does not serve {}: it serves the interface for agents, below /api, and its page at /",
         uri.path()
     ))
 }

@@ -25,6 +25,7 @@ mod load;
 mod names;
 mod outcall_requests;
 mod outcalls;
+mod page;
 mod routes;
 mod snapshot_dir;
 mod states;

@@ -28,11 +28,30 @@ impl Names {
     fn include(&self, host: &[u8]) -> bool {
         let Ok(authority) = Authority::try_from(host) else { return false };
         let host = normalized(authority.host());
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        address.parse::<IpAddr>().is_ok()
+        address(&host).is_some()
             || is_in_domain(&host, "localhost")
             || self.0.iter().any(|name| is_in_domain(&host, name))
     }
+
+    /// Whether the value of a `host` header is one of these names and no subdomain of one, with or without a port.
+    pub(super) fn are_exactly(&self, host: &[u8]) -> bool {
+        let Ok(authority) = Authority::try_from(host) else { return false };
+        let host = normalized(authority.host());
+        address(&host).is_some() || host == "localhost" || self.0.contains(&host)
+    }
+}
+
+/// The IP address that a host name is, if it is one.
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// Whether the value of an `origin` header is that of pages from this `host`: the scheme is HTTP or HTTPS, and the
+/// host and the port are the same.
+pub(super) fn is_origin_of(origin: &[u8], host: &[u8]) -> bool {
+    let rest =
+        [&b"http://"[..], b"https://"].into_iter().find_map(|scheme| origin.strip_prefix(scheme));
+    rest.is_some_and(|rest| rest.eq_ignore_ascii_case(host))
 }
 
 /// Whether the value of an `origin` header is a page that this machine serves: by HTTP, from `localhost`, a
@@ -44,8 +63,7 @@ pub(super) fn is_local_origin(origin: &[u8]) -> bool {
         return false;
     }
     let host = normalized(origin.host().unwrap_or_default());
-    let address: Result<IpAddr, _> = host.trim_start_matches('[').trim_end_matches(']').parse();
-    address.map_or(is_in_domain(&host, "localhost"), |address| address.is_loopback())
+    address(&host).map_or(is_in_domain(&host, "localhost"), |address| address.is_loopback())
 }
 
 /// Whether a host name is this domain or a subdomain of it.

@@ -78,7 +78,7 @@ fn a_live_network_prints_its_address_and_has_the_committed_root_key() {
         let mut network = Network::start(&[&["serve", "--port", "0"], subnets].concat());
         let description = network.description();
         assert_eq!(value(&description, "root key"), committed_root_key());
-        let status = request(port(value(&description, "URL")), "GET", "/", b"");
+        let status = request(port(value(&description, "URL")), "GET", "/moon", b"");
         assert_eq!(status.status, 404);
         assert!(status.message().contains("/api"), "{}", status.body);
         let kinds = |kind| description.lines().filter(|line| line.ends_with(kind)).count();
@@ -174,7 +174,7 @@ fn the_launcher_writes_its_status_once_it_listens_and_ends_on_an_interrupt() {
     assert_eq!(report["v"], "1");
     assert_eq!(report["root_key"], committed_root_key());
     let port = u16::try_from(report["gateway_port"].as_u64().unwrap()).unwrap();
-    assert_eq!(request(port, "GET", "/", b"").status, 404, "it listens");
+    assert_eq!(request(port, "GET", "/moon", b"").status, 404, "it listens");
     assert!(network.ends_well_on("-INT"));
     let mut printed = String::new();
     network.output.read_to_string(&mut printed).unwrap();

@@ -120,6 +120,7 @@ fn description(network: &LiveNetwork, profile: NetworkProfile, state: Option<&Pa
         writeln!(text, "{name:<10}{value}").expect("a string takes everything");
     };
     line("URL", &network.url());
+    line("page", &network.page_url());
     line("profile", profile.name);
     for (number, info) in network.subnets().iter().enumerate() {
         let name = if number == 0 { "subnets" } else { "" };
