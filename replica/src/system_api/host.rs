@@ -9,12 +9,12 @@ use crate::system_api::functions::EntryPoint;
 use crate::system_api::memory_share::MemoryShare;
 use crate::system_api::refused::RefusedCalls;
 use crate::types::{Callee, CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
-use crate::wasm::{OUT_OF_INSTRUCTIONS, StableMemory};
+use crate::wasm::{COUNTER_ADDRESS, OUT_OF_INSTRUCTIONS, PAGE_MARKS_ADDRESS, StableMemory};
 use candid::Principal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
-use wasmtime::{AsContextMut, Global, Memory, Val};
+use wasmtime::{AsContext, AsContextMut, Memory};
 
 /// The properties of a canister that an execution can read and that rarely change.
 #[derive(Clone, Debug)]
@@ -221,10 +221,8 @@ pub struct Host {
     pub(crate) stable: StableMemory,
     /// The heap. `None` in a module without memory.
     pub(crate) memory: Option<Memory>,
-    /// The page marks: a byte for each heap page, not 0 if the page was written to.
-    pub(crate) page_marks: Option<Memory>,
-    /// The instruction counter: a Wasm global with the number of instructions left.
-    counter: Option<Global>,
+    /// The added memory, with the instruction counter (the number of instructions left) and the page marks.
+    added_memory: Option<Memory>,
     /// Instructions that the execution may use in addition to those in the counter. The execution ends with
     /// the counter, so a positive number means that only a part of it is executed.
     beyond_counter: Instructions,
@@ -246,43 +244,48 @@ impl Host {
             running: false,
             stable: StableMemory::default(),
             memory: None,
-            page_marks: None,
-            counter: None,
+            added_memory: None,
             beyond_counter: 0,
         }
     }
 
-    /// Connects the host with the counter and the memories of its instance.
-    pub(crate) fn connect(
-        &mut self,
-        counter: Option<Global>,
-        memory: Option<Memory>,
-        page_marks: Option<Memory>,
-    ) {
-        (self.counter, self.memory, self.page_marks) = (counter, memory, page_marks);
+    /// Connects the host with the memories of its instance.
+    pub(crate) fn connect(&mut self, memory: Option<Memory>, added_memory: Option<Memory>) {
+        (self.memory, self.added_memory) = (memory, added_memory);
+    }
+
+    fn added_memory(&self) -> Memory {
+        self.added_memory.expect("every instrumented module has this memory")
     }
 
     /// The value of the instruction counter. Negative if the execution used more than it had.
-    pub(crate) fn instructions_left<C: AsContextMut<Data = Self>>(mut store: C) -> i64 {
-        let mut store = store.as_context_mut();
-        match store.data().counter.map(|counter| counter.get(&mut store)) {
-            Some(Val::I64(left)) => left,
-            _ => panic!("every instrumented module has a counter"),
-        }
+    pub(crate) fn instructions_left<C: AsContext<Data = Self>>(store: C) -> i64 {
+        let store = store.as_context();
+        let memory = store.data().added_memory().data(&store);
+        i64::from_le_bytes(*memory[COUNTER_ADDRESS..].first_chunk().expect("the memory has a page"))
     }
 
-    /// Sets how many instructions are left.
+    /// Sets how many instructions are left. An instance that is not connected yet has no counter.
     pub(crate) fn set_instructions_left<C: AsContextMut<Data = Self>>(mut store: C, left: i64) {
         let mut store = store.as_context_mut();
-        if let Some(counter) = store.data().counter {
-            counter.set(&mut store, Val::I64(left)).expect("the counter is a mutable i64");
-        }
+        let memory = store.data().added_memory().data_mut(&mut store);
+        *memory[COUNTER_ADDRESS..].first_chunk_mut().expect("the memory has a page") =
+            left.to_le_bytes();
+    }
+
+    /// The page marks of these heap pages: a byte for each page, not 0 if the page was written to.
+    pub(crate) fn page_marks<'a, C: AsContextMut<Data = Self>>(
+        store: &'a mut C,
+        pages: std::ops::Range<usize>,
+    ) -> &'a mut [u8] {
+        let memory = store.as_context().data().added_memory();
+        &mut memory.data_mut(store)[PAGE_MARKS_ADDRESS..][pages]
     }
 
     /// The number of instructions that the execution has used so far.
-    pub(crate) fn instructions_used<C: AsContextMut<Data = Self>>(mut store: C) -> Instructions {
-        let left = Self::instructions_left(&mut store);
-        let store = store.as_context_mut();
+    pub(crate) fn instructions_used<C: AsContext<Data = Self>>(store: C) -> Instructions {
+        let left = Self::instructions_left(&store);
+        let store = store.as_context();
         let host = store.data();
         let left = left.saturating_add_unsigned(host.beyond_counter).max(0) as Instructions;
         host.input.instructions_max.saturating_sub(left)

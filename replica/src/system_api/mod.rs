@@ -167,9 +167,9 @@ fn heap_mut<'a>(
     size: u64,
 ) -> SystemResult<(&'a mut [u8], &'a mut Host)> {
     let range = heap_range(start, size, heap(caller)?.0)?;
-    if let Some(page_marks) = caller.data().page_marks.filter(|_| !range.is_empty()) {
-        let pages = range.start / OS_PAGE_BYTES..=(range.end - 1) / OS_PAGE_BYTES;
-        page_marks.data_mut(&mut *caller)[pages].fill(1);
+    if !range.is_empty() {
+        let pages = range.start / OS_PAGE_BYTES..(range.end - 1) / OS_PAGE_BYTES + 1;
+        Host::page_marks(caller, pages).fill(1);
     }
     let memory = caller.data().memory.expect("`heap` found the memory");
     let (heap, host) = memory.data_and_store_mut(caller);

@@ -69,8 +69,10 @@ pub(crate) fn engine() -> &'static Engine {
 fn config(cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     config
-        // Modules are already optimised, and optimising would gain little on added instructions.
-        .cranelift_opt_level(OptLevel::None)
+        // Compilers have optimised the modules, but not the added instructions, and not for this processor.
+        .cranelift_opt_level(OptLevel::Speed)
+        // Instrumentation adds branches that are hardly ever taken.
+        .wasm_branch_hinting(true)
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(None)
         .async_stack_size(2 * WASM_STACK_BYTES)

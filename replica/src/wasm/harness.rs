@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::OS_PAGE_BYTES;
-use wasmtime::{Instance, Store, Trap, Val};
+use wasmtime::{Instance, Store, Trap};
 
 /// The instruction counter at the start of an execution.
 pub(crate) const LIMIT: i64 = 1_000_000;
@@ -31,6 +31,12 @@ pub(crate) fn compiled(text: &str) -> std::sync::Arc<CompiledModule> {
     compile(&binary).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
+/// Sets the instruction counter of an instance.
+pub(crate) fn set_counter<T>(store: &mut Store<T>, instance: &Instance, left: i64) {
+    let memory = instance.get_memory(&mut *store, EXPORT_ADDED_MEMORY).expect("it is instrumented");
+    memory.write(store, COUNTER_ADDRESS, &left.to_le_bytes()).expect("the memory has a page");
+}
+
 /// Executes the function `f` of a module without imports.
 pub(crate) fn run(text: &str) -> Outcome {
     run_compiled(&compiled(text))
@@ -40,24 +46,22 @@ pub(crate) fn run(text: &str) -> Outcome {
 pub(crate) fn run_compiled(compiled: &CompiledModule) -> Outcome {
     let mut store = Store::new(engine(), ());
     let instance = Instance::new(&mut store, &compiled.module, &[]).expect("it has no imports");
-    let counter =
-        instance.get_global(&mut store, EXPORT_INSTRUCTION_COUNTER).expect("it is instrumented");
-    counter.set(&mut store, Val::I64(LIMIT)).expect("the counter is a mutable i64");
+    set_counter(&mut store, &instance, LIMIT);
     let function = instance.get_typed_func::<(), ()>(&mut store, "f").expect("there is an `f`");
     let result = function.call(&mut store, ());
-    let left = counter.get(&mut store).i64().expect("the counter is a mutable i64");
     let mut content = |name| {
         let memory = instance.get_memory(&mut store, name);
         memory.map_or(Vec::new(), |memory| memory.data(&store).to_vec())
     };
     let heap = content(EXPORT_MEMORY);
-    let marks = content(EXPORT_PAGE_MARKS);
+    let added = content(EXPORT_ADDED_MEMORY);
+    let left = *added[COUNTER_ADDRESS..].first_chunk().expect("the memory has a page");
     // The page marks after the end of the heap have no meaning.
-    let marks = &marks[..heap.len() / OS_PAGE_BYTES];
+    let marks = &added[PAGE_MARKS_ADDRESS..][..heap.len() / OS_PAGE_BYTES];
     let marked = marks.iter().enumerate().filter(|(_, mark)| **mark != 0);
     Outcome {
         trap: result.err().map(|error| *error.downcast_ref::<Trap>().expect("it trapped")),
-        counter: left,
+        counter: i64::from_le_bytes(left),
         heap,
         marked: marked.map(|(number, _)| number).collect(),
     }

@@ -13,8 +13,8 @@ mod stable;
 pub(crate) use engine::engine;
 pub use engine::{CompiledModule, compile};
 pub(crate) use instrument::{
-    EXPORT_GLOBAL, EXPORT_INSTRUCTION_COUNTER, EXPORT_MEMORY, EXPORT_PAGE_MARKS, EXPORT_START,
-    EXPORT_TABLE, OUT_OF_INSTRUCTIONS, STORE_BYTES_MAX,
+    COUNTER_ADDRESS, EXPORT_ADDED_MEMORY, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_START, EXPORT_TABLE,
+    OUT_OF_INSTRUCTIONS, PAGE_MARKS_ADDRESS, STORE_BYTES_MAX,
 };
 pub use module::{InvalidModule, MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
 pub use pages::{Page, Pages};

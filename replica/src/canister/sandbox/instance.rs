@@ -7,8 +7,8 @@ use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES};
 use crate::system_api::{Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
 use crate::wasm::{
-    EXPORT_GLOBAL, EXPORT_INSTRUCTION_COUNTER, EXPORT_MEMORY, EXPORT_PAGE_MARKS, EXPORT_TABLE,
-    Page, Pages, STORE_BYTES_MAX, StableMemory, engine,
+    EXPORT_ADDED_MEMORY, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_TABLE, Page, Pages, STORE_BYTES_MAX,
+    StableMemory, engine,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,10 +45,9 @@ impl Instance {
         let mut store = Store::new(engine(), Host::new(input));
         store.limiter(|host| host);
         let instance = code.instance.instantiate(&mut store).map_err(engine_failure)?;
-        let counter = instance.get_global(&mut store, EXPORT_INSTRUCTION_COUNTER);
         let memory = instance.get_memory(&mut store, EXPORT_MEMORY);
-        let page_marks = instance.get_memory(&mut store, EXPORT_PAGE_MARKS);
-        store.data_mut().connect(counter, memory, page_marks);
+        let added_memory = instance.get_memory(&mut store, EXPORT_ADDED_MEMORY);
+        store.data_mut().connect(memory, added_memory);
         let globals = (0..code.module.info.mutable_globals)
             .filter_map(|number| {
                 instance.get_global(&mut store, &format!("{EXPORT_GLOBAL}{number}"))
@@ -135,8 +134,7 @@ impl Instance {
         // is a multiple of the group size.
         const AT_ONCE: usize = 64;
         let count = (self.heap().len() / OS_PAGE_BYTES).next_multiple_of(AT_ONCE);
-        let Some(page_marks) = self.store.data().page_marks else { return Vec::new() };
-        let marks = &mut page_marks.data_mut(&mut self.store)[..count];
+        let marks = Host::page_marks(&mut self.store, 0..count);
         let mut candidates = Vec::new();
         for (number, marks) in marks.as_chunks_mut::<AT_ONCE>().0.iter_mut().enumerate() {
             if *marks == [0; AT_ONCE] {

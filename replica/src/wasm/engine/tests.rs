@@ -1,8 +1,8 @@
 //! Tests of compilation: the cache, and the Wasm features of the engine.
 
 use super::*;
-use crate::wasm::EXPORT_INSTRUCTION_COUNTER;
-use wasmtime::{Instance, Store, Trap, Val, WasmResults};
+use crate::wasm::harness::set_counter;
+use wasmtime::{Instance, Store, Trap, WasmResults};
 
 fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("the text is a module")
@@ -13,9 +13,7 @@ fn call<R: WasmResults>(text: &str) -> wasmtime::Result<R> {
     let compiled = compile(&wat(text)).expect("the module is valid");
     let mut store = Store::new(engine(), ());
     let instance = Instance::new(&mut store, &compiled.module, &[])?;
-    let counter =
-        instance.get_global(&mut store, EXPORT_INSTRUCTION_COUNTER).expect("it is instrumented");
-    counter.set(&mut store, Val::I64(1_000_000_000))?;
+    set_counter(&mut store, &instance, 1_000_000_000);
     instance.get_typed_func::<(), R>(&mut store, "f")?.call(&mut store, ())
 }
 

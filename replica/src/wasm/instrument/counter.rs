@@ -1,43 +1,79 @@
-//! Code that updates and checks the instruction counter: the global with the number of instructions
-//! left.
+//! Code that updates and checks the instruction counter: the number of instructions left.
+//!
+//! The counter is in the added memory, where the host can read and write it cheaply. Each function works with a copy
+//! in a local, which the engine can keep in a register. The function stores the copy before it does anything after
+//! which the counter can be read (a trap, a call, a return), and loads the counter again after each call.
 
-use super::OUT_OF_INSTRUCTIONS;
+use super::{COUNTER_ADDRESS, OUT_OF_INSTRUCTIONS};
 use crate::types::Instructions;
-use wasm_encoder::{BlockType, Encode, Instruction};
+use wasm_encoder::{BlockType, Encode, Instruction, MemArg};
 
-/// Appends code that subtracts `cost` from the counter.
-pub(super) fn charge(counter: u32, cost: Instructions, code: &mut Vec<u8>) {
-    for instruction in [
-        Instruction::GlobalGet(counter),
-        Instruction::I64Const(cost as i64),
-        Instruction::I64Sub,
-        Instruction::GlobalSet(counter),
-    ] {
+/// Where the instruction counter is.
+#[derive(Clone, Copy)]
+pub(super) struct Counter {
+    /// The index of the added memory.
+    pub memory: u32,
+    /// The index of the local with the copy.
+    pub local: u32,
+}
+
+impl Counter {
+    /// Appends code that subtracts `cost` from the copy.
+    pub fn charge(self, cost: Instructions, code: &mut Vec<u8>) {
+        append(code, [Instruction::LocalGet(self.local), Instruction::I64Const(cost as i64)]);
+        append(code, [Instruction::I64Sub, Instruction::LocalSet(self.local)]);
+    }
+
+    /// Appends code that loads the copy from the memory.
+    pub fn load(self, code: &mut Vec<u8>) {
+        append(code, load(self.memory));
+        append(code, [Instruction::LocalSet(self.local)]);
+    }
+
+    /// Appends code that stores the copy in the memory.
+    pub fn store(self, code: &mut Vec<u8>) {
+        append(code, [Instruction::I32Const(0), Instruction::LocalGet(self.local)]);
+        append(code, [store(self.memory)]);
+    }
+
+    /// Appends code that stops the execution if the copy is negative. Returns the position of the branch in `code`.
+    pub fn check(self, code: &mut Vec<u8>) -> usize {
+        append(code, [Instruction::LocalGet(self.local), Instruction::I64Const(0)]);
+        append(code, [Instruction::I64LtS]);
+        let branch = code.len();
+        append(code, [Instruction::If(BlockType::Empty)]);
+        append(code, stop(self.memory));
+        append(code, [Instruction::End]);
+        branch
+    }
+}
+
+fn append<const N: usize>(code: &mut Vec<u8>, instructions: [Instruction<'_>; N]) {
+    for instruction in instructions {
         instruction.encode(code);
     }
 }
 
-/// Appends code that stops the execution if the counter is negative.
-pub(super) fn check(counter: u32, code: &mut Vec<u8>) {
-    for instruction in [
-        Instruction::GlobalGet(counter),
-        Instruction::I64Const(0),
-        Instruction::I64LtS,
-        Instruction::If(BlockType::Empty),
-    ] {
-        instruction.encode(code);
-    }
-    for instruction in stop(counter) {
-        instruction.encode(code);
-    }
-    Instruction::End.encode(code);
+/// Code that leaves the counter on the stack. `memory` is the index of the added memory.
+pub(super) fn load(memory: u32) -> [Instruction<'static>; 2] {
+    [Instruction::I32Const(0), Instruction::I64Load(place(memory))]
+}
+
+/// Stores a number as the counter. On the stack: the address 0 and the number.
+pub(super) fn store(memory: u32) -> Instruction<'static> {
+    Instruction::I64Store(place(memory))
 }
 
 /// Code that stops the execution because no instructions are left.
-pub(super) fn stop(counter: u32) -> [Instruction<'static>; 3] {
+pub(super) fn stop(memory: u32) -> [Instruction<'static>; 4] {
     [
+        Instruction::I32Const(0),
         Instruction::I64Const(OUT_OF_INSTRUCTIONS),
-        Instruction::GlobalSet(counter),
+        store(memory),
         Instruction::Unreachable,
     ]
+}
+
+fn place(memory: u32) -> MemArg {
+    MemArg { offset: COUNTER_ADDRESS as u64, align: 3, memory_index: memory }
 }

@@ -1,5 +1,8 @@
 //! Metering: at its start, each block of code subtracts its cost from the instruction counter.
 //!
+//! The subtraction changes the copy of the counter in a local. The block stores the copy if the counter can be read
+//! before the next block does so: if one of its instructions can trap or is a call, or if the function returns.
+//!
 //! A block ends after each instruction that branches, and after each instruction that a branch can
 //! target. Each function and each loop also checks the counter at its start, so that code cannot run
 //! for long after the counter has become negative. A block without cost is not changed.
@@ -8,7 +11,7 @@
 //! replica's repository. The numbers of added instructions are the replica's: a canister is charged for
 //! compiling the module as the replica instruments it.
 
-use super::counter::{charge, check};
+use super::counter::Counter;
 use super::page_marks::MarkWriter;
 use super::{AddedIndices, ModuleParts, mark_ranges};
 use crate::types::Instructions;
@@ -59,6 +62,8 @@ const REPLACED_FUNCTIONS: [(&str, Instructions); 8] = [
 pub(super) struct MeteredBody {
     /// The encoded locals and instructions.
     pub bytes: Vec<u8>,
+    /// The positions in `bytes` of branches that are hardly ever taken.
+    pub unlikely: Vec<usize>,
     /// The number of Wasm instructions that the replica would compile for the function.
     pub compiled_instructions: Instructions,
 }
@@ -88,18 +93,40 @@ pub(super) fn meter(
         operators.push(reader.read()?);
         ends.push(reader.original_position() - start);
     }
-    let mut code = MeteredCode::new(source.len(), added);
     let mut writes =
         MarkWriter::new(body, parameters, added, mark_ranges::plan(&operators, parts))?;
+    let counter = Counter { memory: added.memory, local: writes.counter() };
+    let mut code = MeteredCode::new(source.len(), counter);
+    let mut depth = 0u32;
     for (operator, to) in operators.iter().zip(ends) {
         code.cost += instruction_cost(operator, added.wasm64);
         code.compiled += 1 + added_instructions(operator, added.wasm64);
+        code.before(operator, leaves(operator, depth));
         if !writes.rewrite(operator, &source[from..to], parts, &mut code.block) {
             code.block.extend_from_slice(&source[from..to]);
         }
         match operator {
-            Operator::Loop { .. } => code.end_block(true),
-            Operator::If { .. }
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => depth += 1,
+            Operator::End => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if ends_block(operator) {
+            code.end_block(matches!(operator, Operator::Loop { .. }));
+        }
+        from = to;
+    }
+    let mut bytes = writes.locals()?;
+    let unlikely = code.checks.iter().map(|position| bytes.len() + position).collect();
+    bytes.append(&mut code.done);
+    Ok(MeteredBody { bytes, unlikely, compiled_instructions: code.compiled })
+}
+
+/// Whether an instruction ends a block of code.
+fn ends_block(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Loop { .. }
+            | Operator::If { .. }
             | Operator::Else
             | Operator::End
             | Operator::Br { .. }
@@ -108,14 +135,35 @@ pub(super) fn meter(
             | Operator::Return
             | Operator::Unreachable
             | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. } => code.end_block(false),
-            _ => {}
+            | Operator::ReturnCallIndirect { .. }
+    )
+}
+
+/// How an instruction leaves the function.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    Always,
+    Sometimes,
+    Never,
+}
+
+/// How an instruction within `depth` Wasm blocks leaves the function.
+fn leaves(operator: &Operator<'_>, depth: u32) -> Leaves {
+    let sometimes = |leaves| if leaves { Leaves::Sometimes } else { Leaves::Never };
+    match operator {
+        Operator::Return
+        | Operator::Unreachable
+        | Operator::ReturnCall { .. }
+        | Operator::ReturnCallIndirect { .. } => Leaves::Always,
+        Operator::End if depth == 0 => Leaves::Always,
+        Operator::Br { relative_depth } if *relative_depth == depth => Leaves::Always,
+        Operator::BrIf { relative_depth } => sometimes(*relative_depth == depth),
+        Operator::BrTable { targets } => {
+            let mut all = targets.targets().chain([Ok(targets.default())]);
+            sometimes(all.any(|target| target.is_ok_and(|target| target == depth)))
         }
-        from = to;
+        _ => Leaves::Never,
     }
-    let mut bytes = writes.locals()?;
-    bytes.append(&mut code.done);
-    Ok(MeteredBody { bytes, compiled_instructions: code.compiled })
 }
 
 /// The number of instructions that the replica adds to `operator`, apart from those of a block.
@@ -132,41 +180,101 @@ fn added_instructions(operator: &Operator<'_>, wasm64: bool) -> Instructions {
 
 /// The instrumented code of a function, up to the current instruction.
 struct MeteredCode {
-    counter: u32,
+    counter: Counter,
     /// The complete blocks.
     done: Vec<u8>,
-    /// The current block: its instructions, their cost, and whether it starts with a check of the
-    /// counter.
+    /// The positions of the checks in `done`.
+    checks: Vec<usize>,
+    /// The current block: its instructions, their cost, whether it starts with a check of the counter, and whether it
+    /// stores the counter.
     block: Vec<u8>,
     cost: Instructions,
     checks_counter: bool,
+    stores_counter: bool,
+    /// Whether a block before the current one does not store the counter.
+    has_unstored: bool,
+    /// Whether a call may have changed the counter since the local was loaded.
+    is_stale: bool,
     compiled: Instructions,
 }
 
 impl MeteredCode {
-    fn new(size: usize, added: &AddedIndices) -> Self {
+    fn new(size: usize, counter: Counter) -> Self {
+        let mut done = Vec::with_capacity(2 * size);
+        counter.load(&mut done);
         Self {
-            counter: added.counter,
-            done: Vec::with_capacity(2 * size),
+            counter,
+            done,
+            checks: Vec::new(),
             block: Vec::new(),
             cost: FUNCTION_ENTRY_COST,
             checks_counter: true,
+            stores_counter: false,
+            has_unstored: false,
+            is_stale: false,
             compiled: 0,
         }
     }
 
+    /// Prepares for an instruction, before it is appended to the current block.
+    fn before(&mut self, operator: &Operator<'_>, leaves: Leaves) {
+        self.stores_counter |= leaves != Leaves::Never || !cannot_trap(operator);
+        if self.is_stale && ends_block(operator) {
+            if leaves != Leaves::Always {
+                self.counter.load(&mut self.block);
+            }
+            self.is_stale = false;
+        }
+        self.is_stale |= matches!(
+            operator,
+            Operator::Call { .. }
+                | Operator::CallIndirect { .. }
+                | Operator::MemoryFill { .. }
+                | Operator::MemoryCopy { .. }
+                | Operator::MemoryInit { .. }
+        );
+    }
+
     /// Ends the current block and begins the next one.
     fn end_block(&mut self, next_checks_counter: bool) {
-        if self.checks_counter || self.cost > 0 {
-            charge(self.counter, self.cost, &mut self.done);
+        let is_charged = self.checks_counter || self.cost > 0;
+        if is_charged {
+            self.counter.charge(self.cost, &mut self.done);
             self.compiled += CHARGE_INSTRUCTIONS;
         }
+        // A block without cost has only the end of the function that needs the counter. The block is the last one.
+        if self.stores_counter && (is_charged || self.has_unstored) {
+            self.counter.store(&mut self.done);
+        }
+        self.has_unstored |= is_charged && !self.stores_counter;
         if self.checks_counter {
-            check(self.counter, &mut self.done);
+            self.checks.push(self.counter.check(&mut self.done));
             self.compiled += CHECK_INSTRUCTIONS;
         }
         self.done.append(&mut self.block);
         self.cost = 0;
         self.checks_counter = next_checks_counter;
+        self.stores_counter = false;
     }
+}
+
+/// Whether an instruction can neither trap nor call a function. False for some that cannot, too.
+fn cannot_trap(operator: &Operator<'_>) -> bool {
+    macro_rules! is_one_of {
+        ($($name:ident)+) => { matches!(operator, $(Operator::$name { .. })|+) };
+    }
+    is_one_of!(
+        Nop Block Loop If Else End Br BrIf BrTable Return Drop Select
+        LocalGet LocalSet LocalTee GlobalGet GlobalSet I32Const I64Const F32Const F64Const
+        I32Eqz I32Eq I32Ne I32LtS I32LtU I32GtS I32GtU I32LeS I32LeU I32GeS I32GeU
+        I64Eqz I64Eq I64Ne I64LtS I64LtU I64GtS I64GtU I64LeS I64LeU I64GeS I64GeU
+        F32Eq F32Ne F32Lt F32Gt F32Le F32Ge F64Eq F64Ne F64Lt F64Gt F64Le F64Ge
+        I32Clz I32Ctz I32Popcnt I32Add I32Sub I32Mul I32And I32Or I32Xor I32Shl I32ShrS I32ShrU I32Rotl I32Rotr
+        I64Clz I64Ctz I64Popcnt I64Add I64Sub I64Mul I64And I64Or I64Xor I64Shl I64ShrS I64ShrU I64Rotl I64Rotr
+        F32Abs F32Neg F32Add F32Sub F32Mul F32Div F32Sqrt F64Abs F64Neg F64Add F64Sub F64Mul F64Div F64Sqrt
+        I32WrapI64 I64ExtendI32S I64ExtendI32U I32Extend8S I32Extend16S I64Extend8S I64Extend16S I64Extend32S
+        F32ConvertI32S F32ConvertI32U F32ConvertI64S F32ConvertI64U F32DemoteF64
+        F64ConvertI32S F64ConvertI32U F64ConvertI64S F64ConvertI64U F64PromoteF32
+        I32ReinterpretF32 I64ReinterpretF64 F32ReinterpretI32 F64ReinterpretI64
+    )
 }

@@ -3,9 +3,8 @@
 //!
 //! Instrumentation adds:
 //!
-//! - a global, the instruction counter: the number of instructions left;
-//! - a second memory with page marks: a byte for each page of the first memory, not 0 if the page was
-//!   written to;
+//! - a memory for the replica, with the instruction counter (the number of instructions left) and the page marks: a
+//!   byte for each page of the module's memory, not 0 if the page was written to;
 //! - functions that replace the bulk memory operations.
 //!
 //! All of these come after the module's own items, so that no index of the module changes. Code is
@@ -22,8 +21,8 @@ use crate::types::Instructions;
 pub(crate) use page_marks::STORE_BYTES_MAX;
 use std::collections::BTreeSet;
 use wasm_encoder::{
-    CodeSection, ConstExpr, Encode, ExportKind, ExportSection, FunctionSection, GlobalSection,
-    GlobalType, MemorySection, MemoryType, Module, RawSection, SectionId, TypeSection, ValType,
+    BranchHint, BranchHints, CodeSection, Encode, ExportKind, ExportSection, FunctionSection,
+    MemorySection, MemoryType, Module, RawSection, SectionId, TypeSection,
 };
 use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody};
 
@@ -32,15 +31,20 @@ use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody};
 pub(crate) const RESERVED_PREFIX: &str = "embedded-replica:";
 /// The heap.
 pub(crate) const EXPORT_MEMORY: &str = "embedded-replica:memory";
-/// The memory with the page marks.
-pub(crate) const EXPORT_PAGE_MARKS: &str = "embedded-replica:page_marks";
+/// The added memory.
+pub(crate) const EXPORT_ADDED_MEMORY: &str = "embedded-replica:added_memory";
 /// The table, for callbacks.
 pub(crate) const EXPORT_TABLE: &str = "embedded-replica:table";
 /// The start function.
 pub(crate) const EXPORT_START: &str = "embedded-replica:start";
-pub(crate) const EXPORT_INSTRUCTION_COUNTER: &str = "embedded-replica:counter";
 /// The prefix for mutable globals. Their number follows, which counts the mutable globals only.
 pub(crate) const EXPORT_GLOBAL: &str = "embedded-replica:global:";
+
+/// The address of the instruction counter in the added memory: an `i64`.
+pub(crate) const COUNTER_ADDRESS: usize = 0;
+
+/// The address of the first page mark in the added memory. A page mark is a byte.
+pub(crate) const PAGE_MARKS_ADDRESS: usize = 64;
 
 /// The value of the instruction counter after an execution was stopped at its instruction limit.
 pub(crate) const OUT_OF_INSTRUCTIONS: i64 = i64::MIN;
@@ -81,8 +85,8 @@ pub(super) struct ModuleParts<'a> {
 /// The indices of the added items.
 struct AddedIndices {
     wasm64: bool,
-    /// The instruction counter.
-    counter: u32,
+    /// The added memory.
+    memory: u32,
     /// The first added function. The order is that of [`page_marks::functions`]. `None` in a module
     /// without memory.
     functions: Option<u32>,
@@ -100,7 +104,7 @@ pub(super) struct Instrumented {
 pub(super) fn instrument(parts: &ModuleParts<'_>) -> Result<Instrumented, BinaryReaderError> {
     let added = AddedIndices {
         wasm64: parts.wasm64,
-        counter: parts.globals,
+        memory: parts.memories,
         functions: (parts.memories > 0).then_some(parts.function_types.len() as u32),
     };
     let helpers = match added.functions {
@@ -110,13 +114,19 @@ pub(super) fn instrument(parts: &ModuleParts<'_>) -> Result<Instrumented, Binary
     let mut types = TypeSection::new();
     let mut functions = FunctionSection::new();
     let mut code = CodeSection::new();
+    let mut hints = BranchHints::new();
     let mut compiled = metering::overhead(parts);
     for body in &parts.bodies {
-        let declared =
-            parts.function_types[parts.imported_functions as usize + code.len() as usize];
+        let number = parts.imported_functions + code.len();
+        let declared = parts.function_types[number as usize];
         let body = metering::meter(body, parts.arities[declared as usize].0, &added, parts)?;
         compiled += body.compiled_instructions;
         code.raw(&body.bytes);
+        let unlikely = body.unlikely.iter().map(|position| BranchHint {
+            branch_func_offset: *position as u32,
+            branch_hint_value: 0,
+        });
+        hints.function_hints(number, unlikely);
     }
     for (number, helper) in (0..).zip(&helpers) {
         types.ty().function(helper.parameters.iter().copied(), []);
@@ -124,7 +134,7 @@ pub(super) fn instrument(parts: &ModuleParts<'_>) -> Result<Instrumented, Binary
         code.function(&helper.code);
     }
     Ok(Instrumented {
-        bytes: assemble(parts, &types, &functions, &code)?,
+        bytes: assemble(parts, &types, &functions, &hints, &code)?,
         compiled_instructions: compiled,
     })
 }
@@ -134,12 +144,9 @@ fn assemble(
     parts: &ModuleParts<'_>,
     types: &TypeSection,
     functions: &FunctionSection,
+    hints: &BranchHints,
     code: &CodeSection,
 ) -> Result<Vec<u8>, BinaryReaderError> {
-    let mut globals = GlobalSection::new();
-    let counter = GlobalType { val_type: ValType::I64, mutable: true, shared: false };
-    globals.global(counter, &ConstExpr::i64_const(0));
-
     let mut module = Module::new();
     let own = |id: SectionId| parts.sections[id as usize];
     let mut raw = |id: SectionId, data: Option<&[u8]>| {
@@ -152,10 +159,11 @@ fn assemble(
     raw(SectionId::Function, Some(&joined(own(SectionId::Function), functions)?));
     raw(SectionId::Table, own(SectionId::Table));
     raw(SectionId::Memory, Some(&joined(own(SectionId::Memory), &memory(parts))?));
-    raw(SectionId::Global, Some(&joined(own(SectionId::Global), &globals)?));
+    raw(SectionId::Global, own(SectionId::Global));
     raw(SectionId::Export, Some(&joined(own(SectionId::Export), &exports(parts))?));
     raw(SectionId::Element, own(SectionId::Element));
     raw(SectionId::DataCount, own(SectionId::DataCount));
+    module.section(hints);
     module.section(code);
     if let Some(data) = own(SectionId::Data) {
         module.section(&RawSection { id: SectionId::Data as u8, data });
@@ -163,37 +171,37 @@ fn assemble(
     Ok(module.finish())
 }
 
-/// The memory for the page marks, a byte for each page. A module without memory gets none.
+/// The added memory. A module without memory needs no page marks.
 fn memory(parts: &ModuleParts<'_>) -> MemorySection {
-    let mut section = MemorySection::new();
-    if parts.memories > 0 {
-        // In a 32-bit module, every address has a mark. In a 64-bit module, only the addresses of the
-        // largest possible memory and of one page after it have a mark.
-        let bytes = if parts.wasm64 {
+    // In a 32-bit module, every address has a mark. In a 64-bit module, only the addresses of the
+    // largest possible memory and of one page after it have a mark.
+    let marked = match (parts.memories > 0, parts.wasm64) {
+        (false, _) => 0,
+        (true, false) => 1 << 32,
+        (true, true) => {
             let declared = parts.memory_pages_max.unwrap_or(u64::MAX);
             declared.saturating_mul(WASM_PAGE_BYTES).min(WASM64_MEMORY_MAX) + OS_PAGE_BYTES as u64
-        } else {
-            1 << 32
-        };
-        let pages = (bytes / OS_PAGE_BYTES as u64).div_ceil(WASM_PAGE_BYTES);
-        section.memory(MemoryType {
-            minimum: pages,
-            maximum: Some(pages),
-            memory64: false,
-            shared: false,
-            page_size_log2: None,
-        });
-    }
+        }
+    };
+    let bytes = PAGE_MARKS_ADDRESS as u64 + marked.div_ceil(OS_PAGE_BYTES as u64);
+    let pages = bytes.div_ceil(WASM_PAGE_BYTES);
+    let mut section = MemorySection::new();
+    section.memory(MemoryType {
+        minimum: pages,
+        maximum: Some(pages),
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    });
     section
 }
 
 /// The exports through which the replica accesses the internals of the instance.
 fn exports(parts: &ModuleParts<'_>) -> ExportSection {
     let mut section = ExportSection::new();
-    section.export(EXPORT_INSTRUCTION_COUNTER, ExportKind::Global, parts.globals);
+    section.export(EXPORT_ADDED_MEMORY, ExportKind::Memory, parts.memories);
     if parts.memories > 0 {
         section.export(EXPORT_MEMORY, ExportKind::Memory, 0);
-        section.export(EXPORT_PAGE_MARKS, ExportKind::Memory, 1);
     }
     if parts.tables > 0 {
         section.export(EXPORT_TABLE, ExportKind::Table, 0);

@@ -5,9 +5,9 @@
 //! store, so a store out of bounds marks nothing. Added functions replace the bulk operations: they
 //! subtract the size from the instruction counter, execute the operation, and mark all written pages.
 
-use super::counter::stop;
+use super::counter::{load, stop, store};
 use super::mark_ranges::{MarkedRange, stored};
-use super::{AddedIndices, BinaryReaderError, FunctionBody, ModuleParts};
+use super::{AddedIndices, BinaryReaderError, FunctionBody, ModuleParts, PAGE_MARKS_ADDRESS};
 use crate::limits::OS_PAGE_BYTES;
 use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
 use wasmparser::{BinaryReader, Operator};
@@ -17,9 +17,6 @@ pub(crate) const STORE_BYTES_MAX: usize = 16;
 
 /// The number of bits to shift an address right to get its page number.
 const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
-
-/// The index of the memory with the page marks.
-const MARKS: u32 = 1;
 
 /// The positions of the functions in the result of [`functions`].
 const FILL: u32 = 0;
@@ -61,9 +58,9 @@ fn bulk(added: &AddedIndices, parameters: Vec<ValType>, operation: Instruction<'
     const TO: u32 = 0;
     const SIZE: u32 = 2;
     let size_type = parameters[SIZE as usize];
-    // Locals: the counter before the charge, the first and the last written page.
-    let [before, first, last] = [3, 4, 5];
-    let mut code = Function::new([(1, ValType::I64), (2, ValType::I32)]);
+    // Locals: the counter before and after the charge, the first and the last written page.
+    let [before, after, first, last] = [3, 4, 5, 6];
+    let mut code = Function::new([(2, ValType::I64), (2, ValType::I32)]);
     let size = |code: &mut Function| {
         code.instruction(&LocalGet(SIZE));
         if size_type == ValType::I32 {
@@ -79,14 +76,18 @@ fn bulk(added: &AddedIndices, parameters: Vec<ValType>, operation: Instruction<'
             code.instruction(&I64ExtendI32U);
         }
     };
-    code.instruction(&GlobalGet(added.counter)).instruction(&LocalTee(before));
+    code.instruction(&I32Const(0));
+    for instruction in load(added.memory) {
+        code.instruction(&instruction);
+    }
+    code.instruction(&LocalTee(before));
     size(&mut code);
-    code.instruction(&I64Sub).instruction(&GlobalSet(added.counter));
+    code.instruction(&I64Sub).instruction(&LocalTee(after)).instruction(&store(added.memory));
     // Stop if the counter is negative, or if the subtraction wrapped around.
-    code.instruction(&GlobalGet(added.counter)).instruction(&I64Const(0)).instruction(&I64LtS);
-    code.instruction(&GlobalGet(added.counter)).instruction(&LocalGet(before));
+    code.instruction(&LocalGet(after)).instruction(&I64Const(0)).instruction(&I64LtS);
+    code.instruction(&LocalGet(after)).instruction(&LocalGet(before));
     code.instruction(&I64GtS).instruction(&I32Or).instruction(&If(BlockType::Empty));
-    for instruction in stop(added.counter) {
+    for instruction in stop(added.memory) {
         code.instruction(&instruction);
     }
     code.instruction(&End);
@@ -105,9 +106,10 @@ fn bulk(added: &AddedIndices, parameters: Vec<ValType>, operation: Instruction<'
     code.instruction(&I64Add).instruction(&I64Const(1)).instruction(&I64Sub);
     page(&mut code);
     code.instruction(&LocalSet(last));
-    code.instruction(&LocalGet(first)).instruction(&I32Const(1));
+    code.instruction(&LocalGet(first)).instruction(&I32Const(PAGE_MARKS_ADDRESS as i32));
+    code.instruction(&I32Add).instruction(&I32Const(1));
     code.instruction(&LocalGet(last)).instruction(&LocalGet(first)).instruction(&I32Sub);
-    code.instruction(&I32Const(1)).instruction(&I32Add).instruction(&MemoryFill(MARKS));
+    code.instruction(&I32Const(1)).instruction(&I32Add).instruction(&MemoryFill(added.memory));
     code.instruction(&End);
     Helper { parameters, code }
 }
@@ -121,6 +123,8 @@ pub(super) struct MarkWriter<'a> {
     groups: u32,
     /// The encoded groups of the original locals.
     encoded: &'a [u8],
+    /// The index of the added local for the instruction counter.
+    counter: u32,
     /// The index of the next added local.
     next: u32,
     /// The added local for addresses.
@@ -150,16 +154,23 @@ impl<'a> MarkWriter<'a> {
             marks: marks.into_iter(),
             groups,
             encoded,
-            next,
+            counter: next,
+            next: next + 1,
             address: None,
             values: Vec::new(),
         })
+    }
+
+    /// The index of the local for the instruction counter.
+    pub fn counter(&self) -> u32 {
+        self.counter
     }
 
     /// The encoded locals: the original ones, followed by the added ones.
     pub fn locals(&self) -> Result<Vec<u8>, BinaryReaderError> {
         let mut ours: Vec<(u32, ValType)> =
             self.values.iter().map(|(of, index)| (*index, *of)).collect();
+        ours.push((self.counter, ValType::I64));
         ours.extend(self.address.map(|index| (index, address(self.added))));
         ours.sort_by_key(|(index, _)| *index);
         let mut bytes = Vec::new();
@@ -243,7 +254,8 @@ impl<'a> MarkWriter<'a> {
             I32ShrU.encode(code);
         }
         I32Const(1).encode(code);
-        I32Store8(MemArg { offset: 0, align: 0, memory_index: MARKS }).encode(code);
+        let offset = PAGE_MARKS_ADDRESS as u64;
+        I32Store8(MemArg { offset, align: 0, memory_index: self.added.memory }).encode(code);
     }
 
     fn address(&mut self) -> u32 {

@@ -97,8 +97,7 @@ fn instrumentation_exports_internals_and_removes_the_start_section() {
     }
     for (name, index) in [
         (EXPORT_MEMORY, 0),
-        (EXPORT_PAGE_MARKS, 1),
-        (EXPORT_INSTRUCTION_COUNTER, 3),
+        (EXPORT_ADDED_MEMORY, 1),
         (EXPORT_TABLE, 0),
         (EXPORT_START, 2),
         (&format!("{EXPORT_GLOBAL}0"), 0),
@@ -270,7 +269,7 @@ fn the_complexity_of_a_function_has_a_limit() {
 #[test]
 fn code_cannot_access_what_instrumentation_adds() {
     for text in [
-        // The second memory, the instruction counter, and the functions that replace bulk operations.
+        // The second memory, and the functions that replace bulk operations.
         "(module (memory 1) (func (drop (i32.load 1 (i32.const 0)))))",
         "(module (func (global.set 0 (i64.const 9))))",
         "(module (memory 1) (func (call 1 (i32.const 0) (i32.const 0) (i32.const 0))))",
