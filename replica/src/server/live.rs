@@ -21,7 +21,7 @@ use axum::middleware::from_fn_with_state;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The configuration of a live network.
 #[derive(Clone, Debug)]
@@ -122,6 +122,7 @@ pub struct LiveNetwork {
     subnets: Vec<SubnetInfo>,
     default_canister: CanisterId,
     token: Token,
+    crashed_run: Option<SystemTime>,
     background: Background,
 }
 
@@ -140,7 +141,7 @@ impl LiveNetwork {
         let listen = |error| LiveError::Listen { address, error };
         let listener = connections::listen((config.ip_addr, config.port)).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let (instance, state_dir) = instance(&config)?;
+        let (instance, state_dir, crashed_run) = instance(&config)?;
         let subnets = instance.subnets().to_vec();
         let root_key = instance.root_key().public_key_der().to_vec();
         let default_canister = instance.default_effective_canister();
@@ -171,7 +172,7 @@ impl LiveNetwork {
         };
         let finish = async move { saved.close(|_| ()).await.map_err(io::Error::other) };
         let background = Background::start(stop, serve, finish).map_err(listen)?;
-        Ok(Self { address, root_key, subnets, default_canister, token, background })
+        Ok(Self { address, root_key, subnets, default_canister, token, crashed_run, background })
     }
 
     /// Why the network has ended; `None` while it runs.
@@ -186,6 +187,13 @@ impl LiveNetwork {
     /// Fails if the network has failed before, or if it cannot be saved.
     pub fn stop(self) -> Result<(), String> {
         self.background.stop()
+    }
+
+    /// The time of the latest save of the run before this one, if that run did not end properly: its program
+    /// crashed or was killed. What happened after that save is lost. `None` if the run ended properly, or
+    /// if there was none.
+    pub fn crashed_run(&self) -> Option<SystemTime> {
+        self.crashed_run
     }
 
     /// The URL for agents, such as `http://127.0.0.1:4943/`.
@@ -226,11 +234,17 @@ impl LiveNetwork {
     }
 }
 
-/// The instance of a live network, and its state directory: restored, or created and saved.
-fn instance(config: &LiveConfig) -> Result<(Instance, Option<StateDir>), LiveError> {
+/// The instance of a live network, its state directory, and the time of the latest save if the last run
+/// crashed. The instance is restored, or created and saved.
+fn instance(
+    config: &LiveConfig,
+) -> Result<(Instance, Option<StateDir>, Option<SystemTime>), LiveError> {
     let requested = instance_config(config)?;
-    let Some(folder) = &config.state_dir else { return Ok((Instance::new(requested)?, None)) };
+    let Some(folder) = &config.state_dir else {
+        return Ok((Instance::new(requested)?, None, None));
+    };
     let mut state_dir = StateDir::open(folder)?;
+    let crashed_run = state_dir.crashed_run();
     let instance = if state_dir.has_state() {
         let mut instance = state_dir.restore(false)?;
         if !instance.has_fake_canisters() {
@@ -247,7 +261,8 @@ fn instance(config: &LiveConfig) -> Result<(Instance, Option<StateDir>), LiveErr
         Instance::new(requested)?
     };
     state_dir.save(&instance, false)?;
-    Ok((instance, Some(state_dir)))
+    state_dir.begin_run()?;
+    Ok((instance, Some(state_dir), crashed_run))
 }
 
 /// The configuration of the instance of a live network.

@@ -130,7 +130,7 @@ impl HostedInstance {
                     return Err(None);
                 }
                 last(instance);
-                state_dir.save(instance, false).map_err(Some)
+                state_dir.save(instance, false).and_then(|()| state_dir.end_run()).map_err(Some)
             };
             match self.end(save).await {
                 Ok(Ok(())) => break,

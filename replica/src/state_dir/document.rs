@@ -1,7 +1,7 @@
 //! Documents: files with one encoded value each. A document begins with a line of text, which states the
 //! format, and with a hash of the rest. The rest is CBOR.
 
-use super::StateDirError;
+use super::{StateDirError, folder};
 use crate::limits::STATE_DOCUMENT_BYTES_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,16 +61,7 @@ impl Document {
             .take(STATE_DOCUMENT_BYTES_MAX)
             .read_to_end(&mut bytes)
             .map_err(StateDirError::io(path))?;
-        let line = bytes.iter().take(FORMAT_BYTES_MAX).position(|byte| *byte == b'\n');
-        let line = line.ok_or_else(|| damaged("it does not begin with its format"))?;
-        if bytes[..line] != *FORMAT.as_bytes() {
-            let format = String::from_utf8_lossy(&bytes[..line]).into_owned();
-            let number = format.strip_prefix(ANY_FORMAT).and_then(|number| number.parse().ok());
-            return Err(match number {
-                Some(0u32..) => StateDirError::OtherVersion { path: path.to_owned(), format },
-                None => damaged("it does not begin with its format"),
-            });
-        }
+        let line = check_format(path, &bytes)?;
         let (hash, content) = bytes[line + 1..]
             .split_first_chunk::<HASH_BYTES>()
             .ok_or_else(|| damaged("it is too short"))?;
@@ -103,6 +94,34 @@ impl Document {
     }
 }
 
+/// Checks that a file begins with the format of a document, without reading more of the file.
+pub(super) fn check_format_of(path: &Path) -> Result<(), StateDirError> {
+    let file = File::open(path).map_err(StateDirError::io(path))?;
+    let mut bytes = Vec::new();
+    let read = file.take(FORMAT_BYTES_MAX as u64).read_to_end(&mut bytes);
+    read.map_err(StateDirError::io(path))?;
+    check_format(path, &bytes).map(drop)
+}
+
+/// Checks that the content of a file begins with the format of a document. Returns the length of the first line,
+/// in bytes.
+fn check_format(path: &Path, bytes: &[u8]) -> Result<usize, StateDirError> {
+    let line = bytes.iter().take(FORMAT_BYTES_MAX).position(|byte| *byte == b'\n');
+    let format = String::from_utf8_lossy(&bytes[..line.unwrap_or_default()]).into_owned();
+    if let Some(line) = line.filter(|_| format == FORMAT) {
+        return Ok(line);
+    }
+    let number = format.strip_prefix(ANY_FORMAT).and_then(|number| number.parse().ok());
+    let path = path.to_owned();
+    Err(match number {
+        Some(0u32..) => StateDirError::OtherVersion { path, format },
+        None => {
+            let reason = "it does not begin with its format".to_owned();
+            StateDirError::Damaged { path, reason }
+        }
+    })
+}
+
 /// Encodes a value as the content of a document.
 pub(super) fn encode(value: &impl Serialize) -> Result<Content, StateDirError> {
     let mut bytes = Vec::new();
@@ -129,14 +148,9 @@ pub(super) fn write_file<'a>(
         parts.into_iter().try_for_each(|part| file.write_all(part))?;
         file.into_inner()?.sync_all()?;
         fs::rename(&unfinished, folder.join(name))?;
-        sync_folder(folder)
+        folder::sync(folder)
     };
     write().map_err(StateDirError::io(folder.join(name))).inspect_err(|_| {
         let _ = fs::remove_file(&unfinished);
     })
-}
-
-/// Makes the names of the files in a folder permanent. On Windows this is not possible, and not necessary.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -1,6 +1,6 @@
 //! The folders of a state: whose they are, and deleting files in them.
 
-use super::document::UNFINISHED;
+use super::document::{self, UNFINISHED};
 use super::{NETWORK, StateDirError};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// The name of the file that is locked while the directory is in use.
 const LOCK: &str = "lock";
+
+/// The name of the file that is there while a network runs.
+const RUNNING: &str = "running";
 
 /// Files that DFINITY's PocketIC server writes into a state directory
 /// (`pocket_ic_server/src/pocket_ic.rs`).
@@ -33,10 +36,14 @@ pub(super) fn open(folder: &Path) -> Result<File, StateDirError> {
     }
     // A crash in the first save leaves the folders of subnets, and perhaps a part of the last file.
     let unfinished = format!("{NETWORK}{UNFINISHED}");
-    let is_own =
-        |name: &String| name == NETWORK || *name == unfinished || name == LOCK || is_seed(name);
+    let own = [NETWORK, &unfinished, LOCK, RUNNING];
+    let is_own = |name: &String| own.contains(&name.as_str()) || is_seed(name);
     if !names.iter().any(|name| name == NETWORK) && !names.iter().all(is_own) {
         return Err(StateDirError::Foreign(folder.to_owned()));
+    }
+    // Nothing is created in a directory that another version of this program has saved.
+    if names.iter().any(|name| name == NETWORK) {
+        document::check_format_of(&folder.join(NETWORK))?;
     }
     let path = folder.join(LOCK);
     let lock = File::options().create(true).truncate(false).write(true).open(&path);
@@ -85,6 +92,33 @@ fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
+}
+
+/// Whether a network runs, or did not end.
+pub(super) fn has_running(folder: &Path) -> bool {
+    folder.join(RUNNING).exists()
+}
+
+/// Records that a network runs.
+pub(super) fn add_running(folder: &Path) -> Result<(), StateDirError> {
+    let path = folder.join(RUNNING);
+    let file = File::options().create(true).truncate(true).write(true).open(&path);
+    file.and_then(|_| sync(folder)).map_err(StateDirError::io(path))
+}
+
+/// Records that no network runs.
+pub(super) fn remove_running(folder: &Path) -> Result<(), StateDirError> {
+    let path = folder.join(RUNNING);
+    let removed = match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => sync(folder),
+    };
+    removed.map_err(StateDirError::io(path))
+}
+
+/// Makes the names of the files in a folder permanent. On Windows this is not possible, and not necessary.
+pub(super) fn sync(folder: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Whether this is the name of a subnet's folder.

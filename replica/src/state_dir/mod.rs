@@ -11,10 +11,13 @@
 //! | `SEED/subnet-N.state` | a subnet, as of the save with the number N; SEED is the subnet's seed in hexadecimal |
 //! | `SEED/pieces-N` | memories and modules of the subnet (see [`pieces`](crate::pieces)) |
 //! | `lock` | nothing; it is locked while a server uses the directory |
+//! | `running` | nothing; it is there while a network runs that is saved again and again, and after a crash of such a network |
 //!
 //! Replacing `network.state` completes a save: it names the save whose files count. All other files of a
 //! save are new ones, with numbers that no file in the directory has. So a crash at any time leaves the
 //! state of a save. Each file is compared with its checksum when a state is restored.
+//!
+//! Nothing in the state depends on `running`, so versions that do not know this file can use the directory.
 
 mod document;
 mod error;
@@ -34,6 +37,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use subnet::SubnetFiles;
 
 /// The name of the document of the network.
@@ -55,6 +59,8 @@ pub struct StateDir {
     saved: Option<Hash>,
     /// The hash of the document of the network, as it was read or written last. `None` if there is none.
     network: Option<Hash>,
+    /// Whether a run has begun and not ended.
+    is_running: bool,
 }
 
 /// The document of the network.
@@ -102,12 +108,45 @@ impl StateDir {
         let last_number = last_save(folder);
         let folder = folder.to_owned();
         let subnets = BTreeMap::new();
-        Ok(Self { folder, lock, save: 0, last_number, subnets, saved: None, network: None })
+        let (saved, network) = (None, None);
+        Ok(Self { folder, lock, save: 0, last_number, subnets, saved, network, is_running: false })
     }
 
     /// Whether the directory contains a state.
     pub fn has_state(&self) -> bool {
         contains_state(&self.folder)
+    }
+
+    /// The time of the latest save, if the last run did not end: the program crashed or was killed between
+    /// [`begin_run`](Self::begin_run) and [`end_run`](Self::end_run), so what happened after that save is
+    /// lost. `None` if the last run ended, or if there was none. Ask before the next save.
+    pub fn crashed_run(&self) -> Option<SystemTime> {
+        let crashed = !self.is_running && folder::has_running(&self.folder);
+        let saved = || self.folder.join(NETWORK).metadata().ok()?.modified().ok();
+        crashed.then(saved).flatten()
+    }
+
+    /// Records in the directory that a network runs from now on, and is saved again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`StateDirError::Io`] if the directory cannot be written.
+    pub fn begin_run(&mut self) -> Result<(), StateDirError> {
+        folder::add_running(&self.folder)?;
+        self.is_running = true;
+        Ok(())
+    }
+
+    /// Records in the directory that the network has ended and was saved after that.
+    ///
+    /// # Errors
+    ///
+    /// [`StateDirError::Io`] if the directory cannot be written. The next run then takes this one for
+    /// crashed.
+    pub fn end_run(&mut self) -> Result<(), StateDirError> {
+        folder::remove_running(&self.folder)?;
+        self.is_running = false;
+        Ok(())
     }
 
     /// Restores the network.
@@ -196,6 +235,9 @@ impl StateDir {
                 if opened.network.is_none() {
                     return Err(StateDirError::Replaced(self.folder.clone()));
                 }
+            }
+            if self.is_running {
+                opened.begin_run()?;
             }
             *self = opened;
         }

@@ -8,6 +8,8 @@ use candid::Principal;
 use ic_management_canister_types::*;
 use std::collections::BTreeSet;
 
+mod crashes;
+
 /// Each `canister_update set` writes the first byte of the argument to the start of a page of its heap.
 const SETTER: &str = r#"(module
     (import "ic0" "msg_arg_data_copy" (func $copy (param i32 i32 i32)))
@@ -291,7 +293,8 @@ fn a_flipped_bit_anywhere_in_a_directory_is_an_error() {
             let mut flipped = content.clone();
             flipped[at] ^= 1 << bit;
             std::fs::write(&file, flipped).expect("it is writable");
-            let error = open(folder.path()).restore(false).expect_err("it is not as it was");
+            let restored = StateDir::open(folder.path()).and_then(|mut state| state.restore(false));
+            let error = restored.expect_err("it is not as it was");
             let is_clear =
                 matches!(error, StateDirError::Damaged { .. } | StateDirError::OtherVersion { .. });
             assert!(is_clear, "byte {at} of {}: {error}", file.display());

@@ -10,12 +10,15 @@ mod certificates;
 mod creation;
 mod delegations;
 mod dfx;
+#[cfg(unix)]
+mod drill;
 mod gateways;
 mod identities;
 mod live;
 mod load;
 mod management;
 mod network;
+mod program;
 mod raw;
 mod saved;
 mod tampering;

@@ -4,18 +4,15 @@ use crate::calls::{query, update};
 use crate::dfx::{agent, create, install};
 use crate::identities::ed25519;
 use crate::network::{number, run};
+use crate::program::Program;
 use candid::Principal;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::topology::SubnetKind;
 use ic_utils::interfaces::management_canister::builders::CanisterInstallMode;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use test_support::counter;
 use test_support::patience::{in_one_of_ten, wait_until};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
 
 /// A live network that is saved in `folder`.
 fn network(folder: &Path) -> LiveNetwork {
@@ -80,67 +77,31 @@ fn a_live_network_does_not_continue_with_other_subnets_or_as_an_instance_without
     assert!(message.contains("an instance of a PocketIC client"), "{message}");
 }
 
-/// The program, killed if a test leaves it running.
-struct Program {
-    process: Child,
-    url: String,
-}
-
-impl Program {
-    fn start(folder: &Path) -> Self {
-        let mut process = Command::new(BINARY)
-            .args(["serve", "--port", "0", "--subnet", "application", "--state"])
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let first = lines.next().unwrap().unwrap();
-        assert!(first.contains(&*folder.to_string_lossy()), "{first}");
-        let url = lines.find_map(|line| Some(line.unwrap().strip_prefix("URL")?.trim().to_owned()));
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, url: url.unwrap() }
-    }
-
-    async fn agent(&self) -> ic_agent::Agent {
-        let agent = ic_agent::Agent::builder().with_url(&self.url).build().unwrap();
-        agent.fetch_root_key().await.unwrap();
-        agent
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[test]
 fn a_network_that_is_killed_loses_the_latest_moment_only() {
     let folder = tempfile::tempdir().unwrap();
     let first = network(folder.path());
     let canister = run(deploy(&first));
     first.stop().unwrap();
-    let killed = Program::start(folder.path());
+    let killed = Program::saved(folder.path());
     let state = folder.path().join("network.state");
     let saved = || std::fs::metadata(&state).unwrap().modified().unwrap();
     run(async {
-        let agent = killed.agent().await;
+        let agent = killed.agent(ed25519(1)).await;
         assert_eq!(number(&update(&agent, canister, "count").await.unwrap()), 2);
     });
     // Two further saves: the first one may have begun before.
     for _ in 0..2 {
         let before = saved();
         wait_until("the network is saved", || {
-            run(async { query(&killed.agent().await, canister, "read").await.unwrap() });
+            run(async { query(&killed.agent(ed25519(1)).await, canister, "read").await.unwrap() });
             saved() != before
         });
     }
     drop(killed);
-    let again = Program::start(folder.path());
+    let again = Program::saved(folder.path());
     run(async {
-        let agent = again.agent().await;
+        let agent = again.agent(ed25519(1)).await;
         assert_eq!(number(&query(&agent, canister, "read").await.unwrap()), 2);
         assert_eq!(number(&update(&agent, canister, "count").await.unwrap()), 3);
     });

@@ -226,6 +226,7 @@ fn directories_that_are_no_state_are_refused_and_not_changed() {
         assert!(message.contains(fragment), "{file}: {message}");
         let text = std::fs::read_to_string(folder.path().join(file)).unwrap();
         assert_eq!(text, "text");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is added");
     }
     let folder = folder();
     std::fs::write(folder.path().join("network.state"), "embedded-replica state, format 0\n")
@@ -235,6 +236,7 @@ fn directories_that_are_no_state_are_refused_and_not_changed() {
         message.contains("which this version of the embedded replica cannot read"),
         "{message}"
     );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is added");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod port_file;
 mod serve;
 mod shutdown;
 mod stderr;
+mod utc;
 
 use clap::{Parser, Subcommand};
 use embedded_replica::server::OutcallDestinations;

@@ -4,6 +4,7 @@ use crate::outcall_destinations;
 use crate::pocket_ic::host_name;
 use crate::shutdown::ShutdownSignals;
 use crate::stderr;
+use crate::utc::utc;
 use clap::Args;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
@@ -13,6 +14,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The port in the project's `icp.yaml` and `dfx.json`.
 const COMMITTED_PORT: u16 = 4943;
@@ -98,12 +100,25 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         let _ = std::fs::remove_file(file);
     }
     let text = description(&network, profile, arguments.state.as_deref());
+    if let (Some(saved), Some(folder)) = (network.crashed_run(), &arguments.state) {
+        stderr::say(crashed(folder, saved));
+    }
     // The network runs even if nobody wants to read this.
     if let Err(error) = io::stdout().write_all(text.as_bytes()) {
         stderr::say(format_args!("cannot write to standard output: {error}"));
     }
     signals.wait_unless(|| network.failure())?;
     network.stop()
+}
+
+/// The message about a run before this one that crashed. `saved` is the time of its latest save.
+fn crashed(folder: &Path, saved: SystemTime) -> String {
+    format!(
+        "the network in {} did not end properly the last time: it crashed or was killed. It continues from \
+         its latest save, of {}. What happened after this save is lost: usually at most a second",
+        folder.display(),
+        utc(saved)
+    )
 }
 
 /// The text that describes the network to the user.
