@@ -218,7 +218,7 @@ impl ReadyCall {
     fn executed(self, output: ExecutionOutput) -> (CallExecution, Slices) {
         let Self { received, input, wasm64, prepaid, .. } = self;
         let ExecutionInput { entry_point, instructions_max, .. } = *input;
-        print(input.environment.canister, &output.log);
+        print(&input.environment, &output.log);
         let slices = Slices {
             count: output.slices,
             instructions_max: input.slice_instructions_max,

@@ -226,7 +226,7 @@ impl ReadyCallback {
     fn executed(self, (output, count): Ran) -> (ResponseExecution, Slices) {
         let Self { input, execution, .. } = self;
         for log in &output.logs {
-            print(input.environment.canister, log);
+            print(&input.environment, log);
         }
         let slices = Slices {
             count,

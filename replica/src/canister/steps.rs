@@ -11,7 +11,7 @@ use crate::limits::*;
 use crate::log::ExecutionLog;
 use crate::message::Request;
 use crate::routing;
-use crate::system_api::{Effects, EntryPoint, ExecutionInput, OutgoingCall};
+use crate::system_api::{Effects, EntryPoint, Environment, ExecutionInput, OutgoingCall};
 use crate::trace::{Event, Responder, Work};
 use crate::types::*;
 use crate::wasm::ModuleInfo;
@@ -112,9 +112,11 @@ pub(super) fn run(
     input: impl Into<Arc<ExecutionInput>>,
 ) -> ExecutionOutput {
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
+    let input = input.into();
+    let environment = input.environment.clone();
     let output = run_within(sandbox, Extent::Whole, entry, input);
     let output = output.expect("it is executed as a whole");
-    print(canister.id, &output.log);
+    print(&environment, &output.log);
     output
 }
 
@@ -131,15 +133,16 @@ pub(super) fn run_within(
     let (is_replicated, time) = (input.entry_point.is_replicated(), input.time);
     let mut output = sandbox.run(extent, entry, input)?;
     if is_replicated && let Some(line) = output.result.as_ref().err().and_then(Trap::log_line) {
-        output.log.keep(time, line.as_bytes());
+        output.log.print(time, line.as_bytes());
     }
     Some(output)
 }
 
-/// Prints the debug output of an execution.
-pub(super) fn print(canister: CanisterId, log: &ExecutionLog) {
+/// Prints the debug output of an execution, with the name that the canister has in its own environment variables.
+pub(super) fn print(environment: &Environment, log: &ExecutionLog) {
     for line in log.printed() {
-        tracing::info!(target: "canister", canister = %canister, "{line}");
+        let canister = environment.canister;
+        tracing::info!(target: "canister", %canister, name = environment.name(), "{line}");
     }
 }
 

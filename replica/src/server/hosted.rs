@@ -6,6 +6,7 @@ use crate::server::api::ApiError;
 use crate::server::clock::Stopwatch;
 use crate::server::outcalls::OutcallClient;
 use crate::state_dir::StateDir;
+use crate::subnet::Subnet;
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -46,10 +47,37 @@ pub(super) struct AutoProgress {
 struct SharedFacts {
     root_key: Arc<SubnetKey>,
     rounds: AtomicU64,
+    /// What the instance had done at the end of its latest round.
+    activity: Mutex<Activity>,
     /// Why the instance cannot be used any more. `None` while it can.
     gone: Mutex<Option<Gone>>,
     /// Whether the instance may have changed since the latest save.
     has_changed: AtomicBool,
+}
+
+/// What a network has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Activity {
+    /// The number of executed rounds.
+    pub rounds: u64,
+    /// Messages, tasks and management calls that all subnets have executed.
+    pub messages: u64,
+    /// The number of canisters on all subnets.
+    pub canisters: u64,
+}
+
+impl Activity {
+    fn of(instance: &Instance) -> Self {
+        let rounds = instance.network().rounds();
+        let nothing = Self { rounds, ..Self::default() };
+        let metrics = instance.network().subnets().map(Subnet::metrics);
+        metrics.fold(nothing, |sum, metrics| Self {
+            messages: sum.messages + metrics.transactions,
+            canisters: sum.canisters + metrics.canisters,
+            ..sum
+        })
+    }
 }
 
 /// Why an instance cannot be used any more.
@@ -70,6 +98,7 @@ impl HostedInstance {
         let shared = SharedFacts {
             root_key: instance.root_key().clone(),
             rounds: instance.network().rounds().into(),
+            activity: Activity::of(&instance).into(),
             gone: Mutex::default(),
             has_changed: false.into(),
         };
@@ -190,6 +219,7 @@ impl HostedInstance {
             let result = operation(used);
             let rounds = used.network().rounds();
             if rounds != before {
+                *self.shared.activity.lock() = Activity::of(used);
                 used.deferred_executions().for_each(|deferred| self.start(deferred.clone()));
             }
             (result, rounds)
@@ -266,6 +296,11 @@ impl HostedInstance {
             Some(gone) => Err(gone.error(self.id)),
             None => Ok(self.shared.rounds.load(Relaxed)),
         }
+    }
+
+    /// What the instance has done. Does not wait for the instance.
+    pub(super) fn activity(&self) -> Activity {
+        *self.shared.activity.lock()
     }
 
     /// A future that waits for the next round. It counts rounds from this call on, not from when the

@@ -5,6 +5,7 @@ use crate::instance::{Instance, InstanceConfig, InstanceError, SubnetInfo};
 use crate::network::NetworkProfile;
 use crate::server::background::Background;
 use crate::server::connections::Patience;
+use crate::server::hosted::{Activity, HostedInstance};
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
 use crate::server::outcalls::OutcallDestinations;
@@ -21,6 +22,7 @@ use axum::middleware::from_fn_with_state;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The configuration of a live network.
@@ -123,6 +125,7 @@ pub struct LiveNetwork {
     default_canister: CanisterId,
     token: Token,
     crashed_run: Option<SystemTime>,
+    hosted: Arc<HostedInstance>,
     background: Background,
 }
 
@@ -149,7 +152,7 @@ impl LiveNetwork {
         let is_saved = state_dir.is_some();
         let id = instances.add(instance, state_dir);
         let hosted = instances.get(id).expect("the instance was just added");
-        let saved = hosted.clone();
+        let (saved, network) = (hosted.clone(), hosted.clone());
         let shared = instances.shared().clone();
         let stop = shared.stop.clone();
         let delay = config.artificial_delay;
@@ -172,7 +175,16 @@ impl LiveNetwork {
         };
         let finish = async move { saved.close(|_| ()).await.map_err(io::Error::other) };
         let background = Background::start(stop, serve, finish).map_err(listen)?;
-        Ok(Self { address, root_key, subnets, default_canister, token, crashed_run, background })
+        Ok(Self {
+            address,
+            root_key,
+            subnets,
+            default_canister,
+            token,
+            crashed_run,
+            hosted: network,
+            background,
+        })
     }
 
     /// Why the network has ended; `None` while it runs.
@@ -194,6 +206,11 @@ impl LiveNetwork {
     /// if there was none.
     pub fn crashed_run(&self) -> Option<SystemTime> {
         self.crashed_run
+    }
+
+    /// What the network has done so far. Does not wait for a round.
+    pub fn activity(&self) -> Activity {
+        self.hosted.activity()
     }
 
     /// The URL for agents, such as `http://127.0.0.1:4943/`.

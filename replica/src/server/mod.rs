@@ -35,6 +35,7 @@ use crate::network::NetworkProfile;
 use crate::trace::Event;
 use background::Background;
 use connections::Patience;
+pub use hosted::Activity;
 use instances::Instances;
 pub use live::{LiveConfig, LiveError, LiveNetwork};
 use names::Names;

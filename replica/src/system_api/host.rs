@@ -48,6 +48,19 @@ pub struct Environment {
     pub freezing_threshold_seconds: u64,
 }
 
+impl Environment {
+    /// The name that the environment variable `PUBLIC_CANISTER_ID:NAME` gives to the canister itself. `icp deploy`
+    /// sets these variables, for all canisters of a project.
+    pub fn name(&self) -> Option<&str> {
+        let id = self.canister.to_string();
+        let mut variables = self.variables.iter();
+        variables.find(|(_, value)| **value == id)?.0.strip_prefix(CANISTER_NAME_PREFIX)
+    }
+}
+
+/// What the names of environment variables begin with that name a canister.
+const CANISTER_NAME_PREFIX: &str = "PUBLIC_CANISTER_ID:";
+
 /// The status of a canister. The values are those of `ic0.canister_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {

@@ -22,3 +22,5 @@ mod program;
 mod raw;
 mod saved;
 mod tampering;
+#[cfg(target_os = "linux")]
+mod terminal;

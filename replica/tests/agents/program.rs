@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use test_support::patience::wait_until;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_embedded-replica");
 
 /// The program, killed if a test leaves it running.
 pub struct Program {

@@ -1,12 +1,14 @@
 //! The embedded replica as a program, which has three uses: as a PocketIC server, as a live network for
 //! command line tools (`serve`), and as the network launcher of `icp network start`.
 
+mod canister_lines;
 mod launcher;
 mod memory;
 mod pocket_ic;
 mod port_file;
 mod serve;
 mod shutdown;
+mod status;
 mod stderr;
 mod utc;
 
@@ -14,7 +16,7 @@ use clap::{Parser, Subcommand};
 use embedded_replica::server::OutcallDestinations;
 use std::ffi::OsString;
 use std::process::ExitCode;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 /// An Internet Computer replica in one program.
@@ -56,15 +58,20 @@ fn main() -> ExitCode {
     let done = match launcher::is_called_by(&arguments) {
         true => {
             let arguments = launcher::Arguments::parse_from(arguments);
-            log(arguments.log_levels());
+            log(arguments.log_levels(), false);
             launcher::run(&arguments)
         }
         false => {
             let Program { command, pocket_ic } = Program::parse_from(arguments);
-            log(pocket_ic.log_levels.clone());
             match command {
-                Some(Command::Serve(arguments)) => serve::run(&arguments),
-                None => pocket_ic::run(&pocket_ic),
+                Some(Command::Serve(arguments)) => {
+                    log(serve::log_levels(), arguments.logs_canisters());
+                    serve::run(&arguments)
+                }
+                None => {
+                    log(pocket_ic.log_levels.clone(), false);
+                    pocket_ic::run(&pocket_ic)
+                }
             }
         }
     };
@@ -86,8 +93,13 @@ fn outcall_destinations(all: bool) -> OutcallDestinations {
     OutcallDestinations::all_if(all || is_set())
 }
 
-/// Starts to write log lines of these levels to standard error.
-fn log(levels: Targets) {
+/// Starts to write log lines of these levels to standard error, and perhaps the lines of canisters in the form for
+/// people.
+fn log(levels: Targets, canisters: bool) {
     let lines = tracing_subscriber::fmt::layer().with_writer(|| stderr::StandardError);
-    tracing_subscriber::registry().with(lines.with_filter(levels)).init();
+    let of_canisters = canisters.then(|| {
+        let levels = Targets::new().with_target(canister_lines::TARGET, LevelFilter::INFO);
+        canister_lines::CanisterLines.with_filter(levels)
+    });
+    tracing_subscriber::registry().with(lines.with_filter(levels)).with(of_canisters).init();
 }

@@ -1,11 +1,13 @@
 //! `embedded-replica serve`: a live network for command line tools, started by hand.
 
+use crate::canister_lines::TARGET;
 use crate::outcall_destinations;
 use crate::pocket_ic::host_name;
 use crate::shutdown::ShutdownSignals;
+use crate::status::StatusLine;
 use crate::stderr;
 use crate::utc::utc;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::state_dir::contains_state;
@@ -15,6 +17,7 @@ use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// The port in the project's `icp.yaml` and `dfx.json`.
 const COMMITTED_PORT: u16 = 4943;
@@ -63,10 +66,33 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
+    /// What to log to standard error: `canisters` for the lines that canisters log, as they come
+    #[arg(long, value_name = "WHAT")]
+    log: Vec<Log>,
+
     /// A file to delete when a new network has started, such as a file in which a tool keeps the ids of
     /// the canisters of the previous network. Repeat it for several files
     #[arg(long, value_name = "FILE")]
     forget: Vec<PathBuf>,
+}
+
+/// What the network can log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Log {
+    /// The lines that canisters log.
+    Canisters,
+}
+
+impl Arguments {
+    /// Whether to log the lines of canisters.
+    pub fn logs_canisters(&self) -> bool {
+        self.log.contains(&Log::Canisters)
+    }
+}
+
+/// The log levels of the network itself.
+pub fn log_levels() -> Targets {
+    Targets::new().with_default(LevelFilter::INFO).with_target(TARGET, LevelFilter::OFF)
 }
 
 /// Starts a network and serves it until a shutdown signal.
@@ -107,7 +133,14 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     if let Err(error) = io::stdout().write_all(text.as_bytes()) {
         stderr::say(format_args!("cannot write to standard output: {error}"));
     }
-    signals.wait_unless(|| network.failure())?;
+    let mut status = StatusLine::default();
+    let ended = signals.wait_unless(|| {
+        status.show(network.activity());
+        network.failure()
+    });
+    // A further signal ends the program at once, so the status line is removed first.
+    status.remove();
+    ended?;
     network.stop()
 }
 

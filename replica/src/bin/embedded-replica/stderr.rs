@@ -2,11 +2,14 @@
 //!
 //! If nobody reads the other end of a pipe, or if the disk is full, lines are dropped. Canisters that print and
 //! requests go on.
+//!
+//! If standard error is a terminal, a status line can stand below the lines. It is drawn only when it changes.
 
 use embedded_replica::limits::{STANDARD_ERROR_BYTES_MAX, STANDARD_ERROR_PATIENCE};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
@@ -21,10 +24,20 @@ struct Waiting {
     dropped: u64,
     /// Whether the reader has taken nothing for as long as anybody waits for it.
     is_stuck: bool,
+    /// The status line that is to be drawn. Empty: none is to be seen.
+    status: Option<String>,
+    /// Whether the status line is being drawn.
+    is_drawing: bool,
 }
 
-static WAITING: Mutex<Waiting> =
-    Mutex::new(Waiting { lines: VecDeque::new(), bytes: 0, dropped: 0, is_stuck: false });
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting {
+    lines: VecDeque::new(),
+    bytes: 0,
+    dropped: 0,
+    is_stuck: false,
+    status: None,
+    is_drawing: false,
+});
 
 /// Notified when a line was added, and when one was written.
 static CHANGED: Condvar = Condvar::new();
@@ -52,15 +65,31 @@ pub fn say(message: impl std::fmt::Display) {
     add(format!("embedded-replica: {message}\n").into_bytes());
 }
 
+/// Shows this status line, if standard error is a terminal. An empty one is removed.
+pub fn show_status(status: String) {
+    if io::stderr().is_terminal() {
+        start_writer();
+        waiting().status = Some(status);
+        CHANGED.notify_all();
+    }
+}
+
 /// Waits until everything is written, as long as somebody reads.
 pub fn finish() {
     let mut waiting = waiting();
     let mut before = usize::MAX;
-    while (1..before).contains(&waiting.bytes) {
-        before = waiting.bytes;
-        let is_unchanged = |waiting: &mut Waiting| waiting.bytes == before;
+    while (1..before).contains(&waiting.unwritten()) {
+        before = waiting.unwritten();
+        let is_unchanged = |waiting: &mut Waiting| waiting.unwritten() == before;
         let waited = CHANGED.wait_timeout_while(waiting, STANDARD_ERROR_PATIENCE, is_unchanged);
         waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+impl Waiting {
+    /// Bytes of lines, and one for the status line if it is to be drawn.
+    fn unwritten(&self) -> usize {
+        self.bytes + usize::from(self.status.is_some() || self.is_drawing)
     }
 }
 
@@ -81,11 +110,8 @@ fn panic_message(info: &PanicHookInfo<'_>) -> String {
 }
 
 /// Adds a line. Waits for room if many lines wait, and drops the line if the reader takes none of them.
-fn add(line: Vec<u8>) {
-    WRITER.call_once(|| {
-        // Without the thread, lines are dropped once too many of them wait.
-        let _ = thread::Builder::new().name("standard error".into()).spawn(write_all);
-    });
+pub fn add(line: Vec<u8>) {
+    start_writer();
     let is_full = |waiting: &Waiting| waiting.bytes + line.len() > STANDARD_ERROR_BYTES_MAX;
     let mut waiting = waiting();
     if is_full(&waiting) && !waiting.is_stuck {
@@ -103,27 +129,71 @@ fn add(line: Vec<u8>) {
     CHANGED.notify_all();
 }
 
-/// Writes lines, one after the other, for ever.
+/// Starts the thread that writes, unless it has been started.
+fn start_writer() {
+    WRITER.call_once(|| {
+        // Without the thread, lines are dropped once too many of them wait.
+        let _ = thread::Builder::new().name("standard error".into()).spawn(write_all);
+    });
+}
+
+/// Writes lines and draws the status line, for ever.
 fn write_all() {
-    let mut stderr = io::stderr();
+    let status = status_line();
     loop {
-        let is_empty = |waiting: &mut Waiting| waiting.lines.is_empty();
+        let is_empty = |waiting: &mut Waiting| waiting.lines.is_empty() && waiting.status.is_none();
         let mut waiting =
             CHANGED.wait_while(waiting(), is_empty).unwrap_or_else(PoisonError::into_inner);
-        let Some(line) = waiting.lines.pop_front() else { continue };
-        let dropped = std::mem::take(&mut waiting.dropped);
-        drop(waiting);
-        if dropped > 0 {
-            let note =
-                format!("embedded-replica: {dropped} lines were not written: nobody read them\n");
-            let _ = stderr.write_all(note.as_bytes());
+        match waiting.lines.pop_front() {
+            Some(line) => {
+                let dropped = std::mem::take(&mut waiting.dropped);
+                drop(waiting);
+                status.suspend(|| write(&line, dropped));
+                let mut waiting = self::waiting();
+                waiting.bytes -= line.len();
+                waiting.is_stuck = false;
+            }
+            None => {
+                let text = waiting.status.take().unwrap_or_default();
+                waiting.is_drawing = true;
+                drop(waiting);
+                draw(&status, text);
+                self::waiting().is_drawing = false;
+            }
         }
-        // There is nowhere to report that standard error cannot be written to.
-        let _ = stderr.write_all(&line);
-        let mut waiting = self::waiting();
-        waiting.bytes -= line.len();
-        waiting.is_stuck = false;
         CHANGED.notify_all();
+    }
+}
+
+/// Writes a line, and before it how many lines were dropped.
+fn write(line: &[u8], dropped: u64) {
+    let mut stderr = io::stderr();
+    if dropped > 0 {
+        let note =
+            format!("embedded-replica: {dropped} lines were not written: nobody read them\n");
+        let _ = stderr.write_all(note.as_bytes());
+    }
+    // There is nowhere to report that standard error cannot be written to.
+    let _ = stderr.write_all(line);
+}
+
+/// A status line without a text.
+fn status_line() -> ProgressBar {
+    // Hidden if standard error is not a terminal.
+    let line = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+        line.set_style(style);
+    }
+    line
+}
+
+/// Draws the status line, or removes it.
+fn draw(line: &ProgressBar, text: String) {
+    if text.is_empty() {
+        line.finish_and_clear();
+    } else {
+        line.set_message(text);
+        line.tick();
     }
 }
 

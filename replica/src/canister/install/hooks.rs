@@ -102,7 +102,7 @@ impl ReadyInstallation {
     /// Prints the debug output of an attempt.
     pub(super) fn print(&self, attempt: &Attempt) {
         for log in &attempt.logs {
-            print(self.canister(), log);
+            print(&self.base.environment, log);
         }
     }
 
