@@ -57,7 +57,6 @@ struct SharedFacts {
 
 /// What a network has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Activity {
     /// The number of executed rounds.
     pub rounds: u64,
