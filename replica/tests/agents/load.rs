@@ -4,6 +4,7 @@ use crate::calls::{query, update};
 use crate::identities::ed25519;
 use crate::network::{CounterNetwork, number, run};
 use candid::Principal;
+use ic_agent::Agent;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,18 +12,18 @@ use std::time::{Duration, Instant};
 use test_support::nothing;
 use tokio::task::JoinSet;
 
-const AGENTS: u8 = 200;
+pub const AGENTS: u8 = 200;
 
 /// How long calls took, in order, and what failed.
 #[derive(Default)]
-struct Report {
+pub struct Report {
     updates: Vec<Duration>,
     queries: Vec<Duration>,
-    failures: Vec<String>,
+    pub failures: Vec<String>,
 }
 
 impl Report {
-    fn print(&mut self) {
+    pub fn print(&mut self) {
         for (name, latencies) in [("updates", &mut self.updates), ("queries", &mut self.queries)] {
             latencies.sort();
             let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100].as_millis();
@@ -40,40 +41,50 @@ impl Report {
 /// Has two hundred agents call and query the counters by turns until `enough`, which is told how many
 /// times an agent has done so and when all began.
 fn load(network: &CounterNetwork, enough: fn(u32, Instant) -> bool) -> Report {
-    let report = Arc::new(Mutex::new(Report::default()));
     run(async {
         let mut agents = Vec::new();
         for number in 0..AGENTS {
             agents.push(network.agent(ed25519(number)).await);
         }
-        let began = Instant::now();
-        let mut tasks = JoinSet::new();
-        for (number, agent) in agents.into_iter().enumerate() {
-            let canister = [network.one, network.other][number % 2];
-            let report = report.clone();
-            tasks.spawn(async move {
-                for times in 0.. {
-                    if enough(times, began) {
-                        return;
-                    }
-                    let start = Instant::now();
-                    let updated = update(&agent, canister, "count").await;
-                    let between = Instant::now();
-                    let queried = query(&agent, canister, "read").await;
-                    let mut report = report.lock().unwrap();
-                    report.updates.push(between - start);
-                    report.queries.push(between.elapsed());
-                    let results = [updated, queried].into_iter();
-                    report
-                        .failures
-                        .extend(results.filter_map(Result::err).map(|error| format!("{error:?}")));
+        agents_at_work(agents, [network.one, network.other], enough).await
+    })
+}
+
+/// Has agents call and query counters by turns until `enough`, which is told how many times an agent has done
+/// so and when all began.
+pub async fn agents_at_work(
+    agents: Vec<Agent>,
+    counters: [Principal; 2],
+    enough: fn(u32, Instant) -> bool,
+) -> Report {
+    let report = Arc::new(Mutex::new(Report::default()));
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for (number, agent) in agents.into_iter().enumerate() {
+        let canister = counters[number % 2];
+        let report = report.clone();
+        tasks.spawn(async move {
+            for times in 0.. {
+                if enough(times, began) {
+                    return;
                 }
-            });
-        }
-        while let Some(ended) = tasks.join_next().await {
-            ended.unwrap();
-        }
-    });
+                let start = Instant::now();
+                let updated = update(&agent, canister, "count").await;
+                let between = Instant::now();
+                let queried = query(&agent, canister, "read").await;
+                let mut report = report.lock().unwrap();
+                report.updates.push(between - start);
+                report.queries.push(between.elapsed());
+                let results = [updated, queried].into_iter();
+                report
+                    .failures
+                    .extend(results.filter_map(Result::err).map(|error| format!("{error:?}")));
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
     Arc::into_inner(report).unwrap().into_inner().unwrap()
 }
 

@@ -18,6 +18,8 @@ mod live;
 mod load;
 mod management;
 mod network;
+#[cfg(target_os = "linux")]
+mod page_load;
 mod program;
 mod raw;
 mod saved;
