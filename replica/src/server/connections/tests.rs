@@ -141,6 +141,48 @@ async fn a_response_that_nobody_reads_is_dropped_after_a_while() {
     server.abort();
 }
 
+/// A body whose parts somebody makes for ever, as those of the events of a page.
+struct Endless(tokio::sync::mpsc::Receiver<axum::body::Bytes>);
+
+impl hyper::body::Body for Endless {
+    type Data = axum::body::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        let part = self.0.poll_recv(context);
+        part.map(|part| part.map(|part| Ok(hyper::body::Frame::data(part))))
+    }
+}
+
+#[tokio::test]
+async fn events_that_nobody_reads_are_not_kept_and_their_source_ends() {
+    const EVENT_BYTES: usize = 64 << 10;
+    // More than what the operating system keeps for a connection.
+    const MADE_MAX: usize = 1_000;
+    let (ended, mut made) = tokio::sync::mpsc::unbounded_channel();
+    let events = async move || {
+        let (sender, parts) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            let mut made = 0;
+            while sender.send(vec![7; EVENT_BYTES].into()).await.is_ok() {
+                made += 1;
+            }
+            let _ = ended.send(made);
+        });
+        Response::new(axum::body::Body::new(Endless(parts)))
+    };
+    let patience = Patience { write: Duration::from_millis(50), ..Patience::default() };
+    let (server, address) = start(Router::new().fallback(events), patience);
+    let unread = connect(address, "GET / HTTP/1.1\r\n\r\n").await;
+    let made = tokio::time::timeout(LONG, made.recv()).await.expect("the source goes on");
+    assert!(made.is_some_and(|made| made < MADE_MAX), "{made:?} events were made");
+    drop(unread);
+    server.abort();
+}
+
 #[tokio::test]
 async fn a_server_that_ends_responds_to_open_requests_and_takes_no_others() {
     let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
