@@ -115,6 +115,8 @@ fn literals(source: &str) -> Vec<String> {
             '\\' if inside => match characters.next() {
                 // A line that goes on in the next one.
                 Some('\n') => while characters.next_if(|next| next.is_whitespace()).is_some() {},
+                // The end of a line, which is not part of the lines of a document.
+                Some('n') => {}
                 Some(escaped) => literals.last_mut().expect("there is one").push(escaped),
                 None => {}
             },

@@ -69,7 +69,7 @@ impl Project {
     /// Starts the network `live`, as `make serve` does with these arguments.
     pub fn serve(&mut self, arguments: &[&str]) {
         // The one before has to be gone: there is one at a time.
-        self.live = None;
+        self.live.take().into_iter().for_each(Network::interrupt);
         let network = Network::start(arguments, self.folder.path());
         self.configure(&network.url);
         self.live = Some(network);
@@ -78,6 +78,11 @@ impl Project {
     /// Where the network `live` is.
     pub fn url(&self) -> &str {
         &self.live.as_ref().expect("it is served").url
+    }
+
+    /// The link to the page of the network `live`.
+    pub fn page(&self) -> &str {
+        &self.live.as_ref().expect("it is served").page
     }
 
     /// The subnets of the network `live`, each with its id and its kind.
@@ -149,10 +154,18 @@ fn make_executable(file: &Path) {
 struct Network {
     process: std::process::Child,
     url: String,
+    page: String,
     subnets: Vec<String>,
 }
 
 impl Network {
+    /// Ends the network, as Ctrl-C does.
+    fn interrupt(mut self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        assert_eq!(wait(&mut self.process), Some(true), "the network ends");
+    }
+
     fn start(arguments: &[&str], folder: &Path) -> Self {
         use std::io::{BufRead, BufReader};
         let mut process = Command::new(BINARY)
@@ -169,13 +182,15 @@ impl Network {
         // It has printed all it ever does once it has printed this.
         let printed: Vec<String> =
             lines.by_ref().take_while(|line| !line.contains("parallel_calls")).collect();
+        let page = printed.iter().find_map(|line| line.strip_prefix("page"));
+        let page = page.expect("the network prints a link").trim().to_owned();
         let subnets = printed.iter().skip_while(|line| !line.starts_with("subnets"));
         let subnets = subnets
             .take_while(|line| !line.starts_with("root key"))
             .map(|line| line.trim_start_matches("subnets").trim().to_owned())
             .collect();
         let url = url.expect("the network prints its URL").trim_end_matches('/').to_owned();
-        Self { process, url, subnets }
+        Self { process, url, page, subnets }
     }
 }
 

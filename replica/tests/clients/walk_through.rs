@@ -4,6 +4,7 @@ use crate::project::{Project, workspace};
 use std::process::Command;
 use std::time::Duration;
 use test_support::documents::{blocks, command_and_comment, inline_commands};
+use test_support::http::exchange;
 
 /// The commands of the walk-through of this name.
 fn commands(name: &str) -> Vec<String> {
@@ -31,6 +32,7 @@ fn walk_through(project: &mut Project, lines: &[String]) -> Vec<Duration> {
     for line in lines {
         let (command, expected) = command_and_comment(line);
         if command.starts_with("make serve") {
+            // The network before, if there is one, ends as with Ctrl-C.
             let arguments = arguments_by_make(command);
             project.serve(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         } else if command == "cargo build --locked --bin embedded-replica" {
@@ -51,14 +53,19 @@ fn walk_through(project: &mut Project, lines: &[String]) -> Vec<Duration> {
     timed
 }
 
-/// Runs the walk-through of this name, and returns how long those commands took that are timed.
-fn run(name: &str) -> Vec<Duration> {
+/// What is left of a walk-through: the project, and how long those commands took that are timed.
+struct Walked {
+    project: Project,
+    timed: Vec<Duration>,
+}
+
+/// Runs the walk-through of this name. Nothing where the tool cannot be had.
+fn run(name: &str) -> Option<Walked> {
     let commands = commands(name);
     assert!(commands.len() > 4, "{commands:?}");
-    match Project::new() {
-        Some(mut project) => walk_through(&mut project, &commands),
-        None => Vec::new(),
-    }
+    let mut project = Project::new()?;
+    let timed = walk_through(&mut project, &commands);
+    Some(Walked { project, timed })
 }
 
 #[test]
@@ -67,11 +74,26 @@ fn the_pair_is_deployed_and_called_as_documented() {
 }
 
 #[test]
-fn sequential_calls_to_another_subnet_take_far_longer_than_parallel_ones_as_documented() {
-    if let [sequential, parallel] = run("latency")[..] {
-        assert!(sequential > Duration::from_secs(10), "{sequential:?}");
-        assert!(sequential > 2 * parallel, "{sequential:?}, {parallel:?}");
+fn the_page_shows_the_pair_of_a_network_that_was_started_again_as_documented() {
+    let Some(Walked { project, .. }) = run("page") else { return };
+    let (page, token) = project.page().split_once("#token=").expect("a link with a secret");
+    assert!(token.len() >= 32, "{token}");
+    let port = page.trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
+    let host = format!("host: localhost:{port}\r\n");
+    assert_eq!(exchange(port, "GET", "/", &host, b"").status, 200);
+    let state = exchange(port, "GET", "/page/state", &host, b"");
+    let state = state.text();
+    for name in [r#""name":"caller""#, r#""name":"callee""#] {
+        assert!(state.contains(name), "{name} is missing in {state}");
     }
+}
+
+#[test]
+fn sequential_calls_to_another_subnet_take_far_longer_than_parallel_ones_as_documented() {
+    let Some(Walked { timed, .. }) = run("latency") else { return };
+    let [sequential, parallel] = timed[..] else { panic!("two commands are timed: {timed:?}") };
+    assert!(sequential > Duration::from_secs(10), "{sequential:?}");
+    assert!(sequential > 2 * parallel, "{sequential:?}, {parallel:?}");
 }
 
 #[test]
