@@ -28,6 +28,9 @@ const COMMITTED_PORT: u16 = 4943;
 /// Ctrl-C. Nothing of it is saved, unless you give a directory with --state. Its keys are the same in
 /// every run and known to everybody: their signatures prove nothing outside this network.
 ///
+/// The network prints a link to its page, which shows canisters, their calls and their logs in a browser,
+/// and makes calls. On a terminal, a line shows how many rounds and messages were executed.
+///
 /// Fake canisters replace the mainnet canisters that the tools need to create canisters: the cycles
 /// ledger (um5iw-rqaaa-aaaaq-qaaba-cai), the ICP ledger (ryjl3-tyaaa-aaaaa-aaaba-cai), the cycles
 /// minting canister (rkp4c-7iaaa-aaaaa-aaaca-cai) and the registry (rwlgt-iiaaa-aaaaa-aaaaa-cai). A
