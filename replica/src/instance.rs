@@ -24,7 +24,7 @@ pub use crate::subnet::BlockMakers;
 use crate::subnet::{RelaxedLimits, Subnet};
 pub use crate::topology::SubnetInfo;
 use crate::topology::{SubnetKind, SubnetRequest, first_free, mainnet_subnet};
-use crate::trace::{Event, Trace};
+use crate::trace::{Event, Notice, Trace};
 use crate::types::*;
 pub use agents::QueryResult;
 pub use calls::{CanisterCall, Submission};
@@ -180,11 +180,35 @@ impl Instance {
         info.ok_or(InstanceError::NoSuchSubnet(subnet))
     }
 
-    /// Starts to record events (see [`trace`](crate::trace)). The receiver gets every event from now on.
+    /// Starts to record events (see [`trace`](crate::trace)). The receiver gets every event from now on. An instance
+    /// that [defers slices](Self::defer_slices) then waits within the round for long executions, because events
+    /// contain the number of slices.
     pub fn listen(&mut self) -> Receiver<Event> {
-        let (trace, events) = Trace::with_listener();
+        self.change_trace(Trace::listen)
+    }
+
+    /// Starts to watch the instance (see [`Notice`]). The receiver gets every notice from now on. An instance has one
+    /// watcher, beside its listener: a later call takes the place of an earlier one. To watch changes nothing, and
+    /// waits for nothing.
+    pub fn watch(&mut self) -> Receiver<Notice> {
+        self.change_trace(Trace::watch)
+    }
+
+    /// Ends what [`watch`](Self::watch) began.
+    pub fn end_watch(&mut self) {
+        self.change_trace(Trace::end_watch);
+    }
+
+    /// Whether the instance is watched.
+    pub fn is_watched(&self) -> bool {
+        self.network.trace().is_watched()
+    }
+
+    fn change_trace<T>(&mut self, change: impl FnOnce(&mut Trace) -> T) -> T {
+        let mut trace = self.network.trace().clone();
+        let result = change(&mut trace);
         self.network.set_trace(&trace);
-        events
+        result
     }
 
     /// The network, for inspection.

@@ -154,6 +154,11 @@ impl CanisterLog {
         }
     }
 
+    /// The index of the next record.
+    pub fn next_index(&self) -> u64 {
+        self.0.next_idx
+    }
+
     /// The records, oldest first.
     pub fn records(&self) -> impl DoubleEndedIterator<Item = &LogRecord> {
         self.0.records.iter()

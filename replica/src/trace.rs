@@ -4,40 +4,73 @@
 //! made. To listen, use [`EmbeddedServer::listen`](crate::server::EmbeddedServer::listen) or
 //! [`Instance::listen`](crate::instance::Instance::listen). A [`Recording`] says what the events mean: which calls
 //! were open, which failed and why. [`json_lines`] and [`perfetto`] write a recording to a file.
+//!
+//! Beside the listener, an instance may have a watcher, for a display while the network runs
+//! ([`Instance::watch`](crate::instance::Instance::watch)): see [`Notice`].
 
 mod builder;
 mod clock;
 pub mod json_lines;
+
 mod names;
 pub mod perfetto;
 mod recording;
 mod summary;
+mod watch;
+pub mod watched;
 
 pub use clock::Moment;
 pub use names::Names;
 pub use recording::{Call, Execution, Load, Outcome, Recording, Refused, Round, Slice};
 pub use summary::Summary;
+pub use watch::Notice;
 
 use crate::error::{ErrorCode, RejectCode};
 use crate::types::*;
 use serde::{Deserialize, Serialize};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Records events for a listener, if there is one.
+/// Records events for a listener and for a watcher, if they exist.
 #[derive(Clone, Debug, Default)]
-pub struct Trace(Option<Sender<Event>>);
+pub struct Trace {
+    listener: Option<Sender<Event>>,
+    watcher: Option<Sender<Notice>>,
+}
 
 impl Trace {
     /// Creates a trace and the receiver of its events.
     pub fn with_listener() -> (Self, Receiver<Event>) {
-        let (sender, receiver) = channel();
-        (Self(Some(sender)), receiver)
+        let mut trace = Self::default();
+        let events = trace.listen();
+        (trace, events)
     }
 
-    /// Records an event. `event` is called only if there is a listener.
+    /// The receiver of all events from now on, in place of an earlier one.
+    pub(crate) fn listen(&mut self) -> Receiver<Event> {
+        let (sender, receiver) = channel();
+        self.listener = Some(sender);
+        receiver
+    }
+
+    /// Records an event. `event` is called only if there is a listener or a watcher.
     pub(crate) fn record(&self, event: impl FnOnce() -> Event) {
-        if let Some(listener) = &self.0 {
-            // The listener may have dropped its receiver.
+        if self.listener.is_none() && self.watcher.is_none() {
+            return;
+        }
+        let event = event();
+        // Listener and watcher may have dropped their receivers.
+        if let Some(watcher) = &self.watcher {
+            let _ = watcher.send(Notice::Event(event.clone()));
+        }
+        if let Some(listener) = &self.listener {
+            let _ = listener.send(event);
+        }
+    }
+
+    /// Records an event that is known only after a wait. `event` is called only if there is a listener: a watcher
+    /// must not make the network slower.
+    pub(crate) fn record_after_wait(&self, event: impl FnOnce() -> Event) {
+        if let Some(listener) = &self.listener {
             let _ = listener.send(event());
         }
     }

@@ -244,7 +244,7 @@ pub(super) fn finish_call(
     let fee = round.prices.spent(prepaid, unused, wasm64);
     canister.credit(prepaid - fee);
     canister.consumption.instructions += fee;
-    canister.log.append(output.log);
+    canister.add_log(output.log);
     let work = Work::from(&received.origin);
     let id = canister.contexts.open(received);
     let mut taken = Taken::default();

@@ -137,7 +137,7 @@ pub(super) fn wait(
     paused: PausedExecution,
     instructions: Instructions,
 ) -> Execution {
-    canister.trace.record(|| Event::Slice {
+    canister.trace.record_after_wait(|| Event::Slice {
         canister: canister.id,
         number: paused.slices_done,
         of: paused.execution.result().slices.count,

@@ -78,7 +78,7 @@ pub(super) fn finish_response(
     let CallbackOutput { effects, trap, instructions, logs } = execution.output;
     canister.credit(refund + unsent);
     for log in logs {
-        canister.log.append(log);
+        canister.add_log(log);
     }
     let mut taken = Taken::default();
     let mut outcome = Outcome::Nothing;

@@ -14,9 +14,9 @@ use crate::canister::settings::{Settings, Status};
 use crate::canister::snapshot::Snapshots;
 use crate::canister::task::{LowWasmMemoryHook, Turn};
 use crate::error::{ErrorCode, UserError};
-use crate::log::CanisterLog;
+use crate::log::{CanisterLog, ExecutionLog, LogRecord};
 use crate::system_api::{Environment, RunState};
-use crate::trace::Trace;
+use crate::trace::{Notice, Trace};
 use crate::types::{CanisterId, Cycles, Time};
 use crate::wasm::ModuleInfo;
 use ic_management_canister_types::{Change, ChangeDetails, ChangeOrigin};
@@ -158,6 +158,23 @@ impl Canister {
             canister_version: self.version,
             origin,
             details: Some(details),
+        });
+    }
+
+    /// Adds the log of an execution to the log of the canister.
+    pub(super) fn add_log(&mut self, log: ExecutionLog) {
+        let first = self.log.next_index();
+        self.log.append(log);
+        self.trace.notify(|| {
+            let is_new = |record: &&LogRecord| record.idx >= first;
+            let new: Vec<&LogRecord> = self.log.records().rev().take_while(is_new).collect();
+            let canister = self.id;
+            new.into_iter().rev().map(move |LogRecord { idx, time, content }| Notice::Logged {
+                canister,
+                index: *idx,
+                time: *time,
+                line: content.clone(),
+            })
         });
     }
 

@@ -172,9 +172,57 @@ pub const PAGE_TOKEN_BYTES: usize = 16;
 /// Shortest time between two messages to a page about the state of the network.
 pub const PAGE_STATE_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Bytes per second that a page gets about the state of a network: after a large message, the next one waits longer
+/// than [`PAGE_STATE_INTERVAL`].
+pub const PAGE_STATE_BYTES_PER_SECOND: u64 = 256 << 10;
+
 /// Shortest time between two messages to a page about calls, or about logs.
 pub const PAGE_CALLS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Most pages of one network that are open at the same time.
+pub const PAGE_READERS_MAX: usize = 256;
+
+/// Longest time in which a page takes no message. After that, the server closes the connection, and the page connects
+/// again.
+pub const PAGE_READER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most messages that the server holds for slow pages. All pages share them, and a page that is further behind is cut
+/// off: the messages of about ten seconds.
+pub const PAGE_MESSAGES_MAX: usize = 256;
+
+/// Time for which a network is watched on after its last page was closed, so that a page that is loaded again sees what
+/// happened before.
+pub const PAGE_LINGER: Duration = Duration::from_secs(10);
+
+/// Most bytes of the lines of canister logs that a network remembers for pages.
+pub const PAGE_LOG_BYTES_MAX: usize = 128 << 10;
+
+/// Most bytes of lines in one message to a page. Of more lines, the page gets the latest.
+pub const PAGE_LOG_MESSAGE_BYTES_MAX: usize = 32 << 10;
+
+/// Most bytes of a line that a page gets. The rest of the line is left out.
+pub const PAGE_LOG_LINE_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes that a line counts beside its text: those of the other fields of the message.
+pub const PAGE_LOG_LINE_OVERHEAD_BYTES: usize = 100;
+
+/// Most bytes of a method name, and of a reject message, that a page gets.
+pub const PAGE_TEXT_BYTES_MAX: usize = 300;
 
 /// Time after which a page without messages gets a comment, which keeps the connection open and shows whether the page
 /// is still there.
 pub const PAGE_COMMENT_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Most calls, and most refusals, that a network remembers for pages: what a page that is opened shows of the past. A
+/// message that makes 2,000 calls in a window is shown as a whole.
+pub const WATCHED_CALLS_MAX: usize = 2_500;
+
+/// Most calls that pages show at once before further ones are left out.
+pub const WATCHED_CALLS_BURST_MAX: u64 = WATCHED_CALLS_MAX as u64;
+
+/// Calls per second that pages show in the long run. A call has about 350 bytes in a message to a page, and changes at
+/// most twice, so a page gets less than half a megabyte per second.
+pub const WATCHED_CALLS_PER_SECOND: u64 = 500;
+
+/// Most call contexts of which a network remembers, for pages, which message they belong to.
+pub const WATCHED_CONTEXTS_MAX: usize = 10_000;

@@ -65,6 +65,11 @@ impl Network {
         self.time
     }
 
+    /// Where events are recorded.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
     /// Records all events from now on in this trace.
     pub fn set_trace(&mut self, trace: &Trace) {
         self.trace = trace.clone();

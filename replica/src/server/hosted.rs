@@ -5,6 +5,7 @@ use crate::keys::SubnetKey;
 use crate::server::api::ApiError;
 use crate::server::clock::Stopwatch;
 use crate::server::outcalls::OutcallClient;
+use crate::server::page::Watch;
 use crate::state_dir::StateDir;
 use crate::subnet::Subnet;
 use parking_lot::Mutex;
@@ -33,6 +34,8 @@ pub(super) struct HostedInstance {
     rounds: Notify,
     /// Notified when a thread has executed the deferred slices of an execution.
     pub(super) executions: Arc<Notify>,
+    /// What pages get to know of the instance.
+    pub(super) watch: Watch,
 }
 
 /// A running task that executes rounds of an instance as real time passes.
@@ -111,6 +114,7 @@ impl HostedInstance {
             used: Arc::default(),
             rounds: Notify::new(),
             executions: Arc::default(),
+            watch: Watch::default(),
         }
     }
 
@@ -216,6 +220,7 @@ impl HostedInstance {
         let before = used.network().rounds();
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = operation(used);
+            self.watch.read(used);
             let rounds = used.network().rounds();
             if rounds != before {
                 *self.shared.activity.lock() = Activity::of(used);
@@ -240,6 +245,7 @@ impl HostedInstance {
         *self.shared.gone.lock() = Some(gone);
         self.rounds.notify_waiters();
         self.executions.notify_waiters();
+        self.watch.wake();
         // Auto-progress ends.
         self.used.notify_one();
         std::mem::replace(instance, Err(gone))

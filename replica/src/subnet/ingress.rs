@@ -5,7 +5,7 @@ use crate::error::{ErrorCode, UserError};
 use crate::limits::*;
 use crate::message::Ingress;
 use crate::subnet::{PendingCall, Subnet};
-use crate::trace::Fee;
+use crate::trace::{Fee, Notice, Trace};
 use crate::types::*;
 use candid::Principal;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub(super) struct IngressHistory {
     done: BTreeSet<(Time, MessageId)>,
     /// For each first byte of message ids, the number of changes of those messages' records.
     changes: BTreeMap<u8, u64>,
+    #[serde(skip)]
+    pub(super) trace: Trace,
 }
 
 /// The record of an ingress message.
@@ -59,6 +61,10 @@ impl IngressHistory {
         let Ingress { sender, receiver, expiry, .. } = *ingress;
         let record = IngressRecord { sender, receiver, state: IngressState::Received, expiry };
         self.records.insert(ingress.id, record);
+        self.trace.notify(|| {
+            let (message, method) = (ingress.id, ingress.method.clone());
+            [Notice::Ingress { message, sender, receiver, method }]
+        });
         self.note_change(ingress.id);
     }
 
@@ -68,7 +74,11 @@ impl IngressHistory {
 
     pub(super) fn set(&mut self, message: MessageId, state: IngressState, now: Time) {
         let Some(record) = self.records.get_mut(&message) else { return };
-        if matches!(state, IngressState::Done(_)) {
+        if let IngressState::Done(result) = &state {
+            self.trace.notify(|| {
+                let error = result.as_ref().err().cloned().map(UserError::from);
+                [Notice::Answered { message, error }]
+            });
             let end = now.plus_secs(INGRESS_STATUS_LIFETIME_SECONDS).max(record.expiry);
             self.done.insert((end, message));
         }

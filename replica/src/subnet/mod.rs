@@ -258,6 +258,7 @@ impl Subnet {
     /// Records all events from now on in this trace.
     pub fn set_trace(&mut self, trace: &Trace) {
         self.trace = trace.clone();
+        self.history.trace = trace.clone();
         for canister in self.canisters.values_mut() {
             canister.trace = trace.clone();
         }

@@ -47,29 +47,12 @@ impl Builder {
     }
 
     fn send(&mut self, event: &Event, sent: Moment) {
-        let Event::Sent { call, callee, method, cycles, withheld, .. } = event else { return };
         let recording = &mut self.recording;
-        recording.indices.insert(*call, recording.calls.len());
-        recording.calls.push(Call {
-            id: *call,
-            callee: *callee,
-            method: method.clone(),
-            cycles: *cycles,
-            set_aside: *withheld,
-            unspent: 0,
-            sent,
-            executed: None,
-            responded: None,
-            ended: None,
-            outcome: Outcome::Open,
-            error: None,
-            // The execution that makes the calls is the next one.
-            sent_by: recording.executions.len(),
-            executed_by: None,
-            responded_by: None,
-            responder: None,
-            ended_by: None,
-        });
+        let Some(mut call) = Call::begin(event, sent) else { return };
+        // The execution that makes the calls is the next one.
+        call.sent_by = recording.executions.len();
+        recording.indices.insert(call.id, recording.calls.len());
+        recording.calls.push(call);
     }
 
     fn execute(&mut self, stamped: &Stamped<'_>) {
@@ -98,28 +81,23 @@ impl Builder {
         match work {
             Work::Request(id) => {
                 let Some(call) = call_mut(recording, id) else { return };
-                (call.executed, call.executed_by) = (Some(start), Some(index));
-                call.error = result.err();
+                call.execute(start, result);
+                call.executed_by = Some(index);
             }
             Work::Response { call: id, reject, unspent, .. } => {
                 let Some(call) = call_mut(recording, id) else { return };
-                (call.ended, call.ended_by) = (Some(start), Some(index));
-                call.unspent = unspent;
-                let by = call.responder.unwrap_or(Responder::Callee);
-                call.outcome =
-                    reject.map_or(Outcome::Replied, |code| Outcome::Rejected { code, by });
+                call.end(start, reject, unspent);
+                call.ended_by = Some(index);
             }
             Work::Ingress(_) | Work::Task => {}
         }
     }
 
-    /// Notes who responds. If the deadline has passed, the caller gets no other response.
     fn respond(&mut self, id: CallId, at: Moment, by: Responder) {
         let Some(call) = call_mut(&mut self.recording, id) else { return };
-        if call.responder == Some(Responder::Deadline) {
+        if !call.respond(at, by) {
             return;
         }
-        (call.responded, call.responder) = (Some(at), Some(by));
         call.responded_by = match by {
             Responder::Callee => self.latest.get(&call.callee.principal()).copied(),
             Responder::Routing | Responder::Deadline => None,

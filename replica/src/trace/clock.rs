@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const SHORTEST_ROUND_NANOS: u64 = 1_000_000;
 
 /// The shortest execution in model time, in instructions: a microsecond, so that it can be seen.
-const SHORTEST_EXECUTION: Instructions = INSTRUCTIONS_PER_SECOND / 1_000_000;
+pub(super) const SHORTEST_EXECUTION: Instructions = INSTRUCTIONS_PER_SECOND / 1_000_000;
 
 /// A point in a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,7 +127,7 @@ fn weights(events: &[Event]) -> Vec<u128> {
 
 /// The time of a part of the instructions of a round, in nanoseconds since the start of the round. The round has
 /// `total` instructions and takes `room` nanoseconds.
-fn within_round(instructions: u128, total: u128, room: u64) -> u64 {
+pub(super) fn within_round(instructions: u128, total: u128, room: u64) -> u64 {
     let nanos = |instructions: u128| {
         instructions * u128::from(NANOS_PER_SECOND) / u128::from(INSTRUCTIONS_PER_SECOND)
     };
@@ -168,7 +168,7 @@ impl Clock {
 
     /// The start of each section, in nanoseconds since the first tick.
     fn starts(&self) -> Vec<u64> {
-        let (subnets, tick) = (self.subnets.len() as u64, self.model_tick_nanos());
+        let tick = model_tick_nanos(self.subnets.len());
         let mut starts = Vec::new();
         let mut tick_start = 0;
         let mut is_model = true;
@@ -184,8 +184,8 @@ impl Clock {
                     false => is_model,
                 };
             }
-            let turn = self.subnets.iter().position(|id| id == subnet).unwrap_or(0) as u64;
-            let offset = if is_model && subnets > 0 { tick / subnets * turn } else { 0 };
+            let turn = self.subnets.iter().position(|id| id == subnet).unwrap_or(0);
+            let offset = if is_model { turn_nanos(self.subnets.len(), turn) } else { 0 };
             starts.push(tick_start + offset);
         }
         starts
@@ -208,11 +208,19 @@ impl Clock {
         let (this, next) = (self.ticks.get(tick)?, self.ticks.get(tick + 1)?);
         Some(next.nanos_since(*this)).filter(|nanos| *nanos >= SHORTEST_ROUND_NANOS)
     }
+}
 
-    /// The nanoseconds that the mainnet would take for a tick without a length.
-    fn model_tick_nanos(&self) -> u64 {
-        // A round trip has two hops.
-        let rounds = if self.subnets.len() > 1 { 2 * MAINNET_ROUNDS_PER_HOP } else { 1 };
-        rounds * MAINNET_ROUND_MS * 1_000_000
+/// The nanoseconds that the mainnet would take for a tick of this number of subnets, if the tick has no length.
+pub(super) fn model_tick_nanos(subnets: usize) -> u64 {
+    // A round trip has two hops.
+    let rounds = if subnets > 1 { 2 * MAINNET_ROUNDS_PER_HOP } else { 1 };
+    rounds * MAINNET_ROUND_MS * 1_000_000
+}
+
+/// The part of such a tick after which each of these subnets has its turn, in nanoseconds.
+pub(super) fn turn_nanos(subnets: usize, turn: usize) -> u64 {
+    match subnets as u64 {
+        0 => 0,
+        count => model_tick_nanos(subnets) / count * turn as u64,
     }
 }

@@ -164,6 +164,56 @@ pub struct Load {
     pub set_aside: Cycles,
 }
 
+/// What events do to a call.
+impl Call {
+    /// The call that the event `Sent` begins. `None` for another event.
+    pub(super) fn begin(event: &Event, sent: Moment) -> Option<Self> {
+        let Event::Sent { call, callee, method, cycles, withheld, .. } = event else { return None };
+        Some(Self {
+            id: *call,
+            callee: *callee,
+            method: method.clone(),
+            cycles: *cycles,
+            set_aside: *withheld,
+            unspent: 0,
+            sent,
+            executed: None,
+            responded: None,
+            ended: None,
+            outcome: Outcome::Open,
+            error: None,
+            sent_by: 0,
+            executed_by: None,
+            responded_by: None,
+            responder: None,
+            ended_by: None,
+        })
+    }
+
+    /// The request is executed.
+    pub(super) fn execute(&mut self, start: Moment, result: Result<(), ErrorCode>) {
+        self.executed = Some(start);
+        self.error = result.err();
+    }
+
+    /// Somebody responds. False if the deadline has passed: the caller gets no other response.
+    pub(super) fn respond(&mut self, at: Moment, by: Responder) -> bool {
+        if self.responder == Some(Responder::Deadline) {
+            return false;
+        }
+        (self.responded, self.responder) = (Some(at), Some(by));
+        true
+    }
+
+    /// The callback begins.
+    pub(super) fn end(&mut self, start: Moment, reject: Option<RejectCode>, unspent: Cycles) {
+        self.ended = Some(start);
+        self.unspent = unspent;
+        let by = self.responder.unwrap_or(Responder::Callee);
+        self.outcome = reject.map_or(Outcome::Replied, |code| Outcome::Rejected { code, by });
+    }
+}
+
 impl Call {
     /// The calling canister.
     pub fn caller(&self) -> CanisterId {

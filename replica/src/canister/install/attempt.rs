@@ -48,7 +48,7 @@ impl Attempt {
             canister.log.clear();
         }
         for log in self.logs {
-            canister.log.append(log);
+            canister.add_log(log);
         }
         result
     }

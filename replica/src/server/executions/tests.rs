@@ -88,8 +88,16 @@ fn update(instance: &mut Instance, call: CanisterCall) -> Vec<u8> {
     instance.update(call).expect("the call makes sense").expect("it succeeds")
 }
 
-impl Busy {
-    async fn begin(what: Long, instances: Arc<Instances>, state_dir: Option<StateDir>) -> Self {
+/// Two canisters on a new instance, and the call that takes long for the first one.
+struct Prepared {
+    instances: Arc<Instances>,
+    canister: CanisterId,
+    other: CanisterId,
+    work: CanisterCall,
+}
+
+impl Prepared {
+    fn new(what: Long, instances: Arc<Instances>, state_dir: Option<StateDir>) -> Self {
         let config = InstanceConfig::with_application_subnets(1);
         let mut instance = Instance::new(config).expect("there is a subnet");
         let [canister, other] = [true, false].map(|is_long| {
@@ -109,6 +117,11 @@ impl Busy {
             Long::Upgrade => installation(canister, CanisterInstallMode::Upgrade(None), b"work"),
         };
         assert_eq!(instances.add(instance, state_dir), 0);
+        Self { instances, canister, other, work }
+    }
+
+    async fn begin(self) -> Busy {
+        let Self { instances, canister, other, work } = self;
         let hosted = instances.get(0).expect("it is there");
         let begin = |instance: &mut Instance| {
             let message = instance.submit(work).expect("it makes sense").expect("it is accepted");
@@ -119,13 +132,22 @@ impl Busy {
             (message, execution)
         };
         let (message, execution) = hosted.execute(begin).await.expect("nothing panics");
-        Self { instances, canister, other, message, execution }
+        Busy { instances, canister, other, message, execution }
+    }
+}
+
+fn new_instances() -> Arc<Instances> {
+    Arc::new(Instances::new(NetworkProfile::POCKET_IC, OutcallDestinations::default()))
+}
+
+impl Busy {
+    async fn begin(what: Long, instances: Arc<Instances>, state_dir: Option<StateDir>) -> Self {
+        Prepared::new(what, instances, state_dir).begin().await
     }
 
     /// On a server without other instances.
     async fn alone(what: Long) -> Self {
-        let instances = Instances::new(NetworkProfile::POCKET_IC, OutcallDestinations::default());
-        Self::begin(what, Arc::new(instances), None).await
+        Self::begin(what, new_instances(), None).await
     }
 
     fn hosted(&self) -> Arc<HostedInstance> {
@@ -215,6 +237,24 @@ async fn requests_get_their_responses_while_something_long_is_executed_and_round
         // Three billion instructions are two slices.
         assert_eq!(rounds, 1, "{what:?}");
         assert_eq!(busy.filled(busy.canister).await, Ok(vec![1]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_get_their_responses_during_a_long_execution_also_while_a_page_is_open() {
+    for what in [Long::Message, Long::Installation, Long::Upgrade] {
+        let prepared = Prepared::new(what, new_instances(), None);
+        let hosted = prepared.instances.get(0).expect("it is there");
+        let page = crate::server::page::open(&hosted).await.expect("there is room");
+        assert!(hosted.watch.is_on());
+        // A round that waited for all slices would leave none to defer.
+        let busy = prepared.begin().await;
+        busy.read().await;
+        busy.execute();
+        let (rounds, result) = wait(busy.hosted(), busy.message).await;
+        result.expect("it succeeds");
+        assert_eq!(rounds, 1, "{what:?}");
+        drop(page);
     }
 }
 

@@ -132,3 +132,6 @@ fn is_navigation(headers: &HeaderMap) -> bool {
     let is = |name, value: &str| headers.get(name).is_some_and(|found| found == value);
     is("sec-fetch-mode", "navigate") && is("sec-fetch-dest", "document")
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,12 @@
 
 mod access;
 mod assets;
+mod body;
 mod events;
+mod feed;
+mod lines;
 mod state;
+mod watch;
 
 use crate::server::background::StopSignal;
 use crate::server::names::Names;
@@ -16,6 +20,9 @@ use axum::Router;
 use axum::extract::Extension;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+pub(super) use watch::Watch;
+#[cfg(test)]
+pub(super) use watch::open;
 
 /// The routes of the page. Around them, there must be a layer that adds the instance to the request
 /// ([`Hosted`](crate::server::agents::Hosted)). Other origins get no permission to read the responses.
