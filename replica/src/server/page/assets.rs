@@ -6,7 +6,20 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 /// The files below `/page/`: name, content.
-const FILES: &[(&str, &str)] = &[];
+const FILES: &[(&str, &str)] = &[
+    ("canister.js", include_str!("assets/canister.js")),
+    ("connection.js", include_str!("assets/connection.js")),
+    ("dom.js", include_str!("assets/dom.js")),
+    ("groups.js", include_str!("assets/groups.js")),
+    ("log.js", include_str!("assets/log.js")),
+    ("main.js", include_str!("assets/main.js")),
+    ("network.js", include_str!("assets/network.js")),
+    ("page.css", include_str!("assets/page.css")),
+    ("store.js", include_str!("assets/store.js")),
+    ("timeline.js", include_str!("assets/timeline.js")),
+    ("token.js", include_str!("assets/token.js")),
+    ("words.js", include_str!("assets/words.js")),
+];
 
 /// The document of the page.
 pub(super) async fn index() -> Response {

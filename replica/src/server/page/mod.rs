@@ -6,10 +6,14 @@
 mod access;
 mod assets;
 mod body;
+mod calls;
+mod candid_text;
 mod events;
 mod feed;
+mod interface;
 mod lines;
 mod state;
+mod template;
 mod watch;
 
 use crate::server::background::StopSignal;
@@ -19,7 +23,7 @@ pub(super) use access::Token;
 use axum::Router;
 use axum::extract::Extension;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 pub(super) use watch::Watch;
 #[cfg(test)]
 pub(super) use watch::open;
@@ -36,6 +40,8 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(
         .route("/page/{name}", get(assets::other))
         .route("/page/state", get(state::read))
         .route("/page/events", get(events::read))
+        .route("/page/canisters/{id}/interface", get(interface::read))
+        .route("/page/calls", post(calls::make))
         .layer(Extension(stop))
         .route_layer(from_fn_with_state(Access { names, token }, access::check))
         .route_layer(from_fn(access::protect))

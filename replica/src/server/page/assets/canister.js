@@ -1,0 +1,310 @@
+// The opened canister: its facts, its methods, calls, and what came of them.
+
+import { element, foreign, setText, syncChildren } from "./dom.js";
+import { canisterWith, nameOf } from "./network.js";
+import { forgetToken, token } from "./token.js";
+import { bytes, count, grouped, shortId, shortened, trillions } from "./words.js";
+
+const ANONYMOUS = "2vxsx-fae";
+/** How many calls and how much text of each the page keeps. */
+const CALLS_KEPT = 50;
+const TEXT_KEPT = 20000;
+const WHERE_THE_LINK_IS =
+  "To make calls, open the link that make serve (or embedded-replica serve) printed in the terminal. It has the token that calls need.";
+
+const section = () => document.getElementById("canister");
+
+/** The opened canister, and the parts of the page that change with the state. */
+let opened = null;
+let parts = null;
+
+/** Calls that were made from the page, the newest first. */
+const history = [];
+let serial = 0;
+
+/** Opens a canister, or closes the opened one if `id` is null. */
+export function openCanister(id, { focus }) {
+  opened = id;
+  parts = null;
+  section().hidden = id === null;
+  document.getElementById("no-canister").hidden = id !== null;
+  section().replaceChildren();
+  if (id === null) return;
+  build(id);
+  showFacts();
+  readMethods(id);
+  if (focus) parts.title.focus();
+}
+
+function build(id) {
+  const title = element("h2", { id: "canister-title", tabindex: "-1" });
+  const facts = element("dl", { class: "facts" });
+  const sender = newSender();
+  const methods = element("div", { class: "methods", "aria-live": "off" }, element("p", { class: "hint", text: "Reading the interface…" }));
+  const note = element("p", { class: "notice small", id: "no-token", text: WHERE_THE_LINK_IS });
+  const made = element("ol", { class: "made" });
+  const madeTitle = element("h3", { text: "Calls made here" });
+  section().append(
+    title,
+    element("code", { class: "id", text: id }),
+    facts,
+    element("h3", { text: "Methods" }),
+    note,
+    sender.field,
+    methods,
+    madeTitle,
+    made,
+  );
+  parts = { title, facts, sender, methods, note, made, madeTitle };
+  showToken();
+  showHistory();
+}
+
+/** Shows or hides what belongs to a page without the token. */
+export function showToken() {
+  if (!parts) return;
+  const has = token() !== null;
+  parts.note.hidden = has;
+  for (const button of section().querySelectorAll("button.call")) {
+    button.setAttribute("aria-disabled", String(!has));
+    if (has) button.removeAttribute("aria-describedby");
+    else button.setAttribute("aria-describedby", "no-token");
+  }
+}
+
+/** The choice of the sender: anonymous, a controller, or any principal. */
+function newSender() {
+  const select = element("select", { id: "sender" });
+  const other = element("input", { id: "other-sender", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "a principal, such as aaaaa-aa" });
+  const otherField = element("div", { hidden: true }, element("label", { for: "other-sender", text: "Principal" }), other);
+  select.addEventListener("change", () => (otherField.hidden = select.value !== ""));
+  const field = element(
+    "fieldset",
+    { class: "sender" },
+    element("legend", { text: "Sender" }),
+    element("label", { for: "sender", text: "Who calls" }),
+    select,
+    otherField,
+    element("p", { class: "hint", text: "Without a signature: choosing any sender works on this test network only." }),
+  );
+  return { field, select, other, otherField, controllers: null };
+}
+
+function showSenders(sender, controllers) {
+  const key = controllers.join();
+  if (sender.controllers === key) return;
+  const isFirst = sender.controllers === null;
+  const chosen = sender.select.value;
+  sender.controllers = key;
+  const people = controllers.filter((id) => !canisterWith(id));
+  const known = [ANONYMOUS, ...controllers.filter((id) => id !== ANONYMOUS)];
+  const label = (id) => (id === ANONYMOUS ? `anonymous (${id})` : `controller ${canisterWith(id) ? nameOf(id) : shortId(id)}`);
+  sender.select.replaceChildren(
+    ...known.map((id) => element("option", { value: id, text: label(id) })),
+    element("option", { value: "", text: "another principal…" }),
+  );
+  // Methods are often for controllers only.
+  sender.select.value = isFirst ? (people[0] ?? ANONYMOUS) : known.includes(chosen) || chosen === "" ? chosen : ANONYMOUS;
+  sender.otherField.hidden = sender.select.value !== "";
+}
+
+function chosenSender({ select, other }) {
+  return select.value === "" ? other.value.trim() : select.value;
+}
+
+/** Shows the facts of the opened canister, from the latest state. */
+export function showFacts() {
+  if (!parts) return;
+  const canister = canisterWith(opened);
+  parts.title.replaceChildren(foreign(canister?.name ?? shortId(opened)));
+  document.title = `${canister?.name ?? shortId(opened)} – Live network`;
+  showSenders(parts.sender, canister?.controllers ?? []);
+  const facts = canister
+    ? [
+        ["status", canister.fake ? "a fake canister of this network" : canister.status],
+        ["cycles", canister.fake ? "–" : `${trillions(canister.cycles)} (${grouped(canister.cycles)})`],
+        ["memory", canister.fake ? "–" : bytes(canister.memory_bytes)],
+        ["subnet", canister.subnet],
+        ["controllers", canister.controllers.join(" ") || "none"],
+        ["module hash", canister.module_hash ?? "no module"],
+      ]
+    : [["status", "There is no canister with this id on this network (yet)."]];
+  syncChildren(parts.facts, facts, ([name]) => name, newFact, (row, [, value]) => setText(row.lastChild, value));
+}
+
+function newFact([name]) {
+  return element("div", {}, element("dt", { text: name }), element("dd"));
+}
+
+/** The sentence of a response that is no success. */
+async function problemOf(response) {
+  const text = await response.text();
+  try {
+    return JSON.parse(text).message ?? text;
+  } catch {
+    return text || `the network responds with status ${response.status}`;
+  }
+}
+
+async function readMethods(id) {
+  let shown;
+  try {
+    const response = await fetch(`/page/canisters/${encodeURIComponent(id)}/interface`);
+    shown = response.ok ? methodsOf(id, await response.json()) : [withoutInterface(await problemOf(response)), freeCall(id)];
+  } catch {
+    shown = [withoutInterface("The network does not respond.")];
+  }
+  if (opened !== id || !parts) return;
+  parts.methods.replaceChildren(...shown);
+  showToken();
+}
+
+/** Reads the interface again: the canister may have other code. */
+export function reload() {
+  if (opened !== null && parts) readMethods(opened);
+}
+
+function withoutInterface(why) {
+  return element("p", { class: "hint" }, foreign(why));
+}
+
+function methodsOf(id, { candid, methods }) {
+  const list = methods.map((method) => newMethod(id, method));
+  const source = element("details", { class: "source" }, element("summary", { text: "The interface as Candid text" }),
+    element("pre", { tabindex: "0", dir: "auto" }, element("code", { text: candid })));
+  return [...(list.length > 0 ? list : [withoutInterface("The interface has no methods.")]), source];
+}
+
+function newMethod(id, method) {
+  const kind = method.mode.replace("_", " ");
+  const results = method.results.join(", ");
+  const signature = `(${method.arguments.join(", ")})${method.mode === "oneway" ? "" : ` → (${results})`}`;
+  const area = newArguments(method.template ?? "()");
+  const form = newForm(id, () => method.name, area, () => method.mode.endsWith("query"));
+  return element(
+    "details",
+    { class: "method" },
+    element("summary", {}, foreign(method.name, "bdi", { class: "method-name" }), element("span", { class: `mode ${method.mode}`, text: kind })),
+    element("div", { class: "body" },
+      method.description ? foreign(method.description, "p", { class: "description" }) : null,
+      foreign(signature, "code", { class: "signature" }),
+      method.template === null ? element("p", { class: "hint", text: "There is no template for these types." }) : null,
+      form),
+  );
+}
+
+let fields = 0;
+
+/** The field for arguments, as large as its text. */
+function newArguments(template) {
+  fields += 1;
+  const area = element("textarea", { id: `arguments-${fields}`, spellcheck: "false", autocomplete: "off", rows: String(Math.min(12, template.split("\n").length + 1)) });
+  area.value = template;
+  return area;
+}
+
+function newForm(id, methodName, area, isQuery) {
+  const button = element("button", { type: "submit", class: "call", text: "Call" });
+  const output = element("div", { class: "result", role: "status" });
+  const form = element("form", {},
+    element("label", { for: area.id, text: "Arguments (Candid text)" }), area,
+    element("div", { class: "row" }, button, element("span", { class: "hint keys", text: "or Ctrl+Enter" })), output);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    make(id, methodName(), area.value, isQuery(), button, output);
+  });
+  area.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  return form;
+}
+
+/** Calls of a canister without an interface: with any name of a method. */
+function freeCall(id) {
+  const name = element("input", { id: "free-method", type: "text", autocomplete: "off", spellcheck: "false" });
+  const query = element("input", { id: "free-query", type: "checkbox" });
+  const form = newForm(id, () => name.value.trim(), newArguments("()"), () => query.checked);
+  form.prepend(
+    element("label", { for: "free-method", text: "Method" }),
+    name,
+    element("div", { class: "row" }, query, element("label", { for: "free-query", text: "as a query" })),
+  );
+  return form;
+}
+
+/** Makes a call and shows its response. */
+async function make(canister, method, args, query, button, output) {
+  if (token() === null) {
+    show(output, "problem", WHERE_THE_LINK_IS);
+    return;
+  }
+  if (button.isBusy) return;
+  button.isBusy = true;
+  setText(button, "Waiting for the response…");
+  const call = { serial: (serial += 1), canister, method, arguments: args, kind: "pending", text: "waiting for the response…" };
+  remember(call);
+  const body = { canister, method, arguments: args, sender: chosenSender(parts.sender), query };
+  [call.kind, call.text] = await respond(body);
+  button.isBusy = false;
+  setText(button, "Call");
+  show(output, call.kind, call.text);
+  showHistory();
+}
+
+async function respond(body) {
+  let response;
+  try {
+    response = await fetch("/page/calls", {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-page-token": token() },
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) {
+      const problem = await problemOf(response);
+      if (response.status === 403 || response.status === 401) {
+        forgetToken();
+        showToken();
+        return ["problem", `${problem} ${WHERE_THE_LINK_IS}`];
+      }
+      return ["problem", problem];
+    }
+    const { reply, note, raw, reject } = await response.json();
+    if (reject) return ["reject", `${reject.error_code} (reject code ${reject.code}): ${shortened(reject.message, TEXT_KEPT)}`];
+    const shown = reply ?? shortened(raw, 400);
+    return ["reply", shortened(shown, TEXT_KEPT) + (note ? `\n(${note})` : "")];
+  } catch {
+    return ["problem", "The network is gone, or did not respond. Whether the call was executed is unknown."];
+  }
+}
+
+function show(output, kind, text) {
+  const word = { reply: "Reply", reject: "Rejected", problem: "Not made" }[kind] ?? "";
+  output.className = `result ${kind}`;
+  output.replaceChildren(element("strong", { text: word }), foreign(text, "pre", { tabindex: "0" }));
+}
+
+function remember(call) {
+  history.unshift(call);
+  history.length = Math.min(history.length, CALLS_KEPT);
+  showHistory();
+}
+
+function showHistory() {
+  if (!parts) return;
+  const own = history.filter((call) => call.canister === opened);
+  parts.madeTitle.hidden = own.length === 0;
+  syncChildren(parts.made, own, (call) => call.serial, newEntry, (entry, call) => {
+    entry.className = call.kind;
+    setText(entry.lastChild, call.text);
+  });
+}
+
+function newEntry(call) {
+  const args = shortened(call.arguments.replace(/\s+/g, " "), 200);
+  return element("li", {}, foreign(`${call.method}${args}`, "code"), " ", foreign("", "span", { class: "outcome" }));
+}
+
+/** What is said about a canister without calls. */
+export function madeHere() {
+  return count(history.length, "call");
+}

@@ -1,0 +1,195 @@
+// The groups of calls on the page: for each a sentence, numbers, a timeline and a table.
+
+import { element, foreign, setText, syncChildren } from "./dom.js";
+import { isOpen, newestGroups } from "./store.js";
+import { bandAt, draw, layout, story } from "./timeline.js";
+import { count, duration, grouped, refusal } from "./words.js";
+import { nameOf } from "./network.js";
+
+/** Groups that are not on the screen are drawn when they come onto it. */
+const visible = new WeakSet();
+const watcher = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) visible.add(target);
+    else visible.delete(target);
+    if (isIntersecting && target.isStale) plan(target);
+  }
+});
+const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => plan(target.card)));
+
+/** Cards to draw with the next frame. */
+const waiting = new Set();
+let frame = 0;
+
+/** Draws a card with the next frame. Without news there is no frame. */
+function plan(card) {
+  card.isStale = true;
+  waiting.add(card);
+  if (frame === 0) {
+    frame = requestAnimationFrame(() => {
+      frame = 0;
+      const cards = [...waiting];
+      waiting.clear();
+      cards.filter((each) => each.isConnected && visible.has(each)).forEach(paint);
+    });
+  }
+}
+
+/** Draws all pictures again: the colours have changed. */
+export function redrawAll() {
+  document.querySelectorAll("#group-list > li").forEach(plan);
+}
+
+/** Shows the groups. `changed` are those that have changed, or null for all. */
+export function showGroups(changed) {
+  const groups = newestGroups();
+  document.getElementById("no-calls").hidden = groups.length > 0;
+  document.getElementById("legend").hidden = !groups.some((group) => group.made > 0);
+  syncChildren(document.getElementById("group-list"), groups, (group) => group.key, newCard, (card, group) => {
+    if (changed && !changed.has(group) && card.wasShown) return;
+    card.wasShown = true;
+    update(card, group);
+  });
+  announce(changed);
+}
+
+/** The words for a group. */
+export function words(group) {
+  const caller = nameOf(group.canister);
+  const title = group.own ? group.own.method : "calls by itself";
+  const first = group.calls.values().next().value;
+  const callee = first ? nameOf(first.callee) : group.last ? nameOf(group.last.callee) : null;
+  const { open, replied, rejected, refused } = group.totals;
+  const parts = [];
+  if (group.made > 0 || refused > 0) parts.push(`${grouped(replied)} response${replied === 1 ? "" : "s"}`);
+  if (open > 0) parts.push(`${grouped(open)} open`);
+  if (rejected > 0) parts.push(`${grouped(rejected)} rejected`);
+  if (refused > 0) parts.push(`${grouped(refused)} refused: ${refusal(group.last.limit, nameOf(group.last.callee)).short}`);
+  if (parts.length === 0) parts.push(ownOutcome(group));
+  return { caller, callee, title, sentence: `${title}: ${parts.join(", ")}` };
+}
+
+function ownOutcome({ own }) {
+  if (!own || own.outcome === "open") return "is being executed";
+  return own.outcome === "replied" ? "replied, without calls to other canisters" : `rejected: ${own.error?.message || own.error?.code || "no reason"}`;
+}
+
+/** Says once, to those who listen, how the calls of a message ended. */
+function announce(changed) {
+  for (const group of changed ?? []) {
+    if (isOpen(group) || group.said || group.made + group.totals.refused === 0) continue;
+    group.said = true;
+    setText(document.getElementById("announcement"), words(group).sentence);
+  }
+}
+
+function newCard(group) {
+  const route = element("p", { class: "route" });
+  const title = element("h3", { id: `group-${group.serial}` });
+  const why = element("p", { class: "why" });
+  const figures = element("ul", { class: "figures" });
+  const card = element("li", { class: "group", "aria-labelledby": title.id }, element("div", { class: "head" }, title, route), figures, why);
+  card.parts = { title, route, why, figures };
+  card.group = group;
+  watcher.observe(card);
+  return card;
+}
+
+/** Adds the picture and the table when a group has its first call. */
+function addPicture(card) {
+  const canvas = element("canvas", { class: "timeline", role: "img" });
+  const frame = element("div", { class: "frame" }, canvas);
+  const hint = element("p", { class: "story" });
+  const body = element("tbody");
+  const head = element("tr", {}, ...["calls", "sent", "ended", "outcome"].map((text) => element("th", { scope: "col", text })));
+  const table = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The calls as a table" },
+    element("table", {}, element("thead", {}, head), body));
+  const details = element("details", { class: "as-table", on: { toggle: () => plan(card) } }, element("summary", { text: "The calls as a table" }), table);
+  card.append(frame, hint, details);
+  Object.assign(card.parts, { canvas, frame, hint, body, details });
+  frame.card = card;
+  sizes.observe(frame);
+  canvas.addEventListener("pointermove", (event) => tell(card, event));
+  canvas.addEventListener("pointerleave", () => setText(hint, resting(card)));
+}
+
+function update(card, group) {
+  const { title, route, why, figures } = card.parts;
+  const { caller, callee, sentence, title: method } = words(group);
+  title.replaceChildren(foreign(method), element("span", { class: "rest", text: sentence.slice(method.length) }));
+  route.replaceChildren(...(callee === null ? ["on ", foreign(caller)] : [foreign(caller), " → ", foreign(callee)]));
+  const { open, replied, rejected, refused } = group.totals;
+  const all = [
+    [replied, replied === 1 ? "response" : "responses", "good"],
+    [open, "open", "pending"],
+    [rejected, "rejected", "failed"],
+    [refused, "refused", "failed"],
+  ].filter(([number, word]) => number > 0 && (word !== "open" || isOpen(group)));
+  figures.hidden = all.length === 0;
+  syncChildren(figures, all, ([, word]) => word.replace(/s$/, ""), newFigure, (figure, [number, word, kind]) => {
+    figure.className = kind;
+    setText(figure.firstChild, grouped(number));
+    setText(figure.lastChild, ` ${word}`);
+  });
+  setText(why, explanation(group));
+  why.hidden = why.textContent === "";
+  card.className = `group${isOpen(group) ? " running" : ""}`;
+  if (group.made + refused > 0) {
+    if (!card.parts.canvas) addPicture(card);
+    plan(card);
+  }
+}
+
+function newFigure() {
+  return element("li", {}, element("strong"), element("span"));
+}
+
+/** A sentence on why calls failed, and on what is not shown. */
+function explanation(group) {
+  const sentences = [];
+  if (group.totals.refused > 0) sentences.push(refusal(group.last.limit, nameOf(group.last.callee)).why);
+  if (group.thinned > 0) sentences.push(`The first ${count(group.thinned, "call")} of this message are no longer shown.`);
+  if (group.unseen > 0) sentences.push(`${count(group.unseen, "change")} came too fast to be shown.`);
+  return sentences.join(" ");
+}
+
+function paint(card) {
+  const { canvas, frame, hint, body, details } = card.parts;
+  if (!canvas) return;
+  const width = frame.clientWidth;
+  if (width < 50) return;
+  card.isStale = false;
+  card.plan = layout(card.group, width);
+  draw(canvas, card.plan, width, nameOf);
+  canvas.setAttribute("aria-label", `${words(card.group).sentence}. ${lengthOf(card.group)} The table below has the calls.`);
+  if (!canvas.matches(":hover")) setText(hint, resting(card));
+  if (details.open) fill(body, card);
+}
+
+function lengthOf(group) {
+  return group.end > group.start ? `The calls took ${duration(group.end - group.start)} of model time.` : "";
+}
+
+/** The line below a picture while no pointer is over it. */
+function resting(card) {
+  const { perBand } = card.plan ?? {};
+  const bands = perBand > 1 ? ` Each line stands for up to ${count(perBand, "call")}.` : "";
+  return `${lengthOf(card.group)}${bands}`;
+}
+
+/** The story of the calls below the pointer. */
+function tell(card, event) {
+  const band = card.plan && bandAt(card.plan, event.offsetY);
+  if (!band) return;
+  const { calls, sent, ended, outcome } = story(card.group, band, nameOf);
+  setText(card.parts.hint, `Call ${calls}: sent at ${sent}, ended at ${ended}; ${outcome}`);
+}
+
+function fill(body, card) {
+  const rows = card.plan.bands.slice(0, 400).map((band) => {
+    const { calls, sent, ended, outcome, bad } = story(card.group, band, nameOf);
+    const cells = [calls, sent, ended].map((text) => element("td", { text }));
+    return element("tr", { class: bad ? "bad" : undefined }, ...cells, element("td", {}, foreign(outcome)));
+  });
+  body.replaceChildren(...rows);
+}
