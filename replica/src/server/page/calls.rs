@@ -132,7 +132,11 @@ async fn update(
 /// # Errors
 ///
 /// If the text is no list of values, if the values do not have the types of the method, or if there is no such method.
-pub(super) fn encode(candid: Option<&str>, method: &str, arguments: &str) -> Result<Vec<u8>, TextError> {
+pub(super) fn encode(
+    candid: Option<&str>,
+    method: &str,
+    arguments: &str,
+) -> Result<Vec<u8>, TextError> {
     bounded(|| {
         let values = parse_values(arguments)?;
         // Where the interface cannot be read, the page says so.
@@ -214,8 +218,9 @@ fn replied(candid: Option<&str>, method: &str, reply: &[u8]) -> CallResponse {
         });
         let values = match typed {
             Some(values) => values,
-            None => IDLArgs::from_bytes_with_config(reply, &config())
-                .map_err(|error| TextError::new(format!("the reply is not shown as Candid: {error}")))?,
+            None => IDLArgs::from_bytes_with_config(reply, &config()).map_err(|error| {
+                TextError::new(format!("the reply is not shown as Candid: {error}"))
+            })?,
         };
         check_shape(&values)?;
         let mut text = Limited::default();
@@ -256,7 +261,8 @@ fn check_shape(values: &IDLArgs) -> Result<(), TextError> {
             _ => false,
         };
         if is_long || level > REPLY_LEVELS_MAX {
-            let what = if is_long { "has a number that is too long" } else { "is nested too deeply" };
+            let what =
+                if is_long { "has a number that is too long" } else { "is nested too deeply" };
             return Err(TextError::new(format!("the reply {what} to be shown as Candid")));
         }
         let next = level + 1;

@@ -149,7 +149,8 @@ impl Scan<'_> {
                     self.comment();
                     self.comments += 1;
                     if self.comments > COMMENTS_IN_A_ROW_MAX {
-                        let message = format!("more than {COMMENTS_IN_A_ROW_MAX} comments in a row");
+                        let message =
+                            format!("more than {COMMENTS_IN_A_ROW_MAX} comments in a row");
                         return Err(self.error(from, message));
                     }
                     continue;

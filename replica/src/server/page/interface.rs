@@ -139,9 +139,9 @@ pub(super) fn described(candid: String) -> Result<InterfaceJson, TextError> {
         let mut printed = |types: &[Type]| {
             let texts: Vec<String> = types.iter().map(Type::to_string).collect();
             let bytes = texts.iter().map(String::len).sum();
-            left = left
-                .checked_sub(bytes)
-                .ok_or_else(|| TextError::new("the types of the methods are too long to be shown"))?;
+            left = left.checked_sub(bytes).ok_or_else(|| {
+                TextError::new("the types of the methods are too long to be shown")
+            })?;
             Ok::<_, TextError>(texts)
         };
         let describe = |(name, function, comment): &(String, Function, String)| {
@@ -181,7 +181,9 @@ pub(super) fn candid_of(instance: &mut Instance, id: CanisterId) -> Result<Strin
     let bytes = match module.metadata.get(SECTION) {
         Some(section) if section.visibility == Visibility::Public => section.content.clone(),
         Some(_) => {
-            return Err(none("shows its interface to its controllers only: make the metadata candid:service public"));
+            return Err(none(
+                "shows its interface to its controllers only: make the metadata candid:service public",
+            ));
         }
         None if module.methods.contains_key(QUERY) => {
             let argument = candid::encode_args(()).expect("no arguments can be encoded");

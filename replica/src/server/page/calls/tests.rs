@@ -16,7 +16,8 @@ fn candid() -> String {
 }
 
 fn encoded(method: &str, arguments: &str) -> Vec<u8> {
-    encode(Some(&candid()), method, arguments).unwrap_or_else(|error| panic!("{arguments}: {error}"))
+    encode(Some(&candid()), method, arguments)
+        .unwrap_or_else(|error| panic!("{arguments}: {error}"))
 }
 
 fn refused(method: &str, arguments: &str) -> String {
@@ -40,13 +41,19 @@ fn arguments_get_the_types_of_the_method() {
     assert_eq!(encoded("count", "(2_000 : nat64)"), encoded("count", "(2000)"));
     assert_eq!(encoded("ping", "()"), encode_args(()).expect("nothing"));
     let user = "(record { age = 7; name = \"A\" }, opt \"b\")";
-    assert_eq!(encoded("add", user), encoded("add", "(record { name = \"A\"; age = 7 : nat8 }, opt \"b\")"));
+    assert_eq!(
+        encoded("add", user),
+        encoded("add", "(record { name = \"A\"; age = 7 : nat8 }, opt \"b\")")
+    );
     // Optional arguments at the end can be left out.
     assert_eq!(
         encoded("add", "(record { age = 7; name = \"A\" })"),
         encoded("add", "(record { age = 7; name = \"A\" }, null)")
     );
-    encoded("tree", "(variant { branch = record { variant { leaf = 1 }; variant { leaf = -2 } } })");
+    encoded(
+        "tree",
+        "(variant { branch = record { variant { leaf = 1 }; variant { leaf = -2 } } })",
+    );
 }
 
 #[test]
@@ -56,7 +63,11 @@ fn wrong_arguments_are_refused_with_line_and_column() {
         ("count", "(\n  \"x\" 3)", "line 2, column 7: unexpected '3'"),
         ("count", "(-1)", "line 1, column 2: argument 1 is no nat64"),
         ("count", "(\"ten\")", "line 1, column 2: argument 1 is no nat64"),
-        ("add", "(record { age = 7; name = \"A\" },\n 8)", "line 2, column 2: argument 2 is no opt text"),
+        (
+            "add",
+            "(record { age = 7; name = \"A\" },\n 8)",
+            "line 2, column 2: argument 2 is no opt text",
+        ),
         ("add", "(record { age = 256; name = \"A\" })", "line 1, column 2: argument 1 is no user"),
         ("count", "(1, 2)", "line 1, column 5: there are 2 arguments, but the method takes 1"),
         ("count", "()", "line 1, column 2: there are 0 arguments, but the method takes 1"),
@@ -75,7 +86,10 @@ fn hostile_arguments_are_refused_with_a_sentence() {
     assert!(refused("count", &format!("({} 1)", "opt ".repeat(100_000))).contains("nested"));
     assert!(refused("count", &format!("({})", "9".repeat(20_000))).contains("10000 digits"));
     assert!(refused("count", &format!("(\"{}\")", "x".repeat(600_000))).contains("bytes"));
-    assert!(refused("count", "(record { 4294967295 = 1; 2 })").contains("argument 1") || cfg!(debug_assertions));
+    assert!(
+        refused("count", "(record { 4294967295 = 1; 2 })").contains("argument 1")
+            || cfg!(debug_assertions)
+    );
     assert!(refused("count", &format!("(\"{}\")", "x".repeat(10_000))).chars().count() < 700);
 }
 
@@ -87,7 +101,10 @@ fn without_an_interface_arguments_have_the_types_of_their_text() {
 
 #[test]
 fn replies_are_shown_with_the_names_of_the_interface() {
-    assert_eq!(shown("count", &encode_args((500_u64,)).expect("a number")).0.as_deref(), Some("(500 : nat64)"));
+    assert_eq!(
+        shown("count", &encode_args((500_u64,)).expect("a number")).0.as_deref(),
+        Some("(500 : nat64)")
+    );
     let user = encoded("add", "(record { age = 7; name = \"A\" })");
     // The reply has other types than the method: it is shown without names.
     let (text, note) = shown("count", &user);
@@ -128,6 +145,7 @@ fn hostile_replies_cost_bounded_work() {
 #[test]
 fn numbers_of_any_usual_length_are_shown() {
     let number = Nat::parse(&[b'9'; 1_000]).expect("digits");
-    let (text, _) = shown("count", &encode_args((number, Int::from(-1), Id::anonymous())).expect("values"));
+    let (text, _) =
+        shown("count", &encode_args((number, Int::from(-1), Id::anonymous())).expect("values"));
     assert!(text.expect("it is shown").contains("-1 : int"));
 }

@@ -29,24 +29,52 @@ fn an_interface_lists_its_methods_with_types_modes_and_comments() {
         }";
     let described = described(text.into()).expect("it is an interface");
     assert_eq!(described.candid, text);
-    let methods: Vec<_> = described.methods.iter().map(|method| (&*method.name, method.mode)).collect();
-    let expected = [("add", "update"), ("all", "composite_query"), ("find", "query"), ("tell", "oneway")];
+    let methods: Vec<_> =
+        described.methods.iter().map(|method| (&*method.name, method.mode)).collect();
+    let expected =
+        [("add", "update"), ("all", "composite_query"), ("find", "query"), ("tell", "oneway")];
     assert_eq!(methods, expected);
     let find = &described.methods[2];
     assert_eq!(find.arguments, ["nat64", "user"]);
     assert_eq!(find.results, ["opt user"]);
     assert_eq!(find.description, "Finds a user.\nThere may be none.");
-    assert_eq!(find.template.as_deref(), Some("(0 : nat64, record { age = 0 : nat8; name = \"\" })"));
+    assert_eq!(
+        find.template.as_deref(),
+        Some("(0 : nat64, record { age = 0 : nat8; name = \"\" })")
+    );
 }
 
 #[test]
 fn every_type_has_a_template_that_can_be_encoded() {
     for types in [
-        "nat", "int", "nat8", "nat16", "nat32", "nat64", "int8", "int16", "int32", "int64", "float32",
-        "float64", "bool", "text", "null", "reserved", "principal", "blob", "opt nat", "vec text",
-        "record {}", "record { nat; text }", "record { a : nat; 7 : text; \"a b\" : bool; \"opt\" : int }",
-        "variant { a; b : nat }", "variant { \"no name\" : nat }", "func (nat) -> (text) query",
-        "service { f : () -> () }", "vec record { opt blob; record { text; variant { x : vec nat8 } } }",
+        "nat",
+        "int",
+        "nat8",
+        "nat16",
+        "nat32",
+        "nat64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "float32",
+        "float64",
+        "bool",
+        "text",
+        "null",
+        "reserved",
+        "principal",
+        "blob",
+        "opt nat",
+        "vec text",
+        "record {}",
+        "record { nat; text }",
+        "record { a : nat; 7 : text; \"a b\" : bool; \"opt\" : int }",
+        "variant { a; b : nat }",
+        "variant { \"no name\" : nat }",
+        "func (nat) -> (text) query",
+        "service { f : () -> () }",
+        "vec record { opt blob; record { text; variant { x : vec nat8 } } }",
     ] {
         let template = template_of("", &format!("({types}, {types})"));
         let template = template.unwrap_or_else(|| panic!("there is a template for {types}"));
@@ -70,13 +98,15 @@ fn recursive_types_have_templates_that_end_and_endless_ones_have_none() {
 
 #[test]
 fn a_template_that_would_be_too_large_is_left_out() {
-    let doubling: String = (0..60).map(|n| format!("type t{n} = record {{ t{0}; t{0} }};", n + 1)).collect();
+    let doubling: String =
+        (0..60).map(|n| format!("type t{n} = record {{ t{0}; t{0} }};", n + 1)).collect();
     assert_eq!(template_of(&format!("{doubling} type t60 = nat;"), "(t0)"), None);
 }
 
 #[test]
 fn long_templates_have_a_line_for_each_field() {
-    let template = template_of("", "(record { the_first_field : principal; the_second_field : text })");
+    let template =
+        template_of("", "(record { the_first_field : principal; the_second_field : text })");
     let expected = "(\n  record {\n    the_first_field = principal \"aaaaa-aa\";\n    the_second_field = \"\";\n  },\n)";
     assert_eq!(template.as_deref(), Some(expected));
 }
@@ -118,7 +148,8 @@ fn huge_and_deep_interfaces_are_refused_with_a_sentence() {
 
 #[test]
 fn the_largest_interfaces_that_are_allowed_are_read() {
-    let chain: String = (0..4_999).map(|n| format!("type t{n} = record {{ opt t{} }};", n + 1)).collect();
+    let chain: String =
+        (0..4_999).map(|n| format!("type t{n} = record {{ opt t{} }};", n + 1)).collect();
     let method = first(&format!("{chain} type t4999 = nat; service : {{ f : (t0) -> (t0) }}"));
     assert_eq!(method.template.as_deref(), Some("(record { null })"));
     let wide: String = (0..20_000).map(|n| format!("field{n} : nat; ")).collect();
