@@ -8,6 +8,7 @@ use crate::server::connections::Shared;
 use crate::server::gateways::Gateways;
 use crate::server::hosted::{HostedInstance, unknown};
 use crate::server::outcalls::{OutcallClient, OutcallDestinations};
+use crate::server::page::Token;
 use crate::server::states::InstanceRequest;
 use crate::state_dir::StateDir;
 use parking_lot::{Mutex, MutexGuard};
@@ -23,6 +24,7 @@ pub(super) struct Instances {
     blobs: Mutex<Blobs>,
     unpacking: tokio::sync::Mutex<()>,
     gateways: Gateways,
+    page_token: Option<Token>,
     outcall_client: Arc<OutcallClient>,
     shared: Shared,
     activity: Mutex<Activity>,
@@ -42,10 +44,21 @@ impl Instances {
             blobs: Mutex::default(),
             unpacking: tokio::sync::Mutex::default(),
             gateways: Gateways::default(),
+            page_token: None,
             outcall_client: Arc::new(OutcallClient::new(outcalls)),
             shared: Shared::default(),
             activity: Mutex::new(Activity { open_requests: 0, last_request_end: Instant::now() }),
         }
+    }
+
+    /// Has gateways serve pages, with this token, if there is one.
+    pub(super) fn with_pages(self, page_token: Option<Token>) -> Self {
+        Self { page_token, ..self }
+    }
+
+    /// The token of the pages that gateways serve. `None` if they serve none.
+    pub(super) fn page_token(&self) -> Option<&Token> {
+        self.page_token.as_ref()
     }
 
     /// The profile of new instances.

@@ -221,13 +221,7 @@ impl LiveNetwork {
     /// The link to the page of the network, for a browser on this machine. Its token lets the page make calls, so it is
     /// a secret. The part after `#` is never sent.
     pub fn page_url(&self) -> String {
-        let (ip, port) = (self.address.ip(), self.address.port());
-        // Pages of canisters have names below `localhost`, and no such names exist below an address.
-        let host = match ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::LOCALHOST) {
-            true => format!("localhost:{port}"),
-            false => self.address.to_string(),
-        };
-        format!("http://{host}/#token={}", self.token.text())
+        self.token.link(self.address)
     }
 
     /// The port that the network listens on.

@@ -63,6 +63,8 @@ pub struct ServerConfig {
     pub domains: Vec<String>,
     /// The hosts to which the server makes HTTP requests for canisters of instances that auto-progress.
     pub outcalls: OutcallDestinations,
+    /// Whether gateways also serve the page of their instance. The server then logs a link when a gateway starts.
+    pub pages: bool,
 }
 
 /// Why nobody can listen to the events of an instance.
@@ -84,6 +86,7 @@ impl Default for ServerConfig {
             profile: NetworkProfile::default(),
             domains: Vec::new(),
             outcalls: OutcallDestinations::default(),
+            pages: false,
         }
     }
 }
@@ -108,12 +111,15 @@ impl EmbeddedServer {
     /// # Errors
     ///
     /// Fails if the address cannot be listened on, for example because the port is in use: choose another
-    /// port, or 0. Fails if the operating system does not start a thread.
+    /// port, or 0. Fails if the operating system does not start a thread, or has no random numbers for the links to
+    /// pages.
     pub fn start(config: ServerConfig) -> io::Result<Self> {
         let listener = connections::listen((config.ip_addr, config.port))?;
         let address = listener.local_addr()?;
         tracing::debug!("listening on {address}");
-        let instances = Arc::new(Instances::new(config.profile, config.outcalls));
+        let page_token = config.pages.then(page::Token::random).transpose()?;
+        let instances = Instances::new(config.profile, config.outcalls).with_pages(page_token);
+        let instances = Arc::new(instances);
         let router = routes::router(instances.clone(), Names::with(&config.domains));
         let (served, all, shared) =
             (instances.clone(), instances.clone(), instances.shared().clone());

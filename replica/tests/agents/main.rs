@@ -18,6 +18,7 @@ mod live;
 mod load;
 mod management;
 mod network;
+mod page;
 #[cfg(target_os = "linux")]
 mod page_load;
 mod program;

@@ -2,6 +2,7 @@
 
 use crate::binary::{BINARY, run};
 use crate::http::request;
+use embedded_replica::limits::PAGE_TOKEN_BYTES;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -80,6 +81,12 @@ fn a_live_network_prints_its_address_and_has_the_committed_root_key() {
         assert_eq!(value(&description, "root key"), committed_root_key());
         let status = request(port(value(&description, "URL")), "GET", "/moon", b"");
         assert_eq!(status.status, 404);
+        let link = value(&description, "page");
+        let (page, token) = link.split_once("/#token=").unwrap();
+        assert_eq!(page, format!("http://localhost:{}", port(value(&description, "URL"))));
+        assert_eq!(token.len(), 2 * PAGE_TOKEN_BYTES);
+        let page = exchange(port(page), "GET", "/", "host: localhost\r\n", b"");
+        assert_eq!(page.status, 200);
         assert!(status.message().contains("/api"), "{}", status.body);
         let kinds = |kind| description.lines().filter(|line| line.ends_with(kind)).count();
         assert_eq!(kinds("  nns") + kinds("  ii"), 2, "{description}");

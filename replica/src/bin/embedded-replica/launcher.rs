@@ -6,6 +6,7 @@
 
 use crate::outcall_destinations;
 use crate::shutdown::ShutdownSignals;
+use crate::stderr;
 use clap::Parser;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::topology::SubnetKind;
@@ -154,6 +155,8 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
     });
     write_status(&arguments.status_dir, &format!("{status}\n"))
         .map_err(|error| format!("cannot write to {}: {error}", arguments.status_dir.display()))?;
+    // Standard output is for programs.
+    stderr::say(format_args!("the page of the network: {}", network.page_url()));
     signals.wait_unless(|| network.failure())
 }
 

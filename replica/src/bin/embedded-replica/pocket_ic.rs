@@ -65,6 +65,12 @@ pub struct Arguments {
     /// this machine only. EMBEDDED_REPLICA_ALLOW_OUTCALLS=1 in the environment does the same.
     #[arg(long)]
     allow_outcalls: bool,
+
+    /// Serve a page about each instance on its gateways (`make_live` of PocketIC's clients starts one): its
+    /// canisters, their calls and their logs. The link is logged when the gateway starts; whoever has it can make
+    /// calls as any user.
+    #[arg(long)]
+    pages: bool,
 }
 
 /// Checks that a host name has no scheme, port, path or wildcard.
@@ -115,10 +121,10 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         },
         None => None,
     };
-    let Arguments { ip_addr, port, profile, .. } = *arguments;
+    let Arguments { ip_addr, port, profile, pages, .. } = *arguments;
     let domains = arguments.domain.clone();
     let outcalls = outcall_destinations(arguments.allow_outcalls);
-    let config = ServerConfig { ip_addr, port, profile, domains, outcalls };
+    let config = ServerConfig { ip_addr, port, profile, domains, outcalls, pages };
     let server = EmbeddedServer::start(config).map_err(|error| {
         format!("cannot listen on {ip_addr}, port {port}: {error}; choose another --port, or 0")
     })?;

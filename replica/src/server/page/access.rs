@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::hint::black_box;
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// The header with the token.
 const TOKEN_HEADER: &str = "x-page-token";
@@ -52,9 +53,16 @@ impl Token {
         Ok(Self(hex::encode(bytes)))
     }
 
-    /// The token as text, for the link.
-    pub(in crate::server) fn text(&self) -> &str {
-        &self.0
+    /// The link to the page of a network that listens at this address, for a browser on this machine. The part after
+    /// `#`, with the token, is never sent.
+    pub(in crate::server) fn link(&self, address: SocketAddr) -> String {
+        let (ip, port) = (address.ip(), address.port());
+        // Pages of canisters have names below `localhost`, and no such names exist below an address.
+        let host = match ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST {
+            true => format!("localhost:{port}"),
+            false => address.to_string(),
+        };
+        format!("http://{host}/#token={}", self.0)
     }
 
     /// Whether this is the token. The time does not depend on how many bytes are right.

@@ -8,6 +8,7 @@ use crate::server::convert;
 use crate::server::gateways::listen_for;
 use crate::server::instances::Instances;
 use crate::server::names::{self, Names};
+use crate::server::page;
 use axum::extract::{Extension, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -33,7 +34,12 @@ pub(super) fn start(
     }
     let shared = instances.shared().clone();
     let router = |instance, names| router(instances.clone(), instance, names);
-    instances.gateways().start(config, listener, shared, router)
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let started = instances.gateways().start(config, listener, shared, router)?;
+    if let Some(token) = instances.page_token() {
+        tracing::info!("the page of this gateway's instance: {}", token.link(address));
+    }
+    Ok(started)
 }
 
 /// Clients find an error in the body of the response; they ignore its status.
@@ -63,14 +69,19 @@ pub(super) async fn stop(State(instances): Shared, Id(id): Id) -> Json<()> {
     Json(())
 }
 
-/// The routes of a gateway: those for agents, and the topology for PocketIC's client.
+/// The routes of a gateway: those for agents, the page if the server has pages, and the topology for PocketIC's
+/// client.
 fn router(instances: Arc<Instances>, instance: usize, names: Names) -> Router {
     let served = (instances.clone(), instance);
     let agents = agents::routes().layer(agents::allow_other_origins());
+    let page = instances
+        .page_token()
+        .map(|token| page::routes(names.clone(), token.clone(), instances.shared().stop.clone()));
     Router::new()
         .route("/_/topology", get(topology))
         .layer(from_fn(refuse_web_pages))
         .nest("/api", agents)
+        .merge(page.unwrap_or_default())
         .layer(from_fn_with_state(served, find_instance))
         .fallback(no_route)
         .layer(from_fn_with_state(instances.clone(), note_activity))

@@ -1,5 +1,6 @@
 use super::*;
 use crate::trace::{Outcome, Recording, Refusal};
+use std::ops::Range;
 
 const MESSAGE: MessageId = MessageId([7; 32]);
 const TEXT: &str = "0707070707070707";
@@ -55,11 +56,16 @@ fn executed(number: u8, work: Work, context: u64) -> Event {
 
 /// A message makes calls, which are executed and return, in two ticks.
 fn calls(count: u64) -> Vec<Event> {
+    numbered_calls(0..count)
+}
+
+/// Calls with callbacks of these numbers.
+fn numbered_calls(numbers: Range<u64>) -> Vec<Event> {
     let response = |call| Work::Response { call, reject: None, refund: 0, unspent: 0 };
     let by_callee =
         |call| Event::Responded { call, by: Responder::Callee, reject: None, refund: 0 };
     let mut events = vec![round(1, 100)];
-    events.extend((0..count).map(sent));
+    events.extend(numbers.clone().map(sent));
     events.push(Event::Refused {
         caller: canister(CALLER),
         callee: canister(CALLEE).into(),
@@ -69,12 +75,12 @@ fn calls(count: u64) -> Vec<Event> {
     });
     events.push(executed(CALLER, Work::Ingress(MESSAGE), 5));
     events.push(round(2, 100));
-    for call in (0..count).map(call_id) {
+    for call in numbers.clone().map(call_id) {
         events.push(executed(CALLEE, Work::Request(call), 100 + call.callback.0));
         events.push(by_callee(call));
     }
     events.push(round(1, 101));
-    events.extend((0..count).map(|call| executed(CALLER, response(call_id(call)), 5)));
+    events.extend(numbers.map(|call| executed(CALLER, response(call_id(call)), 5)));
     events.push(round(2, 101));
     events
 }
@@ -173,7 +179,7 @@ fn of_too_many_calls_the_first_are_followed_to_their_end_and_the_others_are_coun
     assert!(shown.iter().all(|call| call.outcome == Outcome::Replied));
     assert_eq!(changes.dropped, count - WATCHED_CALLS_BURST_MAX + 3, "with those refused");
     watched.allow(10);
-    watched.read(notices(calls(20)), &place());
+    watched.read(notices(numbered_calls(count..count + 20)), &place());
     assert_eq!(watched.take_changes().dropped, 13);
     assert!(watched.recent().calls.len() <= WATCHED_CALLS_MAX);
 }
