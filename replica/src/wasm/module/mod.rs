@@ -95,5 +95,15 @@ pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModu
     Ok((instrumented.bytes, info))
 }
 
+/// The parts of a module that instrumentation needs. `None` if the module violates a rule.
+#[cfg(test)]
+pub(in crate::wasm) fn parts(bytes: &[u8]) -> Option<crate::wasm::instrument::ModuleParts<'_>> {
+    let mut scan = ModuleScan::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        scan.payload(payload.ok()?, bytes).ok()?;
+    }
+    Some(scan.finish().ok()?.0)
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,12 @@
 //! writes to, and with the same programs without instrumentation.
 
 mod program;
+mod simple;
 
 use crate::limits::OS_PAGE_BYTES;
-use crate::wasm::harness::{LIMIT, run};
-use crate::wasm::{OUT_OF_INSTRUCTIONS, STORE_BYTES_MAX};
+use crate::wasm::harness::{LIMIT, run, set_counter};
+use crate::wasm::instrument::{COUNTER_ADDRESS, EXPORT_ADDED_MEMORY, instrument};
+use crate::wasm::{OUT_OF_INSTRUCTIONS, STORE_BYTES_MAX, engine, module::parts};
 use program::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -57,6 +59,21 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
+/// The steps of a program, and its text. Each local starts with an address in the heap.
+fn program(steps: Vec<Step>, beginnings: &[u32]) -> (Vec<Step>, String) {
+    let set = |(local, n): (u32, &u32)| Step::Set(local, Number::Constant(*n));
+    let steps: Vec<Step> = (0..).zip(beginnings).map(set).chain(steps).collect();
+    let mut text = Text::default();
+    let main = text.steps(&steps);
+    let text = format!(
+        r#"(module (memory (export "heap") 40 40) (data "{SEGMENT}") (data (i32.const 9000) "begin")
+          (func (export "f") {} {main}) {})"#,
+        locals(),
+        text.functions
+    );
+    (steps, text)
+}
+
 /// Executes a module without instrumentation. Returns the trap and the heap.
 fn run_alone(engine: &Engine, text: &str) -> (Option<Trap>, Vec<u8>) {
     let mut store = Store::new(engine, ());
@@ -69,6 +86,22 @@ fn run_alone(engine: &Engine, text: &str) -> (Option<Trap>, Vec<u8>) {
     (result.err().map(|error| *error.downcast_ref().expect("it trapped")), heap)
 }
 
+/// Executes an instrumented module with this many instructions. Returns the trap, the counter at the end, and the heap.
+fn run_instrumented(module: &[u8], left: i64) -> (Option<Trap>, i64, Vec<u8>) {
+    let mut store = Store::new(engine(), ());
+    let module = Module::new(engine(), module).expect("the module is valid");
+    let instance = Instance::new(&mut store, &module, &[]).expect("it has no imports");
+    set_counter(&mut store, &instance, left);
+    let function = instance.get_typed_func::<(), ()>(&mut store, "f").expect("there is an `f`");
+    let result = function.call(&mut store, ());
+    let mut content =
+        |name| instance.get_memory(&mut store, name).expect("there is one").data(&store).to_vec();
+    let (heap, added) = (content("heap"), content(EXPORT_ADDED_MEMORY));
+    let counter = *added[COUNTER_ADDRESS..].first_chunk().expect("the memory has a page");
+    let trap = result.err().map(|error| *error.downcast_ref().expect("it trapped"));
+    (trap, i64::from_le_bytes(counter), heap)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -77,17 +110,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..12),
         beginnings in prop::collection::vec(0u32..HEAP_BYTES as u32, LOCALS as usize),
     ) {
-        // Each local starts with an address in the heap.
-        let set = |(local, n): (u32, &u32)| Step::Set(local, Number::Constant(*n));
-        let steps: Vec<Step> = (0..).zip(&beginnings).map(set).chain(steps).collect();
-        let mut text = Text::default();
-        let main = text.steps(&steps);
-        let text = format!(
-            r#"(module (memory (export "heap") 40 40) (data "{SEGMENT}") (data (i32.const 9000) "begin")
-              (func (export "f") {} {main}) {})"#,
-            locals(),
-            text.functions
-        );
+        let (steps, text) = program(steps, &beginnings);
         let mut expected = Interpreter {
             heap: vec![0; HEAP_BYTES],
             written: BTreeSet::new(),
@@ -124,5 +147,23 @@ proptest! {
             prop_assert!(before == after || is_marked(number) || reached, "page {} changed", number);
         }
         prop_assert_eq!(run_alone(&Engine::default(), &text), (end, expected.heap));
+    }
+
+    /// The counts are the same to the last instruction, also where a program traps, and where it has no instructions
+    /// left.
+    #[test]
+    fn the_counter_ends_like_that_of_the_simplest_instrumentation(
+        steps in prop::collection::vec(step(), 1..12),
+        beginnings in prop::collection::vec(0u32..HEAP_BYTES as u32, LOCALS as usize),
+        limit in 0i64..2_000,
+    ) {
+        let (_, text) = program(steps, &beginnings);
+        let module = wat::parse_str(&text).expect("the text is a module");
+        let parts = parts(&module).expect("the module is valid");
+        let instrumented = instrument(&parts).expect("the module is valid").bytes;
+        let simple = simple::instrument(&parts).expect("the module is valid");
+        for limit in [LIMIT, limit] {
+            prop_assert!(run_instrumented(&instrumented, limit) == run_instrumented(&simple, limit), "{} {}", limit, text);
+        }
     }
 }
