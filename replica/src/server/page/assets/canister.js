@@ -3,7 +3,7 @@
 import { element, foreign, setText, syncChildren } from "./dom.js";
 import { canisterWith, nameOf } from "./network.js";
 import { forgetToken, token } from "./token.js";
-import { bytes, count, grouped, shortId, shortened, trillions } from "./words.js";
+import { bytes, grouped, shortId, shortened, trillions } from "./words.js";
 
 const ANONYMOUS = "2vxsx-fae";
 /** How many calls and how much text of each the page keeps. */
@@ -302,9 +302,4 @@ function showHistory() {
 function newEntry(call) {
   const args = shortened(call.arguments.replace(/\s+/g, " "), 200);
   return element("li", {}, foreign(`${call.method}${args}`, "code"), " ", foreign("", "span", { class: "outcome" }));
-}
-
-/** What is said about a canister without calls. */
-export function madeHere() {
-  return count(history.length, "call");
 }

@@ -56,7 +56,7 @@ export function showGroups(changed) {
 /** The words for a group. */
 export function words(group) {
   const caller = nameOf(group.canister);
-  const title = group.own ? group.own.method : "calls by itself";
+  const title = group.own ? group.own.method : "Calls of a timer, or of a message before this page was opened";
   const first = group.calls.values().next().value;
   const callee = first ? nameOf(first.callee) : group.last ? nameOf(group.last.callee) : null;
   const { open, replied, rejected, refused } = group.totals;

@@ -1,7 +1,7 @@
 // The subnets with their rounds, and their canisters.
 
 import { element, foreign, setAttribute, setText, syncChildren } from "./dom.js";
-import { bytes, count, grouped, shortId, trillions } from "./words.js";
+import { bytes, count, shortId, trillions } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -15,6 +15,7 @@ export function canisterWith(id) {
 
 /** The name of a canister, or its shortened id. */
 export function nameOf(id) {
+  if (id === "aaaaa-aa") return "the management canister";
   return canisterWith(id)?.name ?? shortId(id);
 }
 
@@ -121,9 +122,4 @@ function updateCanister(card, canister) {
 /** The id of the canister that the address names, or null. */
 export function openId() {
   return new URLSearchParams(location.search).get("id");
-}
-
-/** A number with its unit for a screen: rounds of a subnet. */
-export function roundsOf(subnet) {
-  return grouped(subnet.rounds);
 }

@@ -36,7 +36,7 @@ export function colours() {
 export function layout(group, width) {
   const items = itemsOf(group);
   const rows = items.reduce((sum, item) => sum + (item.refused?.calls ?? 1), 0);
-  const left = width < 480 ? 44 : 70;
+  const left = width < 480 ? 44 : 80;
   const span = Math.max(group.end - group.start, 0.001);
   const scale = { from: left, to: width - RIGHT, start: group.start, span };
   const x = (time) => scale.from + (scale.to - scale.from) * Math.min(1, Math.max(0, (time - scale.start) / span));
