@@ -3,7 +3,7 @@
 
 use super::functions::*;
 use super::host::{OutgoingCall, PreparedCall};
-use super::{Callbacks, Closure, Pointer, SystemResult, contract, enter, read};
+use super::{Callbacks, Closure, Pointer, SystemResult, contract, enter, heap_at};
 use crate::error::Trap;
 use crate::limits::*;
 use crate::message::CallContent;
@@ -34,8 +34,8 @@ pub(super) fn link<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         enter(&mut c, CALL_DATA_APPEND, size.wide())?;
         let content = &prepared(c.data_mut())?.content;
         check_request_bytes(content.bytes() as u64 + size.wide())?;
-        let bytes = read(&mut c, src.wide(), size.wide())?;
-        prepared(c.data_mut())?.content.argument.extend(bytes);
+        let (bytes, host) = heap_at(&mut c, src.wide(), size.wide())?;
+        prepared(host)?.content.argument.extend_from_slice(bytes);
         Ok(())
     })?;
     linker.func_wrap("ic0", CALL_CYCLES_ADD128.name, |mut c: C<'_>, high: u64, low: u64| {
@@ -110,10 +110,10 @@ fn call_new<P: Pointer>(
             name_size.wide()
         )));
     }
-    let method = read(&mut c, name.wide(), name_size.wide())?;
-    let method = String::from_utf8_lossy(&method).into_owned();
-    let callee = read(&mut c, callee.wide(), callee_size.wide())?;
-    let callee = Principal::try_from_slice(&callee)
+    let (method, _) = heap_at(&mut c, name.wide(), name_size.wide())?;
+    let method = String::from_utf8_lossy(method).into_owned();
+    let (callee, _) = heap_at(&mut c, callee.wide(), callee_size.wide())?;
+    let callee = Principal::try_from_slice(callee)
         .map_err(|error| contract(format!("the callee is not a principal: {error}")))?;
     c.data_mut().call = Some(PreparedCall {
         callee: callee.into(),

@@ -2,7 +2,7 @@
 //! environment variables.
 
 use super::functions::*;
-use super::{Pointer, SystemResult, contract, copy_from_host, enter, link_bytes, read};
+use super::{Pointer, SystemResult, contract, copy_from_host, enter, heap_at, link_bytes, read};
 use crate::limits::{CERTIFIED_DATA_BYTES_MAX, ENVIRONMENT_VARIABLE_BYTES_MAX};
 use crate::system_api::Host;
 use candid::Principal;
@@ -32,10 +32,10 @@ fn link_identity<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
     })?;
     linker.func_wrap("ic0", IS_CONTROLLER.name, |mut c: C<'_>, src: P, size: P| {
         enter(&mut c, IS_CONTROLLER, size.wide())?;
-        let principal = read(&mut c, src.wide(), size.wide())?;
-        let principal = Principal::try_from_slice(&principal)
+        let (principal, host) = heap_at(&mut c, src.wide(), size.wide())?;
+        let principal = Principal::try_from_slice(principal)
             .map_err(|error| contract(format!("the bytes are not a principal: {error}")))?;
-        Ok(u32::from(c.data().input.environment.controllers.contains(&principal)))
+        Ok(u32::from(host.input.environment.controllers.contains(&principal)))
     })?;
     Ok(())
 }

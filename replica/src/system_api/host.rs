@@ -286,6 +286,18 @@ impl Host {
             left.to_le_bytes();
     }
 
+    /// Subtracts `instructions` from the instruction counter. Returns whether enough were left. If not, the counter is
+    /// [`OUT_OF_INSTRUCTIONS`].
+    pub(super) fn charge<C: AsContextMut<Data = Self>>(store: &mut C, instructions: u64) -> bool {
+        let memory = store.as_context().data().added_memory();
+        let counter = memory.data_mut(store)[COUNTER_ADDRESS..].first_chunk_mut();
+        let counter = counter.expect("the memory has a page");
+        let left = i64::from_le_bytes(*counter);
+        let cost = i64::try_from(instructions).ok().filter(|cost| (0..=left).contains(cost));
+        *counter = cost.map_or(OUT_OF_INSTRUCTIONS, |cost| left - cost).to_le_bytes();
+        cost.is_some()
+    }
+
     /// The page marks of these heap pages: a byte for each page, not 0 if the page was written to.
     pub(crate) fn page_marks<'a, C: AsContextMut<Data = Self>>(
         store: &'a mut C,

@@ -2,8 +2,8 @@
 
 use super::functions::*;
 use super::{
-    Pointer, SystemResult, charge_for_log, contract, copy_from_host, enter, heap, link_bytes,
-    range, read,
+    Pointer, SystemResult, charge_for_log, contract, copy_from_host, enter, heap, heap_at,
+    link_bytes, range, read,
 };
 use crate::error::{Reject, Trap};
 use crate::limits::{PRINTED_BYTES_MAX, QUERY_RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX};
@@ -81,8 +81,8 @@ fn link_response<P: Pointer>(linker: &mut Linker<Host>) -> SystemResult<()> {
         if c.data().reply.len() as u64 + size.wide() > limit as u64 {
             return Err(contract(format!("a reply may have at most {limit} bytes")));
         }
-        let bytes = read(&mut c, src.wide(), size.wide())?;
-        c.data_mut().reply.extend(bytes);
+        let (bytes, host) = heap_at(&mut c, src.wide(), size.wide())?;
+        host.reply.extend_from_slice(bytes);
         Ok(())
     })?;
     linker.func_wrap("ic0", MSG_REPLY.name, |mut c: C<'_>| {

@@ -27,7 +27,7 @@ pub use host::{
 pub use memory_share::MemoryShare;
 pub use refused::RefusedCalls;
 use std::sync::LazyLock;
-use wasmtime::{Caller, InstancePre, Linker, WasmTy};
+use wasmtime::{Caller, InstancePre, Linker, Memory, WasmTy};
 
 /// A pointer or size of a module: `u32` in 32-bit modules, `u64` in 64-bit modules.
 pub(crate) trait Pointer: WasmTy + Copy + 'static {
@@ -123,19 +123,11 @@ fn enter(caller: &mut Caller<'_, Host>, function: &Function, bytes: u64) -> Syst
 
 /// Subtracts `instructions` from the instruction counter. Traps if too few are left.
 fn charge(caller: &mut Caller<'_, Host>, instructions: u64) -> SystemResult<()> {
-    let left = Host::instructions_left(&mut *caller);
-    let after = i64::try_from(instructions).ok().and_then(|cost| left.checked_sub(cost));
-    match after {
-        Some(after) if left >= 0 && after >= 0 => {
-            Host::set_instructions_left(caller, after);
-            Ok(())
-        }
-        _ => {
-            Host::set_instructions_left(&mut *caller, OUT_OF_INSTRUCTIONS);
-            let limit = caller.data().input.instructions_max;
-            Err(wasmtime::Error::new(Trap::InstructionLimit { limit }))
-        }
+    if Host::charge(caller, instructions) {
+        return Ok(());
     }
+    let limit = caller.data().input.instructions_max;
+    Err(wasmtime::Error::new(Trap::InstructionLimit { limit }))
 }
 
 /// The trap of a canister that violates a rule of the system API.
@@ -155,8 +147,12 @@ fn heap<'a>(caller: &'a mut Caller<'_, Host>) -> SystemResult<(&'a [u8], &'a mut
             let (heap, host) = memory.data_and_store_mut(caller);
             Ok((heap, host))
         }
-        None => Err(contract("the module has no memory")),
+        None => Err(no_memory()),
     }
+}
+
+fn no_memory() -> wasmtime::Error {
+    contract("the module has no memory")
 }
 
 /// The `size` bytes of the canister's heap from `start`, for writing, and the host state. Marks the
@@ -166,14 +162,24 @@ fn heap_mut<'a>(
     start: u64,
     size: u64,
 ) -> SystemResult<(&'a mut [u8], &'a mut Host)> {
-    let range = heap_range(start, size, heap(caller)?.0)?;
+    let memory = caller.data().memory.ok_or_else(no_memory)?;
+    let range = heap_range(start, size, memory.data_size(&mut *caller))?;
+    Ok(written(caller, memory, range))
+}
+
+/// A range of the canister's heap for writing, and the host state. Marks the pages of the range as written. The
+/// range must be within the heap.
+fn written<'a>(
+    caller: &'a mut Caller<'_, Host>,
+    memory: Memory,
+    range: std::ops::Range<usize>,
+) -> (&'a mut [u8], &'a mut Host) {
     if !range.is_empty() {
         let pages = range.start / OS_PAGE_BYTES..(range.end - 1) / OS_PAGE_BYTES + 1;
         Host::page_marks(caller, pages).fill(1);
     }
-    let memory = caller.data().memory.expect("`heap` found the memory");
     let (heap, host) = memory.data_and_store_mut(caller);
-    Ok((&mut heap[range], host))
+    (&mut heap[range], host)
 }
 
 /// The range of `size` bytes from `start`, or `None` if it exceeds `length`.
@@ -183,19 +189,27 @@ fn range(start: u64, size: u64, length: usize) -> Option<std::ops::Range<usize>>
 }
 
 /// Like [`range`] for the heap. A range outside the heap is a contract violation.
-fn heap_range(start: u64, size: u64, heap: &[u8]) -> SystemResult<std::ops::Range<usize>> {
-    range(start, size, heap.len()).ok_or_else(|| {
+fn heap_range(start: u64, size: u64, heap_bytes: usize) -> SystemResult<std::ops::Range<usize>> {
+    range(start, size, heap_bytes).ok_or_else(|| {
         contract(format!(
-            "{size} bytes at address {start} are outside the heap of {} bytes",
-            heap.len()
+            "{size} bytes at address {start} are outside the heap of {heap_bytes} bytes"
         ))
     })
 }
 
 /// Reads `size` bytes of the heap.
 fn read(caller: &mut Caller<'_, Host>, source: u64, size: u64) -> SystemResult<Vec<u8>> {
-    let (heap, _) = heap(caller)?;
-    Ok(heap[heap_range(source, size, heap)?].to_vec())
+    Ok(heap_at(caller, source, size)?.0.to_vec())
+}
+
+/// The `size` bytes of the heap from `start`, for reading, and the host state.
+fn heap_at<'a>(
+    caller: &'a mut Caller<'_, Host>,
+    start: u64,
+    size: u64,
+) -> SystemResult<(&'a [u8], &'a mut Host)> {
+    let (heap, host) = heap(caller)?;
+    Ok((&heap[heap_range(start, size, heap.len())?], host))
 }
 
 /// Charges the instructions for a log line of `bytes`: for allocating space in the canister's log,

@@ -4,7 +4,7 @@
 //! replica's repository.
 
 use super::functions::*;
-use super::{SystemResult, charge, enter, heap, heap_mut, range, trapped};
+use super::{SystemResult, charge, enter, heap, no_memory, range, trapped, written};
 use crate::error::Trap;
 use crate::limits::*;
 use crate::system_api::Host;
@@ -136,10 +136,10 @@ fn access(host: &mut Host, offset: u64, size: u64) -> SystemResult<()> {
         .map_err(|_| wasmtime::Error::new(Trap::StableMemoryAccess { limit }))
 }
 
-/// A range of the heap. Unlike [`super::heap_range`], a range outside the heap is a Wasm trap, not a
-/// contract violation.
-fn heap_range(c: &mut C<'_>, start: u64, size: u64) -> SystemResult<std::ops::Range<usize>> {
-    range(start, size, heap(c)?.0.len()).ok_or_else(|| trapped("heap out of bounds"))
+/// A range of a heap. Unlike for [`super::heap_range`], a range outside the heap is a Wasm trap, not a contract
+/// violation.
+fn heap_range(start: u64, size: u64, heap_bytes: usize) -> SystemResult<std::ops::Range<usize>> {
+    range(start, size, heap_bytes).ok_or_else(|| trapped("heap out of bounds"))
 }
 
 fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
@@ -148,16 +148,19 @@ fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
         return Ok(());
     }
     access(c.data_mut(), offset, size)?;
-    heap_range(c, dst, size)?;
-    let (heap, host) = heap_mut(c, dst, size)?;
+    let memory = c.data().memory.ok_or_else(no_memory)?;
+    let to = heap_range(dst, size, memory.data_size(&mut *c))?;
+    let (heap, host) = written(c, memory, to);
     host.stable.read(offset, heap).map_err(wasmtime::Error::new)
 }
 
 fn write(c: &mut C<'_>, offset: u64, src: u64, size: u64) -> SystemResult<()> {
     access(c.data_mut(), offset, size)?;
     let dirty = c.data().stable.newly_dirty(offset, size as usize);
-    charge(c, dirty * DIRTY_PAGE_INSTRUCTIONS)?;
-    let from = heap_range(c, src, size)?;
+    if dirty > 0 {
+        charge(c, dirty * DIRTY_PAGE_INSTRUCTIONS)?;
+    }
     let (heap, host) = heap(c)?;
+    let from = heap_range(src, size, heap.len())?;
     host.stable.write(offset, &heap[from]).map_err(wasmtime::Error::new)
 }

@@ -19,6 +19,7 @@ mod page_marks;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM64_MEMORY_MAX};
 use crate::types::Instructions;
 pub(crate) use page_marks::STORE_BYTES_MAX;
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use std::collections::BTreeSet;
 use wasm_encoder::{
     BranchHint, BranchHints, CodeSection, Encode, ExportKind, ExportSection, FunctionSection,
@@ -116,10 +117,18 @@ pub(super) fn instrument(parts: &ModuleParts<'_>) -> Result<Instrumented, Binary
     let mut code = CodeSection::new();
     let mut hints = BranchHints::new();
     let mut compiled = metering::overhead(parts);
-    for body in &parts.bodies {
-        let number = parts.imported_functions + code.len();
-        let declared = parts.function_types[number as usize];
-        let body = metering::meter(body, parts.arities[declared as usize].0, &added, parts)?;
+    // On all cores of the machine: each function is instrumented by itself.
+    let own_types = &parts.function_types[parts.imported_functions as usize..];
+    let metered: Vec<_> = parts
+        .bodies
+        .par_iter()
+        .zip(own_types)
+        .map(|(body, of_type)| {
+            metering::meter(body, parts.arities[*of_type as usize].0, &added, parts)
+        })
+        .collect();
+    for (number, body) in (parts.imported_functions..).zip(metered) {
+        let body = body?;
         compiled += body.compiled_instructions;
         code.raw(&body.bytes);
         let unlikely = body.unlikely.iter().map(|position| BranchHint {

@@ -14,10 +14,13 @@ mod sections;
 use crate::limits::*;
 use crate::wasm::instrument::instrument;
 pub use info::{MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use sections::ModuleScan;
 use std::borrow::Cow;
 use std::io::Read;
-use wasmparser::{Parser, Validator, WasmFeatures};
+use wasmparser::{
+    FuncToValidate, FuncValidatorAllocations, Parser, ValidPayload, Validator, WasmFeatures,
+};
 
 /// The reason why a module cannot be installed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +92,7 @@ pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModu
         scan.payload(payload?, &bytes)?;
     }
     let (parts, mut info) = scan.finish()?;
-    Validator::new_with_features(FEATURES).validate_all(&bytes)?;
+    validate(&bytes)?;
     let instrumented = instrument(&parts)?;
     info.compiled_instructions = instrumented.compiled_instructions;
     Ok((instrumented.bytes, info))
@@ -103,6 +106,32 @@ pub(in crate::wasm) fn parts(bytes: &[u8]) -> Option<crate::wasm::instrument::Mo
         scan.payload(payload.ok()?, bytes).ok()?;
     }
     Some(scan.finish().ok()?.0)
+}
+
+/// Checks the rules of the Wasm standard. Functions are checked on all cores of the machine.
+///
+/// # Errors
+///
+/// The first mistake in the module.
+fn validate(bytes: &[u8]) -> Result<(), wasmparser::BinaryReaderError> {
+    let mut validator = Validator::new_with_features(FEATURES);
+    let mut parser = Parser::new(0);
+    parser.set_features(FEATURES);
+    let mut functions = Vec::new();
+    for payload in parser.parse_all(bytes) {
+        if let ValidPayload::Func(function, body) = validator.payload(&payload?)? {
+            functions.push((function, body));
+        }
+    }
+    let check = |space: &mut FuncValidatorAllocations, (function, body): (FuncToValidate<_>, _)| {
+        let mut validator = function.into_validator(std::mem::take(space));
+        let checked = validator.validate(&body);
+        *space = validator.into_allocations();
+        checked
+    };
+    let checked: Vec<_> =
+        functions.into_par_iter().map_init(FuncValidatorAllocations::default, check).collect();
+    checked.into_iter().collect()
 }
 
 #[cfg(test)]
