@@ -5,7 +5,7 @@ use crate::keys::SubnetKey;
 use crate::server::api::ApiError;
 use crate::server::clock::Stopwatch;
 use crate::server::outcalls::OutcallClient;
-use crate::server::page::Watch;
+use crate::server::watch::Watch;
 use crate::state_dir::StateDir;
 use crate::subnet::Subnet;
 use parking_lot::Mutex;

@@ -29,6 +29,7 @@ mod page;
 mod routes;
 mod snapshot_dir;
 mod states;
+mod watch;
 
 use crate::instance::Instance;
 use crate::network::NetworkProfile;

@@ -4,17 +4,17 @@
 //! is cut off.
 
 use super::body::EventBody;
+use super::readers::{self, Reader};
 use super::state::NetworkState;
-use super::watch::{self, Reader};
 use crate::limits::{PAGE_COMMENT_INTERVAL, PAGE_READER_TIMEOUT};
 use crate::server::agents::Hosted;
 use crate::server::api::ApiError;
 use crate::server::background::StopSignal;
+use crate::server::watch::message;
 use axum::body::{Body, Bytes};
 use axum::extract::Extension;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use std::time::Duration;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ pub(super) async fn read(
     Extension(hosted): Hosted,
     Extension(stop): Extension<StopSignal>,
 ) -> Result<Response, ApiError> {
-    let reader = watch::open(&hosted).await?;
+    let reader = readers::open(&hosted).await?;
     let state = hosted.read(NetworkState::of).await?;
     let (page, pieces) = channel(1);
     tokio::spawn(async move {
@@ -64,12 +64,6 @@ async fn send(
         };
         send(message).await?;
     }
-}
-
-/// One message: the name of the event, and the data.
-pub(super) fn message(name: &str, data: &impl Serialize) -> Option<Bytes> {
-    let data = serde_json::to_string(data).ok()?;
-    Some(format!("event: {name}\ndata: {data}\n\n").into())
 }
 
 #[cfg(test)]

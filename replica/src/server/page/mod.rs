@@ -9,12 +9,10 @@ mod body;
 mod calls;
 mod candid_text;
 mod events;
-mod feed;
 mod interface;
-mod lines;
+mod readers;
 mod state;
 mod template;
-mod watch;
 
 use crate::server::background::StopSignal;
 use crate::server::names::Names;
@@ -24,9 +22,8 @@ use axum::Router;
 use axum::extract::Extension;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-pub(super) use watch::Watch;
 #[cfg(test)]
-pub(super) use watch::open;
+pub(super) use readers::open;
 
 /// The routes of the page. Around them, there must be a layer that adds the instance to the request
 /// ([`Hosted`](crate::server::agents::Hosted)). Other origins get no permission to read the responses.

@@ -18,7 +18,7 @@ fn network() -> Arc<HostedInstance> {
 async fn a_page_that_takes_nothing_is_cut_off() {
     let hosted = network();
     let (page, mut pieces) = channel(1);
-    let reader = watch::open(&hosted).await.expect("there is room");
+    let reader = readers::open(&hosted).await.expect("there is room");
     let ended = send(reader, None, page, Duration::from_millis(50)).await;
     assert_eq!(ended, None);
     // What the page was sent before, and then the end.
@@ -29,7 +29,7 @@ async fn a_page_that_takes_nothing_is_cut_off() {
 async fn a_page_that_is_too_far_behind_is_cut_off() {
     let hosted = network();
     let (page, mut pieces) = channel(1);
-    let mut reader = watch::open(&hosted).await.expect("there is room");
+    let mut reader = readers::open(&hosted).await.expect("there is room");
     let (messages, receiver) = tokio::sync::broadcast::channel(PAGE_MESSAGES_MAX);
     reader.messages = receiver;
     reader.backlog.clear();
@@ -44,7 +44,7 @@ async fn a_page_that_is_too_far_behind_is_cut_off() {
 async fn a_page_that_is_closed_is_forgotten_at_rest_too() {
     let hosted = network();
     let (page, pieces) = channel(8);
-    let reader = watch::open(&hosted).await.expect("there is room");
+    let reader = readers::open(&hosted).await.expect("there is room");
     drop(pieces);
     assert_eq!(send(reader, None, page, Duration::from_secs(600)).await, None);
 }

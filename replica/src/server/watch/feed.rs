@@ -1,7 +1,7 @@
 //! What pages get about calls and logs, as text. All pages get the same messages.
 
-use super::events::message;
 use super::lines::{Line, Lines};
+use super::message::message;
 use crate::instance::Instance;
 use crate::limits::{PAGE_MESSAGES_MAX, PAGE_TEXT_BYTES_MAX, QUEUE_CAPACITY};
 use crate::trace::watched::{Changes, Place, Progress, WatchedCall, WatchedCalls, WatchedRefused};
@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 
 /// Reads the notices of an instance, and sends messages about them to pages.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(in crate::server) struct Feed {
     notices: mpsc::Receiver<Notice>,
     calls: WatchedCalls,
     lines: Lines,
@@ -25,7 +25,7 @@ pub(super) struct Feed {
 
 impl Feed {
     /// Begins to watch an instance.
-    pub(super) fn begin(instance: &mut Instance) -> Self {
+    pub(in crate::server) fn begin(instance: &mut Instance) -> Self {
         Self {
             lines: Lines::stored(instance),
             notices: instance.watch(),
@@ -36,7 +36,7 @@ impl Feed {
     }
 
     /// Reads what has happened in complete rounds. Returns whether that was anything.
-    pub(super) fn read(&mut self, instance: &Instance) -> bool {
+    pub(in crate::server) fn read(&mut self, instance: &Instance) -> bool {
         let network = instance.network();
         let Some(first) = self.notices.try_iter().next() else { return false };
         let place = Place {
@@ -54,12 +54,12 @@ impl Feed {
     }
 
     /// Allows pages to show this number of calls more.
-    pub(super) fn allow(&mut self, calls: u64) {
+    pub(in crate::server) fn allow(&mut self, calls: u64) {
         self.calls.allow(calls);
     }
 
     /// Sends messages about what has happened since the last time.
-    pub(super) fn send_changes(&mut self) {
+    pub(in crate::server) fn send_changes(&mut self) {
         let changes = self.calls.take_changes();
         if !changes.is_empty() {
             self.send(message("calls", &CallMessage::from(&changes)));
@@ -71,7 +71,7 @@ impl Feed {
     }
 
     /// Sends a message to all pages.
-    pub(super) fn send(&mut self, message: Option<Bytes>) {
+    pub(in crate::server) fn send(&mut self, message: Option<Bytes>) {
         self.backlog = None;
         if let Some(message) = message {
             // There may be no page right now.
@@ -80,7 +80,7 @@ impl Feed {
     }
 
     /// The messages with all that was sent before, as far as it is remembered, and the receiver of those from now on.
-    pub(super) fn subscribe(&mut self) -> (Vec<Bytes>, broadcast::Receiver<Bytes>) {
+    pub(in crate::server) fn subscribe(&mut self) -> (Vec<Bytes>, broadcast::Receiver<Bytes>) {
         let Self { calls, lines, backlog, .. } = self;
         let backlog = backlog.get_or_insert_with(|| {
             let calls = message("calls", &CallMessage::from(&calls.recent()));

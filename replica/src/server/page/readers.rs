@@ -1,7 +1,5 @@
 //! Watches an instance while pages are open. While no page is open, the instance makes no notices.
 
-use super::events::message;
-use super::feed::Feed;
 use super::state::NetworkState;
 use crate::instance::Instance;
 use crate::limits::{
@@ -10,27 +8,14 @@ use crate::limits::{
 };
 use crate::server::api::ApiError;
 use crate::server::hosted::HostedInstance;
+use crate::server::watch::{Feed, message};
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-
-/// What pages get to know of an instance.
-#[derive(Debug, Default)]
-pub(in crate::server) struct Watch {
-    /// `None` while the instance is not watched.
-    feed: Mutex<Option<Feed>>,
-    /// Held by whoever begins or ends to watch.
-    changing: tokio::sync::Mutex<()>,
-    /// The number of open pages.
-    readers: AtomicUsize,
-    /// Notified when the instance may have changed, and when a page is opened or closed.
-    woken: Notify,
-}
 
 /// An open page.
 pub(in crate::server) struct Reader {
@@ -45,27 +30,6 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.hosted.watch.readers.fetch_sub(1, Relaxed);
         self.hosted.watch.wake();
-    }
-}
-
-impl Watch {
-    /// Reads what has happened on the instance, after somebody has used it.
-    pub(in crate::server) fn read(&self, instance: &Instance) {
-        if let Some(feed) = &mut *self.feed.lock() {
-            feed.read(instance);
-            self.wake();
-        }
-    }
-
-    /// Has the task that sends messages look for changes.
-    pub(in crate::server) fn wake(&self) {
-        self.woken.notify_one();
-    }
-
-    /// Whether the instance is watched.
-    #[cfg(test)]
-    pub(in crate::server) fn is_on(&self) -> bool {
-        self.feed.lock().is_some()
     }
 }
 
