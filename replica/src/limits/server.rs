@@ -54,6 +54,21 @@ pub const BODY_BYTES_RESERVED_MAX: usize = 64 * MIB as usize;
 /// `ingress_message_certificate_timeout_seconds`).
 pub const SYNCHRONOUS_CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Most requests to canisters that the gateway for pages has open at the same time, up to the head of the response.
+/// Further requests wait.
+pub const OPEN_CANISTER_PAGES_MAX: usize = 100;
+
+/// Longest time until a canister's page has the head of its response. As long as a synchronous call and its polling
+/// take on a busy network.
+pub const CANISTER_PAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes of a streamed page that the server counts until the page is sent: the first response and four more, which
+/// the gateway collects before it streams, each as large as a response of a query may be.
+pub const CANISTER_STREAM_BYTES: usize = 5 * 3 * MIB as usize;
+
+/// Most bytes that the server reads of a file with host names of canisters.
+pub const CUSTOM_DOMAINS_FILE_BYTES_MAX: u64 = MIB;
+
 /// Time that the server waits after it could not accept a connection, for example because the process
 /// has too many open files.
 pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);

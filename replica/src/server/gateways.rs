@@ -1,6 +1,7 @@
 //! Gateways: listeners of their own, each of which serves the HTTP interface for agents of one instance
 //! at the root path.
 
+use crate::server::canister_pages::CustomDomains;
 use crate::server::connections::{Patience, Shared, listen, serve};
 use crate::server::names::Names;
 use axum::Router;
@@ -9,6 +10,7 @@ use pocket_ic::common::rest::{
     HttpGatewayBackend, HttpGatewayConfig, HttpGatewayDetails, HttpGatewayInfo,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use tokio::task::JoinHandle;
 
 /// All gateways, by number. A number is never used twice. `None` is a stopped gateway.
@@ -54,7 +56,7 @@ pub(super) fn listen_for(ip_addr: Option<&str>, port: Option<u16>) -> Result<Tcp
 
 impl Gateways {
     /// Starts a gateway on a listener. It ends with the server that `shared` is of, if it is not stopped before.
-    /// `router` makes its routes, from the number of the instance and the host names that clients may use.
+    /// `router` makes its routes, from the number of the instance, the host names that clients may use, and those of canisters.
     ///
     /// # Errors
     ///
@@ -65,7 +67,7 @@ impl Gateways {
         config: HttpGatewayConfig,
         listener: TcpListener,
         shared: Shared,
-        router: impl FnOnce(usize, Names) -> Router,
+        router: impl FnOnce(usize, Names, CustomDomains) -> Result<Router, String>,
     ) -> Result<HttpGatewayInfo, String> {
         let HttpGatewayBackend::PocketIcInstance(instance) = config.forward_to else {
             return Err(
@@ -81,14 +83,11 @@ impl Gateways {
                     .into(),
             );
         }
-        if config.domain_custom_provider_local_file.is_some() {
-            return Err("gateways of the embedded replica have no custom domain files: leave out \
-                        'domain_custom_provider_local_file'"
-                .into());
-        }
         let port = listener.local_addr().map_err(|error| error.to_string())?.port();
         let names = Names::with(config.domains.as_deref().unwrap_or_default());
-        let serve = serve(listener, router(instance, names), Patience::default(), shared);
+        let domains = config.domain_custom_provider_local_file.map(PathBuf::from);
+        let router = router(instance, names, CustomDomains::in_file(domains))?;
+        let serve = serve(listener, router, Patience::default(), shared);
         let task = tokio::spawn(serve);
         let mut gateways = self.0.lock();
         let id = gateways.len();

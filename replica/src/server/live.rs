@@ -4,6 +4,7 @@
 use crate::instance::{Instance, InstanceConfig, InstanceError, SubnetInfo};
 use crate::network::NetworkProfile;
 use crate::server::background::Background;
+use crate::server::canister_pages::{self, CanisterPages, CustomDomains};
 use crate::server::connections::Patience;
 use crate::server::hosted::{Activity, HostedInstance};
 use crate::server::instances::Instances;
@@ -43,6 +44,9 @@ pub struct LiveConfig {
     pub artificial_delay: Duration,
     /// Host names that clients may use, besides IP addresses, `localhost` and its subdomains.
     pub domains: Vec<String>,
+    /// A file with host names of canisters, one in each line: `NAME:CANISTER_ID`. The names must be subdomains of
+    /// `localhost` or of `domains`. The file need not exist yet, and may change at any time.
+    pub custom_domains_file: Option<PathBuf>,
     /// The hosts to which the network makes HTTP requests for canisters.
     pub outcalls: OutcallDestinations,
     /// The directory in which the network is saved about once a second while it changes, and at its end.
@@ -59,6 +63,7 @@ impl Default for LiveConfig {
             subnets: vec![SubnetKind::Application],
             artificial_delay: Duration::ZERO,
             domains: Vec::new(),
+            custom_domains_file: None,
             outcalls: OutcallDestinations::default(),
             state_dir: None,
         }
@@ -159,6 +164,8 @@ impl LiveNetwork {
         let names = Names::with(&config.domains);
         let token = Token::random().map_err(LiveError::Random)?;
         let page = page::routes(names.clone(), token.clone(), stop.clone());
+        let domains = CustomDomains::in_file(config.custom_domains_file);
+        let pages = CanisterPages::new(&hosted, names.clone(), domains, true);
         let serve = async move {
             hosted.start_auto_progress(delay).await.map_err(io::Error::other)?;
             if is_saved {
@@ -170,6 +177,7 @@ impl LiveNetwork {
                 .layer(agents::allow_other_origins())
                 .merge(page)
                 .layer(Extension(hosted))
+                .layer(from_fn_with_state(pages, canister_pages::serve))
                 .layer(from_fn_with_state(names, names::refuse_other_hosts));
             connections::serve(listener, router, Patience::default(), shared).await
         };

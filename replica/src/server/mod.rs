@@ -12,6 +12,7 @@ mod auto_progress;
 mod background;
 mod blobs;
 mod body;
+mod canister_pages;
 mod clock;
 mod connections;
 mod convert;

@@ -39,6 +39,45 @@ impl Names {
         let host = normalized(authority.host());
         address(&host).is_some() || host == "localhost" || self.0.contains(&host)
     }
+
+    /// Splits the value of a `host` header into one of these names and what is before it: the labels of a subdomain,
+    /// without the last dot, or nothing. `None` if it is another name.
+    pub(super) fn split(&self, host: &[u8]) -> Option<(String, HostName)> {
+        let authority = Authority::try_from(host).ok()?;
+        let host = normalized(authority.host());
+        let named = |name: &str| HostName { name: name.to_owned(), port: authority.port_u16() };
+        if address(&host).is_some() {
+            return Some((String::new(), named(&host)));
+        }
+        let names = self.0.iter().map(String::as_str).chain(["localhost"]);
+        // Of a name and a subdomain of it, the subdomain.
+        let name = names.filter(|name| is_in_domain(&host, name)).max_by_key(|name| name.len())?;
+        let prefix = host[..host.len() - name.len()].trim_end_matches('.');
+        Some((prefix.to_owned(), named(name)))
+    }
+}
+
+/// The name that a client uses for a server: a host name or an IP address, in lower case, and the port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HostName {
+    pub(super) name: String,
+    pub(super) port: Option<u16>,
+}
+
+impl HostName {
+    /// The IP address that the name is, if it is one.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        address(&self.name)
+    }
+}
+
+impl std::fmt::Display for HostName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
 }
 
 /// The IP address that a host name is, if it is one.

@@ -6,6 +6,7 @@ mod addressing;
 mod authentication;
 mod bad_input;
 mod calls;
+mod canister_pages;
 mod certificates;
 mod creation;
 mod delegations;

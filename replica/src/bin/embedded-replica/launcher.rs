@@ -24,6 +24,10 @@ const LAUNCHER_OPTION: &str = "--interface-version";
 /// The version of the contract, which the status file names.
 const STATUS_VERSION: &str = "1";
 
+/// The file in the status folder in which `icp` names canisters, and the name of this feature in the status file.
+const CUSTOM_DOMAINS_FILE: &str = "custom-domains.txt";
+const CUSTOM_DOMAINS_FEATURE: &str = "custom-domains";
+
 /// The options that `icp network start` passes to a launcher.
 #[derive(Debug, Parser)]
 #[command(name = "embedded-replica", disable_version_flag = true)]
@@ -143,6 +147,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         subnets,
         artificial_delay: Duration::from_millis(arguments.artificial_delay_ms),
         domains: arguments.domain.clone(),
+        custom_domains_file: Some(arguments.status_dir.join(CUSTOM_DOMAINS_FILE)),
         outcalls: outcall_destinations(false),
         ..LiveConfig::default()
     })
@@ -152,6 +157,7 @@ pub fn run(arguments: &Arguments) -> Result<(), String> {
         "gateway_port": network.port(),
         "root_key": network.root_key_hex(),
         "default_effective_canister_id": network.default_effective_canister().to_string(),
+        "supported_features": [CUSTOM_DOMAINS_FEATURE],
     });
     write_status(&arguments.status_dir, &format!("{status}\n"))
         .map_err(|error| format!("cannot write to {}: {error}", arguments.status_dir.display()))?;

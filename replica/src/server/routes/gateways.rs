@@ -4,6 +4,7 @@ use super::extract::{Id, Shared};
 use super::middleware::{no_route, note_activity, refuse_web_pages};
 use crate::server::agents::{self, Hosted};
 use crate::server::api::{ApiError, ApiResult, JsonBody};
+use crate::server::canister_pages::{self, CanisterPages};
 use crate::server::convert;
 use crate::server::gateways::listen_for;
 use crate::server::instances::Instances;
@@ -29,11 +30,13 @@ pub(super) fn start(
     config: HttpGatewayConfig,
     listener: TcpListener,
 ) -> Result<HttpGatewayInfo, String> {
-    if let HttpGatewayBackend::PocketIcInstance(id) = config.forward_to {
-        instances.get(id).map_err(|error| error.message)?;
-    }
     let shared = instances.shared().clone();
-    let router = |instance, names| router(instances.clone(), instance, names);
+    let router = |id, names: Names, domains| {
+        let hosted = instances.get(id).map_err(|error| error.message)?;
+        let has_network_page = instances.page_token().is_some();
+        let pages = CanisterPages::new(&hosted, names.clone(), domains, has_network_page);
+        Ok(router(instances.clone(), id, names, pages))
+    };
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let started = instances.gateways().start(config, listener, shared, router)?;
     if let Some(token) = instances.page_token() {
@@ -69,9 +72,14 @@ pub(super) async fn stop(State(instances): Shared, Id(id): Id) -> Json<()> {
     Json(())
 }
 
-/// The routes of a gateway: those for agents, the page if the server has pages, and the topology for PocketIC's
-/// client.
-fn router(instances: Arc<Instances>, instance: usize, names: Names) -> Router {
+/// The routes of a gateway: those for agents, the page if the server has pages, the topology for PocketIC's client, and
+/// the pages of canisters.
+fn router(
+    instances: Arc<Instances>,
+    instance: usize,
+    names: Names,
+    pages: CanisterPages,
+) -> Router {
     let served = (instances.clone(), instance);
     let agents = agents::routes().layer(agents::allow_other_origins());
     let page = instances
@@ -84,6 +92,7 @@ fn router(instances: Arc<Instances>, instance: usize, names: Names) -> Router {
         .merge(page.unwrap_or_default())
         .layer(from_fn_with_state(served, find_instance))
         .fallback(no_route)
+        .layer(from_fn_with_state(pages, canister_pages::serve))
         .layer(from_fn_with_state(instances.clone(), note_activity))
         .layer(from_fn_with_state(names, names::refuse_other_hosts))
         .with_state(instances)

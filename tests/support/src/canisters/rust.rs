@@ -8,7 +8,7 @@ use crate::{checkout, target};
 
 /// The packages in `tests/canisters` and `examples`, and the pair of this workspace, whose modules differ in this
 /// profile.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 15] = [
     "alarms",
     "callee",
     "caller",
@@ -22,6 +22,7 @@ const PACKAGES: [&str; 14] = [
     "portfolio",
     "swap",
     "weather",
+    "website",
     "workloads",
 ];
 
