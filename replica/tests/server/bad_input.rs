@@ -334,10 +334,6 @@ fn an_unsupported_gateway_setting_is_an_error_that_names_the_setting() {
             format!(r#"{to_instance},"https_config":{{"cert_path":"a","key_path":"b"}}"#),
             "https_config",
         ),
-        (
-            format!(r#"{to_instance},"domain_custom_provider_local_file":"/nowhere""#),
-            "domain_custom_provider_local_file",
-        ),
         (format!(r#"{to_instance},"ip_addr":"here""#), "not an IP address"),
         (r#""forward_to":{"PocketIcInstance":77}"#.to_owned(), "no instance 77"),
     ] {

@@ -34,6 +34,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 use transport::InProcess;
 
+/// Paths that are the server's at every host name: the interface for agents, and what gateways reserve for themselves.
+const OWN_PATHS: [&str; 2] = ["/api/", "/_/"];
+
 /// What serves the pages of the canisters of one instance. It does not keep the instance from being deleted.
 #[derive(Clone, Debug)]
 pub(super) struct CanisterPages(Arc<Inner>);
@@ -85,14 +88,14 @@ impl CanisterPages {
     }
 }
 
-/// Middleware that serves the pages of canisters. Requests for agents, and requests that name no canister, go on.
+/// Middleware that serves the pages of canisters. Requests for the server's [own paths](OWN_PATHS), and requests that name no canister, go on.
 pub(super) async fn serve(
     State(pages): State<CanisterPages>,
     request: Request,
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    if path == "/api" || path.starts_with("/api/") {
+    if path == "/api" || OWN_PATHS.iter().any(|own| path.starts_with(own)) {
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();
