@@ -13,6 +13,8 @@ mod icp;
 mod icp_commands;
 mod packages;
 #[cfg(unix)]
+mod page;
+#[cfg(unix)]
 mod project;
 mod rust;
 #[cfg(unix)]

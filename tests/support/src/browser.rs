@@ -22,3 +22,18 @@ pub fn open_in_browser(pages: &[&Path]) -> bool {
     let opened = run(Command::new("node").arg(script).arg(DRIVER_VERSION).arg(folder).args(pages));
     or_say_why("A page in Chromium", opened).is_some()
 }
+
+/// Uses the page of a live network in Chromium as people do: with the keyboard, with wrong arguments, without its token,
+/// on a narrow screen. `link` is the link that the network has printed, and the pair is deployed on the network. Writes
+/// a picture of the page to `picture`, if there is one. Returns whether there is a browser.
+///
+/// # Panics
+///
+/// If the page does not do what it should, prints an error to the console, or requests anything elsewhere.
+pub fn use_page(link: &str, picture: Option<&Path>) -> bool {
+    let script = checkout().join("scripts/use-page.mjs");
+    let folder = target().join("browser");
+    let mut command = Command::new("node");
+    command.arg(script).arg(DRIVER_VERSION).arg(folder).arg(link).args(picture);
+    or_say_why("The page of the live network in Chromium", run(&mut command)).is_some()
+}
