@@ -145,6 +145,12 @@ fn the_pictures_in_the_documents_are_up_to_date() {
 fn every_picture_of_the_documents_is_made_by_a_test_and_shown() {
     let entries = fs::read_dir(workspace().join(FOLDER)).expect("a folder");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    // A test in a browser makes the picture of the page.
+    let page = workspace().join(FOLDER).join("page.png");
+    assert!(files.contains(&page), "BLESS=1 cargo test --test clients page makes {page:?}");
+    files.retain(|file| *file != page);
+    let terminal = fs::read_to_string(workspace().join("docs/terminal.md")).expect("a document");
+    assert!(terminal.contains("(pictures/page.png)"), "the picture of the page is not shown");
     files.sort();
     let name = |file: &Path| file.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
     let files: Vec<String> = files.iter().filter_map(|file| name(file)).collect();
