@@ -11,6 +11,8 @@
 mod icp;
 #[cfg(unix)]
 mod icp_commands;
+#[cfg(unix)]
+mod links;
 mod packages;
 #[cfg(unix)]
 mod page;

@@ -75,6 +75,18 @@ impl Project {
         self.live = Some(network);
     }
 
+    /// Adds a canister to `icp.yaml`. The canister's module is in this file.
+    pub fn add_canister(&self, name: &str, module: &Path) {
+        let file = self.folder.path().join("icp.yaml");
+        let canisters = format!(
+            "canisters:\n  - name: {name}\n    build:\n      steps:\n        - type: script\n          commands:\n            \
+             - cp '{}' \"$ICP_WASM_OUTPUT_PATH\"\n",
+            module.display()
+        );
+        let before = fs::read_to_string(&file).unwrap();
+        fs::write(file, before.replacen("canisters:\n", &canisters, 1)).unwrap();
+    }
+
     /// Where the network `live` is.
     pub fn url(&self) -> &str {
         &self.live.as_ref().expect("it is served").url
