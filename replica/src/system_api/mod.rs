@@ -18,7 +18,7 @@ mod time;
 
 use crate::error::Trap;
 use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, OS_PAGE_BYTES, TRANSMITTED_BYTE_INSTRUCTIONS};
-use crate::wasm::{CompiledModule, InvalidModule, OUT_OF_INSTRUCTIONS};
+use crate::wasm::{CompiledModule, InvalidModule};
 pub use functions::{EntryPoint, EntryPoints, FUNCTIONS, Function};
 pub use host::{
     Callbacks, Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, OutgoingCall,
