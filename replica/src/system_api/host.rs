@@ -299,10 +299,10 @@ impl Host {
     }
 
     /// The page marks of these heap pages: a byte for each page, not 0 if the page was written to.
-    pub(crate) fn page_marks<'a, C: AsContextMut<Data = Self>>(
-        store: &'a mut C,
+    pub(crate) fn page_marks<C: AsContextMut<Data = Self>>(
+        store: &mut C,
         pages: std::ops::Range<usize>,
-    ) -> &'a mut [u8] {
+    ) -> &mut [u8] {
         let memory = store.as_context().data().added_memory();
         &mut memory.data_mut(store)[PAGE_MARKS_ADDRESS..][pages]
     }

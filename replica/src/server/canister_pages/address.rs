@@ -84,9 +84,12 @@ mod tests {
     ) -> Result<Option<(String, bool, bool, String)>, PageError> {
         let request = Request::builder().uri(path).header("host", host).body(());
         let names = Names::with(&["my.test".into()]);
-        let address =
-            Address::of(&request.unwrap().into_parts().0, &names, &CustomDomains::default())
-                .await?;
+        let address = Address::of(
+            &request.expect("the request is valid").into_parts().0,
+            &names,
+            &CustomDomains::default(),
+        )
+        .await?;
         Ok(address.map(|Address { canister, is_raw, shares_origin, server }| {
             (canister.to_text(), is_raw, shares_origin, server.to_string())
         }))

@@ -35,14 +35,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_looked_up_in_the_file_as_it_is_now() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("custom-domains.txt");
         let domains = CustomDomains::in_file(Some(file.clone()));
         assert_eq!(domains.find("shop.local.localhost").await, None);
         let lines =
             "other.localhost:aaaaa-aa\nShop.local.localhost:rwlgt-iiaaa-aaaaa-aaaaa-cai\nbad";
-        std::fs::write(file, lines).unwrap();
-        let id = Principal::from_text("rwlgt-iiaaa-aaaaa-aaaaa-cai").unwrap();
+        std::fs::write(file, lines).expect("the file is written");
+        let id = Principal::from_text("rwlgt-iiaaa-aaaaa-aaaaa-cai").expect("a principal");
         assert_eq!(domains.find("shop.local.localhost").await, Some(id));
         assert_eq!(domains.find("bad").await, None);
         assert_eq!(CustomDomains::default().find("shop.local.localhost").await, None);

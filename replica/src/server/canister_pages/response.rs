@@ -24,6 +24,13 @@ const CONNECTION_HEADERS: [HeaderName; 6] = [
 const SANDBOX: &str = "sandbox allow-downloads allow-forms allow-modals allow-popups \
                        allow-popups-to-escape-sandbox allow-scripts allow-top-navigation-by-user-activation";
 
+/// Headers with which a response changes what the browser keeps for the whole origin, or for the whole host.
+const ORIGIN_HEADERS: [HeaderName; 3] = [
+    header::SET_COOKIE,
+    HeaderName::from_static("clear-site-data"),
+    header::STRICT_TRANSPORT_SECURITY,
+];
+
 /// The response to send. `held` counts what the server holds for it.
 ///
 /// # Errors
@@ -62,9 +69,37 @@ pub(super) fn convert(
     Ok(Response::from_parts(head, body))
 }
 
-/// Gives the page an origin of its own, because its address has the origin of the server.
+/// Gives the page an origin of its own, because its address has the origin of the server. What belongs to the server's
+/// origin, such as the storage of the network's page, stays as it is.
 pub(super) fn sandboxed(mut response: Response) -> Response {
+    for name in ORIGIN_HEADERS {
+        response.headers_mut().remove(name);
+    }
     let name = header::CONTENT_SECURITY_POLICY;
     response.headers_mut().append(name, HeaderValue::from_static(SANDBOX));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_at_the_server_s_own_address_changes_nothing_of_the_server_s_origin() {
+        let mut response = Response::new(Body::empty());
+        for (name, value) in [
+            ("set-cookie", "a=b"),
+            ("clear-site-data", "\"storage\""),
+            ("strict-transport-security", "max-age=1"),
+            ("content-type", "text/html"),
+            ("content-security-policy", "default-src *"),
+        ] {
+            response.headers_mut().append(name, HeaderValue::from_static(value));
+        }
+        let headers = sandboxed(response).headers().clone();
+        assert_eq!(headers["content-type"], "text/html");
+        let policies: Vec<_> = headers.get_all(header::CONTENT_SECURITY_POLICY).iter().collect();
+        assert_eq!(policies, ["default-src *", SANDBOX]);
+        assert_eq!(headers.len(), 3, "{headers:?}");
+    }
 }

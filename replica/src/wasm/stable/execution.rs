@@ -9,13 +9,16 @@ use std::sync::Arc;
 /// For each region, its position in [`Execution::regions`], plus 1. 0 if the execution has not used the region.
 type Positions = [u32; REGION_PAGES];
 
+/// The positions of neighbouring tables of regions. `None` if the execution has used no region of a table.
+type PositionTables = [Option<Box<Positions>>; REGION_PAGES];
+
 /// The use of stable memory by one execution.
 #[derive(Clone, Debug, Default)]
 pub struct Execution {
     /// The used regions, in the order of their first use.
     regions: Vec<UsedRegion>,
     /// Where the used regions are, in the shape of a [`PageTable`].
-    positions: Vec<Option<Box<[Option<Box<Positions>>; REGION_PAGES]>>>,
+    positions: Vec<Option<Box<PositionTables>>>,
     /// The position of the region that was used last. Most accesses are to the same region again.
     last: usize,
     accessed: u64,

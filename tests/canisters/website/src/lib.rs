@@ -49,6 +49,6 @@ fn http_request_update(request: Request) -> Response {
 fn stream(token: Token) -> Chunk {
     let page = PAGES.iter().find(|page| page.path == token.key).expect("only pages are streamed");
     let next = token.chunk + 1;
-    let token = (next < page.chunks).then(|| Token { key: token.key, chunk: next });
+    let token = (next < page.chunks).then_some(Token { key: token.key, chunk: next });
     Chunk { body: page.chunk(next - 1, CHUNK_BYTES), token }
 }

@@ -111,10 +111,18 @@ fn begin(cost: Instructions, function: u32, code: &mut Vec<u8>) {
 /// Whether an instruction branches, or can be the target of a branch.
 fn ends_block(operator: &Operator<'_>) -> bool {
     use Operator::*;
-    match operator {
-        Loop { .. } | If { .. } | Else | End => true,
-        Br { .. } | BrIf { .. } | BrTable { .. } => true,
-        Return | Unreachable | ReturnCall { .. } | ReturnCallIndirect { .. } => true,
-        _ => false,
-    }
+    matches!(
+        operator,
+        Loop { .. }
+            | If { .. }
+            | Else
+            | End
+            | Br { .. }
+            | BrIf { .. }
+            | BrTable { .. }
+            | Return
+            | Unreachable
+            | ReturnCall { .. }
+            | ReturnCallIndirect { .. }
+    )
 }
