@@ -19,9 +19,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
 use tokio::task::block_in_place;
 
-/// Most work to decode a reply, in the units of [`DecoderConfig::set_decoding_quota`]. A decoded value needs about 15
+/// Most work to decode a reply, in the units of [`DecoderConfig::set_skipping_quota`]. A decoded value needs about 15
 /// bytes of memory per unit.
 const DECODING_QUOTA: usize = 10_000_000;
+/// How much more the decoder charges to its other quota for values without types of Rust, which all values here are.
+const UNTYPED_FACTOR: usize = 50;
 /// Most types in the header of a reply. Types of the header are compared with those of the interface.
 const REPLY_TYPES_MAX: usize = 2_000;
 /// Deepest nesting of a reply that is shown.
@@ -242,7 +244,7 @@ fn replied(candid: Option<&str>, method: &str, reply: &[u8]) -> CallResponse {
 fn config() -> DecoderConfig {
     let mut config = DecoderConfig::new();
     config
-        .set_decoding_quota(DECODING_QUOTA)
+        .set_decoding_quota(DECODING_QUOTA * UNTYPED_FACTOR)
         .set_skipping_quota(DECODING_QUOTA)
         .set_max_type_len(REPLY_TYPES_MAX)
         .set_full_error_message(false);
