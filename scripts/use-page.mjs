@@ -190,8 +190,8 @@ async function others() {
   assert.equal(await status("GET", "/page/state", { origin: "http://evil.example" }), 403);
   assert.equal(await status("GET", "/page/state", { host: "evil.example" }), 403);
   assert.equal(await status("GET", "/page/state", { "sec-fetch-site": "cross-site" }), 403);
-  assert.equal(await status("POST", "/page/calls", {}, body), 403);
-  assert.equal(await status("POST", "/page/calls", { "x-page-token": "0123456789abcdef" }, body), 403);
+  assert.equal(await status("POST", "/page/calls", {}, body), 401);
+  assert.equal(await status("POST", "/page/calls", { "x-page-token": "0123456789abcdef" }, body), 401);
 }
 
 function status(method, path, headers, body) {

@@ -3,9 +3,11 @@
 use crate::dfx::{agent, create, install};
 use crate::identities::ed25519;
 use crate::network::run;
+use candid::Principal;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, LiveConfig, LiveNetwork, ServerConfig};
 use ic_utils::interfaces::management_canister::builders::CanisterInstallMode;
+use pocket_ic::{CanisterSettings, EnvironmentVariable};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -41,16 +43,15 @@ fn the_page_and_its_data_are_served_with_headers_that_protect_them() {
         let state: Value = serde_json::from_slice(&state.body).unwrap();
         assert_eq!(state["profile"], "pocket-ic");
         assert_eq!(state["subnets"].as_array().unwrap().len(), 3);
-        let ledger = state["canisters"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|canister| canister["id"] == "um5iw-rqaaa-aaaaq-qaaba-cai");
-        // The cycles ledger is on a subnet that this network does not have.
-        assert!(ledger.is_none_or(|ledger| ledger["fake"] == true));
+        // The registry.
+        let canisters = state["canisters"].as_array().unwrap();
+        let fake =
+            canisters.iter().find(|canister| canister["id"] == "rwlgt-iiaaa-aaaaa-aaaaa-cai");
+        assert_eq!(fake.unwrap()["fake"], true, "{state}");
     }
-    for path in ["/", DATA[0], DATA[1]] {
+    for path in ["/", DATA[0], "/page/main.js"] {
         let reply = get(network.port(), path, "host: localhost\r\n");
+        assert_eq!(reply.status, 200, "{path}");
         assert!(!reply.allows_every_origin(), "{path}");
         for header in [
             "content-security-policy: default-src 'none'; script-src 'self'",
@@ -62,24 +63,29 @@ fn the_page_and_its_data_are_served_with_headers_that_protect_them() {
         ] {
             assert!(reply.head.contains(header), "{path}: {header} is not in {}", reply.head);
         }
+        // Browsers may keep the files of the page, if they ask whether they have changed.
+        let cached = if path == DATA[0] { "no-store" } else { "no-cache" };
+        assert!(reply.head.contains(&format!("cache-control: {cached}\r\n")), "{}", reply.head);
     }
 }
 
 #[test]
 fn other_hosts_and_the_subdomains_of_canisters_get_nothing_of_the_page() {
     let network = network();
-    for host in ["", "evil.example", "x.net.test", "localhost.evil.example", "a b"] {
+    for host in ["", "evil.example", "net.test.evil.example", "localhost.evil.example", "a b"] {
         for path in ["/", DATA[0], DATA[1]] {
             let reply = get(network.port(), path, &format!("host: {host}\r\n"));
             assert_eq!(reply.status, 403, "{host} {path}: {}", reply.text());
         }
     }
-    // A page of a canister, which anybody may have written.
+    // Pages of canisters, which anybody may have written.
     let canister = network.default_effective_canister();
-    for path in [DATA[0], "/page/events"] {
-        let reply = get(network.port(), path, &format!("host: {canister}.localhost\r\n"));
-        assert_ne!(reply.status, 200, "{path}");
-        assert!(!reply.text().contains("subnets"), "{path}: {}", reply.text());
+    for host in [format!("{canister}.localhost"), "x.localhost".into(), "x.net.test".into()] {
+        for path in ["/", DATA[0], "/page/events"] {
+            let reply = get(network.port(), path, &format!("host: {host}\r\n"));
+            assert_ne!(reply.status, 200, "{host} {path}");
+            assert!(!reply.text().contains("subnets"), "{host} {path}: {}", reply.text());
+        }
     }
     get(network.port(), DATA[0], "").assert_error(403, "Host");
     get(network.port(), DATA[0], "host: localhost\r\nhost: localhost\r\n")
@@ -134,12 +140,45 @@ fn what_changes_something_needs_the_token_of_the_link() {
     let (own, foreign) = (token(&own), token(&foreign));
     assert_ne!(own, foreign);
     for wrong in [foreign, "", &own[1..], &format!("{own}0")] {
-        post(&format!("x-page-token: {wrong}\r\n")).assert_error(403, "token");
+        post(&format!("x-page-token: {wrong}\r\n")).assert_error(401, "token");
     }
-    post("").assert_error(403, "token");
-    post(&format!("x-page-token: {own}\r\nx-page-token: {own}\r\n")).assert_error(403, "token");
+    post("").assert_error(401, "token");
+    post(&format!("x-page-token: {own}\r\nx-page-token: {own}\r\n")).assert_error(401, "token");
     // With the token, only the method is wrong.
     assert_eq!(post(&format!("x-page-token: {own}\r\n")).status, 405);
+}
+
+#[test]
+fn every_route_of_the_page_refuses_others_even_with_the_token() {
+    let network = network();
+    let port = network.port();
+    let url = network.page_url();
+    let token = format!("x-page-token: {}\r\n", token(&url));
+    let canister = network.default_effective_canister();
+    let interface = format!("/page/canisters/{canister}/interface");
+    let gets = ["/", DATA[0], DATA[1], "/page/events", &interface[..]].map(|path| ("GET", path));
+    for (method, path) in gets.into_iter().chain([("POST", "/page/calls")]) {
+        let send = |lines: &str| exchange(port, method, path, &format!("{token}{lines}"), b"{}");
+        send("host: evil.example\r\n").assert_error(403, "evil.example");
+        for (lines, reason) in [
+            ("host: localhost\r\norigin: https://example.com\r\n", "other origins"),
+            ("host: localhost\r\norigin: null\r\n", "other origins"),
+            ("host: localhost\r\nsec-fetch-site: cross-site\r\n", "other sites"),
+            ("host: localhost\r\nsec-fetch-site: same-site\r\n", "other sites"),
+            ("host: localhost\r\nembedded-replica-outcall: 1\r\n", "outcalls"),
+        ] {
+            let reply = send(lines);
+            reply.assert_error(403, reason);
+            assert!(reply.head.contains("cache-control: no-store\r\n"), "{path}: {}", reply.head);
+        }
+    }
+    // Calls need the token, and with the token only their body is wrong.
+    let call = |lines: &str| exchange(port, "POST", "/page/calls", lines, b"{}");
+    call("host: localhost\r\n").assert_error(401, "token");
+    assert!((400..=422).contains(&call(&format!("host: localhost\r\n{token}")).status));
+    let none = get(port, &interface, "host: localhost\r\n");
+    none.assert_error(404, "canister");
+    assert!(none.head.contains("cache-control: no-store\r\n"), "{}", none.head);
 }
 
 #[test]
@@ -255,8 +294,38 @@ fn gateways_serve_the_page_of_their_instance_if_the_server_is_asked_to() {
         assert_eq!(state["canisters"].as_array().unwrap().len(), 0);
         get(port, DATA[0], "host: localhost\r\norigin: https://example.com\r\n")
             .assert_error(403, "other origins");
-        exchange(port, "POST", DATA[0], "host: localhost\r\n", b"").assert_error(403, "token");
+        exchange(port, "POST", DATA[0], "host: localhost\r\n", b"").assert_error(401, "token");
         Events::open(port).next("state", any);
         assert_eq!(get(server.port(), DATA[0], "host: localhost\r\n").status, 404);
     }
+}
+
+#[test]
+fn canisters_are_named_only_by_canisters_with_a_common_controller() {
+    let server = EmbeddedServer::start(ServerConfig { pages: true, ..ServerConfig::default() });
+    let server = server.unwrap();
+    let mut pic = network_on(&server).with_application_subnet().build();
+    let port = pic.make_live(None).port().unwrap();
+    let [owner, stranger] = [[1; 29], [2; 29]].map(|bytes| Principal::from_slice(&bytes));
+    let create = |controllers: &[Principal], variable: Option<(&str, String)>| {
+        let variable = variable
+            .map(|(name, value)| vec![EnvironmentVariable { name: name.to_owned(), value }]);
+        let settings = CanisterSettings {
+            controllers: Some(controllers.to_vec()),
+            environment_variables: variable,
+            ..CanisterSettings::default()
+        };
+        pic.create_canister_with_settings(None, Some(settings))
+    };
+    let [named, other] = [&[owner][..], &[owner]].map(|controllers| create(controllers, None));
+    create(&[owner, stranger], Some(("PUBLIC_CANISTER_ID:mine", named.to_text())));
+    create(&[stranger], Some(("PUBLIC_CANISTER_ID:ledger", named.to_text())));
+    create(&[stranger], Some(("PUBLIC_CANISTER_ID:ledger", other.to_text())));
+    let state = get(port, DATA[0], "host: localhost\r\n");
+    let state: Value = serde_json::from_slice(&state.body).unwrap();
+    let name = |id: Principal| {
+        let canisters = state["canisters"].as_array().unwrap();
+        canisters.iter().find(|canister| canister["id"] == id.to_text()).unwrap()["name"].clone()
+    };
+    assert_eq!((name(named), name(other)), ("mine".into(), Value::Null));
 }

@@ -84,23 +84,43 @@ pub(super) struct Access {
 /// Middleware that refuses requests of others than the page.
 pub(super) async fn check(State(access): State<Access>, request: Request, next: Next) -> Response {
     match access.refusal(request.method(), request.uri().path(), request.headers()) {
-        Some(reason) => (StatusCode::FORBIDDEN, reason).into_response(),
+        Some(refusal) => refusal.into_response(),
         None => next.run(request).await,
     }
 }
 
-/// Middleware that adds the headers which protect the page to each response.
+/// Middleware that adds the headers which protect the page to each response. Browsers keep only responses that say how.
 pub(super) async fn protect(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(no_store);
     response
 }
 
+/// The status and the reason of a refusal.
+type Refusal = (StatusCode, &'static str);
+
 impl Access {
-    /// Why a request is refused. `None` if it is not.
-    fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<&'static str> {
+    /// The status and the reason if a request is refused. `None` if it is not. Only for the token the status is 401, so
+    /// that the page knows when its token is wrong.
+    fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Refusal> {
+        if let Some(reason) = self.foreign(method, path, headers) {
+            return Some((StatusCode::FORBIDDEN, reason));
+        }
+        let mut tokens = headers.get_all(TOKEN_HEADER).iter();
+        let token = tokens.next().filter(|token| self.token.is(token.as_bytes()));
+        let has_token = token.is_some() && tokens.next().is_none();
+        let reason = "calls from the page need the token of the link that the network printed when it started: \
+                      open that link\n";
+        let needs_token = !matches!(*method, Method::GET | Method::HEAD);
+        (needs_token && !has_token).then_some((StatusCode::UNAUTHORIZED, reason))
+    }
+
+    /// Why a request is refused whether it has the token or not. `None` if it is not.
+    fn foreign(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<&'static str> {
         let all = |name: HeaderName| headers.get_all(name).iter().map(HeaderValue::as_bytes);
         if headers.contains_key(OUTCALL_HEADER) {
             return Some("HTTP outcalls of canisters may not use the page of the network\n");
@@ -122,14 +142,6 @@ impl Access {
         let is_own = |site: &[u8]| matches!(site, b"same-origin" | b"none");
         if !is_navigation && !all(HeaderName::from_static("sec-fetch-site")).all(is_own) {
             return Some("pages of other sites may not use the page of the network\n");
-        }
-        let tokens: Vec<&[u8]> = all(HeaderName::from_static(TOKEN_HEADER)).collect();
-        let has_token = matches!(tokens[..], [token] if self.token.is(token));
-        if !matches!(*method, Method::GET | Method::HEAD) && !has_token {
-            return Some(
-                "calls from the page need the token of the link that the network printed when it started: \
-                 open that link\n",
-            );
         }
         None
     }

@@ -2,6 +2,7 @@
 
 use super::candid_text::*;
 use super::interface::{Interface, candid_of, canister_id};
+use super::types_size::TypesSize;
 use crate::canister::Failure;
 use crate::error::{UserError, reject_code};
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
@@ -19,13 +20,17 @@ use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
 use tokio::task::block_in_place;
 
-/// Most work to decode a reply, in the units of [`DecoderConfig::set_skipping_quota`]. A decoded value needs about 15
-/// bytes of memory per unit.
-const DECODING_QUOTA: usize = 10_000_000;
-/// How much more the decoder charges to its other quota for values without types of Rust, which all values here are.
+/// Most work to decode a reply: a unit for each byte of texts and numbers, and a few units for each value, as in
+/// [`DecoderConfig::set_decoding_quota`]. A decoded value needs about 15 bytes of memory per unit, so this bounds the
+/// memory, too. Replies have at most 2 MB.
+const DECODING_UNITS_MAX: usize = 4 << 20;
+/// The library counts each unit so often if it decodes values whose types are not known at compile time.
 const UNTYPED_FACTOR: usize = 50;
 /// Most types in the header of a reply. Types of the header are compared with those of the interface.
 const REPLY_TYPES_MAX: usize = 2_000;
+/// Most work to compare the types of a reply with those of the interface. Each type may be compared with each other
+/// type, field by field.
+const COMPARISONS_MAX: usize = 1_000_000;
 /// Deepest nesting of a reply that is shown.
 const REPLY_LEVELS_MAX: usize = 200;
 /// Most bytes of a reply as text.
@@ -213,16 +218,17 @@ fn replied(candid: Option<&str>, method: &str, reply: &[u8]) -> CallResponse {
     let decoded = bounded(|| {
         let interface = candid.map(Interface::parse).and_then(Result::ok);
         let types = interface.as_ref().and_then(|interface| {
-            Some((&interface.env, interface.method(method)?.rets.as_slice()))
+            let types = &interface.method(method)?.rets;
+            let comparisons = TypesSize::of_reply(reply)?
+                .comparisons_with(TypesSize::of_interface(&interface.env, types));
+            (comparisons <= COMPARISONS_MAX).then_some((&interface.env, types.as_slice()))
         });
         let typed = types.and_then(|(env, types)| {
             IDLArgs::from_bytes_with_types_with_config(reply, env, types, &config()).ok()
         });
         let values = match typed {
             Some(values) => values,
-            None => IDLArgs::from_bytes_with_config(reply, &config()).map_err(|error| {
-                TextError::new(format!("the reply is not shown as Candid: {error}"))
-            })?,
+            None => IDLArgs::from_bytes_with_config(reply, &config()).map_err(not_shown)?,
         };
         check_shape(&values)?;
         let mut text = Limited::default();
@@ -240,12 +246,25 @@ fn replied(candid: Option<&str>, method: &str, reply: &[u8]) -> CallResponse {
     CallResponse::Replied { reply: reply_text, note, raw: hex::encode(reply) }
 }
 
+/// Why a reply is not shown.
+fn not_shown(error: candid::Error) -> TextError {
+    // With the causes of the error.
+    let causes = format!("{error:#}");
+    TextError::new(match causes.contains("cost exceeds the limit") {
+        true => format!(
+            "the reply has too many values to be shown as Candid: decoding takes more than {DECODING_UNITS_MAX} \
+             units (one for each byte, and a few for each value)"
+        ),
+        false => format!("the reply is not shown as Candid: {causes}"),
+    })
+}
+
 /// The limits for decoding a reply.
 fn config() -> DecoderConfig {
     let mut config = DecoderConfig::new();
     config
-        .set_decoding_quota(DECODING_QUOTA * UNTYPED_FACTOR)
-        .set_skipping_quota(DECODING_QUOTA)
+        .set_decoding_quota(DECODING_UNITS_MAX * UNTYPED_FACTOR)
+        .set_skipping_quota(DECODING_UNITS_MAX)
         .set_max_type_len(REPLY_TYPES_MAX)
         .set_full_error_message(false);
     config

@@ -1,7 +1,7 @@
 //! The Candid interface of a canister: its methods with their types, and a template of arguments for each.
 
 use super::candid_text::{TextError, bounded, parse_interface};
-use super::template::template;
+use super::template::Templates;
 use crate::error::UserError;
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
 use crate::server::agents::Hosted;
@@ -137,13 +137,16 @@ pub(super) fn described(candid: String) -> Result<InterfaceJson, TextError> {
         let interface = Interface::parse(&candid)?;
         let mut left = PRINTED_BYTES_MAX;
         let mut printed = |types: &[Type]| {
-            let texts: Vec<String> = types.iter().map(Type::to_string).collect();
-            let bytes = texts.iter().map(String::len).sum();
-            left = left.checked_sub(bytes).ok_or_else(|| {
-                TextError::new("the types of the methods are too long to be shown")
-            })?;
-            Ok::<_, TextError>(texts)
+            let text = |ty: &Type| {
+                let text = ty.to_string();
+                left = left.checked_sub(text.len()).ok_or_else(|| {
+                    TextError::new("the types of the methods are too long to be shown")
+                })?;
+                Ok(text)
+            };
+            types.iter().map(text).collect::<Result<Vec<_>, TextError>>()
         };
+        let mut templates = Templates::new(&interface.env);
         let describe = |(name, function, comment): &(String, Function, String)| {
             Ok(MethodJson {
                 name: name.clone(),
@@ -151,7 +154,7 @@ pub(super) fn described(candid: String) -> Result<InterfaceJson, TextError> {
                 description: comment.clone(),
                 arguments: printed(&function.args)?,
                 results: printed(&function.rets)?,
-                template: template(&interface.env, &function.args),
+                template: templates.template(&function.args),
             })
         };
         interface.methods.iter().map(describe).collect::<Result<Vec<_>, TextError>>()

@@ -13,6 +13,7 @@ mod interface;
 mod readers;
 mod state;
 mod template;
+mod types_size;
 
 use crate::server::background::StopSignal;
 use crate::server::names::Names;

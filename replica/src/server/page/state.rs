@@ -118,14 +118,23 @@ impl CanisterState {
     }
 }
 
-/// The names of canisters, by id: those that environment variables of canisters have for them.
+/// The names of canisters, by id: those that environment variables of canisters with a common controller have for them.
+/// Others may not name a canister, because anybody can create a canister with any variables.
 fn names(instance: &Instance) -> BTreeMap<String, String> {
-    let canisters = instance.network().subnets().flat_map(|subnet| subnet.canisters());
-    let variables = canisters.flat_map(|canister| &canister.settings.environment_variables);
-    let named = variables.filter_map(|(variable, id)| {
-        Some((id.clone(), variable.strip_prefix(ID_VARIABLE)?.to_owned()))
-    });
-    named.collect()
+    let network = instance.network();
+    let mut names = BTreeMap::new();
+    for namer in network.subnets().flat_map(|subnet| subnet.canisters()) {
+        for (variable, id) in &namer.settings.environment_variables {
+            let Some(name) = variable.strip_prefix(ID_VARIABLE) else { continue };
+            let Ok(named) = Principal::from_text(id) else { continue };
+            let Some(named) = instance.canister(named.into()) else { continue };
+            let mut controllers = namer.settings.controllers.iter();
+            if controllers.any(|controller| named.settings.controllers.contains(controller)) {
+                names.insert(named.id.to_string(), name.to_owned());
+            }
+        }
+    }
+    names
 }
 
 /// The fake canisters of an instance. They are built in, and have no cycles and no code.

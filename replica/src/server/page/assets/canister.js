@@ -252,21 +252,21 @@ async function make(canister, method, args, query, button, output) {
 }
 
 async function respond(body) {
-  let response;
   try {
-    response = await fetch("/page/calls", {
+    const own = token();
+    const response = await fetch("/page/calls", {
       method: "POST",
-      headers: { "content-type": "application/json", "x-page-token": token() },
+      headers: { "content-type": "application/json", "x-page-token": own },
       body: JSON.stringify(body),
     });
     if (!response.ok) {
       const problem = await problemOf(response);
-      if (response.status === 403 || response.status === 401) {
-        forgetToken();
-        showToken();
-        return ["problem", `${problem} ${WHERE_THE_LINK_IS}`];
-      }
-      return ["problem", problem];
+      if (response.status !== 401) return ["problem", problem];
+      forgetToken(own);
+      // The token before may be the right one. A refused call was not made.
+      if (token() !== null) return respond(body);
+      showToken();
+      return ["problem", `${problem} ${WHERE_THE_LINK_IS}`];
     }
     const { reply, note, raw, reject } = await response.json();
     if (reject) return ["reject", `${reject.error_code} (reject code ${reject.code}): ${shortened(reject.message, TEXT_KEPT)}`];

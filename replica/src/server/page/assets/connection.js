@@ -5,26 +5,39 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 8000;
 
 /**
- * Follows the events. `handlers` has `opened`, `lost` and a handler for each kind of event, which gets the data.
+ * Follows the events while the page is visible: a browser has few connections to a server for all its tabs together.
+ * `handlers` has `opened`, `lost` and a handler for each kind of event, which gets the data.
  */
 export function follow(handlers) {
   let pause = FIRST_PAUSE;
+  let source = null;
+  let timer;
   const connect = () => {
-    const source = new EventSource("/page/events");
-    source.addEventListener("open", () => {
+    if (source || document.hidden) return;
+    const opened = (source = new EventSource("/page/events"));
+    opened.addEventListener("open", () => {
       pause = FIRST_PAUSE;
       handlers.opened();
     });
     for (const kind of ["state", "calls", "log"]) {
-      source.addEventListener(kind, (event) => handlers[kind](JSON.parse(event.data)));
+      opened.addEventListener(kind, (event) => handlers[kind](JSON.parse(event.data)));
     }
-    source.addEventListener("error", () => {
+    opened.addEventListener("error", () => {
       // The browser would try again, too, but not after each kind of failure.
-      source.close();
+      disconnect();
       handlers.lost();
-      setTimeout(connect, pause);
+      timer = setTimeout(connect, pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     });
   };
+  const disconnect = () => {
+    clearTimeout(timer);
+    source?.close();
+    source = null;
+  };
+  document.addEventListener("visibilitychange", () => {
+    disconnect();
+    connect();
+  });
   connect();
 }

@@ -108,7 +108,9 @@ fn replies_are_shown_with_the_names_of_the_interface() {
     let user = encoded("add", "(record { age = 7; name = \"A\" })");
     // The reply has other types than the method: it is shown without names.
     let (text, note) = shown("count", &user);
-    assert!(text.expect("there is a text").contains("4_846_783 = \"A\"") || note.is_none());
+    let text = text.expect("there is a text");
+    assert!(text.contains("1_224_700_491 = \"A\"") && text.contains("4_846_783 = 7"), "{text}");
+    assert_eq!(note, None);
     let leaf = encoded("tree", "(variant { leaf = 3 })");
     assert_eq!(shown("tree", &leaf).0.as_deref(), Some("(variant { leaf = 3 : int })"));
 }
@@ -148,4 +150,68 @@ fn numbers_of_any_usual_length_are_shown() {
     let (text, _) =
         shown("count", &encode_args((number, Int::from(-1), Id::anonymous())).expect("values"));
     assert!(text.expect("it is shown").contains("-1 : int"));
+}
+
+#[test]
+fn replies_of_the_largest_size_are_shown_up_to_the_limit_for_texts() {
+    // Replies have at most 2 MB.
+    let numbers = vec![u64::MAX; 240_000];
+    for reply in [encode_args((numbers,)), encode_args((vec![7_u8; 1_900_000],))] {
+        let (text, note) = shown("count", &reply.expect("values"));
+        assert_eq!(text.expect("its beginning is shown").len(), REPLY_TEXT_BYTES_MAX);
+        assert!(note.expect("there is a note").contains("only the beginning"));
+    }
+}
+
+#[test]
+fn replies_with_too_many_values_are_not_shown_and_the_note_names_the_limit() {
+    let reply = encode_args((vec![Some(true); 900_000],)).expect("values");
+    let (text, note) = shown("count", &reply);
+    assert_eq!(text, None);
+    let note = note.expect("there is a note");
+    assert!(note.contains("too many values") && note.contains("4194304 units"), "{note}");
+}
+
+#[test]
+fn replies_whose_types_take_long_to_compare_are_shown_without_names() {
+    let fields: String = (0..40).map(|n| format!("field{n} : nat; ")).collect();
+    let interface = |records: usize| {
+        let record = |n: usize| {
+            let next = if n + 1 == records { "nat".into() } else { format!("opt t{}", n + 1) };
+            format!("type t{n} = record {{ next : {next}; {fields} }};")
+        };
+        let records: String = (0..records).map(record).collect();
+        format!("{records} service : {{ f : (t0) -> (t0); }}")
+    };
+    let values: String = (0..40).map(|n| format!("field{n} = 0; ")).collect();
+    for (records, has_names) in [(50, true), (200, false)] {
+        let candid = interface(records);
+        let value = format!("(record {{ next = null; {values} }})");
+        let reply = encode(Some(&candid), "f", &value).expect("a record");
+        let CallResponse::Replied { reply: Some(text), note: None, .. } =
+            replied(Some(&candid), "f", &reply)
+        else {
+            panic!("the reply is shown");
+        };
+        assert_eq!(text.contains("field7 = 0"), has_names, "{records}: {text}");
+        assert!(TypesSize::of_reply(&reply).is_some());
+    }
+}
+
+#[test]
+fn the_types_of_a_reply_are_counted_as_in_its_interface() {
+    let candid = "
+        type t = record { a : opt nat; b : vec text; c : f; d : s; e : variant { x; y : principal } };
+        type f = func (nat, text) -> (bool) query;
+        type s = service { m : (nat) -> (); n : f };
+        service : { g : (t) -> (t) }";
+    let value = "(record { a = null; b = vec {}; c = func \"aaaaa-aa\".m; d = service \"aaaaa-aa\"; e = variant { x } })";
+    let reply = encode(Some(candid), "g", value).expect("a record");
+    let size = TypesSize::of_reply(&reply).expect("a header");
+    let interface = Interface::parse(candid).expect("an interface");
+    assert_eq!(size, TypesSize::of_interface(&interface.env, &[]));
+    assert_eq!(size.comparisons_with(size), 2 * 7 * 15);
+    for end in 0..20 {
+        assert_eq!(TypesSize::of_reply(&reply[..end]), None, "{end} bytes");
+    }
 }

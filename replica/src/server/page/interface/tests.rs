@@ -160,3 +160,25 @@ fn the_largest_interfaces_that_are_allowed_are_read() {
     let comments = format!("{} service : {{ f : () -> () }}", "// a\n".repeat(2_000));
     assert_eq!(first(&comments).name, "f");
 }
+
+#[test]
+fn the_templates_of_all_methods_together_are_short() {
+    // A long name, used again and again.
+    let long = |name_bytes: usize, arguments: usize, methods: usize| {
+        let name = "x".repeat(name_bytes);
+        let arguments = vec!["t"; arguments].join(", ");
+        let methods: String =
+            (0..methods).map(|n| format!("m{n} : ({arguments}) -> ();")).collect();
+        let text = format!("type t = record {{ {name} : nat }}; service : {{ {methods} }}");
+        described(text).expect("it is an interface").methods
+    };
+    let bytes = |methods: &[MethodJson]| -> usize {
+        methods.iter().filter_map(|method| method.template.as_ref()).map(String::len).sum()
+    };
+    assert_eq!(bytes(&long(100_000, 100, 40)), 0);
+    assert_eq!(bytes(&long(4_096, 1, 1)), 0);
+    assert!(bytes(&long(4_000, 1, 1)) > 4_000);
+    let methods = long(1_000, 3, 400);
+    assert!((200_000..=256 << 10).contains(&bytes(&methods)), "{}", bytes(&methods));
+    assert!(methods[0].template.is_some() && methods[399].template.is_none());
+}
