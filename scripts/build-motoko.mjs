@@ -4,19 +4,13 @@
 // import each other. The compiler is this VERSION of the npm package `motoko`. The script installs it into FOLDER on
 // first use. Exits with status 69 if the compiler cannot be installed, for example without a network.
 
-import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { install } from "./npm-package.mjs";
 
 const COMPILER = "motoko";
-
-/** Time limit of the installation, in milliseconds. */
-const INSTALL_LIMIT_MS = 120_000;
-
-/** The exit status "service unavailable" of `sysexits.h`. */
-const UNAVAILABLE = 69;
 
 const [version, folder, ...sources] = process.argv.slice(2);
 if (!version || !folder || sources.length === 0) {
@@ -30,35 +24,9 @@ const script = fileURLToPath(import.meta.url);
 const target = (source) => join(folder, `${basename(source, ".mo")}.wasm`);
 const lastChange = Math.max(...[script, ...sources].map(changed));
 if (sources.some((source) => changed(target(source)) < lastChange)) {
-  const compiler = load(install());
+  const compiler = load(install(COMPILER, version, folder));
   sources.forEach((source) => compiler.write(basename(source), readFileSync(source, "utf8")));
   sources.forEach((source) => compile(compiler, source));
-}
-
-/** Installs the compiler if necessary. Returns the folder of the installed packages. */
-function install() {
-  const modules = resolve(folder, "node_modules");
-  const manifest = join(modules, COMPILER, "package.json");
-  if (Number.isFinite(changed(manifest)) && JSON.parse(readFileSync(manifest)).version === version) {
-    return modules;
-  }
-  const options = ["--prefix", folder, "--no-save", "--omit=dev", "--no-audit", "--no-fund"];
-  // Do not run scripts of the packages.
-  options.push("--ignore-scripts");
-  // Without a network, retries would only take time.
-  options.push("--prefer-offline", "--fetch-retries=0", "--fetch-timeout=30000");
-  const npm = spawnSync("npm", ["install", ...options, `${COMPILER}@${version}`], {
-    stdio: ["ignore", "ignore", "pipe"],
-    encoding: "utf8",
-    timeout: INSTALL_LIMIT_MS,
-    shell: process.platform === "win32",
-  });
-  if (npm.status !== 0) {
-    const reason = npm.error?.message ?? npm.stderr.split("\n").find((line) => /^npm (error|ERR!)/.test(line));
-    console.error(`npm cannot install ${COMPILER}@${version}: ${reason ?? "npm printed no error"}`);
-    process.exit(UNAVAILABLE);
-  }
-  return modules;
 }
 
 function load(modules) {
