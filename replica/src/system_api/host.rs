@@ -58,8 +58,9 @@ impl Environment {
     }
 }
 
-/// What the names of environment variables begin with that name a canister.
-const CANISTER_NAME_PREFIX: &str = "PUBLIC_CANISTER_ID:";
+/// What the names of environment variables begin with that name a canister: `icp deploy` gives each canister the ids of
+/// all canisters of the project, by name.
+pub(crate) const CANISTER_NAME_PREFIX: &str = "PUBLIC_CANISTER_ID:";
 
 /// The status of a canister. The values are those of `ic0.canister_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ use crate::error::Trap;
 use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, OS_PAGE_BYTES, TRANSMITTED_BYTE_INSTRUCTIONS};
 use crate::wasm::{CompiledModule, InvalidModule};
 pub use functions::{EntryPoint, EntryPoints, FUNCTIONS, Function};
+pub(crate) use host::CANISTER_NAME_PREFIX;
 pub use host::{
     Callbacks, Closure, DataCertificate, Effects, Environment, ExecutionInput, Host, OutgoingCall,
     RunState,

@@ -5,16 +5,13 @@ use crate::fake_canisters::FakeCanisters;
 use crate::instance::Instance;
 use crate::server::agents::Hosted;
 use crate::server::api::ApiResult;
+use crate::system_api::CANISTER_NAME_PREFIX;
 use crate::types::CanisterId;
 use axum::Json;
 use axum::extract::Extension;
 use candid::Principal;
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// The beginning of the name of an environment variable with the id of a canister. `icp deploy` gives each canister
-/// the ids of all canisters of the project, by name.
-const ID_VARIABLE: &str = "PUBLIC_CANISTER_ID:";
 
 /// The name of the metadata section with the interface of a canister.
 const INTERFACE_SECTION: &str = "candid:service";
@@ -125,7 +122,7 @@ fn names(instance: &Instance) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for namer in network.subnets().flat_map(|subnet| subnet.canisters()) {
         for (variable, id) in &namer.settings.environment_variables {
-            let Some(name) = variable.strip_prefix(ID_VARIABLE) else { continue };
+            let Some(name) = variable.strip_prefix(CANISTER_NAME_PREFIX) else { continue };
             let Ok(named) = Principal::from_text(id) else { continue };
             let Some(named) = instance.canister(named.into()) else { continue };
             let mut controllers = namer.settings.controllers.iter();
