@@ -16,7 +16,7 @@ if (!link) {
 const origin = new URL(link).origin;
 const browser = await startBrowser(version, folder);
 const problems = [];
-const tests = [keyboard, wrongArguments, withoutToken, hostileTexts, narrowAndDark, others];
+const tests = [keyboard, wrongArguments, withoutToken, wrongTokens, hostileTexts, narrowAndDark, others];
 try {
   for (const test of tests) {
     await test();
@@ -33,7 +33,7 @@ async function open(url, options = {}, prepare = async () => {}) {
   context.setDefaultTimeout(PAGE_LIMIT_MS);
   const page = await context.newPage();
   // The browser itself writes a line for each response with an error, which some tests ask for.
-  const isOwn = (text) => !/status of 40[034]/.test(text);
+  const isOwn = (text) => !/status of 40[0134]/.test(text);
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type()) && isOwn(message.text())) problems.push(`the console says: ${message.text()}`);
   });
@@ -129,6 +129,25 @@ async function withoutToken() {
   assert.equal(await ping.getByRole("button").getAttribute("aria-disabled"), "true");
   await ping.locator("textarea").press("Control+Enter");
   await ping.locator(".result.problem", { hasText: "open the link" }).waitFor();
+  await page.context().close();
+}
+
+/** Links with wrong tokens, which any page can have, do not push out the right one. */
+async function wrongTokens() {
+  const page = await open(link);
+  await page.locator("#subnet-list").getByRole("link", { name: "callee" }).click();
+  const ping = method(page, "ping");
+  await ping.locator("summary").click();
+  const replies = async () => {
+    await ping.getByRole("button").click();
+    await ping.locator(".result.reply").waitFor();
+  };
+  await replies();
+  for (let link = 0; link < 20; link += 1) await page.goto(`${origin}/#token=wrong-${link}-wrong`);
+  await page.reload();
+  await page.locator("#subnet-list").getByRole("link", { name: "callee" }).click();
+  await ping.locator("summary").click();
+  await replies();
   await page.context().close();
 }
 

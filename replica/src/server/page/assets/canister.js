@@ -2,7 +2,7 @@
 
 import { element, foreign, setText, syncChildren } from "./dom.js";
 import { canisterWith, nameOf } from "./network.js";
-import { forgetToken, token } from "./token.js";
+import { acceptToken, forgetToken, token } from "./token.js";
 import { bytes, grouped, shortId, shortened, trillions } from "./words.js";
 
 const ANONYMOUS = "2vxsx-fae";
@@ -268,6 +268,7 @@ async function respond(body) {
       showToken();
       return ["problem", `${problem} ${WHERE_THE_LINK_IS}`];
     }
+    acceptToken(own);
     const { reply, note, raw, reject } = await response.json();
     if (reject) return ["reject", `${reject.error_code} (reject code ${reject.code}): ${shortened(reject.message, TEXT_KEPT)}`];
     const shown = reply ?? shortened(raw, 400);

@@ -1,8 +1,8 @@
 // The token that allows calls. The printed link has it in the part of the address that browsers do not send.
 
 const KEY = "page-token";
-/** The token to use, and the one before: anybody can make a link with a wrong token. */
-const TOKENS_KEPT = 2;
+/** The tokens that may be right, the newest first: anybody can make links with wrong ones. */
+const TOKENS_KEPT = 8;
 let tokens = [];
 
 /** Takes the token out of the address, where it would stay in the history. */
@@ -20,13 +20,19 @@ export function token() {
   return tokens[0] ?? null;
 }
 
+/** Keeps only a token that the network has accepted. */
+export function acceptToken(accepted) {
+  keep([accepted]);
+}
+
 /** Forgets a token that the network does not accept. */
 export function forgetToken(refused) {
   keep(read().filter((known) => known !== refused));
 }
 
 function keep(list) {
-  tokens = list.slice(0, TOKENS_KEPT);
+  // The oldest one may have been accepted. It stays until the network refuses it.
+  tokens = list.length > TOKENS_KEPT ? [...list.slice(0, TOKENS_KEPT - 1), list.at(-1)] : list;
   try {
     localStorage.setItem(KEY, tokens.join(" "));
   } catch {
