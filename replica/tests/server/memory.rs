@@ -35,7 +35,7 @@ const HOARDER: &str = r#"
 /// A number of KiB from the status of a process.
 fn status_kib(process: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).expect("the process still runs");
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -177,7 +177,8 @@ fn responses_that_nobody_reads_need_their_own_size_and_give_it_back() {
 #[test]
 fn six_blobs_that_are_unpacked_at_once_need_the_memory_of_few_and_give_it_back() {
     let folder = tempfile::tempdir().unwrap();
-    let server = ServerProcess::start(&folder.path().join("port"), &[]);
+    // The server must not end for want of requests while the test waits.
+    let server = ServerProcess::start(&folder.path().join("port"), &["--ttl", "600"]);
     let (port, process) = (server.port(), server.process.id());
     let unpacked = 200_000_000;
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
@@ -193,7 +194,8 @@ fn six_blobs_that_are_unpacked_at_once_need_the_memory_of_few_and_give_it_back()
     let (peak, unpacked_kib) = (peak_kib(process), unpacked / 1_024);
     println!("resident memory: {before} KiB; {peak} KiB at most");
     assert!(peak < before + 4 * unpacked_kib, "{before} KiB before, {peak} KiB at most");
-    wait_for_resident_kib(process, before + unpacked_kib / 10, PATIENCE);
+    // A server that has served requests keeps more than a new one: 5 to 20 MB, by measurement. A blob is 200 MB.
+    wait_for_resident_kib(process, before + unpacked_kib / 4, PATIENCE);
 }
 
 #[test]
