@@ -9,6 +9,10 @@ const ANONYMOUS = "2vxsx-fae";
 /** How many calls and how much text of each the page keeps. */
 const CALLS_KEPT = 50;
 const TEXT_KEPT = 20000;
+/** How much of a response is read aloud at once. */
+const SAID_MOST = 200;
+/** The status of the response to a wrong token. */
+const UNAUTHORIZED = 401;
 const WHERE_THE_LINK_IS =
   "To make calls, open the link that make serve (or embedded-replica serve) printed in the terminal. It has the token that calls need.";
 
@@ -37,10 +41,11 @@ export function openCanister(id, { focus }) {
 }
 
 function build(id) {
-  const title = element("h2", { id: "canister-title", tabindex: "-1" });
+  const name = foreign("");
+  const title = element("h2", { id: "canister-title", tabindex: "-1" }, name);
   const facts = element("dl", { class: "facts" });
   const sender = newSender();
-  const methods = element("div", { class: "methods", "aria-live": "off" }, element("p", { class: "hint", text: "Reading the interface…" }));
+  const methods = element("div", { class: "methods", "aria-live": "off" });
   const note = element("p", { class: "notice small", id: "no-token", text: WHERE_THE_LINK_IS });
   const made = element("ol", { class: "made" });
   const madeTitle = element("h3", { text: "Calls made here" });
@@ -55,8 +60,8 @@ function build(id) {
     madeTitle,
     made,
   );
-  parts = { title, facts, sender, methods, note, made, madeTitle };
-  showToken();
+  parts = { title, name, facts, sender, methods, note, made, madeTitle };
+  showMethods([{ key: "reading", make: () => element("p", { class: "hint", text: "Reading the interface…" }) }]);
   showHistory();
 }
 
@@ -116,7 +121,7 @@ function chosenSender({ select, other }) {
 export function showFacts() {
   if (!parts) return;
   const canister = canisterWith(opened);
-  parts.title.replaceChildren(foreign(canister?.name ?? shortId(opened)));
+  setText(parts.name, canister?.name ?? shortId(opened));
   document.title = `${canister?.name ?? shortId(opened)} – Live network`;
   showSenders(parts.sender, canister?.controllers ?? []);
   const facts = canister
@@ -147,15 +152,29 @@ async function problemOf(response) {
 }
 
 async function readMethods(id) {
+  const asking = parts;
   let shown;
   try {
     const response = await fetch(`/page/canisters/${encodeURIComponent(id)}/interface`);
-    shown = response.ok ? methodsOf(id, await response.json()) : [withoutInterface(await problemOf(response)), freeCall(id)];
+    shown = response.ok
+      ? methodsOf(id, await response.json())
+      : [withoutInterface(await problemOf(response)), { key: "free call", make: () => freeCall(id) }];
   } catch {
+    // Methods that are known stay: their forms may have typed text.
+    if (asking.hasMethods) return;
     shown = [withoutInterface("The network does not respond.")];
   }
-  if (opened !== id || !parts) return;
-  parts.methods.replaceChildren(...shown);
+  if (parts !== asking) return;
+  parts.hasMethods = true;
+  showMethods(shown);
+}
+
+/**
+ * Shows a list of `key`, `make` and perhaps `update`. What has the same key as before stays the same element, with the
+ * text that was typed.
+ */
+function showMethods(list) {
+  syncChildren(parts.methods, list, ({ key }) => key, ({ make }) => make(), (child, { update }) => update?.(child));
   showToken();
 }
 
@@ -165,32 +184,53 @@ export function reload() {
 }
 
 function withoutInterface(why) {
-  return element("p", { class: "hint" }, foreign(why));
+  return { key: `why ${why}`, make: () => element("p", { class: "hint" }, foreign(why)) };
 }
 
 function methodsOf(id, { candid, methods }) {
-  const list = methods.map((method) => newMethod(id, method));
-  const source = element("details", { class: "source" }, element("summary", { text: "The interface as Candid text" }),
-    element("pre", { tabindex: "0", dir: "auto" }, element("code", { text: candid })));
+  const list = methods.map((method) => ({
+    // Arguments fit as long as the name and the template are the same.
+    key: `method ${method.name} ${method.template}`,
+    make: () => newMethod(id, method),
+    update: (card) => updateMethod(card, method),
+  }));
+  const source = { key: "source", make: newSource, update: (details) => setText(details.lastChild.firstChild, candid) };
   return [...(list.length > 0 ? list : [withoutInterface("The interface has no methods.")]), source];
 }
 
-function newMethod(id, method) {
-  const kind = method.mode.replace("_", " ");
-  const results = method.results.join(", ");
-  const signature = `(${method.arguments.join(", ")})${method.mode === "oneway" ? "" : ` → (${results})`}`;
-  const area = newArguments(method.template ?? "()");
-  const form = newForm(id, () => method.name, area, () => method.mode.endsWith("query"));
-  return element(
+function newSource() {
+  return element("details", { class: "source" }, element("summary", { text: "The interface as Candid text" }),
+    element("pre", { tabindex: "0", dir: "auto" }, element("code")));
+}
+
+function newMethod(id, { name, template }) {
+  const mode = element("span");
+  const description = foreign("", "p", { class: "description" });
+  const signature = foreign("", "code", { class: "signature" });
+  const form = newForm(id, () => name, newArguments(template ?? "()"), () => card.isQuery);
+  const card = element(
     "details",
     { class: "method" },
-    element("summary", {}, foreign(method.name, "bdi", { class: "method-name" }), element("span", { class: `mode ${method.mode}`, text: kind })),
+    element("summary", {}, foreign(name, "bdi", { class: "method-name" }), mode),
     element("div", { class: "body" },
-      method.description ? foreign(method.description, "p", { class: "description" }) : null,
-      foreign(signature, "code", { class: "signature" }),
-      method.template === null ? element("p", { class: "hint", text: "There is no template for these types." }) : null,
+      description,
+      signature,
+      template === null ? element("p", { class: "hint", text: "There is no template for these types." }) : null,
       form),
   );
+  card.parts = { mode, description, signature };
+  return card;
+}
+
+function updateMethod(card, method) {
+  const { mode, description, signature } = card.parts;
+  card.isQuery = method.mode.endsWith("query");
+  mode.className = `mode ${method.mode}`;
+  setText(mode, method.mode.replace("_", " "));
+  setText(description, method.description ?? "");
+  description.hidden = !method.description;
+  const results = method.mode === "oneway" ? "" : ` → (${method.results.join(", ")})`;
+  setText(signature, `(${method.arguments.join(", ")})${results}`);
 }
 
 let fields = 0;
@@ -205,7 +245,7 @@ function newArguments(template) {
 
 function newForm(id, methodName, area, isQuery) {
   const button = element("button", { type: "submit", class: "call", text: "Call" });
-  const output = element("div", { class: "result", role: "status" });
+  const output = element("div", { class: "result" }, element("p", { role: "status" }), foreign("", "pre", { tabindex: "0", hidden: true }));
   const form = element("form", {},
     element("label", { for: area.id, text: "Arguments (Candid text)" }), area,
     element("div", { class: "row" }, button, element("span", { class: "hint keys", text: "or Ctrl+Enter" })), output);
@@ -261,7 +301,7 @@ async function respond(body) {
     });
     if (!response.ok) {
       const problem = await problemOf(response);
-      if (response.status !== 401) return ["problem", problem];
+      if (response.status !== UNAUTHORIZED) return ["problem", problem];
       forgetToken(own);
       // The token before may be the right one. A refused call was not made.
       if (token() !== null) return respond(body);
@@ -281,7 +321,12 @@ async function respond(body) {
 function show(output, kind, text) {
   const word = { reply: "Reply", reject: "Rejected", problem: "Not made" }[kind] ?? "";
   output.className = `result ${kind}`;
-  output.replaceChildren(element("strong", { text: word }), foreign(text, "pre", { tabindex: "0" }));
+  const [said, full] = output.children;
+  // Only the first line is read aloud. New elements are read aloud even if the text is that of the call before.
+  const first = shortened(text.split("\n", 1)[0], SAID_MOST);
+  said.replaceChildren(element("strong", { text: word }), foreign(` ${first}`, "span", { class: "unseen" }));
+  full.hidden = false;
+  setText(full, text);
 }
 
 function remember(call) {

@@ -1,6 +1,6 @@
 // The groups of calls on the page: for each a sentence, numbers, a timeline and a table.
 
-import { element, foreign, setText, syncChildren } from "./dom.js";
+import { element, foreign, setAttribute, setText, syncChildren } from "./dom.js";
 import { isOpen, newestGroups } from "./store.js";
 import { bandAt, draw, layout, story } from "./timeline.js";
 import { count, duration, grouped, refusal } from "./words.js";
@@ -59,10 +59,11 @@ export function words(group) {
   const title = group.own ? group.own.method : "Calls of a timer, or of a message before this page was opened";
   const first = group.calls.values().next().value;
   const callee = first ? nameOf(first.callee) : group.last ? nameOf(group.last.callee) : null;
-  const { open, replied, rejected, refused } = group.totals;
+  const { open, replied, rejected, refused, unseen } = group.totals;
   const parts = [];
   if (group.made > 0 || refused > 0) parts.push(`${grouped(replied)} response${replied === 1 ? "" : "s"}`);
   if (open > 0) parts.push(`${grouped(open)} open`);
+  if (unseen > 0) parts.push(`end not seen of ${count(unseen, "call")}`);
   if (rejected > 0) parts.push(`${grouped(rejected)} rejected`);
   if (refused > 0) parts.push(`${grouped(refused)} refused: ${refusal(group.last.limit, nameOf(group.last.callee)).short}`);
   if (parts.length === 0) parts.push(ownOutcome(group));
@@ -71,25 +72,46 @@ export function words(group) {
 
 function ownOutcome({ own }) {
   if (!own || own.outcome === "open") return "is being executed";
+  if (own.outcome === "unseen") return "its end was not seen";
   return own.outcome === "replied" ? "replied, without calls to other canisters" : `rejected: ${own.error?.message || own.error?.code || "no reason"}`;
 }
+
+/** How long nothing changes before the page says how calls ended, in milliseconds. */
+const QUIET = 400;
+/** Groups whose end is to be said. */
+const toSay = new Set();
+let saying = 0;
 
 /** Says once, to those who listen, how the calls of a message ended. */
 function announce(changed) {
   for (const group of changed ?? []) {
-    if (isOpen(group) || group.said || group.made + group.totals.refused === 0) continue;
-    group.said = true;
-    setText(document.getElementById("announcement"), words(group).sentence);
+    if (!group.said && group.made + group.totals.refused > 0) toSay.add(group);
   }
+  clearTimeout(saying);
+  if (toSay.size > 0) saying = setTimeout(say, QUIET);
+}
+
+function say() {
+  const ended = [...toSay].filter((group) => !isOpen(group));
+  toSay.clear();
+  if (ended.length === 0) return;
+  for (const group of ended) group.said = true;
+  // New elements are read aloud even if the text is that of the time before.
+  const sentences = ended.map((group) => element("span", { text: `${words(group).sentence}. ` }));
+  document.getElementById("announcement").replaceChildren(...sentences);
 }
 
 function newCard(group) {
-  const route = element("p", { class: "route" });
-  const title = element("h3", { id: `group-${group.serial}` });
+  const method = foreign("");
+  const rest = element("span", { class: "rest" });
+  const title = element("h3", { id: `group-${group.serial}` }, method, rest);
+  const [from, to] = [foreign(""), foreign("")];
+  const arrow = element("span");
+  const route = element("p", { class: "route" }, from, arrow, to);
   const why = element("p", { class: "why" });
   const figures = element("ul", { class: "figures" });
   const card = element("li", { class: "group", "aria-labelledby": title.id }, element("div", { class: "head" }, title, route), figures, why);
-  card.parts = { title, route, why, figures };
+  card.parts = { method, rest, from, arrow, to, why, figures };
   card.group = group;
   watcher.observe(card);
   return card;
@@ -114,14 +136,18 @@ function addPicture(card) {
 }
 
 function update(card, group) {
-  const { title, route, why, figures } = card.parts;
-  const { caller, callee, sentence, title: method } = words(group);
-  title.replaceChildren(foreign(method), element("span", { class: "rest", text: sentence.slice(method.length) }));
-  route.replaceChildren(...(callee === null ? ["on ", foreign(caller)] : [foreign(caller), " → ", foreign(callee)]));
-  const { open, replied, rejected, refused } = group.totals;
+  const { method, rest, from, arrow, to, why, figures } = card.parts;
+  const { caller, callee, sentence, title } = words(group);
+  setText(method, title);
+  setText(rest, sentence.slice(title.length));
+  setText(from, callee === null ? "" : caller);
+  setText(arrow, callee === null ? "on " : " → ");
+  setText(to, callee ?? caller);
+  const { open, replied, rejected, refused, unseen } = group.totals;
   const all = [
     [replied, replied === 1 ? "response" : "responses", "good"],
     [open, "open", "pending"],
+    [unseen, "not seen to end", "pending"],
     [rejected, "rejected", "failed"],
     [refused, "refused", "failed"],
   ].filter(([number, word]) => number > 0 && (word !== "open" || isOpen(group)));
@@ -136,6 +162,7 @@ function update(card, group) {
   card.className = `group${isOpen(group) ? " running" : ""}`;
   if (group.made + refused > 0) {
     if (!card.parts.canvas) addPicture(card);
+    setAttribute(card.parts.canvas, "aria-label", `${sentence}. ${lengthOf(group)} The table below has the calls.`);
     plan(card);
   }
 }
@@ -149,7 +176,8 @@ function explanation(group) {
   const sentences = [];
   if (group.totals.refused > 0) sentences.push(refusal(group.last.limit, nameOf(group.last.callee)).why);
   if (group.thinned > 0) sentences.push(`The first ${count(group.thinned, "call")} of this message are no longer shown.`);
-  if (group.unseen > 0) sentences.push(`${count(group.unseen, "change")} came too fast to be shown.`);
+  if (group.totals.unseen > 0 || group.own?.outcome === "unseen") sentences.push("The connection was lost while calls were open.");
+  if (group.dropped > 0) sentences.push(`${count(group.dropped, "change")} came too fast to be shown.`);
   return sentences.join(" ");
 }
 
@@ -161,7 +189,6 @@ function paint(card) {
   card.isStale = false;
   card.plan = layout(card.group, width);
   draw(canvas, card.plan, width, nameOf);
-  canvas.setAttribute("aria-label", `${words(card.group).sentence}. ${lengthOf(card.group)} The table below has the calls.`);
   if (!canvas.matches(":hover")) setText(hint, resting(card));
   if (details.open) fill(body, card);
 }
@@ -173,7 +200,7 @@ function lengthOf(group) {
 /** The line below a picture while no pointer is over it. */
 function resting(card) {
   const { perBand } = card.plan ?? {};
-  const bands = perBand > 1 ? ` Each line stands for up to ${count(perBand, "call")}.` : "";
+  const bands = perBand > 1 ? ` Each line stands for up to ${count(perBand, "call")}; short lines are drawn longer than their time.` : "";
   return `${lengthOf(card.group)}${bands}`;
 }
 
@@ -186,10 +213,17 @@ function tell(card, event) {
 }
 
 function fill(body, card) {
-  const rows = card.plan.bands.slice(0, 400).map((band) => {
-    const { calls, sent, ended, outcome, bad } = story(card.group, band, nameOf);
-    const cells = [calls, sent, ended].map((text) => element("td", { text }));
-    return element("tr", { class: bad ? "bad" : undefined }, ...cells, element("td", {}, foreign(outcome)));
+  const rows = card.plan.bands.slice(0, 400).map((band, index) => ({ index, ...story(card.group, band, nameOf) }));
+  syncChildren(body, rows, ({ index }) => index, newRow, (row, { calls, sent, ended, outcome, bad }) => {
+    row.className = bad ? "bad" : "";
+    [calls, sent, ended, outcome].forEach((text, cell) => setText(row.parts[cell], text));
   });
-  body.replaceChildren(...rows);
+}
+
+function newRow() {
+  const outcome = foreign("");
+  const cells = ["", "", ""].map(() => element("td"));
+  const row = element("tr", {}, ...cells, element("td", {}, outcome));
+  row.parts = [...cells, outcome];
+  return row;
 }

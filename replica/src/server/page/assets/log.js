@@ -36,9 +36,14 @@ export function showLines() {
   document.getElementById("no-lines").hidden = shown.length > 0;
   list.hidden = shown.length === 0;
   const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 30;
-  // Lines that are shown stay the same elements.
-  const known = new Map([...list.children].map((child) => [child.line, child]));
-  list.replaceChildren(...shown.map((line) => known.get(line) ?? newLine(line)));
+  // Lines that are shown stay where they are, so that selected text stays selected.
+  const wanted = new Set(shown);
+  for (const child of [...list.children]) if (!wanted.has(child.line)) child.remove();
+  let next = list.firstElementChild;
+  for (const line of shown) {
+    if (next?.line === line) next = next.nextElementSibling;
+    else list.insertBefore(newLine(line), next);
+  }
   for (const child of list.children) setText(child.firstChild.nextSibling, opened === null ? nameOf(child.line.canister) : "");
   if (isAtEnd) list.scrollTop = list.scrollHeight;
 }

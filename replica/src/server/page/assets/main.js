@@ -6,7 +6,7 @@ import { setText } from "./dom.js";
 import { redrawAll, showGroups } from "./groups.js";
 import { forgetLines, showLines, takeLines } from "./log.js";
 import { canisterWith, isAnother, openId, showState } from "./network.js";
-import { forget, take } from "./store.js";
+import { forget, loseSight, take } from "./store.js";
 import { takeToken } from "./token.js";
 
 const byId = (id) => document.getElementById(id);
@@ -28,6 +28,7 @@ follow({
     status("live", "Live");
     byId("gone").hidden = true;
     forgetLines();
+    showGroups(loseSight());
   },
   lost() {
     status("lost", "No connection");

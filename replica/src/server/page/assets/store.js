@@ -21,6 +21,23 @@ export function newestGroups() {
   return [...groups.values()].sort((one, other) => other.serial - one.serial);
 }
 
+/**
+ * Notes that a connection is new: calls that ended before are known only if the network sends them again. Returns the
+ * groups that have changed.
+ */
+export function loseSight() {
+  const changed = new Set();
+  for (const group of groups.values()) {
+    const open = [...group.calls.values(), group.own].filter((call) => call?.outcome === "open");
+    for (const call of open) {
+      if (call !== group.own) recount(group, call.outcome, "unseen");
+      call.outcome = "unseen";
+      changed.add(group);
+    }
+  }
+  return changed;
+}
+
 /** Takes the data of an event. Returns the groups that have changed. */
 export function take({ calls = [], refused = [], dropped = 0 }) {
   const changed = new Set();
@@ -28,7 +45,7 @@ export function take({ calls = [], refused = [], dropped = 0 }) {
   for (const block of refused) changed.add(takeRefused(block));
   const newest = newestGroups()[0];
   if (dropped > 0 && newest) {
-    newest.unseen += dropped;
+    newest.dropped += dropped;
     changed.add(newest);
   }
   forgetOldest();
@@ -41,10 +58,7 @@ function takeCall(call) {
   if (known) {
     const old = known.calls.get(call.id) ?? (known.own?.id === call.id ? known.own : null);
     if (!old) return undefined;
-    if (old !== known.own) {
-      known.totals[old.outcome] -= 1;
-      known.totals[call.outcome] += 1;
-    }
+    if (old !== known.own) recount(known, old.outcome, call.outcome);
     Object.assign(old, call);
     note(known, call.sent, call.executed, call.ended);
     return known;
@@ -64,6 +78,11 @@ function takeCall(call) {
   note(group, call.sent, call.executed, call.ended);
   if (group.calls.size > CALLS_MOST) thin(group);
   return group;
+}
+
+function recount({ totals }, before, after) {
+  totals[before] -= 1;
+  totals[after] += 1;
 }
 
 function takeRefused(block) {
@@ -97,11 +116,12 @@ function groupOf(key, canister) {
       own: null,
       calls: new Map(),
       refused: [],
-      totals: { open: 0, replied: 0, rejected: 0, refused: 0 },
+      /** How many calls have which outcome. `unseen`: the connection was lost while the call was open. */
+      totals: { open: 0, replied: 0, rejected: 0, refused: 0, unseen: 0 },
       /** How many calls were made, how many of them are no longer kept, and how many the network left out. */
       made: 0,
       thinned: 0,
-      unseen: 0,
+      dropped: 0,
       start: Infinity,
       end: -Infinity,
     };
@@ -119,10 +139,13 @@ function note(group, ...times) {
   }
 }
 
-/** Forgets a part of the oldest calls of a group. Their numbers stay. */
+/** Forgets a part of the oldest calls of a group, those that have ended first. Their numbers stay. */
 function thin(group) {
-  const old = [...group.calls.values()].slice(0, CALLS_MOST / 4);
+  const calls = [...group.calls.values()];
+  const [ended, open] = [calls.filter(({ outcome }) => outcome !== "open"), calls.filter(({ outcome }) => outcome === "open")];
+  const old = [...ended, ...open].slice(0, CALLS_MOST / 4);
   for (const call of old) {
+    if (call.outcome === "open") recount(group, "open", "unseen");
     group.calls.delete(call.id);
     places.delete(call.id);
   }

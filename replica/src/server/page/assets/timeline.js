@@ -19,6 +19,8 @@ const BAR_LEAST = 1.2;
 const CALLEE_LEAST = 3;
 const FAILED_LEAST = 6;
 const REFUSED_WIDTH = 22;
+/** The least width of a line that stands for several calls: they are to be seen beside those that were refused. */
+const BAND_LEAST = REFUSED_WIDTH;
 /** Calls that were sent farther apart than this are in different bands; bands wider than this do not look like a call. */
 const APART = 4;
 const WIDE = 2;
@@ -180,9 +182,9 @@ function hasFailed(call) {
 }
 
 function drawBand(painter, band) {
-  const { x, row } = painter.plan;
+  const { x, row, scale } = painter.plan;
   if (band.refused) {
-    const at = x(band.refused.at);
+    const at = Math.min(x(band.refused.at), scale.to - REFUSED_WIDTH);
     hatched(painter, at, band.y, REFUSED_WIDTH, band.height);
     const words = `${count(band.refused.calls, "call")} refused: ${refusal(band.refused.limit, painter.names(band.refused.callee)).short}`;
     if (band.height > 40) sideText(painter, words, at, band.y + band.height / 2 + 4);
@@ -197,16 +199,16 @@ function drawBand(painter, band) {
   const others = calls.filter((call) => !hasFailed(call));
   const height = row * calls.length * 0.9;
   const othersHeight = (height * others.length) / calls.length;
-  const sent = x(calls[0].sent);
+  const sent = Math.min(x(calls[0].sent), scale.to - BAND_LEAST);
   if (others.length > 0) {
-    if (band.isWide) rect(painter, "open-call", sent, y, latest(painter, others) - sent, othersHeight);
-    else bar(painter, others[0], y, othersHeight);
+    if (band.isWide) rect(painter, "open-call", sent, y, Math.max(latest(painter, others) - sent, BAND_LEAST), othersHeight);
+    else bar(painter, others[0], y, othersHeight, BAND_LEAST);
   }
   if (failed.length > 0) {
-    const last = latest(painter, failed);
-    const from = Math.max(Math.min(x(failed[0].ended ?? painter.plan.scale.start), last - FAILED_LEAST), sent);
+    const last = Math.max(latest(painter, failed), sent + BAND_LEAST);
+    const from = Math.max(Math.min(x(failed[0].ended ?? scale.start), last - FAILED_LEAST), sent);
     rect(painter, "open-call", sent, y + othersHeight, from - sent, height - othersHeight);
-    hatched(painter, from, y + othersHeight, Math.max(last - from, BAR_LEAST), height - othersHeight);
+    hatched(painter, from, y + othersHeight, last - from, height - othersHeight);
   }
 }
 
@@ -225,14 +227,30 @@ function sideText(painter, words, at, y) {
 }
 
 function latest({ plan }, calls) {
-  return Math.max(...calls.map((call) => (call.ended === null ? plan.scale.to : plan.x(call.ended))));
+  return Math.max(...calls.map((call) => plan.x(endOf(plan, call))));
 }
 
-/** The bar of a call: the request travels, the callee executes, the response travels. */
-function bar(painter, call, y, height) {
+/** When a call ended: an open call has not ended yet, and of some calls only the beginning was seen. */
+function endOf({ scale }, call) {
+  return call.ended ?? (call.outcome === "unseen" ? (call.executed ?? call.sent) : scale.start + scale.span);
+}
+
+/**
+ * The bar of a call: the request travels, the callee executes, the response travels. A bar that is narrower than
+ * `least` is stretched.
+ */
+function bar(painter, call, y, height, least = 0) {
   const { x, scale } = painter.plan;
-  const sent = x(call.sent);
-  const ended = call.ended === null ? scale.to : x(call.ended);
+  let [sent, executed, ended] = [call.sent, call.executed ?? call.sent, endOf(painter.plan, call)].map(x);
+  if (ended - sent < least) {
+    const part = ended > sent ? (executed - sent) / (ended - sent) : 0.5;
+    sent = Math.min(sent, scale.to - least);
+    [executed, ended] = [sent + part * least, sent + least];
+  }
+  if (call.outcome === "unseen") {
+    rect(painter, "open-call", sent, y, Math.max(ended - sent, CALLEE_LEAST), height);
+    return;
+  }
   if (hasFailed(call)) {
     hatched(painter, sent, y, Math.max(ended - sent, BAR_LEAST), height);
     const size = Math.min(4, Math.max(2, height / 2));
@@ -245,7 +263,6 @@ function bar(painter, call, y, height) {
     rect(painter, "out", sent, y, Math.max(ended - sent, BAR_LEAST), height);
     return;
   }
-  const executed = x(call.executed);
   rect(painter, "out", sent, y, Math.max(executed - sent, BAR_LEAST), height);
   rect(painter, "back", executed, y, Math.max(ended - executed, BAR_LEAST), height);
   const mark = Math.min(CALLEE_LEAST, (ended - sent) / 3);
@@ -272,7 +289,7 @@ function slots(painter) {
 function lanes(painter) {
   const { items, x, scale, lanesTop } = painter.plan;
   const calls = items.filter(({ call }) => call).map(({ call }) => call);
-  const ended = (call) => call.ended ?? scale.start + scale.span;
+  const ended = (call) => endOf(painter.plan, call);
   const moments = (times) => times.filter((time) => time !== null).map((time) => [time, time]);
   const all = [
     ["caller", "caller", moments(calls.flatMap(({ sent, ended: end }) => [sent, end]))],
@@ -329,7 +346,7 @@ export function story(group, band, names) {
   };
   const outcomes = new Map();
   for (const call of calls) {
-    const words = call.outcome === "rejected" ? `rejected: ${call.error?.code ?? call.error?.message ?? "no reason"}` : call.outcome;
+    const words = call.outcome === "unseen" ? "end not seen" : call.outcome === "rejected" ? `rejected: ${call.error?.code ?? call.error?.message ?? "no reason"}` : call.outcome;
     outcomes.set(words, (outcomes.get(words) ?? 0) + 1);
   }
   const words = [...outcomes].map(([outcome, number]) => (calls.length > 1 ? `${grouped(number)} ${outcome}` : outcome));
