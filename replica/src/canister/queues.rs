@@ -99,6 +99,14 @@ impl Queues {
         !self.has_input() && self.pairs.values().all(Pair::is_idle)
     }
 
+    /// Whether no message is queued, and every pair of queues waits for a response. A round without messages
+    /// then changes nothing.
+    pub fn is_waiting(&self) -> bool {
+        let waits =
+            |pair: &Pair| !pair.is_idle() && pair.input.is_empty() && pair.output.is_empty();
+        !self.has_input() && self.pairs.values().all(waits)
+    }
+
     /// Puts a request into the output queue.
     ///
     /// # Panics

@@ -13,11 +13,11 @@ impl Subnet {
     pub(super) fn finish_execution(&mut self) {
         let now = self.time;
         let mut responses = Vec::new();
-        for canister in self.canisters.values_mut() {
+        self.canisters.for_each_awake(|canister| {
             canister.debits.grant_credits();
             responses.extend(management::finish_stopping(canister, now));
             responses.extend(charge_for_resources(canister, self.prices, now));
-        }
+        });
         for response in responses {
             self.respond(response);
         }
@@ -25,7 +25,7 @@ impl Subnet {
             self.known_modules.clear();
         }
         self.history.forget_expired(now);
-        self.meter.end_round(self.rounds, self.canisters.values().map(Box::as_ref));
+        self.meter.end_round(self.rounds, &self.canisters);
     }
 }
 

@@ -12,7 +12,7 @@ impl Subnet {
     pub(super) fn time_out(&mut self) {
         let now = self.time.floor_to_seconds();
         let mut rejects = Vec::new();
-        for canister in self.canisters.values_mut() {
+        self.canisters.for_each_awake(|canister| {
             let timed_out = canister.queues.time_out(now);
             for reject in timed_out.rejects {
                 self.trace.record(|| reject.made(Responder::Routing));
@@ -40,7 +40,7 @@ impl Subnet {
                 self.trace.record(|| response.made(Responder::Deadline));
                 rejects.push(response);
             }
-        }
+        });
         for response in rejects {
             self.push_response(response, false);
         }

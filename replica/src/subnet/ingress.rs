@@ -259,10 +259,10 @@ impl Subnet {
             |message: MessageId| records.get(&message).is_some_and(|record| record.expiry < now);
         let calls = self.management_calls.extract(|call| call.message().is_some_and(has_expired));
         let mut expired: Vec<MessageId> = calls.iter().filter_map(PendingCall::message).collect();
-        for canister in self.canisters.values_mut() {
-            expired
-                .extend(canister.queues.purge_ingress(now).into_iter().map(|ingress| ingress.id));
-        }
+        self.canisters.for_each_awake(|canister| {
+            let purged = canister.queues.purge_ingress(now);
+            expired.extend(purged.into_iter().map(|ingress| ingress.id));
+        });
         for message in expired {
             let state = IngressState::Done(Err(Failure::Error(timed_out())));
             self.history.set(message, state, now);

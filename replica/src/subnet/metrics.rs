@@ -5,6 +5,7 @@
 
 use crate::canister::Canister;
 use crate::limits::STATE_BYTES_UPDATE_ROUNDS;
+use crate::subnet::canisters::Canisters;
 use crate::types::{Cycles, Instructions};
 use serde::{Deserialize, Serialize};
 
@@ -50,22 +51,18 @@ impl Meter {
     }
 
     /// Updates the metrics at the end of the round with number `rounds`.
-    pub(super) fn end_round<'a>(
-        &mut self,
-        rounds: u64,
-        canisters: impl Iterator<Item = &'a Canister> + Clone,
-    ) {
-        let consumed = canisters
-            .clone()
-            .map(|canister| canister.consumption.total())
-            .fold(self.consumed_by_deleted, Cycles::saturating_add);
+    pub(super) fn end_round(&mut self, rounds: u64, canisters: &Canisters) {
+        let state_bytes = || {
+            let awake = canisters.awake().map(|canister| canister.memory_usage().total());
+            canisters.asleep().state_bytes + awake.sum::<u64>()
+        };
         self.reported = Metrics {
-            canisters: canisters.clone().count() as u64,
+            canisters: canisters.len() as u64,
             state_bytes: match rounds % STATE_BYTES_UPDATE_ROUNDS {
-                0 => canisters.map(|canister| canister.memory_usage().total()).sum(),
+                0 => state_bytes(),
                 _ => self.reported.state_bytes,
             },
-            consumed,
+            consumed: canisters.consumed(self.consumed_by_deleted),
             transactions: self.transactions,
             instructions: self.instructions,
         };

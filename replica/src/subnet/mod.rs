@@ -6,6 +6,7 @@
 
 mod allowances;
 mod block_makers;
+mod canisters;
 mod delivery;
 mod finish;
 mod induct;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 pub use allowances::RelaxedLimits;
 use block_makers::BlockMakerMetrics;
 pub use block_makers::{BlockMakerError, BlockMakers};
+use canisters::Canisters;
 use ingress::IngressHistory;
 pub use ingress::{IngressRecord, IngressState};
 use management::{CallQueues, Outcalls, PendingCall};
@@ -111,8 +113,7 @@ pub struct Subnet {
     /// The routing table as of the latest round.
     #[serde(with = "crate::types::encoding::shared")]
     routes: Arc<RoutingTable>,
-    /// Boxed, because a map has room for eleven values even if it has only one.
-    canisters: BTreeMap<CanisterId, Box<Canister>>,
+    canisters: Canisters,
     /// The number of the next canister within the range for new canisters.
     next_canister: u64,
     time: Time,
@@ -161,7 +162,7 @@ impl Subnet {
             prices: Prices::new(config.nodes, config.free),
             config,
             routes: Arc::default(),
-            canisters: BTreeMap::new(),
+            canisters: Canisters::default(),
             next_canister: 0,
             time: now,
             round_time: now,
@@ -201,7 +202,7 @@ impl Subnet {
     /// has installed (`execution_environment/src/scheduler.rs`, `CheckpointRound`, in the replica's
     /// repository).
     pub fn checkpoint(&mut self) {
-        self.canisters.values_mut().for_each(|canister| canister.abort());
+        self.canisters.for_each_awake(|canister| canister.abort());
         self.known_modules.clear();
     }
 
@@ -225,18 +226,18 @@ impl Subnet {
 
     /// The canister with this id. `None` if it does not exist on this subnet.
     pub fn canister(&self, id: CanisterId) -> Option<&Canister> {
-        self.canisters.get(&id).map(Box::as_ref)
+        self.canisters.get(&id)
     }
 
     /// The canister with this id, to be changed without a message. `None` if it does not exist on this
     /// subnet.
     pub fn canister_mut(&mut self, id: CanisterId) -> Option<&mut Canister> {
-        self.canisters.get_mut(&id).map(Box::as_mut)
+        self.canisters.get_mut(&id)
     }
 
     /// All canisters of this subnet, in the order of their ids.
     pub fn canisters(&self) -> impl Iterator<Item = &Canister> + Clone {
-        self.canisters.values().map(Box::as_ref)
+        self.canisters.values()
     }
 
     /// Intercepts calls to these canisters, which must not exist on this subnet. The calls wait until
@@ -259,9 +260,7 @@ impl Subnet {
     pub fn set_trace(&mut self, trace: &Trace) {
         self.trace = trace.clone();
         self.history.trace = trace.clone();
-        for canister in self.canisters.values_mut() {
-            canister.trace = trace.clone();
-        }
+        self.canisters.for_each(|canister| canister.trace = trace.clone());
     }
 
     /// Defers the slices of long executions after the first one, from now on.
@@ -271,7 +270,7 @@ impl Subnet {
 
     /// The executions that are deferred and have not ended.
     pub fn deferred_executions(&self) -> impl Iterator<Item = &DeferredExecution> {
-        self.canisters.values().filter_map(|canister| canister.deferred_execution())
+        self.canisters.awake().filter_map(|canister| canister.deferred_execution())
     }
 
     /// The time that queries see: the time of the latest round, unless it was set.
@@ -307,6 +306,7 @@ impl Subnet {
         self.time = time;
         self.round_time = time;
         self.rounds += 1;
+        self.canisters.wake_due(time);
         self.routes = router.routes().clone();
         self.trace.record(|| Event::Round { subnet: self.config.id, time });
         self.block_makers.record_round(time);
@@ -317,6 +317,7 @@ impl Subnet {
         self.execute_canisters();
         self.finish_execution();
         self.route(router);
+        self.canisters.rest(self.rounds, time);
     }
 
     /// The canister with this id, or an error if it does not exist.
@@ -330,7 +331,8 @@ impl Subnet {
 
     /// The bytes of memory that all canisters have taken.
     fn memory_taken(&self) -> u64 {
-        self.canisters().map(Canister::allocated_bytes).sum()
+        let awake: u64 = self.canisters.awake().map(Canister::allocated_bytes).sum();
+        self.canisters.asleep().memory_taken + awake
     }
 
     /// What management calls may take of the subnet's memory.
@@ -343,15 +345,18 @@ impl Subnet {
 
     /// The compute allocation of all canisters together, in percent.
     fn compute_taken(&self) -> u64 {
-        self.canisters.values().map(|canister| canister.settings.compute_allocation).sum()
+        let awake = self.canisters.awake().map(|canister| canister.settings.compute_allocation);
+        self.canisters.asleep().compute + awake.sum::<u64>()
     }
 
     fn open_callbacks(&self) -> usize {
-        self.canisters.values().map(|canister| canister.contexts.open_callbacks()).sum()
+        let awake = self.canisters.awake().map(|canister| canister.contexts.open_callbacks());
+        self.canisters.asleep().open_callbacks + awake.sum::<usize>()
     }
 
     fn guaranteed_bytes(&self) -> u64 {
-        self.canisters.values().map(|canister| canister.queues.guaranteed_bytes()).sum()
+        let awake = self.canisters.awake().map(|canister| canister.queues.guaranteed_bytes());
+        self.canisters.asleep().guaranteed_bytes + awake.sum::<u64>()
     }
 
     /// Sends a response that the subnet itself makes: to a management call, or for a canister whose code
@@ -372,7 +377,7 @@ impl Subnet {
 
     /// The canisters with messages in their output queues, in the order of their ids.
     fn senders(&self) -> Vec<CanisterId> {
-        let waiting = self.canisters.values().filter(|canister| canister.queues.has_output());
+        let waiting = self.canisters.awake().filter(|canister| canister.queues.has_output());
         waiting.map(|canister| canister.id).collect()
     }
 }

@@ -15,9 +15,10 @@ impl Subnet {
         }
         let heartbeat = self.round_time.plus_nanos(HEARTBEAT_INTERVAL_NANOS);
         let round = self.round_input();
-        let canisters = self.canisters.values();
-        let next = canisters.map(|canister| next_of(canister, heartbeat, &round)).min();
-        next.unwrap_or(NextWork::Never).min(self.next_outcall()).min(self.next_ingress())
+        let next_of = |canister: &Canister| next_of(canister, heartbeat, &round);
+        let next = self.canisters.awake().map(next_of).min().unwrap_or(NextWork::Never);
+        let next = next.min(self.canisters.next_work_asleep(next_of));
+        next.min(self.next_outcall()).min(self.next_ingress())
     }
 
     /// Whether messages wait for the next round: to be executed or sent.
@@ -30,7 +31,7 @@ impl Subnet {
             && self.refunds.is_empty()
             && self.responses.is_empty()
             && self.intercepted_requests.is_empty())
-            || self.canisters().any(waits)
+            || self.canisters.awake().any(waits)
     }
 }
 

@@ -56,14 +56,17 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Begins a round with all canisters of the subnet. Reserves threads for the canisters with paused
-    /// messages, in proportion to the compute that these canisters are due.
+    /// Begins a round with the canisters of the subnet: those that may have something to execute, and the number
+    /// and the compute allocations of all `others`. Reserves threads for the canisters with paused messages, in
+    /// proportion to the compute that these canisters are due.
     pub(super) fn begin_round(
         &mut self,
         canisters: impl Iterator<Item = (CanisterId, SchedulingState)>,
+        others: u64,
+        compute_of_others: u64,
     ) {
         self.paused.clear();
-        let (mut all, mut taken, mut taken_by_paused) = (0, 0, 0);
+        let (mut all, mut taken, mut taken_by_paused) = (others, compute_of_others, 0);
         for (id, state) in canisters {
             all += 1;
             taken += state.compute_allocation;

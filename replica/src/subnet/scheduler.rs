@@ -97,10 +97,11 @@ impl Subnet {
         self.deliver_outcalls();
         self.continue_installation();
         let nothing = Tasks::default();
+        let awake = self.canisters.awake();
         self.schedule.begin_round(
-            self.canisters
-                .values()
-                .map(|canister| (canister.id, schedule_state(canister, &nothing))),
+            awake.map(|canister| (canister.id, schedule_state(canister, &nothing))),
+            self.canisters.count_asleep() as u64,
+            self.canisters.asleep().compute,
         );
         self.execute_management_calls();
         // After the management calls: a canister installed just now may have a timer or heartbeat.
@@ -134,7 +135,7 @@ impl Subnet {
 
     /// Aborts paused messages, so that they begin again, if more messages are paused than are allowed.
     fn abort_excess_paused_executions(&mut self) {
-        let held = self.canisters.values().filter(|canister| canister.holds_progress());
+        let held = self.canisters.awake().filter(|canister| canister.holds_progress());
         let paused = held.filter_map(|canister| Some((canister.id, canister.message_since()?)));
         for id in self.schedule.exceeding_paused_limit(paused.collect()) {
             if let Some(canister) = self.canisters.get_mut(&id) {
@@ -145,9 +146,14 @@ impl Subnet {
 
     /// The heartbeats and timers that are due in this round.
     fn due_tasks(&mut self) -> Tasks {
-        let canisters = self.canisters.values_mut();
-        let due = canisters.map(|canister| (canister.id, canister.due_tasks(self.time)));
-        due.filter(|(_, due)| !due.is_empty()).collect()
+        let mut tasks = Tasks::default();
+        self.canisters.for_each_awake(|canister| {
+            let due = canister.due_tasks(self.time);
+            if !due.is_empty() {
+                tasks.insert(canister.id, due);
+            }
+        });
+        tasks
     }
 
     /// Lets every canister execute its tasks and messages. The canisters are distributed over threads as
@@ -160,7 +166,7 @@ impl Subnet {
         memory_taken: &mut Option<u64>,
     ) -> Budget {
         let states =
-            self.canisters.values().map(|canister| (canister.id, schedule_state(canister, tasks)));
+            self.canisters.awake().map(|canister| (canister.id, schedule_state(canister, tasks)));
         let threads = self.schedule.threads(states);
         if threads.iter().all(Vec::is_empty) {
             return Budget::default();

@@ -38,7 +38,7 @@ impl PendingCall {
 impl Subnet {
     /// Continues an installation that was paused in an earlier round.
     pub(in crate::subnet) fn continue_installation(&mut self) {
-        let installing = self.canisters.values().find(|canister| canister.is_installing());
+        let installing = self.canisters.awake().find(|canister| canister.is_installing());
         let Some(id) = installing.map(|canister| canister.id) else { return };
         self.memory_taken_before_calls = self.memory_taken();
         let round = RoundInput { subnet_memory: self.capacity().memory, ..self.round_input() };
@@ -91,7 +91,7 @@ impl Subnet {
 
     fn next_management_call(&mut self) -> Option<PendingCall> {
         let has_budget = self.management_budget > 0;
-        let anybody_paused = self.canisters().any(Canister::is_paused);
+        let anybody_paused = self.canisters.awake().any(Canister::is_paused);
         let mut calls = std::mem::take(&mut self.management_calls);
         let next = calls.next(|pending| {
             (has_budget || !pending.call.rules().is_heavy)
@@ -111,7 +111,7 @@ impl Subnet {
             matches!(call.rules().method, Method::InstallCode | Method::InstallChunkedCode);
         canister.holds_progress()
             || call.rules().waits_for_aborted && canister.is_paused()
-            || installs && self.canisters().any(Canister::is_installing)
+            || installs && self.canisters.awake().any(Canister::is_installing)
     }
 
     /// Subtracts instructions from the round's budget for management calls.

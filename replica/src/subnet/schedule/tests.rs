@@ -17,7 +17,7 @@ fn firsts(allocations: &[u64], rounds: usize) -> Vec<usize> {
     let mut firsts = vec![0; ids.len()];
     for _ in 0..rounds {
         let state = |id| state(allocations[number(id)], None);
-        schedule.begin_round(ids.iter().map(|id| (*id, state(*id))));
+        schedule.begin_round(ids.iter().map(|id| (*id, state(*id))), 0, 0);
         for thread in schedule.threads(ids.iter().map(|id| (*id, state(*id)))) {
             firsts[number(thread[0])] += 1;
         }
@@ -52,7 +52,7 @@ fn a_rate_limited_canister_is_on_no_thread_and_pays_as_if_it_had_executed() {
             let others = ids[1..].iter().map(|id| (*id, state(0, None)));
             others.chain([(ids[0], limited_state)])
         };
-        schedule.begin_round(states());
+        schedule.begin_round(states(), 0, 0);
         let threads = schedule.threads(states());
         assert!(threads.iter().all(|thread| !thread.contains(&ids[0])), "{threads:?}");
         // Five others for four threads: the last one has not been first.
@@ -89,7 +89,7 @@ fn threads(schedule: &mut Schedule, all: u64, paused: u64) -> [Vec<u64>; SCHEDUL
         let paused_since = (number < paused).then_some(Time::GENESIS);
         (canister_id(number), state(0, paused_since))
     });
-    schedule.begin_round(states.clone());
+    schedule.begin_round(states.clone(), 0, 0);
     let number = |id| (0..all).find(|number| canister_id(*number) == id).expect("it is known");
     schedule.threads(states).map(|thread| thread.into_iter().map(number).collect())
 }
@@ -117,7 +117,7 @@ fn a_canister_that_has_ended_a_paused_message_begins_no_other_in_this_round() {
 fn execute_slices(schedule: &mut Schedule, canisters: std::ops::Range<u64>, rounds: usize) {
     for _ in 0..rounds {
         let states = canisters.clone().map(|id| (canister_id(id), state(0, Some(Time::GENESIS))));
-        schedule.begin_round(states.clone());
+        schedule.begin_round(states.clone(), 0, 0);
         for id in schedule.threads(states).concat() {
             schedule.record_full_execution(id);
         }
@@ -153,7 +153,7 @@ fn a_paused_message_is_paid_for_when_it_begins_and_when_it_ends() {
             move |id| state(0, (paused && id == canister_id(0)).then_some(Time::GENESIS))
         };
         let before = ids.map(|id| (id, with(was_paused)(id)));
-        schedule.begin_round(before.into_iter());
+        schedule.begin_round(before.into_iter(), 0, 0);
         let _ = schedule.threads(before.into_iter().take(1));
         schedule.record_full_execution(ids[0]);
         schedule.finish_round(|id| Some(with(is_paused)(id)));
