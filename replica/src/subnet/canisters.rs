@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Index;
 
-/// How many rounds pass between two times at which canisters fall asleep. A canister in the middle of calls
-/// then seldom falls asleep and wakes.
+/// How many rounds pass between two times at which all canisters without work fall asleep. A canister in the
+/// middle of calls then seldom falls asleep and wakes.
 const ROUNDS_BETWEEN_RESTS: u64 = 16;
 
 /// All canisters of a subnet.
@@ -20,6 +20,8 @@ const ROUNDS_BETWEEN_RESTS: u64 = 16;
 pub(super) struct Canisters {
     places: BTreeMap<CanisterId, Place>,
     awake: BTreeSet<CanisterId>,
+    /// The canisters that woke at their alarms in this round. Some may sleep again, or may be removed.
+    woken: Vec<CanisterId>,
     /// The alarms of all sleeping canisters.
     alarms: BTreeSet<(Time, CanisterId)>,
     asleep: Sums,
@@ -195,16 +197,16 @@ impl Canisters {
     pub fn wake_due(&mut self, now: Time) {
         while let Some((_, id)) = self.alarms.first().copied().filter(|(alarm, _)| *alarm <= now) {
             self.get_mut(&id);
+            self.woken.push(id);
         }
     }
 
-    /// Lets canisters fall asleep, in some of the rounds.
+    /// Lets canisters fall asleep: all in some of the rounds, and in the other rounds those that woke at their
+    /// alarms, for example to be charged for their resources.
     pub fn rest(&mut self, round: u64, now: Time) {
-        if !round.is_multiple_of(ROUNDS_BETWEEN_RESTS) {
-            return;
-        }
-        let Self { places, awake, alarms, asleep } = self;
-        awake.retain(|id| {
+        let woken = std::mem::take(&mut self.woken);
+        let Self { places, awake, alarms, asleep, .. } = self;
+        let mut stays_awake = |id: &CanisterId| {
             let Some(place) = places.get_mut(id) else { return false };
             place.alarm = alarm(&place.canister, now);
             if let Some(alarm) = place.alarm {
@@ -212,7 +214,16 @@ impl Canisters {
                 asleep.add(&place.canister);
             }
             place.alarm.is_none()
-        });
+        };
+        if round.is_multiple_of(ROUNDS_BETWEEN_RESTS) {
+            awake.retain(stays_awake);
+            return;
+        }
+        for id in woken {
+            if awake.contains(&id) && !stays_awake(&id) {
+                awake.remove(&id);
+            }
+        }
     }
 
     /// When one of the sleeping canisters next has work to do. `next` returns this for one canister: a time that
