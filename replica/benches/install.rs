@@ -1,4 +1,4 @@
-//! Time of compiling a large module for the first time.
+//! Time of compiling a large module for the first time, and of loading its code from the cache on disk.
 //!
 //! The baselines are wasmtime alone, with the configuration of the replica and with its default
 //! configuration, for the module without instrumentation. The difference is the time to validate and
@@ -10,9 +10,14 @@ mod fixture;
 
 use embedded_replica::wasm::compile;
 use fixture::{medians, micros, ratio};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use wasm_encoder::{CodeSection, FunctionSection, RawSection};
 use wasmparser::{Parser, Payload};
 use wasmtime::Module;
+
+/// At least as many modules as the replica keeps in a process.
+const MODULES_IN_PROCESS: usize = 40;
 
 /// Number of measurements of each action.
 const TURNS: usize = 7;
@@ -56,34 +61,132 @@ fn module() -> (PathBuf, Vec<u8>) {
     (path, bytes)
 }
 
-fn main() {
-    // Start again in a process without a directory for wasmtime's cache on disk. Otherwise the benchmark
-    // would fill that cache.
-    const CACHE: &str = "XDG_CACHE_HOME";
-    if std::env::var_os(CACHE).is_none_or(|home| home != "/dev/null") {
-        let program = std::env::current_exe().expect("this program has a path");
-        let status = std::process::Command::new(program).env(CACHE, "/dev/null").status();
-        std::process::exit(status.expect("it starts again").code().unwrap_or(1));
+/// The module with its functions repeated until it has about `bytes` bytes. Nothing calls the repeated functions.
+fn grown(module: &[u8], bytes: usize) -> Vec<u8> {
+    let payloads =
+        || Parser::new(0).parse_all(module).map(|payload| payload.expect("it is a module"));
+    let mut types = Vec::new();
+    let mut bodies = Vec::new();
+    for payload in payloads() {
+        match payload {
+            Payload::FunctionSection(section) => {
+                types.extend(section.into_iter().map(|index| index.expect("it is a module")));
+            }
+            Payload::CodeSectionEntry(body) => bodies.push(&module[body.range()]),
+            _ => {}
+        }
     }
+    let code_bytes: usize = bodies.iter().map(|body| body.len()).sum();
+    let times = 1 + bytes.saturating_sub(module.len()) / code_bytes;
+    let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+    for _ in 0..times {
+        for (index, body) in types.iter().zip(&bodies) {
+            functions.function(*index);
+            code.raw(body);
+        }
+    }
+    let mut grown = wasm_encoder::Module::new();
+    for payload in payloads() {
+        match payload {
+            Payload::FunctionSection(_) => {
+                grown.section(&functions);
+            }
+            Payload::CodeSectionStart { .. } => {
+                grown.section(&code);
+            }
+            other => {
+                if let Some((id, range)) = other.as_section() {
+                    grown.section(&RawSection { id, data: &module[range] });
+                }
+            }
+        }
+    }
+    grown.finish()
+}
+
+/// Starts this program again with another directory for wasmtime's cache on disk.
+fn again(cache: &Path, kind: &str) {
+    let program = std::env::current_exe().expect("this program has a path");
+    let mut again = std::process::Command::new(program);
+    let status = again.env("XDG_CACHE_HOME", cache).env(KIND, kind).status();
+    let code = status.expect("it starts again").code().unwrap_or(1);
+    if code != 0 {
+        std::process::exit(code);
+    }
+}
+
+/// The environment variable with what is measured in a process.
+const KIND: &str = "INSTALL_BENCHMARK";
+
+/// The size of the large module, in bytes.
+const LARGE: usize = 10_000_000;
+
+fn main() {
+    let kind = std::env::var(KIND);
+    let Ok(kind) = kind else {
+        // Without a directory for the cache, no measurement fills the user's cache.
+        again(Path::new("/dev/null"), "cold");
+        let cache = tempfile::tempdir().expect("there is a directory for temporary files");
+        return again(cache.path(), "warm");
+    };
     let (path, bytes) = module();
+    let large = grown(&bytes, LARGE);
+    for (name, bytes, turns) in
+        [(&*path.to_string_lossy(), bytes, TURNS), ("a large module", large, 3)]
+    {
+        match &*kind {
+            "cold" => cold(name, bytes, turns),
+            _ => warm(name, bytes, turns),
+        }
+    }
+}
+
+/// Compiles a module for the first time, without a cache.
+fn cold(name: &str, bytes: Vec<u8>, turns: usize) {
     let size = bytes.len();
     let mut module = Numbered::new(bytes);
-    let engine =
-        compile(module.next()).expect("the module is valid").engine_module().engine().clone();
+    let small = wat::parse_str("(module)").expect("the text is a module");
+    let engine = compile(&small).expect("the module is valid").engine_module().engine().clone();
     let default = wasmtime::Engine::default();
-    let [replica, alone, as_it_comes] = medians(TURNS, |turn| match turn {
+    let [replica, alone, as_it_comes] = medians(turns, |turn| match turn {
         0 => drop(compile(module.next()).expect("the module is valid")),
         1 => drop(Module::from_binary(&engine, module.next()).expect("the module is valid")),
         _ => drop(Module::from_binary(&default, module.next()).expect("the module is valid")),
     });
     println!(
-        "\ncompiling {} of {size} bytes for the first time\n  {:.0} ms; wasmtime alone {:.0} ms, \
+        "\ncompiling {name} of {size} bytes for the first time\n  {:.0} ms; wasmtime alone {:.0} ms, \
          RATIO {:.2}; wasmtime with its default configuration {:.0} ms, RATIO {:.2}",
-        path.display(),
         micros(replica) / 1e3,
         micros(alone) / 1e3,
         ratio(replica, alone),
         micros(as_it_comes) / 1e3,
         ratio(replica, as_it_comes),
+    );
+}
+
+/// Compiles a module that an earlier process has compiled: the code is in the cache on disk.
+fn warm(name: &str, bytes: Vec<u8>, turns: usize) {
+    let forget = |turn: usize| {
+        for number in 0..MODULES_IN_PROCESS {
+            let text = format!(r#"(module (func (export "number {turn} {number}")))"#);
+            compile(&wat::parse_str(text).expect("the text is a module"))
+                .expect("the module is valid");
+        }
+    };
+    compile(&bytes).expect("the module is valid");
+    let mut times: Vec<_> = (0..turns)
+        .map(|turn| {
+            forget(turn);
+            let start = Instant::now();
+            compile(&bytes).expect("the module is valid");
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    let millis = micros(times[turns / 2]) / 1e3;
+    println!(
+        "\ncompiling {name} of {} bytes with the code in the cache on disk\n  {millis:.1} ms, {:.1} ms per MB",
+        bytes.len(),
+        millis / (bytes.len() as f64 / 1e6),
     );
 }

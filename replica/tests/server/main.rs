@@ -13,6 +13,8 @@ mod live;
 mod long_executions;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(target_os = "linux")]
+mod module_cache;
 mod pages;
 mod process;
 mod signatures;
