@@ -1,12 +1,13 @@
 //! Programs of others, as they are published, against the binary: PocketIC's three clients, each of
-//! which starts it by itself and runs through what test suites ordinarily do; and the command line tool
-//! `icp`.
+//! which starts it by itself and runs through what test suites ordinarily do; and the command line tools
+//! `icp` and `canbench`.
 //!
 //! The clients in other languages are installed into the target folder when they are needed first.
 //! Where that is not possible, their tests say so and pass, unless `REQUIRE_PACKAGES` is set.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod canbench;
 #[cfg(unix)]
 mod icp;
 #[cfg(unix)]

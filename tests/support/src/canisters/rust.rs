@@ -10,6 +10,7 @@ use crate::{checkout, target};
 /// profile.
 const PACKAGES: [&str; 15] = [
     "alarms",
+    "benchmarks",
     "callee",
     "caller",
     "factory",
