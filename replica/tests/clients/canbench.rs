@@ -119,7 +119,7 @@ fn canbench_runs_on_the_server_and_prints_what_the_canister_measures() {
         // The test harness would capture the output of `println!`. It is no failure if nobody reads the line.
         let _ = std::io::Write::write_all(
             &mut std::io::stderr(),
-            format!("not tested: canbench with this server; {reason}\n").as_bytes(),
+            format!("canbench with this server is not tested: {reason}\n").as_bytes(),
         );
         return;
     }
