@@ -8,7 +8,7 @@ use crate::{checkout, target};
 
 /// The packages in `tests/canisters` and `examples`, and the pair of this workspace, whose modules differ in this
 /// profile.
-const PACKAGES: [&str; 15] = [
+const PACKAGES: [&str; 16] = [
     "alarms",
     "benchmarks",
     "callee",
