@@ -11,7 +11,7 @@ FORGET = --forget .icp/data/mappings/live.ids.json --forget .dfx/local/canister_
 SCENARIOS ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run report serve test soak bench semver canisters fmt clean
+.PHONY: help run report serve test soak bench canbench semver canisters fmt clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ soak: canisters ## Run the long tests: 100,000 random scenarios (SCENARIOS=N for
 bench: canisters ## Run the benchmarks, and the tests that measure time and memory
 	cargo bench --locked --workspace --profile dev --bench '*'
 	cargo test --locked --workspace --test server -- --ignored --nocapture
+
+canbench: ## Install the tool canbench in the target folder (takes minutes), and test it with the embedded replica as its server
+	cargo install --locked --root target/canbench --version 0.7.0 canbench
+	CANBENCH="$(CURDIR)/target/canbench/bin/canbench" cargo test --locked --workspace --test clients canbench
 
 semver: ## Compare the crates' public interface with the last release (BASE=REVISION for another revision)
 	@scripts/check-semver $(BASE)

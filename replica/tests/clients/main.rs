@@ -3,8 +3,7 @@
 //! `icp` and `canbench`.
 //!
 //! The clients in other languages are installed into the target folder when they are needed first.
-//! Where that is not possible, their tests say so and pass, unless `REQUIRE_PACKAGES` is set. Compiling `canbench` takes
-//! minutes: the test with this tool uses the `canbench` in `PATH`. Where there is none, the test says so and passes.
+//! Where that is not possible, their tests say so and pass, unless `REQUIRE_PACKAGES` is set.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
