@@ -147,7 +147,10 @@ fn every_picture_of_the_documents_is_made_by_a_test_and_shown() {
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     // A test in a browser makes the picture of the page.
     let page = workspace().join(FOLDER).join("page.png");
-    assert!(files.contains(&page), "BLESS=1 cargo test --test clients page makes {page:?}");
+    assert!(
+        files.contains(&page),
+        "BLESS=1 cargo test --workspace --test clients people makes {page:?}"
+    );
     files.retain(|file| *file != page);
     let terminal = fs::read_to_string(workspace().join("docs/terminal.md")).expect("a document");
     assert!(terminal.contains("(pictures/page.png)"), "the picture of the page is not shown");

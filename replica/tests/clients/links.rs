@@ -1,11 +1,13 @@
-//! The links that `icp deploy` prints, opened as a browser opens them.
+//! The links that `icp deploy` prints, opened as a browser opens them, and in a real browser.
 
 use crate::project::Project;
+use test_support::browser::PageScenario;
 use test_support::canisters::rust_canister;
 use test_support::http::{HttpReply, exchange};
 
-/// A link: the host name, the port, and the path with the query string.
+/// A link: its text, and in it the host name, the port, and the path with the query string.
 struct Link {
+    text: String,
     host: String,
     port: u16,
     path: String,
@@ -17,7 +19,7 @@ impl Link {
         let (server, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (host, port) = server.split_once(':').unwrap_or_else(|| panic!("{text} has no port"));
         let port = port.parse().unwrap();
-        Self { host: host.to_owned(), port, path: format!("/{path}") }
+        Self { text: text.to_owned(), host: host.to_owned(), port, path: format!("/{path}") }
     }
 
     /// The link to this canister that a deployment printed.
@@ -63,9 +65,13 @@ fn links_to_canisters_on_a_network_that_is_served_open() {
     project.add_canister("website", &rust_canister("website"));
     let printed = project.ok("icp deploy -e live callee website");
     let callee = project.ok("icp canister status -e live callee --id-only");
-    assert_opens_the_networks_page(&Link::printed(&printed, "callee"), callee.trim());
+    let candid = Link::printed(&printed, "callee");
+    assert_opens_the_networks_page(&candid, callee.trim());
     let website = Link::printed(&printed, "website");
     assert_opens_the_canisters_page(&website);
+    let parameters = [candid.text.as_str(), website.text.as_str()];
+    let scenario = PageScenario { name: "links", link: project.page(), parameters: &parameters };
+    scenario.run(|what| panic!("the scenario asks for something: {what}"));
     let tampered = Link { path: "/tampered".into(), ..website }.open();
     tampered.assert_error(503, "its certificate does not prove that the canister made it");
 }

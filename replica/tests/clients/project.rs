@@ -30,6 +30,8 @@ pub struct Project {
     folder: TempDir,
     client: Client,
     live: Option<Network>,
+    /// The port on which the network `live` was served the last time.
+    port: String,
     /// What commands begin with.
     preamble: String,
 }
@@ -53,7 +55,8 @@ impl Project {
         let script = folder.path().join("scripts/build-canisters");
         fs::write(&script, format!("#!/bin/sh\nexec '{}' \"$@\"\n", build.display())).unwrap();
         make_executable(&script);
-        let project = Self { folder, client, live: None, preamble: String::new() };
+        let project =
+            Self { folder, client, live: None, port: "0".into(), preamble: String::new() };
         project.configure(LIVE);
         Some(project)
     }
@@ -68,11 +71,29 @@ impl Project {
 
     /// Starts the network `live`, as `make serve` does with these arguments.
     pub fn serve(&mut self, arguments: &[&str]) {
+        self.port = "0".into();
+        self.serve_again(arguments);
+    }
+
+    /// Starts the network `live` on the port on which it was.
+    pub fn serve_again(&mut self, arguments: &[&str]) {
         // The one before has to be gone: there is one at a time.
-        self.live.take().into_iter().for_each(Network::interrupt);
-        let network = Network::start(arguments, self.folder.path());
+        self.interrupt();
+        let arguments = [arguments, &["--port", &self.port]].concat();
+        let network = Network::start(&arguments, self.folder.path());
         self.configure(&network.url);
+        self.port = network.url.rsplit(':').next().expect("it has a port").to_owned();
         self.live = Some(network);
+    }
+
+    /// Ends the network `live`, as Ctrl-C does, if there is one.
+    pub fn interrupt(&mut self) {
+        self.live.take().into_iter().for_each(Network::interrupt);
+    }
+
+    /// The process of the network `live`.
+    pub fn process_id(&self) -> u32 {
+        self.live.as_ref().expect("it is served").process.id()
     }
 
     /// Adds a canister to `icp.yaml`. The canister's module is in this file.
@@ -183,7 +204,6 @@ impl Network {
         let mut process = Command::new(BINARY)
             .arg("serve")
             .args(arguments)
-            .args(["--port", "0"])
             .current_dir(folder)
             .stdout(Stdio::piped())
             .spawn()

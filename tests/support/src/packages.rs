@@ -1,7 +1,7 @@
 //! What is fetched for the tests: the scripts that fetch, and what happens where they cannot.
 
 use std::io::{Write, stderr};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::is_set;
 
@@ -19,11 +19,19 @@ pub(crate) fn run(script: &mut Command) -> Result<(), String> {
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("{program} does not run: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
+    result(&program, output.status, &String::from_utf8_lossy(&output.stderr))
+}
+
+/// The result of a script that has ended, with what it said on standard error.
+///
+/// # Errors
+///
+/// Where the script cannot get what it needs here. Every other failure is a panic.
+pub(crate) fn result(program: &str, status: ExitStatus, said: &str) -> Result<(), String> {
+    match status.code() {
         Some(0) => Ok(()),
         Some(UNAVAILABLE) => Err(said.trim().into()),
-        _ => panic!("{program}, {}: {said}", output.status),
+        _ => panic!("{program}, {status}: {said}"),
     }
 }
 

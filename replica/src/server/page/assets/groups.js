@@ -1,7 +1,7 @@
 // The groups of calls on the page: for each a sentence, numbers, a timeline and a table.
 
 import { element, foreign, setAttribute, setText, syncChildren } from "./dom.js";
-import { isOpen, newestGroups } from "./store.js";
+import { forgottenMessages, hasCalls, isOpen, newestGroups } from "./store.js";
 import { bandAt, draw, layout, story } from "./timeline.js";
 import { count, duration, grouped, refusal } from "./words.js";
 import { nameOf } from "./network.js";
@@ -42,7 +42,9 @@ export function redrawAll() {
 
 /** Shows the groups. `changed` are those that have changed, or null for all. */
 export function showGroups(changed) {
-  const groups = newestGroups();
+  const all = newestGroups();
+  const groups = all.filter(hasCalls);
+  showMessages(all.filter((group) => !hasCalls(group)));
   document.getElementById("no-calls").hidden = groups.length > 0;
   document.getElementById("legend").hidden = !groups.some((group) => group.made > 0);
   syncChildren(document.getElementById("group-list"), groups, (group) => group.key, newCard, (card, group) => {
@@ -53,6 +55,27 @@ export function showGroups(changed) {
   announce(changed);
 }
 
+/** Shows the messages that make no calls: only the latest, until somebody wants to see the others. */
+function showMessages(messages) {
+  const [latest] = messages;
+  document.getElementById("messages").hidden = !latest;
+  if (!latest) return;
+  setText(document.getElementById("messages-count"), count(messages.length + forgottenMessages(), "message"));
+  showMessage(document.getElementById("latest-message"), latest);
+  syncChildren(document.getElementById("message-list"), messages, ({ key }) => key, () => newMessage("li"), showMessage);
+}
+
+function newMessage(name) {
+  return element(name, {}, foreign(""), element("span"), foreign(""), element("span"), foreign(""));
+}
+
+function showMessage(row, group) {
+  if (!row.firstChild) row.append(...newMessage("span").childNodes);
+  const parts = [words(group).title, " on ", nameOf(group.canister), ": ", ownOutcome(group)];
+  parts.forEach((text, index) => setText(row.children[index], text));
+  row.className = group.own?.outcome ?? "";
+}
+
 /** The words for a group. */
 export function words(group) {
   const caller = nameOf(group.canister);
@@ -61,7 +84,7 @@ export function words(group) {
   const callee = first ? nameOf(first.callee) : group.last ? nameOf(group.last.callee) : null;
   const { open, replied, rejected, refused, unseen } = group.totals;
   const parts = [];
-  if (group.made > 0 || refused > 0) parts.push(`${grouped(replied)} response${replied === 1 ? "" : "s"}`);
+  if (hasCalls(group)) parts.push(`${grouped(replied)} response${replied === 1 ? "" : "s"}`);
   if (open > 0) parts.push(`${grouped(open)} open`);
   if (unseen > 0) parts.push(`end not seen of ${count(unseen, "call")}`);
   if (rejected > 0) parts.push(`${grouped(rejected)} rejected`);
@@ -73,7 +96,7 @@ export function words(group) {
 function ownOutcome({ own }) {
   if (!own || own.outcome === "open") return "is being executed";
   if (own.outcome === "unseen") return "its end was not seen";
-  return own.outcome === "replied" ? "replied, without calls to other canisters" : `rejected: ${own.error?.message || own.error?.code || "no reason"}`;
+  return own.outcome === "replied" ? "replied" : `rejected: ${own.error?.message || own.error?.code || "no reason"}`;
 }
 
 /** How long nothing changes before the page says how calls ended, in milliseconds. */
@@ -85,7 +108,7 @@ let saying = 0;
 /** Says once, to those who listen, how the calls of a message ended. */
 function announce(changed) {
   for (const group of changed ?? []) {
-    if (!group.said && group.made + group.totals.refused > 0) toSay.add(group);
+    if (!group.said && hasCalls(group)) toSay.add(group);
   }
   clearTimeout(saying);
   if (toSay.size > 0) saying = setTimeout(say, QUIET);
@@ -103,7 +126,8 @@ function say() {
 
 function newCard(group) {
   const method = foreign("");
-  const rest = element("span", { class: "rest" });
+  // The numbers below say the same to those who see them.
+  const rest = element("span", { class: "unseen" });
   const title = element("h3", { id: `group-${group.serial}` }, method, rest);
   const [from, to] = [foreign(""), foreign("")];
   const arrow = element("span");
@@ -144,14 +168,15 @@ function update(card, group) {
   setText(arrow, callee === null ? "on " : " → ");
   setText(to, callee ?? caller);
   const { open, replied, rejected, refused, unseen } = group.totals;
-  const all = [
+  const outcomes = [
     [replied, replied === 1 ? "response" : "responses", "good"],
     [open, "open", "pending"],
     [unseen, "not seen to end", "pending"],
     [rejected, "rejected", "failed"],
     [refused, "refused", "failed"],
-  ].filter(([number, word]) => number > 0 && (word !== "open" || isOpen(group)));
-  figures.hidden = all.length === 0;
+  ].filter(([number]) => number > 0);
+  const total = group.made + refused;
+  const all = [[total, total === 1 ? "call" : "calls", "total"], ...outcomes];
   syncChildren(figures, all, ([, word]) => word.replace(/s$/, ""), newFigure, (figure, [number, word, kind]) => {
     figure.className = kind;
     setText(figure.firstChild, grouped(number));
@@ -160,11 +185,9 @@ function update(card, group) {
   setText(why, explanation(group));
   why.hidden = why.textContent === "";
   card.className = `group${isOpen(group) ? " running" : ""}`;
-  if (group.made + refused > 0) {
-    if (!card.parts.canvas) addPicture(card);
-    setAttribute(card.parts.canvas, "aria-label", `${sentence}. ${lengthOf(group)} The table below has the calls.`);
-    plan(card);
-  }
+  if (!card.parts.canvas) addPicture(card);
+  setAttribute(card.parts.canvas, "aria-label", `${sentence}. ${lengthOf(group)} The table below has the calls.`);
+  plan(card);
 }
 
 function newFigure() {
@@ -199,6 +222,7 @@ function lengthOf(group) {
 
 /** The line below a picture while no pointer is over it. */
 function resting(card) {
+  if (isOpen(card.group) && card.group.totals.open > 0) return "Calls are open. They are drawn up to the right edge.";
   const { perBand } = card.plan ?? {};
   const bands = perBand > 1 ? ` Each line stands for up to ${count(perBand, "call")}; short lines are drawn longer than their time.` : "";
   return `${lengthOf(card.group)}${bands}`;

@@ -1,6 +1,6 @@
 // What the page knows about calls: bounded, in groups. A group holds the calls of one message, such as that of a user.
 
-/** How many groups, calls of a group and blocks of refused calls the page keeps. The oldest ones go. */
+/** How many groups of each kind, calls of a group and blocks of refused calls the page keeps. The oldest ones go. */
 export const GROUPS_MOST = 30;
 export const CALLS_MOST = 4000;
 const REFUSED_MOST = 400;
@@ -9,11 +9,14 @@ const REFUSED_MOST = 400;
 const groups = new Map();
 const places = new Map();
 let serial = 0;
+/** How many groups without calls were forgotten. */
+let forgotten = 0;
 
 /** Forgets everything: the network is another one. */
 export function forget() {
   groups.clear();
   places.clear();
+  forgotten = 0;
 }
 
 /** The groups, the newest first. */
@@ -153,8 +156,22 @@ function thin(group) {
   group.start = Math.min(...[...group.calls.values()].map((call) => call.sent));
 }
 
+/** Whether a group has calls between canisters. */
+export function hasCalls(group) {
+  return group.made + group.totals.refused > 0;
+}
+
+/** How many groups without calls the page no longer keeps. */
+export function forgottenMessages() {
+  return forgotten;
+}
+
 function forgetOldest() {
-  for (const group of newestGroups().slice(GROUPS_MOST)) {
+  const newest = newestGroups();
+  // Many messages without calls do not push out those with calls.
+  const kinds = [newest.filter(hasCalls), newest.filter((group) => !hasCalls(group))];
+  for (const group of kinds.flatMap((kind) => kind.slice(GROUPS_MOST))) {
+    if (!hasCalls(group)) forgotten += 1;
     for (const id of group.calls.keys()) places.delete(id);
     if (group.own) places.delete(group.own.id);
     groups.delete(group.key);

@@ -25,6 +25,9 @@ const BAND_LEAST = REFUSED_WIDTH;
 const APART = 4;
 const WIDE = 2;
 
+/** The least time of a picture with open calls, in milliseconds: they are drawn up to its end. */
+const OPEN_LEAST = 1000;
+
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 const COLOURS = ["out", "callee", "back", "bad", "bad-ground", "open-call", "caller", "ink", "soft", "grid"];
 
@@ -39,7 +42,8 @@ export function layout(group, width) {
   const items = itemsOf(group);
   const rows = items.reduce((sum, item) => sum + (item.refused?.calls ?? 1), 0);
   const left = width < 480 ? 44 : 80;
-  const span = Math.max(group.end - group.start, 0.001);
+  const isWaiting = group.totals.open > 0;
+  const span = Math.max(group.end - group.start, isWaiting ? OPEN_LEAST : 0.001);
   const scale = { from: left, to: width - RIGHT, start: group.start, span };
   const x = (time) => scale.from + (scale.to - scale.from) * Math.min(1, Math.max(0, (time - scale.start) / span));
   const rowsHeight = width < 480 ? 200 : 260;
@@ -282,7 +286,8 @@ function slots(painter) {
   pen.font = `600 12px ${FONT}`;
   const words = "500 slots";
   const size = pen.measureText(words).width;
-  label(painter, words, scale.to - size, full.y + 15, "left", "bad", "600");
+  const isAtEnd = painter.plan.x(full.refused.at) + REFUSED_WIDTH > scale.to - size - 4;
+  label(painter, words, isAtEnd ? scale.from + 4 : scale.to - size, full.y + 15, "left", "bad", "600");
 }
 
 /** Three lanes below the chart: when the caller worked, when messages travelled, when the callee worked. */
