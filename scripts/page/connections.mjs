@@ -91,7 +91,7 @@ export async function restart() {
   await page.locator("#status.lost").waitFor();
   await page.locator("#gone").waitFor();
   await call.click();
-  await parallel.locator(".result.problem", { hasText: "The network is gone" }).waitFor();
+  await parallel.locator(".result.unknown", { hasText: "No response The network is gone" }).waitFor();
   const nextLink = await ask("start the network again");
   await page.locator("#status.live").waitFor();
   await page.locator("#gone").waitFor({ state: "hidden" });
@@ -113,8 +113,15 @@ export async function restart() {
 /** For how long the page is at rest, in milliseconds, and after how many seconds it has to be. */
 const REST_MS = 5_000;
 const SETTLED_AFTER_S = 120;
+/** The subnets of the network, and the most that an event with a new state changes on the page of a few canisters. */
+const SUBNETS = 4;
+const CHANGES_OF_AN_EVENT = 60;
+const LAYOUTS_OF_AN_EVENT = 6;
 
-/** While nothing happens, neither the network nor the page has work. */
+/**
+ * While nothing happens, neither the network nor the page has work. The network executes a round when it charges the
+ * canisters for their memory, each about every ten seconds: the page shows that, and does nothing else.
+ */
 export async function rest() {
   const page = await open(link);
   await openMethod(page, "caller", "parallel_calls");
@@ -134,6 +141,7 @@ export async function rest() {
     const state = await (await fetch(`${origin}/page/state`)).json();
     return {
       ...counts,
+      seconds: performance.now() / 1000,
       changes: await page.evaluate(() => window.changes),
       rounds: state.subnets.reduce((sum, { rounds }) => sum + rounds, 0),
       layouts: metric("LayoutCount"),
@@ -147,17 +155,21 @@ export async function rest() {
     assert.ok(seconds < SETTLED_AFTER_S, `nothing comes to rest: ${JSON.stringify(before)}`);
     await page.waitForTimeout(1_000);
     const next = await measure();
-    settled = next.events === before.events && next.rounds === before.rounds && next.changes === before.changes;
+    settled = ["events", "changes", "layouts"].every((name) => next[name] === before[name]);
     before = next;
   }
   await page.waitForTimeout(REST_MS);
   const after = await measure();
   const used = Object.fromEntries(Object.keys(after).map((name) => [name, after[name] - before[name]]));
   console.log(`at rest for ${REST_MS} ms: ${JSON.stringify(used)}`);
-  const { events, requests, changes, rounds, layouts } = used;
-  assert.deepEqual({ events, requests, changes, rounds, layouts }, { events: 0, requests: 0, changes: 0, rounds: 0, layouts: 0 });
-  // A loop without a pause would take the whole time. The test's own look at the state is included.
-  assert.ok(used.networkMs < REST_MS / 5 && used.pageMs < REST_MS / 5, JSON.stringify(used));
+  const { seconds, events, requests, changes, rounds, layouts } = used;
+  assert.equal(requests, 0);
+  // Without a pause there would be four events in a second, and far more rounds.
+  assert.ok(events <= 1 + seconds && rounds <= SUBNETS * (1 + seconds), JSON.stringify(used));
+  // The numbers are not all from the same moment: there may be one more event.
+  assert.ok(changes <= CHANGES_OF_AN_EVENT * (1 + events) && layouts <= LAYOUTS_OF_AN_EVENT * (1 + events), JSON.stringify(used));
+  // A loop without a pause would take the whole time, not less than a fifth of it. The test's own looks are included.
+  assert.ok(used.networkMs < seconds * 200 && used.pageMs < seconds * 200, JSON.stringify(used));
   await page.context().close();
 }
 

@@ -130,9 +130,29 @@ export async function narrowAndDark() {
       assert.ok(content <= screen, `the page has ${content} pixels on a screen of ${screen}`);
       const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
       assert.equal(ground, colorScheme === "dark" ? "rgb(13, 17, 23)" : "rgb(244, 246, 248)");
+      assert.deepEqual(await page.evaluate(faintTexts), []);
       await page.context().close();
     }
   }
+}
+
+/** The texts of a page with less contrast than WCAG 2.2 asks for (success criterion 1.4.3). Runs in the page. */
+function faintTexts() {
+  const LEAST = 4.5;
+  const parts = (colour) => (colour.match(/[\d.]+/g) ?? []).map(Number);
+  const linear = (part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);
+  const luminance = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+  const groundOf = (element) => {
+    const ground = parts(getComputedStyle(element).backgroundColor);
+    return ground[3] === 0 ? groundOf(element.parentElement) : ground;
+  };
+  const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim() !== "");
+  const texts = [...document.body.querySelectorAll("*")].filter((element) => hasText(element) && element.checkVisibility());
+  const contrast = (element) => {
+    const [one, other] = [parts(getComputedStyle(element).color), groundOf(element)].map(luminance);
+    return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  };
+  return texts.filter((element) => contrast(element) < LEAST).map((element) => `${element.textContent}: ${contrast(element).toFixed(1)}`);
 }
 
 /** How often the page may fail to see calls before they end: the machine may be busy. */
@@ -144,25 +164,30 @@ export async function follow() {
   const page = await open(link);
   const parallel = await openMethod(page, "caller", "parallel_calls");
   await parallel.locator("textarea").fill("(2000 : nat64)");
-  // All that the page ever says about the calls of the first card, in order.
+  // All that the page ever says about the calls of the newest card, in order.
   await page.evaluate(() => {
     window.said = [];
     const list = document.getElementById("group-list");
     new MutationObserver(() => {
-      const sentence = list.querySelector("h3")?.textContent;
-      const figures = list.querySelector(".figures")?.innerText.replace(/\s+/g, " ");
-      const isRunning = list.querySelector("li.running") !== null;
-      const last = JSON.stringify(window.said.at(-1));
-      if (sentence && JSON.stringify({ sentence, figures, isRunning }) !== last) window.said.push({ sentence, figures, isRunning });
+      const card = list.firstElementChild;
+      if (!card) return;
+      const title = card.querySelector("h3");
+      const figures = card.querySelector(".figures").innerText.replace(/\s+/g, " ");
+      const next = { id: title.id, sentence: title.textContent, figures, isRunning: card.classList.contains("running") };
+      if (JSON.stringify(next) !== JSON.stringify(window.said.at(-1))) window.said.push(next);
     }).observe(list, { subtree: true, childList: true, characterData: true, attributes: true });
   });
   let wasSeen = false;
   for (let attempt = 0; attempt < ATTEMPTS && !wasSeen; attempt += 1) {
-    await page.evaluate(() => (window.said = []));
+    const earlier = await page.evaluate(() => document.querySelector("#group-list h3")?.id);
     await parallel.getByRole("button").click();
+    await parallel.getByRole("button", { name: "Call", exact: true }).waitFor();
     await parallel.locator(".result.reply pre", { hasText: "(500 : nat64)" }).waitFor();
-    await page.waitForFunction(() => window.said.at(-1)?.sentence.startsWith("parallel_calls: 500 responses, 1,500 refused"));
-    const said = await page.evaluate(() => window.said);
+    await page.waitForFunction((earlier) => {
+      const { id, sentence, isRunning } = window.said.at(-1) ?? {};
+      return id !== earlier && !isRunning && sentence?.startsWith("parallel_calls: 500 responses, 1,500 refused");
+    }, earlier);
+    const said = (await page.evaluate(() => window.said)).filter(({ id }) => id !== earlier);
     const open = said.map(({ sentence }) => Number(/([\d,]+) open/.exec(sentence)?.[1] ?? 0));
     assert.ok(Math.max(...open) <= 500, `more calls are open than can be: ${JSON.stringify(said)}`);
     // Calls are open first, and the others refused at once. The responses come later.

@@ -314,12 +314,12 @@ async function respond(body) {
     const shown = reply ?? shortened(raw, 400);
     return ["reply", shortened(shown, TEXT_KEPT) + (note ? `\n(${note})` : "")];
   } catch {
-    return ["problem", "The network is gone, or did not respond. Whether the call was executed is unknown."];
+    return ["unknown", "The network is gone, or did not respond. Whether the call was executed is unknown."];
   }
 }
 
 function show(output, kind, text) {
-  const word = { reply: "Reply", reject: "Rejected", problem: "Not made" }[kind] ?? "";
+  const word = { reply: "Reply", reject: "Rejected", problem: "Not made", unknown: "No response" }[kind] ?? "";
   output.className = `result ${kind}`;
   const [said, full] = output.children;
   // Only the first line is read aloud. New elements are read aloud even if the text is that of the call before.

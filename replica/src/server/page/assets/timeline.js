@@ -175,7 +175,7 @@ function rowNumbers(painter) {
   const y = (index) => TOP + row * (index + 0.5) + 4;
   const step = Math.max(1, Math.floor(rows / 4));
   const indices = [];
-  for (let index = 0; index < rows - 1; index += step) if (y(rows - 1) - y(index) > 14) indices.push(index);
+  for (let index = 0; index < rows - 1; index += step) if (y(rows - 1) - y(index) >= ROW_MOST) indices.push(index);
   for (const index of [...indices, rows - 1]) {
     label(painter, grouped(first + index), scale.from - 8, Math.max(y(index), TOP + 9), "right");
   }
