@@ -26,8 +26,7 @@ impl Names {
 
     /// Whether the value of a `host` header is one of these names, with or without a port.
     fn include(&self, host: &[u8]) -> bool {
-        let Ok(authority) = Authority::try_from(host) else { return false };
-        let host = normalized(authority.host());
+        let Some(HostName { name: host, .. }) = HostName::parse(host) else { return false };
         address(&host).is_some()
             || is_in_domain(&host, "localhost")
             || self.0.iter().any(|name| is_in_domain(&host, name))
@@ -35,17 +34,15 @@ impl Names {
 
     /// Whether the value of a `host` header is one of these names and no subdomain of one, with or without a port.
     pub(super) fn are_exactly(&self, host: &[u8]) -> bool {
-        let Ok(authority) = Authority::try_from(host) else { return false };
-        let host = normalized(authority.host());
+        let Some(HostName { name: host, .. }) = HostName::parse(host) else { return false };
         address(&host).is_some() || host == "localhost" || self.0.contains(&host)
     }
 
     /// Splits the value of a `host` header into one of these names and what is before it: the labels of a subdomain,
     /// without the last dot, or nothing. `None` if it is another name.
     pub(super) fn split(&self, host: &[u8]) -> Option<(String, HostName)> {
-        let authority = Authority::try_from(host).ok()?;
-        let host = normalized(authority.host());
-        let named = |name: &str| HostName { name: name.to_owned(), port: authority.port_u16() };
+        let HostName { name: host, port } = HostName::parse(host)?;
+        let named = |name: &str| HostName { name: name.to_owned(), port };
         if address(&host).is_some() {
             return Some((String::new(), named(&host)));
         }
@@ -65,6 +62,22 @@ pub(super) struct HostName {
 }
 
 impl HostName {
+    /// The name in the value of a `host` header. `None` if the value is not a host name with or without a port; a URL
+    /// may also have a user before its host name (RFC 9110, section 7.2).
+    fn parse(host: &[u8]) -> Option<Self> {
+        let authority = Authority::try_from(host).ok()?;
+        let rest = authority.as_str().strip_prefix(authority.host())?;
+        let port = match rest.strip_prefix(':') {
+            None if rest.is_empty() => None,
+            Some("") => None,
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(digits.parse().ok()?)
+            }
+            _ => return None,
+        };
+        Some(Self { name: normalized(authority.host()), port })
+    }
+
     /// The IP address that the name is, if it is one.
     pub(super) fn address(&self) -> Option<IpAddr> {
         address(&self.name)
@@ -80,9 +93,12 @@ impl std::fmt::Display for HostName {
     }
 }
 
-/// The IP address that a host name is, if it is one.
+/// The IP address that a host name is, if it is one. Only an address of version 6 is in brackets.
 fn address(host: &str) -> Option<IpAddr> {
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
+        None => host.parse().ok().map(IpAddr::V4),
+    }
 }
 
 /// Whether the value of an `origin` header is that of pages from this `host`: the scheme is HTTP or HTTPS, and the
@@ -93,16 +109,16 @@ pub(super) fn is_origin_of(origin: &[u8], host: &[u8]) -> bool {
     rest.is_some_and(|rest| rest.eq_ignore_ascii_case(host))
 }
 
-/// Whether the value of an `origin` header is a page that this machine serves: by HTTP, from `localhost`, a
-/// subdomain of it, or a loopback address. Under other schemes, such as `file` or that of a browser extension,
-/// the name `localhost` does not mean this machine.
+/// Whether the value of an `origin` header is a page that a program of this machine serves: by HTTP, from `localhost`
+/// or a loopback address. Under other schemes, such as `file` or that of a browser extension, the name `localhost` does
+/// not mean this machine. At subdomains of `localhost`, canisters serve pages, which anybody may have written.
 pub(super) fn is_local_origin(origin: &[u8]) -> bool {
     let Ok(origin) = Uri::try_from(origin) else { return false };
     if !matches!(origin.scheme_str(), Some("http" | "https")) {
         return false;
     }
     let host = normalized(origin.host().unwrap_or_default());
-    address(&host).map_or(is_in_domain(&host, "localhost"), |address| address.is_loopback())
+    address(&host).map_or(host == "localhost", |address| address.is_loopback())
 }
 
 /// Whether a host name is this domain or a subdomain of it.
@@ -164,6 +180,22 @@ mod tests {
             "notmy.test",
             "test",
             "a b",
+            "localhost:port",
+            "localhost:65536",
+            "localhost:+80",
+            "localhost:80:80",
+            "user@localhost",
+            "user:password@127.0.0.1:80",
+            "localhost/evil.example",
+            "localhost,evil.example",
+            "localhost#evil.example",
+            "%6cocalhost",
+            "[localhost]",
+            "[127.0.0.1]",
+            "::1",
+            "127.1",
+            "0x7f.0.0.1",
+            "2130706433",
         ] {
             assert!(!names.include(host.as_bytes()), "{host}");
         }

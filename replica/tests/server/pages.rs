@@ -8,8 +8,8 @@ use test_support::servers::embedded_server;
 const PAGE: &str = "origin: https://example.com\r\n";
 
 /// Origins of pages that may be anybody's: elsewhere, at an address that is not this machine's, what a browser says
-/// of a page without one, and what no server of this machine sends.
-const ELSEWHERE: [&str; 9] = [
+/// of a page without one, what no server of this machine sends, and the pages of canisters.
+const ELSEWHERE: [&str; 13] = [
     "https://example.com",
     "http://192.0.2.7",
     "http://localhost.example.com:3000",
@@ -19,11 +19,15 @@ const ELSEWHERE: [&str; 9] = [
     "chrome-extension://localhost",
     "moz-extension://127.0.0.1",
     "localhost",
+    "http://rwlgt-iiaaa-aaaaa-aaaaa-cai.localhost:4943",
+    "http://rwlgt-iiaaa-aaaaa-aaaaa-cai.raw.localhost:4943",
+    "http://shop.local.localhost:4943",
+    "http://app.localhost",
 ];
 
-/// Origins of pages that this machine serves: whoever made them can connect anyway.
+/// Origins of pages that programs of this machine serve: whoever made them can connect anyway.
 const HERE: [&str; 4] =
-    ["http://localhost", "http://app.localhost:3000", "http://127.0.0.1:5173", "https://[::1]:80"];
+    ["http://localhost", "http://LOCALHOST:3000", "http://127.0.0.1:5173", "https://[::1]:80"];
 
 /// Sends a request. Returns the status, and whether pages of other origins may read the response.
 fn ask(port: u16, method: &str, path: &str, lines: &str) -> (u16, bool) {

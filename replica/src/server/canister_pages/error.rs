@@ -1,6 +1,8 @@
 //! Why a canister's page cannot be shown, as a person reads it. The statuses are those of `ic-gateway`
 //! (`src/routing/error_cause.rs`).
 
+use crate::error::{ErrorCode, UserError};
+use crate::limits::{CANISTER_PAGE_TIMEOUT, OPEN_CANISTER_PAGES_MAX};
 use crate::server::api::ApiError;
 use crate::server::load::Overloaded;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,28 +12,44 @@ use ic_agent_of_gateway::AgentError;
 use ic_agent_of_gateway::agent::{RejectCode, RejectResponse};
 use ic_http_gateway::HttpGatewayError;
 
-/// A page with plain text instead of the canister's.
+/// A page with plain text instead of the canister's: what is wrong, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PageError {
     status: StatusCode,
     text: String,
+    /// Whether the state or the code of the canister is the reason, which the page of the network shows.
+    is_by_canister: bool,
 }
 
-/// What the replica says about a canister without the method (`IC0536`).
-const NO_METHOD: &str = "IC0536";
-
-/// What the replica says about a stopped and a stopping canister.
-const STOPPED: [&str; 2] = ["IC0508", "IC0509"];
+/// What the replica says about a canister that does not exist, in a status 400 for agents.
+const NOT_FOUND: &str = "canister_not_found";
 
 impl PageError {
     fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into() }
+        Self { status, text: text.into(), is_by_canister: false }
+    }
+
+    /// An error whose reason is the canister.
+    fn by_canister(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, text: text.into(), is_by_canister: true }
+    }
+
+    /// The same error with a link to the page of the network, opened at the canister, if the canister is the reason.
+    pub(super) fn with_link(self, link: Option<String>) -> Self {
+        match link {
+            Some(link) if self.is_by_canister => {
+                let text =
+                    format!("{}\n\nThe canister on the page of the network: {link}", self.text);
+                Self { text, ..self }
+            }
+            _ => self,
+        }
     }
 
     /// A text that should name a canister does not.
     pub(super) fn not_an_id(text: &str) -> Self {
         let text = format!(
-            "'{text}' is not a canister id: look it up with `icp canister status NAME --id-only`"
+            "'{text}' is not a canister id. `icp canister status NAME --id-only` prints the id of the canister NAME."
         );
         Self::new(StatusCode::BAD_REQUEST, text)
     }
@@ -41,8 +59,19 @@ impl PageError {
         Self::new(
             StatusCode::BAD_REQUEST,
             format!(
-                "no canister has the name '{name}' here: use the canister's id in place of the name, and deploy \
-                 the canister first"
+                "No canister has the name '{name}' on this network. Deploy the canister, and open the link that the \
+                 deployment prints; or put the canister's id in place of the name."
+            ),
+        )
+    }
+
+    /// The page of the network, or another page at the server's own address, loads something of a canister.
+    pub(super) fn own_origin(canister: Principal) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            format!(
+                "Pages at the server's own address may not load scripts or data of canister {canister} from there: \
+                 put the canister's id in the host name, as in {canister}.localhost."
             ),
         )
     }
@@ -51,65 +80,109 @@ impl PageError {
     pub(super) fn slow() -> Self {
         Self::new(
             StatusCode::GATEWAY_TIMEOUT,
-            "the canister's response took too long: an update call ends only on a network that executes rounds, \
-             for example one with auto-progress",
+            format!(
+                "The canister did not respond within {} seconds. Load the page again. If the page needs an update \
+                 call, the network must execute rounds: start auto-progress on an instance of PocketIC.",
+                CANISTER_PAGE_TIMEOUT.as_secs()
+            ),
         )
     }
 
     /// Too many pages are being made.
     pub(super) fn busy() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the server is making too many pages: try again")
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "The server already waits for {OPEN_CANISTER_PAGES_MAX} responses of canisters. Load the page again \
+                 in a moment."
+            ),
+        )
     }
 
     /// The instance is gone.
     pub(super) fn gone() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "the network of this address has ended")
+        let text = "The network of this address has ended. Start a network, and deploy the canister to it.";
+        Self::new(StatusCode::NOT_FOUND, text)
     }
 
     /// The body of the request cannot be read.
     pub(super) fn unreadable(status: StatusCode, message: &str) -> Self {
-        Self::new(status, format!("the request's body cannot be read: {message}"))
+        Self::new(status, format!("The body of the request cannot be read: {message}."))
     }
 
     /// The canister's response has a status that a response cannot have.
     pub(super) fn bad_status(status: StatusCode, canister: Principal) -> Self {
-        Self::new(
+        Self::by_canister(
             StatusCode::SERVICE_UNAVAILABLE,
             format!(
-                "canister {canister} responds with status {status}, which is not the status of a complete response"
+                "Canister {canister} responds with status {status}, which is not the status of a complete response. \
+                 Its method `http_request` must respond with a status of at least 200."
+            ),
+        )
+    }
+
+    /// The network has no such canister.
+    fn not_found(status: StatusCode, canister: Principal) -> Self {
+        Self::new(
+            status,
+            format!(
+                "This network has no canister {canister}. Perhaps it was deleted, or it is on another network or was \
+                 on an earlier one. Deploy it to this network, for example with `icp deploy`, and open the link that \
+                 the deployment prints."
             ),
         )
     }
 
     /// An error of the gateway. `status` is its own status for the error.
     pub(super) fn of(error: HttpGatewayError, status: StatusCode, canister: Principal) -> Self {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         match error {
-            HttpGatewayError::ResponseVerificationError(error) => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
+            HttpGatewayError::ResponseVerificationError(error) => Self::by_canister(
+                unavailable,
                 format!(
-                    "the response of canister {canister} is not shown, because its certificate does not prove that \
+                    "The response of canister {canister} is not shown, because its certificate does not prove that \
                      the canister made it: {error}.\nA canister has to certify the responses of `http_request`. To \
-                     see the response without a proof, put `.raw` behind the canister's id in the address"
+                     see the response without a proof, put `.raw` behind the canister's id in the address."
                 ),
             ),
             HttpGatewayError::AgentError(error) => match &*error {
                 AgentError::CertifiedReject { reject, .. }
                 | AgentError::UncertifiedReject { reject, .. } => Self::rejected(reject, canister),
-                AgentError::HttpError(payload) => Self::new(
-                    StatusCode::from_u16(payload.status).unwrap_or(status),
-                    String::from_utf8_lossy(&payload.content),
-                ),
+                AgentError::HttpError(payload) => {
+                    let status = StatusCode::from_u16(payload.status).unwrap_or(status);
+                    let message = String::from_utf8_lossy(&payload.content);
+                    match message.contains(NOT_FOUND) {
+                        true => Self::not_found(status, canister),
+                        false => Self::new(
+                            status,
+                            format!(
+                                "The network refuses the call of canister {canister}: {message}"
+                            ),
+                        ),
+                    }
+                }
                 AgentError::TimeoutWaitingForResponse() => Self::slow(),
-                AgentError::CandidError(error) => Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
+                AgentError::CandidError(error) => Self::by_canister(
+                    unavailable,
                     format!(
-                        "the method `http_request` of canister {canister} replies with another type than that of \
-                         the HTTP gateway protocol: {error}"
+                        "The method `http_request` of canister {canister} replies with another type than that of \
+                         the HTTP gateway protocol: {error}. Give the method the type of the protocol."
                     ),
                 ),
-                error => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+                error => Self::new(
+                    unavailable,
+                    format!(
+                        "The network did not make the page of canister {canister}: {error}. Load the page again."
+                    ),
+                ),
             },
-            error => Self::new(status, error.to_string()),
+            error => Self::by_canister(
+                status,
+                format!(
+                    "The response of canister {canister} cannot be sent: {error}. Correct the response of its method \
+                     `http_request`."
+                ),
+            ),
         }
     }
 
@@ -117,36 +190,51 @@ impl PageError {
     fn rejected(reject: &RejectResponse, canister: Principal) -> Self {
         let RejectResponse { reject_code, reject_message: message, error_code } = reject;
         let code = error_code.as_deref().unwrap_or_default();
-        let (status, what, advice) = match reject_code {
-            _ if code == NO_METHOD => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "serves no pages",
-                "a canister with pages has the query method `http_request`",
-            ),
-            _ if STOPPED.contains(&code) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "does not run",
-                "start it, or wait until it has stopped and start it",
-            ),
-            RejectCode::DestinationInvalid => (
-                StatusCode::NOT_FOUND,
-                "does not exist or has no code",
-                "deploy it to this network",
-            ),
-            RejectCode::CanisterError => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "failed while it made the page",
-                "the canister's log may say more",
-            ),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, "did not make the page", "try again"),
+        let is = |known: ErrorCode| code == code_text(known);
+        let text = match reject_code {
+            _ if is(ErrorCode::CanisterStopped) => {
+                "is stopped, so it serves no pages. Start it, for example with `icp canister start NAME`, and load \
+                 this page again."
+            }
+            _ if is(ErrorCode::CanisterStopping) => {
+                "is stopping: it waits for responses to its own calls, and takes no more calls. Start it again, for \
+                 example with `icp canister start NAME`, and load this page again."
+            }
+            _ if is(ErrorCode::CanisterWasmModuleNotFound) => {
+                "has no code. Install its code, for example with `icp deploy`, and load this page again."
+            }
+            _ if is(ErrorCode::CanisterOutOfCycles) => {
+                "is frozen, because it has too few cycles. Top it up, for example with `icp canister top-up NAME \
+                 --amount 1t`, and load this page again."
+            }
+            _ if is(ErrorCode::CanisterMethodNotFound) && message.contains("'http_request'") => {
+                "has no pages: it has no query method `http_request`. A canister with pages has this method."
+            }
+            _ if is(ErrorCode::CanisterMethodNotFound) => {
+                "lacks a method that its response asks for. Add the method to the canister."
+            }
+            RejectCode::DestinationInvalid => {
+                return Self::not_found(StatusCode::NOT_FOUND, canister);
+            }
+            RejectCode::CanisterError => {
+                "failed while it made this page. The canister's log may say more than the reason below."
+            }
+            RejectCode::CanisterReject => "refuses to make this page.",
+            _ => "cannot be called right now. Load the page again.",
         };
-        Self::new(status, format!("canister {canister} {what}: {advice}.\n{code}: {message}"))
+        let text = format!("Canister {canister} {text}\n\n{code}: {message}");
+        Self::by_canister(StatusCode::SERVICE_UNAVAILABLE, text)
     }
+}
+
+/// An error code as agents get it, such as `IC0508`.
+fn code_text(code: ErrorCode) -> String {
+    UserError::new(code, "").code_text()
 }
 
 impl From<ApiError> for PageError {
     fn from(ApiError { status, message }: ApiError) -> Self {
-        Self { status, text: message }
+        Self::new(status, message)
     }
 }
 
@@ -159,8 +247,11 @@ impl From<Overloaded> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let mut response = (self.status, format!("{}\n", self.text)).into_response();
-        let nosniff = HeaderValue::from_static("nosniff");
-        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+        for (name, value) in
+            [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::CACHE_CONTROL, "no-store")]
+        {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
         response
     }
 }

@@ -48,8 +48,7 @@ impl Links {
             && matches!(*method, Method::GET | Method::HEAD)
             && self.is_candid_ui(address.canister).await?
         {
-            let server = address.server.for_subdomains().unwrap_or_else(|| address.server.clone());
-            return Ok(Some(to(format!("http://{server}/?{OPENED}={opened}"))));
+            return Ok(Some(to(network_page(&address.server, opened))));
         }
         // Of all browsers' requests, only this one changes the address.
         let is_navigation = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
@@ -60,6 +59,11 @@ impl Links {
             }
             _ => None,
         })
+    }
+
+    /// The page of the network, opened at the canister of this address. `None` if there is no such page.
+    pub(super) fn network_page(&self, address: &Address) -> Option<String> {
+        self.has_network_page.then(|| network_page(&address.server, address.canister))
     }
 
     /// Whether a canister is Candid UI, or would be on the mainnet.
@@ -73,6 +77,12 @@ impl Links {
             .await?;
         Ok(exports.unwrap_or_else(|| canister.to_text() == MAINNET_CANDID_UI))
     }
+}
+
+/// The address of the page of the network, opened at a canister.
+fn network_page(server: &HostName, canister: Principal) -> String {
+    let server = server.for_subdomains().unwrap_or_else(|| server.clone());
+    format!("http://{server}/?{OPENED}={canister}")
 }
 
 /// Sends a client elsewhere, with the same method and body.

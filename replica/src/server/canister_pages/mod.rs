@@ -20,8 +20,8 @@ use crate::server::names::Names;
 use address::Address;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http;
 use axum::http::request::Parts;
+use axum::http::{self, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 pub(super) use custom_domains::CustomDomains;
@@ -115,6 +115,9 @@ impl CanisterPages {
         if let Some(redirect) = inner.links.redirect(&address, &head).await? {
             return Ok(redirect);
         }
+        if address.shares_origin && is_part_of_own_page(&head.headers) {
+            return Err(PageError::own_origin(address.canister));
+        }
         let deadline = Instant::now() + CANISTER_PAGE_TIMEOUT;
         let method = head.method.clone();
         let (request, held) = read(head, body).await?;
@@ -125,7 +128,8 @@ impl CanisterPages {
         builder.unsafe_set_skip_verification(address.is_raw);
         let response = timeout_at(deadline, builder.send()).await.map_err(|_| PageError::slow())?;
         drop(open);
-        let response = response::convert(response, &address, &method, held)?;
+        let response = response::convert(response, &address, &method, held)
+            .map_err(|error| error.with_link(inner.links.network_page(&address)))?;
         Ok(if address.shares_origin { response::sandboxed(response) } else { response })
     }
 
@@ -134,6 +138,14 @@ impl CanisterPages {
         let begun = timeout_at(deadline, self.0.open.acquire()).await;
         begun.map_err(|_| PageError::busy()).map(|open| open.expect("nobody closes the semaphore"))
     }
+}
+
+/// Whether a page at the server's own address loads the response: as a script, as data or in another way, but not as a
+/// page. The page of the network never does this, and its policy for scripts allows the address. A page of a canister at
+/// this address has an origin of its own.
+fn is_part_of_own_page(headers: &HeaderMap) -> bool {
+    let is = |name, value: &str| headers.get(name).is_some_and(|found| found == value);
+    is("sec-fetch-site", "same-origin") && !is("sec-fetch-mode", "navigate")
 }
 
 /// Reads the body of a request, at most as large as an ingress message may be. The second value counts the bytes that

@@ -24,12 +24,21 @@ const CONNECTION_HEADERS: [HeaderName; 6] = [
 const SANDBOX: &str = "sandbox allow-downloads allow-forms allow-modals allow-popups \
                        allow-popups-to-escape-sandbox allow-scripts allow-top-navigation-by-user-activation";
 
-/// Headers with which a response changes what the browser keeps for the whole origin, or for the whole host.
-const ORIGIN_HEADERS: [HeaderName; 3] = [
-    header::SET_COOKIE,
-    HeaderName::from_static("clear-site-data"),
-    header::STRICT_TRANSPORT_SECURITY,
+/// Headers that concern one response only, and beginnings of the names of such headers. Other headers may change what
+/// the browser does with other responses of the same origin or host: cookies, other servers for the same address,
+/// responses that are kept for other addresses, and whatever browsers will have.
+const OWN_HEADERS: [&str; 9] = [
+    "accept-ranges",
+    "allow",
+    "date",
+    "etag",
+    "last-modified",
+    "location",
+    "refresh",
+    "retry-after",
+    "vary",
 ];
+const OWN_HEADER_PREFIXES: [&str; 4] = ["access-control-", "content-", "ic-", "x-"];
 
 /// The response to send. `held` counts what the server holds for it.
 ///
@@ -71,13 +80,21 @@ pub(super) fn convert(
 
 /// Gives the page an origin of its own, because its address has the origin of the server. What belongs to the server's
 /// origin, such as the storage of the network's page, stays as it is.
-pub(super) fn sandboxed(mut response: Response) -> Response {
-    for name in ORIGIN_HEADERS {
-        response.headers_mut().remove(name);
+pub(super) fn sandboxed(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    let is_own = |name: &HeaderName| {
+        let name = name.as_str();
+        OWN_HEADERS.contains(&name)
+            || OWN_HEADER_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let others: Vec<HeaderName> =
+        head.headers.keys().filter(|name| !is_own(name)).cloned().collect();
+    for name in others {
+        head.headers.remove(name);
     }
-    let name = header::CONTENT_SECURITY_POLICY;
-    response.headers_mut().append(name, HeaderValue::from_static(SANDBOX));
-    response
+    head.headers.append(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+    head.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Response::from_parts(head, body)
 }
 
 #[cfg(test)]
@@ -91,6 +108,14 @@ mod tests {
             ("set-cookie", "a=b"),
             ("clear-site-data", "\"storage\""),
             ("strict-transport-security", "max-age=1"),
+            ("alt-svc", "h2=\":1\""),
+            ("no-vary-search", "params"),
+            ("cache-control", "max-age=100000"),
+            ("expires", "Wed, 21 Oct 2065 07:28:00 GMT"),
+            ("service-worker-allowed", "/"),
+            ("what-browsers-will-have", "1"),
+            ("etag", "\"1\""),
+            ("x-own", "1"),
             ("content-type", "text/html"),
             ("content-security-policy", "default-src *"),
         ] {
@@ -100,6 +125,11 @@ mod tests {
         assert_eq!(headers["content-type"], "text/html");
         let policies: Vec<_> = headers.get_all(header::CONTENT_SECURITY_POLICY).iter().collect();
         assert_eq!(policies, ["default-src *", SANDBOX]);
-        assert_eq!(headers.len(), 3, "{headers:?}");
+        assert_eq!(headers["cache-control"], "no-store");
+        assert_eq!(
+            (&headers["etag"], &headers["x-own"]),
+            (&"\"1\"".parse().unwrap(), &"1".parse().unwrap())
+        );
+        assert_eq!(headers.len(), 6, "{headers:?}");
     }
 }

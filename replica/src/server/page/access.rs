@@ -16,13 +16,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 /// The header with the token.
 const TOKEN_HEADER: &str = "x-page-token";
 
-/// Headers of all responses: scripts, styles and data come from this server only, and no other page may show the page
-/// in a frame or read its responses.
+/// Headers of all responses: scripts, styles and data come from this server only, no script may make markup or code from
+/// text, and no other page may show the page in a frame or read its responses.
 const HEADERS: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),

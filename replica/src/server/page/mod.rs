@@ -22,9 +22,21 @@ pub(super) use access::Token;
 use axum::Router;
 use axum::extract::Extension;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 #[cfg(test)]
 pub(super) use readers::open;
+
+/// All routes of the page. A test sends to each of them what others may send.
+fn route_list<S: Clone + Send + Sync + 'static>() -> [(&'static str, MethodRouter<S>); 6] {
+    [
+        ("/", get(assets::index)),
+        ("/page/{name}", get(assets::other)),
+        ("/page/state", get(state::read)),
+        ("/page/events", get(events::read)),
+        ("/page/canisters/{id}/interface", get(interface::read)),
+        ("/page/calls", post(calls::make)),
+    ]
+}
 
 /// The routes of the page. Around them, there must be a layer that adds the instance to the request
 /// ([`Hosted`](crate::server::agents::Hosted)). Other origins get no permission to read the responses.
@@ -33,14 +45,14 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(
     token: Token,
     stop: StopSignal,
 ) -> Router<S> {
-    Router::new()
-        .route("/", get(assets::index))
-        .route("/page/{name}", get(assets::other))
-        .route("/page/state", get(state::read))
-        .route("/page/events", get(events::read))
-        .route("/page/canisters/{id}/interface", get(interface::read))
-        .route("/page/calls", post(calls::make))
+    let add = |router: Router<S>, (path, handlers)| router.route(path, handlers);
+    route_list()
+        .into_iter()
+        .fold(Router::new(), add)
         .layer(Extension(stop))
         .route_layer(from_fn_with_state(Access { names, token }, access::check))
         .route_layer(from_fn(access::protect))
 }
+
+#[cfg(test)]
+mod tests;

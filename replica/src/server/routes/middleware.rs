@@ -10,8 +10,8 @@ use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Refuses requests of web pages from other machines: a client of these routes can do everything, and a
-/// page may be anybody's. Browsers send an `origin` header; other clients do not, except for test
+/// Refuses requests of web pages from other machines, and of the pages of canisters: a client of these routes can do
+/// everything, and a page may be anybody's. Browsers send an `origin` header; other clients do not, except for test
 /// environments that imitate a browser, and these have a local origin. Refuses requests that a server makes for
 /// canisters, too.
 pub(super) async fn refuse_web_pages(request: Request, next: Next) -> Result<Response, ApiError> {
@@ -25,7 +25,7 @@ pub(super) async fn refuse_web_pages(request: Request, next: Next) -> Result<Res
     match origins.all(|origin| names::is_local_origin(origin.as_bytes())) {
         true => Ok(next.run(request).await),
         false => Err(ApiError::forbidden(
-            "pages in a browser that are not from localhost may use the interface for agents only: \
+            "pages in a browser that are not from localhost itself may use the interface for agents only: \
              the routes below /instances/ID/api, or those of a gateway",
         )),
     }
