@@ -3,7 +3,8 @@
 mod stream;
 
 use crate::limits::{
-    ACCEPT_RETRY_DELAY, REQUEST_HEAD_TIMEOUT, RESPONSE_WRITE_TIMEOUT, SERVER_ARRIVAL_TIME,
+    ACCEPT_RETRY_DELAY, REQUEST_HEAD_TIMEOUT, RESPONSE_WRITE_TIMEOUT, SEND_BUFFER_BYTES,
+    SERVER_ARRIVAL_TIME,
 };
 use crate::server::api::ApiError;
 use crate::server::background::StopSignal;
@@ -16,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use std::any::Any;
 use std::io;
 use std::pin::pin;
@@ -128,6 +130,10 @@ async fn serve_connection(stream: TcpStream, router: Router, patience: Patience,
     // of a request.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("cannot set TCP_NODELAY: {error}");
+    }
+    // The operating system would keep megabytes for each client that does not read.
+    if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
+        tracing::debug!("cannot set SO_SNDBUF: {error}");
     }
     let stream = PatientStream::new(stream, patience.write);
     let is_sending = stream.is_sending();

@@ -15,14 +15,14 @@ use test_support::http::{HttpReply, exchange};
 use test_support::{Server, counter, nothing};
 
 /// A canister that serves pages, on a gateway of its instance.
-struct Website {
-    pic: PocketIc,
-    port: u16,
-    id: Principal,
+pub struct Website {
+    pub pic: PocketIc,
+    pub port: u16,
+    pub id: Principal,
 }
 
 impl Website {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let mut pic = Server::Embedded.instance(1);
         let id = pic.create_canister();
         pic.install_canister(id, module(), nothing(), None);
@@ -40,7 +40,8 @@ impl Website {
         self.ask(method, path, &format!("{}.raw.localhost", self.id), "", body)
     }
 
-    fn ask(&self, method: &str, path: &str, host: &str, lines: &str, body: &[u8]) -> HttpReply {
+    /// The response to a request at this host name.
+    pub fn ask(&self, method: &str, path: &str, host: &str, lines: &str, body: &[u8]) -> HttpReply {
         let host = format!("host: {host}:{}\r\n{lines}", self.port);
         exchange(self.port, method, path, &host, body)
     }
@@ -59,7 +60,7 @@ async fn page(port: u16, id: Principal, path: &str) -> (u16, Vec<u8>) {
     (response.status().as_u16(), response.bytes().await.unwrap().to_vec())
 }
 
-fn module() -> Vec<u8> {
+pub fn module() -> Vec<u8> {
     fs::read(rust_canister("website")).unwrap()
 }
 
@@ -161,37 +162,6 @@ fn the_canister_gets_method_path_query_string_headers_and_body() {
 }
 
 #[test]
-fn a_page_that_cannot_be_shown_is_a_sentence_that_says_why() {
-    let site = Website::start();
-    let create = |module| {
-        let id = site.pic.create_canister();
-        site.pic.install_canister(id, module, nothing(), None);
-        id.to_text()
-    };
-    let (plain, stopped) = (create(counter()), create(module()));
-    site.pic.stop_canister(Principal::from_text(&stopped).unwrap(), None).unwrap();
-    let missing = Principal::from_slice(&[0, 0, 0, 0, 0, 0x70, 0, 0, 1, 1]).to_text();
-    for (name, path, status, words) in [
-        (missing.as_str(), "/", 400, "canister"),
-        (
-            &plain,
-            "/",
-            503,
-            "serves no pages: a canister with pages has the query method `http_request`",
-        ),
-        (&stopped, "/", 503, "does not run: start it"),
-        (&site.id.to_text(), "/trap", 503, "the website fell over"),
-        ("shop", "/", 400, "no canister has the name 'shop' here: use the canister's id"),
-    ] {
-        let reply = site.ask("GET", path, &format!("{name}.localhost"), "", b"");
-        reply.assert_error(status, words);
-        assert!(reply.head.contains("text/plain"), "{}", reply.head);
-    }
-    site.ask("GET", "/?canisterId=shop", "localhost", "", b"")
-        .assert_error(400, "'shop' is not a canister id");
-}
-
-#[test]
 fn a_page_at_the_servers_own_name_gets_an_origin_of_its_own() {
     let site = Website::start();
     let path = format!("/?canisterId={}&a=b", site.id);
@@ -206,7 +176,33 @@ fn a_page_at_the_servers_own_name_gets_an_origin_of_its_own() {
         assert_page(&reply);
         assert!(reply.head.contains("content-security-policy: sandbox"), "{}", reply.head);
         assert!(!reply.head.contains("allow-same-origin"), "{}", reply.head);
+        assert!(reply.head.contains("cache-control: no-store"), "{}", reply.head);
     }
+}
+
+#[test]
+fn a_page_at_the_servers_own_name_loads_nothing_of_a_canister_from_there() {
+    let site = Website::start();
+    let own = |host: &str, path: &str, lines: &str| {
+        let path = format!("{path}?canisterId={}", site.id);
+        site.ask("GET", &path, host, &format!("sec-fetch-site: same-origin\r\n{lines}"), b"")
+    };
+    for dest in ["script", "style", "serviceworker", "worker", "empty"] {
+        for (host, path) in [("localhost", "/"), ("127.0.0.1", "/page/main.js"), ("10.0.0.7", "/")]
+        {
+            for mode in ["no-cors", "cors", "same-origin"] {
+                let lines = format!("sec-fetch-mode: {mode}\r\nsec-fetch-dest: {dest}\r\n");
+                let refused = own(host, path, &lines);
+                refused.assert_error(403, "put the canister's id in the host name");
+            }
+        }
+    }
+    let page = own("10.0.0.7", "/", "sec-fetch-mode: navigate\r\nsec-fetch-dest: document\r\n");
+    assert_page(&page);
+    // At the canister's own name, all is its own.
+    let host = format!("{}.localhost", site.id);
+    let lines = "sec-fetch-site: same-origin\r\nsec-fetch-mode: no-cors\r\n";
+    assert_page(&site.ask("GET", "/", &host, lines, b""));
 }
 
 #[test]
@@ -241,7 +237,7 @@ fn a_gateway_finds_the_names_of_canisters_in_the_file_that_it_is_told() {
     let port = pic.url().unwrap().port().unwrap();
     let site = Website { pic, port, id };
     let get = || site.ask("GET", "/", "shop.local.localhost", "", b"");
-    get().assert_error(400, "no canister has the name 'shop.local'");
+    get().assert_error(400, "No canister has the name 'shop.local'");
     fs::write(file, format!("shop.local.localhost:{id}\n")).unwrap();
     assert_page(&get());
 }
@@ -252,7 +248,7 @@ fn open(network: &LiveNetwork, host: &str, path: &str) -> HttpReply {
     exchange(network.port(), "GET", path, &lines, b"")
 }
 
-async fn installed(agent: &Agent, network: &LiveNetwork, module: &[u8]) -> Principal {
+pub async fn installed(agent: &Agent, network: &LiveNetwork, module: &[u8]) -> Principal {
     let management = ManagementCanister::create(agent);
     let effective = network.default_effective_canister().principal();
     let create = management

@@ -1,9 +1,10 @@
 //! The restart drill: a saved network with the pair of this workspace ends with Ctrl-C or is killed, and starts
 //! again.
 
+use crate::calls::{query, update};
 use crate::dfx::{create, install};
 use crate::identities::{Named, ed25519};
-use crate::network::run;
+use crate::network::{number, run};
 use crate::program::Program;
 use candid::utils::ArgumentEncoder;
 use candid::{CandidType, Principal};
@@ -19,8 +20,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
-use test_support::patience::PATIENCE;
-use test_support::{decode, rust_canister};
+use test_support::patience::{PATIENCE, in_one_of_ten};
+use test_support::{counter, decode, rust_canister};
 
 const SUBNETS: [&str; 4] = ["--subnet", "application", "--subnet", "application"];
 
@@ -162,6 +163,13 @@ impl Pair<'_> {
     }
 }
 
+/// Fails unless settings, code and state of a canister are as before.
+fn assert_same_canister(before: &CanisterStatusResult, after: &CanisterStatusResult) {
+    assert_eq!(after.settings, before.settings);
+    assert_eq!(after.module_hash, before.module_hash);
+    assert_eq!(after.status, before.status);
+}
+
 /// Fails unless a balance is as large as before, but for what a canister pays for its memory.
 fn assert_same_balance(before: &CanisterStatusResult, after: &CanisterStatusResult) {
     let [before, after] = [before, after].map(|status| status.cycles.0.clone());
@@ -187,17 +195,20 @@ fn a_network_that_ends_with_ctrl_c_continues_with_ids_balances_callee_jobs_and_o
     let (job, before) = run(async {
         let agent = slow.agent(user()).await;
         let pair = Pair { agent: &agent, caller, callee };
-        (pair.start_job(200, Some(1)).await, pair.status(callee).await)
+        let before = [pair.status(caller).await, pair.status(callee).await];
+        (pair.start_job(200, Some(1)).await, before)
     });
     assert_eq!(slow.interrupt(), "", "the run before ended properly");
     let last = Program::saved(folder.path());
     run(async {
         let agent = last.agent(user()).await;
         let pair = Pair { agent: &agent, caller, callee };
-        let after = pair.status(callee).await;
-        assert_eq!(after.settings, before.settings);
-        assert_eq!(after.module_hash, before.module_hash);
-        assert_same_balance(&before, &after);
+        let after = [pair.status(caller).await, pair.status(callee).await];
+        before.iter().zip(&after).for_each(|(before, after)| assert_same_canister(before, after));
+        assert_same_balance(&before[1], &after[1]);
+        // The caller has set cycles aside for the call of its job that is open.
+        assert!(after[0].cycles <= before[0].cycles);
+        assert!(&after[0].cycles.0 * 10_u32 > &before[0].cycles.0 * 9_u32, "{after:?} {before:?}");
         let outbox = pair.outbox().await;
         assert!(outbox.paused && outbox.waiting == 50, "{outbox:?}");
         pair.update::<()>("resume_outbox", ()).await;
@@ -232,10 +243,11 @@ async fn saved_twice(folder: &Path, mut use_network: impl AsyncFnMut()) {
 fn a_network_that_is_killed_amid_a_job_says_at_the_next_start_what_is_lost_and_the_job_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let first = Program::saved_with(folder.path(), &SUBNETS);
-    let ([caller, callee], job, kept) = run(async {
+    let ([caller, callee], job, kept, before) = run(async {
         let agent = first.agent(user()).await;
         let [caller, callee] = deploy(&agent).await;
         let pair = Pair { agent: &agent, caller, callee };
+        let before = [pair.status(caller).await, pair.status(callee).await];
         // Far more calls than the network makes during the test.
         let job = pair.start_job(1_000_000_000, None).await;
         let kept = pair.job_reaches(job, 1).await.succeeded;
@@ -243,7 +255,7 @@ fn a_network_that_is_killed_amid_a_job_says_at_the_next_start_what_is_lost_and_t
             let _ = pair.job(job).await;
         };
         saved_twice(folder.path(), use_job).await;
-        ([caller, callee], job, kept)
+        ([caller, callee], job, kept, before)
     });
     assert_eq!(first.kill(), "", "the first run has none before it");
     let second = Program::saved(folder.path());
@@ -253,17 +265,78 @@ fn a_network_that_is_killed_amid_a_job_says_at_the_next_start_what_is_lost_and_t
         let found = pair.job(job).await;
         assert!(matches!(found.state, JobState::Running), "{found:?}");
         assert!(found.succeeded >= kept, "{found:?}, and {kept} were saved");
+        let after = [pair.status(caller).await, pair.status(callee).await];
+        before.iter().zip(&after).for_each(|(before, after)| assert_same_canister(before, after));
+        assert_same_balance(&before[1], &after[1]);
         let later = pair.job_reaches(job, found.succeeded + 1).await;
         assert_eq!(later.calls, later.succeeded + later.remaining, "no call has failed");
         let cancelled: Result<(), String> = pair.update("cancel_job", (job,)).await;
         assert_eq!(cancelled, Ok(()));
         assert!(!matches!(pair.job(job).await.state, JobState::Finished));
+        let made: u64 = pair.update("parallel_calls", (10_u64,)).await;
+        assert_eq!(made, 10, "the caller has its callee");
     });
     let said = second.interrupt();
     for part in ["did not end properly", "latest save", "What happened after", "second"] {
         assert!(said.contains(part), "{part} is missing in: {said}");
     }
     assert_eq!(Program::saved(folder.path()).interrupt(), "", "the run before ended properly");
+}
+
+/// Saves of a network, one after the other, in use.
+const SAVES: usize = 4;
+
+/// Longest time between two saves of a network in use, on a machine that is not busy: a second, and the time of a save.
+const SAVES_APART: Duration = Duration::from_millis(1_500);
+
+/// A time of the day in UTC, in whole seconds, as the program prints it.
+fn time_of_day(moment: SystemTime) -> String {
+    let seconds = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    format!("T{:02}:{:02}:{:02}", seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
+}
+
+#[test]
+fn a_network_in_use_is_saved_every_second_and_a_crash_loses_only_what_came_after_the_latest_save() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = || fs::metadata(folder.path().join("network.state")).unwrap().modified().unwrap();
+    let first = Program::saved(folder.path());
+    let counting = run(async {
+        let agent = first.agent(user()).await;
+        let id = create(&agent, on_first_subnet()).await;
+        install(&agent, id, &counter(), CanisterInstallMode::Install).await;
+        id
+    });
+    first.interrupt();
+    // The time between two saves depends on the machine; what is kept does not.
+    in_one_of_ten(|| {
+        let program = Program::saved(folder.path());
+        // The count at the first sight of each save.
+        let mut saves: Vec<(SystemTime, u64)> = vec![(saved(), 0)];
+        run(async {
+            let agent = program.agent(user()).await;
+            while saves.len() <= SAVES {
+                let count = number(&update(&agent, counting, "count").await.unwrap());
+                if saved() != saves[saves.len() - 1].0 {
+                    saves.push((saved(), count));
+                }
+            }
+        });
+        program.kill();
+        let last = saved();
+        let again = Program::saved(folder.path());
+        let found = run(async {
+            let agent = again.agent(user()).await;
+            number(&query(&agent, counting, "read").await.unwrap())
+        });
+        // The last save that was seen began after the one before was seen.
+        let kept = saves[SAVES - 1].1;
+        assert!(found >= kept, "{found} calls of at least {kept}");
+        let said = again.interrupt();
+        assert!(said.contains(&time_of_day(last)), "{last:?}: {said}");
+        let gaps = saves.windows(2).map(|two| two[1].0.duration_since(two[0].0).unwrap());
+        let longest = gaps.skip(1).max().unwrap();
+        if longest <= SAVES_APART { Ok(()) } else { Err(format!("{longest:?} between two saves")) }
+    });
 }
 
 /// All files below a folder, with their contents and the times at which they were changed.

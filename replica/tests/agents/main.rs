@@ -6,6 +6,7 @@ mod addressing;
 mod authentication;
 mod bad_input;
 mod calls;
+mod canister_page_errors;
 mod canister_pages;
 mod certificates;
 mod creation;
@@ -14,6 +15,7 @@ mod dfx;
 #[cfg(unix)]
 mod drill;
 mod gateways;
+mod hostile_pages;
 mod identities;
 mod live;
 mod load;
@@ -22,6 +24,8 @@ mod network;
 mod page;
 #[cfg(target_os = "linux")]
 mod page_load;
+#[cfg(target_os = "linux")]
+mod pages_unread;
 mod program;
 mod raw;
 mod saved;

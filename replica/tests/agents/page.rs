@@ -55,7 +55,7 @@ fn the_page_and_its_data_are_served_with_headers_that_protect_them() {
         assert!(!reply.allows_every_origin(), "{path}");
         for header in [
             "content-security-policy: default-src 'none'; script-src 'self'",
-            "frame-ancestors 'none'",
+            "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
             "x-content-type-options: nosniff",
             "referrer-policy: no-referrer",
             "cross-origin-resource-policy: same-origin",

@@ -15,6 +15,7 @@ mod long_executions;
 mod memory;
 #[cfg(target_os = "linux")]
 mod module_cache;
+mod network_pages;
 mod pages;
 mod process;
 mod signatures;

@@ -121,8 +121,14 @@ impl PageError {
         )
     }
 
-    /// The network has no such canister.
+    /// The network has no such canister, or the canister is the network itself.
     fn not_found(status: StatusCode, canister: Principal) -> Self {
+        if canister == Principal::management_canister() {
+            let text = format!(
+                "{canister} is the management canister. It is a part of the network, and has no pages."
+            );
+            return Self::new(status, text);
+        }
         Self::new(
             status,
             format!(
@@ -253,5 +259,63 @@ impl IntoResponse for PageError {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text about a reject with this code and message, and without the link.
+    fn text(code: ErrorCode, message: &str) -> String {
+        let canister = Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
+        let reject_code = match code as u64 / 100 {
+            2 => RejectCode::SysTransient,
+            4 => RejectCode::CanisterReject,
+            _ => RejectCode::CanisterError,
+        };
+        let error_code = Some(code_text(code));
+        let reject = RejectResponse { reject_code, reject_message: message.into(), error_code };
+        let PageError { status, text, is_by_canister } = PageError::rejected(&reject, canister);
+        assert!(is_by_canister && status == StatusCode::SERVICE_UNAVAILABLE, "{text}");
+        assert!(text.ends_with(&format!("\n\n{}: {message}", code_text(code))), "{text}");
+        text
+    }
+
+    #[test]
+    fn the_text_says_what_to_do_about_a_reject() {
+        for (code, message, words) in [
+            (ErrorCode::CanisterStopped, "", "is stopped, so it serves no pages. Start it,"),
+            (ErrorCode::CanisterStopping, "", "is stopping: it waits for responses"),
+            (ErrorCode::CanisterWasmModuleNotFound, "", "has no code. Install its code,"),
+            (ErrorCode::CanisterOutOfCycles, "", "Top it up,"),
+            (ErrorCode::CanisterMethodNotFound, "no query method 'http_request'", "has no pages"),
+            (
+                ErrorCode::CanisterMethodNotFound,
+                "no update method 'http_request_update'",
+                "lacks a method that its response asks for. Add the method",
+            ),
+            (ErrorCode::CanisterTrapped, "", "failed while it made this page. The canister's log"),
+            (ErrorCode::CanisterRejectedMessage, "", "refuses to make this page"),
+            (ErrorCode::CanisterQueueFull, "", "cannot be called right now. Load the page again"),
+        ] {
+            let text = text(code, message);
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_texts_about_the_canister_have_the_link_to_it() {
+        let link = || Some("http://localhost:1/?id=x".to_owned());
+        assert_eq!(PageError::busy().with_link(link()), PageError::busy());
+        let canister = Principal::anonymous();
+        let error = PageError::bad_status(StatusCode::CONTINUE, canister);
+        assert_eq!(error.clone().with_link(None), error);
+        assert!(
+            error
+                .with_link(link())
+                .text
+                .ends_with("\n\nThe canister on the page of the network: http://localhost:1/?id=x")
+        );
     }
 }
