@@ -1,9 +1,11 @@
-//! Compilation with wasmtime. Two caches keep compiled modules: one in this process, and wasmtime's
-//! own cache on disk.
+//! Compilation with wasmtime. Two caches keep compiled modules: one in this process, and wasmtime's own cache on disk. In
+//! the same directory, a third cache keeps instrumented modules.
 
 use crate::limits::{COMPILE_COST_PER_WASM_INSTRUCTION, WASM_STACK_BYTES};
 use crate::types::Instructions;
-use crate::wasm::module::{InvalidModule, ModuleInfo, decompressed_bytes_stated, prepare};
+use crate::wasm::module::{
+    InvalidModule, KeptModules, ModuleInfo, decompressed_bytes_stated, prepare,
+};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
@@ -45,12 +47,17 @@ impl std::fmt::Debug for CompiledModule {
     }
 }
 
+/// The cache on disk, which is optional. Without the cache (no home directory, read-only file system), only the first
+/// compilation of a module in each process takes longer.
+static DISK_CACHE: LazyLock<Option<Cache>> = LazyLock::new(|| Cache::new(CacheConfig::new()).ok());
+
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
-    // The cache on disk is optional. Without it (no home directory, read-only file system), only the
-    // first compilation of a module in each process takes longer.
-    let cache = Cache::new(CacheConfig::new()).ok();
-    Engine::new(&config(cache)).expect("the engine's configuration is constant")
+    Engine::new(&config(DISK_CACHE.clone())).expect("the engine's configuration is constant")
 });
+
+/// The cache on disk for instrumented modules.
+static KEPT_MODULES: LazyLock<Option<KeptModules>> =
+    LazyLock::new(|| Some(KeptModules::new(DISK_CACHE.as_ref()?.directory())));
 
 /// Capacity of the cache in this process, in modules. A bound of this project.
 const MODULE_CACHE_MAX: usize = 32;
@@ -105,7 +112,7 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
     if let Some(module) = cached(&hash) {
         return Ok(module);
     }
-    let (prepared, info) = prepare(bytes)?;
+    let (prepared, info) = prepare(bytes, &hash, KEPT_MODULES.as_ref())?;
     let module = Module::from_binary(engine(), &prepared)
         .map_err(|error| InvalidModule(format!("{error:#}")))?;
     let compiled = Arc::new(CompiledModule { hash, bytes: bytes.into(), info, module });

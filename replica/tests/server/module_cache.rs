@@ -92,6 +92,35 @@ fn a_damaged_file_of_the_cache_is_not_used_and_replaced() {
     assert_eq!(count_on_new_server(folder.path(), &cache), 1, "with a folder in its place");
 }
 
+/// The folder with the modules that a version of the replica has instrumented.
+fn instrumented(cache: &Path, version: &str) -> PathBuf {
+    cache.join("wasmtime/modules").join(format!("embedded-replica-{version}"))
+}
+
+#[test]
+fn a_large_module_is_instrumented_once_and_again_if_its_files_are_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let large = fs::read(test_support::rust_canister("workloads")).unwrap();
+    let install = || {
+        let (_server, pic) = server(folder.path(), &cache);
+        let canister = pic.create_canister();
+        pic.install_canister(canister, large.clone(), nothing(), None);
+    };
+    install();
+    let kept = modules(&cache);
+    let is_instrumented = |file: &PathBuf| file.to_str().unwrap().contains("/embedded-replica-");
+    let instrumented: Vec<_> =
+        kept.iter().map(|(file, _)| file).filter(|file| is_instrumented(file)).collect();
+    assert_eq!(instrumented.len(), 1, "{kept:?}");
+    install();
+    assert_eq!(modules(&cache), kept, "the second process has written the modules again");
+    let whole = fs::read(instrumented[0]).unwrap();
+    fs::write(instrumented[0], &whole[..whole.len() / 2]).unwrap();
+    install();
+    assert!(fs::read(instrumented[0]).unwrap() == whole, "the file is not replaced");
+}
+
 #[test]
 fn a_server_needs_no_cache_on_disk() {
     let folder = tempfile::tempdir().unwrap();
@@ -121,9 +150,12 @@ fn the_size_of_the_cache_on_disk_is_bounded() {
     for file in files(&cache) {
         fs::remove_file(file).unwrap();
     }
+    let folders = [module.parent().unwrap().to_owned(), instrumented(&cache, "of-yesterday")];
+    fs::create_dir(&folders[1]).unwrap();
+    let old = |hours: u32| folders[(hours as usize - 1) % 2].join(format!("module-{hours}"));
     // The files have no content, and take no room on the disk.
-    for hours in 1..=4u32 {
-        let old = File::create(module.with_file_name(format!("module-{hours}"))).unwrap();
+    for hours in 1..=4 {
+        let old = File::create(old(hours)).unwrap();
         old.set_len(200 << 20).unwrap();
         old.set_modified(SystemTime::now() - hours * Duration::from_secs(3_600)).unwrap();
     }
@@ -136,5 +168,6 @@ fn the_size_of_the_cache_on_disk_is_bounded() {
     assert_eq!(install_and_count(&pic), 1);
     wait_until("the oldest modules are deleted", || bytes() <= MAX_BYTES);
     assert!(module.exists(), "the newest module is kept");
-    assert!(module.with_file_name("module-1").exists(), "a module is kept while there is room");
+    assert!(old(1).exists(), "a module is kept while there is room");
+    wait_until("the instrumented modules are deleted, too", || !old(2).exists());
 }

@@ -1,7 +1,8 @@
 //! Validates a canister module and instruments it for the engine.
 //!
 //! `sections` and `code` check the rules of the network, and a bound of this project (`effort`), and collect the properties of the module. The
-//! validator of `wasmparser` checks the rules of the Wasm standard. Then the module is instrumented.
+//! validator of `wasmparser` checks the rules of the Wasm standard. Then the module is instrumented. `kept` is a cache
+//! on disk for the result.
 //!
 //! Rules of the network: `embedders/src/wasm_utils/validation.rs` in the replica's repository, and the
 //! interface specification, "Canister module format".
@@ -9,17 +10,21 @@
 mod code;
 mod effort;
 mod info;
+mod kept;
 mod sections;
 
 use crate::limits::*;
 use crate::wasm::instrument::instrument;
 pub use info::{MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
+use kept::KeptModule;
+pub(crate) use kept::KeptModules;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use sections::ModuleScan;
 use std::borrow::Cow;
 use std::io::Read;
 use wasmparser::{
-    FuncToValidate, FuncValidatorAllocations, Parser, ValidPayload, Validator, WasmFeatures,
+    FuncToValidate, FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator,
+    WasmFeatures,
 };
 
 /// The reason why a module cannot be installed.
@@ -79,33 +84,59 @@ pub(crate) fn decompressed_bytes_stated(bytes: &[u8]) -> u64 {
     stated.max(bytes.len() as u64)
 }
 
-/// Validates and instruments a module. `bytes` is the module, plain or compressed with gzip. Returns the
-/// instrumented module and the properties of the original one.
+/// Validates and instruments a module, or loads the instrumented module from the cache on disk. `bytes` is the module,
+/// plain or compressed with gzip, and `hash` is their SHA-256. Returns the instrumented module and the properties of the
+/// original one.
 ///
 /// # Errors
 ///
 /// [`InvalidModule`] if the module violates a rule. The error names the rule.
-pub(crate) fn prepare(bytes: &[u8]) -> Result<(Vec<u8>, ModuleInfo), InvalidModule> {
+pub(crate) fn prepare(
+    bytes: &[u8],
+    hash: &[u8; 32],
+    cache: Option<&KeptModules>,
+) -> Result<(Vec<u8>, ModuleInfo), InvalidModule> {
     let bytes = decompressed(bytes)?;
-    let mut scan = ModuleScan::default();
-    for payload in Parser::new(0).parse_all(&bytes) {
-        scan.payload(payload?, &bytes)?;
+    if let Some(kept) = cache.and_then(|cache| cache.load(hash)) {
+        let (_, mut info) = scan(&bytes, Code::Skipped)?.finish()?;
+        info.compiled_instructions = kept.compiled_instructions;
+        info.drops_segments = kept.drops_segments;
+        return Ok((kept.bytes, info));
     }
-    let (parts, mut info) = scan.finish()?;
+    let (parts, mut info) = scan(&bytes, Code::Checked)?.finish()?;
     validate(&bytes)?;
     let instrumented = instrument(&parts)?;
     info.compiled_instructions = instrumented.compiled_instructions;
-    Ok((instrumented.bytes, info))
+    let prepared = KeptModule::new(instrumented.bytes, &info);
+    if let Some(cache) = cache {
+        cache.store(hash, bytes.len(), &prepared);
+    }
+    Ok((prepared.bytes, info))
+}
+
+/// What becomes of the code of a module that is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Code {
+    Checked,
+    /// The module was checked before.
+    Skipped,
+}
+
+fn scan(bytes: &[u8], code: Code) -> Result<ModuleScan<'_>, InvalidModule> {
+    let mut scan = ModuleScan::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload?;
+        if code == Code::Checked || !matches!(payload, Payload::CodeSectionEntry(_)) {
+            scan.payload(payload, bytes)?;
+        }
+    }
+    Ok(scan)
 }
 
 /// The parts of a module that instrumentation needs. `None` if the module violates a rule.
 #[cfg(test)]
 pub(in crate::wasm) fn parts(bytes: &[u8]) -> Option<crate::wasm::instrument::ModuleParts<'_>> {
-    let mut scan = ModuleScan::default();
-    for payload in Parser::new(0).parse_all(bytes) {
-        scan.payload(payload.ok()?, bytes).ok()?;
-    }
-    Some(scan.finish().ok()?.0)
+    Some(scan(bytes, Code::Checked).ok()?.finish().ok()?.0)
 }
 
 /// Checks the rules of the Wasm standard. Functions are checked on all cores of the machine.

@@ -7,8 +7,8 @@ mod encoding;
 use super::sections::ENTRY_POINTS;
 use super::*;
 use crate::wasm::*;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use wasmparser::Payload;
 
 fn wat(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("the text is a module")
@@ -16,7 +16,7 @@ fn wat(text: &str) -> Vec<u8> {
 
 /// Validates a module as `compile` does, without compiling it.
 fn check(bytes: &[u8]) -> Result<ModuleInfo, String> {
-    let (prepared, info) = prepare(bytes).map_err(|error| error.to_string())?;
+    let (prepared, info) = prepare(bytes, &[0; 32], None).map_err(|error| error.to_string())?;
     info.check_method_names().map_err(|error| error.to_string())?;
     wasmtime::Module::validate(crate::wasm::engine(), &prepared)
         .unwrap_or_else(|error| panic!("instrumentation made the module invalid: {error:#}"));
@@ -79,8 +79,26 @@ fn the_properties_of_a_module_are_collected() {
 }
 
 #[test]
+fn a_module_from_the_cache_on_disk_is_the_one_that_was_instrumented() {
+    let cache = tempfile::tempdir().expect("there is a directory for temporary files");
+    let cache = KeptModules::new(cache.path());
+    let text = RICH.replace("ignored", &"x".repeat(100_000));
+    let drops = text.replace("(call $reply))", "(data.drop 1) (call $reply))");
+    for module in [wat(&text), wat(&drops)] {
+        let hash = Sha256::digest(&module).into();
+        let prepare = || prepare(&module, &hash, Some(&cache)).expect("the module is valid");
+        assert!(cache.load(&hash).is_none());
+        let (bytes, info) = prepare();
+        assert!(cache.load(&hash).is_some());
+        let (loaded, loaded_info) = prepare();
+        assert_eq!(loaded, bytes);
+        assert_eq!(format!("{loaded_info:?}"), format!("{info:?}"));
+    }
+}
+
+#[test]
 fn instrumentation_exports_internals_and_removes_the_start_section() {
-    let (prepared, info) = prepare(&wat(RICH)).expect("the module is valid");
+    let (prepared, info) = prepare(&wat(RICH), &[0; 32], None).expect("the module is valid");
     assert!(info.exports.contains(EXPORT_START));
     let mut exports = BTreeSet::new();
     for payload in Parser::new(0).parse_all(&prepared) {

@@ -48,7 +48,8 @@ fn marking(address: &str, stores: &str) -> usize {
     let module =
         format!("(module (memory {address} 1) (func $g) (func (param ptr) (local ptr) {text}))");
     let binary = wat::parse_str(module.replace("ptr", address)).expect("the text is a module");
-    let (bytes, _) = crate::wasm::module::prepare(&binary).expect("the module is valid");
+    let (bytes, _) =
+        crate::wasm::module::prepare(&binary, &[0; 32], None).expect("the module is valid");
     let mut count = 0;
     for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
         if let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("it is a module") {

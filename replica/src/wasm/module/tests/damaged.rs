@@ -63,7 +63,7 @@ proptest! {
         }
         // The bytes may still be a valid module. Then the replica must find its exports.
         if let Ok(info) = check(&bytes) {
-            let (prepared, _) = prepare(&bytes).expect("it was prepared before");
+            let (prepared, _) = prepare(&bytes, &[0; 32], None).expect("it was prepared before");
             let exports = Parser::new(0).parse_all(&prepared).filter_map(|payload| match payload {
                 Ok(Payload::ExportSection(section)) => Some(section.count()),
                 _ => None,
