@@ -203,7 +203,7 @@ export async function follow() {
   assert.ok(wasSeen, `the page shows no open calls in ${ATTEMPTS} runs`);
   if (picture) {
     // As narrow as the page has two columns: the picture is to be small.
-    await page.setViewportSize({ width: 1120, height: 860 });
+    await page.setViewportSize({ width: 1010, height: 904 });
     await page.evaluate(() => scrollTo(0, 0));
     await page.waitForTimeout(1_000);
     await page.screenshot({ path: picture });
