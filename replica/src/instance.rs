@@ -280,6 +280,13 @@ impl Instance {
         self.network.defer_slices();
     }
 
+    /// From now on, executes all rounds of a tick on the thread that calls [`tick`](Self::tick). Otherwise, if the
+    /// [profile](NetworkProfile) delays messages between subnets, the rounds of subnets with work may be executed
+    /// on several threads. The results are the same.
+    pub fn stay_on_one_thread(&mut self) {
+        self.network.stay_on_one_thread();
+    }
+
     /// The executions whose slices are deferred and have not been executed.
     pub fn deferred_executions(&self) -> impl Iterator<Item = &DeferredExecution> {
         self.network.subnets().flat_map(Subnet::deferred_executions)
@@ -337,3 +344,6 @@ fn check_count(subnets: usize) -> Result<(), InstanceError> {
 fn check_time(now: Time, asked: Time) -> Result<(), InstanceError> {
     if asked < now { Err(InstanceError::TimeInPast { now, asked }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ pub mod json_lines;
 mod names;
 pub mod perfetto;
 mod recording;
+mod sinks;
 mod summary;
 mod watch;
 pub mod watched;
@@ -22,19 +23,22 @@ pub mod watched;
 pub use clock::Moment;
 pub use names::Names;
 pub use recording::{Call, Execution, Load, Outcome, Recording, Refused, Round, Slice};
+use sinks::Sinks;
 pub use summary::Summary;
 pub use watch::Notice;
 
 use crate::error::{ErrorCode, RejectCode};
 use crate::types::*;
 use serde::{Deserialize, Serialize};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
-/// Records events for a listener and for a watcher, if they exist.
+/// Records events for a listener and for a watcher, if they exist. Clones record for the same ones, in the order
+/// in which they record.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    listener: Option<Sender<Event>>,
-    watcher: Option<Sender<Notice>>,
+    /// `None` if there is neither a listener nor a watcher.
+    sinks: Option<Arc<Sinks>>,
 }
 
 impl Trace {
@@ -48,30 +52,28 @@ impl Trace {
     /// The receiver of all events from now on, in place of an earlier one.
     pub(crate) fn listen(&mut self) -> Receiver<Event> {
         let (sender, receiver) = channel();
-        self.listener = Some(sender);
+        let watcher = self.sinks.as_ref().and_then(|sinks| sinks.watcher.clone());
+        *self = Self::to(Some(sender), watcher);
         receiver
     }
 
     /// Records an event. `event` is called only if there is a listener or a watcher.
     pub(crate) fn record(&self, event: impl FnOnce() -> Event) {
-        if self.listener.is_none() && self.watcher.is_none() {
-            return;
-        }
+        let Some(sinks) = &self.sinks else { return };
         let event = event();
-        // Listener and watcher may have dropped their receivers.
-        if let Some(watcher) = &self.watcher {
-            let _ = watcher.send(Notice::Event(event.clone()));
+        if sinks.watcher.is_some() {
+            sinks.notify(Notice::Event(event.clone()));
         }
-        if let Some(listener) = &self.listener {
-            let _ = listener.send(event);
+        if sinks.listener.is_some() {
+            sinks.record(event);
         }
     }
 
     /// Records an event that is known only after a wait. `event` is called only if there is a listener: a watcher
     /// must not make the network slower.
     pub(crate) fn record_after_wait(&self, event: impl FnOnce() -> Event) {
-        if let Some(listener) = &self.listener {
-            let _ = listener.send(event());
+        if let Some(sinks) = self.sinks.as_ref().filter(|sinks| sinks.listener.is_some()) {
+            sinks.record(event());
         }
     }
 }

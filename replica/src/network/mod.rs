@@ -1,21 +1,25 @@
 //! The network: all subnets, the streams between them, and the time.
 
+mod parallel;
 mod profile;
+mod round;
 mod stream;
+mod streams;
 
-use crate::limits::{SYSTEM_SUBNET_MESSAGES_MAX, XNET_BYTES_PER_BLOCK_MAX};
-use crate::message::{Response, StreamMessage};
-use crate::subnet::{BlockMakerError, BlockMakers, Incoming, Router, Subnet, SubnetConfig};
+use crate::subnet::{BlockMakerError, BlockMakers, Subnet};
 use crate::topology::RoutingTable;
 use crate::trace::Trace;
 use crate::types::{CanisterId, NextWork, SubnetId, Time};
+use parallel::Turn;
 pub use profile::NetworkProfile;
+use round::Round;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-pub use stream::Stream;
+use streams::{Outbox, Peers, Streams};
 
-/// The network. In each tick its subnets execute one round each, in the order of their ids.
+/// The network. In each tick its subnets execute one round each. The results are as if they did so in the order of
+/// their ids.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Network {
     profile: NetworkProfile,
@@ -23,7 +27,7 @@ pub struct Network {
     #[serde(skip)]
     /// Boxed, because a map has room for eleven values even if it has only one.
     subnets: BTreeMap<SubnetId, Box<Subnet>>,
-    streams: BTreeMap<(SubnetId, SubnetId), Stream>,
+    streams: Streams,
     #[serde(with = "crate::types::encoding::shared")]
     routes: Arc<RoutingTable>,
     rounds: u64,
@@ -35,6 +39,9 @@ pub struct Network {
     /// Whether the slices of long executions after the first one are deferred.
     #[serde(skip)]
     defers_slices: bool,
+    /// Whether all rounds are executed on the thread that executes a tick.
+    #[serde(skip)]
+    is_on_one_thread: bool,
 }
 
 impl Network {
@@ -50,13 +57,14 @@ impl Network {
                 .into_iter()
                 .map(|subnet| (subnet.config().id, subnet.into()))
                 .collect(),
-            streams: BTreeMap::new(),
+            streams: Streams::default(),
             routes: Arc::new(routes),
             rounds: 0,
             time: now,
             round_time: now,
             trace: Trace::default(),
             defers_slices: false,
+            is_on_one_thread: false,
         }
     }
 
@@ -74,8 +82,13 @@ impl Network {
     pub fn set_trace(&mut self, trace: &Trace) {
         self.trace = trace.clone();
         for subnet in self.subnets.values_mut() {
-            subnet.set_trace(trace);
+            subnet.set_trace(&trace.apart());
         }
+    }
+
+    /// Executes all rounds on the thread that executes a tick, from now on. The results are the same.
+    pub fn stay_on_one_thread(&mut self) {
+        self.is_on_one_thread = true;
     }
 
     /// Defers the slices of long executions after the first one, from now on.
@@ -114,7 +127,7 @@ impl Network {
 
     /// When a round next has work to do. Until then, a round would only change the time.
     pub fn next_work(&self) -> NextWork {
-        if self.streams.values().any(Stream::is_moving) {
+        if self.streams.are_moving() {
             return NextWork::Now;
         }
         self.subnets().map(Subnet::next_work).min().unwrap_or(NextWork::Never)
@@ -178,7 +191,7 @@ impl Network {
 
     /// Adds a subnet. Other subnets can send to it from their next round on.
     pub fn add_subnet(&mut self, mut subnet: Subnet) {
-        subnet.set_trace(&self.trace);
+        subnet.set_trace(&self.trace.apart());
         if self.defers_slices {
             subnet.defer_slices();
         }
@@ -190,7 +203,7 @@ impl Network {
     /// rejected from now on. Requests that it took in before never get a response.
     pub fn remove_subnet(&mut self, id: SubnetId) {
         self.subnets.remove(&id);
-        self.streams.retain(|(from, to), _| *from != id && *to != id);
+        self.streams.remove_subnet(id);
         Arc::make_mut(&mut self.routes).remove_subnet(id);
     }
 
@@ -219,7 +232,7 @@ impl Network {
         Ok(())
     }
 
-    /// Executes one round on every subnet, one after the other, and advances the time.
+    /// Executes one round on every subnet, and advances the time.
     ///
     /// If the profile has no delay, messages that a subnet sends in this tick arrive in the same tick at
     /// subnets whose turn comes later, as in PocketIC.
@@ -228,20 +241,64 @@ impl Network {
         let block_time = self.profile.block_time(self.time, self.round_time);
         self.time = self.profile.round_time(self.time, self.round_time);
         self.round_time = self.time;
-        let subnets: Vec<Peer> =
-            self.subnets.values().map(|subnet| Peer::from(subnet.config())).collect();
-        for (index, subnet) in self.subnets.values_mut().enumerate() {
-            let to = subnets[index];
-            let incoming = take_incoming(&mut self.streams, &subnets, to, self.rounds);
-            let mut outgoing = Outgoing {
-                from: to.id,
-                visible_from_round: self.rounds + self.profile.rounds_per_hop,
-                routes: &self.routes,
-                subnets: &subnets,
-                streams: &mut self.streams,
-            };
-            subnet.execute_round(self.time, block_time, incoming, &mut outgoing);
+        let round = Round {
+            time: self.time,
+            block_time,
+            visible_from_round: self.rounds + self.profile.rounds_per_hop,
+            routes: self.routes.clone(),
+            peers: Peers::of(self.subnets.values().map(|subnet| subnet.config())),
+        };
+        match self.profile.rounds_per_hop {
+            0 => self.execute_in_turn(&round),
+            _ => self.execute_with_delay(round),
         }
+    }
+
+    /// Executes one round on every subnet, one after the other.
+    fn execute_in_turn(&mut self, round: &Round) {
+        for (id, subnet) in &mut self.subnets {
+            let incoming = self.streams.take_incoming(&round.peers, *id, self.rounds);
+            let mut outbox = self.streams.take_outbox(*id);
+            round.execute(subnet, incoming, &mut outbox);
+            self.streams.put_outbox(*id, outbox);
+        }
+    }
+
+    /// Executes one round on every subnet, on several threads if several subnets have work. What a subnet sends in
+    /// this tick must be visible only in later ones.
+    fn execute_with_delay(&mut self, round: Round) {
+        let mut busy = 0;
+        let mut turns = Vec::with_capacity(self.subnets.len());
+        for (id, subnet) in std::mem::take(&mut self.subnets) {
+            let incoming = self.streams.take_incoming(&round.peers, id, self.rounds);
+            let is_busy = || !incoming.is_empty() || subnet.next_work() <= NextWork::At(round.time);
+            busy += usize::from(busy < 2 && is_busy());
+            turns.push(Turn { subnet, outbox: Outbox::default(), incoming: Some(incoming) });
+        }
+        // Only now: the signals that a subnet takes change the outbox of another one.
+        for turn in &mut turns {
+            turn.outbox = self.streams.take_outbox(turn.subnet.config().id);
+        }
+        let Self { subnets, streams, is_on_one_thread, .. } = self;
+        let mut take_back = |turn: Turn| {
+            let Turn { subnet, outbox, .. } = turn;
+            let id = subnet.config().id;
+            streams.put_outbox(id, outbox);
+            subnets.insert(id, subnet);
+        };
+        if *is_on_one_thread || busy < 2 {
+            for mut turn in turns {
+                let incoming = turn.incoming.take().unwrap_or_default();
+                round.execute(&mut turn.subnet, incoming, &mut turn.outbox);
+                take_back(turn);
+            }
+            return;
+        }
+        turns.iter().for_each(|turn| turn.subnet.hold_trace());
+        parallel::execute(round, turns, |turn| {
+            turn.subnet.release_trace();
+            take_back(turn);
+        });
     }
 }
 
@@ -253,107 +310,6 @@ fn add_routes(routes: &mut RoutingTable, subnet: &Subnet) {
     routes.set_root(config.root_key.subnet_id());
     if config.free && !config.system {
         routes.set_free(config.id);
-    }
-}
-
-/// The properties of a subnet that other subnets need.
-#[derive(Clone, Copy)]
-struct Peer {
-    id: SubnetId,
-    /// Whether the subnet is a system subnet. Streams to system subnets are throttled.
-    system: bool,
-    /// Whether the subnet is the root subnet: the NNS subnet, or the first subnet if there is no NNS
-    /// subnet.
-    root: bool,
-}
-
-impl From<&SubnetConfig> for Peer {
-    fn from(config: &SubnetConfig) -> Self {
-        let root = config.key.public_key_der() == config.root_key.public_key_der();
-        Self { id: config.id, system: config.system, root }
-    }
-}
-
-impl Peer {
-    /// The most messages that this subnet takes from `source` in one round. `waiting` is the number of
-    /// messages in the stream back to `source`. On system subnets, the two numbers together are limited,
-    /// but not between two system subnets of which the taking one is not the root subnet
-    /// (`xnet/payload_builder/src/lib.rs`, `get_msg_limit`).
-    fn messages_max(self, source: Self, waiting: usize) -> usize {
-        match self.system && (self.root || !source.system) {
-            true => SYSTEM_SUBNET_MESSAGES_MAX.saturating_sub(waiting),
-            false => usize::MAX,
-        }
-    }
-}
-
-/// Takes the signals and messages of other subnets for the subnet `to`. The signals discard messages
-/// from the streams of `to`. Messages are taken until the block is full. The order of source subnets
-/// rotates from round to round.
-fn take_incoming(
-    streams: &mut BTreeMap<(SubnetId, SubnetId), Stream>,
-    subnets: &[Peer],
-    to: Peer,
-    round: u64,
-) -> Incoming {
-    let mut incoming = Incoming::default();
-    // The limits count the messages in the streams of `to` as they were before this round: a block is made
-    // from the state of the previous round.
-    let limit = |source: &Peer| {
-        let waiting = streams.get(&(to.id, source.id)).map_or(0, Stream::held);
-        (source.id, to.messages_max(*source, waiting))
-    };
-    let limits: Vec<(SubnetId, usize)> = subnets.iter().map(limit).collect();
-    for Peer { id: source, .. } in subnets {
-        let Some(stream) = streams.get_mut(&(*source, to.id)) else { continue };
-        let signals = stream.take_signals(round);
-        if let Some(reverse) = streams.get_mut(&(to.id, *source)) {
-            reverse.discard(signals.len());
-        }
-        incoming.rejects.extend(signals.into_iter().flatten());
-    }
-    let mut bytes_left = XNET_BYTES_PER_BLOCK_MAX;
-    let (before, first) = limits.split_at(round as usize % subnets.len());
-    for (source, count) in first.iter().chain(before) {
-        let Some(stream) = streams.get_mut(&(*source, to.id)) else { continue };
-        incoming.slices.push((*source, stream.take_visible(round, *count, &mut bytes_left)));
-    }
-    incoming.slices.sort_by_key(|(source, _)| *source);
-    incoming
-}
-
-/// The outgoing streams of one subnet.
-struct Outgoing<'a> {
-    from: SubnetId,
-    visible_from_round: u64,
-    routes: &'a Arc<RoutingTable>,
-    subnets: &'a [Peer],
-    streams: &'a mut BTreeMap<(SubnetId, SubnetId), Stream>,
-}
-
-impl Router for Outgoing<'_> {
-    fn routes(&self) -> &Arc<RoutingTable> {
-        self.routes
-    }
-
-    fn has_room(&self, to: SubnetId) -> bool {
-        let stream = self.streams.get(&(self.from, to));
-        let system = self.subnets.iter().any(|peer| peer.id == to && peer.system);
-        stream.is_none_or(|stream| stream.has_room_for_message(system))
-    }
-
-    fn has_room_for_refund(&self, to: SubnetId) -> bool {
-        self.streams.get(&(self.from, to)).is_none_or(Stream::has_room_for_refund)
-    }
-
-    fn send(&mut self, to: SubnetId, message: StreamMessage) {
-        let stream = self.streams.entry((self.from, to)).or_default();
-        stream.push(message, self.visible_from_round);
-    }
-
-    fn signal(&mut self, to: SubnetId, reject: Option<Response>) {
-        let stream = self.streams.entry((self.from, to)).or_default();
-        stream.push_signal(reject, self.visible_from_round);
     }
 }
 

@@ -32,6 +32,12 @@ impl Subnet {
         }
     }
 
+    /// The canisters with messages in their output queues, in the order of their ids.
+    pub(super) fn senders(&self) -> Vec<CanisterId> {
+        let waiting = self.canisters.awake().filter(|canister| canister.queues.has_output());
+        waiting.map(|canister| canister.id).collect()
+    }
+
     /// Takes the next message out of an output queue, if it can be delivered.
     fn pop_deliverable(&mut self, sender: CanisterId, receiver: Callee) -> Option<Message> {
         let canister = &self.canisters[&sender];

@@ -105,6 +105,13 @@ pub struct Incoming {
     pub slices: Vec<(SubnetId, Vec<StreamMessage>)>,
 }
 
+impl Incoming {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.rejects.is_empty() && self.slices.iter().all(|(_, messages)| messages.is_empty())
+    }
+}
+
 /// One subnet.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Subnet {
@@ -263,6 +270,16 @@ impl Subnet {
         self.canisters.for_each(|canister| canister.trace = trace.clone());
     }
 
+    /// Holds back what it records, until [`release_trace`](Self::release_trace).
+    pub fn hold_trace(&self) {
+        self.trace.hold();
+    }
+
+    /// Records what it has held back.
+    pub fn release_trace(&self) {
+        self.trace.release();
+    }
+
     /// Defers the slices of long executions after the first one, from now on.
     pub fn defer_slices(&mut self) {
         self.defers_slices = true;
@@ -373,11 +390,5 @@ impl Subnet {
     fn send_response(&mut self, response: Response) {
         self.trace.record(|| response.made(Responder::Callee));
         self.responses.entry(response.header.caller).or_default().push_back(response);
-    }
-
-    /// The canisters with messages in their output queues, in the order of their ids.
-    fn senders(&self) -> Vec<CanisterId> {
-        let waiting = self.canisters.awake().filter(|canister| canister.queues.has_output());
-        waiting.map(|canister| canister.id).collect()
     }
 }

@@ -47,27 +47,26 @@ impl Trace {
     /// The receiver of all notices from now on, in place of an earlier one.
     pub(crate) fn watch(&mut self) -> Receiver<Notice> {
         let (sender, receiver) = channel();
-        self.watcher = Some(sender);
+        let listener = self.sinks.as_ref().and_then(|sinks| sinks.listener.clone());
+        *self = Self::to(listener, Some(sender));
         receiver
     }
 
     /// Makes no more notices.
     pub(crate) fn end_watch(&mut self) {
-        self.watcher = None;
+        let listener = self.sinks.as_ref().and_then(|sinks| sinks.listener.clone());
+        *self = Self::to(listener, None);
     }
 
     /// Whether there is a watcher.
     pub(crate) fn is_watched(&self) -> bool {
-        self.watcher.is_some()
+        self.sinks.as_ref().is_some_and(|sinks| sinks.watcher.is_some())
     }
 
     /// Sends notices to the watcher. `notices` is called only if there is one.
     pub(crate) fn notify<N: IntoIterator<Item = Notice>>(&self, notices: impl FnOnce() -> N) {
-        if let Some(watcher) = &self.watcher {
-            for notice in notices() {
-                // The watcher may have dropped its receiver.
-                let _ = watcher.send(notice);
-            }
+        if let Some(sinks) = self.sinks.as_ref().filter(|sinks| sinks.watcher.is_some()) {
+            notices().into_iter().for_each(|notice| sinks.notify(notice));
         }
     }
 }

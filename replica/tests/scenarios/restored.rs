@@ -1,10 +1,11 @@
 //! Runs of which everything must be the same as in a plain run: of a network that is saved and restored in the middle
-//! of a scenario, and with deferred slices.
+//! of a scenario, with deferred slices, and on several threads.
 
 use crate::random::Random;
-use crate::run::{Run, run, run_deferring, run_restoring};
+use crate::run::{Run, run, run_deferring, run_on_threads, run_restoring};
 use crate::scenario::scenario;
 use embedded_replica::limits::WASM_STACK_BYTES;
+use embedded_replica::network::NetworkProfile;
 use embedded_replica::trace::Event;
 
 /// The scenarios that are tried. Each runs twice.
@@ -60,5 +61,22 @@ fn a_network_with_deferred_slices_does_the_same_as_one_without() {
             }
         }
         assert!(slices > 0, "no scenario has a long execution");
+    });
+}
+
+#[test]
+fn subnets_on_several_threads_do_the_same_as_on_one() {
+    on_large_stack(|| {
+        for seed in 0..crate::variable("SCENARIOS").unwrap_or(SCENARIOS) {
+            let scenario = scenario(seed);
+            let profiles = [
+                NetworkProfile::MAINNET,
+                NetworkProfile::custom(0, 1),
+                NetworkProfile::custom(1, 3),
+            ];
+            let profile = profiles[seed as usize % profiles.len()];
+            let one = run_on_threads(&scenario, profile, true);
+            assert_equal(seed, &run_on_threads(&scenario, profile, false), &one);
+        }
     });
 }

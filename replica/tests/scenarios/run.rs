@@ -7,6 +7,7 @@ use crate::scenario::{Action, Manage, Scenario};
 use candid::Principal;
 use embedded_replica::canister::{Failure, Status};
 use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance};
+use embedded_replica::network::NetworkProfile;
 use embedded_replica::state_dir::StateDir;
 use embedded_replica::subnet::Subnet;
 use embedded_replica::trace::{Event, Work};
@@ -84,6 +85,20 @@ pub fn run(scenario: &Scenario) -> Run {
     run_restoring(scenario, |_| false)
 }
 
+/// Runs a scenario on a network with this profile, on one thread or on several.
+pub fn run_on_threads(scenario: &Scenario, profile: NetworkProfile, on_one_thread: bool) -> Run {
+    run_on(
+        scenario,
+        |_| false,
+        |instance| {
+            instance.set_profile(profile);
+            if on_one_thread {
+                instance.stay_on_one_thread();
+            }
+        },
+    )
+}
+
 /// Runs a scenario with deferred slices.
 pub fn run_deferring(scenario: &Scenario) -> Run {
     run_on(scenario, |_| false, Instance::defer_slices)
@@ -98,7 +113,7 @@ pub fn run_restoring(scenario: &Scenario, is_restored: impl Fn(usize) -> bool + 
 fn run_on(
     scenario: &Scenario,
     is_restored: impl Fn(usize) -> bool + 'static,
-    prepare: fn(&mut Instance),
+    prepare: impl FnOnce(&mut Instance),
 ) -> Run {
     let (mut instance, subnets, ids) = begin(scenario);
     prepare(&mut instance);

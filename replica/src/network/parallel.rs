@@ -1,0 +1,129 @@
+//! Executes the rounds of several subnets at the same time, on several threads of the host.
+//!
+//! This is possible if no subnet can see in this tick what another one sends in it. Then the rounds do not depend
+//! on each other, and results do not depend on the threads.
+
+use super::round::Round;
+use super::streams::Outbox;
+use crate::limits::WASM_STACK_BYTES;
+use crate::subnet::{Incoming, Subnet};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+
+/// The round of one subnet.
+pub(super) struct Turn {
+    pub subnet: Box<Subnet>,
+    pub outbox: Outbox,
+    /// What the subnet takes in. `None` if the round was executed.
+    pub incoming: Option<Incoming>,
+}
+
+/// A turn, which the caller takes back at the end.
+#[derive(Default)]
+struct Slot {
+    turn: Option<Turn>,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+/// The turns of a tick.
+struct Turns {
+    round: Round,
+    slots: Vec<Mutex<Slot>>,
+}
+
+impl Turns {
+    fn execute(&self, slot: &mut Slot) {
+        let Some(turn) = &mut slot.turn else { return };
+        let Some(incoming) = turn.incoming.take() else { return };
+        let round = AssertUnwindSafe(|| {
+            self.round.execute(&mut turn.subnet, incoming, &mut turn.outbox);
+        });
+        slot.panic = catch_unwind(round).err();
+    }
+
+    /// Executes all turns that nobody executes or has executed.
+    fn execute_free(&self) {
+        for slot in &self.slots {
+            if let Ok(mut slot) = slot.try_lock() {
+                self.execute(&mut slot);
+            }
+        }
+    }
+
+    /// Waits until this turn is executed, and takes it back.
+    fn finish(&self, slot: &Mutex<Slot>) -> Slot {
+        let mut slot: MutexGuard<'_, Slot> = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        self.execute(&mut slot);
+        std::mem::take(&mut *slot)
+    }
+}
+
+/// Executes all turns, on this thread and on others. `take_back` gets each turn, in their order.
+///
+/// # Panics
+///
+/// If a round panics, when all turns are taken back.
+pub(super) fn execute(round: Round, turns: Vec<Turn>, mut take_back: impl FnMut(Turn)) {
+    let slot = |turn| Mutex::new(Slot { turn: Some(turn), panic: None });
+    let turns = Arc::new(Turns { round, slots: turns.into_iter().map(slot).collect() });
+    call_helpers(&turns);
+    turns.execute_free();
+    let mut first_panic = None;
+    for slot in &turns.slots {
+        let Slot { turn, panic } = turns.finish(slot);
+        turn.into_iter().for_each(&mut take_back);
+        first_panic = first_panic.or(panic);
+    }
+    if let Some(panic) = first_panic {
+        resume_unwind(panic);
+    }
+}
+
+/// Threads that execute turns for other threads. They are not those of a pool of `rayon`, because a thread of such
+/// a pool that waits for a part of its work begins other work meanwhile, here a round within a round.
+struct Helpers {
+    /// Takes work only while a helper is free or about to be.
+    work: SyncSender<Arc<Turns>>,
+    count: usize,
+}
+
+/// Asks as many helpers as there are turns for them. Nobody waits for a helper that comes too late.
+fn call_helpers(turns: &Arc<Turns>) {
+    static HELPERS: OnceLock<Helpers> = OnceLock::new();
+    let Helpers { work, count } = HELPERS.get_or_init(start_helpers);
+    for _ in 0..(*count).min(turns.slots.len() - 1) {
+        if work.try_send(turns.clone()).is_err() {
+            break;
+        }
+    }
+}
+
+/// Starts a helper for each processor but one. If a thread cannot be started, there are fewer.
+fn start_helpers() -> Helpers {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let wanted = (processors - 1).max(1);
+    let (work, waiting) = sync_channel(wanted);
+    let waiting = Arc::new(Mutex::new(waiting));
+    let start = |number: usize| {
+        let waiting = waiting.clone();
+        let thread = thread::Builder::new()
+            .name(format!("subnets {number}"))
+            .stack_size(2 * WASM_STACK_BYTES)
+            .spawn(move || help(&waiting));
+        thread.is_ok()
+    };
+    Helpers { work, count: (0..wanted).filter(|number| start(*number)).count() }
+}
+
+fn help(waiting: &Mutex<Receiver<Arc<Turns>>>) {
+    loop {
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match next {
+            Ok(turns) => turns.execute_free(),
+            Err(_) => break,
+        }
+    }
+}
