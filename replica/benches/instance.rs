@@ -7,22 +7,13 @@ mod fixture;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use embedded_replica::instance::{Instance, InstanceConfig};
-use fixture::{Modules, Pair, install, medians, micros, ratio};
+use fixture::{Modules, Pair, install, medians, micros, ratio, resident_bytes};
 
 /// Number of idle canisters on one subnet.
 const CANISTERS: u32 = 100;
 
 /// Number of idle instances whose memory is measured.
 const INSTANCES: usize = 200;
-
-/// Resident memory of this process, in bytes, without pages of files. All instances share the pages of the
-/// memory images of modules, which are in files. `None` on systems other than Linux.
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
 
 /// Measures memory. Runs before the other benchmarks, because their freed memory would distort the result.
 fn memory(_: &mut Criterion) {
