@@ -10,6 +10,7 @@
 //! - [`browser`]: a browser that opens pages;
 //! - [`http`]: HTTP requests that no well-behaved client would send;
 //! - [`counter()`]: a canister that counts;
+//! - [`generator`]: random Wasm modules;
 //! - [`canisters`]: canisters of other people, and canisters written as other people write theirs.
 //!
 //! A canister that is built here is a [`PathBuf`]. A canister that has to be fetched is an [`Option`]. Where it cannot
@@ -21,6 +22,7 @@ pub mod canisters;
 mod counter;
 pub mod documents;
 pub mod encoding;
+pub mod generator;
 mod golden;
 pub mod http;
 pub mod packages;
@@ -37,6 +39,7 @@ pub use canisters::{
 };
 pub use counter::{counter, counter_interface};
 pub use encoding::{decode, encode, no_result, nothing};
+pub use generator::generated_modules;
 pub use golden::assert_golden;
 pub use packages::or_say_why;
 pub use panics::panic_message;

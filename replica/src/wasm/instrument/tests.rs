@@ -4,8 +4,10 @@ use super::OUT_OF_INSTRUCTIONS;
 use crate::wasm::harness::{LIMIT, Outcome, compiled, run};
 use wasmtime::Trap;
 
+mod generated;
 mod page_marks;
 mod random;
+mod simple;
 
 /// Executes a function with this body. The module has a memory of three Wasm pages, two data segments, a
 /// global, and a function to call.

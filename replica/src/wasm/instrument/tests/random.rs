@@ -2,8 +2,8 @@
 //! writes to, and with the same programs without instrumentation.
 
 mod program;
-mod simple;
 
+use super::simple;
 use crate::limits::OS_PAGE_BYTES;
 use crate::wasm::harness::{LIMIT, run, set_counter};
 use crate::wasm::instrument::{COUNTER_ADDRESS, EXPORT_ADDED_MEMORY, instrument};
