@@ -30,6 +30,8 @@ pub struct Deployment<'a> {
     pub callee: Principal,
     /// The caller's interface.
     pub interface: CallerInterface,
+    /// The nanoseconds by which a round advances the time of the instance.
+    pub round_nanos: u64,
 }
 
 impl<'a> Deployment<'a> {
@@ -45,6 +47,7 @@ impl<'a> Deployment<'a> {
         instance: &'a PocketIc,
         settings: &Settings,
         modules: &Modules,
+        round_nanos: u64,
     ) -> Result<Self, Error> {
         let (caller_subnet, callee_subnet) = subnets(instance, settings.same_subnet).await?;
         let caller =
@@ -58,7 +61,8 @@ impl<'a> Deployment<'a> {
             None => find_number_type(instance, caller).await?,
         };
         let has_run = interface::has_run(&modules.caller);
-        Ok(Self { instance, caller, callee, interface: CallerInterface { numbers, has_run } })
+        let interface = CallerInterface { numbers, has_run };
+        Ok(Self { instance, caller, callee, interface, round_nanos })
     }
 
     /// The caller's balance of cycles.

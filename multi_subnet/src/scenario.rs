@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use embedded_replica::trace::Event;
 use indicatif::ProgressBar;
-use pocket_ic::nonblocking::PocketIc;
+use pocket_ic::{Time, nonblocking::PocketIc};
 use tokio::runtime::Builder;
 
 use crate::{
@@ -28,6 +28,13 @@ use crate::{
 const ROUNDS_LIMIT: u64 = 1_000;
 /// Rounds that a strategy may take for each call, in addition to [`ROUNDS_LIMIT`].
 const ROUNDS_PER_CALL_LIMIT: u64 = 20;
+/// Rounds that a PocketIC server executes in one request that awaits a message (`pocket_ic_server/src/pocket_ic.rs`,
+/// `AwaitIngressMessage`). After these rounds, the request fails.
+const ROUNDS_PER_REQUEST: u64 = 100;
+
+/// The nanoseconds by which a round of PocketIC advances the time (`state_machine_tests/src/lib.rs`,
+/// `EXECUTE_ROUND_TIME_INCREMENT`).
+const POCKET_IC_ROUND_NANOS: u64 = 1;
 
 /// Creates an instance and measures each strategy on it, one after another.
 ///
@@ -105,11 +112,9 @@ async fn measure_all(
     progress: &ProgressBar,
     listener: Option<Receiver<Event>>,
 ) -> Result<(Vec<Measurement>, Option<Recorded>), Error> {
-    if settings.server != ServerChoice::Embedded {
-        check_order(instance, &settings.server).await?;
-    }
+    let round_nanos = round_nanos(instance, settings).await?;
     progress.set_message("installing the canisters");
-    let deployment = Deployment::new(instance, settings, modules).await?;
+    let deployment = Deployment::new(instance, settings, modules, round_nanos).await?;
     let recorder = |events| Recorder::new(events, &deployment, modules);
     let mut recorder = listener.map(recorder);
     let mut measurements = Vec::new();
@@ -129,18 +134,26 @@ async fn measure_all(
     Ok((measurements, recorder.map(Recorder::finish)))
 }
 
-/// Checks that the rounds of a server take no time, as in PocketIC. The rounds of other servers, such as the
-/// embedded replica with another profile, would be converted into a wrong model time.
-pub(crate) async fn check_order(instance: &PocketIc, server: &ServerChoice) -> Result<(), Error> {
+/// The nanoseconds by which a round advances the time. The benchmark counts rounds by them.
+///
+/// # Errors
+///
+/// - [`Error::OtherProfile`] if the rounds of a server do not advance the time by one nanosecond, as in PocketIC. The
+///   rounds of other servers, such as the embedded replica with another profile, would be converted into a wrong model
+///   time.
+/// - Other errors if the server cannot be used.
+pub(crate) async fn round_nanos(instance: &PocketIc, settings: &Settings) -> Result<u64, Error> {
     const ACTION: &str = "measuring the server's round length";
+    if settings.server == ServerChoice::Embedded {
+        return Ok(settings.profile.network().round_length_nanos().max(POCKET_IC_ROUND_NANOS));
+    }
     let before = ask(ACTION, instance.get_time()).await?.as_nanos_since_unix_epoch();
     ask(ACTION, instance.tick()).await?;
     let after = ask(ACTION, instance.get_time()).await?.as_nanos_since_unix_epoch();
-    // In PocketIC, a round advances the time by one nanosecond.
-    if after - before < 1_000 {
-        return Ok(());
+    match after.saturating_sub(before) {
+        POCKET_IC_ROUND_NANOS => Ok(POCKET_IC_ROUND_NANOS),
+        _ => Err(Error::OtherProfile { server: settings.server.to_string() }),
     }
-    Err(Error::OtherProfile { server: server.to_string() })
 }
 
 /// Measures one strategy.
@@ -181,16 +194,14 @@ struct MeasuredReply {
     host_time: Duration,
 }
 
-/// Submits the message and executes rounds until it has a reply. Each round takes two requests.
-///
-/// The server could do this in one request, but it gives up after 100 rounds.
+/// Submits the message and executes rounds until it has a reply.
 async fn execute_until_reply(
     deployment: &Deployment<'_>,
     strategy: Strategy,
     calls: u64,
     progress: &ProgressBar,
 ) -> Result<MeasuredReply, Error> {
-    let Deployment { instance, caller, interface, .. } = *deployment;
+    let Deployment { instance, caller, interface, round_nanos, .. } = *deployment;
     let method = strategy.method(&interface);
     let action = format!("calling `{method}`");
     let rejected = |reject| Error::Rejected { method, reject };
@@ -198,17 +209,42 @@ async fn execute_until_reply(
         .argument(&interface, calls)
         .map_err(|error| Error::Client { action: action.clone(), reason: error.to_string() })?;
 
+    let begin = ask(&action, instance.get_time()).await?;
     let start = Instant::now();
     let submitted = instance.submit_call(caller, SENDER, method, argument);
     let message = ask(&action, submitted).await?.map_err(rejected)?;
-    let limit = calls.saturating_mul(ROUNDS_PER_CALL_LIMIT).saturating_add(ROUNDS_LIMIT);
-    for rounds in 1..=limit {
-        ask(&action, instance.tick()).await?;
-        progress.inc(1);
-        if let Some(status) = ask(&action, instance.ingress_status(message.clone())).await? {
-            let reply = status.map_err(rejected)?;
-            return Ok(MeasuredReply { reply, rounds, host_time: start.elapsed() });
+    let most = calls.saturating_mul(ROUNDS_PER_CALL_LIMIT).saturating_add(ROUNDS_LIMIT);
+    let mut counter = RoundCounter { begin, round_nanos, rounds: 0 };
+    while counter.rounds < most {
+        let awaited = ask(&action, instance.await_call(message.clone())).await;
+        let host_time = start.elapsed();
+        let executed = counter.count(ask(&action, instance.get_time()).await?);
+        progress.inc(executed);
+        match awaited {
+            Ok(result) => {
+                let reply = result.map_err(rejected)?;
+                return Ok(MeasuredReply { reply, rounds: counter.rounds, host_time });
+            }
+            // The server awaits a message for this many rounds: await the message again.
+            Err(Error::Client { .. }) if executed == ROUNDS_PER_REQUEST => {}
+            Err(error) => return Err(error),
         }
     }
-    Err(Error::TooManyRounds { method, rounds: limit, calls })
+    Err(Error::TooManyRounds { method, rounds: counter.rounds, calls })
+}
+
+/// Counts rounds by the time of the network, which each round advances by the same number of nanoseconds.
+struct RoundCounter {
+    begin: Time,
+    round_nanos: u64,
+    rounds: u64,
+}
+
+impl RoundCounter {
+    /// Counts the rounds until `now`. Returns the number of rounds since the previous call.
+    fn count(&mut self, now: Time) -> u64 {
+        let nanos = |time: Time| time.as_nanos_since_unix_epoch();
+        let rounds = nanos(now).saturating_sub(nanos(self.begin)) / self.round_nanos;
+        rounds - std::mem::replace(&mut self.rounds, rounds)
+    }
 }

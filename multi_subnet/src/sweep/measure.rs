@@ -9,7 +9,7 @@ use super::known::Known;
 use super::search::{Probe, next_probe};
 use super::wall::walls;
 use super::{Point, Series, Sweep};
-use crate::args::{CallCounts, Profile, ServerChoice, Settings, SweepSettings};
+use crate::args::{CallCounts, Profile, Settings, SweepSettings};
 use crate::canisters::Modules;
 use crate::client::ask;
 use crate::deployment::{Deployment, needed_subnets};
@@ -88,32 +88,36 @@ impl RunningSeries<'_> {
     }
 
     async fn measure_all(&self, instance: &PocketIc, counts: &CallCounts) -> Result<Known, Error> {
-        if self.settings.server != ServerChoice::Embedded {
-            scenario::check_order(instance, &self.settings.server).await?;
-        }
+        let round_nanos = scenario::round_nanos(instance, &self.settings).await?;
         let mut known = Known::new(self.strategies.len());
         // The largest number first: if the caller rejects it, the sweep fails at once.
         for &calls in counts.as_slice().iter().rev() {
             for strategy in 0..self.strategies.len() {
-                let measurement = self.measure(instance, Probe { strategy, calls }).await?;
+                let measurement =
+                    self.measure(instance, round_nanos, Probe { strategy, calls }).await?;
                 known.add(strategy, measurement);
             }
         }
         while let Some(probe) = next_probe(&known) {
             self.progress.inc_length(self.weight(probe));
-            known.add(probe.strategy, self.measure(instance, probe).await?);
+            known.add(probe.strategy, self.measure(instance, round_nanos, probe).await?);
         }
         Ok(known)
     }
 
     /// Makes one measurement, on new canisters.
-    async fn measure(&self, instance: &PocketIc, probe: Probe) -> Result<Measurement, Error> {
+    async fn measure(
+        &self,
+        instance: &PocketIc,
+        round_nanos: u64,
+        probe: Probe,
+    ) -> Result<Measurement, Error> {
         let strategy = self.strategies[probe.strategy];
         let placement = if self.settings.same_subnet { "one subnet" } else { "two subnets" };
         let calls = grouped(probe.calls.into());
         self.progress.set_message(format!("{placement}, {} {calls}", strategy.name()));
         let settings = Settings { calls: probe.calls, ..self.settings.clone() };
-        let deployment = Deployment::new(instance, &settings, self.modules).await?;
+        let deployment = Deployment::new(instance, &settings, self.modules, round_nanos).await?;
         // The rounds are not shown: the bar shows measurements.
         let rounds = ProgressBar::hidden();
         let measurement = scenario::measure(&deployment, &settings, strategy, &rounds).await?;

@@ -35,6 +35,8 @@ pub struct Behaviour {
     pub succeeded: u64,
     /// Whether `tick` fails.
     pub broken: bool,
+    /// The round of a measured message in which awaiting it fails.
+    pub breaks_in_round: Option<u64>,
 }
 
 impl Default for Behaviour {
@@ -46,6 +48,7 @@ impl Default for Behaviour {
             reject: None,
             succeeded: 5,
             broken: false,
+            breaks_in_round: None,
         }
     }
 }
@@ -57,6 +60,8 @@ pub struct Seen {
     pub methods: Vec<String>,
     /// How many rounds it executed.
     pub ticks: u64,
+    /// How many requests awaited a measured message.
+    pub awaits: u64,
     /// How many instances it deleted.
     pub deleted: u64,
     cycles: u64,
@@ -115,7 +120,6 @@ impl FakeServer {
             .route("/instances/7/update/tick", post(tick))
             .route("/instances/7/update/submit_ingress_message", post(submit))
             .route("/instances/7/update/await_ingress_message", post(await_answer))
-            .route("/instances/7/read/ingress_status", post(status))
             .with_state(self.clone())
     }
 
@@ -186,23 +190,28 @@ async fn submit(
     Json(json!({"Ok": id}))
 }
 
+/// Executes rounds until the message has its response, at most 100. As on PocketIC's server, the request fails after
+/// these rounds, also if the last one brought the response. Messages that are not measured need no rounds.
 async fn await_answer(
     State(server): State<FakeServer>,
     Json(id): Json<RawMessageId>,
-) -> Json<RawCanisterResult> {
-    let call = server.seen().pending[usize::from(id.message_id[0])].0.clone();
-    Json(server.answer(&call))
-}
-
-async fn status(
-    State(server): State<FakeServer>,
-    Json(query): Json<Value>,
-) -> Json<Option<RawCanisterResult>> {
-    let id: RawMessageId =
-        serde_json::from_value(query["raw_message_id"].clone()).expect("a message id");
-    let (call, submitted) = server.seen().pending[usize::from(id.message_id[0])].clone();
-    let executed = server.seen().ticks - submitted;
-    Json((executed >= server.behaviour.rounds).then(|| server.answer(&call)))
+) -> (StatusCode, Json<Value>) {
+    let failed = |reason| (StatusCode::BAD_REQUEST, Json(json!({ "message": reason })));
+    let mut seen = server.seen();
+    let (call, submitted) = seen.pending[usize::from(id.message_id[0])].clone();
+    let is_measured = matches!(&*call.method, "sequential_calls" | "parallel_calls");
+    seen.awaits += u64::from(is_measured);
+    for _ in 0..100 {
+        let executed = seen.ticks - submitted;
+        if is_measured && Some(executed) == server.behaviour.breaks_in_round {
+            return failed("out of order");
+        }
+        if !is_measured || executed >= server.behaviour.rounds {
+            return (StatusCode::OK, Json(json!(server.answer(&call))));
+        }
+        seen.ticks += 1;
+    }
+    failed("no response after 100 rounds")
 }
 
 fn reject(reject_code: RejectCode, error_code: ErrorCode, message: &str) -> RawCanisterResult {

@@ -50,6 +50,32 @@ fn each_strategy_is_measured_and_the_instance_deleted() {
 }
 
 #[test]
+fn a_message_is_awaited_again_after_each_hundred_rounds_and_all_its_rounds_are_counted() {
+    // A request fails after its hundredth round, also if this round brought the response.
+    for (rounds, awaits) in [(1, 1), (99, 1), (100, 2), (101, 2), (250, 3)] {
+        let server = FakeServer::start(Behaviour { rounds, ..Behaviour::default() });
+        let report = measure(&server, &["--json"]).json();
+        for strategy in report["strategies"].as_array().expect("a list of strategies") {
+            assert_eq!(strategy["rounds"], rounds);
+        }
+        let seen = server.seen();
+        assert_eq!((seen.ticks, seen.awaits), (2 * rounds + 1, 2 * awaits), "{rounds} rounds");
+    }
+}
+
+#[test]
+fn an_error_while_a_message_is_awaited_is_passed_on() {
+    let server = FakeServer::start(Behaviour {
+        rounds: 250,
+        breaks_in_round: Some(150),
+        ..Behaviour::default()
+    });
+    let failed = measure(&server, &[]);
+    assert!(failed.error(1).contains("out of order"), "{}", failed.stderr);
+    assert_eq!(server.seen().deleted, 1);
+}
+
+#[test]
 fn text_begins_with_one_line_per_strategy() {
     let server = FakeServer::start(Behaviour::default());
     let text = measure(&server, &[]).stdout;

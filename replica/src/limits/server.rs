@@ -12,6 +12,9 @@ pub const MAINNET_SUBNETS_MAX: u64 = 1_024;
 /// Most rounds that awaiting an ingress message executes
 /// (`pocket_ic_server/src/pocket_ic.rs`).
 pub const AWAIT_INGRESS_ROUNDS_MAX: usize = 100;
+/// Time after which a request that awaits a message lets other requests use the instance. A round that takes longer is
+/// not interrupted.
+pub const AWAIT_INGRESS_BATCH: Duration = Duration::from_millis(1);
 
 /// Nanoseconds by which a round advances the time unless a client has advanced it since the last round
 /// (`state_machine_tests/src/lib.rs`, `EXECUTE_ROUND_TIME_INCREMENT`).

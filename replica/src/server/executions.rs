@@ -2,13 +2,15 @@
 //! threads of their own, while requests use the instance in the state after that round. The next round, and
 //! everything else that needs the results, waits for the end of these threads.
 
-use crate::canister::DeferredExecution;
-use crate::instance::Instance;
-use crate::limits::SERVER_THREAD_STACK_BYTES;
+use crate::canister::{DeferredExecution, Failure};
+use crate::instance::{Instance, InstanceError};
+use crate::limits::{AWAIT_INGRESS_BATCH, SERVER_THREAD_STACK_BYTES};
 use crate::server::api::ApiError;
 use crate::server::hosted::HostedInstance;
+use crate::types::{MessageId, Payload};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
+use std::time::Instant;
 use tokio::sync::futures::Notified;
 
 impl HostedInstance {
@@ -60,6 +62,59 @@ impl HostedInstance {
             ended.await;
         }
     }
+
+    /// Executes rounds until a message has a response, at most `rounds` rounds. Returns `None`, and the number of
+    /// rounds that it executed, once [`AWAIT_INGRESS_BATCH`] has passed, or something has to be done before the next
+    /// round.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the instance is gone, or panics in a round. The inner errors are those of [`Instance::await_round`].
+    pub(super) async fn await_rounds(
+        &self,
+        message: MessageId,
+        rounds: usize,
+    ) -> Result<Awaited, ApiError> {
+        // While auto-progress is on, real time passes before each round.
+        let most = if self.auto_progress.lock().is_some() { 1 } else { rounds };
+        let batch = |instance: &mut Instance| match instance.ingress_status(message, None) {
+            Ok(None) if instance.is_executing() => None,
+            _ => Some(await_batch(instance, message, most)),
+        };
+        Ok(self.execute_round(batch).await??)
+    }
+}
+
+/// A response, or how many rounds were executed in vain.
+#[derive(Debug)]
+pub(super) enum Awaited {
+    Response(Result<Payload, Failure>),
+    Rounds(usize),
+}
+
+/// Executes up to `most` rounds one after the other: to give the instance to another request between two rounds takes
+/// as long as a short round. The batch ends early if the batch has taken [`AWAIT_INGRESS_BATCH`], if deferred slices
+/// need a thread, or if a module has to be compiled.
+fn await_batch(
+    instance: &mut Instance,
+    message: MessageId,
+    most: usize,
+) -> Result<Awaited, InstanceError> {
+    let begin = Instant::now();
+    for executed in 0..most {
+        if executed > 0 {
+            let has_to_wait = begin.elapsed() >= AWAIT_INGRESS_BATCH
+                || instance.deferred_executions().next().is_some()
+                || !instance.waiting_modules().is_empty();
+            if has_to_wait {
+                return Ok(Awaited::Rounds(executed));
+            }
+        }
+        if let Some(response) = instance.await_round(message)? {
+            return Ok(Awaited::Response(response));
+        }
+    }
+    Ok(Awaited::Rounds(most))
 }
 
 #[cfg(test)]

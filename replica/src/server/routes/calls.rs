@@ -2,10 +2,11 @@
 
 use super::extract::{Id, Shared};
 use crate::canister::Failure;
-use crate::instance::{Instance, InstanceError};
+use crate::instance::InstanceError;
 use crate::limits::AWAIT_INGRESS_ROUNDS_MAX;
 use crate::server::api::{ApiResult, JsonBody};
 use crate::server::convert::*;
+use crate::server::executions::Awaited;
 use axum::Json;
 use axum::extract::State;
 use pocket_ic::RejectResponse;
@@ -36,15 +37,12 @@ pub(super) async fn await_ingress(
     let message = message_id(&raw)?;
     let hosted = instances.get(id)?;
     hosted.with(|instance| instance.check_submitted(message)).await??;
-    let await_round = |instance: &mut Instance| match instance.ingress_status(message, None) {
-        Ok(None) if instance.is_executing() => None,
-        _ => Some(instance.await_round(message)),
-    };
-    // Between the rounds, other requests can use the instance.
-    for _ in 0..AWAIT_INGRESS_ROUNDS_MAX {
-        let result = hosted.execute_round(await_round).await??;
-        if let Some(result) = result {
-            return Ok(Json(canister_result(result, true)));
+    // Between the batches of rounds, other requests can use the instance.
+    let mut left = AWAIT_INGRESS_ROUNDS_MAX;
+    while left > 0 {
+        match hosted.await_rounds(message, left).await? {
+            Awaited::Response(result) => return Ok(Json(canister_result(result, true))),
+            Awaited::Rounds(executed) => left -= executed,
         }
     }
     Err(InstanceError::NotAnswered.into())
