@@ -213,10 +213,10 @@ pub enum Outcome {
 pub struct CallContexts {
     next_context: u64,
     next_callback: u64,
-    contexts: BTreeMap<CallContextId, CallContext>,
-    callbacks: BTreeMap<CallbackId, Callback>,
-    /// The callbacks of bounded-wait calls by deadline. An entry is removed when the deadline expires or
-    /// a response arrives.
+    /// Boxed, like the callbacks, because a map has room for eleven values even if it has only one.
+    contexts: BTreeMap<CallContextId, Box<CallContext>>,
+    callbacks: BTreeMap<CallbackId, Box<Callback>>,
+    /// The callbacks of bounded-wait calls by deadline, until the deadline expires or a response arrives.
     deadlines: BTreeSet<(Time, CallbackId)>,
 }
 
@@ -225,13 +225,13 @@ impl CallContexts {
     pub fn open(&mut self, received: ReceivedCall) -> CallContextId {
         let id = CallContextId(self.next_context);
         self.next_context += 1;
-        let context = CallContext {
+        let context = Box::new(CallContext {
             received,
             responded: false,
             open_calls: 0,
             instructions: 0,
             deleted: false,
-        };
+        });
         self.contexts.insert(id, context);
         id
     }
@@ -272,15 +272,15 @@ impl CallContexts {
         self.contexts.get_mut(&id).expect("the context is open").open_calls += 1;
         self.deadlines.extend(call.deadline.map(|deadline| (deadline, callback)));
         let header = CallHeader { caller, callee: call.callee, callback, deadline: call.deadline };
-        let functions = call.callbacks;
-        let registered = Callback { call_context_id: id, header, functions, price: call.price };
-        self.callbacks.insert(callback, registered);
+        let (functions, price) = (call.callbacks, call.price);
+        let registered = Callback { call_context_id: id, header, functions, price };
+        self.callbacks.insert(callback, registered.into());
         header
     }
 
     /// Removes and returns the callback that a response is for. `None` if the callback has had a
     /// response.
-    pub fn take_callback(&mut self, id: CallbackId) -> Option<Callback> {
+    pub fn take_callback(&mut self, id: CallbackId) -> Option<Box<Callback>> {
         let callback = self.callbacks.remove(&id)?;
         self.contexts
             .get_mut(&callback.call_context_id)

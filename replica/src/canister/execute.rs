@@ -179,8 +179,9 @@ pub(super) fn execute(
     };
     let NewCall { origin, content: CallContent { argument, cycles, .. } } = call;
     let received = ReceivedCall { origin, cycles };
-    let call_input = call_input(canister, entry_point, &received, round);
-    let input = ExecutionInput { argument, instructions_max, ..call_input };
+    let mut input = call_input(canister, entry_point, &received, round);
+    input.argument = argument;
+    input.instructions_max = instructions_max;
     let call = ReadyCall { received, entry, input: input.into(), wasm64, prepaid };
     let sandbox = canister.sandbox.as_mut().expect("there is code to run");
     let Some(output) = call.run(sandbox, extent(round)) else {
@@ -250,7 +251,7 @@ pub(super) fn finish_call(
     let mut taken = Taken::default();
     let outcome = match output.result {
         Ok(effects) => {
-            taken = Taken::from(&effects);
+            taken = Taken::from(&*effects);
             if entry_point == EntryPoint::ReplicatedQuery {
                 undo(canister);
             } else {

@@ -151,7 +151,7 @@ pub(super) struct ResponseExecution {
 pub(super) struct CallbackOutput {
     /// The effects of the callback, or of the cleanup callback if the callback trapped. `None` if both
     /// trapped, or if nothing was executed.
-    pub(super) effects: Option<Effects>,
+    pub(super) effects: Option<Box<Effects>>,
     /// The trap of the callback, and of the cleanup callback if that trapped, too.
     pub(super) trap: Option<Trap>,
     /// Instructions that both callbacks used.

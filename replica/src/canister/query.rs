@@ -161,7 +161,7 @@ fn begin(
     let executed = run(canister, entry, input);
     let instructions = executed.instructions;
     let sandbox = canister.sandbox.as_mut().expect("there is code that ran");
-    let progress = match executed.result {
+    let progress = match executed.result.map(|effects| *effects) {
         Ok(Effects { response: None, calls, .. }) if !calls.is_empty() => {
             let sandbox = sandbox.split_off();
             let calls = in_order(canister, calls, round);

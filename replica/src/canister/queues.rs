@@ -146,10 +146,6 @@ impl Queues {
     /// # Panics
     /// If no slot is free: check [`has_room_for_request`](Self::has_room_for_request) before.
     pub fn push_input_request(&mut self, request: Request, local: bool) {
-        let pair = self.pairs.entry(request.header.caller.into()).or_default();
-        assert!(pair.has_room_for_request(), "induction checks the slots");
-        pair.input_requests += 1;
-        pair.output_responses += 1;
         self.push_input(request.header.caller.into(), Message::Request(request), local);
     }
 
@@ -177,6 +173,11 @@ impl Queues {
 
     fn push_input(&mut self, sender: Callee, message: Message, local: bool) {
         let pair = self.pairs.entry(sender).or_default();
+        if matches!(message, Message::Request(_)) {
+            assert!(pair.has_room_for_request(), "induction checks the slots");
+            pair.input_requests += 1;
+            pair.output_responses += 1;
+        }
         if pair.input.is_empty() {
             let schedule = if local { &mut self.local } else { &mut self.remote };
             schedule.push_back(sender);

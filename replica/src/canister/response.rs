@@ -2,7 +2,7 @@
 //!
 //! Rules: `execution_environment/src/execution/response.rs` in the replica's repository.
 
-use crate::canister::call_context::{CallContext, Callback, Outcome};
+use crate::canister::call_context::{Callback, Outcome};
 use crate::canister::pause::{defer, pause};
 use crate::canister::paused::{CallbackOutput, PausedWork, ResponseExecution};
 use crate::canister::round::{Execution, RoundInput};
@@ -84,7 +84,7 @@ pub(super) fn finish_response(
     let mut outcome = Outcome::Nothing;
     if let Some(effects) = effects {
         keep(canister, changes);
-        taken = Taken::from(&effects);
+        taken = Taken::from(&*effects);
         outcome = apply(canister, call_context_id, effects, round);
         canister.version += 1;
     }
@@ -126,8 +126,9 @@ impl ReadyCallback {
         execution: ResponseExecution,
         round: &RoundInput,
     ) -> Self {
-        let CallContext { received, responded, instructions, .. } =
-            canister.contexts.get(callback.call_context_id).clone();
+        let context = canister.contexts.get(callback.call_context_id);
+        let (responded, instructions) = (context.responded, context.instructions);
+        let received = context.received.clone();
         let functions = callback.functions;
         let (kind, closure, argument, reject) = match response.result {
             Ok(reply) => (EntryPoint::ReplyCallback, functions.on_reply, reply, None),
@@ -139,17 +140,15 @@ impl ReadyCallback {
         let cleanup_reserve = instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
         // The canister gets these cycles back with the response.
         let returned = execution.refund + execution.unsent;
-        let input = ExecutionInput {
-            argument,
-            cycles_refunded: response.refund,
-            // A callback of a timer or a heartbeat may respond, too. The response goes nowhere.
-            may_respond: !responded,
-            call_context_instructions: instructions,
-            balance: canister.balance.saturating_add(returned),
-            reject,
-            instructions_max: instructions_max - cleanup_reserve,
-            ..call_input(canister, kind, &received, round)
-        };
+        let mut input = call_input(canister, kind, &received, round);
+        input.argument = argument;
+        input.cycles_refunded = response.refund;
+        // A callback of a timer or a heartbeat may respond, too. The response goes nowhere.
+        input.may_respond = !responded;
+        input.call_context_instructions = instructions;
+        input.balance = canister.balance.saturating_add(returned);
+        input.reject = reject;
+        input.instructions_max = instructions_max - cleanup_reserve;
         Self { functions, closure, input: input.into(), instructions_max, execution }
     }
 

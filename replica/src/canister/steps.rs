@@ -95,14 +95,13 @@ pub(super) fn call_input(
     round: &RoundInput,
 ) -> ExecutionInput {
     let ReceivedCall { origin, cycles } = received;
-    ExecutionInput {
-        caller: origin.caller(),
-        caller_info: origin.caller_info(),
-        cycles_available: *cycles,
-        deadline: origin.deadline(),
-        may_respond: *origin != Origin::Task,
-        ..input(canister, entry_point, round)
-    }
+    let mut input = input(canister, entry_point, round);
+    input.caller = origin.caller();
+    input.caller_info = origin.caller_info();
+    input.cycles_available = *cycles;
+    input.deadline = origin.deadline();
+    input.may_respond = !matches!(origin, Origin::Task);
+    input
 }
 
 /// Executes code of the canister, and prints its debug output. The canister must have code.
@@ -131,11 +130,14 @@ pub(super) fn run_within(
 ) -> Option<ExecutionOutput> {
     let input = input.into();
     let (is_replicated, time) = (input.entry_point.is_replicated(), input.time);
-    let mut output = sandbox.run(extent, entry, input)?;
-    if is_replicated && let Some(line) = output.result.as_ref().err().and_then(Trap::log_line) {
+    let mut ran = sandbox.run(extent, entry, input);
+    if is_replicated
+        && let Some(output) = &mut ran
+        && let Some(line) = output.result.as_ref().err().and_then(Trap::log_line)
+    {
         output.log.print(time, line.as_bytes());
     }
-    Some(output)
+    ran
 }
 
 /// Prints the debug output of an execution, with the name that the canister has in its own environment variables.
@@ -171,7 +173,7 @@ pub(super) fn undo(canister: &mut Canister) {
 pub(super) fn apply(
     canister: &mut Canister,
     call_context_id: CallContextId,
-    effects: Effects,
+    effects: Box<Effects>,
     round: &RoundInput,
 ) -> Outcome {
     canister.credit(effects.cycles_accepted);

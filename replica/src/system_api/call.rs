@@ -160,7 +160,8 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
         Some(_) => (0, counted_bytes),
     };
     let (peer, slots) = free_slots(host, call.callee);
-    let taken = host.slots_taken.get(&peer).copied().unwrap_or(0);
+    let place = host.slots_taken.binary_search_by_key(&peer, |(peer, _)| *peer);
+    let taken = place.map_or(0, |place| host.slots_taken[place].1);
     let threshold = host.freezing_threshold(reserved + best_effort);
     let limit = if slots <= taken {
         Some(Refusal::QueueFull)
@@ -178,7 +179,10 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
         host.effects.refused.add(call.callee, limit);
         return false;
     }
-    host.slots_taken.insert(peer, taken + 1);
+    match place {
+        Ok(place) => host.slots_taken[place].1 += 1,
+        Err(place) => host.slots_taken.insert(place, (peer, 1)),
+    }
     host.memory_reserved += reserved;
     host.best_effort_bytes += best_effort;
     host.balance -= price.total();

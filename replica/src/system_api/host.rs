@@ -218,11 +218,12 @@ pub(super) struct PreparedCall {
 /// The state that the functions of the system API work on.
 pub struct Host {
     pub(super) input: Arc<ExecutionInput>,
-    pub(super) effects: Effects,
+    pub(super) effects: Box<Effects>,
     pub(super) reply: Payload,
     pub(super) call: Option<PreparedCall>,
     pub(super) balance: Cycles,
-    pub(super) slots_taken: BTreeMap<Callee, usize>,
+    /// The request slots that this execution has taken, by the canister whose slots they are, in order.
+    pub(super) slots_taken: Vec<(Callee, usize)>,
     /// Bytes that this execution's unbounded-wait calls reserve for their responses.
     pub(super) memory_reserved: u64,
     /// Bytes of this execution's bounded-wait requests.
@@ -248,10 +249,10 @@ impl Host {
         Self {
             balance: input.balance,
             input,
-            effects: Effects::default(),
+            effects: Box::default(),
             reply: Payload::new(),
             call: None,
-            slots_taken: BTreeMap::new(),
+            slots_taken: Vec::new(),
             memory_reserved: 0,
             best_effort_bytes: 0,
             grown: 0,
@@ -329,7 +330,7 @@ impl Host {
         self.beyond_counter = beyond_counter;
         self.balance = input.balance;
         let log = ExecutionLog::with_capacity(input.environment.log_bytes);
-        self.effects = Effects { log, ..Effects::default() };
+        *self.effects = Effects { log, ..Effects::default() };
         self.input = input;
         self.reply.clear();
         self.call = None;
@@ -340,7 +341,7 @@ impl Host {
     }
 
     /// Returns the effects of the execution that has just ended.
-    pub(crate) fn take_effects(&mut self) -> Effects {
+    pub(crate) fn take_effects(&mut self) -> Box<Effects> {
         self.running = false;
         std::mem::take(&mut self.effects)
     }

@@ -193,7 +193,7 @@ impl<'a> Hooks<'a> {
     /// Runs `canister_pre_upgrade` of the old code. Returns the certified data afterwards.
     fn save(&mut self, old: &mut Sandbox, flags: UpgradeFlags) -> Result<Vec<u8>, Stop> {
         let effects = match flags.skip_pre_upgrade {
-            Some(true) => Effects::default(),
+            Some(true) => Box::default(),
             Some(false) | None => {
                 let entry = Entry::Export("canister_pre_upgrade".into());
                 self.run(old, EntryPoint::PreUpgrade, entry, &[])?
@@ -247,9 +247,9 @@ impl<'a> Hooks<'a> {
         entry_point: EntryPoint,
         entry: Entry,
         argument: &[u8],
-    ) -> Result<Effects, Stop> {
+    ) -> Result<Box<Effects>, Stop> {
         if !sandbox.has(&entry) {
-            return Ok(Effects::default());
+            return Ok(Box::default());
         }
         let input = self.input(sandbox, entry_point);
         let input = ExecutionInput {

@@ -35,6 +35,15 @@ enum TableFunction {
     Wasm64(TypedFunc<u64, ()>),
 }
 
+impl TableFunction {
+    fn call(&self, store: &mut Store<Host>, env: u64) -> wasmtime::Result<()> {
+        match self {
+            Self::Wasm32(function) => function.call(store, env as u32),
+            Self::Wasm64(function) => function.call(store, env),
+        }
+    }
+}
+
 impl Instance {
     /// Creates an instance.
     ///
@@ -96,7 +105,7 @@ impl Instance {
     }
 
     /// The effects of the execution that has just ended.
-    pub fn take_effects(&mut self) -> Effects {
+    pub fn take_effects(&mut self) -> Box<Effects> {
         self.store.data_mut().take_effects()
     }
 
@@ -205,21 +214,18 @@ impl Instance {
     fn call(&mut self, entry: &Entry) -> wasmtime::Result<()> {
         match entry {
             Entry::Export(name) => {
-                if !self.exports.contains_key(name) {
-                    let function = self.instance.get_typed_func(&mut self.store, name)?;
-                    self.exports.insert(name.clone(), function);
+                if let Some(function) = self.exports.get(name) {
+                    return function.call(&mut self.store, ());
                 }
-                self.exports[name].call(&mut self.store, ())
+                let function = self.instance.get_typed_func(&mut self.store, name)?;
+                self.exports.entry(name.clone()).or_insert(function).call(&mut self.store, ())
             }
             Entry::Closure(Closure { function, env }) => {
-                if !self.callbacks.contains_key(function) {
-                    let found = self.table_function(*function)?;
-                    self.callbacks.insert(*function, found);
+                if let Some(callback) = self.callbacks.get(function) {
+                    return callback.call(&mut self.store, *env);
                 }
-                match &self.callbacks[function] {
-                    TableFunction::Wasm32(function) => function.call(&mut self.store, *env as u32),
-                    TableFunction::Wasm64(function) => function.call(&mut self.store, *env),
-                }
+                let callback = self.table_function(*function)?;
+                self.callbacks.entry(*function).or_insert(callback).call(&mut self.store, *env)
             }
         }
     }

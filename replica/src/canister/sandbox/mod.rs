@@ -30,7 +30,7 @@ use std::sync::Arc;
 /// The result of an execution.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ExecutionOutput {
-    pub result: Result<Effects, Trap>,
+    pub result: Result<Box<Effects>, Trap>,
     /// Instructions that the execution used, including those for dirty pages. At most its instruction
     /// limit.
     pub instructions: Instructions,
