@@ -253,7 +253,7 @@ pub(super) fn finish_call(
         Ok(effects) => {
             taken = Taken::from(&*effects);
             if entry_point == EntryPoint::ReplicatedQuery {
-                undo(canister);
+                undo(canister, changes);
             } else {
                 keep(canister, changes);
             }
@@ -262,7 +262,7 @@ pub(super) fn finish_call(
             outcome
         }
         Err(trap) => {
-            undo(canister);
+            undo(canister, changes);
             Outcome::Failed(trap)
         }
     };

@@ -35,7 +35,7 @@ pub fn inspect(
         ..input(canister, EntryPoint::InspectMessage, round)
     };
     let executed = run(canister, Entry::Export(INSPECT.into()), input);
-    undo(canister);
+    undo(canister, None);
     match executed.result {
         Ok(effects) if effects.message_accepted => Ok(()),
         Ok(_) => Err(UserError::new(

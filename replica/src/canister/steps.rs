@@ -164,9 +164,13 @@ pub(super) fn keep(canister: &mut Canister, changes: Option<MemoryChanges>) {
     canister.check_low_wasm_memory();
 }
 
-/// Undoes the pending changes that an execution made in the memories.
-pub(super) fn undo(canister: &mut Canister) {
-    canister.sandbox.as_mut().expect("there is code that ran").undo();
+/// Undoes the changes that an execution made in the memories: `changes`, or the pending changes if `None`.
+pub(super) fn undo(canister: &mut Canister, changes: Option<MemoryChanges>) {
+    let sandbox = canister.sandbox.as_mut().expect("there is code that ran");
+    match changes {
+        Some(changes) => sandbox.discard(changes),
+        None => sandbox.undo(),
+    }
 }
 
 /// Applies the effects of an execution to the canister.

@@ -9,12 +9,12 @@ use crate::system_api::functions::EntryPoint;
 use crate::system_api::memory_share::MemoryShare;
 use crate::system_api::refused::RefusedCalls;
 use crate::types::{Callee, CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
-use crate::wasm::{COUNTER_ADDRESS, OUT_OF_INSTRUCTIONS, PAGE_MARKS_ADDRESS, StableMemory};
+use crate::wasm::{OUT_OF_INSTRUCTIONS, StableMemory};
 use candid::Principal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
-use wasmtime::{AsContext, AsContextMut, Memory};
+use wasmtime::{AsContext, Memory};
 
 /// The properties of a canister that an execution can read and that rarely change.
 #[derive(Clone, Debug)]
@@ -237,7 +237,7 @@ pub struct Host {
     /// The heap. `None` in a module without memory.
     pub(crate) memory: Option<Memory>,
     /// The added memory, with the instruction counter (the number of instructions left) and the page marks.
-    added_memory: Option<Memory>,
+    pub(super) added_memory: Option<Memory>,
     /// Instructions that the execution may use in addition to those in the counter. The execution ends with
     /// the counter, so a positive number means that only a part of it is executed.
     beyond_counter: Instructions,
@@ -267,46 +267,6 @@ impl Host {
     /// Connects the host with the memories of its instance.
     pub(crate) fn connect(&mut self, memory: Option<Memory>, added_memory: Option<Memory>) {
         (self.memory, self.added_memory) = (memory, added_memory);
-    }
-
-    fn added_memory(&self) -> Memory {
-        self.added_memory.expect("every instrumented module has this memory")
-    }
-
-    /// The value of the instruction counter. Negative if the execution used more than it had.
-    pub(crate) fn instructions_left<C: AsContext<Data = Self>>(store: C) -> i64 {
-        let store = store.as_context();
-        let memory = store.data().added_memory().data(&store);
-        i64::from_le_bytes(*memory[COUNTER_ADDRESS..].first_chunk().expect("the memory has a page"))
-    }
-
-    /// Sets how many instructions are left. An instance that is not connected yet has no counter.
-    pub(crate) fn set_instructions_left<C: AsContextMut<Data = Self>>(mut store: C, left: i64) {
-        let mut store = store.as_context_mut();
-        let memory = store.data().added_memory().data_mut(&mut store);
-        *memory[COUNTER_ADDRESS..].first_chunk_mut().expect("the memory has a page") =
-            left.to_le_bytes();
-    }
-
-    /// Subtracts `instructions` from the instruction counter. Returns whether enough were left. If not, the counter is
-    /// [`OUT_OF_INSTRUCTIONS`].
-    pub(super) fn charge<C: AsContextMut<Data = Self>>(store: &mut C, instructions: u64) -> bool {
-        let memory = store.as_context().data().added_memory();
-        let counter = memory.data_mut(store)[COUNTER_ADDRESS..].first_chunk_mut();
-        let counter = counter.expect("the memory has a page");
-        let left = i64::from_le_bytes(*counter);
-        let cost = i64::try_from(instructions).ok().filter(|cost| (0..=left).contains(cost));
-        *counter = cost.map_or(OUT_OF_INSTRUCTIONS, |cost| left - cost).to_le_bytes();
-        cost.is_some()
-    }
-
-    /// The page marks of these heap pages: a byte for each page, not 0 if the page was written to.
-    pub(crate) fn page_marks<C: AsContextMut<Data = Self>>(
-        store: &mut C,
-        pages: std::ops::Range<usize>,
-    ) -> &mut [u8] {
-        let memory = store.as_context().data().added_memory();
-        &mut memory.data_mut(store)[PAGE_MARKS_ADDRESS..][pages]
     }
 
     /// The number of instructions that the execution has used so far.

@@ -3,6 +3,7 @@
 //! `functions` lists every function, the entry points that may call it, and its cost. `host` holds
 //! the state that the functions work on. Each other file implements one group of functions.
 
+mod added_memory;
 mod call;
 mod canister;
 mod cost;
@@ -17,7 +18,7 @@ mod stable;
 mod time;
 
 use crate::error::Trap;
-use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, OS_PAGE_BYTES, TRANSMITTED_BYTE_INSTRUCTIONS};
+use crate::limits::{LOGGED_BYTE_INSTRUCTIONS, TRANSMITTED_BYTE_INSTRUCTIONS};
 use crate::wasm::{CompiledModule, InvalidModule};
 pub use functions::{EntryPoint, EntryPoints, FUNCTIONS, Function};
 pub(crate) use host::CANISTER_NAME_PREFIX;
@@ -28,7 +29,7 @@ pub use host::{
 pub use memory_share::MemoryShare;
 pub use refused::RefusedCalls;
 use std::sync::LazyLock;
-use wasmtime::{Caller, InstancePre, Linker, Memory, WasmTy};
+use wasmtime::{Caller, InstancePre, Linker, Module, WasmTy};
 
 /// A pointer or size of a module: `u32` in 32-bit modules, `u64` in 64-bit modules.
 pub(crate) trait Pointer: WasmTy + Copy + 'static {
@@ -99,8 +100,22 @@ pub(crate) fn link(module: &CompiledModule) -> Result<InstancePre<Host>, Invalid
             )));
         }
     }
+    link_known(module, &module.module)
+}
+
+/// Links a module with the system API like [`link`], so that its instruction counter is exact after every trap.
+///
+/// # Errors
+///
+/// Fails if the module cannot be compiled, or not be linked.
+pub(crate) fn link_exact(module: &CompiledModule) -> Result<InstancePre<Host>, InvalidModule> {
+    link_known(module, module.exact_module()?)
+}
+
+/// Links code of a module with imports that the system API has.
+fn link_known(module: &CompiledModule, code: &Module) -> Result<InstancePre<Host>, InvalidModule> {
     let linker: &Linker<Host> = if module.info.wasm64 { &LINKER64 } else { &LINKER32 };
-    linker.instantiate_pre(&module.module).map_err(|error| InvalidModule(format!("{error:#}")))
+    linker.instantiate_pre(code).map_err(|error| InvalidModule(format!("{error:#}")))
 }
 
 /// The result of a system API call. An error traps the canister.
@@ -109,26 +124,46 @@ pub(crate) type SystemResult<T> = wasmtime::Result<T>;
 /// Begins a system API call that copies `bytes`. Charges the call first, then checks that the
 /// current entry point may call the function.
 fn enter(caller: &mut Caller<'_, Host>, function: &Function, bytes: u64) -> SystemResult<()> {
+    enter_to_write(caller, function, bytes, 0..0)
+}
+
+/// Begins a system API call like [`enter`], and marks the pages of the addresses `written` as written. This takes less
+/// time than marking them later. The addresses can be outside the heap.
+fn enter_to_write(
+    caller: &mut Caller<'_, Host>,
+    function: &Function,
+    bytes: u64,
+    written: std::ops::Range<u64>,
+) -> SystemResult<()> {
     let cost = function.fixed.saturating_add(function.per_byte.saturating_mul(bytes));
-    charge(caller, cost)?;
-    let entry_point = caller.data().input.entry_point;
-    if function.entry_points.contains(entry_point) {
-        return Ok(());
+    if !Host::charge(caller, cost, written) {
+        return Err(exhausted(caller));
     }
-    Err(contract(format!(
-        "\"ic0_{}\" cannot be executed in {} mode",
-        function.name,
-        entry_point.name()
-    )))
+    let entry_point = caller.data().input.entry_point;
+    match function.entry_points.contains(entry_point) {
+        true => Ok(()),
+        false => Err(misplaced(function, entry_point)),
+    }
+}
+
+#[cold]
+fn misplaced(function: &Function, entry_point: EntryPoint) -> wasmtime::Error {
+    let (function, mode) = (function.name, entry_point.name());
+    contract(format!("\"ic0_{function}\" cannot be executed in {mode} mode"))
+}
+
+#[cold]
+fn exhausted(caller: &Caller<'_, Host>) -> wasmtime::Error {
+    let limit = caller.data().input.instructions_max;
+    wasmtime::Error::new(Trap::InstructionLimit { limit })
 }
 
 /// Subtracts `instructions` from the instruction counter. Traps if too few are left.
 fn charge(caller: &mut Caller<'_, Host>, instructions: u64) -> SystemResult<()> {
-    if Host::charge(caller, instructions) {
-        return Ok(());
+    match Host::charge(caller, instructions, 0..0) {
+        true => Ok(()),
+        false => Err(exhausted(caller)),
     }
-    let limit = caller.data().input.instructions_max;
-    Err(wasmtime::Error::new(Trap::InstructionLimit { limit }))
 }
 
 /// The trap of a canister that violates a rule of the system API.
@@ -163,24 +198,21 @@ fn heap_mut<'a>(
     start: u64,
     size: u64,
 ) -> SystemResult<(&'a mut [u8], &'a mut Host)> {
-    let memory = caller.data().memory.ok_or_else(no_memory)?;
-    let range = heap_range(start, size, memory.data_size(&mut *caller))?;
-    Ok(written(caller, memory, range))
+    Host::mark(caller, start..start.saturating_add(size));
+    marked_heap(caller, start, size)
 }
 
-/// A range of the canister's heap for writing, and the host state. Marks the pages of the range as written. The
-/// range must be within the heap.
-fn written<'a>(
+/// The `size` bytes of the canister's heap from `start`, for writing, and the host state. The pages of the range must
+/// be marked.
+fn marked_heap<'a>(
     caller: &'a mut Caller<'_, Host>,
-    memory: Memory,
-    range: std::ops::Range<usize>,
-) -> (&'a mut [u8], &'a mut Host) {
-    if !range.is_empty() {
-        let pages = range.start / OS_PAGE_BYTES..(range.end - 1) / OS_PAGE_BYTES + 1;
-        Host::page_marks(caller, pages).fill(1);
-    }
+    start: u64,
+    size: u64,
+) -> SystemResult<(&'a mut [u8], &'a mut Host)> {
+    let memory = caller.data().memory.ok_or_else(no_memory)?;
     let (heap, host) = memory.data_and_store_mut(caller);
-    (&mut heap[range], host)
+    let range = heap_range(start, size, heap.len())?;
+    Ok((&mut heap[range], host))
 }
 
 /// The range of `size` bytes from `start`, or `None` if it exceeds `length`.
@@ -248,8 +280,9 @@ fn link_bytes<P: Pointer>(
         "ic0",
         copy.name,
         move |mut caller: Caller<'_, Host>, destination: P, offset: P, size: P| {
-            enter(&mut caller, copy, size.wide())?;
-            copy_from_host(&mut caller, (destination, offset, size), |host| Ok(bytes(host)))
+            let (to, size) = (destination.wide(), size.wide());
+            enter_to_write(&mut caller, copy, size, to..to.saturating_add(size))?;
+            copy_marked(&mut caller, (to, offset.wide(), size), |host| Ok(bytes(host)))
         },
     )?;
     Ok(())
@@ -261,9 +294,20 @@ fn copy_from_host<P: Pointer>(
     (destination, offset, size): (P, P, P),
     source: impl Fn(&Host) -> SystemResult<&[u8]>,
 ) -> SystemResult<()> {
-    let from = range(offset.wide(), size.wide(), source(caller.data())?.len())
+    let (to, size) = (destination.wide(), size.wide());
+    Host::mark(caller, to..to.saturating_add(size));
+    copy_marked(caller, (to, offset.wide(), size), source)
+}
+
+/// Copies like [`copy_from_host`] to pages that are marked.
+fn copy_marked(
+    caller: &mut Caller<'_, Host>,
+    (destination, offset, size): (u64, u64, u64),
+    source: impl Fn(&Host) -> SystemResult<&[u8]>,
+) -> SystemResult<()> {
+    let from = range(offset, size, source(caller.data())?.len())
         .ok_or_else(|| contract("the range to copy is outside the data"))?;
-    let (heap, host) = heap_mut(caller, destination.wide(), size.wide())?;
+    let (heap, host) = marked_heap(caller, destination, size)?;
     heap.copy_from_slice(&source(host)?[from]);
     Ok(())
 }

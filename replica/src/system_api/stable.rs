@@ -4,7 +4,7 @@
 //! replica's repository.
 
 use super::functions::*;
-use super::{SystemResult, charge, enter, heap, no_memory, range, trapped, written};
+use super::{SystemResult, charge, enter, enter_to_write, heap, no_memory, range, trapped};
 use crate::error::Trap;
 use crate::limits::*;
 use crate::system_api::Host;
@@ -28,7 +28,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> SystemResult<()> {
         "ic0",
         STABLE64_READ.name,
         |mut c: C<'_>, dst: u64, offset: u64, size: u64| {
-            enter(&mut c, STABLE64_READ, size)?;
+            enter_to_write(&mut c, STABLE64_READ, size, dst..dst.saturating_add(size))?;
             read(&mut c, dst, offset, size)
         },
     )?;
@@ -63,7 +63,8 @@ pub(super) fn link_32_bit_names(linker: &mut Linker<Host>) -> SystemResult<()> {
         "ic0",
         STABLE_READ.name,
         |mut c: C<'_>, dst: u32, offset: u32, size: u32| {
-            enter(&mut c, STABLE_READ, size.into())?;
+            let (start, end) = (dst.into(), u64::from(dst) + u64::from(size));
+            enter_to_write(&mut c, STABLE_READ, size.into(), start..end)?;
             if size > 0 {
                 check_32_bit_size(c.data())?;
             }
@@ -142,6 +143,7 @@ fn heap_range(start: u64, size: u64, heap_bytes: usize) -> SystemResult<std::ops
     range(start, size, heap_bytes).ok_or_else(|| trapped("heap out of bounds"))
 }
 
+/// Reads to heap pages that are marked as written.
 fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
     // Reading no bytes succeeds at any offset and address.
     if size == 0 {
@@ -149,9 +151,9 @@ fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
     }
     access(c.data_mut(), offset, size)?;
     let memory = c.data().memory.ok_or_else(no_memory)?;
-    let to = heap_range(dst, size, memory.data_size(&mut *c))?;
-    let (heap, host) = written(c, memory, to);
-    host.stable.read(offset, heap).map_err(wasmtime::Error::new)
+    let (heap, host) = memory.data_and_store_mut(c);
+    let to = heap_range(dst, size, heap.len())?;
+    host.stable.read(offset, &mut heap[to]).map_err(wasmtime::Error::new)
 }
 
 fn write(c: &mut C<'_>, offset: u64, src: u64, size: u64) -> SystemResult<()> {

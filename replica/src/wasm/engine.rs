@@ -4,13 +4,13 @@
 use crate::limits::{COMPILE_COST_PER_WASM_INSTRUCTION, WASM_STACK_BYTES};
 use crate::types::Instructions;
 use crate::wasm::module::{
-    InvalidModule, KeptModules, ModuleInfo, decompressed_bytes_stated, prepare,
+    InvalidModule, KeptModules, ModuleInfo, decompressed_bytes_stated, prepare, prepare_exact,
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
-use std::sync::{Arc, LazyLock};
-use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module, OptLevel};
+use std::sync::{Arc, LazyLock, OnceLock};
+use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module, OptLevel, Trap};
 
 /// A compiled module. It can be instantiated any number of times.
 pub struct CompiledModule {
@@ -21,6 +21,8 @@ pub struct CompiledModule {
     /// The properties of the module that the replica needs.
     pub info: ModuleInfo,
     pub(crate) module: Module,
+    /// The module with an instruction counter that is exact after every trap. Compiled when first needed.
+    exact: OnceLock<Module>,
 }
 
 impl CompiledModule {
@@ -38,6 +40,21 @@ impl CompiledModule {
     /// The wasmtime module, to execute it without the system API.
     pub fn engine_module(&self) -> &Module {
         &self.module
+    }
+
+    /// The wasmtime module whose instruction counter is exact after every trap. Its code is slower, so it is for
+    /// executing again what trapped and has [no exact counter](counter_is_exact).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the engine cannot compile this module, although it has compiled the same module with fewer added
+    /// instructions.
+    pub(crate) fn exact_module(&self) -> Result<&Module, InvalidModule> {
+        if let Some(module) = self.exact.get() {
+            return Ok(module);
+        }
+        let module = compiled(&prepare_exact(&self.bytes)?)?;
+        Ok(self.exact.get_or_init(|| module))
     }
 }
 
@@ -113,11 +130,28 @@ pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
         return Ok(module);
     }
     let (prepared, info) = prepare(bytes, &hash, KEPT_MODULES.as_ref())?;
-    let module = Module::from_binary(engine(), &prepared)
-        .map_err(|error| InvalidModule(format!("{error:#}")))?;
-    let compiled = Arc::new(CompiledModule { hash, bytes: bytes.into(), info, module });
+    let module = compiled(&prepared)?;
+    let exact = OnceLock::new();
+    let compiled = Arc::new(CompiledModule { hash, bytes: bytes.into(), info, module, exact });
     cache(compiled.clone());
     Ok(compiled)
+}
+
+/// Compiles an instrumented module.
+fn compiled(instrumented: &[u8]) -> Result<Module, InvalidModule> {
+    Module::from_binary(engine(), instrumented).map_err(|error| InvalidModule(format!("{error:#}")))
+}
+
+/// Whether the instruction counter is exact after this trap in the code of [`CompiledModule::engine_module`]. The code
+/// stores the counter before calls, which these traps come from, and before `unreachable`.
+pub(crate) const fn counter_is_exact(trap: Trap) -> bool {
+    matches!(
+        trap,
+        Trap::UnreachableCodeReached
+            | Trap::StackOverflow
+            | Trap::IndirectCallToNull
+            | Trap::BadSignature
+    )
 }
 
 fn cached(hash: &[u8; 32]) -> Option<Arc<CompiledModule>> {

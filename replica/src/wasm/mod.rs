@@ -10,11 +10,11 @@ mod module;
 mod pages;
 mod stable;
 
-pub(crate) use engine::engine;
 pub use engine::{CompiledModule, compile};
+pub(crate) use engine::{counter_is_exact, engine};
 pub(crate) use instrument::{
     COUNTER_ADDRESS, EXPORT_ADDED_MEMORY, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_START, EXPORT_TABLE,
-    OUT_OF_INSTRUCTIONS, PAGE_MARKS_ADDRESS, STORE_BYTES_MAX,
+    MARK_REACH_BYTES, OUT_OF_INSTRUCTIONS, PAGE_MARKS_ADDRESS,
 };
 pub use module::{InvalidModule, MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
 pub use pages::{Page, Pages};

@@ -185,14 +185,16 @@ impl StableMemory {
         }
     }
 
-    /// Returns all changes since the last commit.
-    pub fn changes(&self) -> StableChanges {
-        let regions = self.execution.clone().into_written();
+    /// Undoes all changes since the last commit, and returns them for [`apply`](Self::apply).
+    pub fn take_changes(&mut self) -> StableChanges {
+        let wasm_pages = self.wasm_pages;
+        let regions = std::mem::take(&mut self.execution).into_written();
+        self.roll_back();
         let pages = regions.flat_map(|(region, pages)| {
             let first = region * REGION_PAGES as u64;
             pages.into_iter().map(move |(position, page)| (first + position as u64, page))
         });
-        StableChanges { wasm_pages: self.wasm_pages, pages: pages.collect() }
+        StableChanges { wasm_pages, pages: pages.collect() }
     }
 
     /// Applies and commits changes that were rolled back before.

@@ -3,30 +3,45 @@
 use super::code::{Code, Entry};
 use super::extent::Extent;
 use crate::error::Trap;
-use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES};
-use crate::system_api::{Closure, Effects, ExecutionInput, Host};
+use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES, WASM32_MEMORY_MAX};
+use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
 use crate::wasm::{
-    EXPORT_ADDED_MEMORY, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_TABLE, Page, Pages, STORE_BYTES_MAX,
-    StableMemory, engine,
+    EXPORT_ADDED_MEMORY, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_TABLE, MARK_REACH_BYTES, ModuleInfo,
+    Page, Pages, StableMemory, counter_is_exact, engine,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use wasmtime::{Global, Ref, Store, TypedFunc, Val};
+use wasmtime::{Global, InstancePre, Ref, Store, TypedFunc, Val};
 
 /// Native stack for system API calls, in bytes, in addition to the stack of the Wasm code.
 const HOST_STACK_BYTES: usize = 1 << 20;
+
+/// Pages of the largest 32-bit memory. The address after the last one wraps around to the first.
+const WASM32_PAGES: usize = WASM32_MEMORY_MAX as usize / OS_PAGE_BYTES;
 
 /// One instance of a module.
 pub(super) struct Instance {
     store: Store<Host>,
     instance: wasmtime::Instance,
     wasm64: bool,
+    /// Whether the instruction counter is exact after every trap.
+    is_exact: bool,
     /// The mutable globals, in order.
     globals: Vec<Global>,
     /// Functions that were called before, so that they are looked up and checked only once.
     exports: BTreeMap<Arc<str>, TypedFunc<(), ()>>,
     callbacks: BTreeMap<u64, TableFunction>,
+}
+
+/// How an execution ended.
+pub(super) enum Ran {
+    /// With this result, after this number of instructions.
+    Ended(Result<(), Trap>, Instructions),
+    /// It is longer than its extent.
+    TooLong,
+    /// With a trap, after an unknown number of instructions. Only in an instance that is not exact.
+    Uncounted,
 }
 
 /// A callback, by the pointer width of the module.
@@ -51,13 +66,33 @@ impl Instance {
     ///
     /// [`Trap::Engine`] if the engine cannot instantiate the module.
     pub fn new(code: &Code, input: Arc<ExecutionInput>) -> Result<Self, Trap> {
+        Self::of(&code.instance, &code.module.info, false, input)
+    }
+
+    /// Creates an instance whose instruction counter is exact after every trap. Its code is slower.
+    ///
+    /// # Errors
+    ///
+    /// [`Trap::Engine`] if the engine cannot compile or instantiate the module.
+    pub fn exact(code: &Code, input: Arc<ExecutionInput>) -> Result<Self, Trap> {
+        let linked = system_api::link_exact(&code.module);
+        let linked = linked.map_err(|error| Trap::Engine(error.to_string()))?;
+        Self::of(&linked, &code.module.info, true, input)
+    }
+
+    fn of(
+        linked: &InstancePre<Host>,
+        info: &ModuleInfo,
+        is_exact: bool,
+        input: Arc<ExecutionInput>,
+    ) -> Result<Self, Trap> {
         let mut store = Store::new(engine(), Host::new(input));
         store.limiter(|host| host);
-        let instance = code.instance.instantiate(&mut store).map_err(engine_failure)?;
+        let instance = linked.instantiate(&mut store).map_err(engine_failure)?;
         let memory = instance.get_memory(&mut store, EXPORT_MEMORY);
         let added_memory = instance.get_memory(&mut store, EXPORT_ADDED_MEMORY);
         store.data_mut().connect(memory, added_memory);
-        let globals = (0..code.module.info.mutable_globals)
+        let globals = (0..info.mutable_globals)
             .filter_map(|number| {
                 instance.get_global(&mut store, &format!("{EXPORT_GLOBAL}{number}"))
             })
@@ -65,21 +100,16 @@ impl Instance {
         Ok(Self {
             store,
             instance,
-            wasm64: code.module.info.wasm64,
+            wasm64: info.wasm64,
+            is_exact,
             globals,
             exports: BTreeMap::new(),
             callbacks: BTreeMap::new(),
         })
     }
 
-    /// Executes `entry`. The second result is the number of instructions that the execution used. `None`
-    /// if the execution is longer than `extent`.
-    pub fn run(
-        &mut self,
-        entry: &Entry,
-        input: Arc<ExecutionInput>,
-        extent: Extent,
-    ) -> Option<(Result<(), Trap>, Instructions)> {
+    /// Executes `entry`.
+    pub fn run(&mut self, entry: &Entry, input: Arc<ExecutionInput>, extent: Extent) -> Ran {
         let limit = input.instructions_max;
         let at_most = match extent {
             Extent::FirstSlice => limit.min(input.slice_instructions_max),
@@ -94,14 +124,18 @@ impl Instance {
         );
         let is_exhausted = Host::is_exhausted(Host::instructions_left(&mut self.store));
         if is_exhausted && at_most < limit {
-            return None;
+            return Ran::TooLong;
+        }
+        let trap = result.as_ref().err().and_then(|error| error.downcast_ref());
+        if !self.is_exact && !is_exhausted && !trap.is_none_or(|trap| counter_is_exact(*trap)) {
+            return Ran::Uncounted;
         }
         let used = Host::instructions_used(&mut self.store);
         let result = result.map_err(|error| match is_exhausted {
             true => Trap::InstructionLimit { limit },
             false => failure(error),
         });
-        Some((result, used))
+        Ran::Ended(result, used)
     }
 
     /// The effects of the execution that has just ended.
@@ -152,12 +186,18 @@ impl Instance {
             for (position, mark) in marks.iter_mut().enumerate() {
                 if std::mem::take(mark) != 0 {
                     let number = number * AT_ONCE + position;
-                    // A store can cross the end of its page.
+                    // A mark can stand for bytes after the end of its page.
                     if candidates.last().is_some_and(|(last, _)| *last == number) {
                         candidates.pop();
                     }
-                    candidates.extend([(number, OS_PAGE_BYTES), (number + 1, STORE_BYTES_MAX)]);
+                    candidates.extend([(number, OS_PAGE_BYTES), (number + 1, MARK_REACH_BYTES)]);
                 }
+            }
+        }
+        if !self.wasm64 && candidates.last().is_some_and(|(last, _)| *last == WASM32_PAGES) {
+            candidates.pop();
+            if candidates.first().is_none_or(|(first, _)| *first > 0) {
+                candidates.insert(0, (0, MARK_REACH_BYTES));
             }
         }
         candidates

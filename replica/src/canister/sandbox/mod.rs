@@ -5,7 +5,12 @@
 //! The instrumented module marks the pages that it writes to. A marked page that differs from the copy
 //! is a dirty page. Executions are charged for dirty pages. Keeping an execution copies its dirty pages
 //! from the instance to the copy; undoing it copies them back.
+//!
+//! After a trap for which the code has stored no exact instruction counter, the sandbox executes again, with code that
+//! stores it (see `wasm/instrument`). An execution depends on nothing but its input and the memories, so the second one
+//! does the same, and traps at the same instruction.
 
+mod changes;
 mod code;
 mod extent;
 mod instance;
@@ -19,10 +24,12 @@ use crate::limits::{
 use crate::log::ExecutionLog;
 use crate::system_api::{Effects, ExecutionInput};
 use crate::types::Instructions;
-use crate::wasm::{CompiledModule, Page, StableChanges, StableMemory};
+use crate::wasm::{CompiledModule, StableMemory};
+pub use changes::MemoryChanges;
+use changes::{ChangedHeap, Pending};
 pub use code::{Code, Entry};
 pub use extent::Extent;
-use instance::Instance;
+use instance::{Instance, Ran};
 pub use memories::{Memories, Val};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -76,30 +83,6 @@ impl TryFrom<SavedSandbox> for Sandbox {
         // An instance of the module has these pages already.
         kept.heap.share_equal(&code.module.info.image);
         Ok(Self::with_memories(code, kept))
-    }
-}
-
-/// The changes that a pending execution made in the instance.
-struct Pending {
-    /// The numbers of the dirty heap pages.
-    changed: Vec<usize>,
-    grown: bool,
-}
-
-/// The changes that an execution made in the memories, stored to be applied later.
-#[derive(Serialize, Deserialize)]
-pub struct MemoryChanges {
-    #[serde(serialize_with = "saved::write_changed", deserialize_with = "saved::read_changed")]
-    heap: Vec<(usize, Box<Page>)>,
-    heap_bytes: usize,
-    #[serde(serialize_with = "saved::write_globals", deserialize_with = "saved::read_globals")]
-    globals: Vec<Val>,
-    stable: StableChanges,
-}
-
-impl std::fmt::Debug for MemoryChanges {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "MemoryChanges({} pages)", self.heap.len())
     }
 }
 
@@ -191,11 +174,8 @@ impl Sandbox {
     ) -> Option<ExecutionOutput> {
         let input = input.into();
         debug_assert!(self.pending.is_none(), "the execution before was neither kept nor undone");
-        let limit = input.instructions_max;
-        let slice = input.slice_instructions_max;
-        let tracked = input.entry_point.tracks_changes();
-        let mut instance = match self.instance(&input) {
-            Ok(instance) => instance,
+        let (mut instance, ran) = match self.execute(&entry, &input, extent) {
+            Ok(executed) => executed,
             Err(trap) => {
                 let log = ExecutionLog::default();
                 return Some(ExecutionOutput {
@@ -206,22 +186,20 @@ impl Sandbox {
                 });
             }
         };
-        std::mem::swap(instance.stable(), &mut self.kept.stable);
-        let ran = instance.run(&entry, input, extent);
-        std::mem::swap(instance.stable(), &mut self.kept.stable);
         let changed = instance.changed(&self.kept.heap);
         let grown = instance.heap().len() != self.kept.heap_bytes;
         let mut effects = instance.take_effects();
         self.instance = Some(instance);
-        let Some((result, used)) = ran else {
+        let Ran::Ended(result, used) = ran else {
             self.pending = Some(Pending { changed, grown });
             self.undo();
             return None;
         };
-        let (pages, written) = match tracked {
+        let (pages, written) = match input.entry_point.tracks_changes() {
             true => (changed.len() as u64, self.kept.stable.dirty_pages()),
             false => (0, 0),
         };
+        let (limit, slice) = (input.instructions_max, input.slice_instructions_max);
         let copies = result.is_ok() && limit > slice && changed.len() > PAGES_COPIED_AT_ONCE_MAX;
         let slices = used.div_ceil(slice).max(1) + u64::from(copies);
         let instructions = (used + pages * self.page_price()).min(limit);
@@ -229,6 +207,30 @@ impl Sandbox {
         effects.heap_delta_bytes = (pages + written) * OS_PAGE_BYTES as u64;
         let log = std::mem::take(&mut effects.log);
         Some(ExecutionOutput { result: result.map(|()| effects), instructions, slices, log })
+    }
+
+    /// Executes `entry`. Returns the instance that executed.
+    fn execute(
+        &mut self,
+        entry: &Entry,
+        input: &Arc<ExecutionInput>,
+        extent: Extent,
+    ) -> Result<(Instance, Ran), Trap> {
+        let run = |stable: &mut StableMemory, instance: &mut Instance| {
+            std::mem::swap(instance.stable(), stable);
+            let ran = instance.run(entry, input.clone(), extent);
+            std::mem::swap(instance.stable(), stable);
+            ran
+        };
+        let mut instance = self.instance(input)?;
+        let mut ran = run(&mut self.kept.stable, &mut instance);
+        if matches!(ran, Ran::Uncounted) {
+            // Such traps are rare: the code of most languages checks and then calls `trap`, or executes `unreachable`.
+            self.kept.stable.roll_back();
+            instance = self.new_instance(Instance::exact(&self.code, input.clone())?)?;
+            ran = run(&mut self.kept.stable, &mut instance);
+        }
+        Ok((instance, ran))
     }
 
     /// Instructions that a dirty heap page costs.
@@ -254,7 +256,11 @@ impl Sandbox {
         if let Some(instance) = self.instance.take() {
             return Ok(instance);
         }
-        let mut instance = Instance::new(&self.code, input.clone())?;
+        self.new_instance(Instance::new(&self.code, input.clone())?)
+    }
+
+    /// Loads the kept memories into a new instance.
+    fn new_instance(&mut self, mut instance: Instance) -> Result<Instance, Trap> {
         let globals = self.kept.globals.get_or_insert_with(|| instance.globals());
         let image = &self.code.module.info.image;
         instance.grow(self.kept.heap_bytes)?;
@@ -312,40 +318,46 @@ impl Sandbox {
         other
     }
 
-    /// Undoes the changes of the pending execution, and returns them for [`apply`](Self::apply). `None`
-    /// if no execution is pending.
+    /// Undoes the changes of the pending execution, and returns them for [`apply`](Self::apply) or
+    /// [`discard`](Self::discard). `None` if no execution is pending. The changes contain the instance, so that nothing
+    /// is copied. If the sandbox executes something in the meantime, it creates another instance.
     pub fn hold(&mut self) -> Option<MemoryChanges> {
-        let (pending, instance) = (self.pending.as_ref()?, self.instance.as_mut()?);
-        let pages =
-            pending.changed.iter().map(|number| (*number, Box::new(*instance.page(*number))));
-        let changes = MemoryChanges {
-            heap: pages.collect(),
+        let (pending, mut instance) = (self.pending.take()?, self.instance.take()?);
+        Some(MemoryChanges {
             heap_bytes: instance.heap().len(),
             globals: instance.globals(),
-            stable: self.kept.stable.changes(),
-        };
-        self.undo();
-        Some(changes)
+            heap: ChangedHeap::Instance(Box::new(instance), pending),
+            stable: self.kept.stable.take_changes(),
+        })
     }
 
     /// Applies and keeps changes that [`hold`](Self::hold) returned. No other execution may have been
     /// kept since.
     pub fn apply(&mut self, changes: MemoryChanges) {
-        for (number, page) in &changes.heap {
-            self.kept.heap.set(*number, page);
+        let MemoryChanges { heap, heap_bytes, globals, stable } = changes;
+        for (number, page) in heap.pages() {
+            self.kept.heap.set(number, page);
         }
-        self.kept.heap_bytes = changes.heap_bytes;
-        self.kept.stable.apply(changes.stable);
-        if let Some(instance) = &mut self.instance {
-            let pages = changes.heap.iter().map(|(number, page)| (*number, &**page));
-            let applied = instance
-                .grow(changes.heap_bytes)
-                .and_then(|()| instance.load(pages, &changes.globals));
-            if applied.is_err() {
-                self.instance = None;
-            }
+        self.kept.heap_bytes = heap_bytes;
+        self.kept.stable.apply(stable);
+        match heap {
+            ChangedHeap::Instance(instance, _) => self.instance = Some(*instance),
+            // The next execution loads the pages into a new instance.
+            ChangedHeap::Pages(_) => self.instance = None,
         }
-        self.kept.globals = Some(changes.globals);
+        self.kept.globals = Some(globals);
+        self.retire_dropped_segments();
+    }
+
+    /// Drops changes that [`hold`](Self::hold) returned. No other execution may have been kept since. Uses the instance
+    /// again if the sandbox has no other.
+    pub fn discard(&mut self, changes: MemoryChanges) {
+        if let ChangedHeap::Instance(instance, pending) = changes.heap
+            && self.instance.is_none()
+        {
+            (self.instance, self.pending) = (Some(*instance), Some(pending));
+            self.undo();
+        }
     }
 
     /// Drops the instance if the code can drop segments. The next execution must have all segments

@@ -1,5 +1,6 @@
 //! How code and memories are encoded in a saved state.
 
+use super::changes::ChangedHeap;
 use super::code::Code;
 use crate::limits::{OS_PAGE_BYTES, WASM64_MEMORY_MAX};
 use crate::pieces::{bytes, pages};
@@ -87,18 +88,19 @@ pub(super) fn read_optional_globals<'de, D: Deserializer<'de>>(
     Ok(Option::deserialize(from)?.map(values))
 }
 
-/// The heap pages that a paused execution changed, with their numbers.
-type Changed = Vec<(usize, Box<Page>)>;
-
-/// Encodes changed pages.
-pub(super) fn write_changed<S: Serializer>(changed: &Changed, to: S) -> Result<S::Ok, S::Error> {
+/// Encodes the changed pages of a heap.
+pub(super) fn write_changed<S: Serializer>(
+    changed: &ChangedHeap,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     let shared: Vec<(u64, Arc<Page>)> =
-        changed.iter().map(|(number, page)| (*number as u64, Arc::new(**page))).collect();
+        changed.pages().map(|(number, page)| (number as u64, Arc::new(*page))).collect();
     pages::serialize(shared.iter().map(|(number, page)| (*number, page)), to)
 }
 
-/// Decodes changed pages.
-pub(super) fn read_changed<'de, D: Deserializer<'de>>(from: D) -> Result<Changed, D::Error> {
+/// Decodes the changed pages of a heap.
+pub(super) fn read_changed<'de, D: Deserializer<'de>>(from: D) -> Result<ChangedHeap, D::Error> {
     let pages = pages::deserialize(from, WASM64_MEMORY_MAX / OS_PAGE_BYTES as u64)?;
-    Ok(pages.into_iter().map(|(number, page)| (number as usize, Box::new(*page))).collect())
+    let pages = pages.into_iter().map(|(number, page)| (number as usize, Box::new(*page)));
+    Ok(ChangedHeap::Pages(pages.collect()))
 }

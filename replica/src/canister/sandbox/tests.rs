@@ -1,6 +1,7 @@
 //! Keeping and undoing executions, against a model that copies everything before each.
 
 mod model;
+mod traps;
 
 use super::*;
 use crate::canister::harness;
@@ -318,6 +319,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (6u8..=7, any::<u16>(), p).prop_map(|(op, v, p)| Op(op, v, p)),
         1 => Just(Op(8, 20, 0)),
         1 => Just(TRAP),
+        1 => Just(READ_OUTSIDE),
     ]
 }
 

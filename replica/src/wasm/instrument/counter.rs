@@ -1,8 +1,10 @@
 //! Code that updates and checks the instruction counter: the number of instructions left.
 //!
 //! The counter is in the added memory, where the host can read and write it cheaply. Each function works with a copy
-//! in a local, which the engine can keep in a register. The function stores the copy before it does anything after
-//! which the counter can be read (a trap, a call, a return), and loads the counter again after each call.
+//! in a local, which the engine can keep in a register. The function stores the copy before each call and before it
+//! returns, and loads the counter again after each call. Other instructions can trap, too: see [`CounterStores`].
+//!
+//! [`CounterStores`]: super::CounterStores
 
 use super::{COUNTER_ADDRESS, OUT_OF_INSTRUCTIONS};
 use crate::types::Instructions;
@@ -36,15 +38,27 @@ impl Counter {
         append(code, [store(self.memory)]);
     }
 
-    /// Appends code that stops the execution if the copy is negative. Returns the position of the branch in `code`.
-    pub fn check(self, code: &mut Vec<u8>) -> usize {
+    /// Appends the beginning of the Wasm block that a failed check leaves. The code of the function is in this block.
+    pub fn begin(self, code: &mut Vec<u8>) {
+        append(code, [Instruction::Block(BlockType::Empty)]);
+    }
+
+    /// Appends code that leaves the block of [`begin`](Self::begin), the outermost of `depth` + 1 blocks, if the copy is
+    /// negative. Returns the position of the branch in `code`.
+    pub fn check(self, depth: u32, code: &mut Vec<u8>) -> usize {
         append(code, [Instruction::LocalGet(self.local), Instruction::I64Const(0)]);
         append(code, [Instruction::I64LtS]);
         let branch = code.len();
-        append(code, [Instruction::If(BlockType::Empty)]);
+        append(code, [Instruction::BrIf(depth)]);
+        branch
+    }
+
+    /// Appends the end of the function: a return, and, after the block of [`begin`](Self::begin), code that stops the
+    /// execution. One such place for all checks of the function takes less time to compile than one for each.
+    pub fn end(self, code: &mut Vec<u8>) {
+        append(code, [Instruction::Return, Instruction::End]);
         append(code, stop(self.memory));
         append(code, [Instruction::End]);
-        branch
     }
 }
 

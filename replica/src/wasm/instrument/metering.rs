@@ -1,7 +1,8 @@
 //! Metering: at its start, each block of code subtracts its cost from the instruction counter.
 //!
 //! The subtraction changes the copy of the counter in a local. The block stores the copy if the counter can be read
-//! before the next block does so: if one of its instructions can trap or is a call, or if the function returns.
+//! before the next block does so: if one of its instructions is a call, or if the function returns. With
+//! [`CounterStores::AtTraps`], also if one of its instructions can trap.
 //!
 //! A block ends after each instruction that branches, and after each instruction that a branch can
 //! target. Each function and each loop also checks the counter at its start, so that code cannot run
@@ -13,9 +14,10 @@
 
 use super::counter::Counter;
 use super::page_marks::MarkWriter;
-use super::{AddedIndices, ModuleParts, mark_ranges};
+use super::{Added, CounterStores, ModuleParts, mark_ranges};
 use crate::types::Instructions;
 use crate::wasm::instruction_costs::instruction_cost;
+use wasm_encoder::{Encode, Instruction};
 use wasmparser::{BinaryReaderError, FunctionBody, Operator};
 
 /// Cost of entering a function, in instructions.
@@ -81,7 +83,7 @@ pub(super) fn overhead(parts: &ModuleParts<'_>) -> Instructions {
 pub(super) fn meter(
     body: &FunctionBody<'_>,
     parameters: u32,
-    added: &AddedIndices,
+    added: &Added,
     parts: &ModuleParts<'_>,
 ) -> Result<MeteredBody, BinaryReaderError> {
     let source = body.as_bytes();
@@ -96,23 +98,17 @@ pub(super) fn meter(
     let mut writes =
         MarkWriter::new(body, parameters, added, mark_ranges::plan(&operators, parts))?;
     let counter = Counter { memory: added.memory, local: writes.counter() };
-    let mut code = MeteredCode::new(source.len(), counter);
-    let mut depth = 0u32;
+    let mut code = MeteredCode::new(source.len(), counter, added.stores);
     for (operator, to) in operators.iter().zip(ends) {
         code.cost += instruction_cost(operator, added.wasm64);
         code.compiled += 1 + added_instructions(operator, added.wasm64);
-        code.before(operator, leaves(operator, depth));
-        if !writes.rewrite(operator, &source[from..to], parts, &mut code.block) {
+        code.before(operator);
+        if !code.branch(operator)
+            && !writes.rewrite(operator, &source[from..to], parts, &mut code.block)
+        {
             code.block.extend_from_slice(&source[from..to]);
         }
-        match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => depth += 1,
-            Operator::End => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if ends_block(operator) {
-            code.end_block(matches!(operator, Operator::Loop { .. }));
-        }
+        code.after(operator);
         from = to;
     }
     let mut bytes = writes.locals()?;
@@ -181,6 +177,9 @@ fn added_instructions(operator: &Operator<'_>, wasm64: bool) -> Instructions {
 /// The instrumented code of a function, up to the current instruction.
 struct MeteredCode {
     counter: Counter,
+    stores: CounterStores,
+    /// The number of Wasm blocks of the original code that contain the current instruction.
+    depth: u32,
     /// The complete blocks.
     done: Vec<u8>,
     /// The positions of the checks in `done`.
@@ -191,6 +190,8 @@ struct MeteredCode {
     cost: Instructions,
     checks_counter: bool,
     stores_counter: bool,
+    /// The number of Wasm blocks that contain the start of the current block.
+    block_depth: u32,
     /// Whether a block before the current one does not store the counter.
     has_unstored: bool,
     /// Whether a call may have changed the counter since the local was loaded.
@@ -199,17 +200,21 @@ struct MeteredCode {
 }
 
 impl MeteredCode {
-    fn new(size: usize, counter: Counter) -> Self {
+    fn new(size: usize, counter: Counter, stores: CounterStores) -> Self {
         let mut done = Vec::with_capacity(2 * size);
         counter.load(&mut done);
+        counter.begin(&mut done);
         Self {
             counter,
+            stores,
+            depth: 0,
             done,
             checks: Vec::new(),
             block: Vec::new(),
             cost: FUNCTION_ENTRY_COST,
             checks_counter: true,
             stores_counter: false,
+            block_depth: 0,
             has_unstored: false,
             is_stale: false,
             compiled: 0,
@@ -217,8 +222,13 @@ impl MeteredCode {
     }
 
     /// Prepares for an instruction, before it is appended to the current block.
-    fn before(&mut self, operator: &Operator<'_>, leaves: Leaves) {
-        self.stores_counter |= leaves != Leaves::Never || !cannot_trap(operator);
+    fn before(&mut self, operator: &Operator<'_>) {
+        let leaves = leaves(operator, self.depth);
+        self.stores_counter |= leaves != Leaves::Never
+            || match self.stores {
+                CounterStores::AtCalls => calls(operator),
+                CounterStores::AtTraps => !cannot_trap(operator),
+            };
         if self.is_stale && ends_block(operator) {
             if leaves != Leaves::Always {
                 self.counter.load(&mut self.block);
@@ -235,6 +245,40 @@ impl MeteredCode {
         );
     }
 
+    /// Appends a branch that leaves the function, or the end of the function. Both are now within one more Wasm block.
+    /// Returns false for other instructions; then nothing is appended.
+    fn branch(&mut self, operator: &Operator<'_>) -> bool {
+        let to = |depth: u32| depth + u32::from(depth == self.depth);
+        match operator {
+            _ if leaves(operator, self.depth) == Leaves::Never => return false,
+            Operator::Br { relative_depth } => {
+                Instruction::Br(to(*relative_depth)).encode(&mut self.block);
+            }
+            Operator::BrIf { relative_depth } => {
+                Instruction::BrIf(to(*relative_depth)).encode(&mut self.block);
+            }
+            Operator::BrTable { targets } => {
+                let others = targets.targets().flatten().map(to).collect();
+                Instruction::BrTable(others, to(targets.default())).encode(&mut self.block);
+            }
+            Operator::End => self.counter.end(&mut self.block),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Ends the current block if `operator`, its last instruction up to now, ends it.
+    fn after(&mut self, operator: &Operator<'_>) {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => self.depth += 1,
+            Operator::End => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        if ends_block(operator) {
+            self.end_block(matches!(operator, Operator::Loop { .. }));
+        }
+    }
+
     /// Ends the current block and begins the next one.
     fn end_block(&mut self, next_checks_counter: bool) {
         let is_charged = self.checks_counter || self.cost > 0;
@@ -248,14 +292,34 @@ impl MeteredCode {
         }
         self.has_unstored |= is_charged && !self.stores_counter;
         if self.checks_counter {
-            self.checks.push(self.counter.check(&mut self.done));
+            self.checks.push(self.counter.check(self.block_depth, &mut self.done));
             self.compiled += CHECK_INSTRUCTIONS;
         }
         self.done.append(&mut self.block);
         self.cost = 0;
         self.checks_counter = next_checks_counter;
         self.stores_counter = false;
+        self.block_depth = self.depth;
     }
+}
+
+/// Whether the host or another function can read the counter while the instruction is executed, or the instruction
+/// always traps. `memory.grow` and `table.grow` ask the host.
+fn calls(operator: &Operator<'_>) -> bool {
+    use Operator::*;
+    matches!(
+        operator,
+        Call { .. }
+            | CallIndirect { .. }
+            | ReturnCall { .. }
+            | ReturnCallIndirect { .. }
+            | MemoryGrow { .. }
+            | MemoryFill { .. }
+            | MemoryCopy { .. }
+            | MemoryInit { .. }
+            | TableGrow { .. }
+            | Unreachable
+    )
 }
 
 /// Whether an instruction can neither trap nor call a function. False for some that cannot, too.

@@ -18,7 +18,7 @@ mod page_marks;
 
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM64_MEMORY_MAX};
 use crate::types::Instructions;
-pub(crate) use page_marks::STORE_BYTES_MAX;
+pub(crate) use page_marks::MARK_REACH_BYTES;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use std::collections::BTreeSet;
 use wasm_encoder::{
@@ -49,6 +49,16 @@ pub(crate) const PAGE_MARKS_ADDRESS: usize = 64;
 
 /// The value of the instruction counter after an execution was stopped at its instruction limit.
 pub(crate) const OUT_OF_INSTRUCTIONS: i64 = i64::MIN;
+
+/// When the code stores the instruction counter in the added memory, where the host reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CounterStores {
+    /// Before calls, before instructions that always trap, and before the function returns. After a trap in another
+    /// instruction, such as a division by zero, the stored counter can be too high.
+    AtCalls,
+    /// Also before each instruction that can trap. The stored counter is exact after every trap, but the code is slower.
+    AtTraps,
+}
 
 /// The parts of a module that instrumentation needs.
 #[derive(Debug, Default)]
@@ -83,9 +93,10 @@ pub(super) struct ModuleParts<'a> {
     pub memory_init_segments: Vec<u32>,
 }
 
-/// The indices of the added items.
-struct AddedIndices {
+/// What instrumentation adds: the indices of the added items, and when the code stores the counter.
+struct Added {
     wasm64: bool,
+    stores: CounterStores,
     /// The added memory.
     memory: u32,
     /// The first added function. The order is that of [`page_marks::functions`]. `None` in a module
@@ -102,8 +113,12 @@ pub(super) struct Instrumented {
 }
 
 /// Instruments a module, which must be valid.
-pub(super) fn instrument(parts: &ModuleParts<'_>) -> Result<Instrumented, BinaryReaderError> {
-    let added = AddedIndices {
+pub(super) fn instrument(
+    parts: &ModuleParts<'_>,
+    stores: CounterStores,
+) -> Result<Instrumented, BinaryReaderError> {
+    let added = Added {
+        stores,
         wasm64: parts.wasm64,
         memory: parts.memories,
         functions: (parts.memories > 0).then_some(parts.function_types.len() as u32),

@@ -1,19 +1,22 @@
 //! Page marks: after each store, the module marks the written page.
 //!
-//! A store can cross the end of its page. The next page is not marked then. So a search for dirty pages
-//! must also compare the first [`STORE_BYTES_MAX`] bytes after each marked page. A mark comes after its
+//! A store, and several stores with one mark, can cross the end of the page. The next page is not marked then. So a
+//! search for dirty pages must also compare the first [`MARK_REACH_BYTES`] bytes after each marked page; in a 32-bit
+//! memory of 4 GiB, the first page comes after the last one. A mark comes after its
 //! store, so a store out of bounds marks nothing. Added functions replace the bulk operations: they
 //! subtract the size from the instruction counter, execute the operation, and mark all written pages.
 
 use super::counter::{load, stop, store};
 use super::mark_ranges::{MarkedRange, stored};
-use super::{AddedIndices, BinaryReaderError, FunctionBody, ModuleParts, PAGE_MARKS_ADDRESS};
+use super::{Added, BinaryReaderError, FunctionBody, ModuleParts, PAGE_MARKS_ADDRESS};
 use crate::limits::OS_PAGE_BYTES;
 use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
 use wasmparser::{BinaryReader, Operator};
 
-/// The most bytes that one store instruction writes.
-pub(crate) const STORE_BYTES_MAX: usize = 16;
+/// The number of bytes from the marked address on that one mark stands for. At least the 16 bytes that one store can
+/// write. More bytes need fewer marks, but a longer search. A number of this project: the frames of most functions and
+/// most records are smaller.
+pub(crate) const MARK_REACH_BYTES: usize = 256;
 
 /// The number of bits to shift an address right to get its page number.
 const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
@@ -32,7 +35,7 @@ pub(super) struct Helper {
 
 /// The functions that are added to a module with memory: one for `memory.fill`, one for `memory.copy`,
 /// and one for `memory.init` with each segment of `memory_init_segments`.
-pub(super) fn functions(added: &AddedIndices, memory_init_segments: &[u32]) -> Vec<Helper> {
+pub(super) fn functions(added: &Added, memory_init_segments: &[u32]) -> Vec<Helper> {
     let address = address(added);
     let fill = Instruction::MemoryFill(0);
     let copy = Instruction::MemoryCopy { src_mem: 0, dst_mem: 0 };
@@ -47,13 +50,13 @@ pub(super) fn functions(added: &AddedIndices, memory_init_segments: &[u32]) -> V
     helpers
 }
 
-fn address(added: &AddedIndices) -> ValType {
+fn address(added: &Added) -> ValType {
     if added.wasm64 { ValType::I64 } else { ValType::I32 }
 }
 
 /// A function that charges one instruction for each byte, executes the operation, and marks the written
 /// pages.
-fn bulk(added: &AddedIndices, parameters: Vec<ValType>, operation: Instruction<'static>) -> Helper {
+fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>) -> Helper {
     use Instruction::*;
     const TO: u32 = 0;
     const SIZE: u32 = 2;
@@ -116,7 +119,7 @@ fn bulk(added: &AddedIndices, parameters: Vec<ValType>, operation: Instruction<'
 
 /// Rewrites the stores and bulk operations of one function. Adds the locals that the marks need.
 pub(super) struct MarkWriter<'a> {
-    added: &'a AddedIndices,
+    added: &'a Added,
     /// The ranges that the remaining stores mark for.
     marks: std::vec::IntoIter<Option<MarkedRange>>,
     /// The number of groups of the original locals.
@@ -137,7 +140,7 @@ impl<'a> MarkWriter<'a> {
     pub fn new(
         body: &FunctionBody<'a>,
         parameters: u32,
-        added: &'a AddedIndices,
+        added: &'a Added,
         marks: Vec<Option<MarkedRange>>,
     ) -> Result<Self, BinaryReaderError> {
         let mut locals = body.get_locals_reader()?;
@@ -227,14 +230,24 @@ impl<'a> MarkWriter<'a> {
         LocalTee(address).encode(code);
         LocalGet(value).encode(code);
         code.extend_from_slice(raw);
-        self.mark(address, offset + reach.first, code);
-        if reach.last - reach.first >= STORE_BYTES_MAX as i64 {
-            self.mark(address, offset + reach.last, code);
+        let (first, last) = (offset.wrapping_add(reach.first), offset.wrapping_add(reach.last));
+        // A mark can be for a page before the written bytes if they are within its reach: then no addition is needed.
+        let page = first >> PAGE_SHIFT;
+        let is_near = (0..=i32::MAX.into()).contains(&first);
+        if is_near && last - (page << PAGE_SHIFT) < MARK_REACH_BYTES as i64 {
+            return self.mark(address, 0, page as u64, code);
+        }
+        self.mark(address, first, 0, code);
+        // An address below the operand can wrap around to the end of the address space. Then the second mark is the one
+        // for this store.
+        if first < 0 || reach.last - reach.first >= MARK_REACH_BYTES as i64 {
+            self.mark(address, last, 0, code);
         }
     }
 
-    /// Appends code that marks the page at the address in a local plus `distance`.
-    fn mark(&self, address: u32, distance: i64, code: &mut Vec<u8>) {
+    /// Appends code that marks a page: that at the address in a local plus `distance`, or the one this number of `pages`
+    /// after it.
+    fn mark(&self, address: u32, distance: i64, pages: u64, code: &mut Vec<u8>) {
         use Instruction::*;
         LocalGet(address).encode(code);
         if self.added.wasm64 {
@@ -254,7 +267,7 @@ impl<'a> MarkWriter<'a> {
             I32ShrU.encode(code);
         }
         I32Const(1).encode(code);
-        let offset = PAGE_MARKS_ADDRESS as u64;
+        let offset = PAGE_MARKS_ADDRESS as u64 + pages;
         I32Store8(MemArg { offset, align: 0, memory_index: self.added.memory }).encode(code);
     }
 

@@ -14,7 +14,7 @@ mod kept;
 mod sections;
 
 use crate::limits::*;
-use crate::wasm::instrument::instrument;
+use crate::wasm::instrument::{CounterStores, instrument};
 pub use info::{MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
 use kept::KeptModule;
 pub(crate) use kept::KeptModules;
@@ -105,7 +105,7 @@ pub(crate) fn prepare(
     }
     let (parts, mut info) = scan(&bytes, Code::Checked)?.finish()?;
     validate(&bytes)?;
-    let instrumented = instrument(&parts)?;
+    let instrumented = instrument(&parts, CounterStores::AtCalls)?;
     info.compiled_instructions = instrumented.compiled_instructions;
     let prepared = KeptModule::new(instrumented.bytes, &info);
     if let Some(cache) = cache {
@@ -131,6 +131,17 @@ fn scan(bytes: &[u8], code: Code) -> Result<ModuleScan<'_>, InvalidModule> {
         }
     }
     Ok(scan)
+}
+
+/// Instruments a module for which [`prepare`] succeeded, so that its instruction counter is exact after every trap.
+///
+/// # Errors
+///
+/// [`InvalidModule`] if the module violates a rule.
+pub(crate) fn prepare_exact(bytes: &[u8]) -> Result<Vec<u8>, InvalidModule> {
+    let bytes = decompressed(bytes)?;
+    let (parts, _) = scan(&bytes, Code::Checked)?.finish()?;
+    Ok(instrument(&parts, CounterStores::AtTraps)?.bytes)
 }
 
 /// The parts of a module that instrumentation needs. `None` if the module violates a rule.

@@ -28,8 +28,8 @@ pub const INTERPRETER: &str = r#"(module
       (local.set $times (i32.sub (local.get $times) (i32.const 1)))
       (br_if $again (i32.gt_s (local.get $times) (i32.const 0)))))
   (func $do (param $op i32) (param $v i32) (param $p i32)
-    (block (block (block (block (block (block (block (block (block (block
-      (br_table 0 1 2 3 4 5 6 7 8 9 (local.get $op)))
+    (block (block (block (block (block (block (block (block (block (block (block
+      (br_table 0 1 2 3 4 5 6 7 8 9 10 (local.get $op)))
       (; 0 ;) (i32.store16 (call $heap_at (local.get $p)) (local.get $v)) return)
       (; 1 ;) (global.set $a (local.get $v)) return)
       (; 2 ;) (global.set $b (i64.add (global.get $b) (i64.extend_i32_u (local.get $p)))) return)
@@ -41,7 +41,8 @@ pub const INTERPRETER: &str = r#"(module
       (; 7 ;) (call $stable_read (i64.extend_i32_u (call $heap_at (local.get $v)))
         (call $stable_at (local.get $p)) (i64.const 5000)) return)
       (; 8 ;) (call $busy (i32.mul (local.get $v) (i32.const 1024))) return)
-    (; 9 ;) (call $trap (i32.const 0) (i32.const 1)))
+      (; 9 ;) (call $trap (i32.const 0) (i32.const 1)) return)
+    (; 10 ;) (drop (i32.load (i32.const -1))))
   (func (export "canister_update run") (local $at i32) (local $end i32)
     (local.set $end (call $size))
     (call $copy (i32.const 0) (i32.const 0) (local.get $end))
@@ -61,6 +62,7 @@ pub struct Op(pub u8, pub u16, pub u32);
 
 pub const GROW_STABLE: Op = Op(5, 0, 0);
 pub const TRAP: Op = Op(9, 0, 0);
+pub const READ_OUTSIDE: Op = Op(10, 0, 0);
 
 /// What an execution can change.
 #[derive(Clone, PartialEq, Eq)]

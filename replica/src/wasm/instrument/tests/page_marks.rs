@@ -16,7 +16,7 @@ fn marks(pages: &[usize], text: &str) {
 }
 
 #[test]
-fn each_store_marks_the_page_of_its_first_byte() {
+fn each_store_marks_the_page_of_its_first_byte_or_the_page_shortly_before_it() {
     marks(&[], "(drop (i32.load (ptr.const 0)))");
     for store in "i32.store i64.store f32.store f64.store i32.store8 i32.store16 i64.store8 \
                   i64.store16 i64.store32"
@@ -25,7 +25,9 @@ fn each_store_marks_the_page_of_its_first_byte() {
         let value = &store[..3];
         marks(&[0], &format!("({store} (ptr.const 7) ({value}.const 1))"));
         marks(&[2], &format!("({store} offset=8192 (ptr.const 7) ({value}.const 1))"));
-        marks(&[3], &format!("({store} offset=5 (ptr.const 12283) ({value}.const 1))"));
+        // The first bytes of page 3 are in the reach of a mark for page 2.
+        marks(&[2], &format!("({store} offset=5 (ptr.const 12283) ({value}.const 1))"));
+        marks(&[3], &format!("({store} offset=300 (ptr.const 12283) ({value}.const 1))"));
         marks(&[47], &format!("({store} offset=196600 (ptr.const 0) ({value}.const 1))"));
     }
     for store in ["v128.store", "v128.store8_lane", "v128.store16_lane", "v128.store32_lane"] {
@@ -81,17 +83,24 @@ fn stores_less_than_a_page_apart_are_marked_together() {
         // The written bytes can begin in one page and end in the next.
         assert_eq!(marks(&[at(0, 0), at(0, 4_095)]), 2);
         assert_eq!(marks(&[at(0, 0), at(0, 8), at(0, 4_000), at(0, 16), at(0, 4_095)]), 2);
-        assert_eq!(marks(&[at(0, 0), at(0, 4), at(0, 15)]), 1);
+        assert_eq!(marks(&[at(0, 0), at(0, 4), at(0, 255)]), 1);
+        assert_eq!(marks(&[at(0, 0), at(0, 4), at(0, 256)]), 2);
         assert_eq!(marks(&[at(0, 0), at(0, 4_096)]), 2);
         // Stores in pages that are two pages apart, in any order.
         assert_eq!(marks(&[at(0, 5_000), at(0, 0), at(0, 4_095), at(0, 9_095)]), 4);
         assert_eq!(marks(&[at(0, 0), at(1, 8)]), 2);
     }
     // In a 64-bit module, no store marks for a lower address.
-    assert_eq!(marking("i32", &[at(0, 100), at(0, 0)].concat()), 2);
+    assert_eq!(marking("i32", &[at(0, 100), at(0, 0)].concat()), 1);
     assert_eq!(marking("i64", &[at(0, 100), at(0, 0)].concat()), 2);
     assert_eq!(marking("i32", &[at(0, 1_000), at(0, 0), at(0, 500)].concat()), 2);
     assert_eq!(marking("i64", &[at(0, 1_000), at(0, 0), at(0, 500)].concat()), 3);
+    // A lower address than that of the operand may wrap around, so both stores need a mark.
+    let lower = |address| {
+        let text = "S0 (local.set 1 (ptr.sub (local.get 0) (ptr.const 4))) S1";
+        marking(address, &text.replace("S0", &at(0, 0)).replace("S1", &at(1, 0)))
+    };
+    assert_eq!((lower("i32"), lower("i64")), (2, 2));
 }
 
 #[test]

@@ -71,8 +71,13 @@ impl Model {
             memory.read(page * 4096, &mut bytes).expect("in bounds");
             assert!(bytes == *content, "page {page}");
         }
-        let changed: Vec<_> =
-            memory.changes().pages.iter().map(|(page, content)| (*page, **content)).collect();
+        let changed: Vec<_> = memory
+            .clone()
+            .take_changes()
+            .pages
+            .iter()
+            .map(|(page, content)| (*page, **content))
+            .collect();
         let expected: Vec<_> = self.dirty.iter().map(|page| (*page, self.now[page])).collect();
         assert!(changed == expected, "{:?}", self.dirty);
         let kept: Vec<_> = memory.pages.iter().map(|(page, content)| (page, **content)).collect();
@@ -128,8 +133,7 @@ fn perform(op: Op, memory: &mut StableMemory, model: &mut Model) {
             model.end(false);
         }
         Op::Hold => {
-            let changes = memory.changes();
-            memory.roll_back();
+            let changes = memory.take_changes();
             memory.apply(changes);
             model.end(true);
         }

@@ -1,0 +1,52 @@
+//! The changes that an execution made in the memories, stored to be applied or dropped later.
+
+use super::instance::Instance;
+use super::saved;
+use crate::wasm::{Page, StableChanges};
+use serde::{Deserialize, Serialize};
+use wasmtime::Val;
+
+/// The changes that a pending execution made in the instance.
+pub(super) struct Pending {
+    /// The numbers of the dirty heap pages.
+    pub changed: Vec<usize>,
+    /// Whether the heap has grown.
+    pub grown: bool,
+}
+
+/// The changes that an execution made in the memories, stored to be applied later.
+#[derive(Serialize, Deserialize)]
+pub struct MemoryChanges {
+    #[serde(serialize_with = "saved::write_changed", deserialize_with = "saved::read_changed")]
+    pub(super) heap: ChangedHeap,
+    pub(super) heap_bytes: usize,
+    #[serde(serialize_with = "saved::write_globals", deserialize_with = "saved::read_globals")]
+    pub(super) globals: Vec<Val>,
+    pub(super) stable: StableChanges,
+}
+
+/// A heap that an execution has changed.
+pub(super) enum ChangedHeap {
+    /// The instance that executed. No page is copied until the changes are applied.
+    Instance(Box<Instance>, Pending),
+    /// The changed pages and their numbers, from a saved state.
+    Pages(Vec<(usize, Box<Page>)>),
+}
+
+impl ChangedHeap {
+    /// The changed pages and their numbers.
+    pub fn pages(&self) -> Box<dyn Iterator<Item = (usize, &Page)> + '_> {
+        match self {
+            Self::Instance(instance, Pending { changed, .. }) => {
+                Box::new(changed.iter().map(|number| (*number, instance.page(*number))))
+            }
+            Self::Pages(pages) => Box::new(pages.iter().map(|(number, page)| (*number, &**page))),
+        }
+    }
+}
+
+impl std::fmt::Debug for MemoryChanges {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemoryChanges({} pages)", self.heap.pages().count())
+    }
+}
