@@ -99,6 +99,8 @@ fn config(cache: Option<Cache>) -> Config {
         .wasm_branch_hinting(true)
         .cranelift_nan_canonicalization(true)
         .wasm_backtrace_max_frames(None)
+        // Only backtraces need it. Compiled modules are smaller without.
+        .generate_address_map(false)
         .async_stack_size(2 * WASM_STACK_BYTES)
         .max_wasm_stack(WASM_STACK_BYTES)
         .collector(Collector::Null)
