@@ -88,7 +88,7 @@ impl RunningSeries<'_> {
     }
 
     async fn measure_all(&self, instance: &PocketIc, counts: &CallCounts) -> Result<Known, Error> {
-        let round_nanos = scenario::round_nanos(instance, &self.settings).await?;
+        let round_nanos = scenario::round_nanos(instance, self.settings).await?;
         let mut known = Known::new(self.strategies.len());
         // The largest number first: if the caller rejects it, the sweep fails at once.
         for &calls in counts.as_slice().iter().rev() {
