@@ -13,12 +13,12 @@ import * as people from "./page/people.mjs";
 
 const { keyboard, equalRuns, shortCalls, manyMessages, wrongArguments, narrowAndDark, follow } = people;
 const { withoutToken, wrongTokens, hostileLog, hostileTexts, others, otherOrigin } = attacks;
-const { hiddenTabs, afterAGap, restart, rest, links } = connections;
+const { hiddenTabs, afterAGap, anotherNetwork, restart, rest, links } = connections;
 
 /** What is tested, by the name of the scenario. */
 const SCENARIOS = {
   use: [
-    ...[keyboard, equalRuns, shortCalls, manyMessages, wrongArguments, narrowAndDark, hiddenTabs, afterAGap],
+    ...[keyboard, equalRuns, shortCalls, manyMessages, wrongArguments, narrowAndDark, hiddenTabs, afterAGap, anotherNetwork],
     ...[withoutToken, wrongTokens, hostileLog, hostileTexts, others, otherOrigin],
   ],
   // PARAMETER: where to write a picture of the page, if at all. The two canisters are on different subnets, and rounds take time.

@@ -74,6 +74,38 @@ export async function afterAGap() {
   await page.context().close();
 }
 
+/** The page keeps the calls of a network that continues, and forgets them when another network has the same address. */
+export async function anotherNetwork() {
+  const [id, callee] = ["mxqf3-4h777-77775-qaaaa-cai", "tqzl2-p7777-77776-aaaaa-cai"];
+  let network = { id: "1111111111111111", rounds: 1 };
+  const stream = () => {
+    const canister = { id, name: `caller ${network.rounds}`, subnet: "s", status: "running", cycles: "1", memory_bytes: 1, controllers: [], module_hash: "00", fake: false, interface: true };
+    const state = { id: network.id, profile: "p", time_nanos: "1", subnets: [{ id: "s", kind: "application", rounds: network.rounds, canisters: 1 }], canisters: [canister] };
+    const call = { id: "2", message: "1", caller: id, callee, method: "ping", sent: 1, executed: 1, ended: 2, outcome: "replied", error: null, round: 1 };
+    return streamOf({ state, calls: { calls: network.rounds === 1 ? [call] : [], refused: [], dropped: 0 } });
+  };
+  const methods = [{ name: "count", mode: "update", arguments: [], results: ["nat"], template: "()" }];
+  const page = await openStreams(stream, `${origin}/?id=${id}#token=0123456789abcdef`, async (page) => {
+    await page.route("**/interface", (route) => route.fulfill({ json: { candid: "service : {}", methods } }));
+    await page.route("**/page/calls", (route) => route.fulfill({ json: { reply: "(1 : nat)" } }));
+  });
+  const group = page.locator("#group-list h3", { hasText: "1 response" });
+  await group.waitFor();
+  await method(page, "count").locator("summary").click();
+  await method(page, "count").getByRole("button").click();
+  const made = page.locator("#canister .made li", { hasText: "(1 : nat)" });
+  await made.waitFor();
+  const shows = (rounds) => page.locator("#canister-title", { hasText: `caller ${rounds}` }).waitFor();
+  network = { ...network, rounds: 2 };
+  await shows(2);
+  assert.deepEqual([await group.count(), await made.count()], [1, 1]);
+  // More rounds say nothing: the other network may have run for longer.
+  network = { id: "2222222222222222", rounds: 3 };
+  await shows(3);
+  assert.deepEqual([await group.count(), await made.count()], [0, 0]);
+  await page.context().close();
+}
+
 /** The network ends and starts again with its state. The page says so, goes on by itself, and shows the same canisters. */
 export async function restart() {
   const page = await open(link, {}, /net::ERR_/);

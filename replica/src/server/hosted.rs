@@ -6,7 +6,7 @@ use crate::server::api::ApiError;
 use crate::server::clock::Stopwatch;
 use crate::server::outcalls::OutcallClient;
 use crate::server::watch::Watch;
-use crate::state_dir::StateDir;
+use crate::state_dir::{StateDir, new_network_id};
 use crate::subnet::Subnet;
 use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +20,9 @@ use tokio::task::{JoinHandle, block_in_place};
 #[derive(Debug)]
 pub(super) struct HostedInstance {
     id: usize,
+    /// Distinguishes the network from all others, also from those before at the same address. The id stays the same when
+    /// a saved network continues.
+    pub(super) network_id: String,
     instance: tokio::sync::Mutex<Result<Instance, Gone>>,
     shared: SharedFacts,
     /// Makes the HTTP requests of outcalls, while auto-progress is on.
@@ -104,8 +107,10 @@ impl HostedInstance {
             gone: Mutex::default(),
             has_changed: false.into(),
         };
+        let network_id = state_dir.as_ref().map(|saved| saved.network_id().to_owned());
         Self {
             id,
+            network_id: network_id.unwrap_or_else(new_network_id),
             shared,
             outcall_client,
             state_dir: tokio::sync::Mutex::new(state_dir),

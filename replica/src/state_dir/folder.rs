@@ -3,10 +3,12 @@
 use super::document::{self, UNFINISHED};
 use super::{NETWORK, StateDirError};
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-/// The name of the file that is locked while the directory is in use.
+/// The name of the file that is locked while the directory is in use. It contains the id of the network.
 const LOCK: &str = "lock";
 
 /// The name of the file that is there while a network runs.
@@ -24,8 +26,9 @@ pub(super) fn names(folder: &Path) -> std::io::Result<Vec<String>> {
     fs::read_dir(folder)?.map(name).collect()
 }
 
-/// Checks that a directory contains a state or nothing, and locks it. Creates it if it does not exist.
-pub(super) fn open(folder: &Path) -> Result<File, StateDirError> {
+/// Checks that a directory contains a state or nothing, and locks it. Creates it if it does not exist. Returns the
+/// locked file, and the id of the network.
+pub(super) fn open(folder: &Path) -> Result<(File, String), StateDirError> {
     if folder.exists() && !folder.is_dir() {
         return Err(StateDirError::NotADirectory(folder.to_owned()));
     }
@@ -42,14 +45,42 @@ pub(super) fn open(folder: &Path) -> Result<File, StateDirError> {
         return Err(StateDirError::Foreign(folder.to_owned()));
     }
     // Nothing is created in a directory that another version of this program has saved.
-    if names.iter().any(|name| name == NETWORK) {
+    let has_state = names.iter().any(|name| name == NETWORK);
+    if has_state {
         document::check_format_of(&folder.join(NETWORK))?;
     }
     let path = folder.join(LOCK);
-    let lock = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = File::options().create(true).truncate(false).read(true).write(true).open(&path);
     let lock = lock.map_err(StateDirError::io(&path))?;
     locked(lock.try_lock(), folder)?;
-    Ok(lock)
+    // After a crash, the network is not the one that clients have seen: its latest moment is lost.
+    let is_continued = has_state && !names.iter().any(|name| name == RUNNING);
+    let id = network_id(&lock, is_continued).map_err(StateDirError::io(&path))?;
+    Ok((lock, id))
+}
+
+/// The id of the network of a locked directory: the one in the file, or a new one, which is written there.
+fn network_id(lock: &File, is_continued: bool) -> std::io::Result<String> {
+    let mut lock = lock;
+    let mut known = Vec::new();
+    lock.take(NETWORK_ID_BYTES as u64 + 1).read_to_end(&mut known)?;
+    if is_continued && known.len() == NETWORK_ID_BYTES && known.iter().all(u8::is_ascii_hexdigit) {
+        return Ok(String::from_utf8_lossy(&known).into_owned());
+    }
+    let id = new_network_id();
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(id.as_bytes())?;
+    Ok(id)
+}
+
+/// The length of an id of a network, in bytes. Each is a hexadecimal digit.
+const NETWORK_ID_BYTES: usize = 16;
+
+/// An id for a network that begins. The id distinguishes networks, and is no secret.
+pub fn new_network_id() -> String {
+    // The standard library chooses the keys of such a hash at random.
+    format!("{:016x}", RandomState::new().hash_one(SystemTime::now()))
 }
 
 /// Locks a directory for reading: others may read it meanwhile, and nobody can save a state there. `None`

@@ -10,14 +10,15 @@
 //! | `network.state` | what all subnets share: topology, streams, time; the number of the save; and the checksums of the other files |
 //! | `SEED/subnet-N.state` | a subnet, as of the save with the number N; SEED is the subnet's seed in hexadecimal |
 //! | `SEED/pieces-N` | memories and modules of the subnet (see [`pieces`](crate::pieces)) |
-//! | `lock` | nothing; it is locked while a server uses the directory |
+//! | `lock` | the id of the network; the file is locked while a server uses the directory |
 //! | `running` | nothing; it is there while a network runs that is saved again and again, and after a crash of such a network |
 //!
 //! Replacing `network.state` completes a save: it names the save whose files count. All other files of a
 //! save are new ones, with numbers that no file in the directory has. So a crash at any time leaves the
 //! state of a save. Each file is compared with its checksum when a state is restored.
 //!
-//! Nothing in the state depends on `running`, so versions that do not know this file can use the directory.
+//! Nothing in the state depends on `running`, or on what `lock` contains. So versions that do not know them can use the
+//! directory.
 
 mod document;
 mod error;
@@ -25,6 +26,7 @@ mod folder;
 mod subnet;
 
 pub use error::StateDirError;
+pub use folder::new_network_id;
 pub use subnet::load_subnet;
 
 use crate::instance::{Instance, SubnetInfo};
@@ -49,6 +51,8 @@ pub struct StateDir {
     folder: PathBuf,
     /// Locked as long as this value exists.
     lock: File,
+    /// The id of the network.
+    network_id: String,
     /// The number of the latest complete save. 0 if there is none.
     save: u64,
     /// The largest number of a save of which there may be files.
@@ -104,12 +108,26 @@ impl StateDir {
     /// - [`StateDirError::InUse`] if another instance uses the directory: end that instance.
     /// - [`StateDirError::Io`] if the directory cannot be read or written.
     pub fn open(folder: &Path) -> Result<Self, StateDirError> {
-        let lock = folder::open(folder)?;
+        let (lock, network_id) = folder::open(folder)?;
         let last_number = last_save(folder);
         let folder = folder.to_owned();
-        let subnets = BTreeMap::new();
-        let (saved, network) = (None, None);
-        Ok(Self { folder, lock, save: 0, last_number, subnets, saved, network, is_running: false })
+        Ok(Self {
+            folder,
+            lock,
+            network_id,
+            save: 0,
+            last_number,
+            subnets: BTreeMap::new(),
+            saved: None,
+            network: None,
+            is_running: false,
+        })
+    }
+
+    /// The id of the network in the directory: 16 hexadecimal digits. It stays the same when the network ends and
+    /// continues. It is a new one for a network that begins, and after a crash, when something may be lost.
+    pub fn network_id(&self) -> &str {
+        &self.network_id
     }
 
     /// Whether the directory contains a state.

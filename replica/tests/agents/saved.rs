@@ -9,9 +9,11 @@ use candid::Principal;
 use embedded_replica::server::{LiveConfig, LiveNetwork};
 use embedded_replica::topology::SubnetKind;
 use ic_utils::interfaces::management_canister::builders::CanisterInstallMode;
+use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 use test_support::counter;
+use test_support::http::exchange;
 use test_support::patience::{in_one_of_ten, wait_until};
 
 /// A live network that is saved in `folder`.
@@ -105,6 +107,43 @@ fn a_network_that_is_killed_loses_the_latest_moment_only() {
         assert_eq!(number(&query(&agent, canister, "read").await.unwrap()), 2);
         assert_eq!(number(&update(&agent, canister, "count").await.unwrap()), 3);
     });
+}
+
+/// The id by which a page knows the network with this URL.
+fn network_id(url: &str) -> String {
+    let port = url.trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
+    let state = exchange(port, "GET", "/page/state", "host: localhost\r\n", b"");
+    let state: Value = serde_json::from_slice(&state.body).unwrap();
+    state["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_network_has_the_same_id_when_it_continues_and_another_one_when_it_begins_anew_or_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = || {
+        let network = network(folder.path());
+        let id = network_id(&network.url());
+        network.stop().unwrap();
+        id
+    };
+    let first = id();
+    assert_eq!(first.len(), 16, "{first}");
+    assert_eq!(id(), first, "the network continues");
+    let program = Program::saved(folder.path());
+    assert_eq!(network_id(&program.url), first, "the network continues");
+    program.kill();
+    let after_crash = id();
+    assert_ne!(after_crash, first, "the latest moment of the network may be lost");
+    assert_eq!(id(), after_crash);
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    assert_ne!(id(), after_crash, "the network begins anew");
+    // A directory of an earlier version has no id.
+    std::fs::write(folder.path().join("lock"), "").unwrap();
+    let from_earlier = id();
+    assert_eq!((id(), from_earlier.len()), (from_earlier.clone(), 16));
+    let unsaved = [(); 2].map(|()| LiveNetwork::start(LiveConfig::default()).unwrap());
+    let [one, other] = unsaved.map(|network| network_id(&network.url()));
+    assert_ne!(one, other);
 }
 
 #[test]

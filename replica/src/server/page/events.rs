@@ -29,7 +29,7 @@ pub(super) async fn read(
     Extension(stop): Extension<StopSignal>,
 ) -> Result<Response, ApiError> {
     let reader = readers::open(&hosted).await?;
-    let state = hosted.read(NetworkState::of).await?;
+    let state = NetworkState::read(&hosted).await?;
     let (page, pieces) = channel(1);
     tokio::spawn(async move {
         tokio::select! {

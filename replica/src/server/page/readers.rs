@@ -134,7 +134,7 @@ impl States {
         if self.due.is_some() {
             return Ok(());
         }
-        let state = hosted.read(NetworkState::of).await?;
+        let state = NetworkState::read(hosted).await?;
         self.earliest = Some(Instant::now() + PAGE_STATE_INTERVAL);
         if self.last.as_ref().is_some_and(|last| !state.differs_from(last)) {
             return Ok(());

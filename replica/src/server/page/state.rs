@@ -4,7 +4,8 @@ use crate::canister::{Canister, Status};
 use crate::fake_canisters::FakeCanisters;
 use crate::instance::Instance;
 use crate::server::agents::Hosted;
-use crate::server::api::ApiResult;
+use crate::server::api::{ApiError, ApiResult};
+use crate::server::hosted::HostedInstance;
 use crate::system_api::CANISTER_NAME_PREFIX;
 use crate::types::CanisterId;
 use axum::Json;
@@ -22,6 +23,8 @@ const INTERFACE_EXPORT: &str = "canister_query __get_candid_interface_tmp_hack";
 /// The state of a network. Numbers that may be beyond 2^53 are text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct NetworkState {
+    /// Distinguishes the network from others that had the same address before.
+    id: String,
     profile: &'static str,
     time_nanos: String,
     subnets: Vec<SubnetState>,
@@ -52,7 +55,15 @@ struct CanisterState {
 
 impl NetworkState {
     /// The state of an instance now.
-    pub(super) fn of(instance: &Instance) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the instance is gone.
+    pub(super) async fn read(hosted: &HostedInstance) -> Result<Self, ApiError> {
+        hosted.read(|instance| Self::of(instance, &hosted.network_id)).await
+    }
+
+    fn of(instance: &Instance, id: &str) -> Self {
         let network = instance.network();
         let names = names(instance);
         let subnets = instance.subnets().iter().filter_map(|info| {
@@ -77,6 +88,7 @@ impl NetworkState {
         let mut canisters: Vec<_> = canisters.collect();
         canisters.extend(fake_canisters(instance));
         Self {
+            id: id.to_owned(),
             profile: network.profile().name,
             time_nanos: network.time().as_nanos().to_string(),
             subnets: subnets.collect(),
@@ -86,7 +98,8 @@ impl NetworkState {
 
     /// Whether two states differ in more than the time.
     pub(super) fn differs_from(&self, other: &Self) -> bool {
-        let Self { profile, time_nanos: _, subnets, canisters } = self;
+        // The id is always the same.
+        let Self { id: _, profile, time_nanos: _, subnets, canisters } = self;
         (*profile, subnets, canisters) != (other.profile, &other.subnets, &other.canisters)
     }
 }
@@ -155,5 +168,5 @@ fn fake_canisters(instance: &Instance) -> impl Iterator<Item = CanisterState> + 
 
 /// The response with the state of the network.
 pub(super) async fn read(Extension(hosted): Hosted) -> ApiResult<NetworkState> {
-    hosted.read(NetworkState::of).await.map(Json)
+    NetworkState::read(&hosted).await.map(Json)
 }

@@ -329,6 +329,12 @@ function show(output, kind, text) {
   setText(full, text);
 }
 
+/** Forgets the calls that were made here: the network is another one. */
+export function forgetMade() {
+  history.length = 0;
+  showHistory();
+}
+
 function remember(call) {
   history.unshift(call);
   history.length = Math.min(history.length, CALLS_KEPT);

@@ -1,6 +1,6 @@
 // The page of the live network: what happens while it happens.
 
-import { openCanister, reload, showFacts, showToken } from "./canister.js";
+import { forgetMade, openCanister, reload, showFacts, showToken } from "./canister.js";
 import { follow } from "./connection.js";
 import { setText } from "./dom.js";
 import { redrawAll, showGroups } from "./groups.js";
@@ -37,6 +37,7 @@ follow({
   state(state) {
     if (isAnother(state)) {
       forget();
+      forgetMade();
       showGroups(null);
     }
     latest = state;

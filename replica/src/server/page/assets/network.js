@@ -19,9 +19,10 @@ export function nameOf(id) {
   return canisterWith(id)?.name ?? shortId(id);
 }
 
-/** Whether the new state is that of another network: the rounds have begun anew. */
+/** Whether the new state is that of another network, or that of an earlier moment: then, rounds are missing. */
 export function isAnother(next) {
   if (!state) return false;
+  if (state.id !== next.id) return true;
   const rounds = new Map(next.subnets.map((subnet) => [subnet.id, subnet.rounds]));
   return state.subnets.some(({ id, rounds: known }) => (rounds.get(id) ?? -1) < known);
 }
