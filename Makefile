@@ -33,10 +33,11 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --quiet
 	cargo test --locked --workspace
 
-soak: canisters ## Run the long tests: 100,000 random scenarios (SCENARIOS=N for another number), a job of a million calls, two hundred agents for half a minute, and two hundred open pages beside them
+soak: canisters ## Run the long tests: 100,000 random scenarios (SCENARIOS=N for another number), a job of a million calls, two hundred agents for half a minute, two hundred open pages beside them, and a browser from npm
 	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --test scenarios random -- --nocapture
 	cargo test --locked --workspace --test pair -- --ignored a_million_calls_finish
 	cargo test --locked --workspace --test agents -- --ignored --nocapture load
+	cargo test --locked --workspace --lib -- --ignored a_machine_without_a_browser
 
 bench: canisters ## Run the benchmarks, and the tests that measure time and memory
 	cargo bench --locked --workspace --profile dev --bench '*'
