@@ -76,6 +76,17 @@ fn the_pair_is_deployed_and_called_as_documented() {
 #[test]
 fn the_page_shows_the_pair_of_a_network_that_was_started_again_as_documented() {
     let Some(Walked { project, .. }) = run("page") else { return };
+    assert_page_shows_the_pair(&project);
+}
+
+#[test]
+fn the_pair_is_deployed_and_watched_on_the_page_as_the_readme_says() {
+    let Some(Walked { project, .. }) = run("start") else { return };
+    assert_page_shows_the_pair(&project);
+}
+
+/// Fails unless the link of the network opens its page, and the page shows the pair.
+fn assert_page_shows_the_pair(project: &Project) {
     let (page, token) = project.page().split_once("#token=").expect("a link with a secret");
     assert!(token.len() >= 32, "{token}");
     let port = page.trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();

@@ -217,7 +217,7 @@ function paint(card) {
 }
 
 function lengthOf(group) {
-  return group.end > group.start ? `The calls took ${duration(group.end - group.start)} of model time.` : "";
+  return group.end > group.start ? `The calls took ${duration(group.end - group.start)} of model time, the time that they take on the mainnet.` : "";
 }
 
 /** The line below a picture while no pointer is over it. */

@@ -30,7 +30,8 @@ export function isAnother(next) {
 /** Shows a state. `open` opens a canister. */
 export function showState(next, open) {
   state = next;
-  setText(byId("facts"), `Profile ${next.profile}`);
+  const rounds = { "pocket-ic": ": rounds as fast as possible", mainnet: ": rounds as long as on the mainnet" };
+  setText(byId("facts"), `Profile ${next.profile}${rounds[next.profile] ?? ""}`);
   const of = (subnet) => next.canisters.filter((canister) => canister.subnet === subnet.id);
   const isOther = (subnet) => ["nns", "ii"].includes(subnet.kind.toLowerCase()) || isSystem(subnet);
   const hasOwn = (subnet) => of(subnet).some((canister) => !canister.fake);
