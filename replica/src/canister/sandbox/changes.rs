@@ -2,8 +2,11 @@
 
 use super::instance::Instance;
 use super::saved;
+use crate::limits::{OS_PAGE_BYTES, WASM64_MEMORY_MAX};
+use crate::pieces::pages;
 use crate::wasm::{Page, StableChanges};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
 use wasmtime::Val;
 
 /// The changes that a pending execution made in the instance.
@@ -17,7 +20,7 @@ pub(super) struct Pending {
 /// The changes that an execution made in the memories, stored to be applied later.
 #[derive(Serialize, Deserialize)]
 pub struct MemoryChanges {
-    #[serde(serialize_with = "saved::write_changed", deserialize_with = "saved::read_changed")]
+    #[serde(serialize_with = "write_changed", deserialize_with = "read_changed")]
     pub(super) heap: ChangedHeap,
     pub(super) heap_bytes: usize,
     #[serde(serialize_with = "saved::write_globals", deserialize_with = "saved::read_globals")]
@@ -49,4 +52,18 @@ impl std::fmt::Debug for MemoryChanges {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "MemoryChanges({} pages)", self.heap.pages().count())
     }
+}
+
+/// Encodes the changed pages of a heap.
+fn write_changed<S: Serializer>(changed: &ChangedHeap, to: S) -> Result<S::Ok, S::Error> {
+    let shared: Vec<(u64, Arc<Page>)> =
+        changed.pages().map(|(number, page)| (number as u64, Arc::new(*page))).collect();
+    pages::serialize(shared.iter().map(|(number, page)| (*number, page)), to)
+}
+
+/// Decodes the changed pages of a heap.
+fn read_changed<'de, D: Deserializer<'de>>(from: D) -> Result<ChangedHeap, D::Error> {
+    let pages = pages::deserialize(from, WASM64_MEMORY_MAX / OS_PAGE_BYTES as u64)?;
+    let pages = pages.into_iter().map(|(number, page)| (number as usize, Box::new(*page)));
+    Ok(ChangedHeap::Pages(pages.collect()))
 }

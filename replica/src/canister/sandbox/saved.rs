@@ -1,10 +1,8 @@
 //! How code and memories are encoded in a saved state.
 
-use super::changes::ChangedHeap;
 use super::code::Code;
-use crate::limits::{OS_PAGE_BYTES, WASM64_MEMORY_MAX};
-use crate::pieces::{bytes, pages};
-use crate::wasm::{Page, compile};
+use crate::pieces::bytes;
+use crate::wasm::compile;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use std::sync::Arc;
 use wasmtime::Val;
@@ -86,21 +84,4 @@ pub(super) fn read_optional_globals<'de, D: Deserializer<'de>>(
     from: D,
 ) -> Result<Option<Vec<Val>>, D::Error> {
     Ok(Option::deserialize(from)?.map(values))
-}
-
-/// Encodes the changed pages of a heap.
-pub(super) fn write_changed<S: Serializer>(
-    changed: &ChangedHeap,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    let shared: Vec<(u64, Arc<Page>)> =
-        changed.pages().map(|(number, page)| (number as u64, Arc::new(*page))).collect();
-    pages::serialize(shared.iter().map(|(number, page)| (*number, page)), to)
-}
-
-/// Decodes the changed pages of a heap.
-pub(super) fn read_changed<'de, D: Deserializer<'de>>(from: D) -> Result<ChangedHeap, D::Error> {
-    let pages = pages::deserialize(from, WASM64_MEMORY_MAX / OS_PAGE_BYTES as u64)?;
-    let pages = pages.into_iter().map(|(number, page)| (number as usize, Box::new(*page)));
-    Ok(ChangedHeap::Pages(pages.collect()))
 }
