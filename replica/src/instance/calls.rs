@@ -33,6 +33,25 @@ pub struct CanisterCall {
     pub argument: Payload,
 }
 
+#[cfg(test)]
+impl CanisterCall {
+    /// A call of the anonymous sender, sent to no particular subnet.
+    pub(crate) fn anonymous(
+        canister: CanisterId,
+        method: &str,
+        argument: impl Into<Payload>,
+    ) -> Self {
+        Self {
+            sender: Principal::anonymous(),
+            caller_info: None,
+            canister,
+            effective_principal: EffectivePrincipal::None,
+            method: method.into(),
+            argument: argument.into(),
+        }
+    }
+}
+
 /// What identifies and authenticates an ingress message, besides the call itself.
 #[derive(Debug)]
 pub struct Submission {

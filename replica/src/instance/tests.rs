@@ -19,22 +19,14 @@ const WITH_TIMER: &str = r#"(module
       (drop (call $set (i64.add (call $time) (i64.const 25_000_000_000)))))
     (func (export "canister_global_timer")))"#;
 
-fn call(canister: CanisterId, method: &str, argument: Payload) -> CanisterCall {
-    CanisterCall {
-        sender: Principal::anonymous(),
-        caller_info: None,
-        canister,
-        effective_principal: EffectivePrincipal::None,
-        method: method.into(),
-        argument,
-    }
-}
-
 /// Creates a canister with this module.
 fn install(instance: &mut Instance, module: &str) -> CanisterId {
     let creation = encode((ProvisionalCreateCanisterWithCyclesArgs::default(),));
-    let creation =
-        call(CanisterId::MANAGEMENT, "provisional_create_canister_with_cycles", creation);
+    let creation = CanisterCall::anonymous(
+        CanisterId::MANAGEMENT,
+        "provisional_create_canister_with_cycles",
+        creation,
+    );
     let reply = instance.update(creation).expect("it makes sense").expect("it is created");
     let CanisterIdRecord { canister_id } = candid::decode_one(&reply).expect("an id");
     let arguments = InstallCodeArgs {
@@ -44,7 +36,8 @@ fn install(instance: &mut Instance, module: &str) -> CanisterId {
         arg: Vec::new(),
         sender_canister_version: None,
     };
-    let installation = call(CanisterId::MANAGEMENT, "install_code", encode((arguments,)));
+    let installation =
+        CanisterCall::anonymous(CanisterId::MANAGEMENT, "install_code", encode((arguments,)));
     let installation = CanisterCall {
         effective_principal: EffectivePrincipal::Canister(canister_id.into()),
         ..installation
@@ -84,7 +77,7 @@ fn a_network_of_idle_canisters_has_work_when_they_are_charged_when_a_timer_is_du
         }
     }
     assert!(times.len() > 2 && times.is_sorted(), "{times:?}");
-    let message = call(with_timer, "none", Vec::new());
+    let message = CanisterCall::anonymous(with_timer, "none", Vec::new());
     instance.submit(message).expect("it makes sense").expect("it is accepted");
     assert_eq!(instance.next_work(), NextWork::Now);
     (0..ROUNDS_UNTIL_ASLEEP).for_each(|_| instance.tick());

@@ -19,17 +19,6 @@ const SETTER: &str = r#"(module
         (call $copy (i32.const 4096) (i32.const 0) (i32.const 1))
         (call $reply)))"#;
 
-fn call(canister: CanisterId, method: &str, argument: Vec<u8>) -> CanisterCall {
-    CanisterCall {
-        sender: Principal::anonymous(),
-        caller_info: None,
-        canister,
-        effective_principal: EffectivePrincipal::None,
-        method: method.into(),
-        argument,
-    }
-}
-
 fn update(instance: &mut Instance, call: CanisterCall) -> Vec<u8> {
     instance.update(call).expect("the call makes sense").expect("the canister replies")
 }
@@ -40,7 +29,7 @@ fn network() -> (Instance, CanisterId) {
     let mut instance = Instance::new(config).expect("there is a subnet");
     let arguments = ProvisionalCreateCanisterWithCyclesArgs::default();
     let method = "provisional_create_canister_with_cycles";
-    let creation = call(CanisterId::MANAGEMENT, method, encode((arguments,)));
+    let creation = CanisterCall::anonymous(CanisterId::MANAGEMENT, method, encode((arguments,)));
     let reply = update(&mut instance, creation);
     let record: CanisterIdRecord = candid::decode_one(&reply).expect("an id");
     let install = InstallCodeArgs {
@@ -50,7 +39,8 @@ fn network() -> (Instance, CanisterId) {
         arg: vec![],
         sender_canister_version: None,
     };
-    let mut install = call(CanisterId::MANAGEMENT, "install_code", encode((install,)));
+    let mut install =
+        CanisterCall::anonymous(CanisterId::MANAGEMENT, "install_code", encode((install,)));
     install.effective_principal = EffectivePrincipal::Canister(record.canister_id.into());
     update(&mut instance, install);
     (instance, record.canister_id.into())
@@ -90,7 +80,7 @@ fn the_network_continues_while_its_state_is_written() {
     let mut state = open(folder.path());
     let save = state.encode(&instance, false).expect("it can be encoded").expect("it is new");
     let rounds = instance.network().rounds();
-    update(&mut instance, call(canister, "set", vec![7]));
+    update(&mut instance, CanisterCall::anonymous(canister, "set", vec![7]));
     state.write(save).expect("it can be written");
     drop(state);
     assert_eq!(saved_rounds(folder.path()), rounds);
@@ -105,7 +95,7 @@ fn an_unchanged_network_is_not_saved_again_and_a_changed_page_is_written_alone()
     assert!(state.encode(&instance, false).expect("it can be encoded").is_none());
     let before = names(["lock", "network.state", "subnet-1.state", "pieces-0"]);
     assert_eq!(files(folder.path()), before);
-    update(&mut instance, call(canister, "set", vec![7]));
+    update(&mut instance, CanisterCall::anonymous(canister, "set", vec![7]));
     state.save(&instance, false).expect("it can be saved");
     let after = names(["lock", "network.state", "subnet-2.state", "pieces-0", "pieces-1"]);
     assert_eq!(files(folder.path()), after);
@@ -129,7 +119,7 @@ fn a_save_that_fails_leaves_the_state_of_the_save_before_and_the_next_one_succee
     ] {
         let mut state = open(folder.path());
         let mut continued = state.restore(false).expect("there is a state");
-        update(&mut continued, call(canister, "set", vec![7]));
+        update(&mut continued, CanisterCall::anonymous(canister, "set", vec![7]));
         std::fs::create_dir(&obstacle).expect("the folder is writable");
         let error = state.save(&continued, false).expect_err("the file cannot be written");
         assert!(matches!(error, StateDirError::Io { .. }), "{error}");
@@ -138,7 +128,7 @@ fn a_save_that_fails_leaves_the_state_of_the_save_before_and_the_next_one_succee
         assert_eq!(saved_rounds(folder.path()), rounds, "{}", obstacle.display());
     }
     let mut state = open(folder.path());
-    update(&mut instance, call(canister, "set", vec![7]));
+    update(&mut instance, CanisterCall::anonymous(canister, "set", vec![7]));
     state.restore(false).expect("there is a state");
     state.save(&instance, false).expect("it can be saved");
     drop(state);
@@ -154,7 +144,7 @@ fn a_save_that_fails_leaves_no_files_behind() {
     state.save(&instance, false).expect("it can be saved");
     let before = files(folder.path());
     let subnet = folder.path().join(folder_of(&instance.subnets()[0]));
-    update(&mut instance, call(canister, "set", vec![7]));
+    update(&mut instance, CanisterCall::anonymous(canister, "set", vec![7]));
     let obstacle = subnet.join("subnet-2.state.unfinished");
     std::fs::create_dir(&obstacle).expect("the folder is writable");
     state.save(&instance, false).expect_err("the document cannot be written");
@@ -167,7 +157,7 @@ fn a_save_after_one_that_was_never_written_is_complete() {
     let (mut instance, canister) = network();
     let mut state = open(folder.path());
     for byte in 1..4 {
-        update(&mut instance, call(canister, "set", vec![byte]));
+        update(&mut instance, CanisterCall::anonymous(canister, "set", vec![byte]));
         drop(state.encode(&instance, false).expect("it can be encoded").expect("it is new"));
         state.save(&instance, false).expect("it can be saved");
     }
@@ -223,7 +213,7 @@ fn a_state_that_somebody_put_in_place_of_the_directory_is_an_error_and_stays_as_
     let (other, _) = network();
     open(&path).save(&other, true).expect("it can be saved");
     let before = files(&path);
-    update(&mut instance, call(canister, "set", vec![7]));
+    update(&mut instance, CanisterCall::anonymous(canister, "set", vec![7]));
     for _ in 0..2 {
         let error = state.save(&instance, false).expect_err("another state is there");
         assert!(matches!(error, StateDirError::Replaced(_)), "{error}");
@@ -279,7 +269,7 @@ fn a_flipped_bit_anywhere_in_a_directory_is_an_error() {
     let mut state = open(folder.path());
     // Some pieces of the first save are then unused.
     for byte in 1..4 {
-        update(&mut instance, call(canister, "set", vec![byte]));
+        update(&mut instance, CanisterCall::anonymous(canister, "set", vec![byte]));
         state.save(&instance, false).expect("it can be saved");
     }
     drop(state);
@@ -325,7 +315,7 @@ fn a_subnet_is_loaded_from_the_latest_complete_save_of_a_directory_that_nobody_u
     assert!(matches!(load(true), Err(StateDirError::InUse(_))));
     let complete = rounds_of(&instance);
     // A crash in the middle of the next save.
-    update(&mut instance, call(canister, "set", vec![7]));
+    update(&mut instance, CanisterCall::anonymous(canister, "set", vec![7]));
     let save = state.encode(&instance, false).expect("it can be encoded").expect("it is new");
     let SubnetSave { document, fresh, .. } = &save.subnets[0];
     subnet::write(&subnet, save.number, document, fresh.as_ref()).expect("it can be written");

@@ -39,17 +39,6 @@ const MODULE: &str = r#"(module
 
 type Result = std::result::Result<Payload, Failure>;
 
-fn call(canister: CanisterId, method: &str, argument: Vec<u8>) -> CanisterCall {
-    CanisterCall {
-        sender: Principal::anonymous(),
-        caller_info: None,
-        canister,
-        effective_principal: EffectivePrincipal::None,
-        method: method.into(),
-        argument,
-    }
-}
-
 /// A call of a method of the management canister that concerns a canister.
 fn about(canister: CanisterId, method: &str, argument: Vec<u8>) -> CanisterCall {
     let effective_principal = EffectivePrincipal::Canister(canister);
@@ -103,7 +92,10 @@ impl Prepared {
         let [canister, other] = [true, false].map(|is_long| {
             let arguments = encode((ProvisionalCreateCanisterWithCyclesArgs::default(),));
             let method = "provisional_create_canister_with_cycles";
-            let reply = update(&mut instance, call(CanisterId::MANAGEMENT, method, arguments));
+            let reply = update(
+                &mut instance,
+                CanisterCall::anonymous(CanisterId::MANAGEMENT, method, arguments),
+            );
             let record: CanisterIdRecord = candid::decode_one(&reply).expect("an id");
             let id = CanisterId::from(record.canister_id);
             if !(is_long && matches!(what, Long::Installation)) {
@@ -112,7 +104,7 @@ impl Prepared {
             id
         });
         let work = match what {
-            Long::Message => call(canister, "work", Vec::new()),
+            Long::Message => CanisterCall::anonymous(canister, "work", Vec::new()),
             Long::Installation => installation(canister, CanisterInstallMode::Install, b"work"),
             Long::Upgrade => installation(canister, CanisterInstallMode::Upgrade(None), b"work"),
         };
@@ -167,7 +159,7 @@ impl Busy {
 
     /// The first byte of a canister's heap.
     async fn filled(&self, canister: CanisterId) -> Result {
-        self.query(call(canister, "filled", Vec::new())).await
+        self.query(CanisterCall::anonymous(canister, "filled", Vec::new())).await
     }
 
     /// Uses the instance in all ways that need no round.
