@@ -3,7 +3,6 @@
 use super::*;
 use crate::ic00::encode;
 use crate::limits::ALLOCATION_CHARGE_INTERVAL_SECONDS;
-use candid::Principal;
 use ic_management_canister_types::{
     CanisterIdRecord, CanisterInstallMode, InstallCodeArgs, ProvisionalCreateCanisterWithCyclesArgs,
 };

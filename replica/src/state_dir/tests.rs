@@ -4,7 +4,6 @@ use super::*;
 use crate::ic00::encode;
 use crate::instance::{CanisterCall, EffectivePrincipal, InstanceConfig, SavedSubnet};
 use crate::types::CanisterId;
-use candid::Principal;
 use ic_management_canister_types::*;
 use std::collections::BTreeSet;
 

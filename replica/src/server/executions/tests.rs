@@ -42,7 +42,10 @@ type Result = std::result::Result<Payload, Failure>;
 /// A call of a method of the management canister that concerns a canister.
 fn about(canister: CanisterId, method: &str, argument: Vec<u8>) -> CanisterCall {
     let effective_principal = EffectivePrincipal::Canister(canister);
-    CanisterCall { effective_principal, ..call(CanisterId::MANAGEMENT, method, argument) }
+    CanisterCall {
+        effective_principal,
+        ..CanisterCall::anonymous(CanisterId::MANAGEMENT, method, argument)
+    }
 }
 
 fn installation(canister: CanisterId, mode: CanisterInstallMode, arg: &[u8]) -> CanisterCall {

@@ -35,7 +35,7 @@ fn save_until_killed(folder: &Path) {
     let mut state = open(folder);
     let (mut instance, canister) = restored(&mut state);
     for value in (0..=u8::MAX).cycle() {
-        update(&mut instance, call(canister, "set", vec![value]));
+        update(&mut instance, CanisterCall::anonymous(canister, "set", vec![value]));
         state.save(&instance, false).expect("it can be saved");
         println!("{SAVED}{}", instance.network().rounds());
     }
@@ -74,7 +74,7 @@ fn a_program_that_is_killed_while_it_saves_leaves_a_complete_save() {
         let saved = instance.network().rounds();
         assert!(saved >= latest, "{saved} rounds are left of {latest}");
         assert!(saved > rounds_before, "nothing was saved");
-        update(&mut instance, call(canister, "set", vec![1]));
+        update(&mut instance, CanisterCall::anonymous(canister, "set", vec![1]));
         rounds_before = saved;
     }
 }
