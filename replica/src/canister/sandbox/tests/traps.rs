@@ -39,8 +39,13 @@ fn an_execution_that_traps_outside_of_calls_is_charged_exactly_and_prints_once()
     let [expected, again] = executed("unreachable");
     assert_eq!(again, expected);
     // `unreachable` costs 1, like each of the other instructions, and a division 10.
-    let division = "(drop (i32.div_u (i32.const 1) (i32.const 0)))";
-    assert_eq!(executed(division), [expected + 12; 2]);
+    for operation in ["div_s", "div_u", "rem_s", "rem_u"] {
+        for width in ["i32", "i64"] {
+            let division =
+                format!("(drop ({width}.{operation} ({width}.const 1) ({width}.const 0)))");
+            assert_eq!(executed(&division), [expected + 12; 2], "{division}");
+        }
+    }
     assert_eq!(executed("(drop (i32.load (i32.const -1)))"), [expected + 2; 2]);
 }
 
