@@ -34,14 +34,14 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	cargo test --locked --workspace
 
 soak: canisters ## Run the long tests: 100,000 random scenarios (SCENARIOS=N for another number), a job of a million calls, two hundred agents for half a minute, two hundred open pages beside them, and a browser from npm
-	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --test scenarios random -- --nocapture
-	cargo test --locked --workspace --test pair -- --ignored a_million_calls_finish
-	cargo test --locked --workspace --test agents -- --ignored --nocapture load
+	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --profile dev --test scenarios random -- --nocapture
+	cargo test --locked --workspace --profile dev --test pair -- --ignored a_million_calls_finish
+	cargo test --locked --workspace --profile dev --test agents -- --ignored --nocapture load
 	cargo test --locked --workspace --lib -- --ignored a_machine_without_a_browser
 
 bench: canisters ## Run the benchmarks, and the tests that measure time and memory
 	cargo bench --locked --workspace --profile dev --bench '*'
-	cargo test --locked --workspace --test server -- --ignored --nocapture
+	cargo test --locked --workspace --profile dev --test server -- --ignored --nocapture
 
 canbench: ## Install the tool canbench in the target folder (takes minutes), and test it with the embedded replica as its server
 	cargo install --locked --root target/canbench --version 0.7.0 canbench

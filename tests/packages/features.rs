@@ -6,18 +6,15 @@ use std::collections::BTreeSet;
 use crate::PUBLISHED;
 use crate::packed::{cargo, checkout};
 
-/// The crates of other authors that cargo compiles for these packages, each with its version and its features.
+/// The crates that cargo compiles for these packages, each with its version and its features.
 fn crates(arguments: &[&str]) -> BTreeSet<String> {
     let mut tree = cargo(&checkout());
     tree.args(["tree", "--offline", "--locked", "--prefix", "none", "--format", "{p} [{f}]"]);
     let output = tree.args(arguments).output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("names are text");
-    // A crate of the workspace has its folder behind its name.
-    let folder = format!("({}", checkout().display());
-    let others = text.lines().filter(|line| !line.contains(&folder));
     // A crate that was listed before is marked.
-    others.map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
 }
 
 #[test]
@@ -33,6 +30,7 @@ fn programs_and_tests_are_compiled_with_the_same_features() {
         );
     };
     compare("cargo run", crates(&["--edges", "normal,build"]));
+    compare("cargo test", crates(&["--edges", "normal,build,dev"]));
     for published in PUBLISHED {
         let arguments = ["--edges", "normal,build,dev", "--package", published.name];
         compare(&format!("cargo test -p {}", published.name), crates(&arguments));

@@ -10,7 +10,7 @@ use crate::subnet::{BlockMakerError, BlockMakers, Subnet};
 use crate::topology::RoutingTable;
 use crate::trace::Trace;
 use crate::types::{CanisterId, NextWork, SubnetId, Time};
-use parallel::Turn;
+use parallel::{LatestTick, Turn};
 pub use profile::NetworkProfile;
 use round::Round;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub struct Network {
     /// Whether the slices of long executions after the first one are deferred.
     #[serde(skip)]
     defers_slices: bool,
+    #[serde(skip)]
+    latest_tick: LatestTick,
     /// Whether all rounds are executed on the thread that executes a tick.
     #[serde(skip)]
     is_on_one_thread: bool,
@@ -64,6 +66,7 @@ impl Network {
             round_time: now,
             trace: Trace::default(),
             defers_slices: false,
+            latest_tick: LatestTick::default(),
             is_on_one_thread: false,
         }
     }
@@ -279,7 +282,7 @@ impl Network {
         for turn in &mut turns {
             turn.outbox = self.streams.take_outbox(turn.subnet.config().id);
         }
-        let Self { subnets, streams, is_on_one_thread, .. } = self;
+        let Self { subnets, streams, is_on_one_thread, latest_tick, .. } = self;
         let mut take_back = |turn: Turn| {
             let Turn { subnet, outbox, .. } = turn;
             let id = subnet.config().id;
@@ -295,7 +298,7 @@ impl Network {
             return;
         }
         turns.iter().for_each(|turn| turn.subnet.hold_trace());
-        parallel::execute(round, turns, |turn| {
+        parallel::execute(round, turns, latest_tick, |turn| {
             turn.subnet.release_trace();
             take_back(turn);
         });

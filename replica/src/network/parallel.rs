@@ -12,6 +12,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// Waking a helper takes some microseconds, so a helper is worth this much work or more.
+const WORTH_A_HELPER: Duration = Duration::from_micros(50);
+
+/// How long the turns of the latest tick took on this thread. It decides only when helpers are called.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LatestTick(Duration);
 
 /// The round of one subnet.
 pub(super) struct Turn {
@@ -44,11 +52,13 @@ impl Turns {
         slot.panic = catch_unwind(round).err();
     }
 
-    /// Executes all turns that nobody executes or has executed.
-    fn execute_free(&self) {
+    /// Executes all turns that nobody executes or has executed. `after_each` is called after each turn.
+    fn execute_free(&self, mut after_each: impl FnMut()) {
         for slot in &self.slots {
             if let Ok(mut slot) = slot.try_lock() {
                 self.execute(&mut slot);
+                drop(slot);
+                after_each();
             }
         }
     }
@@ -63,14 +73,31 @@ impl Turns {
 
 /// Executes all turns, on this thread and on others. `take_back` gets each turn, in their order.
 ///
+/// If the turns of the latest tick took long, helpers are called at once. Otherwise they are called when the turns of
+/// this tick turn out to take long.
+///
 /// # Panics
 ///
 /// If a round panics, when all turns are taken back.
-pub(super) fn execute(round: Round, turns: Vec<Turn>, mut take_back: impl FnMut(Turn)) {
+pub(super) fn execute(
+    round: Round,
+    turns: Vec<Turn>,
+    latest: &mut LatestTick,
+    mut take_back: impl FnMut(Turn),
+) {
     let slot = |turn| Mutex::new(Slot { turn: Some(turn), panic: None });
     let turns = Arc::new(Turns { round, slots: turns.into_iter().map(slot).collect() });
-    call_helpers(&turns);
-    turns.execute_free();
+    let started = Instant::now();
+    let mut are_helpers_called = false;
+    let mut call_helpers_after = |time: Duration| {
+        if !are_helpers_called && time >= WORTH_A_HELPER {
+            call_helpers(&turns);
+            are_helpers_called = true;
+        }
+    };
+    call_helpers_after(latest.0);
+    turns.execute_free(|| call_helpers_after(started.elapsed()));
+    *latest = LatestTick(started.elapsed());
     let mut first_panic = None;
     for slot in &turns.slots {
         let Slot { turn, panic } = turns.finish(slot);
@@ -122,7 +149,7 @@ fn help(waiting: &Mutex<Receiver<Arc<Turns>>>) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match next {
-            Ok(turns) => turns.execute_free(),
+            Ok(turns) => turns.execute_free(|| ()),
             Err(_) => break,
         }
     }
