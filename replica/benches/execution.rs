@@ -23,11 +23,12 @@ use test_support::{MotokoCompiler, motoko, rust_canister};
 const TURNS: usize = 5;
 
 /// The work of the modules in Rust: what it is, the method, and the method's argument.
-const RUST: [(&str, &str, u64); 5] = [
+const RUST: [(&str, &str, u64); 6] = [
     ("SHA-256 over 1 MB", "sha256", 1_000_000),
     ("sorting 1 M integers", "sort", 1_000_000),
     ("BTreeMap of 1 M entries", "heap_map", 1_000_000),
     ("StableBTreeMap of 100 k entries", "stable_map", 100_000),
+    ("votes of 3 k voters in a StableBTreeMap", "votes", 3_000),
     ("decoding 1 MB of Candid", "candid", 1_000_000),
 ];
 
@@ -80,7 +81,7 @@ impl Subject {
         let millis = |time| micros(time) / 1e3;
         let of_replica = ratio(replica, bare);
         println!(
-            "  {name:34} replica {:8.2} ms, its code alone {:8.2} ms, bare wasmtime {:8.2} ms, RATIO {:.2} and {of_replica:.2}",
+            "  {name:40} replica {:8.2} ms, its code alone {:8.2} ms, bare wasmtime {:8.2} ms, RATIO {:.2} and {of_replica:.2}",
             millis(replica),
             millis(instrumented),
             millis(bare),

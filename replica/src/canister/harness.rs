@@ -146,3 +146,8 @@ pub(crate) fn error(result: Result<Payload, Failure>) -> UserError {
         other => panic!("no error: {other:?}"),
     }
 }
+
+/// The memories of a canister, which has code.
+pub(crate) fn memories(canister: &Canister) -> &Memories {
+    canister.sandbox.as_ref().expect("it has code").memories()
+}

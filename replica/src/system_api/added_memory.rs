@@ -7,8 +7,15 @@ use std::ops::Range;
 use wasmtime::{AsContext, AsContextMut, Memory};
 
 impl Host {
-    fn added_memory(&self) -> Memory {
+    #[inline]
+    pub(super) fn added_memory(&self) -> Memory {
         self.added_memory.expect("every instrumented module has this memory")
+    }
+
+    /// The added memory, and where its page marks end.
+    #[inline]
+    fn marks(&self) -> (Memory, usize) {
+        (self.added_memory(), self.marks_end)
     }
 
     /// The value of the instruction counter. Negative if the execution used more than it had.
@@ -28,14 +35,15 @@ impl Host {
 
     /// Subtracts `instructions` from the instruction counter, and marks the heap pages of the addresses `written` as
     /// written. Returns whether enough instructions were left. If not, the counter is [`OUT_OF_INSTRUCTIONS`].
+    #[inline]
     pub(super) fn charge<C: AsContextMut<Data = Self>>(
         store: &mut C,
         instructions: u64,
         written: Range<u64>,
     ) -> bool {
-        let memory = store.as_context().data().added_memory();
+        let (memory, end) = store.as_context().data().marks();
         // Looking for the memory takes longer than what follows, so both are done at once.
-        let (counter, marks) = memory.data_mut(store).split_at_mut(PAGE_MARKS_ADDRESS);
+        let (counter, marks) = memory.data_mut(store)[..end].split_at_mut(PAGE_MARKS_ADDRESS);
         mark(marks, written);
         let counter = counter[COUNTER_ADDRESS..].first_chunk_mut();
         let counter = counter.expect("the memory has a page");
@@ -46,9 +54,10 @@ impl Host {
     }
 
     /// Marks the heap pages of these addresses as written. The addresses can be outside the heap.
+    #[inline]
     pub(super) fn mark<C: AsContextMut<Data = Self>>(store: &mut C, written: Range<u64>) {
-        let memory = store.as_context().data().added_memory();
-        mark(&mut memory.data_mut(store)[PAGE_MARKS_ADDRESS..], written);
+        let (memory, end) = store.as_context().data().marks();
+        mark(&mut memory.data_mut(store)[PAGE_MARKS_ADDRESS..end], written);
     }
 
     /// The page marks of these heap pages: a byte for each page, not 0 if the page was written to.
@@ -63,6 +72,7 @@ impl Host {
 
 /// Marks the heap pages of these addresses as written. Pages that have no marks are outside every heap. A mark of a page
 /// after the end of the heap has no meaning.
+#[inline]
 fn mark(marks: &mut [u8], written: Range<u64>) {
     if written.is_empty() {
         return;

@@ -8,8 +8,9 @@ use crate::message::{CallContent, CallerInfo};
 use crate::system_api::functions::EntryPoint;
 use crate::system_api::memory_share::MemoryShare;
 use crate::system_api::refused::RefusedCalls;
+use crate::system_api::stable_copies::StableCopies;
 use crate::types::{Callee, CanisterId, Cycles, Instructions, Payload, SubnetId, Time};
-use crate::wasm::{OUT_OF_INSTRUCTIONS, StableMemory};
+use crate::wasm::{OUT_OF_INSTRUCTIONS, STABLE_COPIES_PART_BYTES, StableMemory};
 use candid::Principal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -238,6 +239,10 @@ pub struct Host {
     pub(crate) memory: Option<Memory>,
     /// The added memory, with the instruction counter (the number of instructions left) and the page marks.
     pub(super) added_memory: Option<Memory>,
+    /// Where the part of the added memory with the counter and the page marks ends.
+    pub(super) marks_end: usize,
+    /// The stable memory pages that have copies in the added memory.
+    pub(super) copies: StableCopies,
     /// Instructions that the execution may use in addition to those in the counter. The execution ends with
     /// the counter, so a positive number means that only a part of it is executed.
     beyond_counter: Instructions,
@@ -260,13 +265,27 @@ impl Host {
             stable: StableMemory::default(),
             memory: None,
             added_memory: None,
+            marks_end: 0,
+            copies: StableCopies::default(),
             beyond_counter: 0,
         }
     }
 
-    /// Connects the host with the memories of its instance.
-    pub(crate) fn connect(&mut self, memory: Option<Memory>, added_memory: Option<Memory>) {
+    /// Connects the host with the memories of its instance. `added_bytes` is the size of the added memory. `uses_copies`
+    /// is whether the module uses copies of stable memory pages.
+    pub(crate) fn connect(
+        &mut self,
+        memory: Option<Memory>,
+        added_memory: Option<Memory>,
+        added_bytes: usize,
+        uses_copies: bool,
+    ) {
         (self.memory, self.added_memory) = (memory, added_memory);
+        // The copies come after the page marks. A module without memory has none.
+        let has_copies = uses_copies && memory.is_some();
+        let copies_bytes = if has_copies { STABLE_COPIES_PART_BYTES } else { 0 };
+        self.marks_end = added_bytes - copies_bytes;
+        self.copies = StableCopies::new(has_copies);
     }
 
     /// The number of instructions that the execution has used so far.
@@ -287,6 +306,7 @@ impl Host {
     /// execution but `beyond_counter`.
     pub(crate) fn begin(&mut self, input: Arc<ExecutionInput>, beyond_counter: Instructions) {
         self.running = true;
+        self.copies.begin();
         self.beyond_counter = beyond_counter;
         self.balance = input.balance;
         let log = ExecutionLog::with_capacity(input.environment.log_bytes);

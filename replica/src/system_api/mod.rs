@@ -15,6 +15,7 @@ mod memory_share;
 mod message;
 mod refused;
 mod stable;
+mod stable_copies;
 mod time;
 
 use crate::error::Trap;

@@ -8,6 +8,7 @@ use super::{SystemResult, charge, enter, enter_to_write, heap, no_memory, range,
 use crate::error::Trap;
 use crate::limits::*;
 use crate::system_api::Host;
+use crate::wasm::StableMemoryError;
 use wasmtime::{Caller, Linker};
 
 type C<'a> = Caller<'a, Host>;
@@ -128,19 +129,35 @@ const fn access_max(entry_point: EntryPoint) -> u64 {
     }
 }
 
-/// Checks that a range of stable memory may be accessed, and counts the access.
-fn access(host: &mut Host, offset: u64, size: u64) -> SystemResult<()> {
-    host.stable.check_range(offset, size).map_err(|_| trapped("stable memory out of bounds"))?;
-    let limit = access_max(host.input.entry_point);
-    host.stable
-        .access(offset, size, limit / OS_PAGE_BYTES as u64)
-        .map_err(|_| wasmtime::Error::new(Trap::StableMemoryAccess { limit }))
+/// The largest number of pages of stable memory that the execution may access.
+#[inline]
+fn pages_max(host: &Host) -> u64 {
+    access_max(host.input.entry_point) / OS_PAGE_BYTES as u64
 }
 
-/// A range of a heap. Unlike for [`super::heap_range`], a range outside the heap is a Wasm trap, not a contract
-/// violation.
-fn heap_range(start: u64, size: u64, heap_bytes: usize) -> SystemResult<std::ops::Range<usize>> {
-    range(start, size, heap_bytes).ok_or_else(|| trapped("heap out of bounds"))
+/// Checks that a range of stable memory may be accessed, and counts the access.
+fn access(host: &mut Host, offset: u64, size: u64) -> SystemResult<()> {
+    let accessed = host.stable.check_range(offset, size);
+    let accessed = accessed.and_then(|()| host.stable.access(offset, size, pages_max(host)));
+    accessed.map_err(|error| failure(host, error))
+}
+
+/// The trap of an access to stable memory that fails.
+#[cold]
+fn failure(host: &Host, error: StableMemoryError) -> wasmtime::Error {
+    match error {
+        StableMemoryError::OutOfBounds => trapped("stable memory out of bounds"),
+        StableMemoryError::TooMuchAccessed => {
+            let limit = access_max(host.input.entry_point);
+            wasmtime::Error::new(Trap::StableMemoryAccess { limit })
+        }
+    }
+}
+
+/// A heap range that exceeds the heap is a Wasm trap, unlike in [`super::heap_range`], where it is a contract violation.
+#[cold]
+fn out_of_heap() -> wasmtime::Error {
+    trapped("heap out of bounds")
 }
 
 /// Reads to heap pages that are marked as written.
@@ -149,20 +166,50 @@ fn read(c: &mut C<'_>, dst: u64, offset: u64, size: u64) -> SystemResult<()> {
     if size == 0 {
         return Ok(());
     }
-    access(c.data_mut(), offset, size)?;
-    let memory = c.data().memory.ok_or_else(no_memory)?;
-    let (heap, host) = memory.data_and_store_mut(c);
-    let to = heap_range(dst, size, heap.len())?;
-    host.stable.read(offset, &mut heap[to]).map_err(wasmtime::Error::new)
+    if c.data().copies.can_be_changed() {
+        Host::write_back_copies(c, offset, size);
+    }
+    let Some(memory) = c.data().memory else {
+        access(c.data_mut(), offset, size)?;
+        return Err(no_memory());
+    };
+    let (heap, host) = memory.data_and_store_mut(&mut *c);
+    let Some(to) = range(dst, size, heap.len()) else {
+        access(host, offset, size)?;
+        return Err(out_of_heap());
+    };
+    let max = pages_max(host);
+    let done = host.stable.access_and_read(offset, &mut heap[to], max);
+    done.map_err(|error| failure(host, error))?;
+    Host::count_access(c, offset, size);
+    Ok(())
 }
 
 fn write(c: &mut C<'_>, offset: u64, src: u64, size: u64) -> SystemResult<()> {
+    if c.data().copies.can_be_changed() {
+        Host::write_back_copies(c, offset, size);
+    }
+    write_pages(c, offset, src, size)?;
+    Host::renew_copies(c, offset, size);
+    Host::count_access(c, offset, size);
+    Ok(())
+}
+
+fn write_pages(c: &mut C<'_>, offset: u64, src: u64, size: u64) -> SystemResult<()> {
+    if let Some(memory) = c.data().memory {
+        let (heap, host) = memory.data_and_store_mut(&mut *c);
+        if let Some(from) = range(src, size, heap.len())
+            && host.stable.write_again(offset, &heap[from])
+        {
+            return Ok(());
+        }
+    }
     access(c.data_mut(), offset, size)?;
     let dirty = c.data().stable.newly_dirty(offset, size as usize);
     if dirty > 0 {
         charge(c, dirty * DIRTY_PAGE_INSTRUCTIONS)?;
     }
     let (heap, host) = heap(c)?;
-    let from = heap_range(src, size, heap.len())?;
-    host.stable.write(offset, &heap[from]).map_err(wasmtime::Error::new)
+    let from = range(src, size, heap.len()).ok_or_else(out_of_heap)?;
+    host.stable.write(offset, &heap[from]).map_err(|error| failure(host, error))
 }

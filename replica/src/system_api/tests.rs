@@ -10,6 +10,7 @@ mod logs;
 mod observed;
 mod quotes;
 mod ranges;
+mod stable_copies;
 mod state;
 mod widths;
 

@@ -12,9 +12,12 @@ mod stable;
 
 pub use engine::{CompiledModule, compile};
 pub(crate) use engine::{counter_is_exact, engine};
+#[cfg(test)]
+pub(crate) use instrument::STABLE_CALL_INSTRUCTIONS;
 pub(crate) use instrument::{
     COUNTER_ADDRESS, EXPORT_ADDED_MEMORY, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_START, EXPORT_TABLE,
-    MARK_REACH_BYTES, OUT_OF_INSTRUCTIONS, PAGE_MARKS_ADDRESS,
+    MARK_REACH_BYTES, OUT_OF_INSTRUCTIONS, PAGE_MARKS_ADDRESS, STABLE_COPIES, STABLE_COPIES_BYTES,
+    STABLE_COPIES_PART_BYTES, STABLE_READ_TAGS, STABLE_WRITE_TAGS, TAG_BYTES,
 };
 pub use module::{InvalidModule, MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
 pub use pages::{Page, Pages};

@@ -140,10 +140,41 @@ impl StableMemory {
         if let Some((first, last)) = pages_of(offset, size) {
             self.execution.access(&self.pages, first, last, pages_max);
         }
+        self.check_accessed(pages_max)
+    }
+
+    fn check_accessed(&self, pages_max: u64) -> Result<(), StableMemoryError> {
         match self.execution.accessed() > pages_max {
             true => Err(StableMemoryError::TooMuchAccessed),
             false => Ok(()),
         }
+    }
+
+    /// Counts an access to the bytes from `offset` like [`access`](Self::access), and reads them until `destination` is
+    /// full.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check_range`](Self::check_range) and of [`access`](Self::access).
+    pub fn access_and_read(
+        &mut self,
+        offset: u64,
+        destination: &mut [u8],
+        pages_max: u64,
+    ) -> Result<(), StableMemoryError> {
+        self.check_range(offset, destination.len() as u64)?;
+        let Some((page, start)) = within_page(offset, destination.len()) else {
+            self.access(offset, destination.len() as u64, pages_max)?;
+            return self.read(offset, destination);
+        };
+        let bytes = self.execution.access_page(&self.pages, page);
+        match bytes {
+            Some(bytes) => {
+                destination.copy_from_slice(&bytes[start..start + destination.len()]);
+            }
+            None => destination.fill(0),
+        }
+        self.check_accessed(pages_max)
     }
 
     /// The number of pages that writing `size` bytes at `offset` would make dirty and that are not dirty
@@ -175,6 +206,23 @@ impl StableMemory {
             self.execution.write(&self.pages, page, start, &source[chunk]);
         }
         Ok(())
+    }
+
+    /// Writes `source` to `offset` if all of these bytes are in one page that is dirty already. Such a write is no new
+    /// access. Returns false, and writes nothing, if they are not.
+    pub fn write_again(&mut self, offset: u64, source: &[u8]) -> bool {
+        let Some((page, start)) = within_page(offset, source.len()) else { return false };
+        self.execution.write_again(page, start, source)
+    }
+
+    /// The current content of a page. `None` if the page was never written.
+    pub fn page(&self, page: u64) -> Option<&Page> {
+        self.execution.page(&self.pages, page).map(|page| &**page)
+    }
+
+    /// Whether a page was written to since the last commit.
+    pub fn is_dirty(&self, page: u64) -> bool {
+        self.execution.clean(page, page) == 0
     }
 
     /// Makes all changes since the last commit permanent.
@@ -223,6 +271,15 @@ fn write_pages<S: Serializer>(changed: &[(u64, Arc<Page>)], to: S) -> Result<S::
 /// Decodes the changed pages in a saved state.
 fn read_pages<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(u64, Arc<Page>)>, D::Error> {
     pages::deserialize(from, STABLE_MEMORY_MAX / OS_PAGE_BYTES as u64)
+}
+
+/// The number of the page that has all of the `length` bytes from `offset`, and the position of the first byte in the
+/// page. `None` if there is no such page.
+#[inline]
+fn within_page(offset: u64, length: usize) -> Option<(u64, usize)> {
+    let start = (offset % OS_PAGE_BYTES as u64) as usize;
+    let fits = length > 0 && length <= OS_PAGE_BYTES - start;
+    fits.then_some((offset / OS_PAGE_BYTES as u64, start))
 }
 
 /// The numbers of the first and the last page of the `size` bytes from `offset`. `None` for no bytes.

@@ -91,7 +91,9 @@ impl Instance {
         let instance = linked.instantiate(&mut store).map_err(engine_failure)?;
         let memory = instance.get_memory(&mut store, EXPORT_MEMORY);
         let added_memory = instance.get_memory(&mut store, EXPORT_ADDED_MEMORY);
-        store.data_mut().connect(memory, added_memory);
+        let added_bytes = added_memory.map_or(0, |memory| memory.data_size(&store));
+        let uses_copies = info.uses_stable_copies();
+        store.data_mut().connect(memory, added_memory, added_bytes, uses_copies);
         let globals = (0..info.mutable_globals)
             .filter_map(|number| {
                 instance.get_global(&mut store, &format!("{EXPORT_GLOBAL}{number}"))
@@ -122,6 +124,7 @@ impl Instance {
             WASM_STACK_BYTES + 2 * HOST_STACK_BYTES,
             || self.call(entry),
         );
+        Host::end_copies(&mut self.store);
         let is_exhausted = Host::is_exhausted(Host::instructions_left(&mut self.store));
         if is_exhausted && at_most < limit {
             return Ran::TooLong;

@@ -5,7 +5,9 @@
 //!
 //! - a memory for the replica, with the instruction counter (the number of instructions left) and the page marks: a
 //!   byte for each page of the module's memory, not 0 if the page was written to;
-//! - functions that replace the bulk memory operations.
+//! - functions that replace the bulk memory operations;
+//! - functions that replace calls of `stable64_read` and `stable64_write` (`stable_copies`), and a place for copies of
+//!   stable memory pages at the end of the added memory, if the module has such calls.
 //!
 //! All of these come after the module's own items, so that no index of the module changes. Code is
 //! copied; `metering` and `page_marks` insert instructions between the original ones. The start section
@@ -15,11 +17,19 @@ mod counter;
 mod mark_ranges;
 mod metering;
 mod page_marks;
+mod stable_copies;
 
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM64_MEMORY_MAX};
 use crate::types::Instructions;
 pub(crate) use page_marks::MARK_REACH_BYTES;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use stable_copies::PART_WASM_PAGES;
+#[cfg(test)]
+pub(crate) use stable_copies::STABLE_CALL_INSTRUCTIONS;
+pub(crate) use stable_copies::{
+    STABLE_COPIES, STABLE_COPIES_BYTES, STABLE_COPIES_PART_BYTES, STABLE_READ_TAGS,
+    STABLE_WRITE_TAGS, TAG_BYTES,
+};
 use std::collections::BTreeSet;
 use wasm_encoder::{
     BranchHint, BranchHints, CodeSection, Encode, ExportKind, ExportSection, FunctionSection,
@@ -75,6 +85,10 @@ pub(super) struct ModuleParts<'a> {
     pub imported_functions: u32,
     /// The names of the imported functions.
     pub imports: BTreeSet<&'a str>,
+    /// The same names in the order of the imports.
+    pub import_names: Vec<&'a str>,
+    /// The function types with three 64-bit integers as parameters and without results.
+    pub stable_types: BTreeSet<u32>,
     /// The number of memories: 0 or 1.
     pub memories: u32,
     /// Whether the memory is a 64-bit memory.
@@ -102,6 +116,18 @@ struct Added {
     /// The first added function. The order is that of [`page_marks::functions`]. `None` in a module
     /// without memory.
     functions: Option<u32>,
+    /// The imported functions that added functions replace, and the first of those, in the order of
+    /// [`stable_copies::functions`].
+    replaced: Vec<u32>,
+    replacements: u32,
+}
+
+impl Added {
+    /// The function that is called instead of `function`. `None` if `function` is not replaced.
+    fn replacement(&self, function: u32) -> Option<u32> {
+        let position = self.replaced.iter().position(|replaced| *replaced == function)?;
+        Some(self.replacements + position as u32)
+    }
 }
 
 /// An instrumented module.
@@ -117,16 +143,22 @@ pub(super) fn instrument(
     parts: &ModuleParts<'_>,
     stores: CounterStores,
 ) -> Result<Instrumented, BinaryReaderError> {
-    let added = Added {
+    let functions = parts.function_types.len() as u32;
+    let mut added = Added {
         stores,
         wasm64: parts.wasm64,
         memory: parts.memories,
-        functions: (parts.memories > 0).then_some(parts.function_types.len() as u32),
+        functions: (parts.memories > 0).then_some(functions),
+        replaced: stable_copies::replaced(parts),
+        replacements: 0,
     };
-    let helpers = match added.functions {
+    let mut helpers = match added.functions {
         Some(_) => page_marks::functions(&added, &parts.memory_init_segments),
         None => Vec::new(),
     };
+    added.replacements = functions + helpers.len() as u32;
+    let copies = marks_wasm_pages(parts) * WASM_PAGE_BYTES;
+    helpers.extend(stable_copies::functions(&added, parts, copies));
     let mut types = TypeSection::new();
     let mut functions = FunctionSection::new();
     let mut code = CodeSection::new();
@@ -195,8 +227,9 @@ fn assemble(
     Ok(module.finish())
 }
 
-/// The added memory. A module without memory needs no page marks.
-fn memory(parts: &ModuleParts<'_>) -> MemorySection {
+/// The size of the part of the added memory with the counter and the page marks, in Wasm pages. A module without memory
+/// needs no page marks.
+fn marks_wasm_pages(parts: &ModuleParts<'_>) -> u64 {
     // In a 32-bit module, every address has a mark. In a 64-bit module, only the addresses of the
     // largest possible memory and of one page after it have a mark.
     let marked = match (parts.memories > 0, parts.wasm64) {
@@ -208,7 +241,13 @@ fn memory(parts: &ModuleParts<'_>) -> MemorySection {
         }
     };
     let bytes = PAGE_MARKS_ADDRESS as u64 + marked.div_ceil(OS_PAGE_BYTES as u64);
-    let pages = bytes.div_ceil(WASM_PAGE_BYTES);
+    bytes.div_ceil(WASM_PAGE_BYTES)
+}
+
+/// The added memory.
+fn memory(parts: &ModuleParts<'_>) -> MemorySection {
+    let copies = if stable_copies::replaced(parts).is_empty() { 0 } else { PART_WASM_PAGES };
+    let pages = marks_wasm_pages(parts) + copies;
     let mut section = MemorySection::new();
     section.memory(MemoryType {
         minimum: pages,

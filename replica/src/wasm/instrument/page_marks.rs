@@ -19,16 +19,16 @@ use wasmparser::{BinaryReader, Operator};
 pub(crate) const MARK_REACH_BYTES: usize = 256;
 
 /// The number of bits to shift an address right to get its page number.
-const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
+pub(super) const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
 
 /// The positions of the functions in the result of [`functions`].
 const FILL: u32 = 0;
 const COPY: u32 = 1;
 const FIRST_INIT: u32 = 2;
 
-/// An added function that replaces a bulk operation.
+/// An added function that replaces an instruction.
 pub(super) struct Helper {
-    /// The types of the operands of the operation.
+    /// The types of the operands of the instruction.
     pub parameters: Vec<ValType>,
     pub code: Function,
 }
@@ -117,7 +117,7 @@ fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>
     Helper { parameters, code }
 }
 
-/// Rewrites the stores and bulk operations of one function. Adds the locals that the marks need.
+/// Rewrites the stores, bulk operations and replaced calls of one function. Adds the locals that the marks need.
 pub(super) struct MarkWriter<'a> {
     added: &'a Added,
     /// The ranges that the remaining stores mark for.
@@ -202,6 +202,16 @@ impl<'a> MarkWriter<'a> {
             Operator::MemoryInit { data_index, .. } => {
                 let position = parts.memory_init_segments.binary_search(data_index);
                 FIRST_INIT + position.expect("`ModuleScan` has collected all segments") as u32
+            }
+            Operator::Call { function_index } => {
+                let Some(to) = self.added.replacement(*function_index) else { return false };
+                Instruction::Call(to).encode(code);
+                return true;
+            }
+            Operator::ReturnCall { function_index } => {
+                let Some(to) = self.added.replacement(*function_index) else { return false };
+                Instruction::ReturnCall(to).encode(code);
+                return true;
             }
             _ => {
                 let Some((of, offset, _)) = stored(operator) else { return false };

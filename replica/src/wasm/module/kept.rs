@@ -19,7 +19,7 @@ const MODULE_BYTES_MIN: usize = 64 << 10;
 const COMPRESSION_LEVEL: i32 = 1;
 
 /// The code that checks and instruments modules.
-const SOURCES: [&str; 22] = [
+const SOURCES: [&str; 23] = [
     include_str!("code.rs"),
     include_str!("effort.rs"),
     include_str!("info.rs"),
@@ -31,6 +31,7 @@ const SOURCES: [&str; 22] = [
     include_str!("../instrument/metering.rs"),
     include_str!("../instrument/mod.rs"),
     include_str!("../instrument/page_marks.rs"),
+    include_str!("../instrument/stable_copies.rs"),
     include_str!("../instruction_costs.rs"),
     include_str!("../pages.rs"),
     include_str!("../../limits.rs"),

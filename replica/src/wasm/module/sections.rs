@@ -7,7 +7,7 @@ use crate::limits::*;
 use crate::wasm::instrument::{EXPORT_START, ModuleParts, RESERVED_PREFIX};
 use std::collections::BTreeSet;
 use strum::VariantArray;
-use wasmparser::{DataKind, Encoding, ExternalKind, Operator, Payload};
+use wasmparser::{DataKind, Encoding, ExternalKind, Operator, Payload, ValType};
 
 /// Export names that the replica reserves for its instrumentation
 /// (`embedders/src/wasm_utils/validation.rs`, `RESERVED_SYMBOLS`).
@@ -128,6 +128,7 @@ impl<'a> ModuleScan<'a> {
             self.parts.function_types.push(function_type);
             self.parts.imported_functions += 1;
             self.parts.imports.insert(name);
+            self.parts.import_names.push(name);
             self.info.imports.insert(name.to_owned());
         }
         Ok(())
@@ -137,6 +138,9 @@ impl<'a> ModuleScan<'a> {
         for function in section.into_iter_err_on_gc_types() {
             let function = function?;
             let plain = function.params().is_empty() && function.results().is_empty();
+            if function.params() == [ValType::I64; 3] && function.results().is_empty() {
+                self.parts.stable_types.insert(self.plain_types.len() as u32);
+            }
             self.plain_types.push(plain);
             let arity = (function.params().len() as u32, function.results().len() as u32);
             self.parts.arities.push(arity);
@@ -198,7 +202,7 @@ impl<'a> ModuleScan<'a> {
         self.parts.globals = count;
         for (index, global) in (0..).zip(section) {
             let wasmparser::GlobalType { content_type, mutable, .. } = global?.ty;
-            if matches!(content_type, wasmparser::ValType::Ref(_)) {
+            if matches!(content_type, ValType::Ref(_)) {
                 return invalid(format!(
                     "global {index} holds a reference; only numbers are allowed"
                 ));

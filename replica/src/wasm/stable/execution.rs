@@ -74,6 +74,35 @@ impl Execution {
         }
     }
 
+    /// Counts an access to one page. Returns its current content, or `None` if the page was never written.
+    #[inline]
+    pub fn access_page(&mut self, table: &PageTable, page: u64) -> Option<&Page> {
+        let (number, position) = place(page);
+        let at = self.position_of(table, number);
+        let region = &mut self.regions[at];
+        let bit = 1 << position;
+        self.accessed += u64::from(region.accessed & bit == 0);
+        region.accessed |= bit;
+        region.page(position).map(|page| &**page)
+    }
+
+    /// Writes `source` to a page, from the byte `start`, if the execution has written to the page before. Returns whether
+    /// it has. The bytes must fit.
+    #[inline]
+    pub fn write_again(&mut self, page: u64, start: usize, source: &[u8]) -> bool {
+        let (number, position) = place(page);
+        let Some(at) = self.known_position(number) else { return false };
+        self.last = at;
+        let after = self.regions[at].after.as_mut();
+        match after.and_then(|pages| pages[position].as_mut()) {
+            Some(page) => {
+                Arc::make_mut(page)[start..start + source.len()].copy_from_slice(source);
+                true
+            }
+            None => false,
+        }
+    }
+
     /// How many of the pages from `first` to `last` the execution has not written to.
     pub fn clean(&self, first: u64, last: u64) -> u64 {
         let clean = |(number, bits): (u64, u64)| {
@@ -111,26 +140,37 @@ impl Execution {
     }
 
     fn find(&self, number: u64) -> Option<&UsedRegion> {
-        if let Some(region) = self.regions.get(self.last)
-            && region.number == number
-        {
-            return Some(region);
-        }
-        let (first, second, third) = path(number);
-        let position = self.positions.get(first)?.as_ref()?[second].as_ref()?[third];
-        self.regions.get((position as usize).checked_sub(1)?)
+        Some(&self.regions[self.known_position(number)?])
     }
 
     #[inline]
     fn region(&mut self, table: &PageTable, number: u64) -> &mut UsedRegion {
+        let at = self.position_of(table, number);
+        &mut self.regions[at]
+    }
+
+    /// The position of a region. The region is added if the execution has not used it yet.
+    #[inline]
+    fn position_of(&mut self, table: &PageTable, number: u64) -> usize {
         let is_last = self.regions.get(self.last).is_some_and(|region| region.number == number);
         if !is_last {
             self.last = self.position(table, number);
         }
-        &mut self.regions[self.last]
+        self.last
     }
 
-    /// The position of a region. The region is added if the execution has not used it yet.
+    /// The position of a region. `None` if the execution has not used the region yet.
+    #[inline]
+    fn known_position(&self, number: u64) -> Option<usize> {
+        if self.regions.get(self.last).is_some_and(|region| region.number == number) {
+            return Some(self.last);
+        }
+        let (first, second, third) = path(number);
+        let position = self.positions.get(first)?.as_ref()?[second].as_ref()?[third];
+        (position as usize).checked_sub(1)
+    }
+
+    /// Looks for a region in the tables, and adds it if the execution has not used it yet.
     fn position(&mut self, table: &PageTable, number: u64) -> usize {
         let (first, second, third) = path(number);
         if self.positions.len() <= first {
