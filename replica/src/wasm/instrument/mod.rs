@@ -27,8 +27,8 @@ use stable_copies::PART_WASM_PAGES;
 #[cfg(test)]
 pub(crate) use stable_copies::STABLE_CALL_INSTRUCTIONS;
 pub(crate) use stable_copies::{
-    STABLE_COPIES, STABLE_COPIES_BYTES, STABLE_COPIES_PART_BYTES, STABLE_READ_TAGS,
-    STABLE_WRITE_TAGS, TAG_BYTES,
+    STABLE_COPIES, STABLE_COPIES_BYTES, STABLE_COPIES_PART_BYTES, STABLE_COPY_FUNCTIONS,
+    STABLE_READ_TAGS, STABLE_WRITE_TAGS, TAG_BYTES,
 };
 use std::collections::BTreeSet;
 use wasm_encoder::{

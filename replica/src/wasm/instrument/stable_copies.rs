@@ -13,7 +13,6 @@
 use super::page_marks::{Helper, PAGE_SHIFT};
 use super::{Added, COUNTER_ADDRESS, ModuleParts, PAGE_MARKS_ADDRESS};
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
-use crate::wasm::module::ModuleInfo;
 use wasm_encoder::{BlockType, Function, Instruction, MemArg, ValType};
 
 /// The number of pages that can have copies, a power of two. All copies together take 16 MiB: a canister that uses fewer
@@ -41,9 +40,8 @@ pub(crate) const STABLE_CALL_INSTRUCTIONS: i64 = 20;
 /// Copying more bytes than this takes less time with `memory.copy`.
 const BYTES_IN_LOOP_MAX: i64 = 64;
 
-/// The functions that have replacements.
-const FUNCTIONS: [(&str, Direction); 2] =
-    [("stable64_read", Direction::Read), ("stable64_write", Direction::Write)];
+/// The imported functions that are replaced.
+pub(crate) const STABLE_COPY_FUNCTIONS: [&str; 2] = ["stable64_read", "stable64_write"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
@@ -64,15 +62,13 @@ pub(super) fn replaced(parts: &ModuleParts<'_>) -> Vec<u32> {
     replaced.map(|(index, _)| index).collect()
 }
 
-impl ModuleInfo {
-    /// Whether the instrumented module uses copies of stable memory pages.
-    pub fn uses_stable_copies(&self) -> bool {
-        FUNCTIONS.iter().any(|(name, _)| self.imports.contains(*name))
-    }
-}
-
 fn direction(import: &str) -> Option<Direction> {
-    FUNCTIONS.iter().find(|(name, _)| *name == import).map(|(_, direction)| *direction)
+    let [read, write] = STABLE_COPY_FUNCTIONS;
+    match import {
+        _ if import == read => Some(Direction::Read),
+        _ if import == write => Some(Direction::Write),
+        _ => None,
+    }
 }
 
 /// The added functions, one for each replaced function, in the same order. The copies' part of the added memory begins at
