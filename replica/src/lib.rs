@@ -22,6 +22,7 @@
 //! | [`ic00`] | the methods of the management canister, and who may call them |
 //! | [`pieces`] | pages, modules and chunks of a saved state, in files of their own |
 //! | [`wasm`] | Wasm modules: validation, metering, compilation; stable memory |
+//! | [`queues`] | the queues of a canister: messages between it and other canisters |
 //! | [`system_api`] | the functions that canisters import from `ic0` |
 //! | [`canister`] | the state, the queues and the call contexts of a canister; executing one message |
 //! | [`subnet`] | a round, its scheduler, the management canister |
@@ -48,6 +49,7 @@ pub mod log;
 pub mod message;
 pub mod network;
 pub mod pieces;
+pub mod queues;
 pub mod routing;
 pub mod server;
 pub mod state_dir;

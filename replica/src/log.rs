@@ -104,6 +104,11 @@ impl ExecutionLog {
         self.records.push(LogRecord { idx: self.records.next_idx, time: now, content });
     }
 
+    /// Whether there is neither debug output nor a record.
+    pub fn is_empty(&self) -> bool {
+        self.printed.is_empty() && self.records.records.is_empty()
+    }
+
     /// The lines of debug output, oldest first.
     pub fn printed(&self) -> impl Iterator<Item = &str> {
         self.printed.iter().map(String::as_str)

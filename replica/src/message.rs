@@ -140,13 +140,13 @@ impl Response {
     }
 }
 
-/// A message between canisters.
+/// A message between canisters. Boxed, because it goes through several queues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
     /// A call.
-    Request(Request),
+    Request(Box<Request>),
     /// The response to a call.
-    Response(Response),
+    Response(Box<Response>),
 }
 
 impl Message {

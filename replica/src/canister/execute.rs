@@ -2,10 +2,9 @@
 //!
 //! Rules: `execution_environment/src/execution/call_or_task.rs` in the replica's repository.
 
-use crate::canister::call_context::{Failure, Origin, Outcome, ReceivedCall};
 use crate::canister::pause::{defer, pause};
 use crate::canister::paused::{CallExecution, PausedWork};
-use crate::canister::queues::Input;
+use crate::canister::received_call::{Failure, Origin, Outcome, ReceivedCall};
 use crate::canister::response::execute_response;
 use crate::canister::round::{Execution, RoundInput};
 use crate::canister::sandbox::{Entry, ExecutionOutput, Extent, MemoryChanges, Sandbox};
@@ -14,6 +13,7 @@ use crate::canister::state::Canister;
 use crate::canister::steps::*;
 use crate::error::{ErrorCode, Trap, UserError};
 use crate::message::{CallContent, Ingress, Message, Request};
+use crate::queues::Input;
 use crate::system_api::{EntryPoint, ExecutionInput};
 use crate::trace::{Event, Work};
 use crate::types::{CanisterId, Cycles, Instructions};
@@ -40,8 +40,12 @@ fn execute_ingress(canister: &mut Canister, ingress: Ingress, round: &RoundInput
     execution
 }
 
-fn execute_request(canister: &mut Canister, request: Request, round: &RoundInput) -> Execution {
-    let Request { header, content } = request;
+fn execute_request(
+    canister: &mut Canister,
+    request: Box<Request>,
+    round: &RoundInput,
+) -> Execution {
+    let Request { header, content } = *request;
     execute_call(canister, NewCall { origin: Origin::Canister(header), content }, round)
 }
 
@@ -183,8 +187,7 @@ pub(super) fn execute(
     input.argument = argument;
     input.instructions_max = instructions_max;
     let call = ReadyCall { received, entry, input: input.into(), wasm64, prepaid };
-    let sandbox = canister.sandbox.as_mut().expect("there is code to run");
-    let Some(output) = call.run(sandbox, extent(round)) else {
+    let Some(output) = in_sandbox(canister, |sandbox| call.run(sandbox, extent(round))) else {
         return defer(canister, false, move |sandbox| call.run_whole(sandbox), round);
     };
     let (call, slices) = call.executed(output);
@@ -247,27 +250,43 @@ pub(super) fn finish_call(
     canister.consumption.instructions += fee;
     canister.add_log(output.log);
     let work = Work::from(&received.origin);
-    let id = canister.contexts.open(received);
     let mut taken = Taken::default();
-    let outcome = match output.result {
-        Ok(effects) => {
-            taken = Taken::from(&*effects);
-            if entry_point == EntryPoint::ReplicatedQuery {
-                undo(canister, changes);
-            } else {
-                keep(canister, changes);
-            }
-            let outcome = apply(canister, id, effects, round);
-            canister.version += 1;
-            outcome
-        }
+    let finished = |call_context_id, outcome, taken| FinishedExecution {
+        work,
+        call_context_id,
+        outcome,
+        instructions,
+        fee,
+        taken,
+    };
+    let effects = match output.result {
+        Ok(effects) => effects,
         Err(trap) => {
             undo(canister, changes);
-            Outcome::Failed(trap)
+            let id = canister.contexts.next_id();
+            return conclude_at_once(
+                canister,
+                received,
+                finished(id, Outcome::Failed(trap), taken),
+            );
         }
     };
-    conclude(
-        canister,
-        FinishedExecution { work, call_context_id: id, outcome, instructions, fee, taken },
-    )
+    taken = Taken::from(&*effects);
+    if entry_point == EntryPoint::ReplicatedQuery {
+        undo(canister, changes);
+    } else {
+        keep(canister, changes);
+    }
+    let mut received = received;
+    received.cycles -= effects.cycles_accepted;
+    if effects.calls.is_empty() {
+        let id = canister.contexts.next_id();
+        let outcome = apply(canister, id, effects, round);
+        canister.version += 1;
+        return conclude_at_once(canister, received, finished(id, outcome, taken));
+    }
+    let id = canister.contexts.open(received);
+    let outcome = apply(canister, id, effects, round);
+    canister.version += 1;
+    conclude(canister, finished(id, outcome, taken))
 }

@@ -12,24 +12,45 @@ use std::collections::VecDeque;
 
 /// The history of one canister.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "SavedHistory")]
 pub struct History {
     total: u64,
     changes: VecDeque<Change>,
+    /// The memory that the kept changes count as, in bytes. Each execution of the canister asks for it.
+    #[serde(skip)]
+    bytes: u64,
+}
+
+/// A history as it is saved.
+#[derive(Deserialize)]
+struct SavedHistory {
+    total: u64,
+    changes: VecDeque<Change>,
+}
+
+impl From<SavedHistory> for History {
+    fn from(SavedHistory { total, changes }: SavedHistory) -> Self {
+        let bytes = changes.iter().map(bytes).sum();
+        Self { total, changes, bytes }
+    }
 }
 
 impl History {
     /// Adds a change. Removes the oldest change if the history is full.
     pub fn push(&mut self, change: Change) {
         self.total += 1;
+        self.bytes += bytes(&change);
         self.changes.push_back(change);
         if self.changes.len() > CANISTER_HISTORY_CHANGES_MAX {
-            self.changes.pop_front();
+            let oldest = self.changes.pop_front();
+            self.bytes -= oldest.as_ref().map_or(0, bytes);
         }
     }
 
     /// Removes all changes. The total number of changes stays.
     pub fn clear(&mut self) {
         self.changes.clear();
+        self.bytes = 0;
     }
 
     /// The total number of changes, with those that are no longer kept.
@@ -45,7 +66,7 @@ impl History {
 
     /// The memory that the kept changes count as, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.changes.iter().map(bytes).sum()
+        self.bytes
     }
 }
 

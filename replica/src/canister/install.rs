@@ -7,11 +7,11 @@ mod source;
 pub(super) use attempt::finish_installation;
 pub use source::{Installation, KnownModules, Source};
 
-use crate::canister::call_context::CallResponse;
 use crate::canister::installation::{Attempt, InstallExecution, InstallRecord};
 use crate::canister::management_call::ExecutedManagementCall;
 use crate::canister::pause::{defer, pause_installation};
 use crate::canister::paused::PausedWork;
+use crate::canister::received_call::CallResponse;
 use crate::canister::round::RoundInput;
 use crate::canister::state::Canister;
 use crate::canister::steps::{extent, send};

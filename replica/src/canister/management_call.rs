@@ -1,6 +1,6 @@
 //! Executed management calls, as data for their responses.
 
-use crate::canister::call_context::{CallResponse, Failure, ReceivedCall};
+use crate::canister::received_call::{CallResponse, Failure, ReceivedCall};
 use crate::error::UserError;
 use crate::trace::{Event, Trace, Work};
 use crate::types::{Cycles, Payload, SubnetId};

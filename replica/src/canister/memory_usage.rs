@@ -42,15 +42,12 @@ impl MemoryUsage {
 
     /// This usage with other code and other memories.
     pub(super) fn with_code(self, module: &CompiledModule, memories: &Memories) -> Self {
-        let sections = module.info.metadata.iter();
         Self {
             heap: memories.heap_bytes(),
             stable: memories.stable_bytes(),
             globals: globals_bytes(module),
             module: module.bytes.len() as u64,
-            custom_sections: sections
-                .map(|(name, section)| (name.len() + section.content.len()) as u64)
-                .sum(),
+            custom_sections: module.info.metadata_bytes,
             ..self
         }
     }

@@ -5,7 +5,7 @@
 //!
 //! | files | content |
 //! |---|---|
-//! | `call_context`, `chunks`, `consumption`, `debits`, `deferred`, `history`, `memory_usage`, `query_stats`, `queues`, `round`, `sandbox`, `settings`, `slices`, `snapshot`, `task` | data that does not depend on the canister |
+//! | `call_context`, `chunks`, `consumption`, `debits`, `deferred`, `history`, `memory_usage`, `query_stats`, `received_call`, `round`, `sandbox`, `settings`, `slices`, `snapshot`, `task` | data that does not depend on the canister |
 //! | `installation`, `management_call`, `paused` | executed installations, calls and callbacks whose effects are not applied yet |
 //! | `state` | the canister, which consists of all of these |
 //! | `balance`, `memory`, `pause`, `snapshots`, `subnet_capacity` | changes of a canister that execute none of its code |
@@ -33,7 +33,7 @@ mod pause;
 mod paused;
 mod query;
 mod query_stats;
-mod queues;
+mod received_call;
 mod response;
 mod resume;
 mod round;
@@ -48,9 +48,8 @@ mod subnet_capacity;
 mod task;
 mod tasks;
 
-pub use call_context::{
-    CallContext, CallContexts, CallResponse, Callback, Failure, Origin, Outcome, ReceivedCall,
-};
+pub use crate::queues::{Input, Queues, TimedOut};
+pub use call_context::{CallContext, CallContexts, Callback};
 pub use chunks::{ChunkHash, ChunkStore};
 pub use debits::Debits;
 pub use execute::execute_next;
@@ -69,7 +68,7 @@ pub use query::{
     OpenQuery, Query, QueryProgress, begin_query, is_queryable, no_response, resume_query,
     transform,
 };
-pub use queues::{Input, Queues, TimedOut};
+pub use received_call::{CallResponse, Failure, Origin, Outcome, ReceivedCall};
 pub use resume::resume;
 pub use round::{Execution, RoundInput};
 pub use sandbox::{Code, Memories, Val};

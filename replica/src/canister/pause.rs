@@ -106,6 +106,9 @@ pub(super) fn defer(
     round: &RoundInput,
 ) -> Execution {
     let mut sandbox = canister.sandbox.as_ref().map(Sandbox::duplicate);
+    if let Some(sandbox) = &mut sandbox {
+        sandbox.pairs = canister.queues.pairs().without_messages();
+    }
     let execution = Deferred::new(move || {
         let (work, slices) = work(sandbox.as_mut());
         let changes = sandbox.as_mut().and_then(Sandbox::hold);

@@ -7,10 +7,10 @@
 //! Rules: `PausedExecution` in `execution_environment/src/execution/{call_or_task,response}.rs` and
 //! `install_code.rs` in the replica's repository.
 
-use crate::canister::call_context::ReceivedCall;
 use crate::canister::deferred::Deferred;
 use crate::canister::installation::InstallExecution;
 use crate::canister::management_call::ExecutedManagementCall;
+use crate::canister::received_call::ReceivedCall;
 use crate::canister::sandbox::{ExecutionOutput, MemoryChanges};
 use crate::canister::slices::Slices;
 use crate::error::{RejectCode, Trap};
@@ -156,6 +156,6 @@ pub(super) struct CallbackOutput {
     pub(super) trap: Option<Trap>,
     /// Instructions that both callbacks used.
     pub(super) instructions: Instructions,
-    /// The debug output of each callback.
+    /// The debug output of each callback, if it has any.
     pub(super) logs: Vec<ExecutionLog>,
 }

@@ -4,7 +4,7 @@
 //! memories; the canister never sees its changes
 //! (`execution_environment/src/query_handler/query_context.rs` in the replica's repository).
 
-use crate::canister::call_context::Failure;
+use crate::canister::received_call::Failure;
 use crate::canister::round::RoundInput;
 use crate::canister::sandbox::{Entry, ExecutionOutput, Sandbox};
 use crate::canister::state::Canister;
@@ -240,9 +240,7 @@ pub fn resume_query(
         ..input(canister, entry_point, round)
     };
     for call in &open.calls {
-        let free = canister.queues.free_slots(call.callee);
-        let slots = base.slots.entry(call.callee).or_insert(free);
-        *slots = slots.saturating_sub(1);
+        *base.slots_taken.entry(call.callee).or_default() += 1;
     }
     let callback =
         ExecutionInput { argument, reject, may_respond: true, instructions_max, ..base.clone() };

@@ -2,9 +2,10 @@
 //!
 //! Rules: `execution_environment/src/execution/response.rs` in the replica's repository.
 
-use crate::canister::call_context::{Callback, Outcome};
+use crate::canister::call_context::Callback;
 use crate::canister::pause::{defer, pause};
 use crate::canister::paused::{CallbackOutput, PausedWork, ResponseExecution};
+use crate::canister::received_call::Outcome;
 use crate::canister::round::{Execution, RoundInput};
 use crate::canister::sandbox::{Entry, Extent, MemoryChanges, Sandbox};
 use crate::canister::slices::Slices;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 /// Executes the callback that a response is for.
 pub(super) fn execute_response(
     canister: &mut Canister,
-    response: Response,
+    response: Box<Response>,
     round: &RoundInput,
 ) -> Execution {
     let bytes = response.payload_bytes();
@@ -54,8 +55,8 @@ pub(super) fn execute_response(
         return finish_response(canister, execution, None, round);
     }
     let callback = ReadyCallback::new(canister, &callback, response, execution, round);
-    let sandbox = canister.sandbox.as_mut().expect("there is code to run");
-    let Some(output) = callback.run(sandbox, extent(round)) else {
+    let ran = in_sandbox(canister, |sandbox| callback.run(sandbox, extent(round)));
+    let Some(output) = ran else {
         return defer(canister, false, move |sandbox| callback.run_whole(sandbox), round);
     };
     let (execution, slices) = callback.executed(output);
@@ -85,6 +86,7 @@ pub(super) fn finish_response(
     if let Some(effects) = effects {
         keep(canister, changes);
         taken = Taken::from(&*effects);
+        canister.contexts.accept_cycles(call_context_id, effects.cycles_accepted);
         outcome = apply(canister, call_context_id, effects, round);
         canister.version += 1;
     }
@@ -122,13 +124,10 @@ impl ReadyCallback {
     fn new(
         canister: &mut Canister,
         callback: &Callback,
-        response: Response,
+        response: Box<Response>,
         execution: ResponseExecution,
         round: &RoundInput,
     ) -> Self {
-        let context = canister.contexts.get(callback.call_context_id);
-        let (responded, instructions) = (context.responded, context.instructions);
-        let received = context.received.clone();
         let functions = callback.functions;
         let (kind, closure, argument, reject) = match response.result {
             Ok(reply) => (EntryPoint::ReplyCallback, functions.on_reply, reply, None),
@@ -140,12 +139,14 @@ impl ReadyCallback {
         let cleanup_reserve = instructions_max / 100 * CLEANUP_RESERVE_PERCENT;
         // The canister gets these cycles back with the response.
         let returned = execution.refund + execution.unsent;
-        let mut input = call_input(canister, kind, &received, round);
+        let mut input = input(canister, kind, round);
+        let context = canister.contexts.get(callback.call_context_id);
+        add_call(&mut input, &context.received);
         input.argument = argument;
         input.cycles_refunded = response.refund;
         // A callback of a timer or a heartbeat may respond, too. The response goes nowhere.
-        input.may_respond = !responded;
-        input.call_context_instructions = instructions;
+        input.may_respond = !context.responded;
+        input.call_context_instructions = context.instructions;
         input.balance = canister.balance.saturating_add(returned);
         input.reject = reject;
         input.instructions_max = instructions_max - cleanup_reserve;
@@ -161,7 +162,7 @@ impl ReadyCallback {
             effects: None,
             trap: None,
             instructions: ran.instructions,
-            logs: vec![ran.log],
+            logs: Vec::from_iter(Some(ran.log).filter(|log| !log.is_empty())),
         };
         let mut slices = ran.slices;
         match ran.result {

@@ -1,6 +1,6 @@
 //! The input of an execution from its round, and the result of the execution for its round.
 
-use crate::canister::call_context::CallResponse;
+use crate::canister::received_call::CallResponse;
 use crate::cycles::Prices;
 use crate::keys::SubnetKey;
 use crate::system_api::MemoryShare;

@@ -1,6 +1,6 @@
 //! The settings and the status of a canister.
 
-use crate::canister::call_context::ReceivedCall;
+use crate::canister::received_call::ReceivedCall;
 use crate::cycles::IdleCanister;
 use crate::limits::*;
 use crate::types::{Cycles, Time};

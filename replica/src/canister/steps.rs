@@ -1,7 +1,7 @@
 //! The steps of every execution: find the code, take cycles, make the input, run, keep or undo the
 //! changes of the memories, apply the effects, conclude the call context, send the response.
 
-use crate::canister::call_context::{CallResponse, Origin, Outcome, ReceivedCall};
+use crate::canister::received_call::{CallResponse, Origin, Outcome, ReceivedCall, last_response};
 use crate::canister::round::{Execution, RoundInput};
 use crate::canister::sandbox::{Entry, ExecutionOutput, Extent, MemoryChanges, Sandbox};
 use crate::canister::settings::Status;
@@ -16,6 +16,7 @@ use crate::trace::{Event, Responder, Work};
 use crate::types::*;
 use crate::wasm::ModuleInfo;
 use candid::Principal;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The properties of the installed module. Fails if the canister is not running, or has no code.
@@ -73,7 +74,7 @@ pub(super) fn input(
         message_bytes: canister.queues.bytes(),
         subnet_memory: round.subnet_memory,
         reserved: canister.reserved,
-        slots: canister.queues.slots(),
+        slots_taken: BTreeMap::new(),
         callbacks: SUBNET_CALLBACKS_SOFT_MAX
             .saturating_sub(round.subnet_callbacks)
             .max(CANISTER_CALLBACKS_GUARANTEED.saturating_sub(own_callbacks)),
@@ -94,14 +95,19 @@ pub(super) fn call_input(
     received: &ReceivedCall,
     round: &RoundInput,
 ) -> ExecutionInput {
-    let ReceivedCall { origin, cycles } = received;
     let mut input = input(canister, entry_point, round);
+    add_call(&mut input, received);
+    input
+}
+
+/// Adds what depends on the call to the input of an execution in its call context.
+pub(super) fn add_call(input: &mut ExecutionInput, received: &ReceivedCall) {
+    let ReceivedCall { origin, cycles } = received;
     input.caller = origin.caller();
     input.caller_info = origin.caller_info();
     input.cycles_available = *cycles;
     input.deadline = origin.deadline();
     input.may_respond = !matches!(origin, Origin::Task);
-    input
 }
 
 /// Executes code of the canister, and prints its debug output. The canister must have code.
@@ -110,13 +116,23 @@ pub(super) fn run(
     entry: Entry,
     input: impl Into<Arc<ExecutionInput>>,
 ) -> ExecutionOutput {
-    let sandbox = canister.sandbox.as_mut().expect("there is code to run");
     let input = input.into();
     let environment = input.environment.clone();
-    let output = run_within(sandbox, Extent::Whole, entry, input);
+    let output = in_sandbox(canister, |sandbox| run_within(sandbox, Extent::Whole, entry, input));
     let output = output.expect("it is executed as a whole");
     print(&environment, &output.log);
     output
+}
+
+/// Calls `execute` with the sandbox of a canister. Meanwhile, the sandbox has the pairs of queues. The canister must
+/// have code.
+pub(super) fn in_sandbox<T>(canister: &mut Canister, execute: impl FnOnce(&mut Sandbox) -> T) -> T {
+    let Canister { sandbox, queues, .. } = canister;
+    let sandbox = sandbox.as_mut().expect("there is code to run");
+    std::mem::swap(&mut sandbox.pairs, queues.pairs());
+    let executed = execute(sandbox);
+    std::mem::swap(&mut sandbox.pairs, queues.pairs());
+    executed
 }
 
 /// Executes code in a sandbox. If the execution is replicated, a trap is recorded in the canister log
@@ -173,7 +189,7 @@ pub(super) fn undo(canister: &mut Canister, changes: Option<MemoryChanges>) {
     }
 }
 
-/// Applies the effects of an execution to the canister.
+/// Applies the effects of an execution to the canister, except that the call context has fewer cycles left.
 pub(super) fn apply(
     canister: &mut Canister,
     call_context_id: CallContextId,
@@ -187,7 +203,6 @@ pub(super) fn apply(
     canister.debit(effects.cycles_burned);
     canister.consumption.burn(effects.cycles_burned);
     canister.reserve(effects.cycles_reserved);
-    canister.contexts.accept_cycles(call_context_id, effects.cycles_accepted);
     if let Some(data) = effects.certified_data {
         canister.certified_data = data;
     }
@@ -268,24 +283,48 @@ impl From<&Effects> for Taken {
     }
 }
 
+impl FinishedExecution {
+    /// The event of the execution.
+    fn event(&self, canister: CanisterId) -> Event {
+        Event::Executed {
+            canister: canister.into(),
+            work: self.work,
+            call_context_id: Some(self.call_context_id),
+            result: match &self.outcome {
+                Outcome::Failed(trap) => Err(trap.code()),
+                Outcome::Responded(_) | Outcome::Nothing => Ok(()),
+            },
+            instructions: self.instructions,
+            fee: self.fee,
+            accepted: self.taken.accepted,
+            burned: self.taken.burned,
+        }
+    }
+}
+
 /// Records an execution, concludes its call context, and sends the response if there is one.
 pub(super) fn conclude(canister: &mut Canister, finished: FinishedExecution) -> Execution {
-    let FinishedExecution { work, call_context_id, outcome, instructions, fee, taken } = finished;
-    canister.trace.record(|| Event::Executed {
-        canister: canister.id.into(),
-        work,
-        call_context_id: Some(call_context_id),
-        result: match &outcome {
-            Outcome::Failed(trap) => Err(trap.code()),
-            Outcome::Responded(_) | Outcome::Nothing => Ok(()),
-        },
-        instructions,
-        fee,
-        accepted: taken.accepted,
-        burned: taken.burned,
-    });
+    canister.trace.record(|| finished.event(canister.id));
+    let FinishedExecution { call_context_id, outcome, instructions, taken, .. } = finished;
     let response = canister.contexts.conclude(call_context_id, outcome, instructions, canister.id);
     let response = response.and_then(|response| send(canister, response));
+    executed(instructions, taken, response)
+}
+
+/// Records the only execution of a call context that was not opened, and sends the response.
+pub(super) fn conclude_at_once(
+    canister: &mut Canister,
+    received: ReceivedCall,
+    finished: FinishedExecution,
+) -> Execution {
+    canister.trace.record(|| finished.event(canister.id));
+    let FinishedExecution { outcome, instructions, taken, .. } = finished;
+    let response = last_response(received, outcome, canister.id);
+    let response = send(canister, response);
+    executed(instructions, taken, response)
+}
+
+fn executed(instructions: Instructions, taken: Taken, response: Option<CallResponse>) -> Execution {
     let Taken { memory, written, .. } = taken;
     Execution {
         instructions,

@@ -140,7 +140,7 @@ mod tests {
             deadline: None,
         };
         let content = CallContent { argument: vec![0; bytes], ..CallContent::default() };
-        StreamMessage::Message(Message::Request(Request { header, content }))
+        StreamMessage::Message(Message::Request(Request { header, content }.into()))
     }
 
     fn refund() -> StreamMessage {

@@ -53,6 +53,12 @@ impl SubnetConfig {
         self.limit(CHECKPOINT_INTERVAL_ROUNDS, SYSTEM_CHECKPOINT_INTERVAL_ROUNDS)
     }
 
+    /// The bytes that unbounded-wait calls may still reserve for their responses, if they take these bytes already.
+    /// On system subnets, `call_perform` does not limit the memory of messages.
+    pub(super) fn guaranteed_memory(&self, taken: u64) -> u64 {
+        self.limit(GUARANTEED_MESSAGE_MEMORY_MAX.saturating_sub(taken), u64::MAX)
+    }
+
     /// Whether rate limits apply to installations and to heap delta.
     pub(super) fn limits_rates(&self) -> bool {
         !self.system && !self.relaxed.execution_rates
@@ -86,11 +92,7 @@ impl Subnet {
             allows_any_methods: config.relaxed.method_names,
             defers_slices: self.defers_slices,
             subnet_callbacks: self.open_callbacks(),
-            // On system subnets, `call_perform` does not limit the memory of messages.
-            guaranteed_memory: config.limit(
-                GUARANTEED_MESSAGE_MEMORY_MAX.saturating_sub(self.guaranteed_bytes()),
-                u64::MAX,
-            ),
+            guaranteed_memory: config.guaranteed_memory(self.guaranteed_bytes()),
             subnet_memory: MemoryShare::default(),
         }
     }

@@ -162,6 +162,11 @@ impl Canisters {
         self.awake.iter().filter_map(|id| self.get(id))
     }
 
+    /// The ids of the canisters that are awake, in ascending order.
+    pub fn awake_ids(&self) -> Vec<CanisterId> {
+        self.awake.iter().copied().collect()
+    }
+
     /// Calls `f` with each canister that is awake, in the order of their ids.
     pub fn for_each_awake(&mut self, mut f: impl FnMut(&mut Canister)) {
         for id in &self.awake {

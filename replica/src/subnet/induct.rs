@@ -42,7 +42,7 @@ impl Subnet {
             }
         });
         for response in rejects {
-            self.push_response(response, false);
+            self.push_response(response);
         }
         self.time_out_management(now);
     }
@@ -102,13 +102,13 @@ impl Subnet {
         };
         match (self.check_delivery(&message), message) {
             (_, Message::Request(request)) if is_ic00(request.header.callee, &self.routes) => {
-                self.induct_management_request(request);
+                self.induct_management_request(*request);
             }
             (_, Message::Request(request))
                 if self.intercepted.contains(&request.header.callee.as_canister()) =>
             {
                 self.trace.record(|| Event::Inducted { call: request.call() });
-                self.intercepted_requests.push(request);
+                self.intercepted_requests.push(*request);
             }
             (Err(reject), Message::Request(request)) => {
                 let response = request.rejected(reject);

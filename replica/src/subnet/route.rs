@@ -82,7 +82,7 @@ impl Subnet {
                 false => receivers.push_back(receiver),
             }
             if let Some(response) = response {
-                self.put(router, destination, Message::Response(response));
+                self.put(router, destination, Message::Response(response.into()));
                 return true;
             }
         }

@@ -127,6 +127,21 @@ impl Schedule {
         threads
     }
 
+    /// Whether a canister executes in the next iteration, if no other canister has anything to execute: the same as
+    /// if [`threads`](Self::threads) put the canister, as the only one, on a thread. False in other cases, for which
+    /// `threads` must be asked: in the first iteration of a round, and for paused messages.
+    pub(super) fn goes_on_alone(&mut self, id: CanisterId, state: SchedulingState) -> bool {
+        let goes_on = self.has_begun
+            && state.is_active
+            && !state.is_rate_limited
+            && state.paused_since.is_none()
+            && !self.paused.contains(&id);
+        if goes_on {
+            self.priorities.entry(id).or_default();
+        }
+        goes_on
+    }
+
     /// Orders canisters with paused messages. A message that was aborted, and begins again, counts as if
     /// it had just begun.
     fn order_paused(&self, paused: &mut [(CanisterId, Time)]) {

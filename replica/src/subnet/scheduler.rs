@@ -34,6 +34,25 @@ impl Budget {
     }
 }
 
+/// What the executions of a round need. It is kept while canisters execute: to add up all canisters before each
+/// iteration takes long.
+struct Progress {
+    round: RoundInput,
+    /// The bytes of memory that all canisters have taken.
+    memory_taken: u64,
+    /// The bytes that unbounded-wait calls of all canisters take.
+    guaranteed_bytes: u64,
+}
+
+/// What one thread may use in one iteration.
+#[derive(Clone, Copy)]
+struct Share {
+    budget: Budget,
+    memory: MemoryShare,
+    /// Bytes that unbounded-wait calls may reserve for their responses.
+    guaranteed_memory: u64,
+}
+
 /// The timers and heartbeats that are due in this round, by canister.
 type Tasks = BTreeMap<CanisterId, Vec<Task>>;
 
@@ -106,12 +125,13 @@ impl Subnet {
         self.execute_management_calls();
         // After the management calls: a canister installed just now may have a timer or heartbeat.
         let mut tasks = self.due_tasks();
-        let mut memory_taken = None;
+        let mut busy = self.canisters.awake_ids();
+        let (mut progress, mut receivers) = (None, Vec::new());
         loop {
-            let spent = self.execute_iteration(left.instructions, &mut tasks, &mut memory_taken);
-            if spent.instructions == 0 {
+            let spent = self.execute_iteration(left.instructions, &busy, &mut tasks, &mut progress);
+            let Some(running) = progress.as_mut().filter(|_| spent.instructions != 0) else {
                 break;
-            }
+            };
             let finalization = ROUND_OVERHEAD_FINALIZATION * self.canisters.len() as i64;
             self.meter.count_instructions(finalization);
             left.instructions -= spent.instructions + finalization;
@@ -119,18 +139,40 @@ impl Subnet {
             if left.heap_delta_bytes <= 0 {
                 break;
             }
-            self.deliver_within_subnet();
+            self.deliver_within_subnet(&busy, &mut running.guaranteed_bytes, &mut receivers);
             if left.instructions <= 0 {
                 break;
             }
             if self.execute_management_calls() {
-                memory_taken = None;
+                busy = self.canisters.awake_ids();
+                receivers.clear();
+                progress = None;
+            } else {
+                self.update_busy(&mut busy, &mut receivers, &tasks);
             }
         }
         self.meter.count_instructions(self.config.management_budget() - self.management_budget);
         self.abort_excess_paused_executions();
         let (canisters, tasks) = (&self.canisters, Tasks::default());
         self.schedule.finish_round(|id| Some(schedule_state(canisters.get(&id)?, &tasks)));
+    }
+
+    /// Updates the canisters that may have something to execute or to send in the next iteration: those that still
+    /// have, and the `receivers` of messages, which are taken. Nothing else changes between two iterations without management calls.
+    fn update_busy(
+        &self,
+        busy: &mut Vec<CanisterId>,
+        receivers: &mut Vec<CanisterId>,
+        tasks: &Tasks,
+    ) {
+        busy.retain(|id| {
+            self.canisters.get(id).is_some_and(|canister| {
+                canister.queues.has_output() || schedule_state(canister, tasks).is_active
+            })
+        });
+        busy.append(receivers);
+        busy.sort_unstable();
+        busy.dedup();
     }
 
     /// Aborts paused messages, so that they begin again, if more messages are paused than are allowed.
@@ -156,45 +198,82 @@ impl Subnet {
         tasks
     }
 
-    /// Lets every canister execute its tasks and messages. The canisters are distributed over threads as
+    /// What the executions of this round need, as of now.
+    fn progress(&self) -> Progress {
+        Progress {
+            round: self.round_input(),
+            memory_taken: self.memory_taken(),
+            guaranteed_bytes: self.guaranteed_bytes(),
+        }
+    }
+
+    /// What each thread may use in an iteration, of the instructions that are left.
+    fn share(&self, instructions: i64, progress: &Progress) -> Share {
+        let guaranteed_memory = self.config.guaranteed_memory(progress.guaranteed_bytes);
+        Share {
+            budget: Budget { instructions, ..self.round_budget() },
+            memory: MemoryShare::on_subnet_with(progress.memory_taken),
+            guaranteed_memory: guaranteed_memory / SCHEDULER_THREADS as u64,
+        }
+    }
+
+    /// Lets the `busy` canisters execute their tasks and messages. The canisters are distributed over threads as
     /// on the mainnet. The iteration counts as the instructions of the busiest thread, and as the heap
-    /// delta of all threads. `memory_taken` caches the bytes that all canisters have taken.
+    /// delta of all threads.
     fn execute_iteration(
         &mut self,
         instructions: i64,
+        busy: &[CanisterId],
         tasks: &mut Tasks,
-        memory_taken: &mut Option<u64>,
+        progress: &mut Option<Progress>,
     ) -> Budget {
-        let states =
-            self.canisters.awake().map(|canister| (canister.id, schedule_state(canister, tasks)));
-        let threads = self.schedule.threads(states);
-        if threads.iter().all(Vec::is_empty) {
-            return Budget::default();
+        let Self { canisters, schedule, .. } = self;
+        let state = |id: &CanisterId| Some((*id, schedule_state(canisters.get(id)?, tasks)));
+        if let [id] = busy
+            && state(id).is_some_and(|(id, state)| schedule.goes_on_alone(id, state))
+        {
+            let progress = progress.get_or_insert_with(|| self.progress());
+            let share = self.share(instructions, progress);
+            return self.execute_thread(busy, share, tasks, progress);
         }
-        let memory_taken = memory_taken.get_or_insert_with(|| self.memory_taken());
-        let share = MemoryShare::on_subnet_with(*memory_taken);
-        let mut round = self.round_input();
-        let guaranteed_per_thread = round.guaranteed_memory / SCHEDULER_THREADS as u64;
-        let budget = Budget { instructions, ..self.round_budget() };
+        let threads = schedule.threads(busy.iter().filter_map(state));
         let mut spent = Budget::default();
-        for canisters in &threads {
-            let mut left = budget;
-            let mut memory_left = guaranteed_per_thread;
-            round.subnet_memory = share;
-            for id in canisters {
-                if left.is_spent() {
-                    break;
-                }
-                round.guaranteed_memory = memory_left;
-                self.execute_canister(*id, &mut left, tasks, &mut round);
-                memory_left = round.guaranteed_memory;
-            }
-            let instructions = budget.instructions - left.instructions;
-            self.meter.count_instructions(instructions);
-            spent.instructions = spent.instructions.max(instructions);
-            spent.heap_delta_bytes += budget.heap_delta_bytes - left.heap_delta_bytes;
-            *memory_taken += round.subnet_memory.taken_since(share);
+        if threads.iter().all(Vec::is_empty) {
+            return spent;
         }
+        let progress = progress.get_or_insert_with(|| self.progress());
+        let share = self.share(instructions, progress);
+        for canisters in threads {
+            let of_thread = self.execute_thread(&canisters, share, tasks, progress);
+            spent.instructions = spent.instructions.max(of_thread.instructions);
+            spent.heap_delta_bytes += of_thread.heap_delta_bytes;
+        }
+        spent
+    }
+
+    /// Lets the canisters of one thread execute their tasks and messages. Returns what they spent.
+    fn execute_thread(
+        &mut self,
+        canisters: &[CanisterId],
+        share: Share,
+        tasks: &mut Tasks,
+        progress: &mut Progress,
+    ) -> Budget {
+        let mut left = share.budget;
+        progress.round.subnet_memory = share.memory;
+        progress.round.guaranteed_memory = share.guaranteed_memory;
+        for id in canisters {
+            if left.is_spent() {
+                break;
+            }
+            self.execute_canister(*id, &mut left, tasks, progress);
+        }
+        progress.memory_taken += progress.round.subnet_memory.taken_since(share.memory);
+        let spent = Budget {
+            instructions: share.budget.instructions - left.instructions,
+            heap_delta_bytes: share.budget.heap_delta_bytes - left.heap_delta_bytes,
+        };
+        self.meter.count_instructions(spent.instructions);
         spent
     }
 
@@ -204,17 +283,20 @@ impl Subnet {
         id: CanisterId,
         left: &mut Budget,
         tasks: &mut Tasks,
-        round: &mut RoundInput,
+        progress: &mut Progress,
     ) {
+        let Progress { round, guaranteed_bytes, .. } = progress;
         let mut instructions = 0;
+        let mut has_executed_all = false;
+        let Some(mut canister) = self.canisters.get_mut(&id) else { return };
         while !left.is_spent() {
-            let Some(canister) = self.canisters.get_mut(&id) else { break };
             let before = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
             let continues = canister.is_paused();
             let Some(execution) = execute_one(canister, tasks, round) else { break };
             let after = (canister.queues.guaranteed_bytes(), canister.contexts.open_callbacks());
             round.guaranteed_memory =
                 round.guaranteed_memory.saturating_add(before.0).saturating_sub(after.0);
+            *guaranteed_bytes = *guaranteed_bytes - before.0 + after.0;
             round.subnet_callbacks = (round.subnet_callbacks + after.1).saturating_sub(before.1);
             round.subnet_memory.take(execution.memory_taken);
             left.instructions -= execution.instructions as i64 + ROUND_OVERHEAD_PER_MESSAGE;
@@ -225,14 +307,18 @@ impl Subnet {
                 instructions += execution.instructions;
                 self.meter.count_transaction();
             }
-            if continues || is_paused || !canister.queues.has_input() {
-                self.schedule.record_full_execution(id);
+            has_executed_all |= continues || is_paused || !canister.queues.has_input();
+            if execution.processing.is_some() || execution.response.is_some() {
+                self.record_execution(execution);
+                canister = self.canisters.get_mut(&id).expect("it has just executed");
             }
-            self.record_execution(execution);
             // A canister that ended a paused message executes nothing else in this iteration.
-            if continues && !is_paused {
+            if continues && !is_paused || !schedule_state(canister, tasks).is_active {
                 break;
             }
+        }
+        if has_executed_all {
+            self.schedule.record_full_execution(id);
         }
         if instructions > 0 {
             left.instructions -= ROUND_OVERHEAD_PER_CANISTER;

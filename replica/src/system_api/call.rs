@@ -198,7 +198,10 @@ fn perform(host: &mut Host, call: PreparedCall) -> bool {
 /// calls of the management canister to the bitcoin canisters. All these ids share their slots; the id with
 /// the fewest free slots counts (`sandbox_safe_system_state.rs`, `ic00_aliases`).
 fn free_slots(host: &Host, callee: Callee) -> (Callee, usize) {
-    let free = |peer| host.input.slots.get(&peer).copied().unwrap_or(QUEUE_CAPACITY);
+    let free = |peer: Callee| {
+        let taken = host.input.slots_taken.get(&peer).copied().unwrap_or(0);
+        host.pairs.free_slots(peer).saturating_sub(taken)
+    };
     let aliases = [
         Callee::MANAGEMENT,
         host.input.environment.subnet.into(),

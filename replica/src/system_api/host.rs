@@ -5,6 +5,7 @@ use crate::error::{Reject, Trap};
 use crate::keys::SubnetKey;
 use crate::log::ExecutionLog;
 use crate::message::{CallContent, CallerInfo};
+use crate::queues::Pairs;
 use crate::system_api::functions::EntryPoint;
 use crate::system_api::memory_share::MemoryShare;
 use crate::system_api::refused::RefusedCalls;
@@ -116,9 +117,8 @@ pub struct ExecutionInput {
     pub subnet_memory: MemoryShare,
     /// Reserved cycles of the canister. They lower the freezing threshold.
     pub reserved: Cycles,
-    /// Free request slots to each canister that has a queue with this one. To all other canisters,
-    /// every slot is free.
-    pub slots: BTreeMap<Callee, usize>,
+    /// The request slots to each canister that open calls of a composite query take.
+    pub slots_taken: BTreeMap<Callee, usize>,
     /// Callbacks that the canister may still open.
     pub callbacks: usize,
     /// Bytes that guaranteed-response calls of the canister may still reserve.
@@ -235,6 +235,8 @@ pub struct Host {
     /// restores its memory.
     pub(super) running: bool,
     pub(crate) stable: StableMemory,
+    /// The pairs of queues of the canister. They say how many request slots are free.
+    pub(crate) pairs: Pairs,
     /// The heap. `None` in a module without memory.
     pub(crate) memory: Option<Memory>,
     /// The added memory, with the instruction counter (the number of instructions left) and the page marks.
@@ -263,6 +265,7 @@ impl Host {
             grown: 0,
             running: false,
             stable: StableMemory::default(),
+            pairs: Pairs::default(),
             memory: None,
             added_memory: None,
             marks_end: 0,
@@ -309,8 +312,8 @@ impl Host {
         self.copies.begin();
         self.beyond_counter = beyond_counter;
         self.balance = input.balance;
-        let log = ExecutionLog::with_capacity(input.environment.log_bytes);
-        *self.effects = Effects { log, ..Effects::default() };
+        // The effects of the execution before were taken.
+        self.effects.log = ExecutionLog::with_capacity(input.environment.log_bytes);
         self.input = input;
         self.reply.clear();
         self.call = None;

@@ -6,18 +6,25 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
 
-/// The order of two principals that differ: by length, then by bytes. Maps compare ids so often that a call of `memcmp`
-/// matters: the first eight bytes of a canister id, which are its number, are compared as one number.
+/// The order of two principals: by length, then by bytes. Maps compare ids so often that a call of `memcmp` matters. The
+/// first eight bytes of a canister id, which are its number, are compared as one number, and so are the other two.
+#[inline]
 fn compare(own: &Principal, other: &Principal) -> Ordering {
     let (own, other) = (own.as_slice(), other.as_slice());
     if own.len() != other.len() {
         return own.len().cmp(&other.len());
     }
-    match (own.first_chunk(), other.first_chunk()) {
-        (Some(first), Some(others)) if first != others => {
-            u64::from_be_bytes(*first).cmp(&u64::from_be_bytes(*others))
-        }
-        _ => own.cmp(other),
+    let parts = own.split_first_chunk().zip(other.split_first_chunk());
+    let Some(((first, rest), (others, other_rest))) = parts else { return own.cmp(other) };
+    let number = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
+    match number(first).cmp(&number(others)) {
+        Ordering::Equal => match (rest.as_array(), other_rest.as_array()) {
+            (Some(rest), Some(other_rest)) => {
+                u16::from_be_bytes(*rest).cmp(&u16::from_be_bytes(*other_rest))
+            }
+            _ => rest.cmp(other_rest),
+        },
+        different => different,
     }
 }
 
@@ -31,7 +38,7 @@ macro_rules! principal_newtype {
         impl Ord for $name {
             #[inline]
             fn cmp(&self, other: &Self) -> Ordering {
-                if self.0 == other.0 { Ordering::Equal } else { compare(&self.0, &other.0) }
+                compare(&self.0, &other.0)
             }
         }
 

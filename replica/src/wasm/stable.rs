@@ -228,6 +228,9 @@ impl StableMemory {
     /// Makes all changes since the last commit permanent.
     pub fn commit(&mut self) {
         self.wasm_pages_before = None;
+        if self.execution.is_unused() {
+            return;
+        }
         for (region, pages) in std::mem::take(&mut self.execution).into_written() {
             self.pages.set(region, pages);
         }
@@ -256,7 +259,9 @@ impl StableMemory {
 
     /// Undoes all changes since the last commit.
     pub fn roll_back(&mut self) {
-        self.execution = Execution::default();
+        if !self.execution.is_unused() {
+            self.execution = Execution::default();
+        }
         if let Some(wasm_pages) = self.wasm_pages_before.take() {
             self.wasm_pages = wasm_pages;
         }

@@ -1,10 +1,14 @@
 //! Call contexts: the table of outcomes row by row, and what must hold whatever happens.
 
 use super::*;
+use crate::canister::received_call::Origin;
 use crate::cycles::Prices;
+use crate::error::{ErrorCode, Reject, Trap};
 use crate::message::CallContent;
 use crate::system_api::Closure;
 use crate::topology::canister_id;
+use crate::types::MessageId;
+use candid::Principal;
 use proptest::prelude::*;
 
 const CYCLES: Cycles = 1_000;

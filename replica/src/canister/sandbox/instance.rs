@@ -4,6 +4,7 @@ use super::code::{Code, Entry};
 use super::extent::Extent;
 use crate::error::Trap;
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM_STACK_BYTES, WASM32_MEMORY_MAX};
+use crate::queues::Pairs;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
 use crate::wasm::{
@@ -146,9 +147,11 @@ impl Instance {
         self.store.data_mut().take_effects()
     }
 
-    /// The stable memory of the instance.
-    pub fn stable(&mut self) -> &mut StableMemory {
-        &mut self.store.data_mut().stable
+    /// Exchanges the stable memory and the pairs of queues that the instance works with for these.
+    pub fn exchange(&mut self, stable: &mut StableMemory, pairs: &mut Pairs) {
+        let host = self.store.data_mut();
+        std::mem::swap(&mut host.stable, stable);
+        std::mem::swap(&mut host.pairs, pairs);
     }
 
     /// The heap.

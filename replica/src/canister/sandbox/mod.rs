@@ -22,6 +22,7 @@ use crate::limits::{
     DIRTY_PAGE_INSTRUCTIONS, OS_PAGE_BYTES, PAGES_COPIED_AT_ONCE_MAX, WASM64_DIRTY_PAGE_FACTOR,
 };
 use crate::log::ExecutionLog;
+use crate::queues::Pairs;
 use crate::system_api::{Effects, ExecutionInput};
 use crate::types::Instructions;
 use crate::wasm::{CompiledModule, StableMemory};
@@ -58,7 +59,11 @@ pub struct Sandbox {
     kept: Memories,
     /// The instance. `None` if the next execution needs a new instance, as after loading a saved state.
     #[serde(skip)]
-    instance: Option<Instance>,
+    instance: Option<Box<Instance>>,
+    /// The pairs of queues of the canister, during an execution that can make calls. Without them, all request
+    /// slots are free.
+    #[serde(skip)]
+    pub pairs: Pairs,
     /// The execution that is neither kept nor undone yet. `None` between two operations of the network,
     /// so never saved.
     #[serde(skip)]
@@ -103,12 +108,13 @@ impl Sandbox {
         stable.commit();
         let heap = code.module.info.image.clone();
         let kept = Memories { heap, heap_bytes: 0, globals: None, stable };
-        Self { code, kept, instance: None, pending: None }
+        Self { code, kept, instance: None, pairs: Pairs::default(), pending: None }
     }
 
     /// Creates a sandbox for `code` with these memories. They must fit: see [`Memories::fit`].
     pub fn with_memories(code: Arc<Code>, memories: Memories) -> Self {
-        Self { code, kept: memories, instance: None, pending: None }
+        let pairs = Pairs::default();
+        Self { code, kept: memories, instance: None, pairs, pending: None }
     }
 
     /// The memories as of the latest kept execution.
@@ -215,20 +221,20 @@ impl Sandbox {
         entry: &Entry,
         input: &Arc<ExecutionInput>,
         extent: Extent,
-    ) -> Result<(Instance, Ran), Trap> {
-        let run = |stable: &mut StableMemory, instance: &mut Instance| {
-            std::mem::swap(instance.stable(), stable);
+    ) -> Result<(Box<Instance>, Ran), Trap> {
+        let run = |sandbox: &mut Self, instance: &mut Instance| {
+            instance.exchange(&mut sandbox.kept.stable, &mut sandbox.pairs);
             let ran = instance.run(entry, input.clone(), extent);
-            std::mem::swap(instance.stable(), stable);
+            instance.exchange(&mut sandbox.kept.stable, &mut sandbox.pairs);
             ran
         };
         let mut instance = self.instance(input)?;
-        let mut ran = run(&mut self.kept.stable, &mut instance);
+        let mut ran = run(self, &mut instance);
         if matches!(ran, Ran::Uncounted) {
             // Such traps are rare: the code of most languages checks and then calls `trap`, or executes `unreachable`.
             self.kept.stable.roll_back();
             instance = self.new_instance(Instance::exact(&self.code, input.clone())?)?;
-            ran = run(&mut self.kept.stable, &mut instance);
+            ran = run(self, &mut instance);
         }
         Ok((instance, ran))
     }
@@ -252,7 +258,7 @@ impl Sandbox {
     }
 
     /// Takes the instance, or creates one if there is none. The caller puts the instance back.
-    fn instance(&mut self, input: &Arc<ExecutionInput>) -> Result<Instance, Trap> {
+    fn instance(&mut self, input: &Arc<ExecutionInput>) -> Result<Box<Instance>, Trap> {
         if let Some(instance) = self.instance.take() {
             return Ok(instance);
         }
@@ -260,13 +266,13 @@ impl Sandbox {
     }
 
     /// Loads the kept memories into a new instance.
-    fn new_instance(&mut self, mut instance: Instance) -> Result<Instance, Trap> {
+    fn new_instance(&mut self, mut instance: Instance) -> Result<Box<Instance>, Trap> {
         let globals = self.kept.globals.get_or_insert_with(|| instance.globals());
         let image = &self.code.module.info.image;
         instance.grow(self.kept.heap_bytes)?;
         instance.load(self.kept.heap.unshared(image), globals)?;
         self.kept.heap_bytes = instance.heap().len();
-        Ok(instance)
+        Ok(instance.into())
     }
 
     /// Keeps the changes of the pending execution.
@@ -326,7 +332,7 @@ impl Sandbox {
         Some(MemoryChanges {
             heap_bytes: instance.heap().len(),
             globals: instance.globals(),
-            heap: ChangedHeap::Instance(Box::new(instance), pending),
+            heap: ChangedHeap::Instance(instance, pending),
             stable: self.kept.stable.take_changes(),
         })
     }
@@ -341,7 +347,7 @@ impl Sandbox {
         self.kept.heap_bytes = heap_bytes;
         self.kept.stable.apply(stable);
         match heap {
-            ChangedHeap::Instance(instance, _) => self.instance = Some(*instance),
+            ChangedHeap::Instance(instance, _) => self.instance = Some(instance),
             // The next execution loads the pages into a new instance.
             ChangedHeap::Pages(_) => self.instance = None,
         }
@@ -355,7 +361,7 @@ impl Sandbox {
         if let ChangedHeap::Instance(instance, pending) = changes.heap
             && self.instance.is_none()
         {
-            (self.instance, self.pending) = (Some(*instance), Some(pending));
+            (self.instance, self.pending) = (Some(instance), Some(pending));
             self.undo();
         }
     }

@@ -167,3 +167,37 @@ fn a_paused_message_is_paid_for_when_it_begins_and_when_it_ends() {
     assert_eq!(round(&mut schedule, true, false), -3 * half, "the other two at its end");
     assert_eq!(schedule.priorities.values().sum::<Priority>(), 0);
 }
+
+#[test]
+fn a_canister_that_goes_on_alone_is_the_only_one_on_a_thread() {
+    let id = canister_id(0);
+    let mut answers = Vec::new();
+    for case in 0..16 {
+        let is = |bit: u32| case >> bit & 1 == 1;
+        let state = SchedulingState {
+            is_active: is(0),
+            is_rate_limited: is(1),
+            compute_allocation: 0,
+            paused_since: is(2).then_some(Time::GENESIS),
+        };
+        let [mut asked, mut threads] = [(); 2].map(|()| {
+            let mut schedule = Schedule::default();
+            let paused = is(3).then_some(Time::GENESIS);
+            let before = SchedulingState { paused_since: paused, ..state };
+            schedule.begin_round([(id, before)].into_iter(), 0, 0);
+            // Another canister is in the first iteration.
+            let other = SchedulingState { is_active: true, is_rate_limited: false, ..before };
+            let _ = schedule.threads([(canister_id(1), other)].into_iter());
+            schedule
+        });
+        let goes_on = asked.goes_on_alone(id, state);
+        if goes_on {
+            assert_eq!(threads.threads([(id, state)].into_iter()).concat(), [id]);
+            assert_eq!(format!("{asked:?}"), format!("{threads:?}"));
+        }
+        answers.push(goes_on);
+    }
+    assert_eq!(answers.iter().filter(|goes_on| **goes_on).count(), 1, "{answers:?}");
+    let mut first = Schedule::default();
+    assert!(!first.goes_on_alone(id, state(0, None)), "the first iteration is another case");
+}

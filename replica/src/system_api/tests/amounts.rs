@@ -82,10 +82,11 @@ fn called(canister: &mut Canister, method: &str, argument: Payload, cycles: Cycl
 /// The response to that call: the amounts in the reply, and the refunded cycles.
 fn response(canister: &mut Canister) -> (Vec<Cycles>, Cycles) {
     match canister.queues.pop_output(canister_id(1)) {
-        Some(Message::Response(Response { result: Ok(reply), refund, .. })) => {
-            (amounts(&reply), refund)
+        Some(Message::Response(response)) => {
+            let reply = response.result.as_ref().expect("it is a reply");
+            (amounts(reply), response.refund)
         }
-        other => panic!("there is a reply: {other:?}"),
+        other => panic!("there is a response: {other:?}"),
     }
 }
 
@@ -164,11 +165,10 @@ fn the_older_functions_trap_on_amounts_that_need_more_than_64_bits() {
     called(&mut canister, "accept", vec![], LARGE);
     assert_eq!(response(&mut canister), (vec![most], LARGE - most));
     called(&mut canister, "available", vec![], most + 1);
-    let Some(Message::Response(Response { result, refund, .. })) =
-        canister.queues.pop_output(canister_id(1))
-    else {
+    let Some(Message::Response(response)) = canister.queues.pop_output(canister_id(1)) else {
         panic!("there is a response")
     };
+    let Response { result, refund, .. } = *response;
     let text = result.expect_err("64 bits are too few").message;
     assert!(text.starts_with("IC0502") && refund == most + 1, "{text}");
     canister.balance = LARGE;

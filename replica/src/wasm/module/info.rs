@@ -68,6 +68,8 @@ pub struct ModuleInfo {
     pub methods: BTreeMap<String, Method>,
     /// The metadata sections, by name.
     pub metadata: BTreeMap<String, MetadataSection>,
+    /// The bytes of the metadata sections, with their names.
+    pub metadata_bytes: u64,
     /// The number of Wasm instructions that the replica would compile, with those that its
     /// instrumentation adds.
     pub compiled_instructions: Instructions,

@@ -304,6 +304,7 @@ impl<'a> ModuleScan<'a> {
         }
         let bytes: usize =
             metadata.iter().map(|(name, section)| name.len() + section.content.len()).sum();
+        self.info.metadata_bytes = bytes as u64;
         if metadata.len() > CUSTOM_SECTIONS_MAX || bytes > CUSTOM_SECTIONS_BYTES_MAX {
             return invalid(format!(
                 "the module has too many or too large metadata sections: at most \

@@ -40,6 +40,11 @@ struct UsedRegion {
 }
 
 impl Execution {
+    /// Whether the execution has used no page.
+    pub fn is_unused(&self) -> bool {
+        self.regions.is_empty()
+    }
+
     /// The number of pages that the execution has accessed.
     pub fn accessed(&self) -> u64 {
         self.accessed

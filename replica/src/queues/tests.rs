@@ -148,3 +148,72 @@ fn a_request_waiting_for_five_minutes_is_rejected_and_its_slot_stays_until_that_
     assert!(queues.is_idle());
     assert_eq!(queues.guaranteed_bytes(), 0);
 }
+
+#[test]
+fn messages_to_the_canister_itself_are_sent_first_and_the_others_by_receiver() {
+    let mut queues = Queues::default();
+    let receivers = [OWN, 1, 3, OWN - 1, OWN + 1, 1];
+    for (call, receiver) in (0..).zip(receivers) {
+        queues.push_output_request(request(OWN, receiver, call, None), seconds(0));
+    }
+    let mut sending = queues.begin_sending(canister_id(OWN));
+    let sent = std::iter::from_fn(|| queues.send_next(&mut sending));
+    let order: Vec<Callee> = sent.map(|(receiver, _)| receiver).collect();
+    let expected = [OWN, 1, 1, 3, OWN - 1, OWN + 1].map(|id| Callee::from(canister_id(id)));
+    assert_eq!(order, expected);
+    assert!(!queues.has_output() && queues.output_peers().is_empty());
+}
+
+#[test]
+fn a_message_that_is_put_back_is_sent_next_time_and_no_other_before_it() {
+    let mut queues = Queues::default();
+    for (call, receiver) in [(0, 0), (1, 0), (2, 1)] {
+        queues.push_output_request(request(OWN, receiver, call, None), seconds(0));
+    }
+    let bytes = queues.guaranteed_bytes();
+    for refusing in [true, false] {
+        let mut sending = queues.begin_sending(canister_id(OWN));
+        let mut calls = Vec::new();
+        while let Some((receiver, queued)) = queues.send_next(&mut sending) {
+            calls.push(queued.message.call().callback);
+            if refusing && receiver == canister_id(0) {
+                queues.put_back(receiver, queued, &mut sending);
+            }
+        }
+        let expected: &[u64] = if refusing { &[0, 2] } else { &[0, 1] };
+        assert_eq!(calls, Vec::from_iter(expected.iter().copied().map(CallbackId)));
+        assert_eq!(queues.has_output(), refusing);
+        assert_eq!(queues.guaranteed_bytes(), bytes);
+    }
+}
+
+#[test]
+fn pairs_without_messages_have_the_same_free_slots() {
+    let mut queues = Queues::default();
+    for (call, receiver) in [(0, 0), (1, 0), (2, 1)] {
+        queues.push_output_request(request(OWN, receiver, call, None), seconds(0));
+    }
+    queues.push_input_request(request(2, OWN, 3, None), true);
+    assert!(queues.pop_output(canister_id(1)).is_some());
+    let copy = queues.pairs().without_messages();
+    for peer in 0..PEERS {
+        assert_eq!(copy.free_slots(canister_id(peer)), queues.free_slots(canister_id(peer)));
+    }
+    assert_eq!(copy.free_slots(canister_id(0)), 498);
+}
+
+#[test]
+fn queues_are_not_only_waiting_while_a_pair_is_idle_or_a_message_is_in_them() {
+    let mut queues = Queues::default();
+    let call = request(OWN, 0, 0, None);
+    queues.push_output_request(call.clone(), seconds(0));
+    assert!(!queues.is_waiting(), "the request has not been sent");
+    assert!(queues.pop_output(canister_id(0)).is_some());
+    assert!(queues.is_waiting());
+    queues.push_input_response(answer(&call), true);
+    assert!(!queues.is_waiting(), "the response has not been executed");
+    assert!(queues.pop_input().is_some());
+    assert!(!queues.is_waiting(), "a round removes the idle pair");
+    queues.time_out(seconds(0));
+    assert!(queues.is_waiting());
+}

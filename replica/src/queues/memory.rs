@@ -51,6 +51,11 @@ impl MessageMemory {
         *self.waiting(message.header().is_unbounded_wait()) -= bytes(message);
     }
 
+    /// Adds a message that comes back to the queue that it has just left.
+    pub(super) fn put_back(&mut self, message: &Message) {
+        *self.waiting(message.header().is_unbounded_wait()) += bytes(message);
+    }
+
     fn waiting(&mut self, is_unbounded_wait: bool) -> &mut u64 {
         if is_unbounded_wait { &mut self.guaranteed_bytes } else { &mut self.best_effort_bytes }
     }

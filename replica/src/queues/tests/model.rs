@@ -99,7 +99,9 @@ impl Model {
     pub fn executed(&mut self, input: &Input) {
         match input {
             Input::Ingress(_) => {}
-            Input::Message(Message::Request(request)) => self.executed.push(request.clone()),
+            Input::Message(Message::Request(request)) => {
+                self.executed.push(Request::clone(request))
+            }
             Input::Message(Message::Response(response)) => {
                 self.open
                     .retain(|(_, request)| request.header.callback != response.header.callback);
@@ -111,7 +113,7 @@ impl Model {
         let first = self.output.iter().position(|(to, _, _)| *to == peer)?;
         let (_, message, _) = self.output.remove(first);
         match &message {
-            Message::Request(request) => self.sent.push(request.clone()),
+            Message::Request(request) => self.sent.push(Request::clone(request)),
             Message::Response(response) => {
                 self.owed
                     .retain(|(_, request)| request.header.callback != response.header.callback);

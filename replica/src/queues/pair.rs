@@ -28,12 +28,15 @@ pub(super) struct Pair {
     pub(super) input_responses: usize,
     pub(super) output_requests: usize,
     pub(super) output_responses: usize,
+    /// Whether the pair is in the list of pairs that became idle.
+    #[serde(skip)]
+    pub(super) is_listed_idle: bool,
 }
 
 /// A message that waits to be sent.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Queued {
-    pub(super) message: Message,
+pub(crate) struct Queued {
+    pub(crate) message: Message,
     /// When the message is removed if it still waits.
     pub(super) expiry: Option<Time>,
 }
@@ -44,12 +47,11 @@ impl Queued {
     }
 }
 
-/// Whether the deadline of a message in the input queue has passed. A response in the input queue is
-/// always executed.
-fn is_outdated_input(message: &Message, now: Time) -> bool {
+/// When a message in the input queue is removed if it still waits. A response in the input queue is always executed.
+fn input_expiry(message: &Message) -> Option<Time> {
     match message {
-        Message::Request(request) => request.header.deadline.is_some_and(|deadline| deadline < now),
-        Message::Response(_) => false,
+        Message::Request(request) => request.header.deadline,
+        Message::Response(_) => None,
     }
 }
 
@@ -69,10 +71,16 @@ impl Pair {
             && self.output_responses == 0
     }
 
-    /// Whether a message has passed its deadline.
-    pub(super) fn has_expired(&self, now: Time) -> bool {
-        self.output.iter().any(|queued| queued.has_expired(now))
-            || self.input.iter().any(|message| is_outdated_input(message, now))
+    /// When the messages expire that do.
+    pub(super) fn expiries(&self) -> impl Iterator<Item = Time> {
+        let output = self.output.iter().filter_map(|queued| queued.expiry);
+        output.chain(self.input.iter().filter_map(input_expiry))
+    }
+
+    /// A pair with the same free request slots, but without messages.
+    pub(super) fn without_messages(&self) -> Self {
+        let Self { input_responses, output_requests, .. } = *self;
+        Self { input_responses, output_requests, ..Self::default() }
     }
 
     /// Removes expired messages from the output queue, and their bytes from `memory`. Requests go to `unsent`,
@@ -81,7 +89,7 @@ impl Pair {
         &mut self,
         now: Time,
         memory: &mut MessageMemory,
-        unsent: &mut Vec<(Time, Request)>,
+        unsent: &mut Vec<(Time, Box<Request>)>,
         dropped: &mut Vec<Message>,
     ) {
         let (gone, kept): (VecDeque<Queued>, _) = std::mem::take(&mut self.output)
@@ -110,10 +118,11 @@ impl Pair {
         memory: &mut MessageMemory,
         dropped: &mut Vec<Message>,
     ) {
-        let expired = |message: &Message| is_outdated_input(message, now);
-        let (gone, kept) = std::mem::take(&mut self.input).into_iter().partition(expired);
+        let has_expired =
+            |message: &Message| input_expiry(message).is_some_and(|expiry| expiry < now);
+        let (gone, kept): (VecDeque<Message>, _) =
+            std::mem::take(&mut self.input).into_iter().partition(has_expired);
         self.input = kept;
-        let gone: VecDeque<Message> = gone;
         for message in gone {
             memory.dequeue(&message);
             self.input_requests -= 1;

@@ -40,6 +40,12 @@ enum Step {
     Wait {
         seconds: u64,
     },
+    /// All messages leave, except those to some peers.
+    SendAll {
+        refusing: Vec<u64>,
+    },
+    /// The queues are saved and restored.
+    Restore,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -57,6 +63,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Ingress),
         4 => count().prop_map(|count| Step::Execute { count }),
         1 => (0u64..200).prop_map(|seconds| Step::Wait { seconds }),
+        1 => prop::collection::vec(0..PEERS, 0..3).prop_map(|refusing| Step::SendAll { refusing }),
+        1 => Just(Step::Restore),
     ]
 }
 
@@ -81,7 +89,7 @@ impl Both {
         let request = self.new_request(OWN, peer, timeout);
         let expiry = request.header.deadline.unwrap_or(seconds(self.model.now + 300));
         self.model.open.push((peer, request.clone()));
-        self.model.output.push((peer, Message::Request(request.clone()), Some(expiry)));
+        self.model.output.push((peer, Message::Request(request.clone().into()), Some(expiry)));
         self.queues.push_output_request(request, seconds(self.model.now));
     }
 
@@ -91,14 +99,14 @@ impl Both {
         }
         let request = self.new_request(peer, OWN, timeout);
         self.model.owed.push((peer, request.clone()));
-        self.model.push_input(peer, Message::Request(request.clone()), is_local(peer));
+        self.model.push_input(peer, Message::Request(request.clone().into()), is_local(peer));
         self.queues.push_input_request(request, is_local(peer));
     }
 
     fn respond(&mut self, response: Response, local: bool) {
         let peer = (0..PEERS).find(|peer| canister_id(*peer) == response.header.callee);
         let peer = peer.expect("the respondent is a peer");
-        self.model.push_input(peer, Message::Response(response.clone()), local);
+        self.model.push_input(peer, Message::Response(response.clone().into()), local);
         self.queues.push_input_response(response, local);
     }
 
@@ -106,7 +114,7 @@ impl Both {
         let peer = (0..PEERS).find(|peer| canister_id(*peer) == response.header.caller);
         let peer = peer.expect("the originator is a peer");
         let deadline = response.header.deadline;
-        self.model.output.push((peer, Message::Response(response.clone()), deadline));
+        self.model.output.push((peer, Message::Response(response.clone().into()), deadline));
         self.queues.push_output_response(response);
     }
 
@@ -124,6 +132,34 @@ impl Both {
         prop_assert_eq!(self.queues.peek_output(canister_id(peer)), expected.as_ref());
         prop_assert_eq!(&self.queues.pop_output(canister_id(peer)), &expected);
         Ok(expected.is_some())
+    }
+
+    /// Sends all messages. The next message to each of the `refusing` peers is put back.
+    fn send_all(&mut self, refusing: &[u64]) -> Result<(), TestCaseError> {
+        let mut expected = Vec::new();
+        for peer in 0..PEERS {
+            let next = self.model.output.iter().find(|(to, ..)| *to == peer);
+            match refusing.contains(&peer) {
+                true => expected.extend(next.map(|(_, message, _)| message.clone())),
+                false => expected.extend(std::iter::from_fn(|| self.model.pop_output(peer))),
+            }
+        }
+        let mut sent = Vec::new();
+        let mut sending = self.queues.begin_sending(canister_id(OWN));
+        while let Some((receiver, queued)) = self.queues.send_next(&mut sending) {
+            sent.push(queued.message.clone());
+            if refusing.iter().any(|peer| canister_id(*peer) == receiver) {
+                self.queues.put_back(receiver, queued, &mut sending);
+            }
+        }
+        prop_assert_eq!(sent, expected);
+        Ok(())
+    }
+
+    fn restore(&mut self) {
+        let mut saved = Vec::new();
+        ciborium::into_writer(&self.queues, &mut saved).expect("they can be encoded");
+        self.queues = ciborium::from_reader(&*saved).expect("they can be decoded");
     }
 
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
@@ -155,6 +191,8 @@ impl Both {
                 self.model.ingress.push(ingress.clone());
                 self.queues.push_ingress(ingress);
             }
+            Step::SendAll { refusing } => self.send_all(&refusing)?,
+            Step::Restore => self.restore(),
             Step::Execute { count } => {
                 for _ in 0..count {
                     self.execute()?;
