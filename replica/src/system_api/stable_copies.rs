@@ -56,9 +56,12 @@ fn slot_of(page: u64) -> usize {
     page as usize % STABLE_COPIES
 }
 
-/// The pages of a range.
+/// The pages of a range. A range without bytes has none.
 fn pages_of(offset: u64, size: u64) -> Range<u64> {
     let page = OS_PAGE_BYTES as u64;
+    if size == 0 {
+        return 0..0;
+    }
     offset / page..offset.saturating_add(size).div_ceil(page)
 }
 

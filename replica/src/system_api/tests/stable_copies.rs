@@ -2,7 +2,7 @@
 //! memory as without. Calls through the table reach the imported functions themselves, which use no copies.
 
 use super::widths::both_widths;
-use crate::canister::harness::{code, ingress, installed, memories, round};
+use crate::canister::harness::{code, ingress, installed, memories, round, update};
 use crate::canister::{Canister, Failure, RoundInput, execute_next};
 use crate::limits::{
     DIRTY_PAGE_INSTRUCTIONS, OS_PAGE_BYTES, SLICE_INSTRUCTIONS_MAX, WASM_PAGE_BYTES,
@@ -259,6 +259,39 @@ fn a_message_with_copies_stops_when_it_has_used_its_instructions() {
         let (succeeds, used, _) = limited(run - less);
         assert_eq!((succeeds, used), (false, run - less));
     }
+}
+
+#[test]
+fn writing_no_bytes_to_a_page_with_a_copy_does_not_make_the_page_dirty() {
+    let written = |size: u32| {
+        let mut canister = installed(&format!(
+            r#"(module
+              (import "ic0" "msg_reply" (func $reply))
+              (import "ic0" "stable64_grow" (func $grow (param i64) (result i64)))
+              (import "ic0" "stable64_read" (func $read (param i64 i64 i64)))
+              (import "ic0" "stable64_write" (func $write (param i64 i64 i64)))
+              (import "ic0" "stable_write" (func $older_write (param i32 i32 i32)))
+              (memory 1)
+              (data (i32.const 8) "content!")
+              (func (export "canister_init") (drop (call $grow (i64.const 1))))
+              (func (export "canister_update go") (local $times i32)
+                (loop $again
+                  (call $read (i64.const 0) (i64.const 0) (i64.const 8))
+                  (local.set $times (i32.add (local.get $times) (i32.const 1)))
+                  (br_if $again (i32.lt_u (local.get $times) (i32.const 20))))
+                (call $older_write (i32.const 5) (i32.const 0) (i32.const {size}))
+                (call $write (i64.const 16) (i64.const 8) (i64.const 8))
+                (call $reply)))"#
+        ));
+        let (result, instructions) = update(&mut canister, "go", &[]);
+        result.expect("it replies");
+        let content = memories(&canister).read_stable(16, 8).expect("it has this size");
+        (content, instructions)
+    };
+    // One byte more costs one instruction more, and the page is dirty after either.
+    let (content, instructions) = written(0);
+    assert_eq!(content, b"content!");
+    assert_eq!(written(1), (content, instructions + 1));
 }
 
 #[test]
