@@ -34,7 +34,20 @@ pub(crate) fn compiled(text: &str) -> std::sync::Arc<CompiledModule> {
 /// Sets the instruction counter of an instance.
 pub(crate) fn set_counter<T>(store: &mut Store<T>, instance: &Instance, left: i64) {
     let memory = instance.get_memory(&mut *store, EXPORT_ADDED_MEMORY).expect("it is instrumented");
-    memory.write(store, COUNTER_ADDRESS, &left.to_le_bytes()).expect("the memory has a page");
+    memory.write(&mut *store, COUNTER_ADDRESS, &left.to_le_bytes()).expect("the memory has a page");
+    if let Some(global) = instance.get_global(&mut *store, EXPORT_COUNTER) {
+        global.set(store, left.into()).expect("the global is a mutable `i64`");
+    }
+}
+
+/// The instruction counter of an instance after an execution without the host.
+pub(crate) fn counter<T>(store: &mut Store<T>, instance: &Instance) -> i64 {
+    if let Some(global) = instance.get_global(&mut *store, EXPORT_COUNTER) {
+        return global.get(store).unwrap_i64();
+    }
+    let memory = instance.get_memory(&mut *store, EXPORT_ADDED_MEMORY).expect("it is instrumented");
+    let content = &memory.data(&*store)[COUNTER_ADDRESS..];
+    i64::from_le_bytes(*content.first_chunk().expect("the memory has a page"))
 }
 
 /// Executes the function `f` of a module without imports.
@@ -61,19 +74,19 @@ fn run_module(module: &Module) -> Outcome {
     set_counter(&mut store, &instance, LIMIT);
     let function = instance.get_typed_func::<(), ()>(&mut store, "f").expect("there is an `f`");
     let result = function.call(&mut store, ());
+    let left = counter(&mut store, &instance);
     let mut content = |name| {
         let memory = instance.get_memory(&mut store, name);
         memory.map_or(Vec::new(), |memory| memory.data(&store).to_vec())
     };
     let heap = content(EXPORT_MEMORY);
     let added = content(EXPORT_ADDED_MEMORY);
-    let left = *added[COUNTER_ADDRESS..].first_chunk().expect("the memory has a page");
     // The page marks after the end of the heap have no meaning.
     let marks = &added[PAGE_MARKS_ADDRESS..][..heap.len() / OS_PAGE_BYTES];
     let marked = marks.iter().enumerate().filter(|(_, mark)| **mark != 0);
     Outcome {
         trap: result.err().map(|error| *error.downcast_ref::<Trap>().expect("it trapped")),
-        counter: i64::from_le_bytes(left),
+        counter: left,
         heap,
         marked: marked.map(|(number, _)| number).collect(),
     }

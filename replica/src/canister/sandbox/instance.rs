@@ -8,8 +8,8 @@ use crate::queues::Pairs;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
 use crate::wasm::{
-    EXPORT_ADDED_MEMORY, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_TABLE, MARK_REACH_BYTES, ModuleInfo,
-    Page, Pages, StableMemory, counter_is_exact, engine,
+    EXPORT_ADDED_MEMORY, EXPORT_COUNTER, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_TABLE,
+    MARK_REACH_BYTES, ModuleInfo, Page, Pages, StableMemory, counter_is_exact, engine,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(super) struct Instance {
     wasm64: bool,
     /// Whether the instruction counter is exact after every trap.
     is_exact: bool,
+    /// The global with the instruction counter, if the module has it.
+    counter: Option<Global>,
     /// The mutable globals, in order.
     globals: Vec<Global>,
     /// Functions that were called before, so that they are looked up and checked only once.
@@ -95,6 +97,7 @@ impl Instance {
         let added_bytes = added_memory.map_or(0, |memory| memory.data_size(&store));
         let uses_copies = info.uses_stable_copies();
         store.data_mut().connect(memory, added_memory, added_bytes, uses_copies);
+        let counter = instance.get_global(&mut store, EXPORT_COUNTER);
         let globals = (0..info.mutable_globals)
             .filter_map(|number| {
                 instance.get_global(&mut store, &format!("{EXPORT_GLOBAL}{number}"))
@@ -105,6 +108,7 @@ impl Instance {
             instance,
             wasm64: info.wasm64,
             is_exact,
+            counter,
             globals,
             exports: BTreeMap::new(),
             callbacks: BTreeMap::new(),
@@ -119,18 +123,21 @@ impl Instance {
             Extent::Whole => limit,
         };
         self.store.data_mut().begin(input, limit - at_most);
-        Host::set_instructions_left(&mut self.store, at_most as i64);
+        self.set_counter(at_most as i64);
         let result = stacker::maybe_grow(
             WASM_STACK_BYTES + HOST_STACK_BYTES,
             WASM_STACK_BYTES + 2 * HOST_STACK_BYTES,
             || self.call(entry),
         );
         Host::end_copies(&mut self.store);
+        let trap = result.as_ref().err().and_then(|error| error.downcast_ref());
+        if result.is_ok() || trap.is_some() {
+            self.take_counter();
+        }
         let is_exhausted = Host::is_exhausted(Host::instructions_left(&mut self.store));
         if is_exhausted && at_most < limit {
             return Ran::TooLong;
         }
-        let trap = result.as_ref().err().and_then(|error| error.downcast_ref());
         if !self.is_exact && !is_exhausted && !trap.is_none_or(|trap| counter_is_exact(*trap)) {
             return Ran::Uncounted;
         }
@@ -140,6 +147,23 @@ impl Instance {
             false => failure(error),
         });
         Ran::Ended(result, used)
+    }
+
+    /// Sets the instruction counter.
+    fn set_counter(&mut self, left: i64) {
+        Host::set_instructions_left(&mut self.store, left);
+        if let Some(counter) = self.counter {
+            counter.set(&mut self.store, left.into()).expect("the global is a mutable `i64`");
+        }
+    }
+
+    /// Copies the instruction counter from the global to the added memory: after an execution that ended in code of the
+    /// module. When a function of the host ends an execution, the counter is in the memory.
+    fn take_counter(&mut self) {
+        let left = self.counter.and_then(|counter| counter.get(&mut self.store).i64());
+        if let Some(left) = left {
+            Host::set_instructions_left(&mut self.store, left);
+        }
     }
 
     /// The effects of the execution that has just ended.

@@ -1,8 +1,13 @@
 //! Code that updates and checks the instruction counter: the number of instructions left.
 //!
-//! The counter is in the added memory, where the host can read and write it cheaply. Each function works with a copy
-//! in a local, which the engine can keep in a register. The function stores the copy before each call and before it
-//! returns, and loads the counter again after each call. Other instructions can trap, too: see [`CounterStores`].
+//! Each function works with a copy of the counter in a local, which the engine can keep in a register. The function
+//! stores the copy before each call and before it returns, and loads the counter again after each call. Other
+//! instructions can trap, too: see [`CounterStores`].
+//!
+//! Between functions of the module, the counter is in an added global: the engine accesses a global with one
+//! instruction, which takes less time to compile and to execute than an access to a memory. For functions of the host,
+//! the counter is in the added memory, where the host can read and write it cheaply: the code copies it to the memory
+//! before each call of the host, and back after it.
 //!
 //! [`CounterStores`]: super::CounterStores
 
@@ -10,13 +15,70 @@ use super::{COUNTER_ADDRESS, OUT_OF_INSTRUCTIONS};
 use crate::types::Instructions;
 use wasm_encoder::{BlockType, Encode, Instruction, MemArg};
 
-/// Where the instruction counter is.
+/// The instruction counter in a function.
 #[derive(Clone, Copy)]
 pub(super) struct Counter {
-    /// The index of the added memory.
-    pub memory: u32,
+    /// Where the counter is between functions.
+    pub place: Place,
     /// The index of the local with the copy.
     pub local: u32,
+}
+
+/// Where the instruction counter is between functions of the module.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The index of the added memory, where the counter is for functions of the host.
+    pub memory: u32,
+    /// The index of the added global. `None` if the counter is always in the memory.
+    pub global: Option<u32>,
+}
+
+impl Place {
+    /// Appends code that leaves the counter on the stack.
+    pub fn load(self, code: &mut Vec<u8>) {
+        match self.global {
+            Some(global) => append(code, [Instruction::GlobalGet(global)]),
+            None => append(code, load(self.memory)),
+        }
+    }
+
+    /// Appends code that stores the value of a local as the counter.
+    pub fn store(self, local: u32, code: &mut Vec<u8>) {
+        match self.global {
+            Some(to) => append(code, [Instruction::LocalGet(local), Instruction::GlobalSet(to)]),
+            None => {
+                append(code, [Instruction::I32Const(0), Instruction::LocalGet(local)]);
+                append(code, [store(self.memory)]);
+            }
+        }
+    }
+
+    /// Appends code that gives the counter to the host.
+    pub fn give(self, code: &mut Vec<u8>) {
+        if let Some(global) = self.global {
+            append(code, [Instruction::I32Const(0), Instruction::GlobalGet(global)]);
+            append(code, [store(self.memory)]);
+        }
+    }
+
+    /// Appends code that takes the counter back from the host.
+    pub fn take(self, code: &mut Vec<u8>) {
+        if let Some(global) = self.global {
+            append(code, load(self.memory));
+            append(code, [Instruction::GlobalSet(global)]);
+        }
+    }
+
+    /// Appends code that stops the execution because no instructions are left.
+    pub fn stop(self, code: &mut Vec<u8>) {
+        match self.global {
+            Some(global) => {
+                append(code, [Instruction::I64Const(OUT_OF_INSTRUCTIONS)]);
+                append(code, [Instruction::GlobalSet(global), Instruction::Unreachable]);
+            }
+            None => append(code, stop(self.memory)),
+        }
+    }
 }
 
 impl Counter {
@@ -26,16 +88,15 @@ impl Counter {
         append(code, [Instruction::I64Sub, Instruction::LocalSet(self.local)]);
     }
 
-    /// Appends code that loads the copy from the memory.
+    /// Appends code that loads the copy.
     pub fn load(self, code: &mut Vec<u8>) {
-        append(code, load(self.memory));
+        self.place.load(code);
         append(code, [Instruction::LocalSet(self.local)]);
     }
 
-    /// Appends code that stores the copy in the memory.
+    /// Appends code that stores the copy.
     pub fn store(self, code: &mut Vec<u8>) {
-        append(code, [Instruction::I32Const(0), Instruction::LocalGet(self.local)]);
-        append(code, [store(self.memory)]);
+        self.place.store(self.local, code);
     }
 
     /// Appends the beginning of the Wasm block that a failed check leaves. The code of the function is in this block.
@@ -57,7 +118,7 @@ impl Counter {
     /// execution. One such place for all checks of the function takes less time to compile than one for each.
     pub fn end(self, code: &mut Vec<u8>) {
         append(code, [Instruction::Return, Instruction::End]);
-        append(code, stop(self.memory));
+        self.place.stop(code);
         append(code, [Instruction::End]);
     }
 }
@@ -68,17 +129,17 @@ fn append<const N: usize>(code: &mut Vec<u8>, instructions: [Instruction<'_>; N]
     }
 }
 
-/// Code that leaves the counter on the stack. `memory` is the index of the added memory.
+/// Code that leaves the counter in the memory on the stack. `memory` is the index of the added memory.
 pub(super) fn load(memory: u32) -> [Instruction<'static>; 2] {
     [Instruction::I32Const(0), Instruction::I64Load(place(memory))]
 }
 
-/// Stores a number as the counter. On the stack: the address 0 and the number.
+/// Stores a number as the counter in the memory. On the stack: the address 0 and the number.
 pub(super) fn store(memory: u32) -> Instruction<'static> {
     Instruction::I64Store(place(memory))
 }
 
-/// Code that stops the execution because no instructions are left.
+/// Code that stops the execution because no instructions are left. It stores the counter in the memory.
 pub(super) fn stop(memory: u32) -> [Instruction<'static>; 4] {
     [
         Instruction::I32Const(0),

@@ -97,16 +97,23 @@ pub(super) fn meter(
     }
     let mut writes =
         MarkWriter::new(body, parameters, added, mark_ranges::plan(&operators, parts))?;
-    let counter = Counter { memory: added.memory, local: writes.counter() };
+    let counter = Counter { place: added.counter, local: writes.counter() };
     let mut code = MeteredCode::new(source.len(), counter, added.stores);
     for (operator, to) in operators.iter().zip(ends) {
         code.cost += instruction_cost(operator, added.wasm64);
         code.compiled += 1 + added_instructions(operator, added.wasm64);
         code.before(operator);
+        let asks_host = asks_host(operator, parts);
+        if asks_host {
+            added.counter.give(&mut code.block);
+        }
         if !code.branch(operator)
             && !writes.rewrite(operator, &source[from..to], parts, &mut code.block)
         {
             code.block.extend_from_slice(&source[from..to]);
+        }
+        if asks_host {
+            added.counter.take(&mut code.block);
         }
         code.after(operator);
         from = to;
@@ -300,6 +307,15 @@ impl MeteredCode {
         self.checks_counter = next_checks_counter;
         self.stores_counter = false;
         self.block_depth = self.depth;
+    }
+}
+
+/// Whether the host executes a part of the instruction.
+fn asks_host(operator: &Operator<'_>, parts: &ModuleParts<'_>) -> bool {
+    match operator {
+        Operator::Call { function_index } => *function_index < parts.imported_functions,
+        Operator::MemoryGrow { .. } => true,
+        _ => false,
     }
 }
 

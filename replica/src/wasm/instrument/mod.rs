@@ -5,6 +5,7 @@
 //!
 //! - a memory for the replica, with the instruction counter (the number of instructions left) and the page marks: a
 //!   byte for each page of the module's memory, not 0 if the page was written to;
+//! - a global with the instruction counter while code of the module is executed (see `counter`);
 //! - functions that replace the bulk memory operations;
 //! - functions that replace calls of `stable64_read` and `stable64_write` (`stable_copies`), and a place for copies of
 //!   stable memory pages at the end of the added memory, if the module has such calls.
@@ -21,6 +22,7 @@ mod stable_copies;
 
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES, WASM64_MEMORY_MAX};
 use crate::types::Instructions;
+use counter::Place;
 pub(crate) use page_marks::MARK_REACH_BYTES;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use stable_copies::PART_WASM_PAGES;
@@ -32,8 +34,9 @@ pub(crate) use stable_copies::{
 };
 use std::collections::BTreeSet;
 use wasm_encoder::{
-    BranchHint, BranchHints, CodeSection, Encode, ExportKind, ExportSection, FunctionSection,
-    MemorySection, MemoryType, Module, RawSection, SectionId, TypeSection,
+    BranchHint, BranchHints, CodeSection, ConstExpr, Encode, ExportKind, ExportSection,
+    FunctionSection, GlobalSection, GlobalType, MemorySection, MemoryType, Module, RawSection,
+    SectionId, TypeSection, ValType,
 };
 use wasmparser::{BinaryReader, BinaryReaderError, FunctionBody};
 
@@ -44,6 +47,8 @@ pub(crate) const RESERVED_PREFIX: &str = "embedded-replica:";
 pub(crate) const EXPORT_MEMORY: &str = "embedded-replica:memory";
 /// The added memory.
 pub(crate) const EXPORT_ADDED_MEMORY: &str = "embedded-replica:added_memory";
+/// The added global. A module without it has the instruction counter only in the added memory.
+pub(crate) const EXPORT_COUNTER: &str = "embedded-replica:counter";
 /// The table, for callbacks.
 pub(crate) const EXPORT_TABLE: &str = "embedded-replica:table";
 /// The start function.
@@ -95,6 +100,9 @@ pub(super) struct ModuleParts<'a> {
     pub wasm64: bool,
     /// The declared maximum of the memory, in Wasm pages.
     pub memory_pages_max: Option<u64>,
+    /// Whether an imported function can be called otherwise than by `call`: because it is exported or in a table, or by
+    /// `ref.func` or `return_call`.
+    pub calls_host_otherwise: bool,
     /// The number of tables.
     pub tables: u32,
     /// The number of globals.
@@ -111,8 +119,8 @@ pub(super) struct ModuleParts<'a> {
 struct Added {
     wasm64: bool,
     stores: CounterStores,
-    /// The added memory.
-    memory: u32,
+    /// The added memory, and the added global.
+    counter: Place,
     /// The first added function. The order is that of [`page_marks::functions`]. `None` in a module
     /// without memory.
     functions: Option<u32>,
@@ -147,7 +155,7 @@ pub(super) fn instrument(
     let mut added = Added {
         stores,
         wasm64: parts.wasm64,
-        memory: parts.memories,
+        counter: Place { memory: parts.memories, global: counter_global(parts) },
         functions: (parts.memories > 0).then_some(functions),
         replaced: stable_copies::replaced(parts),
         replacements: 0,
@@ -190,14 +198,21 @@ pub(super) fn instrument(
         code.function(&helper.code);
     }
     Ok(Instrumented {
-        bytes: assemble(parts, &types, &functions, &hints, &code)?,
+        bytes: assemble(parts, added.counter, &types, &functions, &hints, &code)?,
         compiled_instructions: compiled,
     })
+}
+
+/// The index of the global for the instruction counter. Only around `call` is there code that gives the counter to the
+/// host. Modules that call the host otherwise, which are rare, have the counter in the memory all the time.
+fn counter_global(parts: &ModuleParts<'_>) -> Option<u32> {
+    (!parts.calls_host_otherwise).then_some(parts.globals)
 }
 
 /// Writes the sections in the order that the Wasm format requires.
 fn assemble(
     parts: &ModuleParts<'_>,
+    counter: Place,
     types: &TypeSection,
     functions: &FunctionSection,
     hints: &BranchHints,
@@ -215,8 +230,8 @@ fn assemble(
     raw(SectionId::Function, Some(&joined(own(SectionId::Function), functions)?));
     raw(SectionId::Table, own(SectionId::Table));
     raw(SectionId::Memory, Some(&joined(own(SectionId::Memory), &memory(parts))?));
-    raw(SectionId::Global, own(SectionId::Global));
-    raw(SectionId::Export, Some(&joined(own(SectionId::Export), &exports(parts))?));
+    raw(SectionId::Global, Some(&joined(own(SectionId::Global), &globals(counter))?));
+    raw(SectionId::Export, Some(&joined(own(SectionId::Export), &exports(parts, counter))?));
     raw(SectionId::Element, own(SectionId::Element));
     raw(SectionId::DataCount, own(SectionId::DataCount));
     module.section(hints);
@@ -259,10 +274,23 @@ fn memory(parts: &ModuleParts<'_>) -> MemorySection {
     section
 }
 
+/// The added global.
+fn globals(counter: Place) -> GlobalSection {
+    let mut section = GlobalSection::new();
+    if counter.global.is_some() {
+        let of_type = GlobalType { val_type: ValType::I64, mutable: true, shared: false };
+        section.global(of_type, &ConstExpr::i64_const(0));
+    }
+    section
+}
+
 /// The exports through which the replica accesses the internals of the instance.
-fn exports(parts: &ModuleParts<'_>) -> ExportSection {
+fn exports(parts: &ModuleParts<'_>, counter: Place) -> ExportSection {
     let mut section = ExportSection::new();
     section.export(EXPORT_ADDED_MEMORY, ExportKind::Memory, parts.memories);
+    if let Some(global) = counter.global {
+        section.export(EXPORT_COUNTER, ExportKind::Global, global);
+    }
     if parts.memories > 0 {
         section.export(EXPORT_MEMORY, ExportKind::Memory, 0);
     }

@@ -6,7 +6,6 @@
 //! store, so a store out of bounds marks nothing. Added functions replace the bulk operations: they
 //! subtract the size from the instruction counter, execute the operation, and mark all written pages.
 
-use super::counter::{load, stop, store};
 use super::mark_ranges::{MarkedRange, stored};
 use super::{Added, BinaryReaderError, FunctionBody, ModuleParts, PAGE_MARKS_ADDRESS};
 use crate::limits::OS_PAGE_BYTES;
@@ -79,20 +78,16 @@ fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>
             code.instruction(&I64ExtendI32U);
         }
     };
-    code.instruction(&I32Const(0));
-    for instruction in load(added.memory) {
-        code.instruction(&instruction);
-    }
+    code.raw(raw(|code| added.counter.load(code)));
     code.instruction(&LocalTee(before));
     size(&mut code);
-    code.instruction(&I64Sub).instruction(&LocalTee(after)).instruction(&store(added.memory));
+    code.instruction(&I64Sub).instruction(&LocalSet(after));
+    code.raw(raw(|code| added.counter.store(after, code)));
     // Stop if the counter is negative, or if the subtraction wrapped around.
     code.instruction(&LocalGet(after)).instruction(&I64Const(0)).instruction(&I64LtS);
     code.instruction(&LocalGet(after)).instruction(&LocalGet(before));
     code.instruction(&I64GtS).instruction(&I32Or).instruction(&If(BlockType::Empty));
-    for instruction in stop(added.memory) {
-        code.instruction(&instruction);
-    }
+    code.raw(raw(|code| added.counter.stop(code)));
     code.instruction(&End);
     for operand in 0..=SIZE {
         code.instruction(&LocalGet(operand));
@@ -112,9 +107,18 @@ fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>
     code.instruction(&LocalGet(first)).instruction(&I32Const(PAGE_MARKS_ADDRESS as i32));
     code.instruction(&I32Add).instruction(&I32Const(1));
     code.instruction(&LocalGet(last)).instruction(&LocalGet(first)).instruction(&I32Sub);
-    code.instruction(&I32Const(1)).instruction(&I32Add).instruction(&MemoryFill(added.memory));
+    code.instruction(&I32Const(1))
+        .instruction(&I32Add)
+        .instruction(&MemoryFill(added.counter.memory));
     code.instruction(&End);
     Helper { parameters, code }
+}
+
+/// The bytes that `append` appends.
+fn raw(append: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let mut code = Vec::new();
+    append(&mut code);
+    code
 }
 
 /// Rewrites the stores, bulk operations and replaced calls of one function. Adds the locals that the marks need.
@@ -278,7 +282,8 @@ impl<'a> MarkWriter<'a> {
         }
         I32Const(1).encode(code);
         let offset = PAGE_MARKS_ADDRESS as u64 + pages;
-        I32Store8(MemArg { offset, align: 0, memory_index: self.added.memory }).encode(code);
+        I32Store8(MemArg { offset, align: 0, memory_index: self.added.counter.memory })
+            .encode(code);
     }
 
     fn address(&mut self) -> u32 {

@@ -132,7 +132,7 @@ impl Writer<'_> {
 
     /// A place in the added memory. `align` is the exponent of the alignment.
     fn at(&self, offset: u64, align: u32) -> MemArg {
-        MemArg { offset, align, memory_index: self.added.memory }
+        MemArg { offset, align, memory_index: self.added.counter.memory }
     }
 
     /// Leaves the outermost block if the function must call the imported function. Otherwise sets the locals for the page,
@@ -205,7 +205,7 @@ impl Writer<'_> {
 
     /// The locals with the addresses to copy to and from, and the indices of their memories.
     fn ends(&self) -> ((u32, u32), (u32, u32)) {
-        let (copy, heap) = ((COPY, self.added.memory), (self.heap(), 0));
+        let (copy, heap) = ((COPY, self.added.counter.memory), (self.heap(), 0));
         if self.direction == Direction::Read { (heap, copy) } else { (copy, heap) }
     }
 

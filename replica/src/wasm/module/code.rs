@@ -11,6 +11,8 @@ use wasmparser::{FunctionBody, Operator};
 pub(super) struct FunctionSummary {
     /// The data segments that `memory.init` instructions use.
     pub memory_init_segments: Vec<u32>,
+    /// The lowest index of the functions in instructions `ref.func` and `return_call`.
+    pub lowest_referenced: Option<u32>,
     /// Whether the code drops data or element segments.
     pub drops_segments: bool,
     /// The effort to compile the function.
@@ -44,6 +46,10 @@ pub(super) fn check_function(
         match operator {
             Operator::MemoryInit { data_index, .. } => {
                 summary.memory_init_segments.push(data_index)
+            }
+            Operator::RefFunc { function_index } | Operator::ReturnCall { function_index } => {
+                let lowest = summary.lowest_referenced.unwrap_or(function_index);
+                summary.lowest_referenced = Some(lowest.min(function_index));
             }
             Operator::DataDrop { .. } | Operator::ElemDrop { .. } => summary.drops_segments = true,
             _ => {}

@@ -7,7 +7,7 @@ use crate::limits::*;
 use crate::wasm::instrument::{EXPORT_START, ModuleParts, RESERVED_PREFIX};
 use std::collections::BTreeSet;
 use strum::VariantArray;
-use wasmparser::{DataKind, Encoding, ExternalKind, Operator, Payload, ValType};
+use wasmparser::{DataKind, ElementItems, Encoding, ExternalKind, Operator, Payload, ValType};
 
 /// Export names that the replica reserves for its instrumentation
 /// (`embedders/src/wasm_utils/validation.rs`, `RESERVED_SYMBOLS`).
@@ -79,7 +79,9 @@ impl<'a> ModuleScan<'a> {
             Payload::MemorySection(section) => self.memories(section),
             Payload::GlobalSection(section) => self.globals(section),
             Payload::ExportSection(section) => self.exports(section),
+            Payload::ElementSection(section) => self.elements(section),
             Payload::StartSection { func, .. } => {
+                self.note_reference(func);
                 self.parts.start = Some(func);
                 self.info.exports.insert(EXPORT_START.to_owned());
                 Ok(())
@@ -225,6 +227,7 @@ impl<'a> ModuleScan<'a> {
             }
             match export.kind {
                 ExternalKind::Func => {
+                    self.note_reference(export.index);
                     self.info.exports.insert(export.name.to_owned());
                     self.exported_functions.push((export.name, export.index));
                 }
@@ -240,6 +243,36 @@ impl<'a> ModuleScan<'a> {
         Ok(())
     }
 
+    /// Notes that a function can be called otherwise than by `call`.
+    fn note_reference(&mut self, function: u32) {
+        self.parts.calls_host_otherwise |= function < self.parts.imported_functions;
+    }
+
+    fn elements(
+        &mut self,
+        section: wasmparser::ElementSectionReader<'_>,
+    ) -> Result<(), InvalidModule> {
+        for element in section {
+            match element?.items {
+                ElementItems::Functions(functions) => {
+                    for function in functions {
+                        self.note_reference(function?);
+                    }
+                }
+                ElementItems::Expressions(_, expressions) => {
+                    for expression in expressions {
+                        for operator in expression?.get_operators_reader() {
+                            if let Operator::RefFunc { function_index } = operator? {
+                                self.note_reference(function_index);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn function_body(&mut self, body: wasmparser::FunctionBody<'a>) -> Result<(), InvalidModule> {
         let number = self.parts.bodies.len();
         let arities = Arities { types: &self.parts.arities, functions: &self.parts.function_types };
@@ -248,6 +281,7 @@ impl<'a> ModuleScan<'a> {
         let summary = code::check_function(number as u32, of_type, &body, arities)?;
         self.effort.add(summary.effort, number)?;
         self.memory_init_segments.extend(summary.memory_init_segments);
+        summary.lowest_referenced.into_iter().for_each(|function| self.note_reference(function));
         self.info.drops_segments |= summary.drops_segments;
         self.parts.bodies.push(body);
         Ok(())

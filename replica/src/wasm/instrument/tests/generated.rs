@@ -4,10 +4,9 @@
 
 use super::simple;
 use crate::limits::OS_PAGE_BYTES;
-use crate::wasm::harness::set_counter;
+use crate::wasm::harness::{counter, set_counter};
 use crate::wasm::instrument::{
-    COUNTER_ADDRESS, CounterStores, EXPORT_ADDED_MEMORY, EXPORT_MEMORY, PAGE_MARKS_ADDRESS,
-    instrument,
+    CounterStores, EXPORT_ADDED_MEMORY, EXPORT_MEMORY, PAGE_MARKS_ADDRESS, instrument,
 };
 use crate::wasm::{MARK_REACH_BYTES, OUT_OF_INSTRUCTIONS, counter_is_exact, engine, module::parts};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
@@ -78,10 +77,7 @@ fn run(module: &[u8], left: i64) -> (Outcome, Added) {
             Ok(()) => Ok(format!("{values:?}")),
             Err(error) => Err(error.downcast_ref::<Trap>().copied()),
         });
-        ours.counters.extend(added.map(|memory| {
-            let content = &memory.data(&store)[COUNTER_ADDRESS..];
-            i64::from_le_bytes(*content.first_chunk().expect("the memory has a page"))
-        }));
+        ours.counters.extend(added.map(|_| counter(&mut store, &instance)));
     }
     if let (Some(memory), Some(added)) = (memory, added) {
         let marks = &added.data(&store)[PAGE_MARKS_ADDRESS..];
@@ -108,9 +104,15 @@ fn run(module: &[u8], left: i64) -> (Outcome, Added) {
 /// instructions left. `None` if the module was not compared: if the network would refuse the module, if a segment is out
 /// of bounds, or if the stack overflows, whose frames are larger with instrumentation.
 fn compare(module: &[u8], limit: i64) -> Option<bool> {
-    let parts = parts(module)?;
-    let forms = [CounterStores::AtTraps, CounterStores::AtCalls]
-        .map(|stores| instrument(&parts, stores).expect("the module is valid").bytes);
+    let mut parts = parts(module)?;
+    let mut forms = Vec::new();
+    // With the counter in a global and in the memory.
+    for calls_host_otherwise in [false, true] {
+        parts.calls_host_otherwise = calls_host_otherwise;
+        for stores in [CounterStores::AtTraps, CounterStores::AtCalls] {
+            forms.push(instrument(&parts, stores).expect("the module is valid").bytes);
+        }
+    }
     let compiled = Module::new(engine(), module).expect("the module is valid");
     Instance::new(&mut Store::new(engine(), ()), &compiled, &[]).ok()?;
     let overflows = |outcome: &Outcome| outcome.results.contains(&Err(Some(Trap::StackOverflow)));
@@ -131,7 +133,7 @@ fn compare(module: &[u8], limit: i64) -> Option<bool> {
     let mut was_stopped = false;
     for limit in [i64::MAX / 2, limit] {
         let (theirs, expected) = run(&simple, limit);
-        for (instrumented, stores_at_traps) in forms.iter().zip([true, false]) {
+        for (instrumented, stores_at_traps) in forms.iter().zip([true, false].into_iter().cycle()) {
             let (ours, added) = run(instrumented, limit);
             if overflows(&theirs) || overflows(&ours) {
                 return None;

@@ -5,8 +5,8 @@ mod program;
 
 use super::simple;
 use crate::limits::OS_PAGE_BYTES;
-use crate::wasm::harness::{LIMIT, run, set_counter};
-use crate::wasm::instrument::{COUNTER_ADDRESS, CounterStores, EXPORT_ADDED_MEMORY, instrument};
+use crate::wasm::harness::{LIMIT, counter, run, set_counter};
+use crate::wasm::instrument::{CounterStores, instrument};
 use crate::wasm::{MARK_REACH_BYTES, OUT_OF_INSTRUCTIONS, counter_is_exact, engine, module::parts};
 use program::*;
 use proptest::prelude::*;
@@ -94,12 +94,12 @@ fn run_instrumented(module: &[u8], left: i64) -> (Option<Trap>, i64, Vec<u8>) {
     set_counter(&mut store, &instance, left);
     let function = instance.get_typed_func::<(), ()>(&mut store, "f").expect("there is an `f`");
     let result = function.call(&mut store, ());
+    let counter = counter(&mut store, &instance);
     let mut content =
         |name| instance.get_memory(&mut store, name).expect("there is one").data(&store).to_vec();
-    let (heap, added) = (content("heap"), content(EXPORT_ADDED_MEMORY));
-    let counter = *added[COUNTER_ADDRESS..].first_chunk().expect("the memory has a page");
+    let heap = content("heap");
     let trap = result.err().map(|error| *error.downcast_ref().expect("it trapped"));
-    (trap, i64::from_le_bytes(counter), heap)
+    (trap, counter, heap)
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 
 use crate::types::Instructions;
 use crate::wasm::instruction_costs::instruction_cost;
-use crate::wasm::instrument::counter::{load, stop, store};
+use crate::wasm::instrument::counter::{Place, load, stop, store};
 use crate::wasm::instrument::{ModuleParts, assemble};
 use wasm_encoder::{
     BlockType, BranchHints, CodeSection, Encode, Function, FunctionSection, Instruction,
@@ -32,7 +32,8 @@ pub fn instrument(parts: &ModuleParts<'_>) -> Result<Vec<u8>, BinaryReaderError>
     code.function(&charge(parts.memories, false));
     code.function(&charge(parts.memories, true));
     code.function(&charge_size(parts.memories));
-    assemble(parts, &types, &functions, &BranchHints::new(), &code)
+    let counter = Place { memory: parts.memories, global: None };
+    assemble(parts, counter, &types, &functions, &BranchHints::new(), &code)
 }
 
 fn append(code: &mut Function, instructions: &[Instruction<'_>]) {
