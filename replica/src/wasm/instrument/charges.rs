@@ -17,10 +17,8 @@
 pub(super) struct Block {
     /// The cost of its instructions.
     pub cost: i64,
-    /// Whether the counter must be exact after the block has subtracted.
-    pub is_observed: bool,
-    /// The number of loops that contain the block.
-    pub loops: u32,
+    /// How often the block is probably executed: the number of loops that contain it, or -1 if it ends in a trap.
+    pub heat: i32,
     /// The points at its start and at its end.
     pub from: usize,
     pub to: usize,
@@ -65,9 +63,9 @@ impl Points {
 pub(super) fn charges(blocks: &[Block], points: &mut Points) -> Vec<i64> {
     let ends: Vec<_> =
         blocks.iter().map(|block| (points.find(block.from), points.find(block.to))).collect();
-    // The blocks in the innermost loops are executed most often.
+    // The blocks that are executed most often should subtract nothing.
     let mut order: Vec<_> = (0..blocks.len()).collect();
-    order.sort_by_key(|number| std::cmp::Reverse(blocks[*number].loops));
+    order.sort_by_key(|number| std::cmp::Reverse(blocks[*number].heat));
     let mut trees = Points((0..points.0.len()).collect());
     let mut free: Vec<Vec<usize>> = vec![Vec::new(); points.0.len()];
     for number in order {

@@ -12,7 +12,6 @@
 //! [`CounterStores`]: super::CounterStores
 
 use super::{COUNTER_ADDRESS, OUT_OF_INSTRUCTIONS};
-use crate::types::Instructions;
 use wasm_encoder::{BlockType, Encode, Instruction, MemArg};
 
 /// The instruction counter in a function.
@@ -83,8 +82,8 @@ impl Place {
 
 impl Counter {
     /// Appends code that subtracts `cost` from the copy.
-    pub fn charge(self, cost: Instructions, code: &mut Vec<u8>) {
-        append(code, [Instruction::LocalGet(self.local), Instruction::I64Const(cost as i64)]);
+    pub fn charge(self, cost: i64, code: &mut Vec<u8>) {
+        append(code, [Instruction::LocalGet(self.local), Instruction::I64Const(cost)]);
         append(code, [Instruction::I64Sub, Instruction::LocalSet(self.local)]);
     }
 

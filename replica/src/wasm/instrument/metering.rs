@@ -12,16 +12,13 @@
 //! replica's repository. The numbers of added instructions are the replica's: a canister is charged for
 //! compiling the module as the replica instruments it.
 
+use super::blocks::{Leaves, MeteredBlock, blocks, ends_block, leaves};
 use super::counter::Counter;
 use super::page_marks::MarkWriter;
 use super::{Added, CounterStores, ModuleParts, mark_ranges};
 use crate::types::Instructions;
-use crate::wasm::instruction_costs::instruction_cost;
 use wasm_encoder::{Encode, Instruction};
 use wasmparser::{BinaryReaderError, FunctionBody, Operator};
-
-/// Cost of entering a function, in instructions.
-const FUNCTION_ENTRY_COST: Instructions = 1;
 
 /// Instructions that the replica adds to subtract the cost of a block.
 const CHARGE_INSTRUCTIONS: Instructions = 4;
@@ -98,16 +95,20 @@ pub(super) fn meter(
     let mut writes =
         MarkWriter::new(body, parameters, added, mark_ranges::plan(&operators, parts))?;
     let counter = Counter { place: added.counter, local: writes.counter() };
-    let mut code = MeteredCode::new(source.len(), counter, added.stores);
+    let blocks = blocks(&operators, added.wasm64, added.stores);
+    let mut code = MeteredCode::new(source.len(), counter, added.stores, blocks);
+    let mut previous = None;
     for (operator, to) in operators.iter().zip(ends) {
-        code.cost += instruction_cost(operator, added.wasm64);
         code.compiled += 1 + added_instructions(operator, added.wasm64);
         code.before(operator);
         let asks_host = asks_host(operator, parts);
         if asks_host {
             added.counter.give(&mut code.block);
         }
-        if !code.branch(operator)
+        if let Some(bytes) = writes.small_copy(operator, previous) {
+            code.charge_copy(bytes);
+            writes.copy(bytes, &source[from..to], &mut code.block);
+        } else if !code.branch(operator)
             && !writes.rewrite(operator, &source[from..to], parts, &mut code.block)
         {
             code.block.extend_from_slice(&source[from..to]);
@@ -116,57 +117,12 @@ pub(super) fn meter(
             added.counter.take(&mut code.block);
         }
         code.after(operator);
-        from = to;
+        (previous, from) = (Some(operator), to);
     }
     let mut bytes = writes.locals()?;
     let unlikely = code.checks.iter().map(|position| bytes.len() + position).collect();
     bytes.append(&mut code.done);
     Ok(MeteredBody { bytes, unlikely, compiled_instructions: code.compiled })
-}
-
-/// Whether an instruction ends a block of code.
-fn ends_block(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Else
-            | Operator::End
-            | Operator::Br { .. }
-            | Operator::BrIf { .. }
-            | Operator::BrTable { .. }
-            | Operator::Return
-            | Operator::Unreachable
-            | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. }
-    )
-}
-
-/// How an instruction leaves the function.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Leaves {
-    Always,
-    Sometimes,
-    Never,
-}
-
-/// How an instruction within `depth` Wasm blocks leaves the function.
-fn leaves(operator: &Operator<'_>, depth: u32) -> Leaves {
-    let sometimes = |leaves| if leaves { Leaves::Sometimes } else { Leaves::Never };
-    match operator {
-        Operator::Return
-        | Operator::Unreachable
-        | Operator::ReturnCall { .. }
-        | Operator::ReturnCallIndirect { .. } => Leaves::Always,
-        Operator::End if depth == 0 => Leaves::Always,
-        Operator::Br { relative_depth } if *relative_depth == depth => Leaves::Always,
-        Operator::BrIf { relative_depth } => sometimes(*relative_depth == depth),
-        Operator::BrTable { targets } => {
-            let mut all = targets.targets().chain([Ok(targets.default())]);
-            sometimes(all.any(|target| target.is_ok_and(|target| target == depth)))
-        }
-        _ => Leaves::Never,
-    }
 }
 
 /// The number of instructions that the replica adds to `operator`, apart from those of a block.
@@ -191,15 +147,13 @@ struct MeteredCode {
     done: Vec<u8>,
     /// The positions of the checks in `done`.
     checks: Vec<usize>,
-    /// The current block: its instructions, their cost, whether it starts with a check of the counter, and whether it
-    /// stores the counter.
+    /// The instructions of the current block.
     block: Vec<u8>,
-    cost: Instructions,
-    checks_counter: bool,
-    stores_counter: bool,
+    /// The current block and those after it.
+    blocks: std::vec::IntoIter<MeteredBlock>,
     /// The number of Wasm blocks that contain the start of the current block.
     block_depth: u32,
-    /// Whether a block before the current one does not store the counter.
+    /// Whether a block changes the counter and does not store it.
     has_unstored: bool,
     /// Whether a call may have changed the counter since the local was loaded.
     is_stale: bool,
@@ -207,7 +161,12 @@ struct MeteredCode {
 }
 
 impl MeteredCode {
-    fn new(size: usize, counter: Counter, stores: CounterStores) -> Self {
+    fn new(
+        size: usize,
+        counter: Counter,
+        stores: CounterStores,
+        blocks: Vec<MeteredBlock>,
+    ) -> Self {
         let mut done = Vec::with_capacity(2 * size);
         counter.load(&mut done);
         counter.begin(&mut done);
@@ -218,11 +177,9 @@ impl MeteredCode {
             done,
             checks: Vec::new(),
             block: Vec::new(),
-            cost: FUNCTION_ENTRY_COST,
-            checks_counter: true,
-            stores_counter: false,
+            has_unstored: blocks.iter().any(|block| block.charge != 0 && !block.stores_counter),
+            blocks: blocks.into_iter(),
             block_depth: 0,
-            has_unstored: false,
             is_stale: false,
             compiled: 0,
         }
@@ -230,14 +187,8 @@ impl MeteredCode {
 
     /// Prepares for an instruction, before it is appended to the current block.
     fn before(&mut self, operator: &Operator<'_>) {
-        let leaves = leaves(operator, self.depth);
-        self.stores_counter |= leaves != Leaves::Never
-            || match self.stores {
-                CounterStores::AtCalls => calls(operator),
-                CounterStores::AtTraps => !cannot_trap(operator),
-            };
         if self.is_stale && ends_block(operator) {
-            if leaves != Leaves::Always {
+            if leaves(operator, self.depth) != Leaves::Always {
                 self.counter.load(&mut self.block);
             }
             self.is_stale = false;
@@ -274,6 +225,15 @@ impl MeteredCode {
         true
     }
 
+    /// Appends code that charges for copying this number of bytes, and stops the execution if it exhausts the counter.
+    fn charge_copy(&mut self, bytes: u32) {
+        // An earlier call in the block may have changed the counter since the local was loaded.
+        self.counter.load(&mut self.block);
+        self.counter.charge(bytes.into(), &mut self.block);
+        self.counter.store(&mut self.block);
+        self.counter.check(self.depth, &mut self.block);
+    }
+
     /// Ends the current block if `operator`, its last instruction up to now, ends it.
     fn after(&mut self, operator: &Operator<'_>) {
         match operator {
@@ -282,30 +242,27 @@ impl MeteredCode {
             _ => {}
         }
         if ends_block(operator) {
-            self.end_block(matches!(operator, Operator::Loop { .. }));
+            self.end_block();
         }
     }
 
     /// Ends the current block and begins the next one.
-    fn end_block(&mut self, next_checks_counter: bool) {
-        let is_charged = self.checks_counter || self.cost > 0;
-        if is_charged {
-            self.counter.charge(self.cost, &mut self.done);
+    fn end_block(&mut self) {
+        let block = self.blocks.next().unwrap_or_default();
+        if block.checks_counter || block.cost > 0 {
             self.compiled += CHARGE_INSTRUCTIONS;
         }
-        // A block without cost has only the end of the function that needs the counter. The block is the last one.
-        if self.stores_counter && (is_charged || self.has_unstored) {
+        if block.charge != 0 {
+            self.counter.charge(block.charge, &mut self.done);
+        }
+        if block.stores_counter && (block.charge != 0 || self.has_unstored) {
             self.counter.store(&mut self.done);
         }
-        self.has_unstored |= is_charged && !self.stores_counter;
-        if self.checks_counter {
+        if block.checks_counter {
             self.checks.push(self.counter.check(self.block_depth, &mut self.done));
             self.compiled += CHECK_INSTRUCTIONS;
         }
         self.done.append(&mut self.block);
-        self.cost = 0;
-        self.checks_counter = next_checks_counter;
-        self.stores_counter = false;
         self.block_depth = self.depth;
     }
 }
@@ -317,44 +274,4 @@ fn asks_host(operator: &Operator<'_>, parts: &ModuleParts<'_>) -> bool {
         Operator::MemoryGrow { .. } => true,
         _ => false,
     }
-}
-
-/// Whether the host or another function can read the counter while the instruction is executed, or the instruction
-/// always traps. `memory.grow` and `table.grow` ask the host.
-fn calls(operator: &Operator<'_>) -> bool {
-    use Operator::*;
-    matches!(
-        operator,
-        Call { .. }
-            | CallIndirect { .. }
-            | ReturnCall { .. }
-            | ReturnCallIndirect { .. }
-            | MemoryGrow { .. }
-            | MemoryFill { .. }
-            | MemoryCopy { .. }
-            | MemoryInit { .. }
-            | TableGrow { .. }
-            | Unreachable
-    )
-}
-
-/// Whether an instruction can neither trap nor call a function. False for some that cannot, too.
-fn cannot_trap(operator: &Operator<'_>) -> bool {
-    macro_rules! is_one_of {
-        ($($name:ident)+) => { matches!(operator, $(Operator::$name { .. })|+) };
-    }
-    is_one_of!(
-        Nop Block Loop If Else End Br BrIf BrTable Return Drop Select
-        LocalGet LocalSet LocalTee GlobalGet GlobalSet I32Const I64Const F32Const F64Const
-        I32Eqz I32Eq I32Ne I32LtS I32LtU I32GtS I32GtU I32LeS I32LeU I32GeS I32GeU
-        I64Eqz I64Eq I64Ne I64LtS I64LtU I64GtS I64GtU I64LeS I64LeU I64GeS I64GeU
-        F32Eq F32Ne F32Lt F32Gt F32Le F32Ge F64Eq F64Ne F64Lt F64Gt F64Le F64Ge
-        I32Clz I32Ctz I32Popcnt I32Add I32Sub I32Mul I32And I32Or I32Xor I32Shl I32ShrS I32ShrU I32Rotl I32Rotr
-        I64Clz I64Ctz I64Popcnt I64Add I64Sub I64Mul I64And I64Or I64Xor I64Shl I64ShrS I64ShrU I64Rotl I64Rotr
-        F32Abs F32Neg F32Add F32Sub F32Mul F32Div F32Sqrt F64Abs F64Neg F64Add F64Sub F64Mul F64Div F64Sqrt
-        I32WrapI64 I64ExtendI32S I64ExtendI32U I32Extend8S I32Extend16S I64Extend8S I64Extend16S I64Extend32S
-        F32ConvertI32S F32ConvertI32U F32ConvertI64S F32ConvertI64U F32DemoteF64
-        F64ConvertI32S F64ConvertI32U F64ConvertI64S F64ConvertI64U F64PromoteF32
-        I32ReinterpretF32 I64ReinterpretF64 F32ReinterpretI32 F64ReinterpretI64
-    )
 }

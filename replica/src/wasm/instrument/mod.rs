@@ -14,6 +14,8 @@
 //! copied; `metering` and `page_marks` insert instructions between the original ones. The start section
 //! is removed: the replica calls the start function.
 
+mod blocks;
+mod charges;
 mod counter;
 mod mark_ranges;
 mod metering;

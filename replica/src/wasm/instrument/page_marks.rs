@@ -3,11 +3,13 @@
 //! A store, and several stores with one mark, can cross the end of the page. The next page is not marked then. So a
 //! search for dirty pages must also compare the first [`MARK_REACH_BYTES`] bytes after each marked page; in a 32-bit
 //! memory of 4 GiB, the first page comes after the last one. A mark comes after its
-//! store, so a store out of bounds marks nothing. Added functions replace the bulk operations: they
+//! store, so a store out of bounds marks nothing. Added functions replace the bulk operations, except small copies: they
 //! subtract the size from the instruction counter, execute the operation, and mark all written pages.
 
 use super::mark_ranges::{MarkedRange, stored};
-use super::{Added, BinaryReaderError, FunctionBody, ModuleParts, PAGE_MARKS_ADDRESS};
+use super::{
+    Added, BinaryReaderError, CounterStores, FunctionBody, ModuleParts, PAGE_MARKS_ADDRESS,
+};
 use crate::limits::OS_PAGE_BYTES;
 use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
 use wasmparser::{BinaryReader, Operator};
@@ -16,6 +18,10 @@ use wasmparser::{BinaryReader, Operator};
 /// write. More bytes need fewer marks, but a longer search. A number of this project: the frames of most functions and
 /// most records are smaller.
 pub(crate) const MARK_REACH_BYTES: usize = 256;
+
+/// The most bytes of a copy for which a function calls no added function. The engine compiles a copy of a constant
+/// number of bytes, up to this one, to loads and stores. At most [`MARK_REACH_BYTES`].
+const SMALL_COPY_BYTES_MAX: u32 = 128;
 
 /// The number of bits to shift an address right to get its page number.
 pub(super) const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
@@ -104,12 +110,19 @@ fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>
     code.instruction(&I64Add).instruction(&I64Const(1)).instruction(&I64Sub);
     page(&mut code);
     code.instruction(&LocalSet(last));
+    for page in [first, last] {
+        code.instruction(&LocalGet(page)).instruction(&I32Const(1));
+        let offset = PAGE_MARKS_ADDRESS as u64;
+        let to = MemArg { offset, align: 0, memory_index: added.counter.memory };
+        code.instruction(&I32Store8(to));
+    }
+    // Most operations write to one or two pages, and `memory.fill` calls the engine.
+    code.instruction(&LocalGet(last)).instruction(&LocalGet(first)).instruction(&I32Sub);
+    code.instruction(&I32Const(1)).instruction(&I32GtU).instruction(&If(BlockType::Empty));
     code.instruction(&LocalGet(first)).instruction(&I32Const(PAGE_MARKS_ADDRESS as i32));
     code.instruction(&I32Add).instruction(&I32Const(1));
     code.instruction(&LocalGet(last)).instruction(&LocalGet(first)).instruction(&I32Sub);
-    code.instruction(&I32Const(1))
-        .instruction(&I32Add)
-        .instruction(&MemoryFill(added.counter.memory));
+    code.instruction(&MemoryFill(added.counter.memory)).instruction(&End);
     code.instruction(&End);
     Helper { parameters, code }
 }
@@ -226,6 +239,41 @@ impl<'a> MarkWriter<'a> {
         };
         Instruction::Call(functions + helper).encode(code);
         true
+    }
+
+    /// The number of bytes that `operator` copies, if it is a copy without a function of its own. `previous` is the
+    /// instruction before it.
+    pub fn small_copy(
+        &self,
+        operator: &Operator<'_>,
+        previous: Option<&Operator<'_>>,
+    ) -> Option<u32> {
+        let bytes = match previous? {
+            Operator::I32Const { value } => u32::try_from(*value).ok()?,
+            Operator::I64Const { value } => u32::try_from(*value).ok()?,
+            _ => return None,
+        };
+        // The added function stores the counter before the copy can trap.
+        let is_small = self.added.stores == CounterStores::AtCalls
+            && (1..=SMALL_COPY_BYTES_MAX).contains(&bytes);
+        (is_small && matches!(operator, Operator::MemoryCopy { .. })).then_some(bytes)
+    }
+
+    /// Appends a [small copy](Self::small_copy) and its mark.
+    pub fn copy(&mut self, bytes: u32, raw: &[u8], code: &mut Vec<u8>) {
+        use Instruction::*;
+        let of = address(self.added);
+        let (from, to) = (self.value(of), self.address());
+        Drop.encode(code);
+        LocalSet(from).encode(code);
+        LocalTee(to).encode(code);
+        LocalGet(from).encode(code);
+        match of {
+            ValType::I64 => I64Const(bytes.into()).encode(code),
+            _ => I32Const(bytes as i32).encode(code),
+        }
+        code.extend_from_slice(raw);
+        self.mark(to, 0, 0, code);
     }
 
     /// Appends a store and its marks. Locals keep the address and the value for the marks.

@@ -86,6 +86,11 @@ fn a_trap_within_a_block_is_charged_the_whole_block() {
 fn bulk_operations_are_charged_by_size_before_execution() {
     uses(1 + 3 + 100 + 500, "(memory.fill (i32.const 0) (i32.const 1) (i32.const 500))");
     uses(1 + 3 + 100 + 500, "(memory.copy (i32.const 0) (i32.const 9) (i32.const 500))");
+    for bytes in [1, 128, 129] {
+        let copy = format!("(memory.copy (i32.const 0) (i32.const 9) (i32.const {bytes}))");
+        uses(1 + 3 + 100 + bytes, &copy);
+        uses(1 + 2 * (3 + 100 + bytes), &format!("{copy} {copy}"));
+    }
     uses(1 + 3 + 100 + 7, "(memory.init 0 (i32.const 0) (i32.const 0) (i32.const 7))");
     for text in [
         "(memory.fill (i32.const 196000) (i32.const 1) (i32.const 5000))",
@@ -109,6 +114,7 @@ fn functions_loops_and_bulk_operations_stop_an_execution_without_instructions_le
     let endless = [
         "(loop $l (br $l))",
         "(loop $l (drop (call $returns)) (br $l))",
+        "(loop $l (memory.copy (i32.const 0) (i32.const 9) (i32.const 100)) (br $l))",
         "(loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 1000)) (br $l))",
         "(memory.fill (i32.const 0) (i32.const 1) (i32.const -1))",
     ];

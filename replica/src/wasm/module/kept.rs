@@ -19,13 +19,15 @@ const MODULE_BYTES_MIN: usize = 64 << 10;
 const COMPRESSION_LEVEL: i32 = 1;
 
 /// The code that checks and instruments modules.
-const SOURCES: [&str; 23] = [
+const SOURCES: [&str; 25] = [
     include_str!("code.rs"),
     include_str!("effort.rs"),
     include_str!("info.rs"),
     include_str!("kept.rs"),
     include_str!("mod.rs"),
     include_str!("sections.rs"),
+    include_str!("../instrument/blocks.rs"),
+    include_str!("../instrument/charges.rs"),
     include_str!("../instrument/counter.rs"),
     include_str!("../instrument/mark_ranges.rs"),
     include_str!("../instrument/metering.rs"),

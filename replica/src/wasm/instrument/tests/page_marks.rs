@@ -52,22 +52,23 @@ fn marking(address: &str, stores: &str) -> usize {
     let binary = wat::parse_str(module.replace("ptr", address)).expect("the text is a module");
     let (bytes, _) =
         crate::wasm::module::prepare(&binary, &[0; 32], None).expect("the module is valid");
-    let mut count = 0;
-    for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
-        if let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("it is a module") {
-            let operators = body.get_operators_reader().expect("it is a module");
-            count += operators
-                .into_iter()
-                .filter(|operator| {
-                    matches!(
-                        operator.as_ref().expect("it is a module"),
-                        wasmparser::Operator::I32Store8 { memarg } if memarg.memory == 1
-                    )
-                })
-                .count();
+    let bodies = wasmparser::Parser::new(0).parse_all(&bytes).filter_map(|payload| {
+        match payload.expect("it is a module") {
+            wasmparser::Payload::CodeSectionEntry(body) => Some(body),
+            _ => None,
         }
-    }
-    count
+    });
+    // The added functions come after the two functions of the module.
+    let operators =
+        bodies.take(2).flat_map(|body| body.get_operators_reader().expect("it is a module"));
+    operators
+        .filter(|operator| {
+            matches!(
+                operator.as_ref().expect("it is a module"),
+                wasmparser::Operator::I32Store8 { memarg } if memarg.memory == 1
+            )
+        })
+        .count()
 }
 
 /// A store at the address in `local` plus `offset`.
@@ -165,7 +166,10 @@ fn marks_for_several_stores_cover_the_pages_of_all() {
 fn bulk_operations_mark_every_written_page() {
     marks(&[1, 2, 3], "(memory.fill (ptr.const 8191) (i32.const 1) (ptr.const 4098))");
     marks(&[1, 2], "(memory.fill (ptr.const 4096) (i32.const 1) (ptr.const 8192))");
-    marks(&[4, 5], "(memory.copy (ptr.const 20479) (ptr.const 0) (ptr.const 2))");
+    marks(&[4, 5], "(memory.copy (ptr.const 20479) (ptr.const 0) (ptr.const 300))");
+    // The first bytes of page 5 are in the reach of a mark for page 4.
+    marks(&[4], "(memory.copy (ptr.const 20479) (ptr.const 0) (ptr.const 2))");
+    marks(&[4], "(memory.copy (ptr.const 20479) (ptr.const 0) (ptr.const 128))");
     marks(&[0, 1], "(memory.init 0 (ptr.const 4095) (i32.const 0) (i32.const 2))");
     marks(&[47], "(memory.init 1 (ptr.const 196600) (i32.const 0) (i32.const 8))");
     for nothing in [
