@@ -5,12 +5,13 @@
 //! sum of what the blocks on a path subtract must be the sum of their costs, on every path. So a block before a branch
 //! can subtract the cost of what follows, and one of the branches needs no subtraction.
 //!
-//! Where the blocks that follow a branch, or lead to a join, begin or end, the counter differs from the exact one by a
-//! number: their *ahead*. All ends of blocks that can lead to one block have the same number as the start of this block:
-//! they are one *point*. A block leads from one point to another. The blocks of a spanning tree of this graph, which has
-//! the points as nodes, need not subtract anything: the numbers of the points follow. For the other blocks, the
-//! subtraction follows from the numbers. This is how profilers count the executions of all blocks with few counters
-//! (D. E. Knuth, The Art of Computer Programming, volume 1, section 2.3.4.1).
+//! At the start and at the end of a block, the counter is ahead of the exact one by some number, which is the same on
+//! every path. If a block can lead to another one, the number at the end of the first is the number at the start of the
+//! second. All such ends and starts together are one *point*, which has one number. A block leads from one point to
+//! another. So the blocks are the edges of a graph, and the points are its nodes. The blocks of a spanning tree of this
+//! graph need not subtract anything: the numbers of all points follow from this. The numbers say what the other blocks
+//! subtract. Profilers count the executions of blocks with few counters in the same way (D. E. Knuth, The Art of
+//! Computer Programming, volume 1, section 2.3.4.1, "Free trees").
 
 /// A block of code.
 #[derive(Clone, Copy, Debug)]

@@ -1,21 +1,24 @@
-//! Metering: at its start, each block of code subtracts its cost from the instruction counter.
+//! Metering: at its start, each block of code subtracts its cost from the instruction counter, or more or less if other
+//! blocks make up for the difference (see `charges`).
 //!
 //! The subtraction changes the copy of the counter in a local. The block stores the copy if the counter can be read
 //! before the next block does so: if one of its instructions is a call, or if the function returns. With
 //! [`CounterStores::AtTraps`], also if one of its instructions can trap.
 //!
 //! A block ends after each instruction that branches, and after each instruction that a branch can
-//! target. Each function and each loop also checks the counter at its start, so that code cannot run
-//! for long after the counter has become negative. A block without cost is not changed.
+//! target (see `blocks`). Each function and each loop also checks the counter at its start, so that code cannot run
+//! for long after the counter has become negative.
 //!
 //! Source: `embedders/src/wasm_utils/instrumentation.rs`, `injections` and `inject_metering`, in the
 //! replica's repository. The numbers of added instructions are the replica's: a canister is charged for
 //! compiling the module as the replica instruments it.
+//!
+//! [`CounterStores::AtTraps`]: super::CounterStores::AtTraps
 
 use super::blocks::{Leaves, MeteredBlock, blocks, ends_block, leaves};
 use super::counter::Counter;
 use super::page_marks::MarkWriter;
-use super::{Added, CounterStores, ModuleParts, mark_ranges};
+use super::{Added, ModuleParts, mark_ranges};
 use crate::types::Instructions;
 use wasm_encoder::{Encode, Instruction};
 use wasmparser::{BinaryReaderError, FunctionBody, Operator};
@@ -96,7 +99,7 @@ pub(super) fn meter(
         MarkWriter::new(body, parameters, added, mark_ranges::plan(&operators, parts))?;
     let counter = Counter { place: added.counter, local: writes.counter() };
     let blocks = blocks(&operators, added.wasm64, added.stores);
-    let mut code = MeteredCode::new(source.len(), counter, added.stores, blocks);
+    let mut code = MeteredCode::new(source.len(), counter, blocks);
     let mut previous = None;
     for (operator, to) in operators.iter().zip(ends) {
         code.compiled += 1 + added_instructions(operator, added.wasm64);
@@ -140,7 +143,6 @@ fn added_instructions(operator: &Operator<'_>, wasm64: bool) -> Instructions {
 /// The instrumented code of a function, up to the current instruction.
 struct MeteredCode {
     counter: Counter,
-    stores: CounterStores,
     /// The number of Wasm blocks of the original code that contain the current instruction.
     depth: u32,
     /// The complete blocks.
@@ -161,18 +163,12 @@ struct MeteredCode {
 }
 
 impl MeteredCode {
-    fn new(
-        size: usize,
-        counter: Counter,
-        stores: CounterStores,
-        blocks: Vec<MeteredBlock>,
-    ) -> Self {
+    fn new(size: usize, counter: Counter, blocks: Vec<MeteredBlock>) -> Self {
         let mut done = Vec::with_capacity(2 * size);
         counter.load(&mut done);
         counter.begin(&mut done);
         Self {
             counter,
-            stores,
             depth: 0,
             done,
             checks: Vec::new(),
