@@ -340,3 +340,35 @@ fn the_script_interpreter_counts_the_same_every_time() {
         assert_eq!(counter(), counter());
     });
 }
+
+#[test]
+fn a_function_of_the_system_api_counts_the_same_however_it_is_called() {
+    on_every_server(|server| {
+        let network = ScriptedNetwork::new(server);
+        // Without the functions in `others`, no function of the system API is in the table or called by a tail call.
+        let counts = |others: &str, time: &str| {
+            let methods = format!(
+                r#"{others}
+                (type $clock (func (result i64)))
+                (func $now (result i64) (call $time))
+                (func (export "canister_update go") (local $i i32)
+                    (loop $again
+                        (drop {time}) (drop (call $time)) (drop (memory.grow (i32.const 0)))
+                        (br_if $again (i32.lt_u
+                            (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 3))))
+                    (call $reply))"#
+            );
+            count(&network, install_module(&network.pic, module("i32", &methods)), "go")
+        };
+        let table = "(elem (i32.const 1) func $time)";
+        let tail = "(func $later (result i64) (return_call $time))";
+        let direct = counts("", "(call $time)");
+        assert_eq!(counts(table, "(call $time)"), direct);
+        // A call counts 5, a tail call 3, an indirect call 10, and its index 1. The loop has three rounds.
+        let indirect = counts(table, "(call_indirect (type $clock) (i32.const 1))");
+        assert_eq!(indirect - direct, 3 * (10 + 1 - 5));
+        let through_function = counts("", "(call $now)");
+        assert_eq!(counts(tail, "(call $now)"), through_function);
+        assert_eq!(through_function - counts(tail, "(call $later)"), 3 * (5 - 3));
+    });
+}

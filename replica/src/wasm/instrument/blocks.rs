@@ -44,6 +44,8 @@ struct Division {
     /// The point at the start of the current block.
     from: usize,
     current: MeteredBlock,
+    /// The number of loops that contain the current instruction.
+    loops: i32,
     is_reachable: bool,
 }
 
@@ -64,6 +66,7 @@ pub(super) fn blocks(
             checks_counter: true,
             ..MeteredBlock::default()
         },
+        loops: 0,
         is_reachable: true,
     };
     for operator in operators {
@@ -102,7 +105,7 @@ impl Division {
         let to = if is_observed { EXACT } else { self.points.add() };
         let heat = match ends_in_trap {
             true => -1,
-            false => self.frames.iter().filter(|frame| frame.is_loop).count() as i32,
+            false => self.loops,
         };
         let cost = block.cost as i64;
         self.blocks.push(Block { cost, heat, from: self.from, to });
@@ -113,6 +116,7 @@ impl Division {
 
     fn open(&mut self, label: usize, is_loop: bool, without_else: Option<usize>) {
         let is_reachable = self.is_reachable;
+        self.loops += i32::from(is_loop);
         self.frames.push(Frame { label, is_loop, is_reachable, without_else });
     }
 
@@ -152,7 +156,9 @@ impl Division {
     fn close(&mut self, to: usize) {
         let Some(frame) = self.frames.last() else { return };
         // A branch to the label of a loop leads to its start.
-        if !frame.is_loop {
+        if frame.is_loop {
+            self.loops -= 1;
+        } else {
             let (label, is_reachable) = (frame.label, frame.is_reachable);
             if let Some(point) = frame.without_else.filter(|_| is_reachable) {
                 self.points.join(point, label);

@@ -106,3 +106,39 @@ pub(super) fn charges(blocks: &[Block], points: &mut Points) -> Vec<i64> {
         .map(|(block, (from, to))| block.cost + ahead(*from) - ahead(*to))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What blocks subtract, for a graph of costs and points.
+    fn subtracted(blocks: &[(i64, usize, usize)], points: usize) -> Vec<i64> {
+        let blocks: Vec<_> =
+            blocks.iter().map(|&(cost, from, to)| Block { cost, heat: 0, from, to }).collect();
+        charges(&blocks, &mut Points((0..points).collect()))
+    }
+
+    #[test]
+    fn a_path_subtracts_the_sum_of_its_costs_in_as_few_blocks_as_possible() {
+        // A block, then two branches, then a block: two of four blocks subtract.
+        let diamond = [(10, EXACT, 1), (3, 1, 2), (4, 1, 2), (20, 2, EXACT)];
+        let found = subtracted(&diamond, 3);
+        assert_eq!(found.iter().filter(|charge| **charge != 0).count(), 2, "{found:?}");
+        assert_eq!(found[0] + found[1] + found[3], 10 + 3 + 20);
+        assert_eq!(found[0] + found[2] + found[3], 10 + 4 + 20);
+    }
+
+    #[test]
+    fn between_exact_points_each_block_subtracts_its_cost() {
+        assert_eq!(subtracted(&[(5, EXACT, EXACT), (7, EXACT, EXACT)], 1), [5, 7]);
+    }
+
+    #[test]
+    fn the_blocks_that_are_executed_most_often_subtract_nothing() {
+        let block = |heat, from, to| Block { cost: 1, heat, from, to };
+        let blocks = [block(0, EXACT, 1), block(2, 1, 2), block(2, 2, 1), block(-1, 2, EXACT)];
+        let found = charges(&blocks, &mut Points(vec![0, 1, 2]));
+        assert_eq!(found[1], 0);
+        assert_eq!(found[1] + found[2], 2);
+    }
+}

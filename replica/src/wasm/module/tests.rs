@@ -317,3 +317,30 @@ fn metadata_sections_have_a_visibility_a_unique_name_and_limits() {
     assert!(check(&sized((1 << 20) - 1)).is_ok());
     refused(&sized(1 << 20), &["1048576 bytes"]);
 }
+
+#[test]
+fn the_counter_stays_in_the_memory_if_the_host_is_called_otherwise_than_by_call() {
+    let stays = |more: &str| {
+        let text = format!(
+            r#"(module (import "ic0" "msg_reply" (func $reply)) (table 1 funcref)
+                (func $f (call $reply)) {more})"#
+        );
+        let (bytes, _) = prepare(&wat(&text), &[0; 32], None).expect("the module is valid");
+        let module = wasmtime::Module::new(crate::wasm::engine(), bytes).expect("it is valid");
+        module.get_export(EXPORT_COUNTER).is_none()
+    };
+    for more in [
+        "",
+        "(elem (i32.const 0) func $f)",
+        "(elem declare func $f) (func (drop (ref.func $f)))",
+        r#"(export "canister_update f" (func $f))"#,
+        "(start $f)",
+        "(func (return_call $f))",
+    ] {
+        assert!(!stays(more), "{more}");
+        let host = more.replace("$f", "$reply");
+        assert_eq!(stays(&host), !more.is_empty(), "{host}");
+    }
+    assert!(stays("(elem (i32.const 0) funcref (ref.func $reply))"));
+    assert!(!stays("(elem (i32.const 0) funcref (ref.func $f))"));
+}
