@@ -344,7 +344,7 @@ fn the_script_interpreter_counts_the_same_every_time() {
 #[test]
 fn a_function_of_the_system_api_counts_the_same_however_it_is_called() {
     on_every_server(|server| {
-        let network = ScriptedNetwork::new(server);
+        let network = server.one_subnet();
         // Without the functions in `others`, no function of the system API is in the table or called by a tail call.
         let counts = |others: &str, time: &str| {
             let methods = format!(
