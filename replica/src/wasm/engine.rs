@@ -8,7 +8,7 @@ use crate::wasm::module::{
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock, OnceLock};
 use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module, OptLevel, Trap};
 
@@ -82,6 +82,10 @@ const MODULE_CACHE_MAX: usize = 32;
 /// The cache in this process. The most recently used module is the last.
 static MODULE_CACHE: Mutex<VecDeque<Arc<CompiledModule>>> = Mutex::new(VecDeque::new());
 
+/// Locks of the modules that are being compiled, by the hash of their bytes. Tests that run at the same time begin with the
+/// same modules.
+static COMPILING: Mutex<BTreeMap<[u8; 32], Arc<Mutex<()>>>> = Mutex::new(BTreeMap::new());
+
 /// The wasmtime engine that all modules are compiled for.
 pub(crate) fn engine() -> &'static Engine {
     &ENGINE
@@ -127,10 +131,25 @@ fn config(cache: Option<Cache>) -> Config {
 ///
 /// [`InvalidModule`] if the network would not accept the module. The error names the violated rule.
 pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
-    let hash: [u8; 32] = Sha256::digest(bytes).into();
-    if let Some(module) = cached(&hash) {
+    if let Some(module) = cached(bytes) {
         return Ok(module);
     }
+    let hash: [u8; 32] = Sha256::digest(bytes).into();
+    let compiling = COMPILING.lock().entry(hash).or_default().clone();
+    let compiled = {
+        // Waits while another thread compiles the same module.
+        let _only = compiling.lock();
+        cached(bytes).map_or_else(|| compile_new(bytes, hash), Ok)
+    };
+    drop(compiling);
+    let mut all = COMPILING.lock();
+    if all.get(&hash).is_some_and(|compiling| Arc::strong_count(compiling) == 1) {
+        all.remove(&hash);
+    }
+    compiled
+}
+
+fn compile_new(bytes: &[u8], hash: [u8; 32]) -> Result<Arc<CompiledModule>, InvalidModule> {
     let (prepared, info) = prepare(bytes, &hash, KEPT_MODULES.as_ref())?;
     let module = compiled(&prepared)?;
     let exact = OnceLock::new();
@@ -156,11 +175,17 @@ pub(crate) const fn counter_is_exact(trap: Trap) -> bool {
     )
 }
 
-fn cached(hash: &[u8; 32]) -> Option<Arc<CompiledModule>> {
+/// The module with these bytes in the cache of this process. To compare bytes takes a tenth of the time of hashing them.
+fn cached(bytes: &[u8]) -> Option<Arc<CompiledModule>> {
+    let of_this_size = |module: &&Arc<CompiledModule>| module.bytes.len() == bytes.len();
+    let candidates: Vec<_> = MODULE_CACHE.lock().iter().filter(of_this_size).cloned().collect();
+    let module = candidates.into_iter().find(|module| *module.bytes == *bytes)?;
     let mut kept = MODULE_CACHE.lock();
-    let position = kept.iter().position(|module| module.hash == *hash)?;
-    let module = kept.remove(position)?;
-    kept.push_back(module.clone());
+    // Another thread may have dropped the module from the cache meanwhile.
+    if let Some(position) = kept.iter().position(|kept| Arc::ptr_eq(kept, &module)) {
+        kept.remove(position);
+        kept.push_back(module.clone());
+    }
     Some(module)
 }
 

@@ -29,6 +29,28 @@ fn a_module_is_cached_under_the_hash_of_its_bytes() {
 }
 
 #[test]
+fn threads_that_need_the_same_module_at_the_same_time_share_one_compilation() {
+    let share = |attempt: usize| {
+        let functions: String =
+            (0..200).map(|n| format!(r#"(func (export "shared {attempt} {n}"))"#)).collect();
+        let module = wat(&format!("(module {functions})"));
+        let together = std::sync::Barrier::new(4);
+        let compile_together = || {
+            together.wait();
+            compile(&module).expect("the module is valid")
+        };
+        let modules: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(compile_together)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+        });
+        assert!(!COMPILING.lock().contains_key(&modules[0].hash), "nobody compiles it any more");
+        modules.iter().all(|module| Arc::ptr_eq(module, &modules[0]))
+    };
+    // Other tests share the cache and can evict the module before a waiting thread gets it.
+    assert!((0..10).any(share));
+}
+
+#[test]
 fn the_cache_evicts_old_modules_which_can_be_compiled_again() {
     let module = |n: usize| wat(&format!(r#"(module (func (export "forgotten {n}")))"#));
     let modules: Vec<_> =
