@@ -1,4 +1,4 @@
-//! Time of certificates, and of an update call through the agent and the server.
+//! Time of certificates.
 //!
 //! `cargo bench --profile dev -p embedded-replica --bench certify`
 
@@ -8,11 +8,7 @@ use candid::{Encode, Principal};
 use criterion::{Criterion, criterion_group, criterion_main};
 use embedded_replica::certification::{Reader, Scope};
 use embedded_replica::keys::SubnetKey;
-use embedded_replica::server::{EmbeddedServer, ServerConfig};
-use fixture::{Modules, Pair, medians, micros, ratio, update};
-use ic_agent::Agent;
-use ic_agent::identity::BasicIdentity;
-use pocket_ic::{PocketIc, PocketIcBuilder};
+use fixture::{Modules, Pair, micros, update};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -57,54 +53,5 @@ fn certificates(_: &mut Criterion) {
     }
 }
 
-/// Measures an update call of `ping`: by an agent, which verifies certificates; by the `pocket-ic` client,
-/// which does not; and by the embedded replica in the same process.
-fn ping(_: &mut Criterion) {
-    let server = EmbeddedServer::start(ServerConfig::default()).expect("a port is free");
-    let pic = PocketIcBuilder::new()
-        .with_server_url(server.url().parse().expect("it is a URL"))
-        .with_application_subnet()
-        .build();
-    let callee = pic.create_canister();
-    pic.install_canister(callee, Modules::minimal().callee, vec![], None);
-    pic.auto_progress();
-    let runtime = tokio::runtime::Runtime::new().expect("there are threads");
-    let agent = runtime.block_on(agent(&pic));
-    let nothing = Encode!().expect("it is Candid");
-    let mut pair = Pair::new(&Modules::minimal(), 1);
-    let [through_agent, through_client, engine] = medians(200, |turn| match turn {
-        0 => {
-            let call = agent.update(&callee, "ping").with_arg(nothing.clone());
-            black_box(runtime.block_on(call.call_and_wait()).expect("it is answered"));
-        }
-        1 => {
-            let reply = pic.update_call(callee, Principal::anonymous(), "ping", nothing.clone());
-            black_box(reply.expect("it is answered"));
-        }
-        _ => {
-            let callee = pair.callee;
-            black_box(update(&mut pair.instance, callee, "ping", nothing.clone()));
-        }
-    });
-    println!(
-        "\none update call of `ping`\n  by the agent, which signs the call and verifies the certificate: {:.0} us\n  \
-         by the pocket-ic client: {:.0} us\n  by the replica in the same process: {:.1} us\n  RATIO {:.0} and {:.0}",
-        micros(through_agent),
-        micros(through_client),
-        micros(engine),
-        ratio(through_agent, engine),
-        ratio(through_client, engine)
-    );
-}
-
-async fn agent(pic: &PocketIc) -> Agent {
-    let url = format!("{}instances/{}/", pic.get_server_url(), pic.instance_id());
-    let identity = BasicIdentity::from_raw_key(&[1; 32]);
-    let agent = Agent::builder().with_url(url).with_identity(identity).build();
-    let agent = agent.expect("the URL is one");
-    agent.fetch_root_key().await.expect("the server is there");
-    agent
-}
-
-criterion_group!(benches, signature, certificates, ping);
+criterion_group!(benches, signature, certificates);
 criterion_main!(benches);

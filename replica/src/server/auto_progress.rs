@@ -8,6 +8,7 @@ use crate::server::api::ApiError;
 use crate::server::clock::{Stopwatch, nanos};
 use crate::server::hosted::{AutoProgress, HostedInstance};
 use crate::server::outcall_requests::OutcallRequests;
+use crate::server::threads::run_long;
 use crate::types::{NextWork, Time};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -83,8 +84,7 @@ fn set_real_time(instance: &mut Instance) {
 /// Fails if the instance has panicked, or panics in the round.
 async fn execute_round(hosted: &HostedInstance, stopwatch: &Stopwatch) -> Result<(), ApiError> {
     let round = |instance: &mut Instance| {
-        (!instance.is_executing())
-            .then(|| tokio::task::block_in_place(|| instance.advance(stopwatch.lap_nanos())))
+        (!instance.is_executing()).then(|| run_long(|| instance.advance(stopwatch.lap_nanos())))
     };
     loop {
         hosted.compile_waiting_modules().await?;

@@ -9,6 +9,7 @@ use crate::limits::{
 use crate::server::api::ApiError;
 use crate::server::background::StopSignal;
 use crate::server::load::{Load, RequestBytes, with_body};
+use crate::server::threads::{ConnectionThreads, within};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use stream::PatientStream;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -45,10 +47,11 @@ impl Default for Patience {
     }
 }
 
-/// What the listeners of a server share: the load, and the signal that ends the server.
+/// What the listeners of a server share: the load, the threads for connections, and the signal that ends the server.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shared {
     pub(super) load: Arc<Load>,
+    pub(super) threads: ConnectionThreads,
     pub(super) stop: StopSignal,
 }
 
@@ -82,10 +85,20 @@ pub(super) async fn serve(
         .layer(CatchPanicLayer::custom(panic_response))
         .layer(from_fn_with_state(shared.load.clone(), count_bytes));
     let mut connections = JoinSet::new();
+    let runtime = Handle::current();
     let mut accept = |(stream, _), counted| {
-        let (router, shared) = (router.clone(), shared.clone());
+        let connection = Connection {
+            router: router.clone(),
+            patience,
+            shared: shared.clone(),
+            runtime: runtime.clone(),
+        };
+        let thread = shared.threads.free();
         connections.spawn(async move {
-            serve_connection(stream, router, patience, shared).await;
+            match thread {
+                Some(thread) => thread.serve(stream, |stream| connection.serve(stream)).await,
+                None => connection.serve(stream).await,
+            }
             drop(counted);
         });
         // Forget connections that have ended.
@@ -125,45 +138,61 @@ pub(super) async fn serve(
     Ok(())
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, patience: Patience, shared: Shared) {
-    // Requests are small, and a client waits for each response: sending without delay halves the time
-    // of a request.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("cannot set TCP_NODELAY: {error}");
-    }
-    // The operating system would keep megabytes for each client that does not read.
-    if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
-        tracing::debug!("cannot set SO_SNDBUF: {error}");
-    }
-    let stream = PatientStream::new(stream, patience.write);
-    let is_sending = stream.is_sending();
-    let requests = OpenRequests::default();
-    let (opened, router) = (requests.clone(), TowerToHyperService::new(router));
-    let service = service_fn(move |request| {
-        let open = opened.begin();
-        let response = router.call(request);
-        async move { response.await.map(|response| response.map(|body| with_body(body, open))) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(patience.head)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let served = tokio::select! {
-        // First, so that the server has read what has arrived before it looks for open requests.
-        biased;
-        served = connection.as_mut() => served,
-        () = ends(&shared) => {
-            // A client that has sent a part of a head only would have much time for the rest.
-            if requests.count() == 0 && !is_sending.load(Relaxed) {
-                return;
-            }
-            connection.as_mut().graceful_shutdown();
-            connection.await
+/// What a connection needs to be served.
+struct Connection {
+    router: Router,
+    patience: Patience,
+    shared: Shared,
+    /// The runtime of the server, which lives longer than the connection.
+    runtime: Handle,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream) {
+        let Self { router, patience, shared, runtime } = self;
+        // Requests are small, and a client waits for each response: sending without delay halves the time
+        // of a request.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!("cannot set TCP_NODELAY: {error}");
         }
-    };
-    if let Err(error) = served {
-        tracing::debug!("a connection ended: {error}");
+        // The operating system would keep megabytes for each client that does not read.
+        if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
+            tracing::debug!("cannot set SO_SNDBUF: {error}");
+        }
+        let stream = PatientStream::new(stream, patience.write);
+        let is_sending = stream.is_sending();
+        let requests = OpenRequests::default();
+        let (opened, router) = (requests.clone(), TowerToHyperService::new(router));
+        let service = service_fn(move |request| {
+            let open = opened.begin();
+            let response = router.call(request);
+            let runtime = runtime.clone();
+            async move {
+                let response = within(&runtime, response).await;
+                response.map(|response| response.map(|body| with_body(body, open)))
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience.head)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let served = tokio::select! {
+            // First, so that the server has read what has arrived before it looks for open requests.
+            biased;
+            served = connection.as_mut() => served,
+            () = ends(&shared) => {
+                // A client that has sent a part of a head only would have much time for the rest.
+                if requests.count() == 0 && !is_sending.load(Relaxed) {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!("a connection ended: {error}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::keys::SubnetKey;
 use crate::server::api::ApiError;
 use crate::server::clock::Stopwatch;
 use crate::server::outcalls::OutcallClient;
+use crate::server::threads::run_long;
 use crate::server::watch::Watch;
 use crate::state_dir::{StateDir, new_network_id};
 use crate::subnet::Subnet;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::task::{JoinHandle, block_in_place};
+use tokio::task::JoinHandle;
 
 /// An instance that a server hosts.
 #[derive(Debug)]
@@ -154,7 +155,7 @@ impl HostedInstance {
         &self,
         operation: impl FnOnce(&mut Instance) -> T,
     ) -> Result<T, ApiError> {
-        self.with(|instance| block_in_place(|| operation(instance))).await
+        self.with(|instance| run_long(|| operation(instance))).await
     }
 
     /// Compiles the modules that wait for the next round. Other requests can use the instance meanwhile.
@@ -167,7 +168,7 @@ impl HostedInstance {
             // An invalid module is refused again, and with a response, when it is installed. If the compiler panics,
             // it panics in the round, too, where the panic is reported.
             let compile = || catch_unwind(|| crate::wasm::compile(&module).is_ok());
-            let _ = block_in_place(compile);
+            let _ = run_long(compile);
         }
         Ok(())
     }
@@ -207,11 +208,11 @@ impl HostedInstance {
         if matches!(*guard, Err(Gone::Deleted)) {
             return Ok(Ok(()));
         }
-        let done = self.run(&mut guard, |instance| block_in_place(|| operation(instance)))?;
+        let done = self.run(&mut guard, |instance| run_long(|| operation(instance)))?;
         if done.is_ok() {
             let deleted = self.lose(&mut guard, Gone::Deleted);
             // Freeing the memory of a large instance takes long.
-            block_in_place(|| drop(deleted));
+            run_long(|| drop(deleted));
         }
         Ok(done)
     }

@@ -10,6 +10,7 @@ use crate::server::hosted::{HostedInstance, unknown};
 use crate::server::outcalls::{OutcallClient, OutcallDestinations};
 use crate::server::page::Token;
 use crate::server::states::InstanceRequest;
+use crate::server::threads::run_long;
 use crate::state_dir::StateDir;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
@@ -76,7 +77,7 @@ impl Instances {
         request: InstanceRequest,
         describe: impl FnOnce(&Instance) -> T,
     ) -> Result<(usize, T), String> {
-        let (instance, state_dir) = tokio::task::block_in_place(|| request.build())?;
+        let (instance, state_dir) = run_long(|| request.build())?;
         let description = describe(&instance);
         Ok((self.add(instance, state_dir), description))
     }

@@ -30,6 +30,7 @@ mod page;
 mod routes;
 mod snapshot_dir;
 mod states;
+mod threads;
 mod watch;
 
 use crate::instance::Instance;

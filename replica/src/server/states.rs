@@ -4,12 +4,12 @@ use crate::instance::{Instance, InstanceConfig};
 use crate::limits::{SAVE_INTERVAL, SAVE_PAUSE_FACTOR};
 use crate::server::api::ApiError;
 use crate::server::hosted::HostedInstance;
+use crate::server::threads::run_long;
 use crate::state_dir::{StateDir, StateDirError, load_subnet};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::block_in_place;
 
 /// An instance that a client asks for.
 #[derive(Debug)]
@@ -94,9 +94,8 @@ impl HostedInstance {
             let ended = self.next_execution_end();
             // The results of all executions are part of the state.
             let encode = |instance: &Instance| {
-                (!instance.is_executing()).then(|| {
-                    (Instant::now(), block_in_place(|| state_dir.encode(instance, in_use)))
-                })
+                (!instance.is_executing())
+                    .then(|| (Instant::now(), run_long(|| state_dir.encode(instance, in_use))))
             };
             match self.read(encode).await? {
                 Some(encoded) => break encoded,
@@ -104,7 +103,7 @@ impl HostedInstance {
             }
         };
         if let Some(save) = encoded.map_err(failed)? {
-            block_in_place(|| state_dir.write(save)).map_err(failed)?;
+            run_long(|| state_dir.write(save)).map_err(failed)?;
         }
         Ok(began.elapsed())
     }

@@ -9,6 +9,7 @@ use crate::keys::SubnetKey;
 use crate::limits::{INGRESS_EXPIRY_DRIFT_NANOS, INGRESS_LIFETIME_SECONDS_MAX, NONCE_BYTES_MAX};
 use crate::server::hosted::HostedInstance;
 use crate::server::keywords::INVALID_REQUEST_EXPIRY;
+use crate::server::threads::run_long;
 use crate::types::{CanisterId, MessageId, Time};
 use candid::Principal;
 use ic_certification::Label;
@@ -193,7 +194,7 @@ impl Request {
         let now = hosted.with(look_up).await??;
         let received = received?;
         let clock = Clock { now, is_real: hosted.is_auto_progressing() };
-        tokio::task::block_in_place(|| received.check(clock, hosted.root_key()))
+        run_long(|| received.check(clock, hosted.root_key()))
     }
 
     pub(super) fn message_id(&self) -> MessageId {

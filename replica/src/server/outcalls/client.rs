@@ -10,6 +10,7 @@ use crate::limits::{
     OPEN_OUTCALLS_MAX, OUTCALL_CONNECT_TIMEOUT_SECONDS, OUTCALL_REQUEST_TIMEOUT_SECONDS,
     OUTCALL_RESPONSE_BYTES_MAX, OUTCALL_TIMEOUT_SECONDS,
 };
+use crate::server::threads::run_long;
 use crate::subnet::{NodeResponse, OutcallRequest};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use ic_management_canister_types::{HttpHeader, HttpMethod, HttpRequestResult};
@@ -82,7 +83,7 @@ impl OutcallClient {
     async fn exchange(&self, outcall: &OutcallRequest) -> Result<HttpRequestResult, Reject> {
         let request = self.http_request(outcall)?;
         let host = request.url().host_str().unwrap_or_default().to_owned();
-        let create = || tokio::task::block_in_place(|| http_client(self.destinations));
+        let create = || run_long(|| http_client(self.destinations));
         let client =
             self.http.get_or_init(create).as_ref().map_err(|error| fatal(error.clone()))?;
         let response = client.execute(request).await.map_err(|error| unreachable(&host, error))?;

@@ -9,6 +9,7 @@ use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
 use crate::server::agents::Hosted;
 use crate::server::api::{ApiError, ApiResult, JsonBody};
 use crate::server::hosted::HostedInstance;
+use crate::server::threads::run_long;
 use crate::types::Payload;
 use axum::Json;
 use axum::extract::Extension;
@@ -18,7 +19,6 @@ use candid::{DecoderConfig, Principal};
 use candid_parser::token::{Token, Tokenizer};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write};
-use tokio::task::block_in_place;
 
 /// Most work to decode a reply: a unit for each byte of texts and numbers, and a few units for each value, as in
 /// [`DecoderConfig::set_decoding_quota`]. A decoded value needs about 15 bytes of memory per unit, so this bounds the
@@ -91,7 +91,7 @@ pub(super) async fn make(
     // A canister without an interface can be called, too: with arguments of the types that their text has.
     let candid = hosted.execute(|instance| candid_of(instance, canister)).await?.ok();
     let CallRequest { method, arguments, .. } = request;
-    let encoded = block_in_place(|| encode(candid.as_deref(), &method, &arguments));
+    let encoded = run_long(|| encode(candid.as_deref(), &method, &arguments));
     let argument = encoded.map_err(|error| ApiError::bad_request(error.to_string()))?;
     let call = CanisterCall {
         sender,
@@ -106,7 +106,7 @@ pub(super) async fn make(
         false => update(&hosted, call).await?,
     };
     Ok(Json(match result {
-        Ok(reply) => block_in_place(|| replied(candid.as_deref(), &method, &reply)),
+        Ok(reply) => run_long(|| replied(candid.as_deref(), &method, &reply)),
         Err(failure) => rejected(failure.into()),
     }))
 }

@@ -6,6 +6,7 @@ use crate::error::UserError;
 use crate::instance::{CanisterCall, EffectivePrincipal, Instance};
 use crate::server::agents::Hosted;
 use crate::server::api::{ApiError, ApiResult};
+use crate::server::threads::run_long;
 use crate::types::CanisterId;
 use crate::wasm::Visibility;
 use axum::Json;
@@ -16,7 +17,6 @@ use candid_parser::check_prog;
 use candid_parser::syntax::{Binding, Dec, IDLProg, IDLType};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tokio::task::block_in_place;
 
 /// The metadata section with the interface of a canister.
 const SECTION: &str = "candid:service";
@@ -217,7 +217,7 @@ pub(super) async fn read(
 ) -> ApiResult<InterfaceJson> {
     let id = canister_id(&id)?;
     let candid = hosted.execute(|instance| candid_of(instance, id)).await??;
-    let described = block_in_place(|| described(candid));
+    let described = run_long(|| described(candid));
     described.map(Json).map_err(|error| {
         ApiError::not_found(format!("the interface of the canister {id} cannot be read: {error}"))
     })

@@ -5,10 +5,10 @@ use crate::server::api::{ApiError, RawBody};
 use crate::server::blobs;
 use crate::server::instances::Instances;
 use crate::server::load::RequestBytes;
+use crate::server::threads::run_long;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
-use tokio::task::block_in_place;
 
 /// Stores the body as a blob. The response is the blob's id as plain text in hexadecimal digits, not
 /// JSON.
@@ -23,7 +23,7 @@ pub(super) async fn store(
         Some(b"gzip") => {
             // One after the other: each may need much more memory than its packed form.
             let _turn = instances.unpacking().lock().await;
-            let blob = block_in_place(|| blobs::unpack(&body, &counted))?.into();
+            let blob = run_long(|| blobs::unpack(&body, &counted))?.into();
             return Ok(keep(&instances, blob));
         }
         Some(_) => {
@@ -37,7 +37,7 @@ pub(super) async fn store(
 
 /// Keeps a blob and returns its id.
 fn keep(instances: &Instances, blob: Bytes) -> String {
-    let id = block_in_place(|| blobs::id(&blob));
+    let id = run_long(|| blobs::id(&blob));
     instances.blobs().add(id, blob);
     hex::encode(id)
 }
