@@ -8,7 +8,7 @@ mod fixture;
 
 use candid::Principal;
 use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance, InstanceConfig};
-use embedded_replica::network::NetworkProfile;
+use embedded_replica::network::{HostThreads, NetworkProfile};
 use embedded_replica::types::CanisterId;
 use fixture::{call, create, install, medians, micros, ratio, resident_bytes, update};
 use std::time::{Duration, Instant};
@@ -244,11 +244,9 @@ fn ingress_history(module: &[u8]) {
 
 /// Measures the rounds of subnets that all compute, on one thread and on several.
 fn busy_subnets(module: &[u8]) {
-    let mut networks = [true, false].map(|on_one_thread| {
+    let mut networks = [HostThreads::One, HostThreads::WhereWorthIt].map(|threads| {
         let mut instance = instance(BUSY_SUBNETS);
-        if on_one_thread {
-            instance.stay_on_one_thread();
-        }
+        instance.set_host_threads(threads);
         let ids: Vec<_> = instance.subnets().iter().map(|info| info.place.id).collect();
         let canisters: Vec<_> =
             ids.into_iter().map(|subnet| install(&mut instance, subnet, module)).collect();

@@ -19,7 +19,7 @@ use crate::certification::Certification;
 use crate::fake_canisters::FakeCanisters;
 use crate::keys::SubnetKey;
 use crate::limits::INSTANCE_SUBNETS_MAX;
-use crate::network::{Network, NetworkProfile};
+use crate::network::{HostThreads, Network, NetworkProfile};
 pub use crate::subnet::BlockMakers;
 use crate::subnet::{RelaxedLimits, Subnet};
 pub use crate::topology::SubnetInfo;
@@ -280,11 +280,10 @@ impl Instance {
         self.network.defer_slices();
     }
 
-    /// From now on, executes all rounds of a tick on the thread that calls [`tick`](Self::tick). Otherwise, if the
-    /// [profile](NetworkProfile) delays messages between subnets, the rounds of subnets with work may be executed
-    /// on several threads. The results are the same.
-    pub fn stay_on_one_thread(&mut self) {
-        self.network.stay_on_one_thread();
+    /// Chooses the threads of the host that execute the rounds of a [tick](Self::tick), from now on. The results are the
+    /// same.
+    pub fn set_host_threads(&mut self, threads: HostThreads) {
+        self.network.set_host_threads(threads);
     }
 
     /// The executions whose slices are deferred and have not been executed.

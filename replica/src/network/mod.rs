@@ -10,7 +10,8 @@ use crate::subnet::{BlockMakerError, BlockMakers, Subnet};
 use crate::topology::RoutingTable;
 use crate::trace::Trace;
 use crate::types::{CanisterId, NextWork, SubnetId, Time};
-use parallel::{LatestTick, Turn};
+pub use parallel::HostThreads;
+use parallel::{Calling, Turn};
 pub use profile::NetworkProfile;
 use round::Round;
 use serde::{Deserialize, Serialize};
@@ -40,10 +41,7 @@ pub struct Network {
     #[serde(skip)]
     defers_slices: bool,
     #[serde(skip)]
-    latest_tick: LatestTick,
-    /// Whether all rounds are executed on the thread that executes a tick.
-    #[serde(skip)]
-    is_on_one_thread: bool,
+    calling: Calling,
 }
 
 impl Network {
@@ -66,8 +64,7 @@ impl Network {
             round_time: now,
             trace: Trace::default(),
             defers_slices: false,
-            latest_tick: LatestTick::default(),
-            is_on_one_thread: false,
+            calling: Calling::default(),
         }
     }
 
@@ -89,9 +86,9 @@ impl Network {
         }
     }
 
-    /// Executes all rounds on the thread that executes a tick, from now on. The results are the same.
-    pub fn stay_on_one_thread(&mut self) {
-        self.is_on_one_thread = true;
+    /// Chooses the threads that execute the rounds of a tick, from now on. The results are the same.
+    pub fn set_host_threads(&mut self, threads: HostThreads) {
+        self.calling.threads = threads;
     }
 
     /// Defers the slices of long executions after the first one, from now on.
@@ -282,14 +279,14 @@ impl Network {
         for turn in &mut turns {
             turn.outbox = self.streams.take_outbox(turn.subnet.config().id);
         }
-        let Self { subnets, streams, is_on_one_thread, latest_tick, .. } = self;
+        let Self { subnets, streams, calling, .. } = self;
         let mut take_back = |turn: Turn| {
             let Turn { subnet, outbox, .. } = turn;
             let id = subnet.config().id;
             streams.put_outbox(id, outbox);
             subnets.insert(id, subnet);
         };
-        if *is_on_one_thread || busy < 2 {
+        if calling.threads == HostThreads::One || busy < 2 {
             for mut turn in turns {
                 let incoming = turn.incoming.take().unwrap_or_default();
                 round.execute(&mut turn.subnet, incoming, &mut turn.outbox);
@@ -298,7 +295,7 @@ impl Network {
             return;
         }
         turns.iter().for_each(|turn| turn.subnet.hold_trace());
-        parallel::execute(round, turns, latest_tick, |turn| {
+        parallel::execute(round, turns, calling, |turn| {
             turn.subnet.release_trace();
             take_back(turn);
         });

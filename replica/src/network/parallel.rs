@@ -14,12 +14,42 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waking a helper takes some microseconds, so a helper is worth this much work or more.
+/// On which threads of the host the rounds of a tick are executed, if the profile of the network delays messages between
+/// subnets. The results do not depend on the threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostThreads {
+    /// On the thread that executes the tick.
+    One,
+    /// On several threads if the rounds take long. To wake another thread takes some microseconds, so short rounds are
+    /// executed on one thread.
+    #[default]
+    WhereWorthIt,
+    /// On several threads whenever at least two subnets have work.
+    Several,
+}
+
+/// How long rounds take that are worth waking a helper: a few times what it takes to wake one.
 const WORTH_A_HELPER: Duration = Duration::from_micros(50);
 
-/// How long the turns of the latest tick took on this thread. It decides only when helpers are called.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct LatestTick(Duration);
+/// Whether a tick calls helpers, and when.
+#[derive(Debug, Default)]
+pub(super) struct Calling {
+    pub threads: HostThreads,
+    /// How long the rounds of the latest tick with several busy subnets took on the thread of the tick.
+    latest: Duration,
+}
+
+impl Calling {
+    /// Whether helpers are called before the first round of a tick.
+    fn at_once(&self) -> bool {
+        self.threads == HostThreads::Several || self.is_worth_it(self.latest)
+    }
+
+    /// Whether helpers are called when the rounds of a tick have taken this time.
+    fn is_worth_it(&self, time: Duration) -> bool {
+        self.threads != HostThreads::One && time >= WORTH_A_HELPER
+    }
+}
 
 /// The round of one subnet.
 pub(super) struct Turn {
@@ -73,31 +103,29 @@ impl Turns {
 
 /// Executes all turns, on this thread and on others. `take_back` gets each turn, in their order.
 ///
-/// If the turns of the latest tick took long, helpers are called at once. Otherwise they are called when the turns of
-/// this tick turn out to take long.
-///
 /// # Panics
 ///
 /// If a round panics, when all turns are taken back.
 pub(super) fn execute(
     round: Round,
     turns: Vec<Turn>,
-    latest: &mut LatestTick,
+    calling: &mut Calling,
     mut take_back: impl FnMut(Turn),
 ) {
     let slot = |turn| Mutex::new(Slot { turn: Some(turn), panic: None });
     let turns = Arc::new(Turns { round, slots: turns.into_iter().map(slot).collect() });
-    let started = Instant::now();
-    let mut are_helpers_called = false;
-    let mut call_helpers_after = |time: Duration| {
-        if !are_helpers_called && time >= WORTH_A_HELPER {
+    let start = Instant::now();
+    let mut are_called = calling.at_once();
+    if are_called {
+        call_helpers(&turns);
+    }
+    turns.execute_free(|| {
+        if !are_called && calling.is_worth_it(start.elapsed()) {
+            are_called = true;
             call_helpers(&turns);
-            are_helpers_called = true;
         }
-    };
-    call_helpers_after(latest.0);
-    turns.execute_free(|| call_helpers_after(started.elapsed()));
-    *latest = LatestTick(started.elapsed());
+    });
+    calling.latest = start.elapsed();
     let mut first_panic = None;
     for slot in &turns.slots {
         let Slot { turn, panic } = turns.finish(slot);

@@ -5,7 +5,7 @@ use crate::random::Random;
 use crate::run::{Run, run, run_deferring, run_on_threads, run_restoring};
 use crate::scenario::scenario;
 use embedded_replica::limits::WASM_STACK_BYTES;
-use embedded_replica::network::NetworkProfile;
+use embedded_replica::network::{HostThreads, NetworkProfile};
 use embedded_replica::trace::Event;
 
 /// The scenarios that are tried. Each runs twice.
@@ -75,8 +75,9 @@ fn subnets_on_several_threads_do_the_same_as_on_one() {
                 NetworkProfile::custom(1, 3),
             ];
             let profile = profiles[seed as usize % profiles.len()];
-            let one = run_on_threads(&scenario, profile, true);
-            assert_equal(seed, &run_on_threads(&scenario, profile, false), &one);
+            let one = run_on_threads(&scenario, profile, HostThreads::One);
+            let several = run_on_threads(&scenario, profile, HostThreads::Several);
+            assert_equal(seed, &several, &one);
         }
     });
 }

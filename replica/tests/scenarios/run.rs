@@ -7,7 +7,7 @@ use crate::scenario::{Action, Manage, Scenario};
 use candid::Principal;
 use embedded_replica::canister::{Failure, Status};
 use embedded_replica::instance::{CanisterCall, EffectivePrincipal, Instance};
-use embedded_replica::network::NetworkProfile;
+use embedded_replica::network::{HostThreads, NetworkProfile};
 use embedded_replica::state_dir::StateDir;
 use embedded_replica::subnet::Subnet;
 use embedded_replica::trace::{Event, Work};
@@ -85,16 +85,14 @@ pub fn run(scenario: &Scenario) -> Run {
     run_restoring(scenario, |_| false)
 }
 
-/// Runs a scenario on a network with this profile, on one thread or on several.
-pub fn run_on_threads(scenario: &Scenario, profile: NetworkProfile, on_one_thread: bool) -> Run {
+/// Runs a scenario on a network with this profile, on these threads.
+pub fn run_on_threads(scenario: &Scenario, profile: NetworkProfile, threads: HostThreads) -> Run {
     run_on(
         scenario,
         |_| false,
         |instance| {
             instance.set_profile(profile);
-            if on_one_thread {
-                instance.stay_on_one_thread();
-            }
+            instance.set_host_threads(threads);
         },
     )
 }
