@@ -11,7 +11,7 @@ use crate::topology::RoutingTable;
 use crate::trace::Trace;
 use crate::types::{CanisterId, NextWork, SubnetId, Time};
 pub use parallel::HostThreads;
-use parallel::{Calling, Turn};
+use parallel::{HelperPolicy, Turn};
 pub use profile::NetworkProfile;
 use round::Round;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub struct Network {
     #[serde(skip)]
     defers_slices: bool,
     #[serde(skip)]
-    calling: Calling,
+    helper_policy: HelperPolicy,
 }
 
 impl Network {
@@ -64,7 +64,7 @@ impl Network {
             round_time: now,
             trace: Trace::default(),
             defers_slices: false,
-            calling: Calling::default(),
+            helper_policy: HelperPolicy::default(),
         }
     }
 
@@ -88,7 +88,7 @@ impl Network {
 
     /// Chooses the threads that execute the rounds of a tick, from now on. The results are the same.
     pub fn set_host_threads(&mut self, threads: HostThreads) {
-        self.calling.threads = threads;
+        self.helper_policy.threads = threads;
     }
 
     /// Defers the slices of long executions after the first one, from now on.
@@ -279,14 +279,14 @@ impl Network {
         for turn in &mut turns {
             turn.outbox = self.streams.take_outbox(turn.subnet.config().id);
         }
-        let Self { subnets, streams, calling, .. } = self;
+        let Self { subnets, streams, helper_policy, .. } = self;
         let mut take_back = |turn: Turn| {
             let Turn { subnet, outbox, .. } = turn;
             let id = subnet.config().id;
             streams.put_outbox(id, outbox);
             subnets.insert(id, subnet);
         };
-        if calling.threads == HostThreads::One || busy < 2 {
+        if helper_policy.threads == HostThreads::One || busy < 2 {
             for mut turn in turns {
                 let incoming = turn.incoming.take().unwrap_or_default();
                 round.execute(&mut turn.subnet, incoming, &mut turn.outbox);
@@ -295,7 +295,7 @@ impl Network {
             return;
         }
         turns.iter().for_each(|turn| turn.subnet.hold_trace());
-        parallel::execute(round, turns, calling, |turn| {
+        parallel::execute(round, turns, helper_policy, |turn| {
             turn.subnet.release_trace();
             take_back(turn);
         });

@@ -31,18 +31,24 @@ pub enum HostThreads {
 /// How long rounds take that are worth waking a helper: a few times what it takes to wake one.
 const WORTH_A_HELPER: Duration = Duration::from_micros(50);
 
-/// Whether a tick calls helpers, and when.
+/// When a tick calls helpers.
 #[derive(Debug, Default)]
-pub(super) struct Calling {
+pub(super) struct HelperPolicy {
     pub threads: HostThreads,
-    /// How long the rounds of the latest tick with several busy subnets took on the thread of the tick.
-    latest: Duration,
+    /// How long a tick is expected to take: as long as the latest one, or half as long as expected before if that is
+    /// longer. So a few short ticks between long ones change nothing.
+    expected: Duration,
 }
 
-impl Calling {
+impl HelperPolicy {
     /// Whether helpers are called before the first round of a tick.
-    fn at_once(&self) -> bool {
-        self.threads == HostThreads::Several || self.is_worth_it(self.latest)
+    fn calls_at_once(&self) -> bool {
+        self.threads == HostThreads::Several || self.is_worth_it(self.expected)
+    }
+
+    /// Learns how long the rounds of a tick with several busy subnets took on the thread of the tick.
+    fn learn(&mut self, time: Duration) {
+        self.expected = time.max(self.expected / 2);
     }
 
     /// Whether helpers are called when the rounds of a tick have taken this time.
@@ -82,13 +88,14 @@ impl Turns {
         slot.panic = catch_unwind(round).err();
     }
 
-    /// Executes all turns that nobody executes or has executed. `after_each` is called after each turn.
-    fn execute_free(&self, mut after_each: impl FnMut()) {
-        for slot in &self.slots {
+    /// Executes all turns that nobody executes or has executed. `between` is called between two turns.
+    fn execute_free(&self, mut between: impl FnMut()) {
+        for (number, slot) in self.slots.iter().enumerate() {
+            if number > 0 {
+                between();
+            }
             if let Ok(mut slot) = slot.try_lock() {
                 self.execute(&mut slot);
-                drop(slot);
-                after_each();
             }
         }
     }
@@ -109,23 +116,23 @@ impl Turns {
 pub(super) fn execute(
     round: Round,
     turns: Vec<Turn>,
-    calling: &mut Calling,
+    policy: &mut HelperPolicy,
     mut take_back: impl FnMut(Turn),
 ) {
     let slot = |turn| Mutex::new(Slot { turn: Some(turn), panic: None });
     let turns = Arc::new(Turns { round, slots: turns.into_iter().map(slot).collect() });
     let start = Instant::now();
-    let mut are_called = calling.at_once();
+    let mut are_called = policy.calls_at_once();
     if are_called {
         call_helpers(&turns);
     }
     turns.execute_free(|| {
-        if !are_called && calling.is_worth_it(start.elapsed()) {
+        if !are_called && policy.is_worth_it(start.elapsed()) {
             are_called = true;
             call_helpers(&turns);
         }
     });
-    calling.latest = start.elapsed();
+    policy.learn(start.elapsed());
     let mut first_panic = None;
     for slot in &turns.slots {
         let Slot { turn, panic } = turns.finish(slot);
@@ -180,5 +187,44 @@ fn help(waiting: &Mutex<Receiver<Arc<Turns>>>) {
             Ok(turns) => turns.execute_free(|| ()),
             Err(_) => break,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_micros(10);
+    const LONG: Duration = Duration::from_millis(10);
+
+    fn policy(threads: HostThreads) -> HelperPolicy {
+        HelperPolicy { threads, ..HelperPolicy::default() }
+    }
+
+    #[test]
+    fn helpers_are_called_at_once_after_a_long_tick_and_not_after_many_short_ones() {
+        let mut policy = policy(HostThreads::WhereWorthIt);
+        assert!(!policy.calls_at_once());
+        policy.learn(LONG);
+        assert!(policy.calls_at_once());
+        (0..3).for_each(|_| policy.learn(SHORT));
+        assert!(policy.calls_at_once(), "a few short ticks change nothing");
+        (0..10).for_each(|_| policy.learn(SHORT));
+        assert!(!policy.calls_at_once());
+    }
+
+    #[test]
+    fn helpers_are_called_during_a_tick_only_when_it_takes_long() {
+        let policy = policy(HostThreads::WhereWorthIt);
+        assert!(!policy.is_worth_it(SHORT));
+        assert!(policy.is_worth_it(LONG));
+    }
+
+    #[test]
+    fn a_network_on_one_thread_never_calls_helpers_and_one_on_several_always() {
+        let mut one = policy(HostThreads::One);
+        one.learn(LONG);
+        assert!(!one.calls_at_once() && !one.is_worth_it(LONG));
+        assert!(policy(HostThreads::Several).calls_at_once());
     }
 }
