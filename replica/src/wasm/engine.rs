@@ -6,9 +6,7 @@ use crate::types::Instructions;
 use crate::wasm::module::{
     InvalidModule, KeptModules, ModuleInfo, decompressed_bytes_stated, prepare, prepare_exact,
 };
-use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, VecDeque};
+use crate::wasm::module_cache::ModuleCache;
 use std::sync::{Arc, LazyLock, OnceLock};
 use wasmtime::{Cache, CacheConfig, Collector, Config, Engine, Module, OptLevel, Trap};
 
@@ -53,7 +51,7 @@ impl CompiledModule {
         if let Some(module) = self.exact.get() {
             return Ok(module);
         }
-        let module = compiled(&prepare_exact(&self.bytes)?)?;
+        let module = compile_instrumented(&prepare_exact(&self.bytes)?)?;
         Ok(self.exact.get_or_init(|| module))
     }
 }
@@ -76,15 +74,8 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 static KEPT_MODULES: LazyLock<Option<KeptModules>> =
     LazyLock::new(|| Some(KeptModules::new(DISK_CACHE.as_ref()?.directory())));
 
-/// Capacity of the cache in this process, in modules. A bound of this project.
-const MODULE_CACHE_MAX: usize = 32;
-
-/// The cache in this process. The most recently used module is the last.
-static MODULE_CACHE: Mutex<VecDeque<Arc<CompiledModule>>> = Mutex::new(VecDeque::new());
-
-/// Locks of the modules that are being compiled, by the hash of their bytes. Tests that run at the same time begin with the
-/// same modules.
-static COMPILING: Mutex<BTreeMap<[u8; 32], Arc<Mutex<()>>>> = Mutex::new(BTreeMap::new());
+/// The cache in this process.
+static MODULE_CACHE: ModuleCache = ModuleCache::new();
 
 /// The wasmtime engine that all modules are compiled for.
 pub(crate) fn engine() -> &'static Engine {
@@ -131,35 +122,25 @@ fn config(cache: Option<Cache>) -> Config {
 ///
 /// [`InvalidModule`] if the network would not accept the module. The error names the violated rule.
 pub fn compile(bytes: &[u8]) -> Result<Arc<CompiledModule>, InvalidModule> {
-    if let Some(module) = cached(bytes) {
-        return Ok(module);
-    }
-    let hash: [u8; 32] = Sha256::digest(bytes).into();
-    let compiling = COMPILING.lock().entry(hash).or_default().clone();
-    let compiled = {
-        // Waits while another thread compiles the same module.
-        let _only = compiling.lock();
-        cached(bytes).map_or_else(|| compile_new(bytes, hash), Ok)
-    };
-    drop(compiling);
-    let mut all = COMPILING.lock();
-    if all.get(&hash).is_some_and(|compiling| Arc::strong_count(compiling) == 1) {
-        all.remove(&hash);
-    }
-    compiled
+    MODULE_CACHE.get_or_compile(bytes, |hash| compile_uncached(bytes, hash))
 }
 
-fn compile_new(bytes: &[u8], hash: [u8; 32]) -> Result<Arc<CompiledModule>, InvalidModule> {
-    let (prepared, info) = prepare(bytes, &hash, KEPT_MODULES.as_ref())?;
-    let module = compiled(&prepared)?;
-    let exact = OnceLock::new();
-    let compiled = Arc::new(CompiledModule { hash, bytes: bytes.into(), info, module, exact });
-    cache(compiled.clone());
-    Ok(compiled)
+/// Validates, instruments and compiles a module. Instrumented modules and machine code may come from the caches on disk.
+///
+/// # Errors
+///
+/// As [`compile`].
+pub(super) fn compile_uncached(
+    bytes: &[u8],
+    hash: [u8; 32],
+) -> Result<CompiledModule, InvalidModule> {
+    let (instrumented, info) = prepare(bytes, &hash, KEPT_MODULES.as_ref())?;
+    let module = compile_instrumented(&instrumented)?;
+    Ok(CompiledModule { hash, bytes: bytes.into(), info, module, exact: OnceLock::new() })
 }
 
 /// Compiles an instrumented module.
-fn compiled(instrumented: &[u8]) -> Result<Module, InvalidModule> {
+fn compile_instrumented(instrumented: &[u8]) -> Result<Module, InvalidModule> {
     Module::from_binary(engine(), instrumented).map_err(|error| InvalidModule(format!("{error:#}")))
 }
 
@@ -173,28 +154,6 @@ pub(crate) const fn counter_is_exact(trap: Trap) -> bool {
             | Trap::IndirectCallToNull
             | Trap::BadSignature
     )
-}
-
-/// The module with these bytes in the cache of this process. To compare bytes takes a tenth of the time of hashing them.
-fn cached(bytes: &[u8]) -> Option<Arc<CompiledModule>> {
-    let of_this_size = |module: &&Arc<CompiledModule>| module.bytes.len() == bytes.len();
-    let candidates: Vec<_> = MODULE_CACHE.lock().iter().filter(of_this_size).cloned().collect();
-    let module = candidates.into_iter().find(|module| *module.bytes == *bytes)?;
-    let mut kept = MODULE_CACHE.lock();
-    // Another thread may have dropped the module from the cache meanwhile.
-    if let Some(position) = kept.iter().position(|kept| Arc::ptr_eq(kept, &module)) {
-        kept.remove(position);
-        kept.push_back(module.clone());
-    }
-    Some(module)
-}
-
-fn cache(module: Arc<CompiledModule>) {
-    let mut kept = MODULE_CACHE.lock();
-    if kept.len() == MODULE_CACHE_MAX {
-        kept.pop_front();
-    }
-    kept.push_back(module);
 }
 
 #[cfg(test)]

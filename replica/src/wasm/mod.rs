@@ -7,6 +7,7 @@ mod harness;
 mod instruction_costs;
 mod instrument;
 mod module;
+mod module_cache;
 mod pages;
 mod stable;
 

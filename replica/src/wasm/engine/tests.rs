@@ -1,4 +1,4 @@
-//! Tests of compilation: the cache, and the Wasm features of the engine.
+//! Tests of the Wasm features of the engine.
 
 use super::*;
 use crate::wasm::harness::set_counter;
@@ -15,51 +15,6 @@ fn call<R: WasmResults>(text: &str) -> wasmtime::Result<R> {
     let instance = Instance::new(&mut store, &compiled.module, &[])?;
     set_counter(&mut store, &instance, 1_000_000_000);
     instance.get_typed_func::<(), R>(&mut store, "f")?.call(&mut store, ())
-}
-
-#[test]
-fn a_module_is_cached_under_the_hash_of_its_bytes() {
-    let module = wat(r#"(module (func (export "compiled_once")))"#);
-    let first = compile(&module).expect("the module is valid");
-    assert_eq!(first.hash, <[u8; 32]>::from(Sha256::digest(&module)));
-    assert_eq!(*first.bytes, module[..]);
-    // Other tests share the cache and can evict this module between two uses.
-    let again = || compile(&module).expect("the module is valid");
-    assert!((0..10).any(|_| Arc::ptr_eq(&again(), &again())));
-}
-
-#[test]
-fn threads_that_need_the_same_module_at_the_same_time_share_one_compilation() {
-    let share = |attempt: usize| {
-        let functions: String =
-            (0..200).map(|n| format!(r#"(func (export "shared {attempt} {n}"))"#)).collect();
-        let module = wat(&format!("(module {functions})"));
-        let together = std::sync::Barrier::new(4);
-        let compile_together = || {
-            together.wait();
-            compile(&module).expect("the module is valid")
-        };
-        let modules: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(compile_together)).collect();
-            threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
-        });
-        assert!(!COMPILING.lock().contains_key(&modules[0].hash), "nobody compiles it any more");
-        modules.iter().all(|module| Arc::ptr_eq(module, &modules[0]))
-    };
-    // Other tests share the cache and can evict the module before a waiting thread gets it.
-    assert!((0..10).any(share));
-}
-
-#[test]
-fn the_cache_evicts_old_modules_which_can_be_compiled_again() {
-    let module = |n: usize| wat(&format!(r#"(module (func (export "forgotten {n}")))"#));
-    let modules: Vec<_> =
-        (0..=MODULE_CACHE_MAX).map(|n| compile(&module(n)).expect("the module is valid")).collect();
-    let kept = || MODULE_CACHE.lock().len();
-    assert!(kept() <= MODULE_CACHE_MAX);
-    let again = compile(&module(0)).expect("the module is valid");
-    assert_eq!(again.hash, modules[0].hash);
-    assert!(!Arc::ptr_eq(&again, &modules[0]));
 }
 
 #[test]
