@@ -44,9 +44,10 @@ pub const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// connections without a request are closed.
 pub const CONNECTIONS_MAX: usize = 800;
 
-/// Most connections that have a thread of their own. A test suite has one or two connections for each test that runs at
-/// the same time. Each of these threads also has three open files, of which systems allow 1,024.
-pub const CONNECTION_THREADS_MAX: usize = 32;
+/// Most connections of a server that have a thread of their own. Other connections share the threads of the server's
+/// runtime. A test suite has one or two connections for each test that runs at the same time. Each of these threads also has
+/// three open files, of which systems often allow 1,024, and some 256.
+pub const CONNECTION_THREADS_MAX: u32 = 32;
 
 /// Most bytes that a server holds in bodies of requests that are being read or executed, in blobs that are
 /// being decompressed, and in responses that wait to be read: twice the largest blob.

@@ -9,7 +9,7 @@ use crate::limits::{
 use crate::server::api::ApiError;
 use crate::server::background::StopSignal;
 use crate::server::load::{Load, RequestBytes, with_body};
-use crate::server::threads::{ConnectionThreads, within};
+use crate::server::threads::{ConnectionThreads, poll_in};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -28,6 +28,7 @@ use std::time::Duration;
 use stream::PatientStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -84,81 +85,92 @@ pub(super) async fn serve(
     let router = router
         .layer(CatchPanicLayer::custom(panic_response))
         .layer(from_fn_with_state(shared.load.clone(), count_bytes));
-    let mut connections = JoinSet::new();
-    let runtime = Handle::current();
-    let mut accept = |(stream, _), counted| {
-        let connection = Connection {
-            router: router.clone(),
-            patience,
-            shared: shared.clone(),
-            runtime: runtime.clone(),
-        };
-        let thread = shared.threads.free();
-        connections.spawn(async move {
+    let server_runtime = Handle::current();
+    let service = ConnectionService { router, patience, shared, server_runtime };
+    let mut connections = Connections { service, open: JoinSet::new() };
+    connections.accept_until_signal(&listener).await;
+    connections.accept_arrived(&listener).await;
+    drop(listener);
+    while connections.open.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// The connections of a listener.
+struct Connections {
+    service: ConnectionService,
+    open: JoinSet<()>,
+}
+
+impl Connections {
+    /// Accepts connections until the signal to stop.
+    async fn accept_until_signal(&mut self, listener: &TcpListener) {
+        let Shared { load, stop, .. } = self.service.shared.clone();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => tokio::select! {
+                        biased;
+                        counted = load.connection() => self.begin(stream, Some(counted)),
+                        () = stop.given() => {
+                            self.begin(stream, None);
+                            break;
+                        }
+                    },
+                    Err(error) => {
+                        tracing::warn!("cannot accept a connection: {error}");
+                        tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
+                    }
+                },
+                () = stop.given() => break,
+            }
+        }
+    }
+
+    /// Accepts, after the signal to stop, connections of clients that may have connected before.
+    async fn accept_arrived(&mut self, listener: &TcpListener) {
+        let end = Instant::now() + SERVER_ARRIVAL_TIME;
+        while let Ok(accepted) = timeout_at(end, listener.accept()).await {
+            match accepted {
+                Ok((stream, _)) => self.begin(stream, None),
+                // A client that has gone again, or too many open files: others may still come.
+                Err(_) if Instant::now() < end => {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                Err(_) => break,
+            }
+        }
+    }
+
+    /// Begins to serve a connection: on a thread of its own, if one is free. `counted` is dropped at its end.
+    fn begin(&mut self, stream: TcpStream, counted: Option<OwnedSemaphorePermit>) {
+        let service = self.service.clone();
+        let thread = service.shared.threads.take_free();
+        self.open.spawn(async move {
             match thread {
-                Some(thread) => thread.serve(stream, |stream| connection.serve(stream)).await,
-                None => connection.serve(stream).await,
+                Some(thread) => thread.serve(stream, |stream| service.serve(stream)).await,
+                None => service.serve(stream).await,
             }
             drop(counted);
         });
         // Forget connections that have ended.
-        while connections.try_join_next().is_some() {}
-    };
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => tokio::select! {
-                    biased;
-                    counted = shared.load.connection() => accept(accepted, Some(counted)),
-                    () = shared.stop.given() => {
-                        accept(accepted, None);
-                        break;
-                    }
-                },
-                Err(error) => {
-                    tracing::warn!("cannot accept a connection: {error}");
-                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
-                }
-            },
-            () = shared.stop.given() => break,
-        }
+        while self.open.try_join_next().is_some() {}
     }
-    // These clients may have connected before the signal.
-    let end = Instant::now() + SERVER_ARRIVAL_TIME;
-    while let Ok(accepted) = timeout_at(end, listener.accept()).await {
-        match accepted {
-            Ok(accepted) => accept(accepted, None),
-            // A client that has gone again, or too many open files: others may still come.
-            Err(_) if Instant::now() < end => tokio::time::sleep(Duration::from_millis(1)).await,
-            Err(_) => break,
-        }
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-    Ok(())
 }
 
 /// What a connection needs to be served.
-struct Connection {
+#[derive(Clone)]
+struct ConnectionService {
     router: Router,
     patience: Patience,
     shared: Shared,
     /// The runtime of the server, which lives longer than the connection.
-    runtime: Handle,
+    server_runtime: Handle,
 }
 
-impl Connection {
+impl ConnectionService {
     async fn serve(self, stream: TcpStream) {
-        let Self { router, patience, shared, runtime } = self;
-        // Requests are small, and a client waits for each response: sending without delay halves the time
-        // of a request.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!("cannot set TCP_NODELAY: {error}");
-        }
-        // The operating system would keep megabytes for each client that does not read.
-        if let Err(error) = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
-            tracing::debug!("cannot set SO_SNDBUF: {error}");
-        }
+        let Self { router, patience, shared, server_runtime } = self;
+        configure(&stream);
         let stream = PatientStream::new(stream, patience.write);
         let is_sending = stream.is_sending();
         let requests = OpenRequests::default();
@@ -166,9 +178,9 @@ impl Connection {
         let service = service_fn(move |request| {
             let open = opened.begin();
             let response = router.call(request);
-            let runtime = runtime.clone();
+            let server_runtime = server_runtime.clone();
             async move {
-                let response = within(&runtime, response).await;
+                let response = poll_in(&server_runtime, response).await;
                 response.map(|response| response.map(|body| with_body(body, open)))
             }
         });
@@ -193,6 +205,18 @@ impl Connection {
         if let Err(error) = served {
             tracing::debug!("a connection ended: {error}");
         }
+    }
+}
+
+/// Sets the options of a connection's socket.
+fn configure(stream: &TcpStream) {
+    // Requests are small, and a client waits for each response: sending without delay halves the time of a request.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("cannot set TCP_NODELAY: {error}");
+    }
+    // The operating system would keep megabytes for each client that does not read.
+    if let Err(error) = SockRef::from(stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
+        tracing::debug!("cannot set SO_SNDBUF: {error}");
     }
 }
 

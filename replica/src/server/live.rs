@@ -2,6 +2,7 @@
 //! serves the HTTP interface for agents, and its page.
 
 use crate::instance::{Instance, InstanceConfig, InstanceError, SubnetInfo};
+use crate::limits::SERVER_STOP_TIMEOUT;
 use crate::network::NetworkProfile;
 use crate::server::background::Background;
 use crate::server::canister_pages::{self, CanisterPages, CustomDomains};
@@ -159,7 +160,7 @@ impl LiveNetwork {
         let hosted = instances.get(id).expect("the instance was just added");
         let (saved, network) = (hosted.clone(), hosted.clone());
         let shared = instances.shared().clone();
-        let stop = shared.stop.clone();
+        let (stop, threads) = (shared.stop.clone(), shared.threads.clone());
         let delay = config.artificial_delay;
         let names = Names::with(&config.domains);
         let token = Token::random().map_err(LiveError::Random)?;
@@ -181,7 +182,11 @@ impl LiveNetwork {
                 .layer(from_fn_with_state(names, names::refuse_other_hosts));
             connections::serve(listener, router, Patience::default(), shared).await
         };
-        let finish = async move { saved.close(|_| ()).await.map_err(io::Error::other) };
+        let finish = async move {
+            let closed = saved.close(|_| ()).await.map_err(io::Error::other);
+            threads.ended(SERVER_STOP_TIMEOUT).await;
+            closed
+        };
         let background = Background::start(stop, serve, finish).map_err(listen)?;
         Ok(Self {
             address,

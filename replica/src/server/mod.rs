@@ -34,6 +34,7 @@ mod threads;
 mod watch;
 
 use crate::instance::Instance;
+use crate::limits::SERVER_STOP_TIMEOUT;
 use crate::network::NetworkProfile;
 use crate::trace::Event;
 use background::Background;
@@ -126,7 +127,7 @@ impl EmbeddedServer {
         let router = routes::router(instances.clone(), Names::with(&config.domains));
         let (served, all, shared) =
             (instances.clone(), instances.clone(), instances.shared().clone());
-        let stop = shared.stop.clone();
+        let (stop, threads) = (shared.stop.clone(), shared.threads.clone());
         let serve = async move {
             connections::serve(listener, router, Patience::default(), shared).await?;
             served.gateways().drain().await;
@@ -134,6 +135,7 @@ impl EmbeddedServer {
         };
         let finish = async move {
             all.save_all().await;
+            threads.ended(SERVER_STOP_TIMEOUT).await;
             Ok(())
         };
         Ok(Self { address, instances, background: Background::start(stop, serve, finish)? })

@@ -1,15 +1,31 @@
 //! Requests that panic, and clients that are too slow.
 
 use super::*;
-use crate::limits::CONNECTION_THREADS_MAX;
+use crate::limits::SERVER_THREAD_STACK_BYTES;
 use crate::server::api::{JsonBody, RawBody};
 use crate::server::body::BodyTimeout;
-use crate::server::threads::run_long;
 use axum::extract::Extension;
 use axum::routing::{get, post};
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
+
+mod threads;
+
+/// Most connections with a thread of their own in a test that opens many. Each of these threads has three open files, and
+/// all tests together have 256 on some systems.
+const FEW_THREADS: u32 = 3;
+
+/// Connections of which at most this number have a thread of their own.
+fn with_threads(max: u32) -> Shared {
+    let threads = ConnectionThreads::new(max, SERVER_THREAD_STACK_BYTES);
+    Shared { threads, ..Shared::default() }
+}
+
+/// Connections without threads of their own, and connections as those of a server.
+fn without_and_with_threads() -> [Shared; 2] {
+    [with_threads(0), Shared::default()]
+}
 
 /// A server with these routes, and its address.
 fn start(router: Router, patience: Patience) -> (JoinHandle<io::Result<()>>, SocketAddr) {
@@ -56,21 +72,23 @@ async fn a_request_that_panics_gets_500_and_a_message_and_others_are_served() {
 
 #[tokio::test]
 async fn a_client_that_does_not_finish_a_head_is_cut_off_and_others_are_served() {
-    let router = Router::new().fallback(async || "served");
-    let (server, address) =
-        start(router, Patience { head: Duration::from_millis(50), ..Patience::default() });
-    let slow = connect(address, "GET / HTTP/1.1\r\nhost: ").await;
-    // On a busy machine, this client may be too slow as well.
-    let is_served = async || -> io::Result<bool> {
-        let mut connection = TcpStream::connect(address).await?;
-        connection.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
-        let mut response = String::new();
-        connection.read_to_string(&mut response).await?;
-        Ok(response.ends_with("served"))
-    };
-    while !is_served().await.unwrap_or(false) {}
-    rest(slow).await;
-    server.abort();
+    for shared in without_and_with_threads() {
+        let router = Router::new().fallback(async || "served");
+        let patience = Patience { head: Duration::from_millis(50), ..Patience::default() };
+        let (server, address) = start_with(router, patience, shared);
+        let slow = connect(address, "GET / HTTP/1.1\r\nhost: ").await;
+        // On a busy machine, this client may be too slow as well.
+        let is_served = async || -> io::Result<bool> {
+            let mut connection = TcpStream::connect(address).await?;
+            connection.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
+            let mut response = String::new();
+            connection.read_to_string(&mut response).await?;
+            Ok(response.ends_with("served"))
+        };
+        while !is_served().await.unwrap_or(false) {}
+        rest(slow).await;
+        server.abort();
+    }
 }
 
 #[tokio::test]
@@ -130,17 +148,20 @@ async fn a_response_that_nobody_reads_is_dropped_after_a_while() {
     };
     let patience = Patience { write: Duration::from_millis(50), ..Patience::default() };
     let router = Router::new().fallback(large);
-    let (server, address) = start(router.clone(), patience);
-    let unread = connect(address, "GET / HTTP/1.1\r\n\r\n").await;
-    let waited = tokio::time::timeout(LONG, dropped.recv()).await;
-    assert_eq!(waited, Ok(Some(())), "the response is still there");
-    assert!(rest(unread).await.len() < 64 << 20);
-    server.abort();
-    // A busy machine may not let the client read for a while.
-    let (server, address) = start(router, Patience::default());
-    let read = rest(connect(address, "GET / HTTP/1.0\r\n\r\n").await).await;
-    assert!(read.len() > 64 << 20, "a response that is read is complete");
-    server.abort();
+    for shared in without_and_with_threads() {
+        let (server, address) = start_with(router.clone(), patience, shared.clone());
+        let unread = connect(address, "GET / HTTP/1.1\r\n\r\n").await;
+        let waited = tokio::time::timeout(LONG, dropped.recv()).await;
+        assert_eq!(waited, Ok(Some(())), "the response is still there");
+        assert!(rest(unread).await.len() < 64 << 20);
+        server.abort();
+        // A busy machine may not let the client read for a while.
+        let (server, address) = start_with(router.clone(), Patience::default(), shared);
+        let read = rest(connect(address, "GET / HTTP/1.0\r\n\r\n").await).await;
+        assert!(read.len() > 64 << 20, "a response that is read is complete");
+        assert_eq!(dropped.recv().await, Some(()));
+        server.abort();
+    }
 }
 
 /// A body whose parts somebody makes for ever, as those of the events of a page.
@@ -167,6 +188,7 @@ async fn events_that_nobody_reads_are_not_kept_and_their_source_ends() {
     let (ended, mut made) = tokio::sync::mpsc::unbounded_channel();
     let events = async move || {
         let (sender, parts) = tokio::sync::mpsc::channel(1);
+        let ended = ended.clone();
         tokio::spawn(async move {
             let mut made = 0;
             while sender.send(vec![7; EVENT_BYTES].into()).await.is_ok() {
@@ -177,12 +199,15 @@ async fn events_that_nobody_reads_are_not_kept_and_their_source_ends() {
         Response::new(axum::body::Body::new(Endless(parts)))
     };
     let patience = Patience { write: Duration::from_millis(50), ..Patience::default() };
-    let (server, address) = start(Router::new().fallback(events), patience);
-    let unread = connect(address, "GET / HTTP/1.1\r\n\r\n").await;
-    let made = tokio::time::timeout(LONG, made.recv()).await.expect("the source goes on");
-    assert!(made.is_some_and(|made| made < MADE_MAX), "{made:?} events were made");
-    drop(unread);
-    server.abort();
+    let router = Router::new().fallback(events);
+    for shared in without_and_with_threads() {
+        let (server, address) = start_with(router.clone(), patience, shared);
+        let unread = connect(address, "GET / HTTP/1.1\r\n\r\n").await;
+        let made = tokio::time::timeout(LONG, made.recv()).await.expect("the source goes on");
+        assert!(made.is_some_and(|made| made < MADE_MAX), "{made:?} events were made");
+        drop(unread);
+        server.abort();
+    }
 }
 
 #[tokio::test]
@@ -193,13 +218,13 @@ async fn a_server_that_ends_responds_to_open_requests_and_takes_no_others() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         "answered"
     };
-    let shared = Shared::default();
+    let shared = with_threads(FEW_THREADS);
     let router = Router::new().route("/slow", get(slow));
     let (server, address) = start_with(router, Patience::default(), shared.clone());
     let idle = connect(address, "").await;
     let half = connect(address, "GET /slow HTT").await;
     let mut open = Vec::new();
-    for _ in 0..50 {
+    for _ in 0..20 {
         open.push(connect(address, "GET /slow HTTP/1.1\r\n\r\n").await);
         begins.recv().await.expect("it begins");
     }
@@ -219,7 +244,8 @@ async fn a_server_that_ends_responds_to_open_requests_and_takes_no_others() {
 #[tokio::test]
 async fn a_request_that_the_server_has_not_read_at_the_signal_to_end_gets_its_response() {
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
-    let shared = Shared::default();
+    // A thread of its own would read what a connection gets before the signal.
+    let shared = with_threads(0);
     let router = Router::new().fallback(async || "served");
     let (server, address) = start_with(router, Patience::default(), shared.clone());
     let mut kept_alive = connect(address, "GET / HTTP/1.1\r\n\r\n").await;
@@ -229,7 +255,7 @@ async fn a_request_that_the_server_has_not_read_at_the_signal_to_end_gets_its_re
     // From here to the signal nothing is awaited. So the server, which runs on this thread, reads nothing.
     assert_eq!(kept_alive.try_write(REQUEST).expect("there is room"), REQUEST.len());
     let mut connections = vec![kept_alive];
-    for _ in 0..50 {
+    for _ in 0..20 {
         let mut new = std::net::TcpStream::connect(address).expect("it listens");
         io::Write::write_all(&mut new, REQUEST).expect("there is room");
         new.set_nonblocking(true).expect("it is a socket");
@@ -245,21 +271,23 @@ async fn a_request_that_the_server_has_not_read_at_the_signal_to_end_gets_its_re
 
 #[tokio::test]
 async fn clients_that_do_not_use_their_connections_make_room_for_others() {
-    let shared = Shared { load: Arc::new(Load::new(3, 0)), ..Shared::default() };
-    let router = Router::new().fallback(async || "served");
-    let (server, address) = start_with(router, Patience::default(), shared);
-    let mut waiting = Vec::new();
-    for sent in ["", "GET / HTT", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
-        waiting.push(connect(address, sent).await);
+    for shared in without_and_with_threads() {
+        let shared = Shared { load: Arc::new(Load::new(3, 0)), ..shared };
+        let router = Router::new().fallback(async || "served");
+        let (server, address) = start_with(router, Patience::default(), shared);
+        let mut waiting = Vec::new();
+        for sent in ["", "GET / HTT", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
+            waiting.push(connect(address, sent).await);
+        }
+        for _ in 0..5 {
+            let response = send(address, "GET / HTTP/1.0\r\n\r\n").await;
+            assert!(response.ends_with("served"), "{response}");
+        }
+        for connection in waiting {
+            rest(connection).await;
+        }
+        server.abort();
     }
-    for _ in 0..5 {
-        let response = send(address, "GET / HTTP/1.0\r\n\r\n").await;
-        assert!(response.ends_with("served"), "{response}");
-    }
-    for connection in waiting {
-        rest(connection).await;
-    }
-    server.abort();
 }
 
 #[tokio::test]
@@ -275,89 +303,4 @@ async fn a_request_beyond_what_the_server_holds_is_refused_and_others_are_not() 
         assert_eq!(response.split(' ').nth(1), Some(status), "{bytes}: {response:.300}");
     }
     server.abort();
-}
-
-/// The thread that serves a request.
-fn thread() -> String {
-    format!("{:?}", std::thread::current().id())
-}
-
-/// Sends a request, and reads the response, which comes in one piece.
-async fn ask(connection: &mut TcpStream) -> String {
-    connection.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("it reads");
-    let mut response = vec![0; 1 << 10];
-    let bytes = connection.read(&mut response).await.expect("it responds");
-    let response = String::from_utf8_lossy(&response[..bytes]).into_owned();
-    response.split("\r\n\r\n").nth(1).expect("there is a body").to_owned()
-}
-
-#[tokio::test]
-async fn a_connection_has_a_thread_of_its_own_on_which_long_operations_run_and_others_are_served_too()
- {
-    let handler = async || {
-        tokio::task::yield_now().await;
-        run_long(thread)
-    };
-    // On this runtime, an operation that may take long would panic.
-    let (server, address) = start(Router::new().fallback(handler), Patience::default());
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTION_THREADS_MAX {
-        connections.push(connect(address, "").await);
-    }
-    let mut threads = std::collections::BTreeSet::new();
-    for connection in &mut connections {
-        let first = ask(connection).await;
-        assert_eq!(ask(connection).await, first, "a connection stays on its thread");
-        threads.insert(first);
-    }
-    assert_eq!(threads.len(), CONNECTION_THREADS_MAX);
-    assert!(!threads.contains(&thread()));
-    server.abort();
-}
-
-#[tokio::test]
-async fn connections_without_a_thread_of_their_own_are_served() {
-    let (server, address) = start(Router::new().fallback(async || thread()), Patience::default());
-    let mut connections = Vec::new();
-    for number in 0..CONNECTION_THREADS_MAX + 3 {
-        let mut connection = connect(address, "").await;
-        let served_here = ask(&mut connection).await == thread();
-        assert_eq!(served_here, number >= CONNECTION_THREADS_MAX, "connection {number}");
-        connections.push(connection);
-    }
-    // Its thread is free again, some time after.
-    connections.pop();
-    drop(connections.swap_remove(0));
-    let is_served_here = async || ask(&mut connect(address, "").await).await == thread();
-    while is_served_here().await {}
-    server.abort();
-}
-
-#[tokio::test]
-async fn a_task_of_a_handler_goes_on_when_its_connection_is_closed() {
-    let (go, gone) = tokio::sync::watch::channel(false);
-    let (done, mut dones) = tokio::sync::mpsc::unbounded_channel();
-    let handler = async move || {
-        let (mut gone, done) = (gone.clone(), done.clone());
-        tokio::spawn(async move {
-            let closed = gone.wait_for(|gone| *gone).await.is_ok();
-            let _ = done.send(closed);
-        });
-        "begun"
-    };
-    let (server, address) = start(Router::new().fallback(handler), Patience::default());
-    let response = send(address, "GET / HTTP/1.0\r\n\r\n").await;
-    assert!(response.ends_with("begun"), "{response}");
-    go.send_replace(true);
-    assert_eq!(dones.recv().await, Some(true));
-    server.abort();
-}
-
-#[tokio::test]
-async fn a_server_that_is_dropped_closes_connections_that_have_threads_of_their_own() {
-    let (server, address) = start(Router::new().fallback(async || "served"), Patience::default());
-    let mut connection = connect(address, "").await;
-    assert_eq!(ask(&mut connection).await, "served");
-    server.abort();
-    assert_eq!(rest(connection).await, b"");
 }
