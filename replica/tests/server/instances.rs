@@ -2,11 +2,12 @@
 
 use crate::http::{get, post, request};
 use candid::Principal;
+use embedded_replica::limits::CONNECTION_THREADS_MAX;
 use embedded_replica::network::NetworkProfile;
 use embedded_replica::server::{EmbeddedServer, ServerConfig};
 use pocket_ic::common::rest::{RawCanisterCall, RawEffectivePrincipal};
 use pocket_ic::{PocketIc, PocketIcBuilder};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -96,29 +97,61 @@ fn instances_used_at_the_same_time_do_not_see_each_other() {
     });
 }
 
-#[test]
-fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
-    let server = embedded_server();
-    let busy = [(); 3].map(|()| network(&server));
-    let idle = network(&server);
+/// Checks that a server executes requests of an instance while others are busy: as many as the server has threads for
+/// connections without threads of their own. `opened` are connections that stay open meanwhile.
+fn no_other_waits_for_busy_instances(server: &EmbeddedServer, opened: &[TcpStream]) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let busy: Vec<_> = (0..threads).map(|_| network(server)).collect();
+    let idle = network(server);
+    let all_are_busy = || {
+        let states = get(server.port(), "/instances").body;
+        let states = states.as_array().unwrap();
+        states.iter().filter(|state| **state == "Busy").count() == threads
+    };
     in_one_of_ten(|| {
-        let spins = busy.each_ref().map(spin);
+        let spins: Vec<_> = busy.iter().map(spin).collect();
         std::thread::scope(|scope| {
             let spin = |(path, body): (String, String)| {
                 let port = server.port();
                 scope.spawn(move || assert_eq!(post(port, &path, &body).status, 200))
             };
-            let spins = spins.map(spin);
-            let mut answered = 0;
+            let spins: Vec<_> = spins.into_iter().map(spin).collect();
+            let mut executed = 0;
             while !spins.iter().all(|spin| spin.is_finished()) {
-                idle.get_time();
-                idle.tick();
-                answered += 1;
+                if all_are_busy() {
+                    idle.get_time();
+                    idle.tick();
+                    executed += 1;
+                }
             }
-            let few = || format!("{answered} answers while others were busy");
-            if answered > 20 { Ok(()) } else { Err(few()) }
+            let few = || format!("{executed} requests were executed while others were busy");
+            if executed > 20 { Ok(()) } else { Err(few()) }
         })
     });
+    for connection in opened {
+        let closed = connection.peek(&mut [0]).map_err(|error| error.kind());
+        assert_ne!(closed, Ok(0), "a connection was closed");
+    }
+}
+
+#[test]
+fn an_instance_that_is_busy_for_long_keeps_no_other_waiting() {
+    no_other_waits_for_busy_instances(&embedded_server(), &[]);
+}
+
+#[test]
+fn an_instance_that_is_busy_for_long_keeps_no_connection_waiting_that_has_no_thread_of_its_own() {
+    let server = embedded_server();
+    // Each has a thread of its own, so that others have none.
+    let open = |_| {
+        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).unwrap();
+        connection.write_all(b"GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        assert!(connection.read(&mut [0; 1 << 10]).unwrap() > 0);
+        connection.set_nonblocking(true).unwrap();
+        connection
+    };
+    let opened: Vec<_> = (0..CONNECTION_THREADS_MAX).map(open).collect();
+    no_other_waits_for_busy_instances(&server, &opened);
 }
 
 #[test]
