@@ -140,14 +140,7 @@ impl StableMemory {
         if let Some((first, last)) = pages_of(offset, size) {
             self.execution.access(&self.pages, first, last, pages_max);
         }
-        self.check_accessed(pages_max)
-    }
-
-    fn check_accessed(&self, pages_max: u64) -> Result<(), StableMemoryError> {
-        match self.execution.accessed() > pages_max {
-            true => Err(StableMemoryError::TooMuchAccessed),
-            false => Ok(()),
-        }
+        self.execution.check_accessed(pages_max)
     }
 
     /// Counts an access to the bytes from `offset` like [`access`](Self::access), and reads them until `destination` is
@@ -155,7 +148,7 @@ impl StableMemory {
     ///
     /// # Errors
     ///
-    /// Those of [`check_range`](Self::check_range) and of [`access`](Self::access).
+    /// Those of [`check_range`](Self::check_range) and of [`access`](Self::access). Then `destination` is unchanged.
     pub fn access_and_read(
         &mut self,
         offset: u64,
@@ -167,14 +160,11 @@ impl StableMemory {
             self.access(offset, destination.len() as u64, pages_max)?;
             return self.read(offset, destination);
         };
-        let bytes = self.execution.access_page(&self.pages, page);
-        match bytes {
-            Some(bytes) => {
-                destination.copy_from_slice(&bytes[start..start + destination.len()]);
-            }
+        match self.execution.access_page(&self.pages, page, pages_max)? {
+            Some(bytes) => destination.copy_from_slice(&bytes[start..start + destination.len()]),
             None => destination.fill(0),
         }
-        self.check_accessed(pages_max)
+        Ok(())
     }
 
     /// The number of pages that writing `size` bytes at `offset` would make dirty and that are not dirty

@@ -1,6 +1,7 @@
 //! What one execution does with stable memory: the pages that it accesses, and the new content of the pages that
 //! it writes to.
 
+use super::StableMemoryError;
 use super::table::{PageTable, REGION_PAGES, Region, path};
 use crate::limits::OS_PAGE_BYTES;
 use crate::pieces::Page;
@@ -45,9 +46,16 @@ impl Execution {
         self.regions.is_empty()
     }
 
-    /// The number of pages that the execution has accessed.
-    pub fn accessed(&self) -> u64 {
-        self.accessed
+    /// Checks that the execution has accessed at most `pages_max` pages.
+    ///
+    /// # Errors
+    ///
+    /// [`StableMemoryError::TooMuchAccessed`] if it has accessed more.
+    pub fn check_accessed(&self, pages_max: u64) -> Result<(), StableMemoryError> {
+        match self.accessed > pages_max {
+            true => Err(StableMemoryError::TooMuchAccessed),
+            false => Ok(()),
+        }
     }
 
     /// The number of pages that the execution has written to.
@@ -80,19 +88,29 @@ impl Execution {
     }
 
     /// Counts an access to one page. Returns its current content, or `None` if the page was never written.
+    ///
+    /// # Errors
+    ///
+    /// [`StableMemoryError::TooMuchAccessed`] if the execution has now accessed more than `pages_max` pages.
     #[inline]
-    pub fn access_page(&mut self, table: &PageTable, page: u64) -> Option<&Page> {
+    pub fn access_page(
+        &mut self,
+        table: &PageTable,
+        page: u64,
+        pages_max: u64,
+    ) -> Result<Option<&Page>, StableMemoryError> {
         let (number, position) = place(page);
         let at = self.position_of(table, number);
         let region = &mut self.regions[at];
         let bit = 1 << position;
         self.accessed += u64::from(region.accessed & bit == 0);
         region.accessed |= bit;
-        region.page(position).map(|page| &**page)
+        self.check_accessed(pages_max)?;
+        Ok(self.regions[at].page(position).map(|page| &**page))
     }
 
-    /// Writes `source` to a page, from the byte `start`, if the execution has written to the page before. Returns whether
-    /// it has. The bytes must fit.
+    /// Writes `source` to a page, from the byte `start`, if the execution has written to the page before. Returns
+    /// whether it has. The bytes must fit.
     #[inline]
     pub fn write_again(&mut self, page: u64, start: usize, source: &[u8]) -> bool {
         let (number, position) = place(page);

@@ -45,6 +45,21 @@ fn a_page_becomes_dirty_once_per_execution() {
     assert_eq!(write(&mut memory, 0, 1), 1);
 }
 
+#[test]
+fn a_read_beyond_the_limit_of_accessed_pages_copies_nothing() {
+    let page = OS_PAGE_BYTES as u64;
+    for (offset, size) in [(page, 1), (page, OS_PAGE_BYTES), (0, OS_PAGE_BYTES + 1)] {
+        let mut memory = StableMemory::from_bytes(&[7; 2 * OS_PAGE_BYTES]).expect("it is small");
+        let mut destination = [1; 2 * OS_PAGE_BYTES];
+        assert_eq!(memory.access_and_read(0, &mut destination[..1], 1), Ok(()));
+        assert_eq!(destination[0], 7);
+        destination[0] = 1;
+        let read = memory.access_and_read(offset, &mut destination[..size], 1);
+        assert_eq!(read, Err(StableMemoryError::TooMuchAccessed));
+        assert!(destination == [1; 2 * OS_PAGE_BYTES], "{size} bytes from {offset} were copied");
+    }
+}
+
 proptest! {
     #[test]
     fn each_accessed_page_counts_once(
