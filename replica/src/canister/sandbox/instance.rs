@@ -115,6 +115,11 @@ impl Instance {
         })
     }
 
+    /// Whether the instruction counter is exact after every trap.
+    pub fn is_exact(&self) -> bool {
+        self.is_exact
+    }
+
     /// Executes `entry`.
     pub fn run(&mut self, entry: &Entry, input: Arc<ExecutionInput>, extent: Extent) -> Ran {
         let limit = input.instructions_max;

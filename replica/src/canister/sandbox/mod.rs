@@ -8,7 +8,7 @@
 //!
 //! After a trap for which the code has stored no exact instruction counter, the sandbox executes again, with code that
 //! stores it (see `wasm/instrument`). An execution depends on nothing but its input and the memories, so the second one
-//! does the same, and traps at the same instruction.
+//! does the same, and traps at the same instruction. The instance with the slower code is then dropped.
 
 mod changes;
 mod code;
@@ -286,7 +286,7 @@ impl Sandbox {
         self.kept.heap_bytes = instance.heap().len();
         instance.store_globals(self.kept.globals.get_or_insert_default());
         self.kept.stable.commit();
-        self.retire_dropped_segments();
+        self.retire();
     }
 
     /// Undoes the changes of the pending execution.
@@ -305,7 +305,7 @@ impl Sandbox {
         if !undone {
             self.instance = None;
         }
-        self.retire_dropped_segments();
+        self.retire();
     }
 
     /// Creates a sandbox with the same code and the same memories. No execution may be pending.
@@ -352,7 +352,7 @@ impl Sandbox {
             ChangedHeap::Pages(_) => self.instance = None,
         }
         self.kept.globals = Some(globals);
-        self.retire_dropped_segments();
+        self.retire();
     }
 
     /// Drops changes that [`hold`](Self::hold) returned. No other execution may have been kept since. Uses the instance
@@ -366,10 +366,13 @@ impl Sandbox {
         }
     }
 
-    /// Drops the instance if the code can drop segments. The next execution must have all segments
-    /// again, so it needs a new instance.
-    fn retire_dropped_segments(&mut self) {
-        if self.code.module.info.drops_segments {
+    /// Drops the instance if it must not execute again: if the code can drop segments, because the next execution must
+    /// have all segments again; and if the instance is exact. An exact instance is slower. Its stack frames differ from
+    /// those of other instances, too. So whether a deep recursion overflows the stack would depend on an earlier trap,
+    /// which is not saved.
+    fn retire(&mut self) {
+        let is_exact = self.instance.as_ref().is_some_and(|instance| instance.is_exact());
+        if is_exact || self.code.module.info.drops_segments {
             self.instance = None;
         }
     }

@@ -55,6 +55,31 @@ fn an_execution_that_traps_outside_of_calls_is_charged_exactly_and_prints_once()
 }
 
 #[test]
+fn the_slower_code_of_an_exact_counter_is_not_used_again() {
+    let text = r#"(module (memory 1)
+      (func (export "canister_update divides")
+        (i32.store (i32.const 0) (i32.div_u (i32.const 1) (i32.load (i32.const 0))))))"#;
+    let divided = || {
+        let mut sandbox = Sandbox::new(harness::code(text), StableMemory::default());
+        let entry = Entry::Export("canister_update divides".into());
+        run(&mut sandbox, entry, Both::input(&[])).result.expect_err("it divides by 0");
+        assert!(sandbox.instance.as_ref().is_some_and(|instance| instance.is_exact()));
+        sandbox
+    };
+    let is_exact =
+        |sandbox: &Sandbox| sandbox.instance.as_ref().is_some_and(|instance| instance.is_exact());
+    let mut undone = divided();
+    undone.undo();
+    assert!(!is_exact(&undone));
+    let mut discarded = divided();
+    let changes = discarded.hold().expect("there is something to hold");
+    discarded.discard(changes);
+    assert!(!is_exact(&discarded));
+    let mut split = divided();
+    assert!(!is_exact(&split.split_off()) && !is_exact(&split));
+}
+
+#[test]
 fn changes_that_are_dropped_leave_nothing_behind() {
     let mut both = Both::new();
     both.run(&[GROW_STABLE, Op(0, 1, 500)], Then::Keep);
