@@ -274,18 +274,17 @@ impl Host {
         }
     }
 
-    /// Connects the host with the memories of its instance. `added_bytes` is the size of the added memory. `uses_copies`
-    /// is whether the module uses copies of stable memory pages.
+    /// Connects the host with the memories of its instance. `added_bytes` is the size of the added memory. `has_copies`
+    /// is whether the last part of the added memory is for copies of stable memory pages.
     pub(crate) fn connect(
         &mut self,
         memory: Option<Memory>,
         added_memory: Option<Memory>,
         added_bytes: usize,
-        uses_copies: bool,
+        has_copies: bool,
     ) {
         (self.memory, self.added_memory) = (memory, added_memory);
-        // The copies come after the page marks. A module without memory has none.
-        let has_copies = uses_copies && memory.is_some();
+        // The copies come after the page marks.
         let copies_bytes = if has_copies { STABLE_COPIES_PART_BYTES } else { 0 };
         self.marks_end = added_bytes - copies_bytes;
         self.copies = StableCopies::new(has_copies);
@@ -312,7 +311,7 @@ impl Host {
         self.copies.begin();
         self.beyond_counter = beyond_counter;
         self.balance = input.balance;
-        // The effects of the execution before were taken.
+        debug_assert!(*self.effects == Effects::default(), "the effects before were taken");
         self.effects.log = ExecutionLog::with_capacity(input.environment.log_bytes);
         self.input = input;
         self.reply.clear();

@@ -1,8 +1,8 @@
 //! The copies of stable memory pages in the added memory, which the code reads and writes without the replica.
 //!
-//! Format: `wasm/instrument/stable_copies.rs`. A page gets a copy when the replica has read or written it several times in
-//! one execution. The replica keeps the pages and their copies equal: after each of its own writes, it renews the copy;
-//! before each of its own accesses, and after the execution, it writes changed copies back.
+//! Format: `wasm/instrument/stable_copies.rs`. A page gets a copy when the replica has read or written it several times
+//! in one execution. The replica keeps the pages and their copies equal: after each of its own writes, it renews the
+//! copy; before each of its own accesses, and after the execution, it writes changed copies back.
 
 use super::Host;
 use crate::limits::OS_PAGE_BYTES;
@@ -13,14 +13,14 @@ use crate::wasm::{
 use std::ops::Range;
 use wasmtime::{AsContextMut, StoreContextMut};
 
-/// A page gets a copy when the replica has accessed it this often without accessing another page of the same slot. Making
-/// a copy takes as much time as a few accesses. A number of this project.
+/// A page gets a copy when the replica has accessed it this often without accessing another page of the same slot.
+/// Making a copy takes as much time as a few accesses. A number of this project.
 const ACCESSES_BEFORE_COPY: u8 = 4;
 
 /// The pages that have copies.
 #[derive(Default)]
 pub(super) struct StableCopies {
-    /// Whether the module uses copies.
+    /// Whether the code of the module calls functions that use copies.
     is_used: bool,
     /// The slots, in groups. A group exists from the first access to a page of one of its slots.
     groups: Vec<Option<Box<[Slot; GROUP_SLOTS]>>>,
@@ -66,7 +66,7 @@ fn pages_of(offset: u64, size: u64) -> Range<u64> {
 }
 
 impl StableCopies {
-    /// Copies for a module that uses them, or for one that does not.
+    /// Copies for a module whose code uses them, or for another module, which gets none.
     pub(super) fn new(is_used: bool) -> Self {
         Self { is_used, ..Self::default() }
     }
@@ -171,8 +171,8 @@ impl Host {
         }
     }
 
-    /// Counts an access of the replica to a range. If the range is within a page that is accessed often, makes a copy of
-    /// the page.
+    /// Counts an access of the replica to a range. If the range is within a page that is accessed often, makes a copy
+    /// of the page.
     #[inline]
     pub(super) fn count_access(store: &mut impl AsContextMut<Data = Self>, offset: u64, size: u64) {
         let pages = pages_of(offset, size);

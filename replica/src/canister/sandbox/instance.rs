@@ -8,8 +8,9 @@ use crate::queues::Pairs;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
 use crate::wasm::{
-    EXPORT_ADDED_MEMORY, EXPORT_COUNTER, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_TABLE,
-    MARK_REACH_BYTES, ModuleInfo, Page, Pages, StableMemory, counter_is_exact, engine,
+    EXPORT_ADDED_MEMORY, EXPORT_COUNTER, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_STABLE_COPIES,
+    EXPORT_TABLE, MARK_REACH_BYTES, ModuleInfo, Page, Pages, StableMemory, counter_is_exact,
+    engine,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -95,8 +96,8 @@ impl Instance {
         let memory = instance.get_memory(&mut store, EXPORT_MEMORY);
         let added_memory = instance.get_memory(&mut store, EXPORT_ADDED_MEMORY);
         let added_bytes = added_memory.map_or(0, |memory| memory.data_size(&store));
-        let uses_copies = info.uses_stable_copies();
-        store.data_mut().connect(memory, added_memory, added_bytes, uses_copies);
+        let has_copies = instance.get_memory(&mut store, EXPORT_STABLE_COPIES).is_some();
+        store.data_mut().connect(memory, added_memory, added_bytes, has_copies);
         let counter = instance.get_global(&mut store, EXPORT_COUNTER);
         let globals = (0..info.mutable_globals)
             .filter_map(|number| {

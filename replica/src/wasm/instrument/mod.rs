@@ -27,12 +27,12 @@ use crate::types::Instructions;
 use counter::Place;
 pub(crate) use page_marks::MARK_REACH_BYTES;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
-use stable_copies::PART_WASM_PAGES;
 #[cfg(test)]
 pub(crate) use stable_copies::STABLE_CALL_INSTRUCTIONS;
+use stable_copies::{Direction, PART_WASM_PAGES};
 pub(crate) use stable_copies::{
-    STABLE_COPIES, STABLE_COPIES_BYTES, STABLE_COPIES_PART_BYTES, STABLE_COPY_FUNCTIONS,
-    STABLE_READ_TAGS, STABLE_WRITE_TAGS, TAG_BYTES,
+    STABLE_COPIES, STABLE_COPIES_BYTES, STABLE_COPIES_PART_BYTES, STABLE_READ_TAGS,
+    STABLE_WRITE_TAGS, TAG_BYTES,
 };
 use std::collections::BTreeSet;
 use wasm_encoder::{
@@ -49,6 +49,8 @@ pub(crate) const RESERVED_PREFIX: &str = "embedded-replica:";
 pub(crate) const EXPORT_MEMORY: &str = "embedded-replica:memory";
 /// The added memory.
 pub(crate) const EXPORT_ADDED_MEMORY: &str = "embedded-replica:added_memory";
+/// The added memory once more, if its last part is for copies of stable memory pages.
+pub(crate) const EXPORT_STABLE_COPIES: &str = "embedded-replica:stable_copies";
 /// The added global. A module without it has the instruction counter only in the added memory.
 pub(crate) const EXPORT_COUNTER: &str = "embedded-replica:counter";
 /// The table, for callbacks.
@@ -67,13 +69,15 @@ pub(crate) const PAGE_MARKS_ADDRESS: usize = 64;
 /// The value of the instruction counter after an execution was stopped at its instruction limit.
 pub(crate) const OUT_OF_INSTRUCTIONS: i64 = i64::MIN;
 
-/// When the code stores the instruction counter in the added memory, where the host reads it.
+/// When the code stores the instruction counter: copies it from the local where a function keeps it to the added
+/// global, or to the added memory if there is no added global (see `counter`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CounterStores {
     /// Before calls, before instructions that always trap, and before the function returns. After a trap in another
     /// instruction, such as a division by zero, the stored counter can be too high.
     AtCalls,
-    /// Also before each instruction that can trap. The stored counter is exact after every trap, but the code is slower.
+    /// Also before each instruction that can trap. The stored counter is exact after every trap, but the code is
+    /// slower.
     AtTraps,
 }
 
@@ -94,6 +98,8 @@ pub(super) struct ModuleParts<'a> {
     pub imports: BTreeSet<&'a str>,
     /// The same names in the order of the imports.
     pub import_names: Vec<&'a str>,
+    /// The imported functions in instructions `call` and `return_call`.
+    pub called_imports: BTreeSet<u32>,
     /// The function types with three 64-bit integers as parameters and without results.
     pub stable_types: BTreeSet<u32>,
     /// The number of memories: 0 or 1.
@@ -126,16 +132,16 @@ struct Added {
     /// The first added function. The order is that of [`page_marks::functions`]. `None` in a module
     /// without memory.
     functions: Option<u32>,
-    /// The imported functions that added functions replace, and the first of those, in the order of
-    /// [`stable_copies::functions`].
-    replaced: Vec<u32>,
+    /// The imported functions that added functions replace.
+    replaced: Vec<(u32, Direction)>,
+    /// The first function that replaces one of these. The order is that of [`stable_copies::functions`].
     replacements: u32,
 }
 
 impl Added {
     /// The function that is called instead of `function`. `None` if `function` is not replaced.
     fn replacement(&self, function: u32) -> Option<u32> {
-        let position = self.replaced.iter().position(|replaced| *replaced == function)?;
+        let position = self.replaced.iter().position(|(replaced, _)| *replaced == function)?;
         Some(self.replacements + position as u32)
     }
 }
@@ -168,7 +174,7 @@ pub(super) fn instrument(
     };
     added.replacements = functions + helpers.len() as u32;
     let copies = marks_wasm_pages(parts) * WASM_PAGE_BYTES;
-    helpers.extend(stable_copies::functions(&added, parts, copies));
+    helpers.extend(stable_copies::functions(&added, copies));
     let mut types = TypeSection::new();
     let mut functions = FunctionSection::new();
     let mut code = CodeSection::new();
@@ -200,7 +206,7 @@ pub(super) fn instrument(
         code.function(&helper.code);
     }
     Ok(Instrumented {
-        bytes: assemble(parts, added.counter, &types, &functions, &hints, &code)?,
+        bytes: assemble(parts, &added, &types, &functions, &hints, &code)?,
         compiled_instructions: compiled,
     })
 }
@@ -214,7 +220,7 @@ fn counter_global(parts: &ModuleParts<'_>) -> Option<u32> {
 /// Writes the sections in the order that the Wasm format requires.
 fn assemble(
     parts: &ModuleParts<'_>,
-    counter: Place,
+    added: &Added,
     types: &TypeSection,
     functions: &FunctionSection,
     hints: &BranchHints,
@@ -231,9 +237,9 @@ fn assemble(
     raw(SectionId::Import, own(SectionId::Import));
     raw(SectionId::Function, Some(&joined(own(SectionId::Function), functions)?));
     raw(SectionId::Table, own(SectionId::Table));
-    raw(SectionId::Memory, Some(&joined(own(SectionId::Memory), &memory(parts))?));
-    raw(SectionId::Global, Some(&joined(own(SectionId::Global), &globals(counter))?));
-    raw(SectionId::Export, Some(&joined(own(SectionId::Export), &exports(parts, counter))?));
+    raw(SectionId::Memory, Some(&joined(own(SectionId::Memory), &memory(parts, added))?));
+    raw(SectionId::Global, Some(&joined(own(SectionId::Global), &globals(added.counter))?));
+    raw(SectionId::Export, Some(&joined(own(SectionId::Export), &exports(parts, added))?));
     raw(SectionId::Element, own(SectionId::Element));
     raw(SectionId::DataCount, own(SectionId::DataCount));
     module.section(hints);
@@ -262,8 +268,8 @@ fn marks_wasm_pages(parts: &ModuleParts<'_>) -> u64 {
 }
 
 /// The added memory.
-fn memory(parts: &ModuleParts<'_>) -> MemorySection {
-    let copies = if stable_copies::replaced(parts).is_empty() { 0 } else { PART_WASM_PAGES };
+fn memory(parts: &ModuleParts<'_>, added: &Added) -> MemorySection {
+    let copies = if added.replaced.is_empty() { 0 } else { PART_WASM_PAGES };
     let pages = marks_wasm_pages(parts) + copies;
     let mut section = MemorySection::new();
     section.memory(MemoryType {
@@ -287,10 +293,13 @@ fn globals(counter: Place) -> GlobalSection {
 }
 
 /// The exports through which the replica accesses the internals of the instance.
-fn exports(parts: &ModuleParts<'_>, counter: Place) -> ExportSection {
+fn exports(parts: &ModuleParts<'_>, added: &Added) -> ExportSection {
     let mut section = ExportSection::new();
     section.export(EXPORT_ADDED_MEMORY, ExportKind::Memory, parts.memories);
-    if let Some(global) = counter.global {
+    if !added.replaced.is_empty() {
+        section.export(EXPORT_STABLE_COPIES, ExportKind::Memory, parts.memories);
+    }
+    if let Some(global) = added.counter.global {
         section.export(EXPORT_COUNTER, ExportKind::Global, global);
     }
     if parts.memories > 0 {

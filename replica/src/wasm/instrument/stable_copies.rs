@@ -2,9 +2,10 @@
 //!
 //! Most calls of `stable64_read` and `stable64_write` are for a few bytes of a page that the execution has used shortly
 //! before. Leaving the code for the replica takes longer than copying these bytes. So the replica puts copies of such
-//! pages into the added memory, and the module calls added functions instead of the two imported ones. An added function
-//! uses the copy if there is one and if nothing else is to be done. Otherwise, it calls the imported function. So it does
-//! exactly what the imported function would do. The replica writes changed copies back after the execution at the latest.
+//! pages into the added memory, and where the code of the module calls one of the two imported functions, it calls an
+//! added function instead. An added function uses the copy if there is one and if nothing else is to be done.
+//! Otherwise, it calls the imported function. So it does exactly what the imported function would do. The replica
+//! writes changed copies back after the execution at the latest.
 //!
 //! The page with the number `n` can have its copy in slot `n` modulo [`STABLE_COPIES`] only. For each slot, the added
 //! memory has two tags and the bytes of the page. A tag is the number of the page plus 1, or 0. The first tag is for
@@ -15,12 +16,12 @@ use super::{Added, COUNTER_ADDRESS, ModuleParts, PAGE_MARKS_ADDRESS};
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
 use wasm_encoder::{BlockType, Function, Instruction, MemArg, ValType};
 
-/// The number of pages that can have copies, a power of two. All copies together take 16 MiB: a canister that uses fewer
-/// pages often takes less. A number of this project.
+/// The number of pages that can have copies, a power of two. All copies together take 16 MiB. A canister that uses
+/// fewer pages often takes less. A number of this project.
 pub(crate) const STABLE_COPIES: usize = 4096;
 
-/// The positions of the tags for reading, the tags for writing, and the copies, from the start of the copies' part of the
-/// added memory.
+/// The positions of the tags for reading, the tags for writing, and the copies. They count from the start of the
+/// copies' part of the added memory.
 pub(crate) const STABLE_READ_TAGS: usize = 0;
 pub(crate) const STABLE_WRITE_TAGS: usize = TAG_BYTES * STABLE_COPIES;
 pub(crate) const STABLE_COPIES_BYTES: usize = 2 * TAG_BYTES * STABLE_COPIES;
@@ -40,57 +41,58 @@ pub(crate) const STABLE_CALL_INSTRUCTIONS: i64 = 20;
 /// Copying more bytes than this takes less time with `memory.copy`.
 const BYTES_IN_LOOP_MAX: i64 = 64;
 
-/// The imported functions that are replaced.
-pub(crate) const STABLE_COPY_FUNCTIONS: [&str; 2] = ["stable64_read", "stable64_write"];
-
+/// Whether a function reads or writes stable memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     Read,
     Write,
 }
 
-/// The index of each imported function that is replaced.
-pub(super) fn replaced(parts: &ModuleParts<'_>) -> Vec<u32> {
+/// The index of each imported function that is replaced, and what it does. Calls through a table are not replaced. So a
+/// module without any other calls of these functions has no use for copies.
+pub(super) fn replaced(parts: &ModuleParts<'_>) -> Vec<(u32, Direction)> {
     if parts.memories == 0 {
         return Vec::new();
     }
     let imports = (0..).zip(parts.import_names.iter().zip(&parts.function_types));
-    let replaced = imports.filter(|(_, (name, of_type))| {
+    let replaced = imports.filter_map(|(index, (name, of_type))| {
         // The replica refuses to link functions of other types.
-        direction(name).is_some() && parts.stable_types.contains(of_type)
+        let is_called = parts.called_imports.contains(&index);
+        let direction = direction(name)?;
+        (is_called && parts.stable_types.contains(of_type)).then_some((index, direction))
     });
-    replaced.map(|(index, _)| index).collect()
+    replaced.collect()
 }
 
 fn direction(import: &str) -> Option<Direction> {
-    let [read, write] = STABLE_COPY_FUNCTIONS;
     match import {
-        _ if import == read => Some(Direction::Read),
-        _ if import == write => Some(Direction::Write),
+        "stable64_read" => Some(Direction::Read),
+        "stable64_write" => Some(Direction::Write),
         _ => None,
     }
 }
 
-/// The added functions, one for each replaced function, in the same order. The copies' part of the added memory begins at
-/// `part`.
-pub(super) fn functions(added: &Added, parts: &ModuleParts<'_>, part: u64) -> Vec<Helper> {
-    let function = |import: &u32| {
-        let direction = direction(parts.import_names[*import as usize])?;
-        Some(Writer { added, part, direction, code: Function::new(LOCALS) }.function(*import))
+/// The added functions, one for each replaced function, in the same order. The copies' part of the added memory begins
+/// at `part`.
+pub(super) fn functions(added: &Added, part: u64) -> Vec<Helper> {
+    let function = |(import, direction): &(u32, Direction)| {
+        Writer { added, part, direction: *direction, code: Function::new(LOCALS) }.function(*import)
     };
-    added.replaced.iter().filter_map(function).collect()
+    added.replaced.iter().map(function).collect()
 }
 
-/// The position of the size among the parameters, and the locals: the number of the page, the instruction counter, the
-/// slot of the page, and the addresses in the added memory and in the heap.
+/// The position of the size among the parameters, and the locals: the number of the page, the size of the heap in
+/// bytes, the instruction counter after the call, the slot of the page, and the addresses in the added memory and in
+/// the heap.
 const SIZE: u32 = 2;
 const PAGE: u32 = 3;
-const LEFT: u32 = 4;
-const SLOT: u32 = 5;
-const COPY: u32 = 6;
-const HEAP32: u32 = 7;
-const HEAP64: u32 = 8;
-const LOCALS: [(u32, ValType); 3] = [(2, ValType::I64), (3, ValType::I32), (1, ValType::I64)];
+const HEAP_BYTES: u32 = 4;
+const LEFT: u32 = 5;
+const SLOT: u32 = 6;
+const COPY: u32 = 7;
+const HEAP32: u32 = 8;
+const HEAP64: u32 = 9;
+const LOCALS: [(u32, ValType); 3] = [(3, ValType::I64), (3, ValType::I32), (1, ValType::I64)];
 
 /// Writes one added function.
 struct Writer<'a> {
@@ -135,8 +137,8 @@ impl Writer<'_> {
         MemArg { offset, align, memory_index: self.added.counter.memory }
     }
 
-    /// Leaves the outermost block if the function must call the imported function. Otherwise sets the locals for the page,
-    /// its slot, and the counter after the call.
+    /// Leaves the outermost block if the function must call the imported function. Otherwise sets the locals for the
+    /// page, its slot, and the counter after the call.
     fn checks(&mut self) {
         use Instruction::*;
         let page = OS_PAGE_BYTES as i64;
@@ -156,8 +158,9 @@ impl Writer<'_> {
         self.all([LocalGet(PAGE), I64Const(1), I64Add, I64Ne, BrIf(0)]);
         // The bytes are in the heap.
         self.heap_bytes();
-        self.all([LocalTee(LEFT), LocalGet(address), I64LeU, BrIf(0)]);
-        self.all([LocalGet(LEFT), LocalGet(address), I64Sub, LocalGet(SIZE), I64LtU, BrIf(0)]);
+        self.all([LocalTee(HEAP_BYTES), LocalGet(address), I64LeU, BrIf(0)]);
+        self.all([LocalGet(HEAP_BYTES), LocalGet(address), I64Sub]);
+        self.all([LocalGet(SIZE), I64LtU, BrIf(0)]);
         // Enough instructions are left.
         self.all([I32Const(0), I64Load(self.at(COUNTER_ADDRESS as u64, 3)), LocalTee(LEFT)]);
         self.all([LocalGet(SIZE), I64Const(STABLE_CALL_INSTRUCTIONS), I64Add, I64LtS, BrIf(0)]);

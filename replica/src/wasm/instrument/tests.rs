@@ -1,7 +1,8 @@
 //! Tests of instrumentation: instruction counts and page marks, compared with values computed by hand.
 
-use super::OUT_OF_INSTRUCTIONS;
+use super::{EXPORT_STABLE_COPIES, OUT_OF_INSTRUCTIONS, PART_WASM_PAGES};
 use crate::wasm::harness::{LIMIT, Outcome, compiled, run};
+use crate::wasm::module::prepare;
 use wasmtime::Trap;
 
 mod generated;
@@ -33,6 +34,55 @@ fn uses(instructions: i64, text: &str) {
 fn traps(trap: Trap, instructions: i64, text: &str) {
     let outcome = body("i32", text);
     assert_eq!((outcome.instructions(), outcome.trap), (instructions, Some(trap)), "{text}");
+}
+
+/// Whether an instrumented module with this text has a place for copies of stable memory pages.
+fn has_stable_copies(text: &str) -> bool {
+    let binary = wat::parse_str(text).expect("the text is a module");
+    let (bytes, _) = prepare(&binary, &[0; 32], None).expect("the module is valid");
+    let (mut is_exported, mut pages) = (false, Vec::new());
+    for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
+        match payload.expect("it is a module") {
+            wasmparser::Payload::MemorySection(memories) => {
+                pages.extend(memories.into_iter().map(|memory| memory.expect("valid").initial));
+            }
+            wasmparser::Payload::ExportSection(exports) => {
+                let mut names = exports.into_iter().map(|export| export.expect("valid").name);
+                is_exported = names.any(|name| name == EXPORT_STABLE_COPIES);
+            }
+            _ => {}
+        }
+    }
+    // The page marks of a 32-bit memory are in 17 pages.
+    let copies = pages[1] - 17;
+    assert_eq!(copies, if is_exported { PART_WASM_PAGES } else { 0 });
+    is_exported
+}
+
+#[test]
+fn only_a_module_whose_code_calls_the_functions_directly_has_a_place_for_stable_copies() {
+    let module = |code: &str| {
+        format!(
+            r#"(module
+              (import "ic0" "stable64_size" (func $size (result i64)))
+              (import "ic0" "stable64_read" (func $read (param i64 i64 i64)))
+              (import "ic0" "stable64_write" (func $write (param i64 i64 i64)))
+              (import "ic0" "stable_read" (func $older_read (param i32 i32 i32)))
+              (type $three (func (param i64 i64 i64)))
+              (table funcref (elem $read $write))
+              (memory 1)
+              (func (drop (call $size)) {code}))"#
+        )
+    };
+    let three = "(i64.const 0) (i64.const 0) (i64.const 1)";
+    for call in ["call $read", "call $write", "return_call $read"] {
+        assert!(has_stable_copies(&module(&format!("({call} {three})"))), "{call}");
+    }
+    let older = "(call $older_read (i32.const 0) (i32.const 0) (i32.const 1))";
+    let through_table = format!("(call_indirect (type $three) {three} (i32.const 0))");
+    for code in ["", older, &through_table] {
+        assert!(!has_stable_copies(&module(code)), "{code}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::effort::{Arities, Effort, EffortCounter};
 use super::{InvalidModule, invalid};
 use crate::limits::*;
+use std::collections::BTreeSet;
 use wasmparser::{FunctionBody, Operator};
 
 /// The properties of a function's code that the replica needs.
@@ -11,6 +12,8 @@ use wasmparser::{FunctionBody, Operator};
 pub(super) struct FunctionSummary {
     /// The data segments that `memory.init` instructions use.
     pub memory_init_segments: Vec<u32>,
+    /// The imported functions in instructions `call` and `return_call`.
+    pub called_imports: BTreeSet<u32>,
     /// The lowest index of the functions in instructions `ref.func` and `return_call`.
     pub lowest_referenced: Option<u32>,
     /// Whether the code drops data or element segments.
@@ -20,10 +23,11 @@ pub(super) struct FunctionSummary {
 }
 
 /// Checks the body of a function. `number` counts the functions that the module defines; `of_type` is the type
-/// of the function.
+/// of the function; `imports` is the number of imported functions.
 pub(super) fn check_function(
     number: u32,
     of_type: u32,
+    imports: u32,
     body: &FunctionBody<'_>,
     arities: Arities<'_>,
 ) -> Result<FunctionSummary, InvalidModule> {
@@ -42,6 +46,12 @@ pub(super) fn check_function(
             return invalid(format!(
                 "function {number} uses the instruction '{name}', which is not allowed"
             ));
+        }
+        if let Operator::Call { function_index } | Operator::ReturnCall { function_index } =
+            operator
+            && function_index < imports
+        {
+            summary.called_imports.insert(function_index);
         }
         match operator {
             Operator::MemoryInit { data_index, .. } => {

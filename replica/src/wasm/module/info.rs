@@ -2,7 +2,6 @@
 
 use crate::limits::{EXPORTED_METHOD_NAME_BYTES_MAX, EXPORTED_METHODS_MAX};
 use crate::types::Instructions;
-use crate::wasm::instrument::STABLE_COPY_FUNCTIONS;
 use crate::wasm::module::InvalidModule;
 use crate::wasm::pages::Pages;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,11 +81,6 @@ pub struct ModuleInfo {
 }
 
 impl ModuleInfo {
-    /// Whether the instrumented module uses copies of stable memory pages, if it has a memory.
-    pub(crate) fn uses_stable_copies(&self) -> bool {
-        STABLE_COPY_FUNCTIONS.iter().any(|name| self.imports.contains(*name))
-    }
-
     /// Checks the number and the names of the methods against the limits of the mainnet.
     ///
     /// # Errors

@@ -276,11 +276,13 @@ impl<'a> ModuleScan<'a> {
     fn function_body(&mut self, body: wasmparser::FunctionBody<'a>) -> Result<(), InvalidModule> {
         let number = self.parts.bodies.len();
         let arities = Arities { types: &self.parts.arities, functions: &self.parts.function_types };
-        let of_type = self.parts.imported_functions as usize + number;
-        let of_type = self.parts.function_types.get(of_type).copied().unwrap_or(u32::MAX);
-        let summary = code::check_function(number as u32, of_type, &body, arities)?;
+        let imports = self.parts.imported_functions;
+        let of_type = self.parts.function_types.get(imports as usize + number);
+        let of_type = of_type.copied().unwrap_or(u32::MAX);
+        let summary = code::check_function(number as u32, of_type, imports, &body, arities)?;
         self.effort.add(summary.effort, number)?;
         self.memory_init_segments.extend(summary.memory_init_segments);
+        self.parts.called_imports.extend(summary.called_imports);
         summary.lowest_referenced.into_iter().for_each(|function| self.note_reference(function));
         self.info.drops_segments |= summary.drops_segments;
         self.parts.bodies.push(body);

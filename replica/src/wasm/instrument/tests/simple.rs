@@ -4,7 +4,7 @@
 use crate::types::Instructions;
 use crate::wasm::instruction_costs::instruction_cost;
 use crate::wasm::instrument::counter::{Place, load, stop, store};
-use crate::wasm::instrument::{ModuleParts, assemble};
+use crate::wasm::instrument::{Added, CounterStores, ModuleParts, assemble};
 use wasm_encoder::{
     BlockType, BranchHints, CodeSection, Encode, Function, FunctionSection, Instruction,
     TypeSection, ValType,
@@ -33,7 +33,15 @@ pub fn instrument(parts: &ModuleParts<'_>) -> Result<Vec<u8>, BinaryReaderError>
     code.function(&charge(parts.memories, true));
     code.function(&charge_size(parts.memories));
     let counter = Place { memory: parts.memories, global: None };
-    assemble(parts, counter, &types, &functions, &BranchHints::new(), &code)
+    let added = Added {
+        wasm64: parts.wasm64,
+        stores: CounterStores::AtCalls,
+        counter,
+        functions: None,
+        replaced: Vec::new(),
+        replacements: 0,
+    };
+    assemble(parts, &added, &types, &functions, &BranchHints::new(), &code)
 }
 
 fn append(code: &mut Function, instructions: &[Instruction<'_>]) {
