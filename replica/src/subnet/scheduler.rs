@@ -53,6 +53,10 @@ struct Share {
     guaranteed_memory: u64,
 }
 
+/// Debug builds check each iteration of a subnet with at most this number of canisters. The check looks at all
+/// canisters that are awake, so it would take long with many. A number of this project.
+const CHECKED_CANISTERS_MAX: usize = 8;
+
 /// The timers and heartbeats that are due in this round, by canister.
 type Tasks = BTreeMap<CanisterId, Vec<Task>>;
 
@@ -78,6 +82,11 @@ fn schedule_state(canister: &Canister, tasks: &Tasks) -> SchedulingState {
         compute_allocation: canister.settings.compute_allocation,
         paused_since: canister.message_since(),
     }
+}
+
+/// Whether a canister has something to execute or to send.
+fn is_busy(canister: &Canister, tasks: &Tasks) -> bool {
+    canister.queues.has_output() || schedule_state(canister, tasks).is_active
 }
 
 /// Executes the next slice of a paused execution, the next task, or the next message.
@@ -158,18 +167,15 @@ impl Subnet {
     }
 
     /// Updates the canisters that may have something to execute or to send in the next iteration: those that still
-    /// have, and the `receivers` of messages, which are taken. Nothing else changes between two iterations without management calls.
+    /// have, and the `receivers` of messages, which are taken. Nothing else changes between two iterations without
+    /// management calls.
     fn update_busy(
         &self,
         busy: &mut Vec<CanisterId>,
         receivers: &mut Vec<CanisterId>,
         tasks: &Tasks,
     ) {
-        busy.retain(|id| {
-            self.canisters.get(id).is_some_and(|canister| {
-                canister.queues.has_output() || schedule_state(canister, tasks).is_active
-            })
-        });
+        busy.retain(|id| self.canisters.get(id).is_some_and(|canister| is_busy(canister, tasks)));
         busy.append(receivers);
         busy.sort_unstable();
         busy.dedup();
@@ -227,6 +233,9 @@ impl Subnet {
         tasks: &mut Tasks,
         progress: &mut Option<Progress>,
     ) -> Budget {
+        if cfg!(debug_assertions) && self.canisters.len() <= CHECKED_CANISTERS_MAX {
+            self.check_kept(busy, tasks, progress.as_ref());
+        }
         let Self { canisters, schedule, .. } = self;
         let state = |id: &CanisterId| Some((*id, schedule_state(canisters.get(id)?, tasks)));
         if let [id] = busy
@@ -249,6 +258,17 @@ impl Subnet {
             spent.heap_delta_bytes += of_thread.heap_delta_bytes;
         }
         spent
+    }
+
+    /// Checks what is kept from one iteration to the next against the state of all canisters.
+    fn check_kept(&self, busy: &[CanisterId], tasks: &Tasks, progress: Option<&Progress>) {
+        if let Some(Progress { round, guaranteed_bytes, .. }) = progress {
+            assert_eq!(*guaranteed_bytes, self.guaranteed_bytes(), "bytes of unbounded-wait calls");
+            assert_eq!(round.subnet_callbacks, self.open_callbacks(), "open callbacks");
+        }
+        for canister in self.canisters.awake().filter(|canister| is_busy(canister, tasks)) {
+            assert!(busy.binary_search(&canister.id).is_ok(), "{} is not busy", canister.id);
+        }
     }
 
     /// Lets the canisters of one thread execute their tasks and messages. Returns what they spent.
