@@ -280,8 +280,8 @@ impl Instance {
         self.network.defer_slices();
     }
 
-    /// Chooses the threads of the host that execute the rounds of a [tick](Self::tick), from now on. The results are the
-    /// same.
+    /// Chooses the threads of the host that execute the rounds of a [tick](Self::tick), from now on. The results are
+    /// the same.
     pub fn set_host_threads(&mut self, threads: HostThreads) {
         self.network.set_host_threads(threads);
     }

@@ -43,7 +43,8 @@ pub struct Queues {
     waiting: Waiting,
 }
 
-/// Queues as they are saved.
+/// Queues as they are saved. What waits is not saved, because it follows from the pairs. A skipped field is decoded as
+/// its default value, and not computed. So this type, which lists the saved fields again, is decoded first.
 #[derive(Deserialize)]
 struct SavedQueues {
     pairs: Pairs,
@@ -96,7 +97,7 @@ impl Queues {
         self.pairs.free_slots(peer)
     }
 
-    /// The free request slots to each peer that has not all slots free.
+    /// The free request slots to each peer that has not all slots free. Tests compare them with those of a model.
     pub fn slots(&self) -> BTreeMap<Callee, usize> {
         let slots = self.pairs.0.iter().map(|(peer, pair)| (*peer, pair.free_slots()));
         slots.filter(|(_, free)| *free < QUEUE_CAPACITY).collect()

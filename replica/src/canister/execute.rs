@@ -242,7 +242,8 @@ pub(super) fn finish_call(
     changes: Option<MemoryChanges>,
     round: &RoundInput,
 ) -> Execution {
-    let CallExecution { received, entry_point, wasm64, prepaid, instructions_max, output } = call;
+    let CallExecution { mut received, entry_point, wasm64, prepaid, instructions_max, output } =
+        call;
     let instructions = output.instructions;
     let unused = instructions_max.saturating_sub(instructions);
     let fee = round.prices.spent(prepaid, unused, wasm64);
@@ -250,43 +251,34 @@ pub(super) fn finish_call(
     canister.consumption.instructions += fee;
     canister.add_log(output.log);
     let work = Work::from(&received.origin);
-    let mut taken = Taken::default();
-    let finished = |call_context_id, outcome, taken| FinishedExecution {
-        work,
-        call_context_id,
-        outcome,
-        instructions,
-        fee,
-        taken,
-    };
     let effects = match output.result {
         Ok(effects) => effects,
         Err(trap) => {
             undo(canister, changes);
-            let id = canister.contexts.next_id();
-            return conclude_at_once(
-                canister,
-                received,
-                finished(id, Outcome::Failed(trap), taken),
-            );
+            let (outcome, taken) = (Outcome::Failed(trap), Taken::default());
+            let call_context_id = canister.contexts.next_id();
+            let finished =
+                FinishedExecution { work, call_context_id, outcome, instructions, fee, taken };
+            return conclude_at_once(canister, received, finished);
         }
     };
-    taken = Taken::from(&*effects);
     if entry_point == EntryPoint::ReplicatedQuery {
         undo(canister, changes);
     } else {
         keep(canister, changes);
     }
-    let mut received = received;
     received.cycles -= effects.cycles_accepted;
-    if effects.calls.is_empty() {
-        let id = canister.contexts.next_id();
-        let outcome = apply(canister, id, effects, round);
-        canister.version += 1;
-        return conclude_at_once(canister, received, finished(id, outcome, taken));
-    }
-    let id = canister.contexts.open(received);
-    let outcome = apply(canister, id, effects, round);
+    let taken = Taken::from(&*effects);
+    // Without calls, nothing follows, so no call context is opened.
+    let (call_context_id, unopened) = match effects.calls.is_empty() {
+        true => (canister.contexts.next_id(), Some(received)),
+        false => (canister.contexts.open(received), None),
+    };
+    let outcome = apply(canister, call_context_id, effects, round);
     canister.version += 1;
-    conclude(canister, finished(id, outcome, taken))
+    let finished = FinishedExecution { work, call_context_id, outcome, instructions, fee, taken };
+    match unopened {
+        Some(received) => conclude_at_once(canister, received, finished),
+        None => conclude(canister, finished),
+    }
 }

@@ -21,7 +21,9 @@ pub struct History {
     bytes: u64,
 }
 
-/// A history as it is saved.
+/// A history as it is saved. The number of bytes is not saved, because it follows from the changes. A skipped
+/// field is decoded as its default value, 0, and not computed. So this type, which lists the saved fields again, is
+/// decoded first.
 #[derive(Deserialize)]
 struct SavedHistory {
     total: u64,

@@ -14,7 +14,7 @@ use crate::types::{NextWork, Time};
 impl Canister {
     /// Whether the hook `canister_on_low_wasm_memory` is due, and the canister can pay for its
     /// execution. Otherwise the hook waits.
-    pub fn is_low_wasm_memory_hook_due(&mut self, round: &RoundInput) -> bool {
+    pub fn is_low_wasm_memory_hook_due(&self, round: &RoundInput) -> bool {
         self.low_wasm_memory_hook == LowWasmMemoryHook::Ready
             && self.status == Status::Running
             && self.can_pay_for_task(round)

@@ -36,8 +36,8 @@ pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// connection is closed.
 pub const RESPONSE_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Bytes that the operating system keeps for each connection until the client reads them. Systems may keep twice as many,
-/// or less. Without this bound, Linux keeps 4 MiB for a page that does not read its events.
+/// Bytes that the operating system keeps for each connection until the client reads them. Systems may keep twice as
+/// many, or less. Without this bound, Linux keeps 4 MiB for a page that does not read its events.
 pub const SEND_BUFFER_BYTES: usize = 256 << 10;
 
 /// Most connections of a server, together with those of its gateways. If a client opens another one, the

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// On which threads of the host the rounds of a tick are executed, if the profile of the network delays messages between
-/// subnets. The results do not depend on the threads.
+/// On which threads of the host the rounds of a tick are executed, if the profile of the network delays messages
+/// between subnets. The results do not depend on the threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HostThreads {
     /// On the thread that executes the tick.

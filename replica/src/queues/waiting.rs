@@ -1,5 +1,5 @@
-//! What waits in the queues of a canister, over all pairs of queues. Every round and every message asks for it. So it is
-//! kept, and not looked up in all pairs: a canister can have calls to many canisters open.
+//! What waits in the queues of a canister, over all pairs of queues. Every round and every message asks for it. So it
+//! is kept, and not looked up in all pairs: a canister can have calls to many canisters open.
 
 use super::pair::Pair;
 use super::pairs::Pairs;

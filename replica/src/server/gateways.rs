@@ -56,7 +56,8 @@ pub(super) fn listen_for(ip_addr: Option<&str>, port: Option<u16>) -> Result<Tcp
 
 impl Gateways {
     /// Starts a gateway on a listener. It ends with the server that `shared` is of, if it is not stopped before.
-    /// `router` makes its routes, from the number of the instance, the host names that clients may use, and those of canisters.
+    /// `router` makes its routes, from the number of the instance, the host names that clients may use, and those of
+    /// canisters.
     ///
     /// # Errors
     ///

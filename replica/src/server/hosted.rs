@@ -21,8 +21,8 @@ use tokio::task::JoinHandle;
 #[derive(Debug)]
 pub(super) struct HostedInstance {
     id: usize,
-    /// Distinguishes the network from all others, also from those before at the same address. The id stays the same when
-    /// a saved network continues.
+    /// Distinguishes the network from all others, also from those before at the same address. The id stays the same
+    /// when a saved network continues.
     pub(super) network_id: String,
     instance: tokio::sync::Mutex<Result<Instance, Gone>>,
     shared: SharedFacts,

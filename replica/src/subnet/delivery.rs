@@ -92,8 +92,8 @@ impl Subnet {
     /// Delivers messages from the output queues of these canisters to canisters of the same subnet. The canisters must
     /// be in the order of their ids. For each sender, messages to itself come first. A message that cannot be
     /// delivered stays in its output queue, and leaves by the loopback stream at the end of the round. So does every
-    /// message of a canister to itself while the canister is stopping. `guaranteed_bytes` are the bytes that
-    /// unbounded-wait calls of all canisters take, before and after. Adds the receivers of messages to `receivers`.
+    /// message of a canister to itself while the canister is stopping. `guaranteed_bytes` is the number of bytes that
+    /// unbounded-wait calls of all canisters take. It is updated. Adds the receivers of messages to `receivers`.
     pub(super) fn deliver_within_subnet(
         &mut self,
         senders: &[CanisterId],
@@ -106,9 +106,9 @@ impl Subnet {
                 continue;
             }
             let is_running = canister.status == Status::Running;
-            let mut queues = &mut canister.queues;
-            let mut sending = queues.begin_sending(*sender);
-            loop {
+            let mut sending = canister.queues.begin_sending(*sender);
+            while let Some(canister) = self.canisters.get_mut(sender) {
+                let queues = &mut canister.queues;
                 let before = queues.guaranteed_bytes();
                 let Some((receiver, queued)) = queues.send_next(&mut sending) else { break };
                 let bytes = before - queues.guaranteed_bytes();
@@ -117,20 +117,23 @@ impl Subnet {
                     true => Err(queued),
                     false => self.deliver_to(receiver.as_canister(), queued, guaranteed_bytes),
                 };
-                queues = &mut self.canisters.get_mut(sender).expect("it is there").queues;
                 match refused {
                     Ok(()) => {
                         *guaranteed_bytes -= bytes;
                         receivers.push(receiver.as_canister());
                     }
-                    Err(queued) => queues.put_back(receiver, queued, &mut sending),
+                    Err(queued) => {
+                        let canister = self.canisters.get_mut(sender).expect("it is there");
+                        canister.queues.put_back(receiver, queued, &mut sending);
+                    }
                 }
             }
         }
     }
 
-    /// Delivers a message of a canister of this subnet. `guaranteed_bytes` are the bytes that unbounded-wait calls of
-    /// all canisters take, with this message, before and after. The message is returned if it cannot be delivered.
+    /// Delivers a message of a canister of this subnet. The message is returned if it cannot be delivered.
+    /// `guaranteed_bytes` is the number of bytes that unbounded-wait calls of all canisters take, with the bytes that
+    /// the message took in its output queue. What it takes in its input queue is added.
     fn deliver_to(
         &mut self,
         receiver: CanisterId,

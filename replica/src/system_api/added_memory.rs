@@ -1,4 +1,5 @@
-//! The memory that instrumentation adds to a module: the instruction counter and the page marks.
+//! The memory that instrumentation adds to a module: the instruction counter and the page marks. Its last part is for
+//! copies of stable memory pages (see `stable_copies`).
 
 use crate::limits::OS_PAGE_BYTES;
 use crate::system_api::Host;
@@ -25,7 +26,7 @@ impl Host {
         i64::from_le_bytes(*memory[COUNTER_ADDRESS..].first_chunk().expect("the memory has a page"))
     }
 
-    /// Sets how many instructions are left. An instance that is not connected yet has no counter.
+    /// Sets the instruction counter. The host must be connected with its instance: before, there is no counter.
     pub(crate) fn set_instructions_left<C: AsContextMut<Data = Self>>(mut store: C, left: i64) {
         let mut store = store.as_context_mut();
         let memory = store.data().added_memory().data_mut(&mut store);
@@ -70,8 +71,8 @@ impl Host {
     }
 }
 
-/// Marks the heap pages of these addresses as written. Pages that have no marks are outside every heap. A mark of a page
-/// after the end of the heap has no meaning.
+/// Marks the heap pages of these addresses as written. Pages that have no marks are outside every heap. A mark of a
+/// page after the end of the heap has no meaning.
 #[inline]
 fn mark(marks: &mut [u8], written: Range<u64>) {
     if written.is_empty() {

@@ -154,7 +154,8 @@ fn failure(host: &Host, error: StableMemoryError) -> wasmtime::Error {
     }
 }
 
-/// A heap range that exceeds the heap is a Wasm trap, unlike in [`super::heap_range`], where it is a contract violation.
+/// A heap range that exceeds the heap is a Wasm trap, unlike in [`super::heap_range`], where it is a contract
+/// violation.
 #[cold]
 fn out_of_heap() -> wasmtime::Error {
     trapped("heap out of bounds")

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
 
-/// The order of two principals: by length, then by bytes. Maps compare ids so often that a call of `memcmp` matters. The
-/// first eight bytes of a canister id, which are its number, are compared as one number, and so are the other two.
+/// The order of two principals: by length, then by bytes. Maps compare ids so often that a call of `memcmp` matters.
+/// The first eight bytes of a canister id, which are its number, are compared as one number, and so are the other two.
 #[inline]
 fn compare(own: &Principal, other: &Principal) -> Ordering {
     let (own, other) = (own.as_slice(), other.as_slice());

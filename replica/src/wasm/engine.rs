@@ -1,5 +1,5 @@
-//! Compilation with wasmtime. Two caches keep compiled modules: one in this process, and wasmtime's own cache on disk. In
-//! the same directory, a third cache keeps instrumented modules.
+//! Compilation with wasmtime. Two caches keep compiled modules: one in this process, and wasmtime's own cache on disk.
+//! In the same directory, a third cache keeps instrumented modules.
 
 use crate::limits::{COMPILE_COST_PER_WASM_INSTRUCTION, WASM_STACK_BYTES};
 use crate::types::Instructions;

@@ -1,5 +1,5 @@
-//! The requests that `dfx` sends to deploy to a live network. They are made with the crates that `dfx` uses, `ic-agent` and
-//! `ic-utils`, which check certificates and signatures.
+//! The requests that `dfx` sends to deploy to a live network. They are made with the crates that `dfx` uses, `ic-agent`
+//! and `ic-utils`, which check certificates and signatures.
 
 use crate::calls::{query, update};
 use crate::identities::{Named, ed25519};

@@ -1,5 +1,5 @@
-//! The management canister of an instance, called with the library that `dfx` uses: the life of a canister from its creation
-//! to its deletion.
+//! The management canister of an instance, called with the library that `dfx` uses: the life of a canister from its
+//! creation to its deletion.
 
 use crate::calls::{query, update};
 use crate::identities::{anonymous, ed25519};

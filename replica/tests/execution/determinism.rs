@@ -1,5 +1,5 @@
-//! The same requests have the same responses and cost the same cycles: within a process, beside other networks, and from
-//! process to process.
+//! The same requests have the same responses and cost the same cycles: within a process, beside other networks, and
+//! from process to process.
 
 use crate::ic00::management;
 use crate::patterns::{parallel_calls, pong, sequential_calls};
@@ -22,7 +22,8 @@ struct Step {
     cycles: [u128; 2],
 }
 
-/// The ids, responses, balances and times of a network. The wording of the replica's own rejects is not part of the trace.
+/// The ids, responses, balances and times of a network. The wording of the replica's own rejects is not part of the
+/// trace.
 #[derive(Debug, PartialEq)]
 struct Trace {
     canisters: [Principal; 2],

@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 use test_support::patience::wait_until;
 use test_support::{controller, counter, decode, nothing};
 
-/// Largest size of the compiled modules on disk after a clean-up, in bytes: wasmtime's own (`files_total_size_soft_limit`
-/// in wasmtime's `crates/cache/src/config.rs`).
+/// Largest size of the compiled modules on disk after a clean-up, in bytes: wasmtime's own
+/// (`files_total_size_soft_limit` in wasmtime's `crates/cache/src/config.rs`).
 const MAX_BYTES: u64 = 512 << 20;
 
 /// Starts a server whose caches are below `cache`, and returns the server with an instance.

@@ -88,7 +88,8 @@ impl CanisterPages {
     }
 }
 
-/// Middleware that serves the pages of canisters. Requests for the server's [own paths](OWN_PATHS), and requests that name no canister, go on.
+/// Middleware that serves the pages of canisters. Requests for the server's [own paths](OWN_PATHS), and requests that
+/// name no canister, go on.
 pub(super) async fn serve(
     State(pages): State<CanisterPages>,
     request: Request,
@@ -141,8 +142,8 @@ impl CanisterPages {
 }
 
 /// Whether a page at the server's own address loads the response: as a script, as data or in another way, but not as a
-/// page. The page of the network never does this, and its policy for scripts allows the address. A page of a canister at
-/// this address has an origin of its own.
+/// page. The page of the network never does this, and its policy for scripts allows the address. A page of a canister
+/// at this address has an origin of its own.
 fn is_part_of_own_page(headers: &HeaderMap) -> bool {
     let is = |name, value: &str| headers.get(name).is_some_and(|found| found == value);
     is("sec-fetch-site", "same-origin") && !is("sec-fetch-mode", "navigate")

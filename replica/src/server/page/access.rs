@@ -16,8 +16,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 /// The header with the token.
 const TOKEN_HEADER: &str = "x-page-token";
 
-/// Headers of all responses: scripts, styles and data come from this server only, no script may make markup or code from
-/// text, and no other page may show the page in a frame or read its responses.
+/// Headers of all responses: scripts, styles and data come from this server only, no script may make markup or code
+/// from text, and no other page may show the page in a frame or read its responses.
 const HEADERS: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,

@@ -133,8 +133,8 @@ async fn update(
     }
 }
 
-/// Encodes arguments: with the types of the method, or, if the canister has no interface that can be read, with the types
-/// that their text has.
+/// Encodes arguments: with the types of the method, or, if the canister has no interface that can be read, with the
+/// types that their text has.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! What happens on a network, sent to a page as it happens: server-sent events.
 //!
-//! `axum` has a type for such responses, too. Here, all pages share the bytes of a message, and a page that does not read
-//! is cut off.
+//! `axum` has a type for such responses, too. Here, all pages share the bytes of a message, and a page that does not
+//! read is cut off.
 
 use super::body::EventBody;
 use super::readers::{self, Reader};

@@ -103,8 +103,8 @@ impl Counter {
         append(code, [Instruction::Block(BlockType::Empty)]);
     }
 
-    /// Appends code that leaves the block of [`begin`](Self::begin), the outermost of `depth` + 1 blocks, if the copy is
-    /// negative. Returns the position of the branch in `code`.
+    /// Appends code that leaves the block of [`begin`](Self::begin), the outermost of `depth` + 1 blocks, if the copy
+    /// is negative. Returns the position of the branch in `code`.
     pub fn check(self, depth: u32, code: &mut Vec<u8>) -> usize {
         append(code, [Instruction::LocalGet(self.local), Instruction::I64Const(0)]);
         append(code, [Instruction::I64LtS]);

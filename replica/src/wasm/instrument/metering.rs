@@ -47,8 +47,8 @@ const ADDED_GLOBALS: Instructions = 3;
 const GLOBAL_INSTRUCTIONS: Instructions = 2;
 
 /// The functions of the system API that the replica replaces with code in the module, and the
-/// instructions of that code (`embedders/src/wasm_utils/system_api_replacements.rs`). Here, the host
-/// executes these functions.
+/// instructions of that code (`embedders/src/wasm_utils/system_api_replacements.rs`). This project keeps the imported
+/// functions, and adds code of its own for some of them (see `stable_copies`). It counts the replica's instructions.
 const REPLACED_FUNCTIONS: [(&str, Instructions); 8] = [
     ("stable_size", 10),
     ("stable_grow", 24),

@@ -3,8 +3,8 @@
 //! A store, and several stores with one mark, can cross the end of the page. The next page is not marked then. So a
 //! search for dirty pages must also compare the first [`MARK_REACH_BYTES`] bytes after each marked page; in a 32-bit
 //! memory of 4 GiB, the first page comes after the last one. A mark comes after its
-//! store, so a store out of bounds marks nothing. Added functions replace the bulk operations, except small copies: they
-//! subtract the size from the instruction counter, execute the operation, and mark all written pages.
+//! store, so a store out of bounds marks nothing. Added functions replace the bulk operations, except small copies:
+//! they subtract the size from the instruction counter, execute the operation, and mark all written pages.
 
 use super::mark_ranges::{MarkedRange, stored};
 use super::{
@@ -307,8 +307,8 @@ impl<'a> MarkWriter<'a> {
         }
     }
 
-    /// Appends code that marks a page: that at the address in a local plus `distance`, or the one this number of `pages`
-    /// after it.
+    /// Appends code that marks a page: that at the address in a local plus `distance`, or the one this number of
+    /// `pages` after it.
     fn mark(&self, address: u32, distance: i64, pages: u64, code: &mut Vec<u8>) {
         use Instruction::*;
         LocalGet(address).encode(code);

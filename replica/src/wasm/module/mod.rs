@@ -1,8 +1,8 @@
 //! Validates a canister module and instruments it for the engine.
 //!
-//! `sections` and `code` check the rules of the network, and a bound of this project (`effort`), and collect the properties of the module. The
-//! validator of `wasmparser` checks the rules of the Wasm standard. Then the module is instrumented. `kept` is a cache
-//! on disk for the result.
+//! `sections` and `code` check the rules of the network, and a bound of this project (`effort`), and collect the
+//! properties of the module. The validator of `wasmparser` checks the rules of the Wasm standard. Then the module is
+//! instrumented. `kept` is a cache on disk for the result.
 //!
 //! Rules of the network: `embedders/src/wasm_utils/validation.rs` in the replica's repository, and the
 //! interface specification, "Canister module format".
@@ -85,8 +85,8 @@ pub(crate) fn decompressed_bytes_stated(bytes: &[u8]) -> u64 {
 }
 
 /// Validates and instruments a module, or loads the instrumented module from the cache on disk. `bytes` is the module,
-/// plain or compressed with gzip, and `hash` is their SHA-256. Returns the instrumented module and the properties of the
-/// original one.
+/// plain or compressed with gzip, and `hash` is their SHA-256. Returns the instrumented module and the properties of
+/// the original one.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Check: a paused execution continues slice by slice, one slice in a round. Until the last slice no change is visible, and
-//! the canister executes nothing else.
+//! Check: a paused execution continues slice by slice, one slice in a round. Until the last slice no change is visible,
+//! and the canister executes nothing else.
 
 use crate::run::{Run, State, Tick};
 use candid::Principal;

@@ -1,5 +1,5 @@
-//! Paused executions in the model. An execution is paid for when it begins and takes effect when it ends, as if nothing had
-//! happened in between.
+//! Paused executions in the model. An execution is paid for when it begins and takes effect when it ends, as if nothing
+//! had happened in between.
 
 use super::round::Input;
 use super::*;

@@ -1,9 +1,9 @@
 //! HTTP outcalls: HTTP requests that the nodes of a subnet make for a canister.
 //!
 //! The replica makes no HTTP requests. The client of the instance, or the server while the instance
-//! auto-progresses, lists the pending outcalls and provides the responses that the nodes got. The rest happens as on the mainnet: each node has its response
-//! transformed by the canister and spends cycles; then the nodes agree on a result, which the canister
-//! gets in a block.
+//! auto-progresses, lists the pending outcalls and provides the responses that the nodes got. The rest happens as on
+//! the mainnet: each node has its response transformed by the canister and spends cycles; then the nodes agree on a
+//! result, which the canister gets in a block.
 //!
 //! Rules: interface specification, `http_request` and `flexible_http_request`;
 //! `https_outcalls/{client,consensus,pricing}` in the replica's repository.

@@ -1,6 +1,6 @@
-//! Random modules from `wasm-smith` (`tests/generator`): instrumented, they do what they do without instrumentation, mark the pages
-//! that they change, and count what a simple instrumentation counts, to the last instruction. Also where they trap, and
-//! where they run out of instructions.
+//! Random modules from `wasm-smith` (`tests/generator`): instrumented, they do what they do without instrumentation,
+//! mark the pages that they change, and count what a simple instrumentation counts, to the last instruction. Also where
+//! they trap, and where they run out of instructions.
 
 use super::simple;
 use crate::limits::OS_PAGE_BYTES;
@@ -101,8 +101,8 @@ fn run(module: &[u8], left: i64) -> (Outcome, Added) {
 }
 
 /// Compares a module with its instrumented forms. Returns whether an execution was stopped because it had no
-/// instructions left. `None` if the module was not compared: if the network would refuse the module, if a segment is out
-/// of bounds, or if the stack overflows, whose frames are larger with instrumentation.
+/// instructions left. `None` if the module was not compared: if the network would refuse the module, if a segment is
+/// out of bounds, or if the stack overflows, whose frames are larger with instrumentation.
 fn compare(module: &[u8], limit: i64) -> Option<bool> {
     let mut parts = parts(module)?;
     let mut forms = Vec::new();
