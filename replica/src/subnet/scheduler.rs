@@ -53,8 +53,9 @@ struct Share {
     guaranteed_memory: u64,
 }
 
-/// Debug builds check each iteration of a subnet with at most this number of canisters. The check looks at all
-/// canisters that are awake, so it would take long with many. A number of this project.
+/// Debug builds check the first iterations of each round, if the subnet has few canisters. The check looks at all
+/// canisters that are awake, so it would take long with many. Numbers of this project.
+const CHECKED_ITERATIONS: usize = 8;
 const CHECKED_CANISTERS_MAX: usize = 8;
 
 /// The timers and heartbeats that are due in this round, by canister.
@@ -136,7 +137,13 @@ impl Subnet {
         let mut tasks = self.due_tasks();
         let mut busy = self.canisters.awake_ids();
         let (mut progress, mut receivers) = (None, Vec::new());
-        loop {
+        for iteration in 0.. {
+            if cfg!(debug_assertions)
+                && iteration < CHECKED_ITERATIONS
+                && self.canisters.len() <= CHECKED_CANISTERS_MAX
+            {
+                self.check_kept(&busy, &tasks, progress.as_ref());
+            }
             let spent = self.execute_iteration(left.instructions, &busy, &mut tasks, &mut progress);
             let Some(running) = progress.as_mut().filter(|_| spent.instructions != 0) else {
                 break;
@@ -233,9 +240,6 @@ impl Subnet {
         tasks: &mut Tasks,
         progress: &mut Option<Progress>,
     ) -> Budget {
-        if cfg!(debug_assertions) && self.canisters.len() <= CHECKED_CANISTERS_MAX {
-            self.check_kept(busy, tasks, progress.as_ref());
-        }
         let Self { canisters, schedule, .. } = self;
         let state = |id: &CanisterId| Some((*id, schedule_state(canisters.get(id)?, tasks)));
         if let [id] = busy
