@@ -40,6 +40,7 @@ fn execute_ingress(canister: &mut Canister, ingress: Ingress, round: &RoundInput
     execution
 }
 
+#[expect(clippy::boxed_local, reason = "the request moves as a pointer")]
 fn execute_request(
     canister: &mut Canister,
     request: Box<Request>,

@@ -121,6 +121,7 @@ struct ReadyCallback {
 type Ran = (CallbackOutput, u64);
 
 impl ReadyCallback {
+    #[expect(clippy::boxed_local, reason = "the response moves as a pointer")]
     fn new(
         canister: &mut Canister,
         callback: &Callback,

@@ -152,8 +152,12 @@ struct Helpers {
     count: usize,
 }
 
-/// Asks as many helpers as there are turns for them. Nobody waits for a helper that comes too late.
+/// Asks as many helpers as there are turns for them. Nobody waits for a helper that comes too late. A thread of `rayon`
+/// calls no helpers: a helper that compiles a module waits for such threads, which could all wait for helpers.
 fn call_helpers(turns: &Arc<Turns>) {
+    if rayon::current_thread_index().is_some() {
+        return;
+    }
     static HELPERS: OnceLock<Helpers> = OnceLock::new();
     let Helpers { work, count } = HELPERS.get_or_init(start_helpers);
     for _ in 0..(*count).min(turns.slots.len() - 1) {
