@@ -64,7 +64,7 @@ pub struct CallContexts {
 
 impl CallContexts {
     /// The id of a call context that ends with its first execution, because the execution makes no calls. Such a call
-    /// context is not kept: see [`last_response`].
+    /// context is not kept: see `received_call::last_response`.
     pub fn next_id(&mut self) -> CallContextId {
         let id = CallContextId(self.next_context);
         self.next_context += 1;

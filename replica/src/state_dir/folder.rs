@@ -26,9 +26,30 @@ pub(super) fn names(folder: &Path) -> std::io::Result<Vec<String>> {
     fs::read_dir(folder)?.map(name).collect()
 }
 
+/// The file of a directory that is locked as long as this value exists.
+///
+/// The lock belongs to the open file, which a process that is being started shares until it executes its program. So to
+/// close the file is not enough.
+#[derive(Debug)]
+pub(super) struct LockedFile(File);
+
+impl LockedFile {
+    /// The file.
+    pub(super) fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        // If this fails, closing the file unlocks it.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Checks that a directory contains a state or nothing, and locks it. Creates it if it does not exist. Returns the
 /// locked file, and the id of the network.
-pub(super) fn open(folder: &Path) -> Result<(File, String), StateDirError> {
+pub(super) fn open(folder: &Path) -> Result<(LockedFile, String), StateDirError> {
     if folder.exists() && !folder.is_dir() {
         return Err(StateDirError::NotADirectory(folder.to_owned()));
     }
@@ -53,9 +74,10 @@ pub(super) fn open(folder: &Path) -> Result<(File, String), StateDirError> {
     let lock = File::options().create(true).truncate(false).read(true).write(true).open(&path);
     let lock = lock.map_err(StateDirError::io(&path))?;
     locked(lock.try_lock(), folder)?;
+    let lock = LockedFile(lock);
     // After a crash, the network is not the one that clients have seen: its latest moment is lost.
     let is_continued = has_state && !names.iter().any(|name| name == RUNNING);
-    let id = network_id(&lock, is_continued).map_err(StateDirError::io(&path))?;
+    let id = network_id(lock.file(), is_continued).map_err(StateDirError::io(&path))?;
     Ok((lock, id))
 }
 
@@ -85,7 +107,7 @@ pub fn new_network_id() -> String {
 
 /// Locks a directory for reading: others may read it meanwhile, and nobody can save a state there. `None`
 /// if the directory has no file to lock, so that it was never used where it is.
-pub(super) fn open_to_read(folder: &Path) -> Result<Option<File>, StateDirError> {
+pub(super) fn open_to_read(folder: &Path) -> Result<Option<LockedFile>, StateDirError> {
     let path = folder.join(LOCK);
     let lock = match File::open(&path) {
         Ok(lock) => lock,
@@ -93,7 +115,7 @@ pub(super) fn open_to_read(folder: &Path) -> Result<Option<File>, StateDirError>
         Err(error) => return Err(StateDirError::io(&path)(error)),
     };
     locked(lock.try_lock_shared(), folder)?;
-    Ok(Some(lock))
+    Ok(Some(LockedFile(lock)))
 }
 
 /// The error if a directory could not be locked.

@@ -32,11 +32,11 @@ pub use subnet::load_subnet;
 use crate::instance::{Instance, SubnetInfo};
 use crate::pieces::{FileSum, FreshFile, Pieces, file_name, file_number, saving};
 use document::{Content, Document, Hash};
+use folder::LockedFile;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -50,7 +50,7 @@ const NETWORK: &str = "network.state";
 pub struct StateDir {
     folder: PathBuf,
     /// Locked as long as this value exists.
-    lock: File,
+    lock: LockedFile,
     /// The id of the network.
     network_id: String,
     /// The number of the latest complete save. 0 if there is none.
@@ -244,7 +244,7 @@ impl StateDir {
 
     /// Looks whether the files of the latest save are still there. The next save writes the missing ones again.
     fn look_for_files(&mut self) -> Result<(), StateDirError> {
-        if !folder::has_lock(&self.folder, &self.lock) {
+        if !folder::has_lock(&self.folder, self.lock.file()) {
             // The directory was deleted, or another one is in its place.
             let mut opened = Self::open(&self.folder)?;
             if opened.has_state() {

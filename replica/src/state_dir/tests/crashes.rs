@@ -119,3 +119,14 @@ fn a_directory_that_is_written_again_still_says_that_a_run_goes_on() {
     drop(state);
     assert!(open(&path).crashed_run().is_some());
 }
+
+#[test]
+fn a_directory_is_unlocked_although_a_process_that_is_being_started_has_the_file_open() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let state = open(folder.path());
+    let inherited = state.lock.file().try_clone().expect("there are more files");
+    assert!(matches!(StateDir::open(folder.path()), Err(StateDirError::InUse(_))));
+    drop(state);
+    open(folder.path());
+    drop(inherited);
+}
