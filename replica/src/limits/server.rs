@@ -45,8 +45,8 @@ pub const SEND_BUFFER_BYTES: usize = 256 << 10;
 pub const CONNECTIONS_MAX: usize = 800;
 
 /// Most connections of a server that have a thread of their own. Other connections share the threads of the server's
-/// runtime. A test suite has one or two connections for each test that runs at the same time. Each of these threads also has
-/// three open files, of which systems often allow 1,024, and some 256.
+/// runtime. A test suite has one or two connections for each test that runs at the same time. Each of these threads
+/// also has three open files, of which systems often allow 1,024, and some 256.
 pub const CONNECTION_THREADS_MAX: u32 = 32;
 
 /// Most bytes that a server holds in bodies of requests that are being read or executed, in blobs that are

@@ -93,18 +93,12 @@ impl Waiting {
 
     /// The peers to which messages may wait, in ascending order.
     pub(super) fn receivers(&self) -> Vec<Callee> {
-        let mut receivers = self.receivers.clone();
-        receivers.sort_unstable();
-        receivers.dedup();
-        receivers
+        sorted(self.receivers.clone())
     }
 
     /// Takes the peers to which messages may wait, in ascending order.
     pub(super) fn take_receivers(&mut self) -> Vec<Callee> {
-        let mut receivers = std::mem::take(&mut self.receivers);
-        receivers.sort_unstable();
-        receivers.dedup();
-        receivers
+        sorted(std::mem::take(&mut self.receivers))
     }
 
     /// Puts peers to which messages wait back. The memory of the list is used again.
@@ -112,4 +106,11 @@ impl Waiting {
         receivers.append(&mut self.receivers);
         self.receivers = receivers;
     }
+}
+
+/// The peers in ascending order, each once.
+fn sorted(mut peers: Vec<Callee>) -> Vec<Callee> {
+    peers.sort_unstable();
+    peers.dedup();
+    peers
 }
