@@ -49,6 +49,10 @@ pub const CONNECTIONS_MAX: usize = 800;
 /// also has three open files, of which systems often allow 1,024, and some 256.
 pub const CONNECTION_THREADS_MAX: u32 = 32;
 
+/// Time without any movement on a connection, after which a new thread takes the place of its thread, so that no
+/// allocator keeps memory for it. The threads of tokio for blocking work also end after ten seconds without work.
+pub const CONNECTION_THREAD_REST_TIME: Duration = Duration::from_secs(10);
+
 /// Most bytes that a server holds in bodies of requests that are being read or executed, in blobs that are
 /// being decompressed, and in responses that wait to be read: twice the largest blob.
 pub const BODIES_BYTES_MAX: usize = 2 * BLOB_BYTES_MAX;

@@ -194,8 +194,9 @@ fn six_blobs_that_are_unpacked_at_once_need_the_memory_of_few_and_give_it_back()
     let (peak, unpacked_kib) = (peak_kib(process), unpacked / 1_024);
     println!("resident memory: {before} KiB; {peak} KiB at most");
     assert!(peak < before + 4 * unpacked_kib, "{before} KiB before, {peak} KiB at most");
-    // A server that has served requests keeps more than a new one: 5 to 20 MB, by measurement. A blob is 200 MB.
-    wait_for_resident_kib(process, before + unpacked_kib / 4, PATIENCE);
+    // The connections are still open. Their threads kept up to 60 MB until new threads took their place. A server that
+    // has served requests keeps 7 MB more than a new one, by measurement.
+    wait_for_resident_kib(process, before + unpacked_kib / 8, PATIENCE);
 }
 
 #[test]

@@ -43,6 +43,27 @@ async fn a_connection_has_a_thread_of_its_own_on_which_long_operations_run_and_o
 }
 
 #[tokio::test]
+async fn a_connection_at_rest_gets_another_thread_and_is_served_on() {
+    let rest = Duration::from_millis(1);
+    let threads = ConnectionThreads::new(1, SERVER_THREAD_STACK_BYTES).with_rest(rest);
+    let shared = Shared { threads, ..Shared::default() };
+    let router = Router::new().fallback(async || thread());
+    let (server, address) = start_with(router, Patience::default(), shared);
+    let mut connection = connect(address, "").await;
+    let mut threads = std::collections::BTreeSet::new();
+    while threads.len() < 3 {
+        threads.insert(ask(&mut connection).await);
+        tokio::time::sleep(5 * rest).await;
+    }
+    assert!(!threads.contains(&thread()));
+    // The connection still has the only thread of its own, and gives it back.
+    assert_eq!(ask(&mut connect(address, "").await).await, thread());
+    drop(connection);
+    while ask(&mut connect(address, "").await).await == thread() {}
+    server.abort();
+}
+
+#[tokio::test]
 async fn connections_without_a_thread_of_their_own_are_served() {
     let router = Router::new().fallback(async || thread());
     let (server, address) = start_with(router, Patience::default(), with_threads(FEW_THREADS));
