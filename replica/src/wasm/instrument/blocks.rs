@@ -11,6 +11,10 @@ use wasmparser::Operator;
 /// Cost of entering a function, in instructions.
 const FUNCTION_ENTRY_COST: Instructions = 1;
 
+/// The heat of a block that ends in a trap, and the heat that each loop adds to a block.
+const TRAP_HEAT: i32 = -2;
+const LOOP_HEAT: i32 = 2;
+
 /// A block with what metering adds to it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct MeteredBlock {
@@ -18,10 +22,16 @@ pub(super) struct MeteredBlock {
     pub cost: Instructions,
     /// What the block subtracts from the counter. Differs from the cost where other blocks subtract more or less.
     pub charge: i64,
+    /// How much the counter is ahead of the exact one after the subtraction.
+    pub ahead: i64,
+    /// What the block subtracts again at its end.
+    pub charge_at_end: i64,
     /// Whether the block checks the counter.
     pub checks_counter: bool,
     /// Whether the block stores the counter.
     pub stores_counter: bool,
+    /// Whether the block may subtract again at its end.
+    charges_at_end: bool,
 }
 
 /// A Wasm block, loop or `if` that contains the current instruction.
@@ -74,8 +84,14 @@ pub(super) fn blocks(
     }
     let Division { mut points, blocks, mut metered, .. } = division;
     if stores == CounterStores::AtCalls {
-        let charges = charges::charges(&blocks, &mut points);
-        metered.iter_mut().zip(charges).for_each(|(block, charge)| block.charge = charge);
+        let mut charges = charges::charges(&blocks, &mut points).into_iter();
+        for block in &mut metered {
+            let Some(charge) = charges.next() else { break };
+            (block.charge, block.ahead) = (charge.subtracted, charge.ahead);
+            if block.charges_at_end {
+                block.charge_at_end = charges.next().map_or(0, |charge| charge.subtracted);
+            }
+        }
     }
     metered
 }
@@ -90,7 +106,7 @@ impl Division {
                 CounterStores::AtTraps => !cannot_trap(operator),
             };
         if ends_block(operator) {
-            let to = self.end_block(matches!(operator, Operator::Unreachable));
+            let to = self.end_block(operator);
             self.branch(operator, to);
         } else if let Operator::Block { .. } = operator {
             let label = self.points.add();
@@ -99,17 +115,23 @@ impl Division {
     }
 
     /// Ends the current block and begins the next one. Returns the point at the end of the block.
-    fn end_block(&mut self, ends_in_trap: bool) -> usize {
+    fn end_block(&mut self, operator: &Operator<'_>) -> usize {
         let block = std::mem::take(&mut self.current);
-        let is_observed = block.checks_counter || block.stores_counter;
-        let to = if is_observed { EXACT } else { self.points.add() };
-        let heat = match ends_in_trap {
-            true => -1,
-            false => self.loops,
+        let mut to = if block.stores_counter { EXACT } else { self.points.add() };
+        let heat = match operator {
+            Operator::Unreachable => TRAP_HEAT,
+            _ => self.loops * LOOP_HEAT,
         };
         let cost = block.cost as i64;
         self.blocks.push(Block { cost, heat, from: self.from, to });
-        self.metered.push(MeteredBlock { charge: cost, ..block });
+        // The subtraction for the code after a loop: if that code subtracted from what the loop has left, the engine
+        // would subtract all from what the loop began with, and the loop would have to keep both numbers.
+        let charges_at_end = block.stores_counter && matches!(operator, Operator::Loop { .. });
+        if charges_at_end {
+            to = self.points.add();
+            self.blocks.push(Block { cost: 0, heat: heat - 1, from: EXACT, to });
+        }
+        self.metered.push(MeteredBlock { charge: cost, charges_at_end, ..block });
         self.from = to;
         to
     }

@@ -1,9 +1,10 @@
 //! Decides how much each block of a function subtracts from the instruction counter.
 //!
 //! Each block could subtract its own cost. But the counter must be exact only where somebody reads it: after the
-//! subtraction of each block that is *observed*, which stores or checks the counter. Between two observed blocks, the
-//! sum of what the blocks on a path subtract must be the sum of their costs, on every path. So a block before a branch
-//! can subtract the cost of what follows, and one of the branches needs no subtraction.
+//! subtraction of each block that stores the counter. Between two such blocks, the sum of what the blocks on a path
+//! subtract must be the sum of their costs, on every path. So a block before a branch can subtract the cost of what
+//! follows, and one of the branches needs no subtraction. A block before a loop can subtract the cost of what follows
+//! the loop.
 //!
 //! At the start and at the end of a block, the counter is ahead of the exact one by some number, which is the same on
 //! every path. If a block can lead to another one, the number at the end of the first is the number at the start of the
@@ -12,13 +13,16 @@
 //! graph need not subtract anything: the numbers of all points follow from this. The numbers say what the other blocks
 //! subtract. Profilers count the executions of blocks with few counters in the same way (D. E. Knuth, The Art of
 //! Computer Programming, volume 1, section 2.3.4.1, "Free trees").
+//!
+//! A block that checks the counter compares it with the number at its end instead of zero: the exact counter is
+//! negative if the counter is less than this number.
 
 /// A block of code.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
     /// The cost of its instructions.
     pub cost: i64,
-    /// How often the block is probably executed: the number of loops that contain it, or -1 if it ends in a trap.
+    /// The block should subtract nothing rather than the blocks with less heat.
     pub heat: i32,
     /// The points at its start and at its end.
     pub from: usize,
@@ -60,12 +64,21 @@ impl Points {
     }
 }
 
+/// What a block subtracts from the counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Charge {
+    pub subtracted: i64,
+    /// How much the counter is ahead of the exact one after the subtraction.
+    pub ahead: i64,
+}
+
 /// What each block subtracts from the counter.
-pub(super) fn charges(blocks: &[Block], points: &mut Points) -> Vec<i64> {
+pub(super) fn charges(blocks: &[Block], points: &mut Points) -> Vec<Charge> {
     let ends: Vec<_> =
         blocks.iter().map(|block| (points.find(block.from), points.find(block.to))).collect();
-    // The blocks that are executed most often should subtract nothing.
-    let mut order: Vec<_> = (0..blocks.len()).collect();
+    // The blocks that are executed most often should subtract nothing. Of others, the last ones: then the engine
+    // computes with one number until there.
+    let mut order: Vec<_> = (0..blocks.len()).rev().collect();
     order.sort_by_key(|number| std::cmp::Reverse(blocks[*number].heat));
     let mut trees = Points((0..points.0.len()).collect());
     let mut free: Vec<Vec<usize>> = vec![Vec::new(); points.0.len()];
@@ -103,7 +116,10 @@ pub(super) fn charges(blocks: &[Block], points: &mut Points) -> Vec<i64> {
     blocks
         .iter()
         .zip(&ends)
-        .map(|(block, (from, to))| block.cost + ahead(*from) - ahead(*to))
+        .map(|(block, (from, to))| Charge {
+            subtracted: block.cost + ahead(*from) - ahead(*to),
+            ahead: ahead(*to),
+        })
         .collect()
 }
 
@@ -115,7 +131,8 @@ mod tests {
     fn subtracted(blocks: &[(i64, usize, usize)], points: usize) -> Vec<i64> {
         let blocks: Vec<_> =
             blocks.iter().map(|&(cost, from, to)| Block { cost, heat: 0, from, to }).collect();
-        charges(&blocks, &mut Points((0..points).collect()))
+        let found = charges(&blocks, &mut Points((0..points).collect()));
+        found.iter().map(|charge| charge.subtracted).collect()
     }
 
     #[test]
@@ -138,7 +155,21 @@ mod tests {
         let block = |heat, from, to| Block { cost: 1, heat, from, to };
         let blocks = [block(0, EXACT, 1), block(2, 1, 2), block(2, 2, 1), block(-1, 2, EXACT)];
         let found = charges(&blocks, &mut Points(vec![0, 1, 2]));
-        assert_eq!(found[1], 0);
-        assert_eq!(found[1] + found[2], 2);
+        assert_eq!((found[1].subtracted, found[2].subtracted), (2, 0));
+    }
+
+    #[test]
+    fn the_block_before_a_loop_subtracts_the_cost_of_what_follows_the_loop() {
+        // A loop of one block, then a block that stores the counter.
+        let block = |cost, heat, from, to| Block { cost, heat, from, to };
+        let blocks = [block(10, 0, EXACT, 1), block(3, 1, 1, 1), block(20, 0, 1, EXACT)];
+        let found = charges(&blocks, &mut Points(vec![0, 1]));
+        let subtracted: Vec<_> = found.iter().map(|charge| charge.subtracted).collect();
+        assert_eq!(subtracted[1], 3);
+        assert_eq!(subtracted[0] + subtracted[2], 10 + 20);
+        assert!(subtracted[0] == 0 || subtracted[2] == 0, "{subtracted:?}");
+        // What was subtracted before and in the loop is less than the cost by this.
+        assert_eq!(found[0].ahead, 10 - subtracted[0]);
+        assert_eq!((found[1].ahead, found[2].ahead), (found[0].ahead, 0));
     }
 }

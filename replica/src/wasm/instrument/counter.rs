@@ -104,9 +104,9 @@ impl Counter {
     }
 
     /// Appends code that leaves the block of [`begin`](Self::begin), the outermost of `depth` + 1 blocks, if the copy
-    /// is negative. Returns the position of the branch in `code`.
-    pub fn check(self, depth: u32, code: &mut Vec<u8>) -> usize {
-        append(code, [Instruction::LocalGet(self.local), Instruction::I64Const(0)]);
+    /// is less than `least`. Returns the position of the branch in `code`.
+    pub fn check(self, least: i64, depth: u32, code: &mut Vec<u8>) -> usize {
+        append(code, [Instruction::LocalGet(self.local), Instruction::I64Const(least)]);
         append(code, [Instruction::I64LtS]);
         let branch = code.len();
         append(code, [Instruction::BrIf(depth)]);

@@ -173,7 +173,9 @@ impl MeteredCode {
             done,
             checks: Vec::new(),
             block: Vec::new(),
-            has_unstored: blocks.iter().any(|block| block.charge != 0 && !block.stores_counter),
+            has_unstored: blocks.iter().any(|block| {
+                (block.charge != 0 && !block.stores_counter) || block.charge_at_end != 0
+            }),
             blocks: blocks.into_iter(),
             block_depth: 0,
             is_stale: false,
@@ -183,11 +185,15 @@ impl MeteredCode {
 
     /// Prepares for an instruction, before it is appended to the current block.
     fn before(&mut self, operator: &Operator<'_>) {
-        if self.is_stale && ends_block(operator) {
-            if leaves(operator, self.depth) != Leaves::Always {
+        if ends_block(operator) {
+            if self.is_stale && leaves(operator, self.depth) != Leaves::Always {
                 self.counter.load(&mut self.block);
             }
             self.is_stale = false;
+            let block = self.blocks.as_slice().first().copied().unwrap_or_default();
+            if block.charge_at_end != 0 {
+                self.counter.charge(block.charge_at_end, &mut self.block);
+            }
         }
         self.is_stale |= matches!(
             operator,
@@ -227,7 +233,7 @@ impl MeteredCode {
         self.counter.load(&mut self.block);
         self.counter.charge(bytes.into(), &mut self.block);
         self.counter.store(&mut self.block);
-        self.counter.check(self.depth, &mut self.block);
+        self.counter.check(0, self.depth, &mut self.block);
     }
 
     /// Ends the current block if `operator`, its last instruction up to now, ends it.
@@ -248,15 +254,18 @@ impl MeteredCode {
         if block.checks_counter || block.cost > 0 {
             self.compiled += CHARGE_INSTRUCTIONS;
         }
+        // The check comes first. So the engine need not keep two numbers for what follows: it would compute each
+        // later number from the one before the subtraction.
+        if block.checks_counter {
+            let least = block.charge + block.ahead;
+            self.checks.push(self.counter.check(least, self.block_depth, &mut self.done));
+            self.compiled += CHECK_INSTRUCTIONS;
+        }
         if block.charge != 0 {
             self.counter.charge(block.charge, &mut self.done);
         }
         if block.stores_counter && (block.charge != 0 || self.has_unstored) {
             self.counter.store(&mut self.done);
-        }
-        if block.checks_counter {
-            self.checks.push(self.counter.check(self.block_depth, &mut self.done));
-            self.compiled += CHECK_INSTRUCTIONS;
         }
         self.done.append(&mut self.block);
         self.block_depth = self.depth;

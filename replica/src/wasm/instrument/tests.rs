@@ -111,6 +111,37 @@ fn a_loop_is_charged_for_each_iteration() {
 }
 
 #[test]
+fn the_code_after_a_loop_subtracts_nothing() {
+    use wasmparser::{Operator, Parser, Payload};
+    // A loop at the start of a function, and one after a call.
+    for before in ["", "(call $g)"] {
+        let text = format!(
+            r#"(module (global $n (mut i32) (i32.const 0)) (func $g)
+              (func {before} (loop $again nop (br_if $again (global.get $n))) nop nop (call $g)))"#
+        );
+        let binary = wat::parse_str(&text).expect("the text is a module");
+        let (bytes, _) = prepare(&binary, &[0; 32], None).expect("the module is valid");
+        let last = Parser::new(0).parse_all(&bytes).filter_map(|payload| {
+            match payload.expect("it is a module") {
+                Payload::CodeSectionEntry(body) => Some(body),
+                _ => None,
+            }
+        });
+        let body = last.last().expect("it has functions");
+        let operators = body.get_operators_reader().expect("it is a module").into_iter();
+        let operators: Vec<_> = operators.map(|operator| operator.expect("valid")).collect();
+        let count = |operators: &[Operator<'_>]| {
+            operators.iter().filter(|operator| matches!(operator, Operator::I64Sub)).count()
+        };
+        let after =
+            operators.iter().rposition(|operator| matches!(operator, Operator::BrIf { .. }));
+        let (until, after) = operators.split_at(after.expect("there is the loop"));
+        let before = usize::from(!before.is_empty());
+        assert_eq!((count(until), count(after)), (2 + before, 0), "{operators:?}");
+    }
+}
+
+#[test]
 fn a_call_does_not_end_a_block() {
     // The code after the call belongs to the same block, so it is charged before the call.
     uses(1 + (5 + 1 + 2) + (1 + 1), "(drop (call $returns)) nop nop");
