@@ -105,7 +105,7 @@ impl Instance {
     /// - [`InstanceError::NoSubnets`] if the configuration has no subnet.
     /// - [`InstanceError::TooManySubnets`] if it has more than [`INSTANCE_SUBNETS_MAX`] subnets.
     /// - [`InstanceError::SubnetTwice`] if it has two subnets of a kind that can exist only once.
-    /// - [`InstanceError::TimeInPast`] if the initial time is before [`Time::GENESIS`].
+    /// - [`InstanceError::InitialTimeTooEarly`] if the initial time is before [`Time::GENESIS`].
     pub fn new(config: InstanceConfig) -> Result<Self, InstanceError> {
         Self::with_saved_subnets(config, BTreeMap::new())
     }
@@ -141,7 +141,7 @@ impl Instance {
         let ranges = self.subnets.iter().flat_map(|info| info.place.canister_ranges.clone());
         let number = first_free(self.subnets_created, &ranges.collect::<Vec<_>>());
         let subnet = mainnet_subnet(canister, number);
-        let (kind, place) = subnet.ok_or(InstanceError::NoSubnetHosts(canister))?;
+        let (kind, place) = subnet.ok_or(InstanceError::NotOnMainnet(canister))?;
         if matches!(kind, SubnetKind::NetworkNervousSystem | SubnetKind::InternetIdentity) {
             return Err(InstanceError::SubnetMissing { canister, kind });
         }

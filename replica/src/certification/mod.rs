@@ -11,5 +11,5 @@ mod tree;
 
 pub use certificate::{Certification, Topology};
 pub use encoding::cbor;
-pub use paths::{Path, PathError, Reader, Scope, check_paths};
+pub use paths::{NOT_THE_SENDER, Path, PathError, Reader, Scope, check_paths};
 pub use tree::{Label, Selection};

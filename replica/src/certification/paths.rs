@@ -30,6 +30,9 @@ pub enum Scope {
     Subnet(SubnetId),
 }
 
+/// The error for a user who reads the status of a request of somebody else. Programs look for these words.
+pub const NOT_THE_SENDER: &str = "The user tries to access Request ID not signed by the caller.";
+
 /// Why a path cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -150,7 +153,7 @@ impl Check<'_> {
         }
         let Some(record) = self.subnet.ingress_record(id) else { return Ok(()) };
         if record.sender != self.reader.principal {
-            return Err(PathError::Forbidden("only the sender of a request can read its status"));
+            return Err(PathError::Forbidden(NOT_THE_SENDER));
         }
         let is_management = record.receiver.is_management();
         if matches!(self.scope, Scope::Subnet(_)) && !is_management {

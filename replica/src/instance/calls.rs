@@ -74,7 +74,7 @@ impl Instance {
     ///
     /// - [`InstanceError::NoSubnetHosts`] if no subnet hosts the canister.
     /// - [`InstanceError::NoSuchSubnet`] if there is no such subnet.
-    /// - [`InstanceError::SubnetMissing`], [`InstanceError::SubnetsFixed`] or
+    /// - [`InstanceError::NotOnMainnet`], [`InstanceError::SubnetMissing`], [`InstanceError::SubnetsFixed`] or
     ///   [`InstanceError::TooManySubnets`] if a subnet cannot be added.
     /// - [`InstanceError::IngressTooLarge`] if the message is too large.
     pub fn submit(

@@ -1,6 +1,6 @@
 //! Errors of the operations of an instance.
 
-use crate::certification::PathError;
+use crate::certification::{NOT_THE_SENDER, PathError};
 use crate::limits::{
     AWAIT_INGRESS_ROUNDS_MAX, BLOB_BYTES_MAX, INGRESS_BYTES_MAX, INSTANCE_SUBNETS_MAX,
 };
@@ -51,12 +51,24 @@ pub enum InstanceError {
         /// The time that was requested.
         asked: Time,
     },
+    /// A network was to begin before the first time that it can have. The field is the requested time.
+    #[error(
+        "The initial timestamp (unix timestamp in nanoseconds) must be no earlier than {} (provided {}).",
+        Time::GENESIS.as_nanos(), .0.as_nanos()
+    )]
+    InitialTimeTooEarly(Time),
     /// There is no canister with this id.
     #[error("there is no canister {0}")]
     NoSuchCanister(CanisterId),
     /// The canister id is not in the ranges of any subnet.
     #[error("canister {0} does not belong to any subnet of this network")]
     NoSubnetHosts(CanisterId),
+    /// A canister was to be created with an id that neither a subnet of this network nor the mainnet has.
+    #[error(
+        "The effective canister ID {0} does not belong to an existing subnet and it is not a mainnet canister ID. \
+         Choose the id of a mainnet canister, or create the canister without choosing its id"
+    )]
+    NotOnMainnet(CanisterId),
     /// A canister was to be created with an id of a mainnet subnet that cannot be added later.
     #[error(
         "canister {canister} belongs to the mainnet's subnet of kind {kind:?}: ask for such a \
@@ -134,7 +146,7 @@ pub enum InstanceError {
     )]
     NoSuchMessage,
     /// Only the sender of an ingress message may read its status.
-    #[error("only the sender of an ingress message can see its status")]
+    #[error("{NOT_THE_SENDER}")]
     NotTheSender,
     /// An awaited ingress message got no response within [`AWAIT_INGRESS_ROUNDS_MAX`] rounds.
     #[error(

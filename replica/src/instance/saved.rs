@@ -1,9 +1,7 @@
 //! Networks and subnets from saved states.
 
 use super::setup::{default_canister, subnet_config};
-use super::{
-    Instance, InstanceConfig, InstanceError, SubnetInfo, add_subnet, check_count, check_time,
-};
+use super::{Instance, InstanceConfig, InstanceError, SubnetInfo, add_subnet, check_count};
 use crate::certification::Certification;
 use crate::fake_canisters::FakeCanisters;
 use crate::network::Network;
@@ -79,7 +77,9 @@ impl Instance {
         config: InstanceConfig,
         saved: BTreeMap<usize, SavedSubnet>,
     ) -> Result<Self, InstanceError> {
-        check_time(Time::GENESIS, config.initial_time)?;
+        if config.initial_time < Time::GENESIS {
+            return Err(InstanceError::InitialTimeTooEarly(config.initial_time));
+        }
         check_count(config.subnets.len())?;
         let InstanceConfig { subnets: requests, profile, initial_time, fake_canisters, relaxed } =
             config;

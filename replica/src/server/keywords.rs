@@ -6,18 +6,25 @@ use crate::instance::InstanceError;
 use crate::subnet::{BlockMakerError, OutcallError};
 
 /// The first words of the error for a request with an expiry that the network does not accept.
-pub(super) const INVALID_REQUEST_EXPIRY: &str = "Invalid request expiry: ";
+pub(super) const INVALID_REQUEST_EXPIRY: &str =
+    "Invalid request expiry: Specified ingress_expiry not within expected range: ";
 
-/// The name of an error for agents, as boundary nodes and gateways report it. `None` for errors that come
+/// The text of an error for agents, as boundary nodes and gateways report it. `None` for errors that come
 /// from the replica.
-pub(super) fn gateway_name(error: &InstanceError) -> Option<&'static str> {
-    match error {
+pub(super) fn gateway_error(error: &InstanceError) -> Option<String> {
+    let (name, words) = match error {
         InstanceError::NoSubnetHosts(_)
+        | InstanceError::NotOnMainnet(_)
         | InstanceError::SubnetMissing { .. }
-        | InstanceError::SubnetsFixed(_) => Some("canister_not_found"),
-        InstanceError::NoSuchSubnet(_) => Some("subnet_not_found"),
-        _ => None,
-    }
+        | InstanceError::SubnetsFixed(_) => {
+            ("canister_not_found", "The specified canister does not exist.")
+        }
+        InstanceError::NoSuchSubnet(_) => {
+            ("subnet_not_found", "The specified subnet cannot be found.")
+        }
+        _ => return None,
+    };
+    Some(gateway_text(name, format_args!("{words} Reason: {error}")))
 }
 
 /// The name of the error for a request with a body that is too large.
@@ -54,6 +61,7 @@ pub(super) fn pocket_ic_name(error: &InstanceError) -> Option<String> {
             format!("InvalidMockCanisterHttpResponses(({given}, {nodes}))")
         }
         InstanceError::NoSubnetHosts(_)
+        | InstanceError::NotOnMainnet(_)
         | InstanceError::SubnetMissing { .. }
         | InstanceError::IngressTooLarge(_)
         | InstanceError::NotAnswered => "BadIngressMessage".into(),

@@ -101,7 +101,10 @@ fn what_is_read_in_ones_own_name_expires_and_what_is_read_anonymously_does_not()
             let body = signed(&*identity, &content).encode_bytes();
             let answer = post(&network, "v3", network.one, route, &body);
             match expires {
-                true => answer.assert_error(400, "Invalid request expiry: "),
+                true => answer.assert_error(
+                    400,
+                    "Invalid request expiry: Specified ingress_expiry not within expected range: ",
+                ),
                 false => assert_eq!(answer.status, 200, "{route}: {}", answer.text()),
             }
         }
@@ -229,7 +232,7 @@ fn only_the_sender_of_a_request_can_read_its_status() {
         assert!(status(user).await.unwrap().contains("Replied"));
         for named in [other, anonymous()] {
             let error = format!("{:?}", status(named).await.unwrap_err());
-            assert!(error.contains("only the sender of a request"), "{error}");
+            assert!(error.contains("not signed by the caller"), "{error}");
         }
     });
 }

@@ -45,10 +45,16 @@ fn a_page_that_cannot_be_shown_is_a_text_that_says_what_is_wrong_and_what_to_do(
         (stopped.to_text(), "/", 503, "is stopped", "`icp canister start NAME`"),
         (empty.to_text(), "/", 503, "has no code", "`icp deploy`"),
         (frozen.to_text(), "/", 503, "is frozen", "`icp canister top-up NAME --amount 1t`"),
-        (deleted.to_text(), "/", 404, "This network has no canister", "`icp deploy`"),
-        (missing.to_text(), "/", 400, "This network has no canister", "`icp deploy`"),
-        (anonymous.to_text(), "/", 400, "This network has no canister", "`icp deploy`"),
-        ("aaaaa-aa".into(), "/", 400, "the management canister", "has no pages"),
+        (
+            deleted.to_text(),
+            "/",
+            404,
+            "404 - canister not found\n\nThis network has no canister",
+            "`icp deploy`",
+        ),
+        (missing.to_text(), "/", 404, "This network has no canister", "`icp deploy`"),
+        (anonymous.to_text(), "/", 404, "This network has no canister", "`icp deploy`"),
+        ("aaaaa-aa".into(), "/", 404, "the management canister", "has no pages"),
         (plain.to_text(), "/", 503, "has no pages", "has this method"),
         (
             site.id.to_text(),
@@ -57,7 +63,13 @@ fn a_page_that_cannot_be_shown_is_a_text_that_says_what_is_wrong_and_what_to_do(
             "the website fell over",
             "The canister's log may say more",
         ),
-        (site.id.to_text(), "/tampered", 503, "does not prove", "put `.raw` behind"),
+        (
+            site.id.to_text(),
+            "/tampered",
+            503,
+            "The response from the canister failed verification and cannot be trusted",
+            "put `.raw` behind",
+        ),
         ("shop".into(), "/", 400, "No canister has the name 'shop'", "Deploy the canister"),
     ] {
         let reply = site.open(&name, path);

@@ -85,9 +85,16 @@ fn a_creation_sent_to_a_canister_of_the_mainnet_takes_place_on_a_subnet_that_hos
 #[test]
 fn a_creation_sent_to_a_subnet_that_cannot_be_added_is_refused() {
     let network = CounterNetwork::live();
-    for nowhere in [id(GOVERNANCE), Principal::from_slice(&[1, 2, 3])] {
+    for (nowhere, words) in [
+        (id(GOVERNANCE), "ask for such a subnet when you create the instance"),
+        (Principal::from_slice(&[1, 2, 3]), "and it is not a mainnet canister ID"),
+    ] {
         let refused = post(&network, "v4", nowhere, "call", &creation(&ed25519(1)));
-        refused.assert_error(400, "canister_not_found\ndetails: canister ");
+        refused.assert_error(
+            400,
+            "canister_not_found\ndetails: The specified canister does not exist. ",
+        );
+        refused.assert_error(400, words);
     }
     assert_eq!(network.pic.topology().subnet_configs.len(), 2);
 }
@@ -108,5 +115,5 @@ fn a_live_network_creates_canisters_on_its_default_subnet_and_adds_no_subnets() 
         let controllers = agent.read_state_canister_controllers(first).await.unwrap();
         assert_eq!(controllers, [user.identity.sender().unwrap()]);
     });
-    send(id(OPENCHAT)).assert_error(400, "canister_not_found\ndetails: no subnet");
+    send(id(OPENCHAT)).assert_error(400, "does not exist. Reason: no subnet");
 }

@@ -8,7 +8,7 @@ use ic_management_canister_types::*;
 use pocket_ic::RejectResponse;
 use test_support::script::{canister, script, wasm};
 use test_support::scripted::install_module;
-use test_support::{nothing, on_every_server};
+use test_support::{nothing, on_every_server, panic_message};
 
 /// Asserts that a reject has these words.
 #[track_caller]
@@ -188,5 +188,26 @@ fn a_threshold_key_that_no_subnet_has_is_named_with_its_scheme() {
         let (_, text) = reject(&network, management("sign_with_schnorr", signature));
         let words = "threshold key: schnorr:Bip340Secp256k1:no_such_key, existing enabled keys: []";
         assert!(text.contains(words), "'{words}' is not in: {text}");
+    });
+}
+
+#[test]
+fn an_id_with_which_no_canister_can_be_created_is_named_with_the_reason() {
+    on_every_server(|server| {
+        let pic = server.network().with_application_subnet().build();
+        let own = pic.create_canister();
+        let refused = pic.create_canister_with_id(None, None, own).unwrap_err();
+        let words = format!(
+            "The `specified_id` {own} is invalid because it belongs to the canister allocation ranges \
+             of the test environment."
+        );
+        assert!(refused.contains(&words), "{refused}");
+        let nowhere = Principal::from_slice(&[0xff, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+        let words = format!(
+            "The effective canister ID {nowhere} does not belong to an existing subnet and it is not \
+             a mainnet canister ID."
+        );
+        let refused = panic_message(|| pic.create_canister_with_id(None, None, nowhere));
+        assert!(refused.contains(&words), "{refused}");
     });
 }

@@ -194,7 +194,8 @@ fn more_than_two_thirds_of_the_nodes_must_agree() {
         respond(&network, &request, responses(8));
         let (code, text) = failure(network.pic.await_call(message));
         assert_eq!(code, 2);
-        assert!(text.starts_with("No consensus could be reached"), "{text}");
+        let words = "No consensus could be reached. Replicas had different responses. Details: ";
+        assert!(text.starts_with(words), "{text}");
         assert_eq!((text.matches(": 8]").count(), text.matches(": 1]").count()), (1, 5), "{text}");
     });
 }

@@ -219,7 +219,8 @@ fn only_the_sender_of_a_message_can_ask_for_its_status() {
         network.pic.tick();
         let status = |caller| network.pic.ingress_status_as(message.clone(), caller);
         let stranger = Principal::self_authenticating([1; 32]);
-        assert!(matches!(status(stranger), IngressStatusResult::Forbidden(_)));
+        let words = "The user tries to access Request ID not signed by the caller.";
+        assert!(matches!(status(stranger), IngressStatusResult::Forbidden(text) if text == words));
         let own = status(Principal::anonymous());
         assert!(matches!(own, IngressStatusResult::Success(Ok(reply)) if reply == b"mine"));
     });

@@ -209,7 +209,8 @@ fn only_the_sender_of_a_message_is_told_its_status() {
     assert!(own.body["Ok"].is_string(), "{}", own.body);
     let other = status("AAAAAAAAAAABAQ==");
     assert_eq!(other.status, 403);
-    assert!(other.message().contains("sender"), "{}", other.message());
+    let words = "The user tries to access Request ID not signed by the caller.";
+    assert_eq!(other.message(), words);
 }
 
 #[test]
@@ -296,7 +297,8 @@ fn an_unsupported_instance_setting_is_an_error_that_names_the_setting() {
                 r#"{},"initial_time":{{"Timestamp":{{"nanos_since_epoch":1}}}}"#,
                 set(application)
             ),
-            "cannot go back",
+            "The initial timestamp (unix timestamp in nanoseconds) must be no earlier than \
+             1620328630000000000 (provided 1)",
         ),
         (
             set(r#"{"state_config":{"FromPath":"/nowhere"},"instruction_config":"Production"}"#),

@@ -47,7 +47,8 @@ impl<S: Send + Sync> FromRequest<S> for EnvelopeBody {
         let bytes = body::read(request).await;
         let bytes = bytes.map_err(|BodyError { status, message }| match status {
             StatusCode::PAYLOAD_TOO_LARGE => {
-                let details = format!("a request may have at most {INGRESS_BYTES_MAX} bytes");
+                let details =
+                    format!("Payload is too large: maximum body size is {INGRESS_BYTES_MAX} bytes");
                 AgentError::new(status, gateway_text(PAYLOAD_TOO_LARGE, details))
             }
             status => AgentError::new(status, message),

@@ -4,7 +4,7 @@ use crate::certification::cbor;
 use crate::error::{self, UserError};
 use crate::instance::InstanceError;
 use crate::server::api::{self, ApiError};
-use crate::server::keywords::{gateway_name, gateway_text};
+use crate::server::keywords::gateway_error;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ic_transport_types::{RejectCode, RejectResponse};
@@ -39,10 +39,7 @@ impl From<ApiError> for AgentError {
 
 impl From<InstanceError> for AgentError {
     fn from(error: InstanceError) -> Self {
-        let text = match gateway_name(&error) {
-            Some(name) => gateway_text(name, &error),
-            None => error.to_string(),
-        };
+        let text = gateway_error(&error).unwrap_or_else(|| error.to_string());
         Self::new(api::status(&error), text)
     }
 }

@@ -122,19 +122,19 @@ impl PageError {
     }
 
     /// The network has no such canister, or the canister is the network itself.
-    fn not_found(status: StatusCode, canister: Principal) -> Self {
+    fn not_found(canister: Principal) -> Self {
         if canister == Principal::management_canister() {
             let text = format!(
                 "{canister} is the management canister. It is a part of the network, and has no pages."
             );
-            return Self::new(status, text);
+            return Self::new(StatusCode::NOT_FOUND, text);
         }
         Self::new(
-            status,
+            StatusCode::NOT_FOUND,
             format!(
-                "This network has no canister {canister}. Perhaps it was deleted, or it is on another network or was \
-                 on an earlier one. Deploy it to this network, for example with `icp deploy`, and open the link that \
-                 the deployment prints."
+                "404 - canister not found\n\nThis network has no canister {canister}. Perhaps it was deleted, or it is \
+                 on another network or was on an earlier one. Deploy it to this network, for example with `icp \
+                 deploy`, and open the link that the deployment prints."
             ),
         )
     }
@@ -146,9 +146,10 @@ impl PageError {
             HttpGatewayError::ResponseVerificationError(error) => Self::by_canister(
                 unavailable,
                 format!(
-                    "The response of canister {canister} is not shown, because its certificate does not prove that \
-                     the canister made it: {error}.\nA canister has to certify the responses of `http_request`. To \
-                     see the response without a proof, put `.raw` behind the canister's id in the address."
+                    "The response from the canister failed verification and cannot be trusted: its certificate does \
+                     not prove that the canister made it: {error}.\nCanister {canister} has to certify the responses \
+                     of `http_request`. To see the response without a proof, put `.raw` behind the canister's id in \
+                     the address."
                 ),
             ),
             HttpGatewayError::AgentError(error) => match &*error {
@@ -158,7 +159,7 @@ impl PageError {
                     let status = StatusCode::from_u16(payload.status).unwrap_or(status);
                     let message = String::from_utf8_lossy(&payload.content);
                     match message.contains(NOT_FOUND) {
-                        true => Self::not_found(status, canister),
+                        true => Self::not_found(canister),
                         false => Self::new(
                             status,
                             format!(
@@ -220,7 +221,7 @@ impl PageError {
                 "lacks a method that its response asks for. Add the method to the canister."
             }
             RejectCode::DestinationInvalid => {
-                return Self::not_found(StatusCode::NOT_FOUND, canister);
+                return Self::not_found(canister);
             }
             RejectCode::CanisterError => {
                 "failed while it made this page. The canister's log may say more than the reason below."

@@ -142,8 +142,8 @@ impl Subnet {
             return Err(UserError::new(
                 ErrorCode::InvalidManagementPayload,
                 format!(
-                    "The `specified_id` {id} is in the range from which the subnet assigns ids. \
-                     Specify the id of a mainnet canister, or no id."
+                    "The `specified_id` {id} is invalid because it belongs to the canister allocation \
+                     ranges of the test environment.\nSpecify the id of a mainnet canister, or no id."
                 ),
             ));
         }

@@ -96,8 +96,8 @@ fn disagreement(id: u64, groups: &[Group<'_>]) -> Reject {
         .map(|group| format!("[{}: {}]", hash(&group[0].content), group.len()))
         .collect();
     transient(format!(
-        "No consensus could be reached: the nodes got different responses to request {id}, with \
-         these hashes: {}",
+        "No consensus could be reached. Replicas had different responses. Details: request_id: {id}, \
+         hashes: {}",
         hashes.join(", ")
     ))
 }
