@@ -67,7 +67,7 @@ fn a_page_that_cannot_be_shown_is_a_text_that_says_what_is_wrong_and_what_to_do(
             site.id.to_text(),
             "/tampered",
             503,
-            "The response from the canister failed verification and cannot be trusted",
+            "The response from the canister failed verification and cannot be trusted.",
             "put `.raw` behind",
         ),
         ("shop".into(), "/", 400, "No canister has the name 'shop'", "Deploy the canister"),

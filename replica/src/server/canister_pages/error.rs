@@ -146,10 +146,10 @@ impl PageError {
             HttpGatewayError::ResponseVerificationError(error) => Self::by_canister(
                 unavailable,
                 format!(
-                    "The response from the canister failed verification and cannot be trusted: its certificate does \
-                     not prove that the canister made it: {error}.\nCanister {canister} has to certify the responses \
-                     of `http_request`. To see the response without a proof, put `.raw` behind the canister's id in \
-                     the address."
+                    "The response from the canister failed verification and cannot be trusted. Reason: its \
+                     certificate does not prove that the canister made it: {error}.\nCanister {canister} has to \
+                     certify the responses of `http_request`. To see the response without a proof, put `.raw` behind \
+                     the canister's id in the address."
                 ),
             ),
             HttpGatewayError::AgentError(error) => match &*error {
