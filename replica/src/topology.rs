@@ -270,11 +270,9 @@ pub fn root_key(places: &[Place], kinds: &[SubnetKind]) -> Option<Arc<SubnetKey>
 
 /// The canister id with this number: the number in 8 bytes, big-endian, then two bytes that mark canister
 /// ids.
-pub fn canister_id(number: u64) -> CanisterId {
-    let mut bytes = [0; 10];
-    bytes[..8].copy_from_slice(&number.to_be_bytes());
-    bytes[8..].copy_from_slice(&[1, 1]);
-    CanisterId::new(Principal::from_slice(&bytes))
+pub const fn canister_id(number: u64) -> CanisterId {
+    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
+    CanisterId::new(Principal::from_slice(&[a, b, c, d, e, f, g, h, 1, 1]))
 }
 
 /// The cycles minting canister, which converts ICP to cycles (`nns/constants/src/lib.rs`,
@@ -286,7 +284,7 @@ pub fn cycles_minting_canister() -> CanisterId {
 /// The bitcoin canister of the main network, or else of the test network, to which the system forwards
 /// calls of the bitcoin methods (`config/src/execution_environment.rs`, `BITCOIN_MAINNET_CANISTER_ID` and
 /// `BITCOIN_TESTNET_CANISTER_ID`).
-pub fn bitcoin_canister(main: bool) -> CanisterId {
+pub const fn bitcoin_canister(main: bool) -> CanisterId {
     canister_id(if main { 0x1A0_0004 } else { 0x1A0_0001 })
 }
 

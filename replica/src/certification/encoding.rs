@@ -24,6 +24,7 @@ pub(super) fn leb128(number: u64) -> Vec<u8> {
 
 /// Encodes principals as a CBOR list of byte strings.
 pub(super) fn principals<'a>(principals: impl IntoIterator<Item = &'a Principal>) -> Vec<u8> {
+    let bytes = |principal: &'a Principal| Bytes::new(principal.as_slice());
     cbor(&principals.into_iter().map(bytes).collect::<Vec<_>>())
 }
 
@@ -32,13 +33,9 @@ pub(super) fn ranges(ranges: &[(CanisterId, CanisterId)]) -> Vec<u8> {
     cbor(
         &ranges
             .iter()
-            .map(|(first, last)| (bytes(first.as_ref()), bytes(last.as_ref())))
+            .map(|(first, last)| (Bytes::new(first.as_slice()), Bytes::new(last.as_slice())))
             .collect::<Vec<_>>(),
     )
-}
-
-fn bytes(principal: &Principal) -> &Bytes {
-    Bytes::new(principal.as_slice())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::message::CallContent;
 use crate::system_api::Host;
 use crate::topology::bitcoin_canister;
 use crate::trace::Refusal;
-use crate::types::{Callee, Cycles, cycles_from_halves};
+use crate::types::{Callee, CanisterId, Cycles, cycles_from_halves};
 use candid::Principal;
 use wasmtime::{Caller, Linker};
 
@@ -202,12 +202,9 @@ fn free_slots(host: &Host, callee: Callee) -> (Callee, usize) {
         let taken = host.input.slots_taken.get(&peer).copied().unwrap_or(0);
         host.pairs.free_slots(peer).saturating_sub(taken)
     };
-    let aliases = [
-        Callee::MANAGEMENT,
-        host.input.environment.subnet.into(),
-        bitcoin_canister(true).into(),
-        bitcoin_canister(false).into(),
-    ];
+    const BITCOIN: [CanisterId; 2] = [bitcoin_canister(true), bitcoin_canister(false)];
+    let subnet = host.input.environment.subnet.into();
+    let aliases = [Callee::MANAGEMENT, subnet, BITCOIN[0].into(), BITCOIN[1].into()];
     match aliases.contains(&callee) {
         true => (Callee::MANAGEMENT, aliases.map(free).into_iter().min().unwrap_or(0)),
         false => (callee, free(callee)),
