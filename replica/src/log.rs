@@ -59,17 +59,45 @@ impl LogBuffer {
 }
 
 /// The log of one execution: its debug output for display, and its records for the canister log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The default is a log without capacity for records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Lines", into = "Lines")]
 pub struct ExecutionLog {
+    /// The capacity for records, in bytes.
+    bytes_max: usize,
+    /// The lines. `None` if there are none, as in most executions. Boxed, because the log moves often.
+    lines: Option<Box<Lines>>,
+}
+
+/// The lines of an execution. A log is saved in this form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Lines {
     records: LogBuffer,
     printed: VecDeque<String>,
     printed_bytes: usize,
 }
 
-impl Default for ExecutionLog {
-    /// A log without capacity for records.
-    fn default() -> Self {
-        Self::with_capacity(0)
+impl Lines {
+    fn with_capacity(bytes_max: usize) -> Self {
+        let records = LogBuffer::new(MESSAGE_LOG_RECORD_BYTES, bytes_max);
+        Self { records, printed: VecDeque::new(), printed_bytes: 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.printed.is_empty() && self.records.records.is_empty()
+    }
+}
+
+impl From<Lines> for ExecutionLog {
+    fn from(lines: Lines) -> Self {
+        let bytes_max = lines.records.bytes_max;
+        Self { bytes_max, lines: (!lines.is_empty()).then(|| lines.into()) }
+    }
+}
+
+impl From<ExecutionLog> for Lines {
+    fn from(log: ExecutionLog) -> Self {
+        log.lines.map_or_else(|| Self::with_capacity(log.bytes_max), |lines| *lines)
     }
 }
 
@@ -77,9 +105,12 @@ impl ExecutionLog {
     /// A log for an execution of a canister whose log has the capacity `bytes_max`, in bytes. The capacity
     /// is at most [`MESSAGE_LOG_BYTES_MAX`].
     pub fn with_capacity(bytes_max: usize) -> Self {
-        let bytes_max = bytes_max.min(MESSAGE_LOG_BYTES_MAX);
-        let records = LogBuffer::new(MESSAGE_LOG_RECORD_BYTES, bytes_max);
-        Self { records, printed: VecDeque::new(), printed_bytes: 0 }
+        Self { bytes_max: bytes_max.min(MESSAGE_LOG_BYTES_MAX), lines: None }
+    }
+
+    /// The lines, for adding one.
+    fn lines(&mut self) -> &mut Lines {
+        self.lines.get_or_insert_with(|| Lines::with_capacity(self.bytes_max).into())
     }
 
     /// Adds a line to the debug output and to the records. The debug output has at most
@@ -87,41 +118,44 @@ impl ExecutionLog {
     pub fn print(&mut self, now: Time, line: &[u8]) {
         let shown = &line[..line.len().min(PRINTED_BYTES_MAX)];
         let shown = String::from_utf8_lossy(shown).into_owned();
-        self.printed_bytes += shown.len() + PRINTED_LINE_BYTES;
-        self.printed.push_back(shown);
-        while self.printed_bytes > MESSAGE_PRINTED_BYTES_MAX
-            && let Some(oldest) = self.printed.pop_front()
+        let lines = self.lines();
+        lines.printed_bytes += shown.len() + PRINTED_LINE_BYTES;
+        lines.printed.push_back(shown);
+        while lines.printed_bytes > MESSAGE_PRINTED_BYTES_MAX
+            && let Some(oldest) = lines.printed.pop_front()
         {
-            self.printed_bytes -= oldest.len() + PRINTED_LINE_BYTES;
+            lines.printed_bytes -= oldest.len() + PRINTED_LINE_BYTES;
         }
         self.keep(now, line);
     }
 
     /// Adds a line to the records only. A line that exceeds the capacity is truncated.
     pub fn keep(&mut self, now: Time, line: &[u8]) {
-        let bytes_max = self.records.bytes_max.saturating_sub(MESSAGE_LOG_RECORD_BYTES);
+        let bytes_max = self.bytes_max.saturating_sub(MESSAGE_LOG_RECORD_BYTES);
         let content = line[..line.len().min(bytes_max)].to_vec();
-        self.records.push(LogRecord { idx: self.records.next_idx, time: now, content });
+        let records = &mut self.lines().records;
+        records.push(LogRecord { idx: records.next_idx, time: now, content });
     }
 
     /// Whether there is neither debug output nor a record.
     pub fn is_empty(&self) -> bool {
-        self.printed.is_empty() && self.records.records.is_empty()
+        self.lines.as_deref().is_none_or(Lines::is_empty)
     }
 
     /// The lines of debug output, oldest first.
     pub fn printed(&self) -> impl Iterator<Item = &str> {
-        self.printed.iter().map(String::as_str)
+        self.lines.iter().flat_map(|lines| &lines.printed).map(String::as_str)
     }
 
     /// The capacity for records, in bytes.
     pub fn bytes_max(&self) -> usize {
-        self.records.bytes_max
+        self.bytes_max
     }
 
     /// The free part of the capacity, in bytes: records of this size do not evict others.
     pub fn bytes_free(&self) -> usize {
-        self.records.bytes_max.saturating_sub(self.records.bytes)
+        let taken = self.lines.as_ref().map_or(0, |lines| lines.records.bytes);
+        self.bytes_max.saturating_sub(taken)
     }
 }
 
@@ -154,7 +188,7 @@ impl CanisterLog {
             return;
         }
         let first = self.0.next_idx;
-        for record in log.records.records {
+        for record in log.lines.into_iter().flat_map(|lines| lines.records.records) {
             self.0.push(LogRecord { idx: first + record.idx, ..record });
         }
     }

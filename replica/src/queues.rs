@@ -15,7 +15,7 @@ mod waiting;
 pub(crate) use pair::Queued;
 pub use pair::TimedOut;
 pub use pairs::Pairs;
-pub(crate) use sending::Sending;
+pub(crate) use sending::{Sending, Sent};
 
 use crate::error::{ErrorCode, Reject};
 use crate::limits::{QUEUE_CAPACITY, REQUEST_LIFETIME_SECONDS};
@@ -304,14 +304,16 @@ impl Queues {
     }
 
     /// Takes the next message. If there is none, the sending ends: the messages that were put back wait again.
-    pub(crate) fn send_next(&mut self, sending: &mut Sending) -> Option<(Callee, Queued)> {
+    pub(crate) fn send_next(&mut self, sending: &mut Sending) -> Option<Sent> {
         while let Some(receiver) = sending.receiver() {
+            let before = self.guaranteed_bytes();
             let next = self.pop_queued(receiver);
             if next.as_ref().is_none_or(|(_, is_followed)| !is_followed) {
                 sending.leave_receiver();
             }
             if let Some((queued, _)) = next {
-                return Some((receiver, queued));
+                let guaranteed_bytes = before - self.guaranteed_bytes();
+                return Some(Sent { receiver, queued, guaranteed_bytes });
             }
         }
         self.waiting.put_receivers(sending.take_refusing());

@@ -139,19 +139,12 @@ impl CallContexts {
         Some(callback)
     }
 
-    /// Whether the callback with this id waits for a response: no response has arrived, and the deadline
-    /// has not expired.
-    pub fn awaits(&self, id: CallbackId) -> bool {
-        self.callbacks.get(&id).is_some_and(|callback| match callback.header.deadline {
-            Some(deadline) => self.deadlines.contains(&(deadline, id)),
-            None => true,
-        })
-    }
-
-    /// Records that a response to this call has arrived, so that the deadline no longer applies.
-    pub fn settle(&mut self, call: &CallHeader) {
-        if let Some(deadline) = call.deadline {
-            self.deadlines.remove(&(deadline, call.callback));
+    /// Records that a response to this call has arrived, so that the deadline no longer applies. Returns whether the
+    /// callback waited for a response: no response had arrived, and the deadline had not expired.
+    pub fn settle(&mut self, call: &CallHeader) -> bool {
+        match call.deadline {
+            Some(deadline) => self.deadlines.remove(&(deadline, call.callback)),
+            None => self.callbacks.contains_key(&call.callback),
         }
     }
 

@@ -114,7 +114,11 @@ pub fn uninstall(canister: &mut Canister) -> Vec<CallResponse> {
     );
     canister.trace.record(|| Event::Uninstalled { canister: canister.id });
     let responses = canister.contexts.delete_all(&error);
-    responses.into_iter().filter_map(|response| send(canister, response)).collect()
+    responses
+        .into_iter()
+        .filter_map(|response| send(canister, response))
+        .map(|boxed| *boxed)
+        .collect()
 }
 
 #[cfg(test)]

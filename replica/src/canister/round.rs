@@ -53,8 +53,9 @@ pub struct Execution {
     pub memory_taken: u64,
     /// Heap delta: bytes of the pages that it wrote to.
     pub heap_delta_bytes: u64,
-    /// The response to a user. `None` if a canister called, or if the response is not made yet.
-    pub response: Option<CallResponse>,
+    /// The response to a user. `None` if a canister called, or if the response is not made yet. Boxed, because most
+    /// executions have none.
+    pub response: Option<Box<CallResponse>>,
     /// The ingress message whose status becomes "processing".
     pub processing: Option<MessageId>,
 }

@@ -324,7 +324,11 @@ pub(super) fn conclude_at_once(
     executed(instructions, taken, response)
 }
 
-fn executed(instructions: Instructions, taken: Taken, response: Option<CallResponse>) -> Execution {
+fn executed(
+    instructions: Instructions,
+    taken: Taken,
+    response: Option<Box<CallResponse>>,
+) -> Execution {
     let Taken { memory, written, .. } = taken;
     Execution {
         instructions,
@@ -336,9 +340,9 @@ fn executed(instructions: Instructions, taken: Taken, response: Option<CallRespo
 }
 
 /// Sends a response to a canister, or returns a response to a user.
-pub(super) fn send(canister: &mut Canister, response: CallResponse) -> Option<CallResponse> {
+pub(super) fn send(canister: &mut Canister, response: CallResponse) -> Option<Box<CallResponse>> {
     if matches!(response.origin, Origin::Ingress { .. }) {
-        return Some(response);
+        return Some(response.into());
     }
     if let Some(response) = response.into_canister_response() {
         canister.trace.record(|| response.made(Responder::Callee));

@@ -1,5 +1,6 @@
 //! Taking all messages out of the output queues of a canister.
 
+use super::pair::Queued;
 use crate::types::Callee;
 
 /// Which messages were taken out of the output queues of a canister.
@@ -10,6 +11,15 @@ pub(crate) struct Sending {
     position: usize,
     /// The number of receivers that have refused a message. They are the first ones of `receivers`.
     refusing: usize,
+}
+
+/// A message that was taken out of its output queue.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) receiver: Callee,
+    pub(crate) queued: Queued,
+    /// The bytes that the message took, if it belongs to an unbounded-wait call.
+    pub(crate) guaranteed_bytes: u64,
 }
 
 impl Sending {

@@ -158,7 +158,7 @@ fn messages_to_the_canister_itself_are_sent_first_and_the_others_by_receiver() {
     }
     let mut sending = queues.begin_sending(canister_id(OWN));
     let sent = std::iter::from_fn(|| queues.send_next(&mut sending));
-    let order: Vec<Callee> = sent.map(|(receiver, _)| receiver).collect();
+    let order: Vec<Callee> = sent.map(|sent| sent.receiver).collect();
     let expected = [OWN, 1, 1, 3, OWN - 1, OWN + 1].map(|id| Callee::from(canister_id(id)));
     assert_eq!(order, expected);
     assert!(!queues.has_output() && queues.output_peers().is_empty());
@@ -174,7 +174,7 @@ fn a_message_that_is_put_back_is_sent_next_time_and_no_other_before_it() {
     for refusing in [true, false] {
         let mut sending = queues.begin_sending(canister_id(OWN));
         let mut calls = Vec::new();
-        while let Some((receiver, queued)) = queues.send_next(&mut sending) {
+        while let Some(Sent { receiver, queued, .. }) = queues.send_next(&mut sending) {
             calls.push(queued.message.call().callback);
             if refusing && receiver == canister_id(0) {
                 queues.put_back(receiver, queued, &mut sending);

@@ -12,7 +12,7 @@ use crate::canister::{Canister, Status};
 use crate::error::{ErrorCode, Reject, UserError};
 use crate::limits::{GUARANTEED_MESSAGE_MEMORY_MAX, RESPONSE_RESERVATION_BYTES};
 use crate::message::{Message, Request, Response};
-use crate::queues::Queued;
+use crate::queues::{Queued, Sent};
 use crate::subnet::{Subnet, SubnetConfig};
 use crate::trace::{Drop, Event, Trace};
 use crate::types::CanisterId;
@@ -67,8 +67,7 @@ fn take_in_request(trace: &Trace, receiver: &mut Canister, request: Box<Request>
 /// Puts a response into the input queue of its caller. If the caller no longer waits, the response is dropped and the
 /// caller gets the refund.
 fn take_in_response(trace: &Trace, caller: &mut Canister, response: Box<Response>, is_local: bool) {
-    if caller.contexts.awaits(response.header.callback) {
-        caller.contexts.settle(&response.header);
+    if caller.contexts.settle(&response.header) {
         take_in_settled(trace, caller, response, is_local);
     } else {
         caller.credit(response.refund);
@@ -107,26 +106,22 @@ impl Subnet {
             }
             let is_running = canister.status == Status::Running;
             let mut sending = canister.queues.begin_sending(*sender);
-            while let Some(canister) = self.canisters.get_mut(sender) {
-                let queues = &mut canister.queues;
-                let before = queues.guaranteed_bytes();
-                let Some((receiver, queued)) = queues.send_next(&mut sending) else { break };
-                let bytes = before - queues.guaranteed_bytes();
+            let mut next = canister.queues.send_next(&mut sending);
+            while let Some(Sent { receiver, queued, guaranteed_bytes: bytes }) = next {
                 let stays = receiver == *sender && !is_running;
                 let refused = match stays {
                     true => Err(queued),
                     false => self.deliver_to(receiver.as_canister(), queued, guaranteed_bytes),
                 };
+                let canister = self.canisters.get_mut(sender).expect("it is there");
                 match refused {
                     Ok(()) => {
                         *guaranteed_bytes -= bytes;
                         receivers.push(receiver.as_canister());
                     }
-                    Err(queued) => {
-                        let canister = self.canisters.get_mut(sender).expect("it is there");
-                        canister.queues.put_back(receiver, queued, &mut sending);
-                    }
+                    Err(queued) => canister.queues.put_back(receiver, queued, &mut sending),
                 }
+                next = canister.queues.send_next(&mut sending);
             }
         }
     }

@@ -355,7 +355,7 @@ impl Subnet {
             self.history.set(message, IngressState::Processing, self.time);
         }
         if let Some(response) = execution.response {
-            self.respond(response);
+            self.respond(*response);
         }
     }
 }

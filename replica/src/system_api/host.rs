@@ -234,7 +234,7 @@ pub struct Host {
     /// Whether canister code runs. False while the engine instantiates the module, or the replica
     /// restores its memory.
     pub(super) running: bool,
-    pub(crate) stable: StableMemory,
+    pub(crate) stable: Box<StableMemory>,
     /// The pairs of queues of the canister. They say how many request slots are free.
     pub(crate) pairs: Pairs,
     /// The heap. `None` in a module without memory.
@@ -264,7 +264,7 @@ impl Host {
             best_effort_bytes: 0,
             grown: 0,
             running: false,
-            stable: StableMemory::default(),
+            stable: Box::default(),
             pairs: Pairs::default(),
             memory: None,
             added_memory: None,
@@ -293,10 +293,13 @@ impl Host {
     /// The number of instructions that the execution has used so far.
     pub(crate) fn instructions_used<C: AsContext<Data = Self>>(store: C) -> Instructions {
         let left = Self::instructions_left(&store);
-        let store = store.as_context();
-        let host = store.data();
-        let left = left.saturating_add_unsigned(host.beyond_counter).max(0) as Instructions;
-        host.input.instructions_max.saturating_sub(left)
+        store.as_context().data().used_instructions(left)
+    }
+
+    /// The number of instructions that the execution has used if this many are left in the counter.
+    pub(crate) fn used_instructions(&self, left: i64) -> Instructions {
+        let left = left.saturating_add_unsigned(self.beyond_counter).max(0) as Instructions;
+        self.input.instructions_max.saturating_sub(left)
     }
 
     /// Whether this counter value means that the execution was stopped at its instruction limit.

@@ -156,10 +156,10 @@ fn a_context_counts_the_instructions_of_all_its_executions() {
 fn a_callback_is_taken_once() {
     let (mut contexts, id) = context(0, false);
     let call = contexts.register(id, &outgoing(None), own());
-    assert!(contexts.awaits(call.callback));
+    assert!(contexts.settle(&call));
     assert_eq!(contexts.open_callbacks(), 1);
     assert_eq!(contexts.take_callback(call.callback).map(|taken| taken.call_context_id), Some(id));
-    assert!(!contexts.awaits(call.callback));
+    assert!(!contexts.settle(&call));
     assert_eq!(contexts.take_callback(call.callback), None);
     assert_eq!(contexts.open_callbacks(), 0);
 }
@@ -173,8 +173,8 @@ fn a_bounded_wait_expires_once_after_its_deadline_and_stays_open_for_its_reject(
     assert_eq!(contexts.expire(at(10)), []);
     assert_eq!(contexts.expire(at(11)), [call]);
     assert_eq!(contexts.expire(at(1_000)), []);
-    assert!(!contexts.awaits(call.callback), "a response that comes now is too late");
-    assert!(contexts.awaits(patient.callback));
+    assert!(!contexts.settle(&call), "a response that comes now is too late");
+    assert!(contexts.settle(&patient));
     assert!(contexts.take_callback(call.callback).is_some());
 }
 
@@ -182,7 +182,7 @@ fn a_bounded_wait_expires_once_after_its_deadline_and_stays_open_for_its_reject(
 fn a_response_that_has_arrived_does_not_expire() {
     let (mut contexts, id) = context(0, false);
     let call = contexts.register(id, &outgoing(Some(10)), own());
-    contexts.settle(&call);
+    assert!(contexts.settle(&call));
     assert_eq!(contexts.expire(Time::from_nanos(u64::MAX)), []);
     assert!(contexts.take_callback(call.callback).is_some());
 }

@@ -30,7 +30,8 @@ pub(in crate::canister) fn finish_installation(
     round: &RoundInput,
 ) -> Execution {
     let result = installation.finish(canister, round).map(|()| Some(empty_reply()));
-    Execution { response: call.conclude(result, &canister.trace), ..Execution::default() }
+    let response = call.conclude(result, &canister.trace).map(Box::new);
+    Execution { response, ..Execution::default() }
 }
 
 impl Attempt {

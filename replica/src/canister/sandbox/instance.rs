@@ -140,14 +140,15 @@ impl Instance {
         if result.is_ok() || trap.is_some() {
             self.take_counter();
         }
-        let is_exhausted = Host::is_exhausted(Host::instructions_left(&mut self.store));
+        let left = Host::instructions_left(&self.store);
+        let is_exhausted = Host::is_exhausted(left);
         if is_exhausted && at_most < limit {
             return Ran::TooLong;
         }
         if !self.is_exact && !is_exhausted && !trap.is_none_or(|trap| counter_is_exact(*trap)) {
             return Ran::Uncounted;
         }
-        let used = Host::instructions_used(&mut self.store);
+        let used = self.store.data().used_instructions(left);
         let result = result.map_err(|error| match is_exhausted {
             true => Trap::InstructionLimit { limit },
             false => failure(error),
@@ -178,7 +179,7 @@ impl Instance {
     }
 
     /// Exchanges the stable memory and the pairs of queues that the instance works with for these.
-    pub fn exchange(&mut self, stable: &mut StableMemory, pairs: &mut Pairs) {
+    pub fn exchange(&mut self, stable: &mut Box<StableMemory>, pairs: &mut Pairs) {
         let host = self.store.data_mut();
         std::mem::swap(&mut host.stable, stable);
         std::mem::swap(&mut host.pairs, pairs);
@@ -198,6 +199,9 @@ impl Instance {
     /// the previous call.
     pub fn changed(&mut self, kept: &Pages) -> Vec<usize> {
         let mut candidates = self.take_marks();
+        if candidates.is_empty() {
+            return Vec::new();
+        }
         let (pages, _) = self.heap().as_chunks::<OS_PAGE_BYTES>();
         candidates.retain(|(number, reach)| {
             let page = pages.get(*number);

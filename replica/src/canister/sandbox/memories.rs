@@ -18,7 +18,8 @@ pub struct Memories {
         deserialize_with = "super::saved::read_optional_globals"
     )]
     pub(super) globals: Option<Vec<Val>>,
-    pub(super) stable: StableMemory,
+    /// Boxed, because an execution takes it along.
+    pub(super) stable: Box<StableMemory>,
 }
 
 impl std::fmt::Debug for Memories {
@@ -39,7 +40,7 @@ impl Memories {
         let grown = stable.grow(stable_bytes / WASM_PAGE_BYTES);
         debug_assert!(grown.is_some(), "a stable memory of {stable_bytes} bytes");
         stable.commit();
-        Self { heap: Pages::default(), heap_bytes, globals: Some(globals), stable }
+        Self { heap: Pages::default(), heap_bytes, globals: Some(globals), stable: stable.into() }
     }
 
     /// The size of the heap in bytes.

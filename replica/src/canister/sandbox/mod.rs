@@ -107,7 +107,7 @@ impl Sandbox {
     pub fn new(code: Arc<Code>, mut stable: StableMemory) -> Self {
         stable.commit();
         let heap = code.module.info.image.clone();
-        let kept = Memories { heap, heap_bytes: 0, globals: None, stable };
+        let kept = Memories { heap, heap_bytes: 0, globals: None, stable: stable.into() };
         Self { code, kept, instance: None, pairs: Pairs::default(), pending: None }
     }
 
@@ -125,7 +125,7 @@ impl Sandbox {
     /// Replaces the stable memory. No execution may be pending.
     pub fn set_stable(&mut self, stable: StableMemory) {
         debug_assert!(self.pending.is_none(), "an execution is neither kept nor undone");
-        self.kept.stable = stable;
+        *self.kept.stable = stable;
     }
 
     /// The module.
@@ -155,7 +155,7 @@ impl Sandbox {
     /// `with_heap` is true. Both have the changes of a pending execution. With the heap, the data
     /// segments of the other code are ignored.
     pub fn successor(&self, code: Arc<Code>, with_heap: bool) -> Self {
-        let mut successor = Self::new(code, self.kept.stable.clone());
+        let mut successor = Self::new(code, StableMemory::clone(&self.kept.stable));
         if with_heap {
             successor.kept.heap = self.kept.heap.clone();
             successor.kept.heap_bytes = self.kept.heap_bytes;
@@ -283,7 +283,9 @@ impl Sandbox {
         for number in pending.changed {
             self.kept.heap.set(number, instance.page(number));
         }
-        self.kept.heap_bytes = instance.heap().len();
+        if pending.grown {
+            self.kept.heap_bytes = instance.heap().len();
+        }
         instance.store_globals(self.kept.globals.get_or_insert_default());
         self.kept.stable.commit();
         self.retire();

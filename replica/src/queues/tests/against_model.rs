@@ -146,7 +146,7 @@ impl Both {
         }
         let mut sent = Vec::new();
         let mut sending = self.queues.begin_sending(canister_id(OWN));
-        while let Some((receiver, queued)) = self.queues.send_next(&mut sending) {
+        while let Some(Sent { receiver, queued, .. }) = self.queues.send_next(&mut sending) {
             sent.push(queued.message.clone());
             if refusing.iter().any(|peer| canister_id(*peer) == receiver) {
                 self.queues.put_back(receiver, queued, &mut sending);
