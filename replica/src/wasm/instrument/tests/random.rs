@@ -172,3 +172,51 @@ proptest! {
         }
     }
 }
+
+/// Loops in which other blocks subtract for a check: after calls and after `memory.grow`, one directly in another, and
+/// with branches out of two loops at once.
+#[test]
+fn loops_stop_at_the_same_check_as_in_the_simplest_instrumentation() {
+    let text = r#"(module (memory (export "heap") 1)
+      (func $g (param i32) (result i32) (i32.store (i32.const 8) (local.get 0)) (local.get 0))
+      (func $h (param i32)
+        (loop $again
+          (loop $directly
+            (i32.store (i32.const 16) (local.get 0))
+            (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+            (br_if $directly (i32.and (local.get 0) (i32.const 1))))
+          (br_if $again (local.get 0)))
+        nop nop nop)
+      (func (export "f") (local $n i32) (local $m i32)
+        (drop (call $g (i32.const 1)))
+        (loop $outer
+          (local.set $n (i32.add (local.get $n) (i32.const 1)))
+          (drop (call $g (local.get $n)))
+          (loop $inner
+            (local.set $m (i32.add (local.get $m) (i32.const 1)))
+            (i32.store (i32.const 0) (local.get $m))
+            (block $a
+              (block $b (br_table $a $b $inner $outer (i32.and (local.get $m) (i32.const 3))))
+              nop nop)
+            (br_if $inner (i32.lt_u (local.get $m) (i32.const 10))))
+          nop nop nop nop
+          (br_if $outer (i32.lt_u (local.get $m) (i32.const 20))))
+        (drop (memory.grow (i32.const 0)))
+        (loop $last
+          (i32.store (i32.const 24) (local.get $m))
+          (br_if $last (local.tee $m (i32.sub (local.get $m) (i32.const 1)))))
+        nop nop nop
+        (call $h (i32.const 6))
+        unreachable))"#;
+    let module = wat::parse_str(text).expect("the text is a module");
+    let parts = parts(&module).expect("the module is valid");
+    let fast = instrument(&parts, CounterStores::AtCalls).expect("the module is valid").bytes;
+    let simple = simple::instrument(&parts).expect("the module is valid");
+    let (trap, left, _) = run_instrumented(&simple, LIMIT);
+    assert_eq!(trap, Some(Trap::UnreachableCodeReached));
+    let most = LIMIT - left;
+    assert!((600..2_000).contains(&most), "{most}");
+    for limit in (0..most).step_by(5).chain(most - 40..most + 2) {
+        assert_eq!(run_instrumented(&fast, limit), run_instrumented(&simple, limit), "{limit}");
+    }
+}
