@@ -85,8 +85,8 @@ impl Source {
 /// A message to execute.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Input {
-    /// From a user.
-    Ingress(Ingress),
+    /// From a user. Boxed, because a message between canisters is only a pointer.
+    Ingress(Box<Ingress>),
     /// From a canister.
     Message(Message),
 }
@@ -240,7 +240,7 @@ impl Queues {
             };
             if !is_empty {
                 return match source {
-                    Source::Ingress => self.ingress.pop_front().map(Input::Ingress),
+                    Source::Ingress => self.ingress.pop_front().map(Box::new).map(Input::Ingress),
                     Source::Local => self.pop_message(true).map(Input::Message),
                     Source::Remote => self.pop_message(false).map(Input::Message),
                 };

@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// Executes the next message in the queues of a canister. `None` if the queues are empty.
 pub fn execute_next(canister: &mut Canister, round: &RoundInput) -> Option<Execution> {
     Some(match canister.queues.pop_input()? {
-        Input::Ingress(ingress) => execute_ingress(canister, ingress, round),
+        Input::Ingress(ingress) => execute_ingress(canister, *ingress, round),
         Input::Message(Message::Request(request)) => execute_request(canister, request, round),
         Input::Message(Message::Response(response)) => execute_response(canister, response, round),
     })

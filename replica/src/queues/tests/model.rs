@@ -77,7 +77,7 @@ impl Model {
             self.served_last += 1;
             if source == 1 {
                 if !self.ingress.is_empty() {
-                    return Some(Input::Ingress(self.ingress.remove(0)));
+                    return Some(Input::Ingress(self.ingress.remove(0).into()));
                 }
                 continue;
             }
