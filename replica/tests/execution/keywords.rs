@@ -192,6 +192,19 @@ fn a_threshold_key_that_no_subnet_has_is_named_with_its_scheme() {
 }
 
 #[test]
+fn a_canister_that_wants_to_manage_a_missing_canister_reads_a_whole_sentence() {
+    on_every_server(|server| {
+        let network = server.one_subnet();
+        let missing = network.pic.create_canister();
+        network.pic.stop_canister(missing, None).unwrap();
+        network.pic.delete_canister(missing, None).unwrap();
+        let (code, text) = reject(&network, management("deposit_cycles", about(missing)));
+        assert_eq!(code, 3);
+        assert!(text.ends_with(&format!("Canister {missing} not found.")), "{text}");
+    });
+}
+
+#[test]
 fn an_id_with_which_no_canister_can_be_created_is_named_with_the_reason() {
     on_every_server(|server| {
         let pic = server.network().with_application_subnet().build();

@@ -223,6 +223,8 @@ impl Subnet {
             )
         };
         let method = call.filter(|call| call.rules.by_query).ok_or_else(missing)?;
+        // The text for queries has no full stop (`query_handler/subnet_query.rs`, `get_canister`).
+        method.canister().map(|id| self.existing(id)).transpose()?;
         let call = Call { caller: sender, by_canister: false, method, argument };
         match call.rules().method {
             Method::CanisterInfo => self.canister_info(&call),

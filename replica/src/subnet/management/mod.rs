@@ -207,8 +207,11 @@ impl Subnet {
         call: &Call,
         id: CanisterId,
     ) -> Result<&mut Canister, UserError> {
-        let canister =
-            self.canisters.get_mut(&id).ok_or_else(|| UserError::canister_not_found(id))?;
+        // Unlike the replica's other texts about canisters that do not exist, this one ends with a full stop
+        // (`execution_environment.rs`, `deposit_cycles`), and programs compare it.
+        let missing =
+            || UserError::new(ErrorCode::CanisterNotFound, format!("Canister {id} not found."));
+        let canister = self.canisters.get_mut(&id).ok_or_else(missing)?;
         access::check(canister, &self.config.admins, call.rules().permitted, call.caller)?;
         Ok(canister)
     }
