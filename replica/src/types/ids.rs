@@ -232,7 +232,8 @@ mod tests {
         for own in &principals {
             let id = CanisterId::new(*own);
             assert_eq!((id.principal(), id.as_slice()), (*own, own.as_slice()));
-            assert!(id == *own && *own == id);
+            assert_eq!(id, *own);
+            assert_eq!(*own, id);
             for other in &principals {
                 let other_id = CanisterId::new(*other);
                 assert_eq!(id.cmp(&other_id), own.cmp(other), "{own} and {other}");
