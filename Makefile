@@ -10,6 +10,9 @@ FORGET = --forget .icp/data/mappings/live.ids.json --forget .dfx/local/canister_
 # Number of random scenarios of `make soak`
 SCENARIOS ?= 100000
 
+# The scenarios are optimised, and have the debug assertions of the other tests.
+DEBUG_ASSERTIONS = --config profile.dev.package.embedded-replica.debug-assertions=true
+
 .DEFAULT_GOAL := help
 .PHONY: help run report serve test soak bench canbench semver canisters fmt clean
 
@@ -34,7 +37,7 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 	cargo test --locked --workspace
 
 soak: canisters ## Run the long tests: 100,000 random scenarios (SCENARIOS=N for another number), a job of a million calls, two hundred agents for half a minute, two hundred open pages beside them, and a browser from npm
-	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --profile dev --test scenarios random -- --nocapture
+	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --profile dev $(DEBUG_ASSERTIONS) --test scenarios random -- --nocapture
 	cargo test --locked --workspace --profile dev --test pair -- --ignored a_million_calls_finish
 	cargo test --locked --workspace --profile dev --test agents -- --ignored --nocapture load
 	cargo test --locked --workspace --lib -- --ignored a_machine_without_a_browser
