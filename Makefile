@@ -10,7 +10,7 @@ FORGET = --forget .icp/data/mappings/live.ids.json --forget .dfx/local/canister_
 # Number of random scenarios of `make soak`
 SCENARIOS ?= 100000
 
-# The scenarios are optimised, and have the debug assertions of the other tests.
+# The long tests are optimised, and have the debug assertions of the other tests.
 DEBUG_ASSERTIONS = --config profile.dev.package.embedded-replica.debug-assertions=true
 
 .DEFAULT_GOAL := help
@@ -38,8 +38,8 @@ test: canisters ## Check formatting, lints and documentation, and run all tests
 
 soak: canisters ## Run the long tests: 100,000 random scenarios (SCENARIOS=N for another number), a job of a million calls, two hundred agents for half a minute, two hundred open pages beside them, and a browser from npm
 	SCENARIOS=$(SCENARIOS) cargo test --locked --workspace --profile dev $(DEBUG_ASSERTIONS) --test scenarios random -- --nocapture
-	cargo test --locked --workspace --profile dev --test pair -- --ignored a_million_calls_finish
-	cargo test --locked --workspace --profile dev --test agents -- --ignored --nocapture load
+	cargo test --locked --workspace --profile dev $(DEBUG_ASSERTIONS) --test pair -- --ignored a_million_calls_finish
+	cargo test --locked --workspace --profile dev $(DEBUG_ASSERTIONS) --test agents -- --ignored --nocapture load
 	cargo test --locked --workspace --lib -- --ignored a_machine_without_a_browser
 
 bench: canisters ## Run the benchmarks, and the tests that measure time and memory

@@ -226,7 +226,7 @@ async fn ended_or_at_rest(
             // It is polled so that it wakes the thread.
             let _ = timer.as_mut().poll(context);
         }
-        // A later poll means that something moves.
+        // A later poll means that something moves. What arrived before the first poll does not count.
         resting = false;
         served.as_mut().poll(context).map(|()| Next::Ended)
     })

@@ -207,8 +207,8 @@ impl Subnet {
         call: &Call,
         id: CanisterId,
     ) -> Result<&mut Canister, UserError> {
-        // Unlike the replica's other texts about canisters that do not exist, this one ends with a full stop
-        // (`execution_environment.rs`, `deposit_cycles`), and programs compare it.
+        // With a full stop, unlike the texts of calls and queries to canisters that do not exist. Programs compare the text
+        // (`execution_environment.rs`, `deposit_cycles`).
         let missing =
             || UserError::new(ErrorCode::CanisterNotFound, format!("Canister {id} not found."));
         let canister = self.canisters.get_mut(&id).ok_or_else(missing)?;
