@@ -2,6 +2,7 @@
 
 use super::*;
 use std::fmt::Write;
+use wasm_encoder::{CodeSection, Function, FunctionSection, Module, TypeSection, ValType};
 
 /// A function with this many locals, each read and written within this many nested loops.
 fn nested_loops(locals: usize, loops: usize) -> String {
@@ -23,6 +24,20 @@ fn assignments(locals: usize) -> String {
 
 fn module(functions: &str) -> Vec<u8> {
     wat(&format!("(module {functions})"))
+}
+
+/// A module with this many functions, each with this many locals. As text, it would be large and slow to read.
+fn functions_with_locals(functions: u32, locals: u32) -> Vec<u8> {
+    let (mut types, mut declared, mut code) =
+        (TypeSection::new(), FunctionSection::new(), CodeSection::new());
+    types.ty().function([], []);
+    let mut body = Function::new([(locals, ValType::I32)]);
+    body.instructions().end();
+    for _ in 0..functions {
+        declared.function(0);
+        code.function(&body);
+    }
+    Module::new().section(&types).section(&declared).section(&code).as_slice().to_vec()
 }
 
 /// A function with a branch table of this many targets.
@@ -85,9 +100,8 @@ fn functions_that_each_merge_many_values_are_refused_together() {
 
 #[test]
 fn locals_are_refused_if_each_function_has_many_of_them() {
-    let function = format!("(func (local {}))", "i32 ".repeat(49_000));
-    check(&module(&function.repeat(400))).expect("these are not too many");
-    refused(&module(&function.repeat(410)), &["so many locals and branches"]);
+    check(&functions_with_locals(400, 49_000)).expect("these are not too many");
+    refused(&functions_with_locals(410, 49_000), &["so many locals and branches"]);
     let blocks = format!("(func (local {}) {})", "i32 ".repeat(9_000), "(block)".repeat(5_600));
     refused(&module(&blocks), &["so many locals and blocks"]);
 }
