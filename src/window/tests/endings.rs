@@ -138,8 +138,8 @@ proptest! {
         let mut settled = Vec::new();
         let mut sent = vec![0; calls.len()];
         script.at_pauses(|script| {
-            // Every third pause brings slots, so that no call waits for ever. It takes time, too: the library looks for
-            // slots that others have freed unnoticed once per second.
+            // Every third pause brings slots, so that no call waits for ever. It also takes a second: after that time, the
+            // library tries calls again that wait for slots of others.
             if script.pauses.get() % 3 == 0 {
                 script.slots.set(4);
                 script.now.set(script.now.get() + Duration::from_secs(1));
