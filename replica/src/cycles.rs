@@ -44,7 +44,7 @@ pub const GIB_SECOND_FEE: Cycles = 127_000;
 /// Fee for one percent of compute allocation for one second.
 pub const COMPUTE_PERCENT_SECOND_FEE: Cycles = 10_000_000;
 
-const SECONDS_PER_DAY: Cycles = 24 * 60 * 60;
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
 /// The prices of one subnet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,9 +93,8 @@ impl Prices {
     const fn scaled(self, fee: Cycles) -> Cycles {
         match self.nodes {
             _ if self.free => 0,
-            // Dividing 128 bits takes long.
             REFERENCE_SUBNET_SIZE => fee,
-            nodes => fee * nodes as Cycles / REFERENCE_SUBNET_SIZE as Cycles,
+            nodes => divided(fee * nodes as Cycles, REFERENCE_SUBNET_SIZE),
         }
     }
 
@@ -171,7 +170,7 @@ impl Prices {
     /// The cycles that an idle canister burns in a day
     /// (`cycles_account_manager.rs`, `idle_cycles_burned_rate_by_resource`).
     pub fn idle_burn_per_day(self, canister: &IdleCanister) -> IdleBurn {
-        let seconds = SECONDS_PER_DAY as u64;
+        let seconds = SECONDS_PER_DAY;
         IdleBurn {
             memory: self.memory(canister.memory_bytes.max(canister.memory_allocation), seconds),
             messages: self.memory(canister.message_bytes, seconds),
@@ -184,8 +183,18 @@ impl Prices {
     /// (`cycles_account_manager.rs`, `freeze_threshold_cycles`).
     pub fn freezing_threshold(self, canister: &IdleCanister) -> Cycles {
         let per_day = self.idle_burn_per_day(canister).total();
-        let burned = per_day * Cycles::from(canister.freezing_threshold_seconds) / SECONDS_PER_DAY;
-        burned.saturating_sub(canister.reserved)
+        let seconds = Cycles::from(canister.freezing_threshold_seconds);
+        divided(per_day * seconds, SECONDS_PER_DAY).saturating_sub(canister.reserved)
+    }
+}
+
+/// Divides, with 64 bits if they are enough: dividing 128 bits takes long, and freezing thresholds are computed several
+/// times for each message.
+#[inline]
+const fn divided(cycles: Cycles, by: u64) -> Cycles {
+    match cycles <= u64::MAX as Cycles {
+        true => (cycles as u64 / by) as Cycles,
+        false => cycles / by as Cycles,
     }
 }
 
@@ -215,7 +224,7 @@ impl IdleBurn {
     /// Of the cycles for a day, the part for some seconds
     /// (`cycles_account_manager.rs`, `charge_canister_for_resource_allocation_and_usage`).
     pub fn of_seconds(self, seconds: u64) -> Self {
-        let part = |per_day: Cycles| per_day * Cycles::from(seconds) / SECONDS_PER_DAY;
+        let part = |per_day: Cycles| divided(per_day * Cycles::from(seconds), SECONDS_PER_DAY);
         let Self { memory, messages, compute } = self;
         Self { memory: part(memory), messages: part(messages), compute: part(compute) }
     }

@@ -169,7 +169,7 @@ pub(super) fn execute(
     prepare: impl FnOnce(&Canister, &NewCall) -> Result<(EntryPoint, Entry), UserError>,
 ) -> Execution {
     let prepaid = prepayment(canister, instructions_max, round);
-    if let Err(error) = withdraw(canister, prepaid, call.origin.caller(), round) {
+    if let Err(error) = withdraw(canister, prepaid, || call.origin.caller(), round) {
         return refuse(canister, call, error, 0);
     }
     let wasm64 = canister.is_wasm64();

@@ -35,14 +35,16 @@ pub(super) fn runnable_module(canister: &Canister) -> Result<&ModuleInfo, UserEr
 }
 
 /// Takes cycles from the balance for a call of `caller`. Fails if the balance would fall below the freezing
-/// threshold.
+/// threshold. Only the error depends on the caller.
 pub(super) fn withdraw(
     canister: &mut Canister,
     amount: Cycles,
-    caller: Principal,
+    caller: impl FnOnce() -> Principal,
     round: &RoundInput,
 ) -> Result<(), UserError> {
-    canister.check_can_pay(amount, round.prices, caller)?;
+    if !canister.can_pay(amount, round.prices) {
+        canister.check_can_pay(amount, round.prices, caller())?;
+    }
     canister.balance -= amount;
     Ok(())
 }

@@ -50,7 +50,7 @@ impl ReadyInstallation {
         let instructions_max = round.install_instructions_max;
         let wasm64 = installation.source.is_wasm64();
         let prepaid = round.prices.execution(instructions_max, wasm64);
-        withdraw(canister, prepaid, installation.caller, round)?;
+        withdraw(canister, prepaid, || installation.caller, round)?;
         let base = ExecutionInput {
             caller: installation.caller,
             instructions_max,
