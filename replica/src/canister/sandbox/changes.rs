@@ -4,15 +4,15 @@ use super::instance::Instance;
 use super::saved;
 use crate::limits::{OS_PAGE_BYTES, WASM64_MEMORY_MAX};
 use crate::pieces::pages;
-use crate::wasm::{Page, StableChanges};
+use crate::wasm::{Page, PageParts, StableChanges};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 use wasmtime::Val;
 
 /// The changes that a pending execution made in the instance.
 pub(super) struct Pending {
-    /// The numbers of the dirty heap pages.
-    pub changed: Vec<usize>,
+    /// The numbers of the dirty heap pages, with the parts that changed.
+    pub changed: Vec<(usize, PageParts)>,
     /// Whether the heap has grown.
     pub grown: bool,
 }
@@ -41,7 +41,8 @@ impl ChangedHeap {
     pub fn pages(&self) -> Box<dyn Iterator<Item = (usize, &Page)> + '_> {
         match self {
             Self::Instance(instance, Pending { changed, .. }) => {
-                Box::new(changed.iter().map(|number| (*number, instance.page(*number))))
+                let pages = instance.pages();
+                Box::new(changed.iter().map(|(number, _)| (*number, &pages[*number])))
             }
             Self::Pages(pages) => Box::new(pages.iter().map(|(number, page)| (*number, &**page))),
         }

@@ -8,11 +8,11 @@ use crate::queues::Pairs;
 use crate::system_api::{self, Closure, Effects, ExecutionInput, Host};
 use crate::types::Instructions;
 use crate::wasm::{
-    EXPORT_ADDED_MEMORY, EXPORT_COUNTER, EXPORT_GLOBAL, EXPORT_MEMORY, EXPORT_STABLE_COPIES,
-    EXPORT_TABLE, MARK_REACH_BYTES, ModuleInfo, Page, Pages, StableMemory, counter_is_exact,
-    engine,
+    EXPORT_ADDED_MEMORY, EXPORT_CALLBACK, EXPORT_COUNTER, EXPORT_ENTRY, EXPORT_GLOBAL,
+    EXPORT_MEMORY, EXPORT_STABLE_COPIES, EXPORT_TABLE, MARK_REACH_BYTES, ModuleInfo, Page,
+    PageParts, Pages, StableMemory, counter_is_exact, engine,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wasmtime::{Global, InstancePre, Ref, Store, TypedFunc, Val};
 
@@ -33,9 +33,13 @@ pub(super) struct Instance {
     counter: Option<Global>,
     /// The mutable globals, in order.
     globals: Vec<Global>,
-    /// Functions that were called before, so that they are looked up and checked only once.
-    exports: BTreeMap<Arc<str>, TypedFunc<(), ()>>,
-    callbacks: BTreeMap<u64, TableFunction>,
+    /// The entry points that were called before, so that they are looked up only once.
+    entries: BTreeMap<Arc<str>, TypedFunc<(), ()>>,
+    /// The callbacks that were called before, so that they are checked only once. The table never changes: modules with
+    /// instructions that change tables are refused.
+    callbacks: BTreeSet<u64>,
+    /// The function that calls callbacks, if one was called before.
+    callback: Option<CallbackFunction>,
 }
 
 /// How an execution ended.
@@ -48,17 +52,18 @@ pub(super) enum Ran {
     Uncounted,
 }
 
-/// A callback, by the pointer width of the module.
-enum TableFunction {
-    Wasm32(TypedFunc<u32, ()>),
-    Wasm64(TypedFunc<u64, ()>),
+/// The function that calls callbacks, by the pointer width of the module. Its parameters are those of a [`Closure`].
+enum CallbackFunction {
+    Wasm32(TypedFunc<(u32, u32), ()>),
+    Wasm64(TypedFunc<(u64, u64), ()>),
 }
 
-impl TableFunction {
-    fn call(&self, store: &mut Store<Host>, env: u64) -> wasmtime::Result<()> {
+impl CallbackFunction {
+    fn call(&self, store: &mut Store<Host>, closure: Closure) -> wasmtime::Result<()> {
+        let Closure { function, env } = closure;
         match self {
-            Self::Wasm32(function) => function.call(store, env as u32),
-            Self::Wasm64(function) => function.call(store, env),
+            Self::Wasm32(callback) => callback.call(store, (function as u32, env as u32)),
+            Self::Wasm64(callback) => callback.call(store, (function, env)),
         }
     }
 }
@@ -111,8 +116,9 @@ impl Instance {
             is_exact,
             counter,
             globals,
-            exports: BTreeMap::new(),
-            callbacks: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            callbacks: BTreeSet::new(),
+            callback: None,
         })
     }
 
@@ -129,7 +135,7 @@ impl Instance {
             Extent::Whole => limit,
         };
         self.store.data_mut().begin(input, limit - at_most);
-        self.set_counter(at_most as i64);
+        Host::set_instructions_left(&mut self.store, at_most as i64);
         let result = stacker::maybe_grow(
             WASM_STACK_BYTES + HOST_STACK_BYTES,
             WASM_STACK_BYTES + 2 * HOST_STACK_BYTES,
@@ -137,7 +143,7 @@ impl Instance {
         );
         Host::end_copies(&mut self.store);
         let trap = result.as_ref().err().and_then(|error| error.downcast_ref());
-        if result.is_ok() || trap.is_some() {
+        if trap.is_some() {
             self.take_counter();
         }
         let left = Host::instructions_left(&self.store);
@@ -156,16 +162,8 @@ impl Instance {
         Ran::Ended(result, used)
     }
 
-    /// Sets the instruction counter.
-    fn set_counter(&mut self, left: i64) {
-        Host::set_instructions_left(&mut self.store, left);
-        if let Some(counter) = self.counter {
-            counter.set(&mut self.store, left.into()).expect("the global is a mutable `i64`");
-        }
-    }
-
-    /// Copies the instruction counter from the global to the added memory: after an execution that ended in code of the
-    /// module. When a function of the host ends an execution, the counter is in the memory.
+    /// Copies the instruction counter from the global to the added memory: after a trap in code of the module. When an
+    /// execution ends otherwise, the counter is in the memory.
     fn take_counter(&mut self) {
         let left = self.counter.and_then(|counter| counter.get(&mut self.store).i64());
         if let Some(left) = left {
@@ -190,24 +188,24 @@ impl Instance {
         self.store.data().memory.map_or(&[], |memory| memory.data(&self.store))
     }
 
-    /// The heap page with this number.
-    pub fn page(&self, number: usize) -> &Page {
-        &self.heap().as_chunks::<OS_PAGE_BYTES>().0[number]
+    /// The heap pages.
+    pub fn pages(&self) -> &[Page] {
+        self.heap().as_chunks().0
     }
 
-    /// The numbers of the heap pages that differ from `kept`, in ascending order. Finds all writes since
-    /// the previous call.
-    pub fn changed(&mut self, kept: &Pages) -> Vec<usize> {
-        let mut candidates = self.take_marks();
+    /// The numbers of the heap pages that differ from `kept`, in ascending order, with the parts that differ. Finds all
+    /// writes since the previous call.
+    pub fn changed(&mut self, kept: &Pages) -> Vec<(usize, PageParts)> {
+        let candidates = self.take_marks();
         if candidates.is_empty() {
             return Vec::new();
         }
-        let (pages, _) = self.heap().as_chunks::<OS_PAGE_BYTES>();
-        candidates.retain(|(number, reach)| {
-            let page = pages.get(*number);
-            page.is_some_and(|page| page[..*reach] != kept.get(*number)[..*reach])
+        let pages = self.pages();
+        let changed = candidates.into_iter().filter_map(|(number, reach)| {
+            let parts = PageParts::differing(pages.get(number)?, kept.get(number), reach);
+            (!parts.is_empty()).then_some((number, parts))
         });
-        candidates.into_iter().map(|(number, _)| number).collect()
+        changed.collect()
     }
 
     /// Returns the pages that may have changed since the previous call, in ascending order, each with
@@ -294,25 +292,29 @@ impl Instance {
     fn call(&mut self, entry: &Entry) -> wasmtime::Result<()> {
         match entry {
             Entry::Export(name) => {
-                if let Some(function) = self.exports.get(name) {
+                if let Some(function) = self.entries.get(name) {
                     return function.call(&mut self.store, ());
                 }
-                let function = self.instance.get_typed_func(&mut self.store, name)?;
-                self.exports.entry(name.clone()).or_insert(function).call(&mut self.store, ())
+                let export = format!("{EXPORT_ENTRY}{name}");
+                let function = self.instance.get_typed_func(&mut self.store, &export)?;
+                self.entries.entry(name.clone()).or_insert(function).call(&mut self.store, ())
             }
-            Entry::Closure(Closure { function, env }) => {
-                if let Some(callback) = self.callbacks.get(function) {
-                    return callback.call(&mut self.store, *env);
+            Entry::Closure(closure) => {
+                if !self.callbacks.contains(&closure.function) {
+                    self.check_callback(closure.function)?;
+                    self.callbacks.insert(closure.function);
                 }
-                let callback = self.table_function(*function)?;
-                self.callbacks.entry(*function).or_insert(callback).call(&mut self.store, *env)
+                if let Some(callback) = &self.callback {
+                    return callback.call(&mut self.store, *closure);
+                }
+                let callback = self.callback_function()?;
+                self.callback.insert(callback).call(&mut self.store, *closure)
             }
         }
     }
 
-    /// The function with this index in the table. The table never changes: modules with instructions
-    /// that change tables are refused.
-    fn table_function(&mut self, index: u64) -> wasmtime::Result<TableFunction> {
+    /// Checks that the table has a callback at this index.
+    fn check_callback(&mut self, index: u64) -> wasmtime::Result<()> {
         let table = self.instance.get_table(&mut self.store, EXPORT_TABLE);
         let contract = |rule| wasmtime::Error::new(Trap::Contract(rule));
         let table = table.ok_or_else(|| contract("the module has no table".into()))?;
@@ -323,12 +325,23 @@ impl Instance {
             }
             None => return Err(wasmtime::Error::new(Trap::FunctionNotFound(index))),
         };
-        let mistyped =
-            |_| contract(format!("function {index} of the table does not take one pointer"));
-        Ok(if self.wasm64 {
-            TableFunction::Wasm64(function.typed(&self.store).map_err(mistyped)?)
-        } else {
-            TableFunction::Wasm32(function.typed(&self.store).map_err(mistyped)?)
+        let is_callback = match self.wasm64 {
+            true => function.typed::<u64, ()>(&self.store).is_ok(),
+            false => function.typed::<u32, ()>(&self.store).is_ok(),
+        };
+        match is_callback {
+            true => Ok(()),
+            false => {
+                Err(contract(format!("function {index} of the table does not take one pointer")))
+            }
+        }
+    }
+
+    fn callback_function(&mut self) -> wasmtime::Result<CallbackFunction> {
+        let Self { instance, store, .. } = self;
+        Ok(match self.wasm64 {
+            true => CallbackFunction::Wasm64(instance.get_typed_func(store, EXPORT_CALLBACK)?),
+            false => CallbackFunction::Wasm32(instance.get_typed_func(store, EXPORT_CALLBACK)?),
         })
     }
 }

@@ -160,8 +160,9 @@ impl Sandbox {
             successor.kept.heap = self.kept.heap.clone();
             successor.kept.heap_bytes = self.kept.heap_bytes;
             if let (Some(pending), Some(instance)) = (&self.pending, &self.instance) {
-                for number in &pending.changed {
-                    successor.kept.heap.set(*number, instance.page(*number));
+                let pages = instance.pages();
+                for (number, parts) in &pending.changed {
+                    successor.kept.heap.set_parts(*number, &pages[*number], *parts);
                 }
                 successor.kept.heap_bytes = instance.heap().len();
             }
@@ -280,8 +281,9 @@ impl Sandbox {
         let (Some(pending), Some(instance)) = (self.pending.take(), &mut self.instance) else {
             return;
         };
-        for number in pending.changed {
-            self.kept.heap.set(number, instance.page(number));
+        let pages = instance.pages();
+        for (number, parts) in pending.changed {
+            self.kept.heap.set_parts(number, &pages[number], parts);
         }
         if pending.grown {
             self.kept.heap_bytes = instance.heap().len();
@@ -296,7 +298,8 @@ impl Sandbox {
         self.kept.stable.roll_back();
         let Some(pending) = self.pending.take() else { return };
         let Some(instance) = &mut self.instance else { return };
-        let pages = pending.changed.iter().map(|number| (*number, self.kept.heap.get(*number)));
+        let pages =
+            pending.changed.iter().map(|(number, _)| (*number, self.kept.heap.get(*number)));
         // A memory cannot shrink.
         let undone = !pending.grown
             && self

@@ -6,6 +6,7 @@
 //! - a memory for the replica, with the instruction counter (the number of instructions left) and the page marks: a
 //!   byte for each page of the module's memory, not 0 if the page was written to;
 //! - a global with the instruction counter while code of the module is executed (see `counter`);
+//! - functions through which the host executes code of the module (`entries`);
 //! - functions that replace the bulk memory operations;
 //! - functions that replace calls of `stable64_read` and `stable64_write` (`stable_copies`), and a place for copies of
 //!   stable memory pages at the end of the added memory, if the module has such calls.
@@ -17,6 +18,7 @@
 mod blocks;
 mod charges;
 mod counter;
+mod entries;
 mod mark_ranges;
 mod metering;
 mod page_marks;
@@ -57,6 +59,11 @@ pub(crate) const EXPORT_COUNTER: &str = "embedded-replica:counter";
 pub(crate) const EXPORT_TABLE: &str = "embedded-replica:table";
 /// The start function.
 pub(crate) const EXPORT_START: &str = "embedded-replica:start";
+/// The prefix for the functions through which the host calls entry points. The name of the entry point follows.
+pub(crate) const EXPORT_ENTRY: &str = "embedded-replica:entry:";
+/// The function through which the host calls callbacks. Its parameters are the index of the callback in the table, and
+/// the argument.
+pub(crate) const EXPORT_CALLBACK: &str = "embedded-replica:callback";
 /// The prefix for mutable globals. Their number follows, which counts the mutable globals only.
 pub(crate) const EXPORT_GLOBAL: &str = "embedded-replica:global:";
 
@@ -113,14 +120,23 @@ pub(super) struct ModuleParts<'a> {
     pub calls_host_otherwise: bool,
     /// The number of tables.
     pub tables: u32,
+    /// The first table, if functions can be called through it.
+    pub function_table: Option<FunctionTable>,
+    /// The functions that the host can call, with their names: the entry points and the start function.
+    pub entries: Vec<(&'a str, u32)>,
     /// The number of globals.
     pub globals: u32,
     /// The indices of the mutable globals.
     pub mutable_globals: Vec<u32>,
-    /// The index of the start function.
-    pub start: Option<u32>,
     /// The data segments that `memory.init` instructions use, in ascending order.
     pub memory_init_segments: Vec<u32>,
+}
+
+/// A table of functions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FunctionTable {
+    /// Whether its indices have 64 bits.
+    pub has_wide_indices: bool,
 }
 
 /// What instrumentation adds: the indices of the added items, and when the code stores the counter.
@@ -136,6 +152,9 @@ struct Added {
     replaced: Vec<(u32, Direction)>,
     /// The first function that replaces one of these. The order is that of [`stable_copies::functions`].
     replacements: u32,
+    /// The first function through which the host executes code. The order is that of [`entries::functions`]. `None` if
+    /// they are not exported.
+    entries: Option<u32>,
 }
 
 impl Added {
@@ -167,6 +186,7 @@ pub(super) fn instrument(
         functions: (parts.memories > 0).then_some(functions),
         replaced: stable_copies::replaced(parts),
         replacements: 0,
+        entries: None,
     };
     let mut helpers = match added.functions {
         Some(_) => page_marks::functions(&added, &parts.memory_init_segments),
@@ -175,17 +195,21 @@ pub(super) fn instrument(
     added.replacements = functions + helpers.len() as u32;
     let copies = marks_wasm_pages(parts) * WASM_PAGE_BYTES;
     helpers.extend(stable_copies::functions(&added, copies));
+    added.entries = Some(functions + helpers.len() as u32);
+    let own_types = parts.arities.len() as u32;
+    helpers.extend(entries::functions(&added, parts, own_types));
     let mut types = TypeSection::new();
+    entries::add_callback_type(&added, &mut types);
     let mut functions = FunctionSection::new();
     let mut code = CodeSection::new();
     let mut hints = BranchHints::new();
     let mut compiled = metering::overhead(parts);
     // On all cores of the machine: each function is instrumented by itself.
-    let own_types = &parts.function_types[parts.imported_functions as usize..];
+    let types_of_bodies = &parts.function_types[parts.imported_functions as usize..];
     let metered: Vec<_> = parts
         .bodies
         .par_iter()
-        .zip(own_types)
+        .zip(types_of_bodies)
         .map(|(body, of_type)| {
             metering::meter(body, parts.arities[*of_type as usize].0, &added, parts)
         })
@@ -200,9 +224,9 @@ pub(super) fn instrument(
         });
         hints.function_hints(number, unlikely);
     }
-    for (number, helper) in (0..).zip(&helpers) {
+    for (of_type, helper) in (own_types + types.len()..).zip(&helpers) {
         types.ty().function(helper.parameters.iter().copied(), []);
-        functions.function(parts.arities.len() as u32 + number);
+        functions.function(of_type);
         code.function(&helper.code);
     }
     Ok(Instrumented {
@@ -308,8 +332,8 @@ fn exports(parts: &ModuleParts<'_>, added: &Added) -> ExportSection {
     if parts.tables > 0 {
         section.export(EXPORT_TABLE, ExportKind::Table, 0);
     }
-    if let Some(start) = parts.start {
-        section.export(EXPORT_START, ExportKind::Func, start);
+    if let Some(first) = added.entries {
+        entries::export(parts, first, &mut section);
     }
     for (number, index) in parts.mutable_globals.iter().enumerate() {
         section.export(&format!("{EXPORT_GLOBAL}{number}"), ExportKind::Global, *index);

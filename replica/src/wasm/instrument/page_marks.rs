@@ -31,9 +31,9 @@ const FILL: u32 = 0;
 const COPY: u32 = 1;
 const FIRST_INIT: u32 = 2;
 
-/// An added function that replaces an instruction.
+/// An added function without results.
 pub(super) struct Helper {
-    /// The types of the operands of the instruction.
+    /// The types of its parameters.
     pub parameters: Vec<ValType>,
     pub code: Function,
 }
@@ -55,7 +55,7 @@ pub(super) fn functions(added: &Added, memory_init_segments: &[u32]) -> Vec<Help
     helpers
 }
 
-fn address(added: &Added) -> ValType {
+pub(super) fn address(added: &Added) -> ValType {
     if added.wasm64 { ValType::I64 } else { ValType::I32 }
 }
 
@@ -128,7 +128,7 @@ fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>
 }
 
 /// The bytes that `append` appends.
-fn raw(append: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+pub(super) fn raw(append: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
     let mut code = Vec::new();
     append(&mut code);
     code

@@ -19,7 +19,7 @@ const MODULE_BYTES_MIN: usize = 64 << 10;
 const COMPRESSION_LEVEL: i32 = 1;
 
 /// The code that checks and instruments modules.
-const SOURCES: [&str; 25] = [
+const SOURCES: [&str; 26] = [
     include_str!("code.rs"),
     include_str!("effort.rs"),
     include_str!("info.rs"),
@@ -29,6 +29,7 @@ const SOURCES: [&str; 25] = [
     include_str!("../instrument/blocks.rs"),
     include_str!("../instrument/charges.rs"),
     include_str!("../instrument/counter.rs"),
+    include_str!("../instrument/entries.rs"),
     include_str!("../instrument/mark_ranges.rs"),
     include_str!("../instrument/metering.rs"),
     include_str!("../instrument/mod.rs"),

@@ -4,10 +4,12 @@ use super::effort::{Arities, Effort};
 use super::info::{MetadataSection, Method, MethodKind, ModuleInfo, Visibility};
 use super::{InvalidModule, code, invalid};
 use crate::limits::*;
-use crate::wasm::instrument::{EXPORT_START, ModuleParts, RESERVED_PREFIX};
+use crate::wasm::instrument::{EXPORT_START, FunctionTable, ModuleParts, RESERVED_PREFIX};
 use std::collections::BTreeSet;
 use strum::VariantArray;
-use wasmparser::{DataKind, ElementItems, Encoding, ExternalKind, Operator, Payload, ValType};
+use wasmparser::{
+    DataKind, ElementItems, Encoding, ExternalKind, Operator, Payload, RefType, ValType,
+};
 
 /// Export names that the replica reserves for its instrumentation
 /// (`embedders/src/wasm_utils/validation.rs`, `RESERVED_SYMBOLS`).
@@ -72,17 +74,14 @@ impl<'a> ModuleScan<'a> {
             Payload::ImportSection(section) => self.imports(section),
             Payload::TypeSection(section) => self.types(section),
             Payload::FunctionSection(section) => self.functions(section),
-            Payload::TableSection(section) => {
-                self.parts.tables += section.count();
-                Ok(())
-            }
+            Payload::TableSection(section) => self.tables(section),
             Payload::MemorySection(section) => self.memories(section),
             Payload::GlobalSection(section) => self.globals(section),
             Payload::ExportSection(section) => self.exports(section),
             Payload::ElementSection(section) => self.elements(section),
             Payload::StartSection { func, .. } => {
                 self.note_reference(func);
-                self.parts.start = Some(func);
+                self.parts.entries.push((EXPORT_START, func));
                 self.info.exports.insert(EXPORT_START.to_owned());
                 Ok(())
             }
@@ -162,6 +161,16 @@ impl<'a> ModuleScan<'a> {
         }
         for function_type in section {
             self.parts.function_types.push(function_type?);
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self, section: wasmparser::TableSectionReader<'_>) -> Result<(), InvalidModule> {
+        self.parts.tables += section.count();
+        if let Some(first) = section.into_iter().next() {
+            let wasmparser::TableType { element_type, table64, .. } = first?.ty;
+            self.parts.function_table = (element_type == RefType::FUNCREF)
+                .then_some(FunctionTable { has_wide_indices: table64 });
         }
         Ok(())
     }
@@ -368,6 +377,7 @@ impl<'a> ModuleScan<'a> {
                     "the entry point '{export}' must have neither parameters nor results"
                 ));
             }
+            self.parts.entries.push((export, *index));
             let method = MethodKind::VARIANTS.iter().find_map(|&kind| {
                 let name = entry.strip_prefix(kind.name())?.strip_prefix(' ')?;
                 Some((name, Method { kind, export: (*export).into() }))

@@ -117,7 +117,10 @@ fn instrumentation_exports_internals_and_removes_the_start_section() {
         (EXPORT_MEMORY, 0),
         (EXPORT_ADDED_MEMORY, 1),
         (EXPORT_TABLE, 0),
-        (EXPORT_START, 2),
+        // The module has 9 functions. Three functions for bulk memory operations are added before these.
+        (&format!("{EXPORT_ENTRY}{EXPORT_START}"), 12),
+        (&format!("{EXPORT_ENTRY}canister_update go"), 14),
+        (EXPORT_CALLBACK, 17),
         (&format!("{EXPORT_GLOBAL}0"), 0),
         (&format!("{EXPORT_GLOBAL}1"), 2),
         ("canister_update go", 5),

@@ -40,6 +40,7 @@ pub fn instrument(parts: &ModuleParts<'_>) -> Result<Vec<u8>, BinaryReaderError>
         functions: None,
         replaced: Vec::new(),
         replacements: 0,
+        entries: None,
     };
     assemble(parts, &added, &types, &functions, &BranchHints::new(), &code)
 }
