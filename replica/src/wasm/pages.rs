@@ -18,20 +18,12 @@ const PART_BYTES: usize = OS_PAGE_BYTES / u8::BITS as usize;
 pub struct PageParts(u8);
 
 impl PageParts {
-    /// The parts in which the first `bytes` bytes of two pages differ.
-    pub fn differing(page: &Page, other: &Page, bytes: usize) -> Self {
-        let (page, other) = (page[..bytes].chunks(PART_BYTES), other[..bytes].chunks(PART_BYTES));
-        let differ = page.zip(other).map(|(part, other)| part != other);
-        Self(
-            (0..)
-                .zip(differ)
-                .fold(0, |parts, (number, differs)| parts | u8::from(differs) << number),
-        )
-    }
+    const NONE: Self = Self(0);
+    const ALL: Self = Self(u8::MAX);
 
     /// Whether these are no parts.
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        self == Self::NONE
     }
 
     fn contains(self, number: usize) -> bool {
@@ -60,9 +52,28 @@ impl Pages {
         self.0.get(number).and_then(Option::as_deref).unwrap_or(&ZERO)
     }
 
+    /// The parts in which the first `bytes` bytes of a page differ from those of the page with this number. If the first
+    /// two parts differ, all parts: then mostly the whole page is new, and comparing the rest would take longer than
+    /// copying it. The same for a page that was never written to, because it is copied as a whole.
+    pub fn differing(&self, number: usize, page: &Page, bytes: usize) -> PageParts {
+        let Some(Some(own)) = self.0.get(number) else {
+            return if page[..bytes] == ZERO[..bytes] { PageParts::NONE } else { PageParts::ALL };
+        };
+        let (page, own) = (page[..bytes].chunks(PART_BYTES), own[..bytes].chunks(PART_BYTES));
+        let mut parts = 0;
+        for (number, (part, own)) in page.zip(own).enumerate() {
+            parts |= u8::from(part != own) << number;
+            if parts == 0b11 {
+                return PageParts::ALL;
+            }
+        }
+        PageParts(parts)
+    }
+
     /// Replaces `parts` of the page with this number. The other parts of `page` are the same already.
     pub fn set_parts(&mut self, number: usize, page: &Page, parts: PageParts) {
-        let Some(own) = self.slot(number).as_mut().and_then(Arc::get_mut) else {
+        let own = self.slot(number).as_mut().and_then(Arc::get_mut);
+        let Some(own) = own.filter(|_| parts != PageParts::ALL) else {
             return self.set(number, page);
         };
         let (own, page) = (own.chunks_mut(PART_BYTES), page.chunks(PART_BYTES));
@@ -196,13 +207,17 @@ mod tests {
         let mut pages = Pages::default();
         pages.write(OS_PAGE_BYTES, &[1; OS_PAGE_BYTES]);
         let mut page = *pages.get(1);
-        for changed in [0, PART_BYTES, OS_PAGE_BYTES - 1] {
+        for changed in [0, 2 * PART_BYTES, OS_PAGE_BYTES - 1] {
             page[changed] = 2;
         }
-        let parts = PageParts::differing(&page, pages.get(1), OS_PAGE_BYTES);
-        assert_eq!(parts, PageParts(0b1000_0011));
-        assert_eq!(PageParts::differing(&page, pages.get(1), PART_BYTES), PageParts(1));
-        assert!(PageParts::differing(&page, &page, OS_PAGE_BYTES).is_empty());
+        let parts = pages.differing(1, &page, OS_PAGE_BYTES);
+        assert_eq!(parts, PageParts(0b1000_0101));
+        assert_eq!(pages.differing(1, &page, PART_BYTES), PageParts(1));
+        assert_eq!(pages.differing(1, &[2; OS_PAGE_BYTES], OS_PAGE_BYTES), PageParts::ALL);
+        assert!(pages.differing(1, &[1; OS_PAGE_BYTES], OS_PAGE_BYTES).is_empty());
+        // No page was written to.
+        assert_eq!(pages.differing(5, &page, OS_PAGE_BYTES), PageParts::ALL);
+        assert!(pages.differing(5, &ZERO, OS_PAGE_BYTES).is_empty());
         pages.set_parts(1, &[3; OS_PAGE_BYTES], PageParts(0b1000_0001));
         let expected = [[3; PART_BYTES], [1; PART_BYTES], [3; PART_BYTES]];
         assert_eq!(pages.get(1)[..2 * PART_BYTES], expected[..2].concat());

@@ -202,7 +202,7 @@ impl Instance {
         }
         let pages = self.pages();
         let changed = candidates.into_iter().filter_map(|(number, reach)| {
-            let parts = PageParts::differing(pages.get(number)?, kept.get(number), reach);
+            let parts = kept.differing(number, pages.get(number)?, reach);
             (!parts.is_empty()).then_some((number, parts))
         });
         changed.collect()
