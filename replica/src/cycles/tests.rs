@@ -185,3 +185,13 @@ fn growing_reserves_no_cycles_below_the_threshold_of_a_share() {
     let last_price = APPLICATION.memory(rest, STORAGE_RESERVATION_SECONDS_MAX);
     assert_eq!(all, last_price / 2);
 }
+
+#[test]
+fn amounts_of_more_than_64_bits_are_divided_like_smaller_ones() {
+    let largest = Cycles::from(u64::MAX);
+    for by in [13, SECONDS_PER_DAY] {
+        for cycles in [0, 12, 13, 86_399, 86_400, largest, largest + 1, Cycles::MAX] {
+            assert_eq!(divided(cycles, by), cycles / Cycles::from(by), "{cycles} / {by}");
+        }
+    }
+}

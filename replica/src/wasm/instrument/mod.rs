@@ -57,7 +57,7 @@ pub(crate) const EXPORT_STABLE_COPIES: &str = "embedded-replica:stable_copies";
 pub(crate) const EXPORT_COUNTER: &str = "embedded-replica:counter";
 /// The table, for callbacks.
 pub(crate) const EXPORT_TABLE: &str = "embedded-replica:table";
-/// The start function.
+/// The name of the start function among the entry points. The name of the export has the prefix [`EXPORT_ENTRY`].
 pub(crate) const EXPORT_START: &str = "embedded-replica:start";
 /// The prefix for the functions through which the host calls entry points. The name of the entry point follows.
 pub(crate) const EXPORT_ENTRY: &str = "embedded-replica:entry:";
