@@ -13,7 +13,7 @@ use candid::encode_one;
 use criterion::{Criterion, criterion_group, criterion_main};
 use embedded_replica::instance::{Instance, InstanceConfig};
 use embedded_replica::types::{CanisterId, SubnetId};
-use fixture::{install, medians, micros, update};
+use fixture::{install, medians, micros, ratio, update};
 use std::hint::black_box;
 
 /// Bytes of a large argument: nearly the most that a call within a subnet can have.
@@ -124,26 +124,46 @@ impl Canisters {
     }
 }
 
-/// Measures `method`, without the time of `base`.
-fn measure(canisters: &mut Canisters, label: &str, (method, base): (&str, &str), bytes: usize) {
-    let [whole, rest] = medians(30, |turn| canisters.call([method, base][turn]));
+/// Measures `method`, without the time of `base`, and compares it with plain copies of as many bytes: one into a new
+/// vector, and one from there into old memory, if the receiver copies the bytes.
+fn measure(
+    canisters: &mut Canisters,
+    label: &str,
+    (method, base): (&str, &str),
+    (bytes, copies): (usize, usize),
+) {
+    let [from, mut to] = [1, 2].map(|byte| vec![byte; bytes]);
+    let [whole, rest, copied] = medians(30, |turn| match turn {
+        0 | 1 => canisters.call([method, base][turn]),
+        _ => {
+            let message = black_box(from.as_slice()).to_vec();
+            if copies == 2 {
+                to.copy_from_slice(black_box(&message));
+            }
+            black_box((message, &to));
+        }
+    });
     assert!(whole > rest, "`{method}` takes {whole:?}, and `{base}` {rest:?}");
     let time = whole - rest;
     let rate = bytes as f64 / 1e6 / time.as_secs_f64();
-    println!("  {label:52} {:6.0} us, {rate:6.0} MB/s", micros(time));
+    println!(
+        "  {label:52} {:6.0} us, {rate:6.0} MB/s, {:.1} TIMES {copies} plain copies",
+        micros(time),
+        ratio(time, copied)
+    );
 }
 
 fn payloads(_: &mut Criterion) {
     println!("\none call with a large argument or reply, without the time of a call with neither");
     let one = &mut Canisters::on(1);
-    measure(one, "an argument of 10 MB", ("send", "ping"), ARGUMENT_BYTES);
-    measure(one, "the same, which the callee does not copy", ("size", "ping"), ARGUMENT_BYTES);
-    measure(one, "the same, other bytes each time", ("send_new", "change"), ARGUMENT_BYTES);
-    measure(one, "a reply of 2 MB", ("fetch", "ping"), REPLY_BYTES);
-    measure(one, "the same, other bytes each time", ("fetch_new", "fill"), REPLY_BYTES);
+    measure(one, "an argument of 10 MB", ("send", "ping"), (ARGUMENT_BYTES, 2));
+    measure(one, "the same, which the callee does not copy", ("size", "ping"), (ARGUMENT_BYTES, 1));
+    measure(one, "the same, other bytes each time", ("send_new", "change"), (ARGUMENT_BYTES, 2));
+    measure(one, "a reply of 2 MB", ("fetch", "ping"), (REPLY_BYTES, 2));
+    measure(one, "the same, other bytes each time", ("fetch_new", "fill"), (REPLY_BYTES, 2));
     let two = &mut Canisters::on(2);
-    measure(two, "a reply of 2 MB from another subnet", ("fetch", "ping"), REPLY_BYTES);
-    measure(two, "the same, other bytes each time", ("fetch_new", "fill"), REPLY_BYTES);
+    measure(two, "a reply of 2 MB from another subnet", ("fetch", "ping"), (REPLY_BYTES, 2));
+    measure(two, "the same, other bytes each time", ("fetch_new", "fill"), (REPLY_BYTES, 2));
 }
 
 criterion_group!(benches, payloads);

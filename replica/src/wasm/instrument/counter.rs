@@ -151,3 +151,10 @@ pub(super) fn stop(memory: u32) -> [Instruction<'static>; 4] {
 fn place(memory: u32) -> MemArg {
     MemArg { offset: COUNTER_ADDRESS as u64, align: 3, memory_index: memory }
 }
+
+/// The bytes that `append` appends.
+pub(super) fn encoded(append: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let mut code = Vec::new();
+    append(&mut code);
+    code
+}

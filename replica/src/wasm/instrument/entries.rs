@@ -4,8 +4,8 @@
 //! global, unless the code traps: the engine checks each access of the host to a global, which takes longer than to
 //! enter the code.
 
-use super::page_marks::{Helper, address, raw};
-use super::{Added, EXPORT_CALLBACK, EXPORT_ENTRY, ModuleParts};
+use super::counter::encoded;
+use super::{Added, EXPORT_CALLBACK, EXPORT_ENTRY, Helper, ModuleParts};
 use wasm_encoder::{ExportKind, ExportSection, Function, Instruction, TypeSection, ValType};
 
 /// The functions for all entry points, and after them the one for callbacks, if the module has a table of functions.
@@ -15,7 +15,7 @@ pub(super) fn functions(added: &Added, parts: &ModuleParts<'_>, callback_type: u
         parameters: Vec::new(),
         code: between(added, &[Instruction::Call(*function)]),
     });
-    let pointer = address(added);
+    let pointer = added.address_type();
     let callback = parts.function_table.map(|table| {
         // The parameters: the index of the callback in the table, and its argument.
         let mut call = vec![Instruction::LocalGet(1), Instruction::LocalGet(0)];
@@ -33,18 +33,18 @@ pub(super) fn functions(added: &Added, parts: &ModuleParts<'_>, callback_type: u
 /// A function that executes `call` between taking the counter and giving it back.
 fn between(added: &Added, call: &[Instruction<'_>]) -> Function {
     let mut code = Function::new([]);
-    code.raw(raw(|code| added.counter.take(code)));
+    code.raw(encoded(|code| added.counter.take(code)));
     for instruction in call {
         code.instruction(instruction);
     }
-    code.raw(raw(|code| added.counter.give(code)));
+    code.raw(encoded(|code| added.counter.give(code)));
     code.instruction(&Instruction::End);
     code
 }
 
 /// Adds the type of callbacks.
 pub(super) fn add_callback_type(added: &Added, types: &mut TypeSection) {
-    types.ty().function([address(added)], []);
+    types.ty().function([added.address_type()], []);
 }
 
 /// Exports the functions, of which `first` is the index of the first one.

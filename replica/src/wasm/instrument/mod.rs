@@ -7,7 +7,7 @@
 //!   byte for each page of the module's memory, not 0 if the page was written to;
 //! - a global with the instruction counter while code of the module is executed (see `counter`);
 //! - functions through which the host executes code of the module (`entries`);
-//! - functions that replace the bulk memory operations;
+//! - functions that replace the bulk memory operations (`bulk_operations`);
 //! - functions that replace calls of `stable64_read` and `stable64_write` (`stable_copies`), and a place for copies of
 //!   stable memory pages at the end of the added memory, if the module has such calls.
 //!
@@ -16,6 +16,7 @@
 //! is removed: the replica calls the start function.
 
 mod blocks;
+mod bulk_operations;
 mod charges;
 mod counter;
 mod entries;
@@ -38,7 +39,7 @@ pub(crate) use stable_copies::{
 };
 use std::collections::BTreeSet;
 use wasm_encoder::{
-    BranchHint, BranchHints, CodeSection, ConstExpr, Encode, ExportKind, ExportSection,
+    BranchHint, BranchHints, CodeSection, ConstExpr, Encode, ExportKind, ExportSection, Function,
     FunctionSection, GlobalSection, GlobalType, MemorySection, MemoryType, Module, RawSection,
     SectionId, TypeSection, ValType,
 };
@@ -72,6 +73,9 @@ pub(crate) const COUNTER_ADDRESS: usize = 0;
 
 /// The address of the first page mark in the added memory. A page mark is a byte.
 pub(crate) const PAGE_MARKS_ADDRESS: usize = 64;
+
+/// The number of bits to shift an address right to get its page number.
+const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
 
 /// The value of the instruction counter after an execution was stopped at its instruction limit.
 pub(crate) const OUT_OF_INSTRUCTIONS: i64 = i64::MIN;
@@ -145,7 +149,7 @@ struct Added {
     stores: CounterStores,
     /// The added memory, and the added global.
     counter: Place,
-    /// The first added function. The order is that of [`page_marks::functions`]. `None` in a module
+    /// The first added function. The order is that of [`bulk_operations::functions`]. `None` in a module
     /// without memory.
     functions: Option<u32>,
     /// The imported functions that added functions replace.
@@ -158,11 +162,23 @@ struct Added {
 }
 
 impl Added {
+    /// The type of the addresses of the module's memory.
+    fn address_type(&self) -> ValType {
+        if self.wasm64 { ValType::I64 } else { ValType::I32 }
+    }
+
     /// The function that is called instead of `function`. `None` if `function` is not replaced.
     fn replacement(&self, function: u32) -> Option<u32> {
         let position = self.replaced.iter().position(|(replaced, _)| *replaced == function)?;
         Some(self.replacements + position as u32)
     }
+}
+
+/// An added function without results.
+struct Helper {
+    /// The types of its parameters.
+    parameters: Vec<ValType>,
+    code: Function,
 }
 
 /// An instrumented module.
@@ -189,7 +205,7 @@ pub(super) fn instrument(
         entries: None,
     };
     let mut helpers = match added.functions {
-        Some(_) => page_marks::functions(&added, &parts.memory_init_segments),
+        Some(_) => bulk_operations::functions(&added, &parts.memory_init_segments),
         None => Vec::new(),
     };
     added.replacements = functions + helpers.len() as u32;

@@ -3,15 +3,15 @@
 //! A store, and several stores with one mark, can cross the end of the page. The next page is not marked then. So a
 //! search for dirty pages must also compare the first [`MARK_REACH_BYTES`] bytes after each marked page; in a 32-bit
 //! memory of 4 GiB, the first page comes after the last one. A mark comes after its
-//! store, so a store out of bounds marks nothing. Added functions replace the bulk operations, except small copies:
-//! they subtract the size from the instruction counter, execute the operation, and mark all written pages.
+//! store, so a store out of bounds marks nothing. Added functions replace the bulk operations, except small copies (see
+//! `bulk_operations`).
 
 use super::mark_ranges::{MarkedRange, stored};
 use super::{
     Added, BinaryReaderError, CounterStores, FunctionBody, ModuleParts, PAGE_MARKS_ADDRESS,
+    PAGE_SHIFT, bulk_operations,
 };
-use crate::limits::OS_PAGE_BYTES;
-use wasm_encoder::{BlockType, Encode, Function, Instruction, MemArg, ValType};
+use wasm_encoder::{Encode, Instruction, MemArg, ValType};
 use wasmparser::{BinaryReader, Operator};
 
 /// The number of bytes from the marked address on that one mark stands for. At least the 16 bytes that one store can
@@ -22,117 +22,6 @@ pub(crate) const MARK_REACH_BYTES: usize = 256;
 /// The most bytes of a copy for which a function calls no added function. The engine compiles a copy of a constant
 /// number of bytes, up to this one, to loads and stores. At most [`MARK_REACH_BYTES`].
 const SMALL_COPY_BYTES_MAX: u32 = 128;
-
-/// The number of bits to shift an address right to get its page number.
-pub(super) const PAGE_SHIFT: i64 = OS_PAGE_BYTES.trailing_zeros() as i64;
-
-/// The positions of the functions in the result of [`functions`].
-const FILL: u32 = 0;
-const COPY: u32 = 1;
-const FIRST_INIT: u32 = 2;
-
-/// An added function without results.
-pub(super) struct Helper {
-    /// The types of its parameters.
-    pub parameters: Vec<ValType>,
-    pub code: Function,
-}
-
-/// The functions that are added to a module with memory: one for `memory.fill`, one for `memory.copy`,
-/// and one for `memory.init` with each segment of `memory_init_segments`.
-pub(super) fn functions(added: &Added, memory_init_segments: &[u32]) -> Vec<Helper> {
-    let address = address(added);
-    let fill = Instruction::MemoryFill(0);
-    let copy = Instruction::MemoryCopy { src_mem: 0, dst_mem: 0 };
-    let mut helpers = vec![
-        bulk(added, vec![address, ValType::I32, address], fill),
-        bulk(added, vec![address, address, address], copy),
-    ];
-    helpers.extend(memory_init_segments.iter().map(|segment| {
-        let init = Instruction::MemoryInit { mem: 0, data_index: *segment };
-        bulk(added, vec![address, ValType::I32, ValType::I32], init)
-    }));
-    helpers
-}
-
-pub(super) fn address(added: &Added) -> ValType {
-    if added.wasm64 { ValType::I64 } else { ValType::I32 }
-}
-
-/// A function that charges one instruction for each byte, executes the operation, and marks the written
-/// pages.
-fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>) -> Helper {
-    use Instruction::*;
-    const TO: u32 = 0;
-    const SIZE: u32 = 2;
-    let size_type = parameters[SIZE as usize];
-    // Locals: the counter before and after the charge, the first and the last written page.
-    let [before, after, first, last] = [3, 4, 5, 6];
-    let mut code = Function::new([(2, ValType::I64), (2, ValType::I32)]);
-    let size = |code: &mut Function| {
-        code.instruction(&LocalGet(SIZE));
-        if size_type == ValType::I32 {
-            code.instruction(&I64ExtendI32U);
-        }
-    };
-    let page = |code: &mut Function| {
-        code.instruction(&I64Const(PAGE_SHIFT)).instruction(&I64ShrU).instruction(&I32WrapI64);
-    };
-    let to = |code: &mut Function| {
-        code.instruction(&LocalGet(TO));
-        if !added.wasm64 {
-            code.instruction(&I64ExtendI32U);
-        }
-    };
-    code.raw(raw(|code| added.counter.load(code)));
-    code.instruction(&LocalTee(before));
-    size(&mut code);
-    code.instruction(&I64Sub).instruction(&LocalSet(after));
-    code.raw(raw(|code| added.counter.store(after, code)));
-    // Stop if the counter is negative, or if the subtraction wrapped around.
-    code.instruction(&LocalGet(after)).instruction(&I64Const(0)).instruction(&I64LtS);
-    code.instruction(&LocalGet(after)).instruction(&LocalGet(before));
-    code.instruction(&I64GtS).instruction(&I32Or).instruction(&If(BlockType::Empty));
-    code.raw(raw(|code| added.counter.stop(code)));
-    code.instruction(&End);
-    for operand in 0..=SIZE {
-        code.instruction(&LocalGet(operand));
-    }
-    code.instruction(&operation);
-    size(&mut code);
-    code.instruction(&I64Eqz).instruction(&If(BlockType::Empty));
-    code.instruction(&Return).instruction(&End);
-    to(&mut code);
-    page(&mut code);
-    code.instruction(&LocalSet(first));
-    to(&mut code);
-    size(&mut code);
-    code.instruction(&I64Add).instruction(&I64Const(1)).instruction(&I64Sub);
-    page(&mut code);
-    code.instruction(&LocalSet(last));
-    for page in [first, last] {
-        code.instruction(&LocalGet(page)).instruction(&I32Const(1));
-        let offset = PAGE_MARKS_ADDRESS as u64;
-        let to = MemArg { offset, align: 0, memory_index: added.counter.memory };
-        code.instruction(&I32Store8(to));
-    }
-    // Most operations write to one or two pages, and `memory.fill` calls the engine.
-    code.instruction(&LocalGet(last)).instruction(&LocalGet(first)).instruction(&I32Sub);
-    code.instruction(&I32Const(1)).instruction(&I32GtU).instruction(&If(BlockType::Empty));
-    code.instruction(&LocalGet(first)).instruction(&I32Const(PAGE_MARKS_ADDRESS as i32));
-    code.instruction(&I32Add).instruction(&I32Const(1));
-    code.instruction(&LocalGet(last)).instruction(&LocalGet(first)).instruction(&I32Sub);
-    code.instruction(&MemoryFill(added.counter.memory)).instruction(&End);
-    code.instruction(&End);
-    Helper { parameters, code }
-}
-
-/// The bytes that `append` appends.
-pub(super) fn raw(append: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
-    let mut code = Vec::new();
-    append(&mut code);
-    code
-}
 
 /// Rewrites the stores, bulk operations and replaced calls of one function. Adds the locals that the marks need.
 pub(super) struct MarkWriter<'a> {
@@ -191,7 +80,7 @@ impl<'a> MarkWriter<'a> {
         let mut ours: Vec<(u32, ValType)> =
             self.values.iter().map(|(of, index)| (*index, *of)).collect();
         ours.push((self.counter, ValType::I64));
-        ours.extend(self.address.map(|index| (index, address(self.added))));
+        ours.extend(self.address.map(|index| (index, self.added.address_type())));
         ours.sort_by_key(|(index, _)| *index);
         let mut bytes = Vec::new();
         (self.groups + ours.len() as u32).encode(&mut bytes);
@@ -213,31 +102,22 @@ impl<'a> MarkWriter<'a> {
         code: &mut Vec<u8>,
     ) -> bool {
         let Some(functions) = self.added.functions else { return false };
-        let helper = match operator {
-            Operator::MemoryFill { .. } => FILL,
-            Operator::MemoryCopy { .. } => COPY,
-            Operator::MemoryInit { data_index, .. } => {
-                let position = parts.memory_init_segments.binary_search(data_index);
-                FIRST_INIT + position.expect("`ModuleScan` has collected all segments") as u32
+        let replacement = match operator {
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                self.added.replacement(*function_index)
             }
-            Operator::Call { function_index } => {
-                let Some(to) = self.added.replacement(*function_index) else { return false };
-                Instruction::Call(to).encode(code);
-                return true;
-            }
-            Operator::ReturnCall { function_index } => {
-                let Some(to) = self.added.replacement(*function_index) else { return false };
-                Instruction::ReturnCall(to).encode(code);
-                return true;
-            }
-            _ => {
-                let Some((of, offset, _)) = stored(operator) else { return false };
-                let Some(reach) = self.marks.next().flatten() else { return false };
-                self.store(of, offset as i64, reach, raw, code);
-                return true;
-            }
+            _ => bulk_operations::position(operator, parts).map(|position| functions + position),
         };
-        Instruction::Call(functions + helper).encode(code);
+        if let Some(to) = replacement {
+            match operator {
+                Operator::ReturnCall { .. } => Instruction::ReturnCall(to).encode(code),
+                _ => Instruction::Call(to).encode(code),
+            }
+            return true;
+        }
+        let Some((of, offset, _)) = stored(operator) else { return false };
+        let Some(reach) = self.marks.next().flatten() else { return false };
+        self.store(of, offset as i64, reach, raw, code);
         true
     }
 
@@ -262,7 +142,7 @@ impl<'a> MarkWriter<'a> {
     /// Appends a [small copy](Self::small_copy) and its mark.
     pub fn copy(&mut self, bytes: u32, raw: &[u8], code: &mut Vec<u8>) {
         use Instruction::*;
-        let of = address(self.added);
+        let of = self.added.address_type();
         let (from, to) = (self.value(of), self.address());
         Drop.encode(code);
         LocalSet(from).encode(code);

@@ -11,8 +11,7 @@
 //! memory has two tags and the bytes of the page. A tag is the number of the page plus 1, or 0. The first tag is for
 //! reading. The second one is for writing: it is set if the execution has written to the page before.
 
-use super::page_marks::{Helper, PAGE_SHIFT};
-use super::{Added, COUNTER_ADDRESS, ModuleParts, PAGE_MARKS_ADDRESS};
+use super::{Added, COUNTER_ADDRESS, Helper, ModuleParts, PAGE_MARKS_ADDRESS, PAGE_SHIFT};
 use crate::limits::{OS_PAGE_BYTES, WASM_PAGE_BYTES};
 use wasm_encoder::{BlockType, Function, Instruction, MemArg, ValType};
 

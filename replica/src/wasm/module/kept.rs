@@ -19,7 +19,7 @@ const MODULE_BYTES_MIN: usize = 64 << 10;
 const COMPRESSION_LEVEL: i32 = 1;
 
 /// The code that checks and instruments modules.
-const SOURCES: [&str; 26] = [
+const SOURCES: [&str; 27] = [
     include_str!("code.rs"),
     include_str!("effort.rs"),
     include_str!("info.rs"),
@@ -27,6 +27,7 @@ const SOURCES: [&str; 26] = [
     include_str!("mod.rs"),
     include_str!("sections.rs"),
     include_str!("../instrument/blocks.rs"),
+    include_str!("../instrument/bulk_operations.rs"),
     include_str!("../instrument/charges.rs"),
     include_str!("../instrument/counter.rs"),
     include_str!("../instrument/entries.rs"),
