@@ -1,5 +1,5 @@
-//! The functions that replace the bulk memory operations. They subtract the size from the instruction counter, execute
-//! the operation, and mark all written pages.
+//! The functions that replace the bulk memory operations, except small copies (see `page_marks`). They subtract the
+//! size from the instruction counter, execute the operation, and mark all written pages.
 
 use super::counter::encoded;
 use super::{Added, Helper, ModuleParts, PAGE_MARKS_ADDRESS, PAGE_SHIFT};
@@ -11,8 +11,8 @@ const FILL: u32 = 0;
 const COPY: u32 = 1;
 const FIRST_INIT: u32 = 2;
 
-/// The functions that are added to a module with memory: one for `memory.fill`, one for `memory.copy`,
-/// and one for `memory.init` with each segment of `memory_init_segments`.
+/// The functions that are added to a module with memory: one for `memory.fill`, one for `memory.copy`, and one for
+/// `memory.init` with each segment of `memory_init_segments`.
 pub(super) fn functions(added: &Added, memory_init_segments: &[u32]) -> Vec<Helper> {
     let address = added.address_type();
     let fill = Instruction::MemoryFill(0);
@@ -41,8 +41,7 @@ pub(super) fn position(operator: &Operator<'_>, parts: &ModuleParts<'_>) -> Opti
     }
 }
 
-/// A function that charges one instruction for each byte, executes the operation, and marks the written
-/// pages.
+/// A function that charges one instruction for each byte, executes the operation, and marks the written pages.
 fn bulk(added: &Added, parameters: Vec<ValType>, operation: Instruction<'static>) -> Helper {
     use Instruction::*;
     const TO: u32 = 0;

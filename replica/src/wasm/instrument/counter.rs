@@ -152,7 +152,7 @@ fn place(memory: u32) -> MemArg {
     MemArg { offset: COUNTER_ADDRESS as u64, align: 3, memory_index: memory }
 }
 
-/// The bytes that `append` appends.
+/// The code that `append` appends, for a function that is built with [`wasm_encoder::Function::raw`].
 pub(super) fn encoded(append: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
     let mut code = Vec::new();
     append(&mut code);

@@ -149,8 +149,8 @@ struct Added {
     stores: CounterStores,
     /// The added memory, and the added global.
     counter: Place,
-    /// The first added function. The order is that of [`bulk_operations::functions`]. `None` in a module
-    /// without memory.
+    /// The first function that replaces a bulk memory operation. The order is that of [`bulk_operations::functions`].
+    /// `None` in a module without memory.
     functions: Option<u32>,
     /// The imported functions that added functions replace.
     replaced: Vec<(u32, Direction)>,

@@ -2,9 +2,8 @@
 //!
 //! A store, and several stores with one mark, can cross the end of the page. The next page is not marked then. So a
 //! search for dirty pages must also compare the first [`MARK_REACH_BYTES`] bytes after each marked page; in a 32-bit
-//! memory of 4 GiB, the first page comes after the last one. A mark comes after its
-//! store, so a store out of bounds marks nothing. Added functions replace the bulk operations, except small copies (see
-//! `bulk_operations`).
+//! memory of 4 GiB, the first page comes after the last one. A mark comes after its store, so a store out of bounds
+//! marks nothing. Added functions replace the bulk operations, except small copies (see `bulk_operations`).
 
 use super::mark_ranges::{MarkedRange, stored};
 use super::{
@@ -102,17 +101,18 @@ impl<'a> MarkWriter<'a> {
         code: &mut Vec<u8>,
     ) -> bool {
         let Some(functions) = self.added.functions else { return false };
-        let replacement = match operator {
-            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                self.added.replacement(*function_index)
+        let call = match operator {
+            Operator::Call { function_index } => {
+                self.added.replacement(*function_index).map(Instruction::Call)
             }
-            _ => bulk_operations::position(operator, parts).map(|position| functions + position),
+            Operator::ReturnCall { function_index } => {
+                self.added.replacement(*function_index).map(Instruction::ReturnCall)
+            }
+            _ => bulk_operations::position(operator, parts)
+                .map(|position| Instruction::Call(functions + position)),
         };
-        if let Some(to) = replacement {
-            match operator {
-                Operator::ReturnCall { .. } => Instruction::ReturnCall(to).encode(code),
-                _ => Instruction::Call(to).encode(code),
-            }
+        if let Some(call) = call {
+            call.encode(code);
             return true;
         }
         let Some((of, offset, _)) = stored(operator) else { return false };
